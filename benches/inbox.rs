@@ -56,23 +56,47 @@ fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let number = |name: &str, usual: u64| {
         let Some(at) = arguments.iter().position(|argument| argument == name) else { return usual };
-        arguments.get(at + 1).and_then(|number| number.parse::<u64>().ok()).unwrap_or_else(|| panic!("{name} needs a number")).max(1)
+        arguments
+            .get(at + 1)
+            .and_then(|number| number.parse::<u64>().ok())
+            .unwrap_or_else(|| panic!("{name} needs a number"))
+            .max(1)
     };
     let deliveries = number("--deliveries", 100_000) as usize;
-    let mut bench = Bench { deliveries, seconds: number("--seconds", 3), rounds: number("--rounds", 5), problems: Vec::new(), goals: Vec::new() };
+    let mut bench = Bench {
+        deliveries,
+        seconds: number("--seconds", 3),
+        rounds: number("--rounds", 5),
+        problems: Vec::new(),
+        goals: Vec::new(),
+    };
     let parts = ["receipt", "apply", "freshness"];
-    let named: Vec<&str> = parts.into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
-    tokio::runtime::Runtime::new().unwrap().block_on(bench.run(if named.is_empty() { &parts } else { &named }));
+    let named: Vec<&str> = parts
+        .into_iter()
+        .filter(|name| arguments.iter().any(|argument| argument == name))
+        .collect();
+    tokio::runtime::Runtime::new().unwrap().block_on(bench.run(if named.is_empty() {
+        &parts
+    } else {
+        &named
+    }));
     println!();
     bench.goals.iter().for_each(|goal| println!("{goal}"));
-    assert!(bench.problems.is_empty(), "something was lost or wrong:\n{}", bench.problems.join("\n"));
+    assert!(
+        bench.problems.is_empty(),
+        "something was lost or wrong:\n{}",
+        bench.problems.join("\n")
+    );
 }
 
 impl Bench {
     async fn run(&mut self, parts: &[&str]) {
         let harness = Harness::start_durable().await;
         let shop = harness.shop_of("receipt", BRAND).await;
-        println!("{}, fsync and synchronous_commit on", machine::describe(&shop.database.pool).await);
+        println!(
+            "{}, fsync and synchronous_commit on",
+            machine::describe(&shop.database.pool).await
+        );
         if parts.contains(&"receipt") {
             self.receipt(&harness, &shop).await;
         }
@@ -88,17 +112,25 @@ impl Bench {
 
     /// Measures a service that only receives and commits webhooks, as the baseline does.
     async fn receipt(&mut self, harness: &Harness, shop: &Shop) {
-        let mut replica = Replica::start(harness, "receiving", &Plan::receiving(BRAND, "workers = 0"), &shop.url).await;
+        let mut replica =
+            Replica::start(harness, "receiving", &Plan::receiving(BRAND, "workers = 0"), &shop.url)
+                .await;
         let floor = Baseline::committing(&shop.database.pool, &shop.url).await;
         let mut story = Story::new(1, 1_000);
-        println!("\nwebhooks of four systems received, {} rounds of {} s, one worker", self.rounds, self.seconds);
+        println!(
+            "\nwebhooks of four systems received, {} rounds of {} s, one worker",
+            self.rounds, self.seconds
+        );
         println!("{}", rounds::head());
         for connections in [32, 128] {
             let (mut service, mut bare) = (Rounds::default(), Rounds::default());
             for _ in 0..self.rounds {
                 // Both get the same requests. The service never received them before.
                 let requests = self.sign(&mut story, self.seconds * MOST_PER_SECOND);
-                let load = |address| Load::as_fast_as_possible(address, Duration::from_secs(self.seconds)).over(connections);
+                let load = |address| {
+                    Load::as_fast_as_possible(address, Duration::from_secs(self.seconds))
+                        .over(connections)
+                };
                 let figures = [
                     self.race(shop, load(replica.address), &requests, &mut service).await,
                     self.race(shop, load(floor.address), &requests, &mut bare).await,
@@ -111,9 +143,18 @@ impl Bench {
             println!("{}", bare.describe("bare handler, a row a request"));
             let (ratio, line) = rounds::ratio(&service, &bare);
             println!("{line}");
-            self.goal(&format!("received over {connections} connections at 1.5 of a row a request or more"), ratio, ratio >= 1.5);
+            self.goal(
+                &format!(
+                    "received over {connections} connections at 1.5 of a row a request or more"
+                ),
+                ratio,
+                ratio >= 1.5,
+            );
         }
-        for (who, address) in [("hookpoint, 1000 due each second", replica.address), ("row a request, 1000 due a second", floor.address)] {
+        for (who, address) in [
+            ("hookpoint, 1000 due each second", replica.address),
+            ("row a request, 1000 due a second", floor.address),
+        ] {
             let requests = self.sign(&mut story, self.seconds * 1_000);
             let mut rounds = Rounds::default();
             let load = Load::at_rate(address, 1_000, Duration::from_secs(self.seconds));
@@ -137,7 +178,13 @@ impl Bench {
     }
 
     /// Sends requests one after the other until there are no more, into an empty inbox.
-    async fn race(&self, shop: &Shop, load: Load, requests: &Arc<Vec<Vec<u8>>>, rounds: &mut Rounds) -> Figures {
+    async fn race(
+        &self,
+        shop: &Shop,
+        load: Load,
+        requests: &Arc<Vec<Vec<u8>>>,
+        rounds: &mut Rounds,
+    ) -> Figures {
         sqlx::raw_sql("checkpoint").execute(&shop.database.pool).await.unwrap();
         let asker = Posts(Arc::clone(requests));
         let (figures, _) = load.requests(requests.len() as u64).start(asker).wait().await;
@@ -157,12 +204,23 @@ impl Bench {
             self.deliveries,
             started.elapsed().as_secs_f64()
         );
-        let replica = Replica::start(harness, "applying", &Plan::receiving(BRAND, ""), &shop.url).await;
-        let is_waiting = "select exists (select from deliveries where brand_id = 1 and state = 'pending')";
-        while sqlx::query_as::<_, (bool,)>(is_waiting).fetch_one(&shop.database.pool).await.unwrap().0 {
+        let replica =
+            Replica::start(harness, "applying", &Plan::receiving(BRAND, ""), &shop.url).await;
+        let is_waiting =
+            "select exists (select from deliveries where brand_id = 1 and state = 'pending')";
+        while sqlx::query_as::<_, (bool,)>(is_waiting)
+            .fetch_one(&shop.database.pool)
+            .await
+            .unwrap()
+            .0
+        {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
-        let (done,): (i64,) = sqlx::query_as("select count(*) from deliveries where state = 'done'").fetch_one(&shop.database.pool).await.unwrap();
+        let (done,): (i64,) =
+            sqlx::query_as("select count(*) from deliveries where state = 'done'")
+                .fetch_one(&shop.database.pool)
+                .await
+                .unwrap();
         if done != self.deliveries as i64 {
             self.problems.push(format!("of {} deliveries {done} are done", self.deliveries));
         }
@@ -171,11 +229,19 @@ impl Bench {
             .await
             .unwrap();
         let at = |tenth: usize| times[(times.len() * tenth / 10).min(times.len() - 1)].0;
-        let rates: Vec<f64> = (0..10).map(|tenth| times.len() as f64 / 10.0 / (at(tenth + 1) - at(tenth)).max(0.001)).collect();
+        let rates: Vec<f64> = (0..10)
+            .map(|tenth| times.len() as f64 / 10.0 / (at(tenth + 1) - at(tenth)).max(0.001))
+            .collect();
         let all = times.len() as f64 / (at(10) - at(0)).max(0.001);
-        println!("  deliveries/s, tenth by tenth        {}", rates.iter().map(|rate| format!("{rate:.0}")).collect::<Vec<_>>().join(" "));
+        println!(
+            "  deliveries/s, tenth by tenth        {}",
+            rates.iter().map(|rate| format!("{rate:.0}")).collect::<Vec<_>>().join(" ")
+        );
         println!("  deliveries/s                        {all:.0}");
-        println!("  memory of the service at most       {} MB", replica.process.memory("VmHWM") / 1024 / 1024);
+        println!(
+            "  memory of the service at most       {} MB",
+            replica.process.memory("VmHWM") / 1024 / 1024
+        );
         let flatness = rates[9] / rates[0];
         self.goal("deliveries applied a second, 2000 or more", all, all >= 2_000.0);
         self.goal("the last tenth at 0.8 of the first or more", flatness, flatness >= 0.8);
@@ -183,13 +249,18 @@ impl Bench {
     }
 
     async fn freshness(&mut self, harness: &Harness) {
-        println!("\nfrom the 2xx to the changed answer, two replicas, 200 webhooks and 1000 lookups a second");
+        println!(
+            "\nfrom the 2xx to the changed answer, two replicas, 200 webhooks and 1000 lookups a second"
+        );
         let scale = Scale::full(Duration::from_secs(self.seconds.max(10)));
         let report = freshness::run(harness, scale, Way::Webhooks).await;
         report.figures.iter().for_each(|figure| println!("  {figure}"));
         self.problems.extend(report.broken);
         let late = report.late.join(", ");
-        self.goals.push(format!("goal: a webhook's change on both replicas within 150 ms, p99: {}", if late.is_empty() { "met" } else { &late }));
+        self.goals.push(format!(
+            "goal: a webhook's change on both replicas within 150 ms, p99: {}",
+            if late.is_empty() { "met" } else { &late }
+        ));
     }
 
     fn expect_right(&mut self, what: &str, figures: &Figures) {
@@ -199,7 +270,8 @@ impl Bench {
     }
 
     fn goal(&mut self, what: &str, figure: f64, is_met: bool) {
-        self.goals.push(format!("goal: {what}: {figure:.2}, {}", if is_met { "met" } else { "missed" }));
+        self.goals
+            .push(format!("goal: {what}: {figure:.2}, {}", if is_met { "met" } else { "missed" }));
     }
 }
 
@@ -210,8 +282,10 @@ async fn fill(shop: &Shop, deliveries: usize) {
     while story.peek().is_some() {
         let now = jiff::Timestamp::now();
         let row = |webhook: harness::webhooks::Webhook| {
-            let headers: BTreeMap<String, String> = webhook.header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-            let delivery = hookpoint::sources::Delivery { headers, body: webhook.body, received_at: now };
+            let headers: BTreeMap<String, String> =
+                webhook.header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+            let delivery =
+                hookpoint::sources::Delivery { headers, body: webhook.body, received_at: now };
             let event = reader(webhook.source).label(&delivery).event;
             let hookpoint::sources::Delivery { headers, body, .. } = delivery;
             DeliveryRow {

@@ -47,11 +47,22 @@ impl Size {
         let arguments: Vec<String> = std::env::args().collect();
         let number = |name: &str| {
             let at = arguments.iter().position(|argument| argument == name)?;
-            Some(arguments.get(at + 1).and_then(|number| number.parse::<u64>().ok()).unwrap_or_else(|| panic!("{name} needs a number")))
+            Some(
+                arguments
+                    .get(at + 1)
+                    .and_then(|number| number.parse::<u64>().ok())
+                    .unwrap_or_else(|| panic!("{name} needs a number")),
+            )
         };
         let customers = number("--customers").unwrap_or(20_000).max(100);
-        let distinct = number("--distinct").unwrap_or(if customers > 20_000 { 1_000_000 } else { 50_000 });
-        Self { customers, seconds: number("--seconds").unwrap_or(2).max(1), rounds: number("--rounds").unwrap_or(3).max(1), distinct }
+        let distinct =
+            number("--distinct").unwrap_or(if customers > 20_000 { 1_000_000 } else { 50_000 });
+        Self {
+            customers,
+            seconds: number("--seconds").unwrap_or(2).max(1),
+            rounds: number("--rounds").unwrap_or(3).max(1),
+            distinct,
+        }
     }
 
     const fn round(&self) -> Duration {
@@ -72,7 +83,11 @@ fn main() {
     tokio::runtime::Runtime::new().unwrap().block_on(bench.run());
     println!();
     bench.goals.iter().for_each(|goal| println!("{goal}"));
-    assert!(bench.problems.is_empty(), "answers were wrong or missing:\n{}", bench.problems.join("\n"));
+    assert!(
+        bench.problems.is_empty(),
+        "answers were wrong or missing:\n{}",
+        bench.problems.join("\n")
+    );
 }
 
 impl Bench {
@@ -106,8 +121,10 @@ impl Bench {
         let (mut service, mut bare) = (Rounds::default(), Rounds::default());
         let before = replica.log_bytes();
         for _ in 0..self.size.rounds {
-            self.race("remembered", replica.address, LookupTarget::One(customer), 0, &mut service).await;
-            self.race("bare actix-web", floor.address, LookupTarget::One(customer), 0, &mut bare).await;
+            self.race("remembered", replica.address, LookupTarget::One(customer), 0, &mut service)
+                .await;
+            self.race("bare actix-web", floor.address, LookupTarget::One(customer), 0, &mut bare)
+                .await;
         }
         let bytes = (replica.log_bytes() - before) / service.latencies.count();
         println!("{}", service.describe("hookpoint"));
@@ -128,11 +145,17 @@ impl Bench {
         self.look_closely(replica.address, &[0, 1, of / 3, of / 2, of - 1]).await;
         self.look_closely(floor.address, &[0, of - 1]).await;
         println!("another customer each time, not cached");
-        let pgbench = machine::find_program("pgbench").map(|program| Pgbench::new(program, harness, shop, of));
-        let (mut service, mut sqlx, mut postgres, mut asked) = (Rounds::default(), Rounds::default(), Rounds::default(), 0);
+        let pgbench = machine::find_program("pgbench")
+            .map(|program| Pgbench::new(program, harness, shop, of));
+        let (mut service, mut sqlx, mut postgres, mut asked) =
+            (Rounds::default(), Rounds::default(), Rounds::default(), 0);
         for _ in 0..self.size.rounds {
-            let more = self.race("not cached", replica.address, LookupTarget::Each(of), asked, &mut service).await;
-            let same = self.race("actix-web and sqlx", floor.address, LookupTarget::Each(of), asked, &mut sqlx).await;
+            let more = self
+                .race("not cached", replica.address, LookupTarget::Each(of), asked, &mut service)
+                .await;
+            let same = self
+                .race("actix-web and sqlx", floor.address, LookupTarget::Each(of), asked, &mut sqlx)
+                .await;
             asked += more.max(same);
             if let Some(pgbench) = &pgbench {
                 postgres.rates.push(pgbench.run(self.size.seconds));
@@ -164,22 +187,39 @@ impl Bench {
         tokio::time::sleep(Duration::from_secs(1)).await;
         let idle = replica.process.memory("VmRSS") as f64 / MB;
         let everybody = Lookups::new(LookupTarget::Everybody(self.size.customers));
-        let load = Load::as_fast_as_possible(replica.address, Duration::from_secs(3_600)).requests(self.size.distinct);
+        let load = Load::as_fast_as_possible(replica.address, Duration::from_secs(3_600))
+            .requests(self.size.distinct);
         let (figures, _) = load.start(everybody).wait().await;
         self.expect_right("everybody once", &figures);
-        let [now, most] = ["VmRSS", "VmHWM"].map(|figure| replica.process.memory(figure) as f64 / MB);
+        let [now, most] =
+            ["VmRSS", "VmHWM"].map(|figure| replica.process.memory(figure) as f64 / MB);
         println!("memory, with the default cache of 64 MB");
         println!("  at rest                            {idle:.0} MB");
-        println!("  after {:>9} different lookups  {now:.0} MB, {most:.0} MB at most", self.size.distinct);
+        println!(
+            "  after {:>9} different lookups  {now:.0} MB, {most:.0} MB at most",
+            self.size.distinct
+        );
         self.goal("memory at rest of 64 MB or less", idle, idle <= 64.0);
     }
 
     /// Sends requests as fast as possible for one round. Returns their number.
-    async fn race(&mut self, what: &str, address: SocketAddr, whom: LookupTarget, first: u64, rounds: &mut Rounds) -> u64 {
+    async fn race(
+        &mut self,
+        what: &str,
+        address: SocketAddr,
+        whom: LookupTarget,
+        first: u64,
+        rounds: &mut Rounds,
+    ) -> u64 {
         // The first requests open connections and fill caches.
-        let warm_up = Load::as_fast_as_possible(address, Duration::from_millis(200)).from(first + (1 << 32));
+        let warm_up =
+            Load::as_fast_as_possible(address, Duration::from_millis(200)).from(first + (1 << 32));
         self.expect_right(what, &warm_up.start(Lookups::new(whom)).wait().await.0);
-        let (figures, _) = Load::as_fast_as_possible(address, self.size.round()).from(first).start(Lookups::new(whom)).wait().await;
+        let (figures, _) = Load::as_fast_as_possible(address, self.size.round())
+            .from(first)
+            .start(Lookups::new(whom))
+            .wait()
+            .await;
         self.expect_right(what, &figures);
         rounds.rates.push(figures.per_second());
         rounds.latencies.add(&figures.latencies);
@@ -199,8 +239,15 @@ impl Bench {
     /// Compares the whole answer of some customers, byte by byte.
     async fn look_closely(&mut self, address: SocketAddr, customers: &[u64]) {
         for customer in customers {
-            let asker = harness::lookups::Exactly { lookups: Lookups::new(LookupTarget::One(*customer)), body: customers::body(*customer) };
-            let (figures, _) = Load::as_fast_as_possible(address, Duration::from_secs(10)).requests(1).start(asker).wait().await;
+            let asker = harness::lookups::Exactly {
+                lookups: Lookups::new(LookupTarget::One(*customer)),
+                body: customers::body(*customer),
+            };
+            let (figures, _) = Load::as_fast_as_possible(address, Duration::from_secs(10))
+                .requests(1)
+                .start(asker)
+                .wait()
+                .await;
             self.expect_right("a whole answer", &figures);
         }
     }
@@ -212,7 +259,8 @@ impl Bench {
     }
 
     fn goal(&mut self, what: &str, figure: f64, is_met: bool) {
-        self.goals.push(format!("goal: {what}: {figure:.2}, {}", if is_met { "met" } else { "missed" }));
+        self.goals
+            .push(format!("goal: {what}: {figure:.2}, {}", if is_met { "met" } else { "missed" }));
     }
 }
 
@@ -226,17 +274,35 @@ struct Pgbench {
 impl Pgbench {
     fn new(program: PathBuf, harness: &Harness, shop: &Shop, customers: u64) -> Self {
         let script = harness.directory("pgbench").join("script.sql");
-        let query = baselines::ONE_ROW.replace("$1", &shop.brand.id().to_string()).replace("$2", "'c' || :n || '@example.org'").replace('\n', " ");
-        std::fs::write(&script, format!("\\set n random(0, {})\n{query};\n", customers - 1)).unwrap();
+        let query = baselines::ONE_ROW
+            .replace("$1", &shop.brand.id().to_string())
+            .replace("$2", "'c' || :n || '@example.org'")
+            .replace('\n', " ");
+        std::fs::write(&script, format!("\\set n random(0, {})\n{query};\n", customers - 1))
+            .unwrap();
         Self { program, script, socket: harness.socket() }
     }
 
     fn run(&self, seconds: u64) -> f64 {
         let mut command = Command::new(&self.program);
-        command.args(["-n", "-M", "prepared", "-j", "1", "-U", "hookpoint"]).args(["-c", &CONNECTIONS.to_string(), "-T", &seconds.to_string()]);
-        let output = command.arg("-f").arg(&self.script).arg("-h").arg(&self.socket).arg("shop").output().unwrap();
+        command.args(["-n", "-M", "prepared", "-j", "1", "-U", "hookpoint"]).args([
+            "-c",
+            &CONNECTIONS.to_string(),
+            "-T",
+            &seconds.to_string(),
+        ]);
+        let output = command
+            .arg("-f")
+            .arg(&self.script)
+            .arg("-h")
+            .arg(&self.socket)
+            .arg("shop")
+            .output()
+            .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let rate = text.lines().find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
+        let rate = text
+            .lines()
+            .find_map(|line| line.strip_prefix("tps = ")?.split(' ').next()?.parse().ok());
         rate.unwrap_or_else(|| panic!("pgbench: {}", String::from_utf8_lossy(&output.stderr)))
     }
 }

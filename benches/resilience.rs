@@ -38,12 +38,24 @@ use harness::freshness::Way;
 use harness::inbox::Hardship;
 use harness::report::{Report, Scale};
 use harness::restart::Front;
-use harness::{Harness, collecting, failover, freshness, hanging, inbox, machine, outage, patroni, restart};
+use harness::{
+    Harness, collecting, failover, freshness, hanging, inbox, machine, outage, patroni, restart,
+};
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let value = |name: &str| arguments.iter().position(|argument| argument == name).and_then(|at| arguments.get(at + 1)).map(String::as_str);
-    let number = |name: &str, usual: usize| value(name).map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} needs a number")));
+    let arguments: Vec<String> =
+        std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let value = |name: &str| {
+        arguments
+            .iter()
+            .position(|argument| argument == name)
+            .and_then(|at| arguments.get(at + 1))
+            .map(String::as_str)
+    };
+    let number = |name: &str, usual: usize| {
+        value(name)
+            .map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} needs a number")))
+    };
     let seconds = number("--seconds", 8) as u64;
     let fronts = match value("--balancer") {
         Some("own") => vec![Front::Balancer],
@@ -61,30 +73,61 @@ fn main() {
         seed: number("--seed", full.seed as usize) as u64,
         ..full
     };
-    let collection = Collection { contacts: number("--contacts", Collection::FULL.contacts), ..Collection::FULL };
+    let collection = Collection {
+        contacts: number("--contacts", Collection::FULL.contacts),
+        ..Collection::FULL
+    };
     let failovers = value("--failovers").map_or(Failovers::FULL, |text| {
-        Failovers::parse(text).unwrap_or_else(|| panic!("--failovers needs three numbers, such as 5,2,2: of kills, freezes and partitions"))
+        Failovers::parse(text).unwrap_or_else(|| {
+            panic!(
+                "--failovers needs three numbers, such as 5,2,2: of kills, freezes and partitions"
+            )
+        })
     });
     if arguments.iter().any(|argument| argument == "chaos") {
         let rounds = number("--minutes", 30) * 60 / Round::FULL.lasts.as_secs() as usize;
         let seed = number("--seed", 1) as u64;
-        return run_chaos(rounds.max(1), seed, arguments.iter().any(|argument| argument == OWN_MOUNTS));
+        return run_chaos(
+            rounds.max(1),
+            seed,
+            arguments.iter().any(|argument| argument == OWN_MOUNTS),
+        );
     }
-    let scenarios = ["freshness", "outage", "restart", "inbox", "collect", "walk", "budget", "hanging", "failover"];
-    let mut named: Vec<&str> = scenarios.into_iter().filter(|name| arguments.iter().any(|argument| argument == name)).collect();
+    let scenarios = [
+        "freshness",
+        "outage",
+        "restart",
+        "inbox",
+        "collect",
+        "walk",
+        "budget",
+        "hanging",
+        "failover",
+    ];
+    let mut named: Vec<&str> = scenarios
+        .into_iter()
+        .filter(|name| arguments.iter().any(|argument| argument == name))
+        .collect();
     let missing = patroni::missing().filter(|_| named.contains(&"failover"));
     if let Some(missing) = missing {
-        println!("failover is not run: it needs a cluster, and {missing} is not installed on this machine");
+        println!(
+            "failover is not run: it needs a cluster, and {missing} is not installed on this machine"
+        );
         named.retain(|name| *name != "failover");
         if named.is_empty() {
             return;
         }
     }
     let scale = Scale::full(Duration::from_secs(seconds));
-    let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(&named, scale, &fronts, hardship, collection, failovers));
+    let broken = tokio::runtime::Runtime::new()
+        .unwrap()
+        .block_on(run(&named, scale, &fronts, hardship, collection, failovers));
     println!();
     if broken.is_empty() {
-        println!("every promise was kept{}", if missing.is_some() { ", but those of failover, which was not run" } else { "" });
+        println!(
+            "every promise was kept{}",
+            if missing.is_some() { ", but those of failover, which was not run" } else { "" }
+        );
     }
     assert!(broken.is_empty(), "promises were broken:\n{}", broken.join("\n"));
 }
@@ -100,7 +143,11 @@ fn run_chaos(rounds: usize, seed: u64, has_mounts: bool) {
         command
     };
     if !has_mounts && unshare().arg("true").status().is_ok_and(|status| status.success()) {
-        let again = unshare().arg(std::env::current_exe().unwrap()).args(std::env::args().skip(1)).arg(OWN_MOUNTS).status();
+        let again = unshare()
+            .arg(std::env::current_exe().unwrap())
+            .args(std::env::args().skip(1))
+            .arg(OWN_MOUNTS)
+            .status();
         std::process::exit(again.unwrap().code().unwrap_or(1));
     }
     if !has_mounts {
@@ -124,7 +171,14 @@ fn run_chaos(rounds: usize, seed: u64, has_mounts: bool) {
 }
 
 /// Runs the named scenarios, or all but the last if none is named. Returns the broken promises.
-async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship, collection: Collection, failovers: Failovers) -> Vec<String> {
+async fn run(
+    named: &[&str],
+    scale: Scale,
+    fronts: &[Front],
+    hardship: Hardship,
+    collection: Collection,
+    failovers: Failovers,
+) -> Vec<String> {
     let mut broken = Vec::new();
     let mut harness = Harness::start().await;
     let shop = harness.shop("machine").await;
@@ -132,15 +186,31 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
     shop.database.close().await;
     let is_asked = |name: &str| named.is_empty() || named.contains(&name);
     if is_asked("freshness") {
-        print("freshness: two replicas, lookups and changes at fixed rates", freshness::run(&harness, scale, Way::Applied).await, &mut broken);
-        print("freshness: likewise, and the changes come as webhooks", freshness::run(&harness, scale, Way::Webhooks).await, &mut broken);
+        print(
+            "freshness: two replicas, lookups and changes at fixed rates",
+            freshness::run(&harness, scale, Way::Applied).await,
+            &mut broken,
+        );
+        print(
+            "freshness: likewise, and the changes come as webhooks",
+            freshness::run(&harness, scale, Way::Webhooks).await,
+            &mut broken,
+        );
     }
     if is_asked("outage") {
-        print("outage: Postgres goes away and comes back", outage::run(&mut harness, scale).await, &mut broken);
+        print(
+            "outage: Postgres goes away and comes back",
+            outage::run(&mut harness, scale).await,
+            &mut broken,
+        );
     }
     for front in fronts.iter().filter(|_| is_asked("restart")) {
         let name = if *front == Front::Haproxy { "haproxy" } else { "a balancer of our own" };
-        print(&format!("restart: two replicas behind {name}"), restart::run(&harness, scale, *front).await, &mut broken);
+        print(
+            &format!("restart: two replicas behind {name}"),
+            restart::run(&harness, scale, *front).await,
+            &mut broken,
+        );
     }
     if is_asked("collect") {
         print(
@@ -150,15 +220,27 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
         );
     }
     if is_asked("walk") {
-        print("walk: a backfill without any obstacle, and one with 60 calls a minute", collecting::scan(&harness, 50_000, 3).await, &mut broken);
+        print(
+            "walk: a backfill without any obstacle, and one with 60 calls a minute",
+            collecting::scan(&harness, 50_000, 3).await,
+            &mut broken,
+        );
     }
     if is_asked("budget") {
         let lasts = Duration::from_secs(200);
-        print("budget: 10,000 cold lookups a minute and a backfill on two replicas", collecting::budget(&harness, lasts, 167).await, &mut broken);
+        print(
+            "budget: 10,000 cold lookups a minute and a backfill on two replicas",
+            collecting::budget(&harness, lasts, 167).await,
+            &mut broken,
+        );
     }
     if is_asked("hanging") {
         let scale = Scale { lookups_per_second: 500, ..Scale::full(Duration::from_secs(30)) };
-        print("hanging: all sources hang, 500 lookups a second of unknown people", hanging::run(&harness, scale).await, &mut broken);
+        print(
+            "hanging: all sources hang, 500 lookups a second of unknown people",
+            hanging::run(&harness, scale).await,
+            &mut broken,
+        );
     }
     if named.contains(&"failover") {
         print(
@@ -171,7 +253,11 @@ async fn run(named: &[&str], scale: Scale, fronts: &[Front], hardship: Hardship,
     if is_asked("inbox") {
         // Commits wait for the disk, as in production.
         let mut harness = Harness::start_durable().await;
-        print("inbox: two replicas that are killed, and a Postgres that stops and crashes", inbox::run(&mut harness, hardship).await, &mut broken);
+        print(
+            "inbox: two replicas that are killed, and a Postgres that stops and crashes",
+            inbox::run(&mut harness, hardship).await,
+            &mut broken,
+        );
         harness.stop().await;
     }
     broken

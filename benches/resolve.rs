@@ -18,11 +18,12 @@ fn main() {
 }
 
 fn member(n: usize, first: &str, email: String, phone: String) -> Member {
-    let identifiers: BTreeSet<Identifier> = [(IdentifierKind::Email, email), (IdentifierKind::Phone, phone)]
-        .into_iter()
-        .filter(|(_, value)| !value.is_empty())
-        .map(|(kind, value)| Identifier { kind, value })
-        .collect();
+    let identifiers: BTreeSet<Identifier> =
+        [(IdentifierKind::Email, email), (IdentifierKind::Phone, phone)]
+            .into_iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(kind, value)| Identifier { kind, value })
+            .collect();
     let name = PersonName::new(Some(first), Some("Bakker")).folded();
     let id = format!("{n:04}");
     let key = RecordKey { kind: SourceKind::OmnioTapContact, id };
@@ -32,7 +33,9 @@ fn member(n: usize, first: &str, email: String, phone: String) -> Member {
 /// One person; every record has the same e-mail address.
 #[divan::bench(args = SIZES)]
 fn one_person_by_email(bencher: Bencher<'_, '_>, size: usize) {
-    let members: Vec<Member> = (0..size).map(|n| member(n, "Thomas", "thomas@example.org".to_owned(), String::new())).collect();
+    let members: Vec<Member> = (0..size)
+        .map(|n| member(n, "Thomas", "thomas@example.org".to_owned(), String::new()))
+        .collect();
     bench(bencher, &members, 1);
 }
 
@@ -40,7 +43,8 @@ fn one_person_by_email(bencher: Bencher<'_, '_>, size: usize) {
 #[divan::bench(args = SIZES)]
 fn one_person_by_a_chain(bencher: Bencher<'_, '_>, size: usize) {
     let link = |n: usize| (format!("t{}@example.org", n / 2), format!("+316{:08}", n.div_ceil(2)));
-    let members: Vec<Member> = (0..size).map(|n| member(n, "Thomas", link(n).0, link(n).1)).collect();
+    let members: Vec<Member> =
+        (0..size).map(|n| member(n, "Thomas", link(n).0, link(n).1)).collect();
     bench(bencher, &members, 1);
 }
 
@@ -48,7 +52,8 @@ fn one_person_by_a_chain(bencher: Bencher<'_, '_>, size: usize) {
 #[divan::bench(args = SIZES)]
 fn two_on_one_phone(bencher: Bencher<'_, '_>, size: usize) {
     let name = |n: usize| if n.is_multiple_of(2) { "Thomas" } else { "Anna" };
-    let members: Vec<Member> = (0..size).map(|n| member(n, name(n), String::new(), "+31612312311".to_owned())).collect();
+    let members: Vec<Member> =
+        (0..size).map(|n| member(n, name(n), String::new(), "+31612312311".to_owned())).collect();
     bench(bencher, &members, 2);
 }
 

@@ -22,7 +22,8 @@ fn rules() -> IdentityRules {
     IdentityRules { region: "NL".parse().ok(), ..IdentityRules::default() }
 }
 
-static CENSUS: LazyLock<InMemoryIdentity> = LazyLock::new(|| InMemoryIdentity::take(POPULATION.changes.clone(), &[], &rules()));
+static CENSUS: LazyLock<InMemoryIdentity> =
+    LazyLock::new(|| InMemoryIdentity::take(POPULATION.changes.clone(), &[], &rules()));
 static MEASURED: LazyLock<Accuracy> = LazyLock::new(|| Accuracy::measure(&POPULATION, &CENSUS));
 
 #[test]
@@ -36,7 +37,12 @@ fn few_are_merged_where_no_rule_can_settle_it() {
     let (hard, alike) = (MEASURED.overall.hard, MEASURED.indistinguishable);
     // The records of indistinguishable people do not say which person they are, so they are counted separately.
     let wrong = (hard.pairs_wrong - alike.pairs_wrong) * 1_000;
-    assert!(wrong <= POPULATION.truth.len(), "{wrong} of {} records, {} of them hard", POPULATION.truth.len(), hard.records);
+    assert!(
+        wrong <= POPULATION.truth.len(),
+        "{wrong} of {} records, {} of them hard",
+        POPULATION.truth.len(),
+        hard.records
+    );
 }
 
 #[test]
@@ -78,7 +84,10 @@ fn the_people_who_are_hard_to_tell_apart_are_few_and_counted_apart() {
 #[test]
 fn what_the_rules_joined_adds_up_to_what_is_joined() {
     let all = MEASURED.overall.all();
-    let joined = MEASURED.joined.values().fold((0, 0), |(right, wrong), joined| (right + joined.right, wrong + joined.wrong));
+    let joined = MEASURED
+        .joined
+        .values()
+        .fold((0, 0), |(right, wrong), joined| (right + joined.right, wrong + joined.wrong));
     assert_eq!(joined, (all.pairs_found, all.pairs_wrong));
     let reviews: usize = MEASURED.kept_apart.values().map(|apart| apart.reviews).sum();
     assert_eq!(reviews, CENSUS.resolution.doubts.len());
@@ -94,8 +103,10 @@ fn every_situation_is_in_the_population() {
 
 #[test]
 fn a_quarter_of_the_participants_bear_an_id_of_nobodys() {
-    let participants = POPULATION.truth.iter().filter(|(key, _)| key.kind == SourceKind::OmniLabParticipant);
-    let (strange, known): (Vec<_>, Vec<_>) = participants.partition(|(_, truth)| truth.situations.has(Situation::StrangeId));
+    let participants =
+        POPULATION.truth.iter().filter(|(key, _)| key.kind == SourceKind::OmniLabParticipant);
+    let (strange, known): (Vec<_>, Vec<_>) =
+        participants.partition(|(_, truth)| truth.situations.has(Situation::StrangeId));
     let share = 1_000 * strange.len() / (strange.len() + known.len());
     assert!((235..265).contains(&share), "{share}");
     assert!(known.iter().any(|(_, truth)| truth.situations.has(Situation::Reference)));
@@ -103,26 +114,33 @@ fn a_quarter_of_the_participants_bear_an_id_of_nobodys() {
 
 #[test]
 fn forged_forms_are_forms_about_somebody_who_is_there() {
-    assert!(POPULATION.forged.keys().all(|key| key.kind == SourceKind::OmniLabParticipant && !POPULATION.truth.contains_key(key)));
+    assert!(POPULATION.forged.keys().all(
+        |key| key.kind == SourceKind::OmniLabParticipant && !POPULATION.truth.contains_key(key)
+    ));
     assert!(POPULATION.forged.values().all(|victim| *victim < PEOPLE));
     let mut forms: BTreeMap<usize, usize> = BTreeMap::new();
     for victim in POPULATION.forged.values() {
         *forms.entry(*victim).or_default() += 1;
     }
-    assert!(forms.values().any(|forms| *forms == 1) && forms.values().any(|forms| *forms >= 15), "{forms:?}");
+    assert!(
+        forms.values().any(|forms| *forms == 1) && forms.values().any(|forms| *forms >= 15),
+        "{forms:?}"
+    );
 }
 
 #[test]
 fn every_record_is_told_of_and_every_record_is_one_customers() {
     let counted: Vec<&RecordKey> = CENSUS.customers().flatten().collect();
-    let known: BTreeSet<&RecordKey> = POPULATION.truth.keys().chain(POPULATION.forged.keys()).collect();
+    let known: BTreeSet<&RecordKey> =
+        POPULATION.truth.keys().chain(POPULATION.forged.keys()).collect();
     assert_eq!(counted.len(), known.len());
     assert_eq!(counted.into_iter().collect::<BTreeSet<_>>(), known);
 }
 
 #[test]
 fn the_same_seed_gives_the_same_population_and_another_seed_another() {
-    let (one, same, other) = (Population::new(1_000, 7), Population::new(1_000, 7), Population::new(1_000, 8));
+    let (one, same, other) =
+        (Population::new(1_000, 7), Population::new(1_000, 7), Population::new(1_000, 8));
     assert_eq!(one.changes, same.changes);
     assert_eq!(one.truth, same.truth);
     assert_eq!((one.hard, one.indistinguishable), (same.hard, same.indistinguishable));
@@ -133,8 +151,12 @@ fn the_same_seed_gives_the_same_population_and_another_seed_another() {
 #[test]
 fn the_order_of_changes_does_not_matter() {
     let population = Population::new(1_000, 7);
-    let customers =
-        |census: &InMemoryIdentity| census.customers().map(|keys| keys.into_iter().cloned().collect()).collect::<BTreeSet<BTreeSet<RecordKey>>>();
+    let customers = |census: &InMemoryIdentity| {
+        census
+            .customers()
+            .map(|keys| keys.into_iter().cloned().collect())
+            .collect::<BTreeSet<BTreeSet<RecordKey>>>()
+    };
     let forwards = InMemoryIdentity::take(population.changes.clone(), &[], &rules());
     let backwards = InMemoryIdentity::take(population.changes.into_iter().rev(), &[], &rules());
     assert_eq!(customers(&forwards), customers(&backwards));
@@ -146,7 +168,17 @@ fn rules_that_are_too_trusting_are_found_out() {
         let census = InMemoryIdentity::take(POPULATION.changes.clone(), &[], rules);
         Accuracy::measure(&POPULATION, &census).overall
     };
-    assert!(false_merges(&IdentityRules { email_link_requires_compatible_names: false, ..rules() }).plain.false_merges > 10);
+    assert!(
+        false_merges(&IdentityRules { email_link_requires_compatible_names: false, ..rules() })
+            .plain
+            .false_merges
+            > 10
+    );
     let usual = MEASURED.overall.all().pairs_wrong;
-    assert!(false_merges(&IdentityRules { email_link_requires_first_name: false, ..rules() }).all().pairs_wrong > usual);
+    assert!(
+        false_merges(&IdentityRules { email_link_requires_first_name: false, ..rules() })
+            .all()
+            .pairs_wrong
+            > usual
+    );
 }

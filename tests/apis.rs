@@ -30,18 +30,26 @@ struct Recording {
 
 impl Recording {
     fn reply(&self) -> Reply {
-        Reply { body: self.body.clone(), is_missing: self.is_missing, received_at: self.received_at }
+        Reply {
+            body: self.body.clone(),
+            is_missing: self.is_missing,
+            received_at: self.received_at,
+        }
     }
 }
 
 /// The responses that were recorded with their request.
 fn recordings(source: Source) -> Vec<(String, Recording)> {
-    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/rest").join(source.as_str());
+    let directory =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/rest").join(source.as_str());
     let mut found = Vec::new();
     for path in std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()) {
         let body: Value = serde_json::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
         if body.get("ask").is_some() {
-            found.push((path.file_stem().unwrap().to_str().unwrap().to_owned(), serde_json::from_value(body).unwrap()));
+            found.push((
+                path.file_stem().unwrap().to_str().unwrap().to_owned(),
+                serde_json::from_value(body).unwrap(),
+            ));
         }
     }
     found.sort_by(|(one, _): &(String, Recording), (other, _)| one.cmp(other));
@@ -75,7 +83,9 @@ fn sent(source: Source, settings: &SourceSettings, ask: &ApiRequest) -> String {
         Target::Given(url) => format!("given: {url}"),
     };
     let once = if request.is_repeatable { "" } else { ", once" };
-    request.body.map_or_else(|| format!("GET {target}"), |body| format!("POST {target} {body}{once}"))
+    request
+        .body
+        .map_or_else(|| format!("GET {target}"), |body| format!("POST {target} {body}{once}"))
 }
 
 fn sent_all(source: Source, asks: &[ApiRequest]) -> Vec<String> {
@@ -87,9 +97,14 @@ fn address(kind: IdentifierKind, value: &str) -> LookupTarget {
 }
 
 fn record(kind: SourceKind, id: &str, fields: &[(&str, &str)]) -> Record {
-    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some(json!(value)))).collect();
-    let update =
-        Update { at: "2026-08-01T00:00:00Z".parse().unwrap(), received_at: "2026-08-01T00:00:00Z".parse().unwrap(), scope: Scope::Partial, fields };
+    let fields =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), Some(json!(value)))).collect();
+    let update = Update {
+        at: "2026-08-01T00:00:00Z".parse().unwrap(),
+        received_at: "2026-08-01T00:00:00Z".parse().unwrap(),
+        scope: Scope::Partial,
+        fields,
+    };
     Record { key: RecordKey::new(kind, id).unwrap(), versions: FieldVersions::from(update) }
 }
 
@@ -104,11 +119,21 @@ fn streams_begin_with_their_first_page_and_go_on_as_the_vendors_document() {
         for stream in api.streams() {
             let since = api.first(stream.name, Some("2026-08-20T22:15:00Z".parse().unwrap()));
             for ask in [api.first(stream.name, None), since].into_iter().flatten() {
-                writeln!(all, "{source} {}: {}", stream.name, sent(source, &settings, &ask)).unwrap();
+                writeln!(all, "{source} {}: {}", stream.name, sent(source, &settings, &ask))
+                    .unwrap();
             }
-            assert!(api.first(stream.name, None).is_some() == matches!(stream.traversal, Traversal::List(_)), "{source} {}", stream.name);
+            assert!(
+                api.first(stream.name, None).is_some()
+                    == matches!(stream.traversal, Traversal::List(_)),
+                "{source} {}",
+                stream.name
+            );
         }
-        assert!(api.first("unheard of", None).is_none() && api.request(&ApiRequest::all("unheard of")).is_none(), "{source}");
+        assert!(
+            api.first("unheard of", None).is_none()
+                && api.request(&ApiRequest::all("unheard of")).is_none(),
+            "{source}"
+        );
     }
     insta::assert_snapshot!("streams", all);
 }
@@ -117,29 +142,67 @@ fn streams_begin_with_their_first_page_and_go_on_as_the_vendors_document() {
 fn a_second_page_is_asked_for_by_its_number_or_url() {
     let settings = settings();
     let page = |source, ask: ApiRequest| sent(source, &settings, &ask);
-    assert_eq!(page(Source::OmnioTap, ApiRequest::all("contacts").on_page("2")), "GET /contacts?page=2&limit=50");
+    assert_eq!(
+        page(Source::OmnioTap, ApiRequest::all("contacts").on_page("2")),
+        "GET /contacts?page=2&limit=50"
+    );
     assert_eq!(
         page(Source::OmniLab, ApiRequest::about("bookings", "C 1").on_page("2")),
         "GET /v1/interactions:fetchContactBookings?external_id=C%201&page_size=50&page_number=2"
     );
-    assert_eq!(page(Source::Omneo, ApiRequest::about("rewards", "p").on_page("2")), "GET /profiles/p/rewards?page%5Bsize%5D=100&page%5Bnumber%5D=2");
-    assert_eq!(page(Source::Omneo, ApiRequest::all("rewards").on_page("https://x.example/?page=2")), "GET given: https://x.example/?page=2");
-    assert!(settings.api(Source::OmnioTap).request(&ApiRequest::all("contacts").on_page("x&y")).is_none());
+    assert_eq!(
+        page(Source::Omneo, ApiRequest::about("rewards", "p").on_page("2")),
+        "GET /profiles/p/rewards?page%5Bsize%5D=100&page%5Bnumber%5D=2"
+    );
+    assert_eq!(
+        page(Source::Omneo, ApiRequest::all("rewards").on_page("https://x.example/?page=2")),
+        "GET given: https://x.example/?page=2"
+    );
+    assert!(
+        settings
+            .api(Source::OmnioTap)
+            .request(&ApiRequest::all("contacts").on_page("x&y"))
+            .is_none()
+    );
 }
 
 #[test]
 fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
-    let find = |source: Source, whom: &LookupTarget| sent_all(source, &settings().api(source).find(whom, &[]));
-    let (email, phone) = (address(IdentifierKind::Email, "lotte+x@example.org"), address(IdentifierKind::Phone, "+31620304050"));
+    let find = |source: Source, whom: &LookupTarget| {
+        sent_all(source, &settings().api(source).find(whom, &[]))
+    };
+    let (email, phone) = (
+        address(IdentifierKind::Email, "lotte+x@example.org"),
+        address(IdentifierKind::Phone, "+31620304050"),
+    );
     assert_eq!(
         find(Source::OmnioTap, &email),
-        ["GET /contacts?page=1&limit=50&search=lotte%2Bx%40example.org", "GET /customers?page=1&limit=50&search=lotte%2Bx%40example.org"]
+        [
+            "GET /contacts?page=1&limit=50&search=lotte%2Bx%40example.org",
+            "GET /customers?page=1&limit=50&search=lotte%2Bx%40example.org"
+        ]
     );
-    assert_eq!(find(Source::Omneo, &email), ["GET /profiles?filter%5Bemail%5D=lotte%2Bx%40example.org&page%5Bsize%5D=100&page%5Bnumber%5D=1"]);
-    assert_eq!(find(Source::Omneo, &phone), ["GET /profiles?filter%5Bmobile_phone%5D=%2B31620304050&page%5Bsize%5D=100&page%5Bnumber%5D=1"]);
-    assert_eq!(find(Source::Omneo, &LookupTarget::Id("EC-1".to_owned())), ["GET /identities/search-profile/EC-1"]);
+    assert_eq!(
+        find(Source::Omneo, &email),
+        [
+            "GET /profiles?filter%5Bemail%5D=lotte%2Bx%40example.org&page%5Bsize%5D=100&page%5Bnumber%5D=1"
+        ]
+    );
+    assert_eq!(
+        find(Source::Omneo, &phone),
+        [
+            "GET /profiles?filter%5Bmobile_phone%5D=%2B31620304050&page%5Bsize%5D=100&page%5Bnumber%5D=1"
+        ]
+    );
+    assert_eq!(
+        find(Source::Omneo, &LookupTarget::Id("EC-1".to_owned())),
+        ["GET /identities/search-profile/EC-1"]
+    );
     let own = find(Source::Omneo, &LookupTarget::Id(PROFILE.to_owned()));
-    assert_eq!(own, [format!("GET /identities/search-profile/{PROFILE}"), format!("GET /profiles/{PROFILE}")]);
+    assert_eq!(
+        own,
+        [format!("GET /identities/search-profile/{PROFILE}"), format!("GET /profiles/{PROFILE}")]
+    );
     for whom in [&email, &phone, &LookupTarget::Id("1".to_owned())] {
         assert!(find(Source::OmniLab, whom).is_empty() && find(Source::Syncaroo, whom).is_empty());
     }
@@ -151,11 +214,21 @@ fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
 
 #[test]
 fn somebody_known_is_asked_about_by_what_is_known() {
-    let find =
-        |source: Source, whom: &LookupTarget, known: &Record| sent_all(source, &settings().api(source).find(whom, std::slice::from_ref(known)));
-    let (id, email) = (LookupTarget::Id("1".to_owned()), address(IdentifierKind::Email, "lotte@example.org"));
-    let contact = record(SourceKind::OmnioTapContact, "c", &[("email.main", "Lotte@Example.org"), ("phone.main", "+31620304050")]);
-    assert!(find(Source::OmnioTap, &id, &contact).iter().all(|url| url.ends_with("&search=lotte%40example.org")));
+    let find = |source: Source, whom: &LookupTarget, known: &Record| {
+        sent_all(source, &settings().api(source).find(whom, std::slice::from_ref(known)))
+    };
+    let (id, email) =
+        (LookupTarget::Id("1".to_owned()), address(IdentifierKind::Email, "lotte@example.org"));
+    let contact = record(
+        SourceKind::OmnioTapContact,
+        "c",
+        &[("email.main", "Lotte@Example.org"), ("phone.main", "+31620304050")],
+    );
+    assert!(
+        find(Source::OmnioTap, &id, &contact)
+            .iter()
+            .all(|url| url.ends_with("&search=lotte%40example.org"))
+    );
     let profile = record(SourceKind::OmneoProfile, PROFILE, &[("email.main", "Lotte@Example.org")]);
     assert_eq!(find(Source::Omneo, &email, &profile), [format!("GET /profiles/{PROFILE}")]);
     assert_eq!(find(Source::Omneo, &id, &profile), [format!("GET /profiles/{PROFILE}")]);
@@ -165,7 +238,9 @@ fn somebody_known_is_asked_about_by_what_is_known() {
     let participant = record(SourceKind::OmniLabParticipant, "CONTACT-123", &[]);
     assert_eq!(
         find(Source::OmniLab, &email, &participant),
-        ["GET /v1/interactions:fetchContactBookings?external_id=CONTACT-123&page_size=50&page_number=1"]
+        [
+            "GET /v1/interactions:fetchContactBookings?external_id=CONTACT-123&page_size=50&page_number=1"
+        ]
     );
     assert!(find(Source::OmniLab, &email, &profile).is_empty());
     let mut settings = settings();
@@ -175,39 +250,81 @@ fn somebody_known_is_asked_about_by_what_is_known() {
 
 #[test]
 fn whether_a_record_is_still_there_is_asked_by_what_tells_most() {
-    let confirm = |source: Source, record: &Record| settings().api(source).confirm(record).map(|ask| sent(source, &settings(), &ask));
-    let contact = |fields: &[(&str, &str)]| confirm(Source::OmnioTap, &record(SourceKind::OmnioTapContact, "c", fields));
-    let (name, phone, email) = (("name.last", "de Graaf"), ("phone.main", "+31 6 20304050"), ("email.main", "Lotte@example.org"));
-    assert_eq!(contact(&[name, phone, email]).unwrap(), "GET /contacts?page=1&limit=50&search=Lotte%40example.org");
-    assert_eq!(contact(&[name, phone]).unwrap(), "GET /contacts?page=1&limit=50&search=%2B31%206%2020304050");
+    let confirm = |source: Source, record: &Record| {
+        settings().api(source).confirm(record).map(|ask| sent(source, &settings(), &ask))
+    };
+    let contact = |fields: &[(&str, &str)]| {
+        confirm(Source::OmnioTap, &record(SourceKind::OmnioTapContact, "c", fields))
+    };
+    let (name, phone, email) = (
+        ("name.last", "de Graaf"),
+        ("phone.main", "+31 6 20304050"),
+        ("email.main", "Lotte@example.org"),
+    );
+    assert_eq!(
+        contact(&[name, phone, email]).unwrap(),
+        "GET /contacts?page=1&limit=50&search=Lotte%40example.org"
+    );
+    assert_eq!(
+        contact(&[name, phone]).unwrap(),
+        "GET /contacts?page=1&limit=50&search=%2B31%206%2020304050"
+    );
     assert_eq!(contact(&[name]).unwrap(), "GET /contacts?page=1&limit=50&search=de%20Graaf");
     assert_eq!(contact(&[]), None);
-    assert_eq!(confirm(Source::Omneo, &record(SourceKind::OmneoProfile, PROFILE, &[])).unwrap(), format!("GET /profiles/{PROFILE}"));
+    assert_eq!(
+        confirm(Source::Omneo, &record(SourceKind::OmneoProfile, PROFILE, &[])).unwrap(),
+        format!("GET /profiles/{PROFILE}")
+    );
     assert_eq!(confirm(Source::OmniLab, &record(SourceKind::OmniLabParticipant, "c", &[])), None);
     assert_eq!(confirm(Source::Syncaroo, &record(SourceKind::SyncarooMember, "m", &[])), None);
 }
 
 fn delivery(source: Source, name: &str) -> Delivery {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/webhooks").join(source.as_str()).join(name).with_extension("json");
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/webhooks")
+        .join(source.as_str())
+        .join(name)
+        .with_extension("json");
     let recorded = Recorded::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
     let body = serde_json::to_vec(&recorded.body).unwrap();
-    Delivery { headers: recorded.headers().clone(), body, received_at: "2026-08-01T00:00:00Z".parse().unwrap() }
+    Delivery {
+        headers: recorded.headers().clone(),
+        body,
+        received_at: "2026-08-01T00:00:00Z".parse().unwrap(),
+    }
 }
 
 #[test]
 fn what_a_webhook_only_hints_at_is_asked() {
-    let after = |source: Source, name: &str| sent_all(source, &settings().api(source).after_webhook(&delivery(source, &format!("{name}.x"))));
+    let after = |source: Source, name: &str| {
+        sent_all(
+            source,
+            &settings().api(source).after_webhook(&delivery(source, &format!("{name}.x"))),
+        )
+    };
     let url = "https://app.syncaroo.com/api/v1/555/locations/61116b1ad9fa63170734b694";
     assert_eq!(
         after(Source::Syncaroo, "booking"),
-        [format!("GET given: {url}/resources/6140afff1da7a718a6076cea/bookings/61c18cf515e22a061cf589b1*1640124000000*1640125800000")]
+        [format!(
+            "GET given: {url}/resources/6140afff1da7a718a6076cea/bookings/61c18cf515e22a061cf589b1*1640124000000*1640125800000"
+        )]
     );
-    assert_eq!(after(Source::Syncaroo, "resource.new"), [format!("GET given: {url}/resources/61116c0bab789b6cc1feec23")]);
+    assert_eq!(
+        after(Source::Syncaroo, "resource.new"),
+        [format!("GET given: {url}/resources/61116c0bab789b6cc1feec23")]
+    );
     assert_eq!(after(Source::Syncaroo, "location"), [format!("GET given: {url}")]);
     assert!(after(Source::Syncaroo, "availability").is_empty());
-    let identities = format!("GET /profiles/{PROFILE}/identities?page%5Bsize%5D=100&page%5Bnumber%5D=1");
-    assert_eq!(after(Source::Omneo, "profile.merged"), [format!("GET /profiles/{PROFILE}"), identities]);
-    assert!(after(Source::Omneo, "profile.updated").is_empty() && after(Source::OmnioTap, "contact.updated").is_empty());
+    let identities =
+        format!("GET /profiles/{PROFILE}/identities?page%5Bsize%5D=100&page%5Bnumber%5D=1");
+    assert_eq!(
+        after(Source::Omneo, "profile.merged"),
+        [format!("GET /profiles/{PROFILE}"), identities]
+    );
+    assert!(
+        after(Source::Omneo, "profile.updated").is_empty()
+            && after(Source::OmnioTap, "contact.updated").is_empty()
+    );
     assert!(after(Source::OmniLab, "booking.created.v1").is_empty());
 }
 
@@ -215,19 +332,35 @@ fn what_a_webhook_only_hints_at_is_asked() {
 fn a_booking_is_asked_for_where_its_webhook_said() {
     let (source, settings) = (Source::Syncaroo, settings());
     let delivery = delivery(source, "booking.x");
-    let Ok(ParsedWebhook::Changes(changes)) = settings.reader(source).parse_webhook(&delivery) else { panic!() };
+    let Ok(ParsedWebhook::Changes(changes)) = settings.reader(source).parse_webhook(&delivery)
+    else {
+        panic!()
+    };
     let [Change::Event { key, update }] = &changes[..] else { panic!() };
     let each = settings.api(source).each("bookings", &key.id, &FieldVersions::from(update.clone()));
-    assert!(each.is_some() && each.as_ref() == settings.api(source).after_webhook(&delivery).first(), "the same question is one call");
+    assert!(
+        each.is_some() && each.as_ref() == settings.api(source).after_webhook(&delivery).first(),
+        "the same question is one call"
+    );
     let unheard = Update { fields: [].into(), ..update.clone() };
-    assert!(settings.api(source).each("bookings", &key.id, &FieldVersions::from(unheard)).is_none());
-    assert!(settings.api(source).each("locations", &key.id, &FieldVersions::from(update.clone())).is_none());
+    assert!(
+        settings.api(source).each("bookings", &key.id, &FieldVersions::from(unheard)).is_none()
+    );
+    assert!(
+        settings
+            .api(source)
+            .each("locations", &key.id, &FieldVersions::from(update.clone()))
+            .is_none()
+    );
 }
 
 #[test]
 fn a_booking_is_cancelled_once_by_its_id() {
     let sent = sent(Source::OmniLab, &settings(), &cancelling("bk_1/../x"));
-    assert_eq!(sent, r#"POST /v1/interactions:cancelInteractionBooking {"booking":"bk_1/../x"}, once"#);
+    assert_eq!(
+        sent,
+        r#"POST /v1/interactions:cancelInteractionBooking {"booking":"bk_1/../x"}, once"#
+    );
 }
 
 #[test]
@@ -237,15 +370,28 @@ fn omneos_times_are_in_the_time_zone_that_the_settings_say() {
     let at: Timestamp = "2026-11-20T23:00:00Z".parse().unwrap();
     let profile = json!({"id": PROFILE, "first_name": "Bo", "profile_type": "active", "updated_at": "2026-11-21 10:00:00"});
     let headers = [("x-omneo-event".to_owned(), "profile.updated".to_owned())].into();
-    let delivery = Delivery { headers, body: profile.to_string().into_bytes(), received_at: Timestamp::MAX };
-    let Ok(ParsedWebhook::Changes(told)) = settings.reader(Source::Omneo).parse_webhook(&delivery) else { panic!() };
-    let reply = Reply { body: json!({"data": profile}), is_missing: false, received_at: Timestamp::MAX };
-    let answered = settings.api(Source::Omneo).read(&ApiRequest::about("profile", PROFILE), &reply).unwrap().changes;
+    let delivery =
+        Delivery { headers, body: profile.to_string().into_bytes(), received_at: Timestamp::MAX };
+    let Ok(ParsedWebhook::Changes(told)) = settings.reader(Source::Omneo).parse_webhook(&delivery)
+    else {
+        panic!()
+    };
+    let reply =
+        Reply { body: json!({"data": profile}), is_missing: false, received_at: Timestamp::MAX };
+    let answered = settings
+        .api(Source::Omneo)
+        .read(&ApiRequest::about("profile", PROFILE), &reply)
+        .unwrap()
+        .changes;
     for changes in [told, answered] {
         assert!(matches!(&changes[0], Change::Record { update, .. } if update.at == at));
     }
     let since = settings.api(Source::Omneo).first("profiles", Some(at)).unwrap();
-    assert!(sent(Source::Omneo, &settings, &since).contains("=2026-11-21%2010%3A00%3A00"), "{}", sent(Source::Omneo, &settings, &since));
+    assert!(
+        sent(Source::Omneo, &settings, &since).contains("=2026-11-21%2010%3A00%3A00"),
+        "{}",
+        sent(Source::Omneo, &settings, &since)
+    );
 }
 
 // --------------------------------------------------------------------------------------------------------- responses
@@ -259,14 +405,25 @@ fn in_lines(heard: &Result<ParsedReply, Unreadable>) -> String {
     let mut out = String::new();
     for change in &heard.changes {
         match change {
-            Change::Record { key, update } => lines_of(&mut out, "record", &key.to_string(), update),
+            Change::Record { key, update } => {
+                lines_of(&mut out, "record", &key.to_string(), update)
+            }
             Change::Event { key, update } => lines_of(&mut out, "event", &key.to_string(), update),
-            Change::Merge(merge) => writeln!(out, "  merge {} into {}, {}", merge.loser, merge.winner, merge.at).unwrap(),
+            Change::Merge(merge) => {
+                writeln!(out, "  merge {} into {}, {}", merge.loser, merge.winner, merge.at)
+                    .unwrap()
+            }
         }
     }
     heard.there.iter().for_each(|key| writeln!(out, "  there: {key}").unwrap());
-    heard.places.iter().for_each(|place| writeln!(out, "  place {} = {}", place.id, place.name).unwrap());
-    heard.unnamed.iter().for_each(|u| writeln!(out, "  unnamed {} of {}: {}, ask {}", u.field, u.event, u.place, asked(&u.ask)).unwrap());
+    heard
+        .places
+        .iter()
+        .for_each(|place| writeln!(out, "  place {} = {}", place.id, place.name).unwrap());
+    heard.unnamed.iter().for_each(|u| {
+        writeln!(out, "  unnamed {} of {}: {}, ask {}", u.field, u.event, u.place, asked(&u.ask))
+            .unwrap()
+    });
     heard.follow.iter().for_each(|ask| writeln!(out, "  follow: {}", asked(ask)).unwrap());
     heard.next.iter().for_each(|ask| writeln!(out, "  next: {}", asked(ask)).unwrap());
     heard.total.iter().for_each(|total| writeln!(out, "  total: {total}").unwrap());
@@ -274,10 +431,19 @@ fn in_lines(heard: &Result<ParsedReply, Unreadable>) -> String {
 }
 
 fn lines_of(out: &mut String, what: &str, key: &str, update: &Update) {
-    let scope = if update.scope == Scope::Partial { String::new() } else { format!(", {:?}", update.scope).to_lowercase() };
+    let scope = if update.scope == Scope::Partial {
+        String::new()
+    } else {
+        format!(", {:?}", update.scope).to_lowercase()
+    };
     writeln!(out, "  {what} {key}, {}{scope}", update.at).unwrap();
     for (name, value) in &update.fields {
-        writeln!(out, "    {name} = {}", value.as_ref().map_or_else(|| "(cleared)".to_owned(), Value::to_string)).unwrap();
+        writeln!(
+            out,
+            "    {name} = {}",
+            value.as_ref().map_or_else(|| "(cleared)".to_owned(), Value::to_string)
+        )
+        .unwrap();
     }
 }
 
@@ -285,7 +451,12 @@ fn read_all(source: Source) -> String {
     let settings = settings();
     let read = |(name, recording): (String, Recording)| {
         let heard = settings.api(source).read(&recording.ask, &recording.reply());
-        format!("{name}: {}{}\n{}", asked(&recording.ask), if recording.is_missing { ", missing" } else { "" }, in_lines(&heard))
+        format!(
+            "{name}: {}{}\n{}",
+            asked(&recording.ask),
+            if recording.is_missing { ", missing" } else { "" },
+            in_lines(&heard)
+        )
     };
     recordings(source).into_iter().map(read).collect::<Vec<_>>().join("\n")
 }
@@ -322,23 +493,55 @@ fn said(changes: Vec<Change>, key: &str) -> Update {
 #[test]
 fn an_answer_about_what_did_not_change_says_what_the_webhook_said() {
     for (source, webhook, answer, key) in [
-        (Source::OmnioTap, "customer.created.x", "customers-nested", "omniotap.customer:c268a01a-87c9-4b79-8e1e-52452026fa00"),
-        (Source::OmnioTap, "ticket.created.x", "tickets-meta", "omniotap.ticket:6049156b-3a09-4fd7-9406-0c7003e004d4"),
-        (Source::Omneo, "transaction.created.x", "transactions-flat-pages", "omneo.transaction:7700123"),
+        (
+            Source::OmnioTap,
+            "customer.created.x",
+            "customers-nested",
+            "omniotap.customer:c268a01a-87c9-4b79-8e1e-52452026fa00",
+        ),
+        (
+            Source::OmnioTap,
+            "ticket.created.x",
+            "tickets-meta",
+            "omniotap.ticket:6049156b-3a09-4fd7-9406-0c7003e004d4",
+        ),
+        (
+            Source::Omneo,
+            "transaction.created.x",
+            "transactions-flat-pages",
+            "omneo.transaction:7700123",
+        ),
         (Source::Omneo, "interaction.created.x", "interactions", "omneo.interaction:661204"),
-        (Source::Omneo, "aggregation.updated.x", "aggregations", "omneo.profile:0d0ca70c-a072-4134-be05-1a0b4c8f03fc"),
-        (Source::OmniLab, "booking.created.v1.x", "bookings-of-each-status", "omnilab.booking:bk_O8jvpi35HBUPVz"),
+        (
+            Source::Omneo,
+            "aggregation.updated.x",
+            "aggregations",
+            "omneo.profile:0d0ca70c-a072-4134-be05-1a0b4c8f03fc",
+        ),
+        (
+            Source::OmniLab,
+            "booking.created.v1.x",
+            "bookings-of-each-status",
+            "omnilab.booking:bk_O8jvpi35HBUPVz",
+        ),
     ] {
         let settings = settings();
         let mut delivery = delivery(source, webhook);
         delivery.headers.entry("webhook-id".to_owned()).or_insert_with(|| "msg_1".to_owned());
-        let Ok(ParsedWebhook::Changes(webhook)) = settings.reader(source).parse_webhook(&delivery) else { panic!("{webhook}") };
+        let Ok(ParsedWebhook::Changes(webhook)) = settings.reader(source).parse_webhook(&delivery)
+        else {
+            panic!("{webhook}")
+        };
         let recording = recording(source, answer);
         let heard = settings.api(source).read(&recording.ask, &recording.reply()).unwrap();
         let (webhook, answer) = (said(webhook, key), said(heard.changes, key));
         assert_eq!(webhook.at, answer.at, "{key}");
         // The list of bookings does not contain the interaction's name.
-        for (name, value) in webhook.fields.iter().filter(|(name, _)| source != Source::OmniLab || *name != "data.name") {
+        for (name, value) in webhook
+            .fields
+            .iter()
+            .filter(|(name, _)| source != Source::OmniLab || *name != "data.name")
+        {
             assert_eq!(Some(value), answer.fields.get(name), "{key} {name}");
         }
     }
@@ -348,7 +551,8 @@ fn an_answer_about_what_did_not_change_says_what_the_webhook_said() {
 
 /// Every request that an API supports, about one object.
 fn questions(source: Source, about: &str) -> Vec<ApiRequest> {
-    let whats: BTreeSet<String> = recordings(source).into_iter().map(|(_, recording)| recording.ask.what).collect();
+    let whats: BTreeSet<String> =
+        recordings(source).into_iter().map(|(_, recording)| recording.ask.what).collect();
     whats.iter().map(|what| ApiRequest::about(what, about)).collect()
 }
 
@@ -362,12 +566,33 @@ fn hostile() -> impl Strategy<Value = Value> {
         any::<f64>().prop_map(|number| json!(number)),
         any::<String>().prop_map(Value::from),
         "[0-9:*'#/.@ +-]{0,40}".prop_map(Value::from),
-        prop_oneof![Just("deleted"), Just("2026-01-01"), Just("https://example.org/x"), Just("lotte@example.org"), Just("..")].prop_map(Value::from),
+        prop_oneof![
+            Just("deleted"),
+            Just("2026-01-01"),
+            Just("https://example.org/x"),
+            Just("lotte@example.org"),
+            Just("..")
+        ]
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 60, 6, |inner| {
-        let names = ["id", "data", "items", "contacts", "bookings", "booking", "meta", "links", "next", "total", "count", "hasMore", "profile"];
-        let more =
-            ["email", "phone", "mobile_phone", "handle", "identifier", "merged_from", "updatedAt", "created_at", "name", "last_page", "profile_id"];
+        let names = [
+            "id", "data", "items", "contacts", "bookings", "booking", "meta", "links", "next",
+            "total", "count", "hasMore", "profile",
+        ];
+        let more = [
+            "email",
+            "phone",
+            "mobile_phone",
+            "handle",
+            "identifier",
+            "merged_from",
+            "updatedAt",
+            "created_at",
+            "name",
+            "last_page",
+            "profile_id",
+        ];
         let key = prop_oneof![
             prop::sample::select(names.to_vec()).prop_map(str::to_owned),
             prop::sample::select(more.to_vec()).prop_map(str::to_owned),
@@ -375,7 +600,8 @@ fn hostile() -> impl Strategy<Value = Value> {
         ];
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            proptest::collection::btree_map(key, inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+            proptest::collection::btree_map(key, inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -385,8 +611,13 @@ fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
     all.push(pointer.to_owned());
     let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
     match value {
-        Value::Array(items) => items.iter().enumerate().for_each(|(n, item)| places(item, &format!("{pointer}/{n}"), all)),
-        Value::Object(object) => object.iter().for_each(|(key, item)| places(item, &format!("{pointer}/{}", escape(key)), all)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(n, item)| places(item, &format!("{pointer}/{n}"), all)),
+        Value::Object(object) => object
+            .iter()
+            .for_each(|(key, item)| places(item, &format!("{pointer}/{}", escape(key)), all)),
         _ => {}
     }
 }
@@ -403,15 +634,25 @@ fn check(source: Source, ask: &ApiRequest, heard: &Result<ParsedReply, Unreadabl
             }
             Change::Merge(merge) => assert_ne!(merge.loser, merge.winner),
         }
-        if matches!(ask.what.as_str(), "contacts with" | "customers with" | "profiles with email" | "profiles with phone") {
+        if matches!(
+            ask.what.as_str(),
+            "contacts with" | "customers with" | "profiles with email" | "profiles with phone"
+        ) {
             let Change::Record { update, .. } = change else { panic!("a search finds records") };
-            let has = |(name, value): (&String, &Option<Value>)| (name.starts_with("email.") || name.starts_with("phone.")) && value.is_some();
+            let has = |(name, value): (&String, &Option<Value>)| {
+                (name.starts_with("email.") || name.starts_with("phone.")) && value.is_some()
+            };
             assert!(update.fields.iter().any(has), "somebody without any address");
         }
     }
     assert!(heard.next.as_ref() != Some(ask), "it would never end");
     let settings = settings();
-    for ask in heard.next.iter().chain(&heard.follow).chain(heard.unnamed.iter().map(|unnamed| &unnamed.ask)) {
+    for ask in heard
+        .next
+        .iter()
+        .chain(&heard.follow)
+        .chain(heard.unnamed.iter().map(|unnamed| &unnamed.ask))
+    {
         let is_resolved_away = matches!(ask.about.as_str(), "." | "..");
         assert!(is_resolved_away || settings.api(source).request(ask).is_some(), "{}", ask.what);
     }
@@ -419,13 +660,26 @@ fn check(source: Source, ask: &ApiRequest, heard: &Result<ParsedReply, Unreadabl
 
 /// The parts of a request's URL, as its receiver splits it.
 fn shape(source: Source, what: &str, about: &str) -> Option<Vec<String>> {
-    let Target::Below(path) = settings().api(source).request(&ApiRequest::about(what, about))?.target else { return None };
+    let Target::Below(path) =
+        settings().api(source).request(&ApiRequest::about(what, about))?.target
+    else {
+        return None;
+    };
     assert!(path.starts_with('/') && path.bytes().all(|byte| byte.is_ascii_graphic()));
     let url = url::Url::parse(&format!("https://api.example.org/base{path}")).unwrap();
     assert!(url.host_str() == Some("api.example.org") && url.fragment().is_none());
-    let decoded = |segment: &str| percent_encoding::percent_decode_str(segment).decode_utf8().unwrap().into_owned();
+    let decoded = |segment: &str| {
+        percent_encoding::percent_decode_str(segment).decode_utf8().unwrap().into_owned()
+    };
     let segments: Vec<String> = url.path_segments().unwrap().map(decoded).collect();
-    Some(segments.into_iter().chain(url.query_pairs().flat_map(|(name, value)| [name.into_owned(), value.into_owned()])).collect())
+    Some(
+        segments
+            .into_iter()
+            .chain(
+                url.query_pairs().flat_map(|(name, value)| [name.into_owned(), value.into_owned()]),
+            )
+            .collect(),
+    )
 }
 
 proptest! {

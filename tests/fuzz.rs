@@ -1,6 +1,13 @@
 //! Runs every target of the fuzzer over its seeds and its committed corpus. `tests/fuzz/README.md` says how to fuzz
 //! further.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::string_slice
+)]
 
 #[path = "fuzz/targets/mod.rs"]
 mod targets;
@@ -14,9 +21,13 @@ const MOST_BYTES: usize = 300_000;
 
 fn corpus(target: &Target) -> Vec<(String, Vec<u8>)> {
     let directory = fixtures().join("fuzz").join(target.name);
-    let files = std::fs::read_dir(&directory).unwrap_or_else(|_| panic!("{} has no corpus", target.name));
+    let files =
+        std::fs::read_dir(&directory).unwrap_or_else(|_| panic!("{} has no corpus", target.name));
     let paths: BTreeSet<_> = files.map(|entry| entry.unwrap().path()).collect();
-    paths.into_iter().map(|path| (path.display().to_string(), std::fs::read(path).unwrap())).collect()
+    paths
+        .into_iter()
+        .map(|path| (path.display().to_string(), std::fs::read(path).unwrap()))
+        .collect()
 }
 
 fn run(name: &str) {
@@ -25,7 +36,12 @@ fn run(name: &str) {
     assert!(seeds.len() >= 5, "{name} has next to no seeds");
     for seed in &seeds {
         // Cut and damaged, like the first inputs of a fuzzer.
-        for input in [&seed[..], &seed[..seed.len() / 2], &seed[seed.len() / 3..], &[seed, &b"\xff\0"[..]].concat()] {
+        for input in [
+            &seed[..],
+            &seed[..seed.len() / 2],
+            &seed[seed.len() / 3..],
+            &[seed, &b"\xff\0"[..]].concat(),
+        ] {
             (target.check)(input);
         }
     }

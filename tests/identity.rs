@@ -74,17 +74,30 @@ fn every_case_comes_out_as_written() {
     let mut wrong = Vec::new();
     for case in cases() {
         let (brands, changes) = (case.brands(), case.changes());
-        let customers = |steps| worlds(&case, &brands, &changes[..steps]).iter().flat_map(World::customers).collect::<Customers>();
-        let then = case.steps.iter().zip(1..).filter_map(|(step, n)| Some((n, step.then.as_ref()?)));
+        let customers = |steps| {
+            worlds(&case, &brands, &changes[..steps])
+                .iter()
+                .flat_map(World::customers)
+                .collect::<Customers>()
+        };
+        let then =
+            case.steps.iter().zip(1..).filter_map(|(step, n)| Some((n, step.then.as_ref()?)));
         for (n, expected) in then.chain([(changes.len(), &case.customers)]) {
             let found = customers(n);
             if found != *expected {
-                wrong.push(format!("{case}\n    after step {n}: {found:?}\n    instead of: {expected:?}"));
+                wrong.push(format!(
+                    "{case}\n    after step {n}: {found:?}\n    instead of: {expected:?}"
+                ));
             }
         }
-        let shared: BTreeSet<String> = worlds(&case, &brands, &changes).iter().flat_map(World::shared).map(|value| value.value).collect();
+        let shared: BTreeSet<String> = worlds(&case, &brands, &changes)
+            .iter()
+            .flat_map(World::shared)
+            .map(|value| value.value)
+            .collect();
         if shared != case.shared {
-            wrong.push(format!("{case}\n    shared: {shared:?}\n    instead of: {:?}", case.shared));
+            wrong
+                .push(format!("{case}\n    shared: {shared:?}\n    instead of: {:?}", case.shared));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -97,7 +110,10 @@ fn the_cases_cover_every_topic_and_say_why() {
     assert_eq!(topics, TOPICS.into(), "topics of the cases, and those that there must be");
     let mut whys = BTreeSet::new();
     for case in &cases {
-        assert!(!case.why.trim().is_empty() && !case.why.contains('\n'), "{case} says why in one line");
+        assert!(
+            !case.why.trim().is_empty() && !case.why.contains('\n'),
+            "{case} says why in one line"
+        );
         assert!(whys.insert(&case.why), "{case} is there twice");
     }
     assert!(cases.len() >= 200, "{}", cases.len());
@@ -134,13 +150,25 @@ fn record(kinds: &[&str]) -> impl Strategy<Value = Step> + use<> {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
     let maybe = |names: &[&str]| prop::option::of(prop::sample::select(texts(names)));
     let some = |values: &[&str]| prop::sample::subsequence(texts(values), 0..2);
-    let name = (maybe(&["Jan", "J.", "Eva", "Emma", "Jan en Eva", "Jan Jr.", "Jan Sr."]), maybe(&["Kok", "Bos"]), maybe(&["Kok", "Kok, Jan"]));
+    let name = (
+        maybe(&["Jan", "J.", "Eva", "Emma", "Jan en Eva", "Jan Jr.", "Jan Sr."]),
+        maybe(&["Kok", "Bos"]),
+        maybe(&["Kok", "Kok, Jan"]),
+    );
     (
         prop::sample::select(texts(kinds)),
         name,
         some(&["jan@example.org", "b@example.org", "c@example.org"]),
         some(&["+31611111111", "+31622222222"]),
-        prop::sample::subsequence(texts(&["omneo.profile:p0", "omneo.profile:p1", "omniotap.contact:p1", "omnilab.participant:p2"]), 0..=2),
+        prop::sample::subsequence(
+            texts(&[
+                "omneo.profile:p0",
+                "omneo.profile:p1",
+                "omniotap.contact:p1",
+                "omnilab.participant:p2",
+            ]),
+            0..=2,
+        ),
         0..3_i64,
     )
         .prop_map(|(kind, (first, last, full), email, phone, refs, years)| Step {
@@ -177,7 +205,13 @@ fn with_guests() -> impl Strategy<Value = (Case, Case)> {
     let guest = (record(&[GUEST_KIND]), any::<prop::sample::Index>());
     let places = (0..8_usize, 0..8_usize);
     let merged = prop::option::of(places.clone());
-    (prop::collection::vec(record(&TRUSTED_KINDS), 2..8), prop::collection::vec(guest, 1..8), merged.clone(), merged, prop::option::of(places))
+    (
+        prop::collection::vec(record(&TRUSTED_KINDS), 2..8),
+        prop::collection::vec(guest, 1..8),
+        merged.clone(),
+        merged,
+        prop::option::of(places),
+    )
         .prop_map(|(steps, unconfirmed, trusted_merge, guest_merge, apart)| {
             let merge = |kind: &str, (loser, winner): (usize, usize)| Step {
                 merged: Some(format!("{kind}:p{loser}")),
@@ -189,14 +223,23 @@ fn with_guests() -> impl Strategy<Value = (Case, Case)> {
             trusted.steps.extend(trusted_merge.map(|places| merge(TRUSTED_KINDS[0], places)));
             trusted.decisions.extend(apart.map(|(guest, other)| CaseDecision {
                 same: None,
-                different: Some([format!("{GUEST_KIND}:p{guest}"), format!("omniotap.contact:p{other}")]),
+                different: Some([
+                    format!("{GUEST_KIND}:p{guest}"),
+                    format!("omniotap.contact:p{other}"),
+                ]),
                 undone: false,
             }));
             let mut mixed = trusted.clone();
-            let (unconfirmed, places): (Vec<Step>, Vec<prop::sample::Index>) = unconfirmed.into_iter().unzip();
-            let unconfirmed = case_of(unconfirmed).steps.into_iter().chain(guest_merge.map(|places| merge(GUEST_KIND, places)));
+            let (unconfirmed, places): (Vec<Step>, Vec<prop::sample::Index>) =
+                unconfirmed.into_iter().unzip();
+            let unconfirmed = case_of(unconfirmed)
+                .steps
+                .into_iter()
+                .chain(guest_merge.map(|places| merge(GUEST_KIND, places)));
             for (step, n) in unconfirmed.zip(0..) {
-                let place = places.get(n).map_or(0, |place: &prop::sample::Index| place.index(mixed.steps.len() + 1));
+                let place = places
+                    .get(n)
+                    .map_or(0, |place: &prop::sample::Index| place.index(mixed.steps.len() + 1));
                 mixed.steps.insert(place, step);
             }
             (trusted, mixed)

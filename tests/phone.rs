@@ -19,7 +19,9 @@ use std::fmt::Write as _;
 
 use hookpoint::customer::model::phone::{Phone, Region};
 use proptest::prelude::*;
-use rlibphonenumber::{PHONE_NUMBER_UTIL as ORACLE, PhoneNumber, PhoneNumberFormat as Format, PhoneNumberType as Type};
+use rlibphonenumber::{
+    PHONE_NUMBER_UTIL as ORACLE, PhoneNumber, PhoneNumberFormat as Format, PhoneNumberType as Type,
+};
 use unicode_normalization::UnicodeNormalization;
 
 type OracleRegion = rlibphonenumber::Region;
@@ -55,11 +57,16 @@ struct Line {
 fn columns(file: &str) -> Vec<[String; 3]> {
     let text = std::fs::read_to_string(format!("{FIXTURES}/{file}")).unwrap();
     let lines = text.lines().filter(|line| !line.starts_with('#'));
-    lines.map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>().try_into().expect(file)).collect()
+    lines
+        .map(|line| line.split('\t').map(str::to_owned).collect::<Vec<_>>().try_into().expect(file))
+        .collect()
 }
 
 fn corpus() -> Vec<Line> {
-    columns("corpus.tsv").into_iter().map(|[region, spelling, e164]| Line { region, spelling, e164 }).collect()
+    columns("corpus.tsv")
+        .into_iter()
+        .map(|[region, spelling, e164]| Line { region, spelling, e164 })
+        .collect()
 }
 
 fn refused() -> BTreeSet<(String, String)> {
@@ -67,7 +74,9 @@ fn refused() -> BTreeSet<(String, String)> {
 }
 
 fn ours(spelling: &str, region: &str) -> Option<String> {
-    Phone::normalise(spelling, region.parse::<Region>().ok()).ok().map(|phone| phone.as_str().to_owned())
+    Phone::normalise(spelling, region.parse::<Region>().ok())
+        .ok()
+        .map(|phone| phone.as_str().to_owned())
 }
 
 fn oracle(spelling: &str, region: &str) -> Option<PhoneNumber> {
@@ -84,7 +93,9 @@ fn is_valid(number: &PhoneNumber) -> bool {
 }
 
 fn is_e164_shaped(text: &str) -> bool {
-    text.strip_prefix('+').is_some_and(|d| (6..=15).contains(&d.len()) && !d.starts_with('0') && d.bytes().all(|b| b.is_ascii_digit()))
+    text.strip_prefix('+').is_some_and(|d| {
+        (6..=15).contains(&d.len()) && !d.starts_with('0') && d.bytes().all(|b| b.is_ascii_digit())
+    })
 }
 
 fn digits_of(text: &str) -> String {
@@ -102,7 +113,9 @@ fn every_spelling_of_the_corpus_is_the_oracles_key_or_on_the_committed_list_of_r
         match (&key, refused.contains(&listed)) {
             (Some(key), false) if *key == e164 => {}
             (None, true) => {}
-            (Some(key), _) if *key != e164 => wrong.push(format!("ANOTHER NUMBER {listed:?}: {key}, not {e164}")),
+            (Some(key), _) if *key != e164 => {
+                wrong.push(format!("ANOTHER NUMBER {listed:?}: {key}, not {e164}"))
+            }
             (Some(_), _) => wrong.push(format!("listed as refused but accepted {listed:?}")),
             (None, false) => wrong.push(format!("refused but not listed {listed:?}, {e164}")),
         }
@@ -111,7 +124,12 @@ fn every_spelling_of_the_corpus_is_the_oracles_key_or_on_the_committed_list_of_r
     let strangers: Vec<_> = refused.difference(&seen).collect();
     assert!(strangers.is_empty(), "listed as refused but not in the corpus: {strangers:?}");
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), seen.len(), wrong.join("\n"));
-    assert!(refused.len() * 10 < seen.len(), "more than a tenth is refused: {} of {}", refused.len(), seen.len());
+    assert!(
+        refused.len() * 10 < seen.len(),
+        "more than a tenth is refused: {} of {}",
+        refused.len(),
+        seen.len()
+    );
 }
 
 #[test]
@@ -132,7 +150,11 @@ fn what_is_e164_keeps_its_digits_whatever_the_region() {
     assert!(numbers.len() > 900);
     for number in &numbers {
         let expected = (!refused.contains(number)).then(|| number.clone());
-        assert_eq!(Phone::parse_e164(number).ok().map(|phone| phone.as_str().to_owned()), expected, "{number}");
+        assert_eq!(
+            Phone::parse_e164(number).ok().map(|phone| phone.as_str().to_owned()),
+            expected,
+            "{number}"
+        );
         for region in OTHER_REGIONS.into_iter().chain([WORLD]) {
             assert_eq!(ours(number, region), expected, "{number} in {region}");
         }
@@ -145,7 +167,8 @@ fn every_region_of_the_oracle_and_every_code_without_a_country_is_in_the_corpus(
     for region in ORACLE.get_supported_regions() {
         assert!(present.contains(&region.to_string()), "{region}");
     }
-    let world: BTreeSet<String> = corpus().into_iter().filter(|line| line.region == WORLD).map(|line| line.e164).collect();
+    let world: BTreeSet<String> =
+        corpus().into_iter().filter(|line| line.region == WORLD).map(|line| line.e164).collect();
     for code in ORACLE.get_supported_global_network_calling_codes() {
         assert!(world.iter().any(|e164| e164.starts_with(&format!("+{code}"))), "{code}");
     }
@@ -195,12 +218,19 @@ fn is_its_own_key(spelling: &str) -> bool {
 
 /// The reason if our key for a spelling is another number than the oracle's.
 fn disagreement(spelling: &str, region: &str) -> Result<bool, String> {
-    let (Some(key_of_ours), Some(number)) = (ours(spelling, region), oracle(spelling, region)) else { return Ok(false) };
+    let (Some(key_of_ours), Some(number)) = (ours(spelling, region), oracle(spelling, region))
+    else {
+        return Ok(false);
+    };
     if !is_valid(&number) || is_its_own_key(spelling) {
         return Ok(false);
     }
     let theirs = key(&number);
-    if key_of_ours == theirs { Ok(true) } else { Err(format!("{region} {spelling:?}: {key_of_ours}, not {theirs}")) }
+    if key_of_ours == theirs {
+        Ok(true)
+    } else {
+        Err(format!("{region} {spelling:?}: {key_of_ours}, not {theirs}"))
+    }
 }
 
 #[test]
@@ -235,14 +265,23 @@ fn a_spelling_read_in_another_region_is_never_another_number_than_the_oracles_th
 }
 
 fn regions() -> impl Strategy<Value = Option<&'static str>> {
-    prop::option::of(prop::sample::select(vec!["NL", "US", "RU", "IT", "DE", "AR", "BR", "MX", "CI", "HU", "AG", "JP", "KZ", "CN", "GB"]))
+    prop::option::of(prop::sample::select(vec![
+        "NL", "US", "RU", "IT", "DE", "AR", "BR", "MX", "CI", "HU", "AG", "JP", "KZ", "CN", "GB",
+    ]))
 }
 
 fn check_shape(text: &str, region: Option<&str>) -> Result<(), TestCaseError> {
-    let results = [Phone::normalise(text, region.map(|r| r.parse::<Region>().unwrap())), Phone::parse_e164(text)];
+    let results = [
+        Phone::normalise(text, region.map(|r| r.parse::<Region>().unwrap())),
+        Phone::parse_e164(text),
+    ];
     for phone in results.into_iter().flatten() {
         prop_assert!(is_e164_shaped(phone.as_str()), "{:?} became {}", text, phone.as_str());
-        prop_assert_eq!(Phone::parse_e164(phone.as_str()).ok(), Some(phone), "what was accepted is accepted as it is");
+        prop_assert_eq!(
+            Phone::parse_e164(phone.as_str()).ok(),
+            Some(phone),
+            "what was accepted is accepted as it is"
+        );
     }
     Ok(())
 }
@@ -288,7 +327,11 @@ fn spellings(number: &PhoneNumber, region: Option<OracleRegion>) -> Vec<(&'stati
     ];
     let Some(region) = region else { return all };
     let abroad = ORACLE.parse("+31612345678", None).unwrap();
-    let abroad = if region == OracleRegion::NL { ORACLE.parse("+32470123456", None).unwrap() } else { abroad };
+    let abroad = if region == OracleRegion::NL {
+        ORACLE.parse("+32470123456", None).unwrap()
+    } else {
+        abroad
+    };
     if ORACLE.format_out_of_country_calling_number(&abroad, region).starts_with("00 ") {
         all.push(("00", format!("00{}", &e164[1..])));
     }
@@ -306,11 +349,17 @@ fn spellings(number: &PhoneNumber, region: Option<OracleRegion>) -> Vec<(&'stati
 fn examples() -> Vec<(String, Option<OracleRegion>, PhoneNumber)> {
     let mut all = Vec::new();
     for region in ORACLE.get_supported_regions() {
-        let numbers = TYPES.into_iter().filter_map(|line| ORACLE.get_example_number_for_type_and_region(region, line).ok());
+        let numbers = TYPES
+            .into_iter()
+            .filter_map(|line| ORACLE.get_example_number_for_type_and_region(region, line).ok());
         all.extend(numbers.map(|number| (region.to_string(), Some(region), number)));
     }
     for code in ORACLE.get_supported_global_network_calling_codes() {
-        all.push((WORLD.to_owned(), None, ORACLE.get_example_number_for_non_geo_entity(code).unwrap()));
+        all.push((
+            WORLD.to_owned(),
+            None,
+            ORACLE.get_example_number_for_non_geo_entity(code).unwrap(),
+        ));
     }
     all
 }
@@ -335,7 +384,9 @@ fn the_committed_corpus_and_refusals_are_what_the_oracle_and_our_code_make() {
         "# region\tspelling\te164: the example numbers of rlibphonenumber for every type of line of every region (001: no country's),\n\
          # in the spellings that it reads back as the same number. Made by `HOOKPOINT_WRITE_CORPUS=1 cargo test --test phone`.\n",
     );
-    let mut refused = String::from("# region\tspelling\treason: the spellings of corpus.tsv that are refused. Made with it.\n");
+    let mut refused = String::from(
+        "# region\tspelling\treason: the spellings of corpus.tsv that are refused. Made with it.\n",
+    );
     for ((region, spelling), (form, e164)) in &lines {
         writeln!(corpus, "{region}\t{spelling}\t{e164}").unwrap();
         if ours(spelling, region).is_none() {
@@ -347,6 +398,9 @@ fn the_committed_corpus_and_refusals_are_what_the_oracle_and_our_code_make() {
         if std::env::var("HOOKPOINT_WRITE_CORPUS").is_ok() {
             std::fs::write(&path, &made).unwrap();
         }
-        assert!(std::fs::read_to_string(&path).unwrap() == made, "{file} is not what is made today");
+        assert!(
+            std::fs::read_to_string(&path).unwrap() == made,
+            "{file} is not what is made today"
+        );
     }
 }

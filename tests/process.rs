@@ -34,14 +34,20 @@ struct Scratch(PathBuf);
 fn scratch_base() -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let reachable = target.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
+    let reachable = target
+        .ancestors()
+        .all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
     if reachable { target.to_owned() } else { std::env::temp_dir() }
 }
 
 impl Scratch {
     fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let dir = scratch_base().join(format!("hookpoint-process-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let dir = scratch_base().join(format!(
+            "hookpoint-process-{}-{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        ));
         std::fs::create_dir_all(&dir).unwrap();
         sweep_killed_tests();
         Self(dir)
@@ -65,12 +71,22 @@ impl Scratch {
             let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line).replace('\0', " ");
             if line.contains(&format!("-D {}", self.0.display())) {
-                let status = std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
-                let parent = status.lines().find_map(|line| line.strip_prefix("PPid:")).unwrap_or_default().trim().to_owned();
+                let status =
+                    std::fs::read_to_string(entry.path().join("status")).unwrap_or_default();
+                let parent = status
+                    .lines()
+                    .find_map(|line| line.strip_prefix("PPid:"))
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned();
                 found.insert(entry.file_name().to_string_lossy().into_owned(), (parent, line));
             }
         }
-        found.values().filter(|(parent, _)| !found.contains_key(parent)).map(|(_, line)| line.clone()).collect()
+        found
+            .values()
+            .filter(|(parent, _)| !found.contains_key(parent))
+            .map(|(_, line)| line.clone())
+            .collect()
     }
 
     fn wait_for_no_postgres(&self) {
@@ -87,7 +103,9 @@ fn sweep_killed_tests() {
     for entry in std::fs::read_dir(scratch_base()).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let pid = name.strip_prefix("hookpoint-process-").and_then(|rest| rest.split('-').next());
-        if pid.is_some_and(|pid| Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{pid}")).exists()) {
+        if pid.is_some_and(|pid| {
+            Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{pid}")).exists()
+        }) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
@@ -105,7 +123,11 @@ impl Drop for Scratch {
 
 fn command(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
-    command.args(arguments).env_remove("DATABASE_URL").env_remove("HOOKPOINT_SETTINGS").stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env_remove("DATABASE_URL")
+        .env_remove("HOOKPOINT_SETTINGS")
+        .stdin(Stdio::null());
     command.env_remove("SSL_CERT_FILE").env_remove("SSL_CERT_DIR");
     // Where no Postgres is installed, all tests share what is fetched once.
     command.env("HOOKPOINT_CACHE_DIR", scratch_base().join("postgres-binaries"));
@@ -153,7 +175,11 @@ impl Drop for Running {
 
 impl Running {
     fn serve(settings: &Path) -> Self {
-        let mut child = command(&["--settings", settings.to_str().unwrap(), "serve"]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        let mut child = command(&["--settings", settings.to_str().unwrap(), "serve"])
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let address = first(lines, |line| {
             let value: serde_json::Value = serde_json::from_str(line).ok()?;
@@ -163,15 +189,27 @@ impl Running {
     }
 
     fn demo(temporary: &Path) -> Self {
-        let mut child =
-            command(&["demo", "--listen", "127.0.0.1:0"]).env("TMPDIR", temporary).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command(&["demo", "--listen", "127.0.0.1:0"])
+            .env("TMPDIR", temporary)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let address = first(lines, |line| Some(line.split_once("curl 'http://")?.1.split_once('/')?.0.to_owned()));
+        let address = first(lines, |line| {
+            Some(line.split_once("curl 'http://")?.1.split_once('/')?.0.to_owned())
+        });
         Self { child, address }
     }
 
     fn signal(&self, name: &str) {
-        assert!(Command::new("kill").args([&format!("-{name}"), &self.child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{name}"), &self.child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
     }
 
     fn wait(&mut self) -> std::process::ExitStatus {
@@ -188,7 +226,11 @@ impl Running {
     fn connect(&self, query: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        write!(stream, "GET /omnidesk/customerlookup?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "GET /omnidesk/customerlookup?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
         stream
     }
 
@@ -201,8 +243,15 @@ impl Running {
         let data = serde_json::json!({"external_id": "CONTACT-123", "booking": booking, "booking_status": "CONFIRMED"});
         let body = serde_json::json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": data}).to_string();
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        let head = format!("POST /webhooks/shop/omnilab HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}", body.len());
-        write!(stream, "{head}\r\nContent-Type: application/json\r\nwebhook-id: msg_1\r\n\r\n{body}").unwrap();
+        let head = format!(
+            "POST /webhooks/shop/omnilab HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}",
+            body.len()
+        );
+        write!(
+            stream,
+            "{head}\r\nContent-Type: application/json\r\nwebhook-id: msg_1\r\n\r\n{body}"
+        )
+        .unwrap();
         let answer = read(stream);
         assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
     }
@@ -215,7 +264,10 @@ fn read(mut stream: TcpStream) -> String {
 }
 
 /// The first line that says what was looked for. The rest is read on, so that the process never waits for us.
-fn first(lines: std::io::Lines<impl BufRead + Send + 'static>, find: impl Fn(&str) -> Option<String> + Send + 'static) -> String {
+fn first(
+    lines: std::io::Lines<impl BufRead + Send + 'static>,
+    find: impl Fn(&str) -> Option<String> + Send + 'static,
+) -> String {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         for line in lines.map_while(Result::ok) {
@@ -230,7 +282,14 @@ fn first(lines: std::io::Lines<impl BufRead + Send + 'static>, find: impl Fn(&st
 fn key_of(settings: &Path) -> String {
     let output = run(settings, &["key", "create", "--brand", "shop"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    text(&output.stdout).split_once("?key=").unwrap().1.split_whitespace().next().unwrap().to_owned()
+    text(&output.stdout)
+        .split_once("?key=")
+        .unwrap()
+        .1
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .to_owned()
 }
 
 const QUERY: &str = "channelAddressType=email&address=nobody%40example.org";
@@ -248,7 +307,8 @@ fn sigterm_finishes_the_request_in_flight_and_data_survives_sigkill() {
         assert!(Instant::now() < deadline, "the new key is not known: {}", service.ask(&query));
     }
     let held = hold_answers(&scratch, 2);
-    let in_flight = service.connect(&format!("key={key}&channelAddressType=email&address=held%40example.org"));
+    let in_flight =
+        service.connect(&format!("key={key}&channelAddressType=email&address=held%40example.org"));
     std::thread::sleep(Duration::from_millis(300));
     service.signal("TERM");
     let response = read(in_flight);
@@ -267,7 +327,8 @@ fn sigterm_finishes_the_request_in_flight_and_data_survives_sigkill() {
     let third = Running::serve(&settings);
     assert!(third.ask(&query).starts_with("HTTP/1.1 200"), "restarting on the same data works");
     // A Postgres that is killed comes back by itself.
-    let postmaster = std::fs::read_to_string(scratch.0.join("data/cluster/postmaster.pid")).unwrap();
+    let postmaster =
+        std::fs::read_to_string(scratch.0.join("data/cluster/postmaster.pid")).unwrap();
     let pid = postmaster.lines().next().unwrap().to_owned();
     assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
     let deadline = Instant::now() + Duration::from_secs(30);
@@ -278,7 +339,11 @@ fn sigterm_finishes_the_request_in_flight_and_data_survives_sigkill() {
     // A second service on the same data is refused with words.
     let second = run(&settings, &["serve"]);
     assert_eq!(second.status.code(), Some(1));
-    assert!(text(&second.stderr).contains("is in use by another hookpoint"), "{}", text(&second.stderr));
+    assert!(
+        text(&second.stderr).contains("is in use by another hookpoint"),
+        "{}",
+        text(&second.stderr)
+    );
     third.signal("INT");
 }
 
@@ -287,16 +352,28 @@ fn a_first_start_that_is_killed_while_postgres_is_made_keeps_nobody_from_startin
     let scratch = Scratch::new();
     let settings = scratch.settings("");
     for signal in ["KILL", "TERM"] {
-        let mut child = command(&["--settings", settings.to_str().unwrap(), "serve"]).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command(&["--settings", settings.to_str().unwrap(), "serve"])
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         // It is among the first things that are written.
         while !clusters(&scratch).iter().any(|cluster| cluster.join("PG_VERSION").exists()) {
             assert!(Instant::now() < deadline, "no Postgres is made");
             std::thread::sleep(Duration::from_millis(1));
         }
-        assert!(Command::new("kill").args([&format!("-{signal}"), &child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args([&format!("-{signal}"), &child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
         child.wait().unwrap();
-        assert!(!scratch.0.join("data/cluster/PG_VERSION").exists(), "it was killed too late to say anything");
+        assert!(
+            !scratch.0.join("data/cluster/PG_VERSION").exists(),
+            "it was killed too late to say anything"
+        );
     }
     let service = Running::serve(&settings);
     let key = key_of(&settings);
@@ -311,7 +388,10 @@ fn a_first_start_that_is_killed_while_postgres_is_made_keeps_nobody_from_startin
 /// What is, or begins to be, a Postgres's data.
 fn clusters(scratch: &Scratch) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(scratch.0.join("data")).into_iter().flatten().flatten();
-    entries.filter(|entry| entry.file_name().to_string_lossy().starts_with("cluster")).map(|entry| entry.path()).collect()
+    entries
+        .filter(|entry| entry.file_name().to_string_lossy().starts_with("cluster"))
+        .map(|entry| entry.path())
+        .collect()
 }
 
 /// Locks the answers for some seconds, so that a lookup waits.
@@ -321,10 +401,16 @@ fn hold_answers(scratch: &Scratch, seconds: u64) -> std::thread::JoinHandle<()> 
     let thread = std::thread::spawn(move || {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         runtime.block_on(async {
-            let options = sqlx::postgres::PgConnectOptions::new().socket(socket).username("hookpoint").database("postgres");
+            let options = sqlx::postgres::PgConnectOptions::new()
+                .socket(socket)
+                .username("hookpoint")
+                .database("postgres");
             let pool = sqlx::PgPool::connect_with(options).await.unwrap();
             let mut transaction = pool.begin().await.unwrap();
-            sqlx::query("lock table answers in access exclusive mode").execute(&mut *transaction).await.unwrap();
+            sqlx::query("lock table answers in access exclusive mode")
+                .execute(&mut *transaction)
+                .await
+                .unwrap();
             sender.send(()).unwrap();
             tokio::time::sleep(Duration::from_secs(seconds)).await;
             transaction.rollback().await.unwrap();
@@ -338,10 +424,14 @@ fn hold_answers(scratch: &Scratch, seconds: u64) -> std::thread::JoinHandle<()> 
 fn insert_people(scratch: &Scratch) {
     let socket = scratch.0.join("data/run");
     let insert = async {
-        let options = sqlx::postgres::PgConnectOptions::new().socket(socket).username("hookpoint").database("postgres");
+        let options = sqlx::postgres::PgConnectOptions::new()
+            .socket(socket)
+            .username("hookpoint")
+            .database("postgres");
         let pool = sqlx::PgPool::connect_with(options).await.unwrap();
         for (id, first) in [("crm-1", "Anna"), ("crm-2", "Bert")] {
-            let value = |value: &str| serde_json::json!({"at": "2026-01-01T00:00:00Z", "value": value});
+            let value =
+                |value: &str| serde_json::json!({"at": "2026-01-01T00:00:00Z", "value": value});
             let mail = format!("{}@example.org", first.to_lowercase());
             let fields = serde_json::json!({"name.first": value(first), "email.main": value(&mail), "phone.main": value("+31612312311")});
             let state = serde_json::json!({"fields": fields, "first_at": "2026-01-01T00:00:00Z", "asserted_at": "2026-01-01T00:00:00Z"});
@@ -350,7 +440,11 @@ fn insert_people(scratch: &Scratch) {
             let insert =
                 "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at)
                 select brand_id, gen_random_uuid(), 'omniotap', 'contact.created', '{}', $1, now(), 1, 'dead', now(), now() from brands";
-            sqlx::query(insert).bind(format!("not json {mail}").into_bytes()).execute(&pool).await.unwrap();
+            sqlx::query(insert)
+                .bind(format!("not json {mail}").into_bytes())
+                .execute(&pool)
+                .await
+                .unwrap();
         }
         pool.close().await;
     };
@@ -380,9 +474,15 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     // Whom it is about must be one.
     let (code, out, error) = run(&["customer", "erase", "--phone", "06-12312311", "--yes"]);
     assert_eq!(code, 1);
-    assert!(out.contains("anna@example.org") && out.contains("key         omniotap.contact:crm-2"), "{out}");
+    assert!(
+        out.contains("anna@example.org") && out.contains("key         omniotap.contact:crm-2"),
+        "{out}"
+    );
     assert!(error.contains("choose one: --id"), "{error}");
-    assert_eq!(run(&["customer", "erase", "--email", "nobody@example.org", "--yes"]), (1, String::new(), "hookpoint: nobody matches\n".to_owned()));
+    assert_eq!(
+        run(&["customer", "erase", "--email", "nobody@example.org", "--yes"]),
+        (1, String::new(), "hookpoint: nobody matches\n".to_owned())
+    );
     let (code, out, error) = run(&["customer", "erase", "--email", "anna@example.org"]);
     assert!(code == 1 && out.contains("Anna") && error.contains("add --yes"), "{out}{error}");
     assert!(lookup("anna%40example.org").contains("Anna") && !ledger.exists());
@@ -390,7 +490,10 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     let (code, out, _) = run(&["customer", "export", "--email", "anna@example.org"]);
     let export: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, export["records"][0]["key"].as_str()), (0, Some("omniotap.contact:crm-1")));
-    assert_eq!(export["records"][0]["state"]["fields"]["name.first"], serde_json::json!({"at": "2026-01-01T00:00:00Z", "value": "Anna"}));
+    assert_eq!(
+        export["records"][0]["state"]["fields"]["name.first"],
+        serde_json::json!({"at": "2026-01-01T00:00:00Z", "value": "Anna"})
+    );
     assert_eq!(export["deliveries"].as_array().map(Vec::len), Some(1));
     assert_eq!(export["deliveries"][0]["body"], "not json anna@example.org");
 
@@ -398,10 +501,15 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     assert_eq!((code, error.as_str()), (0, ""));
     let receipt = out.split_once("Erased.").unwrap().1;
     assert!(
-        receipt.contains("records         1\n") && receipt.contains("deliveries      1\n") && receipt.contains("brand           shop\n"),
+        receipt.contains("records         1\n")
+            && receipt.contains("deliveries      1\n")
+            && receipt.contains("brand           shop\n"),
         "{out}"
     );
-    assert!(!receipt.contains("anna") && !receipt.contains("Anna") && !receipt.contains("crm-1"), "{out}");
+    assert!(
+        !receipt.contains("anna") && !receipt.contains("Anna") && !receipt.contains("crm-1"),
+        "{out}"
+    );
     let deadline = Instant::now() + Duration::from_secs(10);
     while lookup("anna%40example.org") != "[]" {
         assert!(Instant::now() < deadline, "still remembered");
@@ -411,7 +519,10 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
 
     assert_eq!(run(&["customer", "unerase", "--email", "bert@example.org"]).0, 1);
     assert_eq!(run(&["customer", "unerase", "--email", "anna@example.org"]).0, 0);
-    assert_eq!(run(&["customer", "export", "--email", "anna@example.org"]), (1, String::new(), "hookpoint: nobody matches\n".to_owned()));
+    assert_eq!(
+        run(&["customer", "export", "--email", "anna@example.org"]),
+        (1, String::new(), "hookpoint: nobody matches\n".to_owned())
+    );
 }
 
 #[test]
@@ -425,7 +536,10 @@ fn two_demos_run_side_by_side_and_leave_nothing() {
     }
     one.signal("INT");
     assert!(one.wait().success());
-    assert!(other.ask("key=demo&primaryID=NL-2026-00042").contains("thomas@example.org"), "the other goes on");
+    assert!(
+        other.ask("key=demo&primaryID=NL-2026-00042").contains("thomas@example.org"),
+        "the other goes on"
+    );
     other.signal("TERM");
     assert!(other.wait().success());
     scratch.wait_for_no_postgres();
@@ -444,31 +558,69 @@ fn keys_are_made_listed_and_revoked() {
     assert!(run(&settings, &["key", "revoke", &id]).status.success());
     assert!(text(&run(&settings, &["key", "list"]).stdout).contains("revoked"));
     let wrong = run(&settings, &["key", "create", "--brand", "other"]);
-    assert!(!wrong.status.success() && text(&wrong.stderr).contains("brands: shop"), "{}", text(&wrong.stderr));
+    assert!(
+        !wrong.status.success() && text(&wrong.stderr).contains("brands: shop"),
+        "{}",
+        text(&wrong.stderr)
+    );
     let brands = text(&run(&settings, &["brand", "list"]).stdout);
     assert!(brands.contains("shop"), "{brands}");
     let nobody = run(&settings, &["lookup", "--email", "nobody@example.org"]);
     assert_eq!((nobody.status.success(), text(&nobody.stdout).trim()), (true, "Nobody matches."));
-    assert_eq!(text(&run(&settings, &["lookup", "--phone", "06 12312311", "--json"]).stdout).trim(), "[]");
-    assert_eq!(text(&run(&settings, &["lookup", "--id", "42", "--why"]).stdout).trim(), "Nobody matches.");
-    assert_eq!(text(&run(&settings, &["rebuild"]).stdout).trim(), "shop: 0 records processed, 0 customers new or changed.");
+    assert_eq!(
+        text(&run(&settings, &["lookup", "--phone", "06 12312311", "--json"]).stdout).trim(),
+        "[]"
+    );
+    assert_eq!(
+        text(&run(&settings, &["lookup", "--id", "42", "--why"]).stdout).trim(),
+        "Nobody matches."
+    );
+    assert_eq!(
+        text(&run(&settings, &["rebuild"]).stdout).trim(),
+        "shop: 0 records processed, 0 customers new or changed."
+    );
     let wrong = run(&settings, &["rebuild", "--brand", "other"]);
-    assert!(!wrong.status.success() && text(&wrong.stderr).contains("brands: shop"), "{}", text(&wrong.stderr));
+    assert!(
+        !wrong.status.success() && text(&wrong.stderr).contains("brands: shop"),
+        "{}",
+        text(&wrong.stderr)
+    );
     scratch.wait_for_no_postgres();
 }
 
 #[test]
 fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it() {
     let scratch = Scratch::new();
-    let cancel = ["booking", "cancel", "--booking", "bk_1", "--by", "Femke", "--reason", "the customer is ill"];
+    let cancel = [
+        "booking",
+        "cancel",
+        "--booking",
+        "bk_1",
+        "--by",
+        "Femke",
+        "--reason",
+        "the customer is ill",
+    ];
     let refused = |settings: &Path, arguments: &[&str], why: &str| {
         let output = run(settings, arguments);
-        assert!(!output.status.success() && text(&output.stderr).contains(why), "{}", text(&output.stderr));
+        assert!(
+            !output.status.success() && text(&output.stderr).contains(why),
+            "{}",
+            text(&output.stderr)
+        );
     };
     let settings = scratch.settings("");
-    refused(&settings, &cancel, "cancelling bookings is off: set sources.omnilab.api.cancel_bookings = true to allow it");
+    refused(
+        &settings,
+        &cancel,
+        "cancelling bookings is off: set sources.omnilab.api.cancel_bookings = true to allow it",
+    );
     refused(&settings, &cancel[..6], "--reason");
-    refused(&scratch.settings("[brands.shop.sources.omnilab.api]\ncancel_bookings = true\n"), &cancel, "client_secret: is needed to call the API");
+    refused(
+        &scratch.settings("[brands.shop.sources.omnilab.api]\ncancel_bookings = true\n"),
+        &cancel,
+        "client_secret: is needed to call the API",
+    );
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _guard = runtime.enter();
@@ -476,7 +628,13 @@ fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it()
     let booking = serde_json::json!({"booking": "bk_1", "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05Z",
         "participant": {"external_id": "CONTACT-123"}});
     world.put(ObjectKind::Appointment, booking);
-    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), SystemOptions::default(), Clock::system()).unwrap();
+    let systems = Systems::start(
+        Arc::clone(&world),
+        &Secrets::known(),
+        SystemOptions::default(),
+        Clock::system(),
+    )
+    .unwrap();
     let secret = scratch.0.join("secret");
     std::fs::write(&secret, Secrets::known().of_api(Source::OmniLab)).unwrap();
     let settings = scratch.settings(&format!(
@@ -494,9 +652,17 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
         assert!(Instant::now() < deadline, "the webhook is not applied");
     }
     refused(&settings, &cancel, "cannot ask for confirmation");
-    assert_eq!(text(&run(&settings, &["booking", "actions"]).stdout).trim(), "No bookings were cancelled through hookpoint.");
+    assert_eq!(
+        text(&run(&settings, &["booking", "actions"]).stdout).trim(),
+        "No bookings were cancelled through hookpoint."
+    );
     let done = run(&settings, &at_once);
-    assert!(done.status.success() && text(&done.stdout).contains("\nCancelled.\n"), "{} {}", text(&done.stdout), text(&done.stderr));
+    assert!(
+        done.status.success() && text(&done.stdout).contains("\nCancelled.\n"),
+        "{} {}",
+        text(&done.stdout),
+        text(&done.stderr)
+    );
     assert_eq!(world.get(ObjectKind::Appointment, "bk_1").unwrap()["booking_status"], "CANCELLED");
     let again = run(&settings, &at_once);
     assert!(
@@ -507,7 +673,11 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
     );
     let actions = text(&run(&settings, &["booking", "actions"]).stdout);
     assert_eq!(actions.matches("cancel booking").count(), 1, "{actions}");
-    assert!(actions.contains("shop  omnilab  cancel booking #") && actions.contains("  cancelled\n    by Femke: the customer is ill"), "{actions}");
+    assert!(
+        actions.contains("shop  omnilab  cancel booking #")
+            && actions.contains("  cancelled\n    by Femke: the customer is ill"),
+        "{actions}"
+    );
     assert!(!actions.contains("bk_1"), "{actions}");
     service.signal("TERM");
     assert!(service.wait().success());
@@ -517,13 +687,19 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
 
 /// A source on this machine that has nobody, and how often it was asked.
 fn secret_source(authority: &authority::Authority) -> (String, Arc<AtomicUsize>) {
-    let (listener, greeting) = (TcpListener::bind("127.0.0.1:0").unwrap(), authority.greeting(authority::SOUND, "http/1.1"));
+    let (listener, greeting) = (
+        TcpListener::bind("127.0.0.1:0").unwrap(),
+        authority.greeting(authority::SOUND, "http/1.1"),
+    );
     let url = format!("https://{}", listener.local_addr().unwrap());
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            let mut stream = rustls::StreamOwned::new(rustls::ServerConnection::new(Arc::clone(&greeting)).unwrap(), stream);
+            let mut stream = rustls::StreamOwned::new(
+                rustls::ServerConnection::new(Arc::clone(&greeting)).unwrap(),
+                stream,
+            );
             // Whoever doesn't trust it says nothing.
             if stream.read(&mut [0; 8192]).is_ok_and(|read| read > 0) {
                 counted.fetch_add(1, Ordering::SeqCst);
@@ -542,12 +718,18 @@ fn an_authority_of_ones_own_is_trusted_where_the_environment_names_it() {
     let (url, asked) = secret_source(&authority);
     let key = scratch.0.join("key");
     std::fs::write(&key, "the-key-of-the-tests").unwrap();
-    let file = scratch.settings(&format!("[brands.shop.sources.omniotap.api]\nbase_url = \"{url}\"\nkey = [{{ file = {key:?} }}]"));
-    let arguments = |words: &'static str| [vec!["--settings", file.to_str().unwrap()], words.split(' ').collect()].concat();
+    let file = scratch.settings(&format!(
+        "[brands.shop.sources.omniotap.api]\nbase_url = \"{url}\"\nkey = [{{ file = {key:?} }}]"
+    ));
+    let arguments = |words: &'static str| {
+        [vec!["--settings", file.to_str().unwrap()], words.split(' ').collect()].concat()
+    };
     let status = || text(&command(&arguments("sync status")).output().unwrap().stdout);
     let mut service = Running::serve(&file);
     let deadline = Instant::now() + Duration::from_secs(60);
-    while !status().contains("the TLS certificate of the source is not trusted: no trusted authority has issued it") {
+    while !status().contains(
+        "the TLS certificate of the source is not trusted: no trusted authority has issued it",
+    ) {
         assert!(Instant::now() < deadline, "{}", status());
     }
     assert_eq!(asked.load(Ordering::SeqCst), 0, "nobody gets the key who isn't trusted");
@@ -559,9 +741,18 @@ fn an_authority_of_ones_own_is_trusted_where_the_environment_names_it() {
     std::fs::create_dir(&certificates).unwrap();
     let certificate = certificates.join("ours.pem");
     let encoded = base64::engine::general_purpose::STANDARD.encode(authority.der());
-    std::fs::write(&certificate, format!("-----BEGIN CERTIFICATE-----\n{encoded}\n-----END CERTIFICATE-----\n")).unwrap();
-    for (n, (variable, place)) in [("SSL_CERT_FILE", &certificate), ("SSL_CERT_DIR", &certificates)].into_iter().enumerate() {
-        let walked = command(&arguments("sync run --stream contacts")).env(variable, place).output().unwrap();
+    std::fs::write(
+        &certificate,
+        format!("-----BEGIN CERTIFICATE-----\n{encoded}\n-----END CERTIFICATE-----\n"),
+    )
+    .unwrap();
+    for (n, (variable, place)) in
+        [("SSL_CERT_FILE", &certificate), ("SSL_CERT_DIR", &certificates)].into_iter().enumerate()
+    {
+        let walked = command(&arguments("sync run --stream contacts"))
+            .env(variable, place)
+            .output()
+            .unwrap();
         assert!(walked.status.success(), "{variable}: {}", text(&walked.stderr));
         assert_eq!(asked.load(Ordering::SeqCst), n + 1);
     }
@@ -574,15 +765,22 @@ fn walking_through_a_source_that_is_down_says_so_and_ends_when_told() {
     let secret = scratch.0.join("secret");
     std::fs::write(&secret, Secrets::known().of_api(Source::OmnioTap)).unwrap();
     // Nobody listens there.
-    let account = format!("[brands.shop.sources.omniotap.api]\nbase_url = \"http://127.0.0.1:9\"\nkey = [{{ file = {secret:?} }}]\n");
+    let account = format!(
+        "[brands.shop.sources.omniotap.api]\nbase_url = \"http://127.0.0.1:9\"\nkey = [{{ file = {secret:?} }}]\n"
+    );
     let settings = scratch.settings(&account);
     // The second finds that nobody has it.
     for signal in ["TERM", "INT"] {
-        let mut child =
-            command(&["--settings", settings.to_str().unwrap(), "sync", "run"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = command(&["--settings", settings.to_str().unwrap(), "sync", "run"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut walking = Running { child, address: String::new() };
-        first(lines, |line| (line == "shop omniotap contacts: waiting: the source cannot be reached, or the connection broke").then(String::new));
+        first(lines, |line| {
+            (line == "shop omniotap contacts: waiting: the source cannot be reached, or the connection broke").then(String::new)
+        });
         walking.signal(signal);
         assert!(walking.wait().success());
     }
@@ -605,7 +803,10 @@ fn mistakes_in_the_settings_end_with_exit_code_2_and_say_where() {
 
 #[test]
 fn a_server_of_ones_own_is_used_where_a_url_names_it() {
-    let output = command(&["migrate"]).env("DATABASE_URL", "postgres://nobody:canary-password@127.0.0.1:1/x").output().unwrap();
+    let output = command(&["migrate"])
+        .env("DATABASE_URL", "postgres://nobody:canary-password@127.0.0.1:1/x")
+        .output()
+        .unwrap();
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
     assert!(message.contains("database: connection") && !message.contains("canary"), "{message}");

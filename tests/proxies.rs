@@ -1,7 +1,14 @@
 //! The configurations in deploy/operate.md for nginx and haproxy, run in the real programs: their logs contain no key,
 //! no address and no webhook secret. If a proxy is not installed, its test is skipped, unless `HOOKPOINT_NEEDS_PROXIES`
 //! is set.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::string_slice, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::disallowed_methods
+)]
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,7 +18,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Values that no log may contain.
-const SECRETS: [&str; 4] = ["key-of-a-brand-0123456789", "tap-secret-aaaaaaaaaaaa", "anna%40example.org", "anna@example.org"];
+const SECRETS: [&str; 4] = [
+    "key-of-a-brand-0123456789",
+    "tap-secret-aaaaaaaaaaaa",
+    "anna%40example.org",
+    "anna@example.org",
+];
 
 /// The requests: a lookup, webhooks with their secret in the path or the query, and unusual spellings of them.
 const ASKED: [&str; 9] = [
@@ -43,7 +55,8 @@ impl Drop for Proxy {
 fn scratch(name: &str) -> PathBuf {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}-{}-{number}", std::process::id()));
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+        .join(format!("{name}-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&dir).unwrap();
     dir
 }
@@ -52,14 +65,21 @@ fn scratch(name: &str) -> PathBuf {
 fn block(language: &str, with: &str) -> String {
     let readme = std::fs::read_to_string("deploy/operate.md").unwrap();
     let fence = format!("```{language}\n");
-    let mut blocks = readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
-    blocks.find(|block| block.contains(with)).unwrap_or_else(|| panic!("deploy/operate.md has no {language} with {with}"))
+    let mut blocks =
+        readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
+    blocks
+        .find(|block| block.contains(with))
+        .unwrap_or_else(|| panic!("deploy/operate.md has no {language} with {with}"))
 }
 
 fn is_installed(name: &str) -> bool {
-    let found = std::env::var("PATH").unwrap().split(':').any(|dir| PathBuf::from(dir).join(name).exists());
+    let found =
+        std::env::var("PATH").unwrap().split(':').any(|dir| PathBuf::from(dir).join(name).exists());
     let found = found || PathBuf::from("/usr/sbin").join(name).exists();
-    assert!(found || std::env::var_os("HOOKPOINT_NEEDS_PROXIES").is_none(), "{name} is not installed");
+    assert!(
+        found || std::env::var_os("HOOKPOINT_NEEDS_PROXIES").is_none(),
+        "{name} is not installed"
+    );
     found
 }
 
@@ -76,7 +96,8 @@ fn upstream() -> SocketAddr {
             std::thread::spawn(move || {
                 let mut buffer = [0; 4_096];
                 while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {
-                    if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]").is_err() {
+                    if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]").is_err()
+                    {
                         return;
                     }
                 }
@@ -122,7 +143,11 @@ fn holds_no_secret(log: &str) {
         assert!(!log.contains(secret), "{secret} is in\n{log}");
     }
     // It still contains the data that an operator needs.
-    assert!(log.contains("POST /omnidesk/customerlookup") && log.contains("POST /webhooks/shop/omniotap"), "{log}");
+    assert!(
+        log.contains("POST /omnidesk/customerlookup")
+            && log.contains("POST /webhooks/shop/omniotap"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -132,9 +157,11 @@ fn nginx_logs_neither_queries_nor_secrets_in_paths() {
     }
     let (dir, port, upstream) = (scratch("nginx"), free_port(), upstream());
     let (access, error) = (dir.join("access.log"), dir.join("error.log"));
-    let logging = block("nginx", "log_format").replace("/var/log/nginx/hookpoint.log", access.to_str().unwrap());
+    let logging = block("nginx", "log_format")
+        .replace("/var/log/nginx/hookpoint.log", access.to_str().unwrap());
     let logging = logging.replace("/var/log/nginx/hookpoint-error.log", error.to_str().unwrap());
-    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map(|name| format!("{name}_temp_path {};", dir.join(name).display()));
+    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("{name}_temp_path {};", dir.join(name).display()));
     let text = format!(
         "daemon off; master_process off; pid {0}; error_log {1} crit;\nevents {{}}\nhttp {{\n{2}\n{logging}\nserver {{ listen 127.0.0.1:{port}; \
          location / {{ proxy_pass http://{upstream}; }} }}\n}}\n",
@@ -144,8 +171,16 @@ fn nginx_logs_neither_queries_nor_secrets_in_paths() {
     );
     std::fs::write(dir.join("nginx.conf"), text).unwrap();
     let mut command = Command::new("nginx");
-    command.env("PATH", "/usr/sbin:/usr/bin:/bin").arg("-c").arg(dir.join("nginx.conf")).arg("-p").arg(&dir).arg("-e").arg(&error);
-    let proxy = Proxy { child: command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(), dir };
+    command
+        .env("PATH", "/usr/sbin:/usr/bin:/bin")
+        .arg("-c")
+        .arg(dir.join("nginx.conf"))
+        .arg("-p")
+        .arg(&dir)
+        .arg("-e")
+        .arg(&error);
+    let proxy =
+        Proxy { child: command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap(), dir };
     holds_no_secret(&log_of(port, &access));
     let errors = std::fs::read_to_string(&error).unwrap_or_default();
     assert!(SECRETS.iter().all(|secret| !errors.contains(secret)), "{errors}");
@@ -167,7 +202,8 @@ fn haproxy_logs_neither_queries_nor_secrets_in_paths() {
     std::fs::write(dir.join("haproxy.cfg"), text).unwrap();
     let mut command = Command::new("haproxy");
     command.env("PATH", "/usr/sbin:/usr/bin:/bin").args(["-db", "-f"]).arg(dir.join("haproxy.cfg"));
-    let child = command.stdout(std::fs::File::create(&log).unwrap()).stderr(Stdio::null()).spawn().unwrap();
+    let child =
+        command.stdout(std::fs::File::create(&log).unwrap()).stderr(Stdio::null()).spawn().unwrap();
     let proxy = Proxy { child, dir };
     holds_no_secret(&log_of(port, &log));
     drop(proxy);

@@ -1,6 +1,13 @@
 //! The service's promises during changes, failures and restarts, in a short form. `benches/resilience.rs` measures the
 //! speed. Here only wrong or missing answers count, however slow the machine is.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::disallowed_methods)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::disallowed_methods
+)]
 #![allow(clippy::string_slice)]
 
 mod harness;
@@ -18,7 +25,12 @@ use harness::{Harness, collecting, freshness, hanging, inbox, outage, restart, s
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 fn expect_whole(report: &Report) {
-    assert!(report.broken.is_empty(), "{}\n\n{}", report.broken.join("\n"), report.figures.join("\n"));
+    assert!(
+        report.broken.is_empty(),
+        "{}\n\n{}",
+        report.broken.join("\n"),
+        report.figures.join("\n")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -72,7 +84,8 @@ async fn webhooks_are_applied_once_however_often_replicas_are_killed_and_postgre
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_source_has_is_known_in_the_end_however_often_replicas_are_killed_and_webhooks_are_lost() {
+async fn what_a_source_has_is_known_in_the_end_however_often_replicas_are_killed_and_webhooks_are_lost()
+ {
     let _turn = TURN.lock().await;
     let harness = Harness::start().await;
     let report = collecting::backfill(&harness, Collection::SHORT).await;
@@ -85,7 +98,11 @@ async fn lookups_are_answered_while_all_sources_hang_and_find_what_they_know_aft
     let _turn = TURN.lock().await;
     let harness = Harness::start().await;
     // Four systems run in this process too, and a debug build makes them slower.
-    let scale = Scale { duration: std::time::Duration::from_secs(6), lookups_per_second: 50, ..Scale::SHORT };
+    let scale = Scale {
+        duration: std::time::Duration::from_secs(6),
+        lookups_per_second: 50,
+        ..Scale::SHORT
+    };
     let report = hanging::run(&harness, scale).await;
     expect_whole(&report);
     harness.stop().await;
@@ -108,5 +125,14 @@ fn the_faults_of_everything_at_once_follow_from_its_seed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_and_no_answer_is_wrong_when_everything_fails_at_once() {
     let _turn = TURN.lock().await;
-    expect_whole(&chaos::run(Chaos { rounds: 1, round: Round::SHORT, seed: 1, has_mounts: false, tell: drop }).await);
+    expect_whole(
+        &chaos::run(Chaos {
+            rounds: 1,
+            round: Round::SHORT,
+            seed: 1,
+            has_mounts: false,
+            tell: drop,
+        })
+        .await,
+    );
 }

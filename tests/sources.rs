@@ -1,5 +1,12 @@
 //! Every recorded body, parsed by its source; and hostile input for every source.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::string_slice
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -33,7 +40,9 @@ fn recordings(source: Source) -> Vec<(String, String)> {
     let fixtures = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut found = Vec::new();
     for sort in ["webhooks", "rest"] {
-        let Ok(directory) = std::fs::read_dir(fixtures.join(sort).join(source.as_str())) else { continue };
+        let Ok(directory) = std::fs::read_dir(fixtures.join(sort).join(source.as_str())) else {
+            continue;
+        };
         for path in directory.map(|entry| entry.unwrap().path()) {
             let name = format!("{sort}/{}", path.file_name().unwrap().to_str().unwrap());
             let text = std::fs::read_to_string(path).unwrap();
@@ -57,25 +66,41 @@ fn in_lines(reading: Result<ParsedWebhook, Unreadable>) -> String {
     let mut out = String::new();
     for change in changes {
         match change {
-            Change::Record { key, update } => lines_of(&mut out, "record", &key.to_string(), &update),
+            Change::Record { key, update } => {
+                lines_of(&mut out, "record", &key.to_string(), &update)
+            }
             Change::Event { key, update } => lines_of(&mut out, "event", &key.to_string(), &update),
-            Change::Merge(merge) => writeln!(out, "  merge {} into {}, {}", merge.loser, merge.winner, merge.at).unwrap(),
+            Change::Merge(merge) => {
+                writeln!(out, "  merge {} into {}, {}", merge.loser, merge.winner, merge.at)
+                    .unwrap()
+            }
         }
     }
     out
 }
 
 fn lines_of(out: &mut String, what: &str, key: &str, update: &Update) {
-    let scope = if update.scope == Scope::Partial { String::new() } else { format!(", {:?}", update.scope).to_lowercase() };
+    let scope = if update.scope == Scope::Partial {
+        String::new()
+    } else {
+        format!(", {:?}", update.scope).to_lowercase()
+    };
     writeln!(out, "  {what} {key}, {}{scope}", update.at).unwrap();
     for (name, value) in &update.fields {
-        writeln!(out, "    {name} = {}", value.as_ref().map_or_else(|| "(cleared)".to_owned(), Value::to_string)).unwrap();
+        writeln!(
+            out,
+            "    {name} = {}",
+            value.as_ref().map_or_else(|| "(cleared)".to_owned(), Value::to_string)
+        )
+        .unwrap();
     }
 }
 
 fn read_all(source: Source) -> String {
     let settings = SourceSettings::default();
-    let read = |(name, text): (String, String)| format!("{name}\n{}", in_lines(Recorded::parse(&text).unwrap().read(source, &settings)));
+    let read = |(name, text): (String, String)| {
+        format!("{name}\n{}", in_lines(Recorded::parse(&text).unwrap().read(source, &settings)))
+    };
     recordings(source).into_iter().map(read).collect::<Vec<_>>().join("\n")
 }
 
@@ -116,10 +141,19 @@ fn good(source: Source) -> (BTreeMap<String, String>, Value) {
 }
 
 fn delivery(headers: &BTreeMap<String, String>, body: impl Into<Vec<u8>>) -> Delivery {
-    Delivery { headers: headers.clone(), body: body.into(), received_at: "2026-11-21T09:00:00Z".parse().unwrap() }
+    Delivery {
+        headers: headers.clone(),
+        body: body.into(),
+        received_at: "2026-11-21T09:00:00Z".parse().unwrap(),
+    }
 }
 
-fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &Value) -> Result<ParsedWebhook, Unreadable> {
+fn read(
+    source: Source,
+    settings: &SourceSettings,
+    headers: &BTreeMap<String, String>,
+    body: &Value,
+) -> Result<ParsedWebhook, Unreadable> {
     settings.reader(source).parse_webhook(&delivery(headers, serde_json::to_vec(body).unwrap()))
 }
 
@@ -153,9 +187,15 @@ fn a_body_that_is_no_json_is_unreadable() {
     for source in Source::ALL {
         let (headers, _) = good(source);
         for body in ["", "{", "not json", "{\"id\": 1,}", "{} {}", "{\"id\": 01}", "NaN"] {
-            assert!(is_no_json(&read_both(source, &delivery(&headers, body))[0]), "{source} {body}");
+            assert!(
+                is_no_json(&read_both(source, &delivery(&headers, body))[0]),
+                "{source} {body}"
+            );
         }
-        assert!(is_no_json(&read_both(source, &delivery(&headers, [b'"', 0xff, b'"']))[0]), "{source}");
+        assert!(
+            is_no_json(&read_both(source, &delivery(&headers, [b'"', 0xff, b'"']))[0]),
+            "{source}"
+        );
     }
 }
 
@@ -163,9 +203,22 @@ fn a_body_that_is_no_json_is_unreadable() {
 fn a_body_of_another_shape_is_unreadable_or_ignored() {
     for source in Source::ALL {
         let (headers, _) = good(source);
-        for body in ["null", "true", "1", "\"text\"", "[]", "[{}]", "{}", "{\"data\": {}}", "{\"metaData\": []}"] {
+        for body in [
+            "null",
+            "true",
+            "1",
+            "\"text\"",
+            "[]",
+            "[{}]",
+            "{}",
+            "{\"data\": {}}",
+            "{\"metaData\": []}",
+        ] {
             for reading in read_both(source, &delivery(&headers, body)) {
-                assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(ParsedWebhook::Ignored(_))), "{source} {body}");
+                assert!(
+                    matches!(reading, Err(Unreadable::Missing(_)) | Ok(ParsedWebhook::Ignored(_))),
+                    "{source} {body}"
+                );
             }
         }
     }
@@ -186,7 +239,12 @@ fn deliveries_without_an_id_are_told_apart_by_their_content() {
     body["data"].as_object_mut().unwrap().remove("booking");
     let key = |headers: &BTreeMap<String, String>, body: &Value| {
         let changes = changes(read(Source::OmniLab, &SourceSettings::default(), headers, body));
-        changes.iter().find_map(|change| if let Change::Event { key, .. } = change { Some(key.to_string()) } else { None }).unwrap()
+        changes
+            .iter()
+            .find_map(|change| {
+                if let Change::Event { key, .. } = change { Some(key.to_string()) } else { None }
+            })
+            .unwrap()
     };
     headers.remove("webhook-id");
     let without = key(&headers, &body);
@@ -207,7 +265,11 @@ fn what_another_account_sends_is_refused() {
     settings.omniotap.tenant_id = "d290f1ee-6c54-4b01-90e6-d701748f0851".to_owned();
     settings.syncaroo.connection_id = 555;
     for (source, field, foreign) in [
-        (Source::OmnioTap, "tenant_id", [json!("00000000-0000-4000-8000-000000000000"), json!(null), json!(5), json!("")]),
+        (
+            Source::OmnioTap,
+            "tenant_id",
+            [json!("00000000-0000-4000-8000-000000000000"), json!(null), json!(5), json!("")],
+        ),
         (Source::Syncaroo, "connectionId", [json!(556), json!(null), json!("5555"), json!(555.5)]),
     ] {
         let (headers, body) = good(source);
@@ -216,7 +278,10 @@ fn what_another_account_sends_is_refused() {
             let mut other = body.clone();
             other[field] = value;
             assert!(
-                matches!(read(source, &settings, &headers, &other), Err(Unreadable::Foreign(_) | Unreadable::Missing(_))),
+                matches!(
+                    read(source, &settings, &headers, &other),
+                    Err(Unreadable::Foreign(_) | Unreadable::Missing(_))
+                ),
                 "{source} {}",
                 other[field]
             );
@@ -224,7 +289,10 @@ fn what_another_account_sends_is_refused() {
         let mut other = body.clone();
         other.as_object_mut().unwrap().remove(field);
         assert!(
-            matches!(read(source, &settings, &headers, &other), Err(Unreadable::Foreign(_) | Unreadable::Missing(_))),
+            matches!(
+                read(source, &settings, &headers, &other),
+                Err(Unreadable::Foreign(_) | Unreadable::Missing(_))
+            ),
             "{source} without {field}"
         );
     }
@@ -244,7 +312,9 @@ fn id_pointer(source: Source) -> &'static str {
 fn an_id_that_is_too_long_is_refused_and_not_cut() {
     for source in Source::ALL {
         let (headers, mut body) = good(source);
-        for (length, readable) in [(MAX_ID_CHARS, true), (MAX_ID_CHARS + 1, false), (100_000, false)] {
+        for (length, readable) in
+            [(MAX_ID_CHARS, true), (MAX_ID_CHARS + 1, false), (100_000, false)]
+        {
             *body.pointer_mut(id_pointer(source)).unwrap() = json!("é".repeat(length));
             let reading = read(source, &SourceSettings::default(), &headers, &body);
             assert_eq!(reading.is_ok(), readable, "{source} {length}");
@@ -257,10 +327,21 @@ fn an_id_that_is_too_long_is_refused_and_not_cut() {
 fn an_id_of_nothing_is_no_id() {
     for source in Source::ALL {
         let (headers, mut body) = good(source);
-        for nothing in [json!(""), json!("  "), json!("\u{0}\u{202e}"), json!(null), json!(true), json!([1]), json!({"id": 1})] {
+        for nothing in [
+            json!(""),
+            json!("  "),
+            json!("\u{0}\u{202e}"),
+            json!(null),
+            json!(true),
+            json!([1]),
+            json!({"id": 1}),
+        ] {
             *body.pointer_mut(id_pointer(source)).unwrap() = nothing;
             let reading = read(source, &SourceSettings::default(), &headers, &body);
-            assert!(matches!(reading, Err(Unreadable::Missing(_)) | Ok(ParsedWebhook::Ignored(_))), "{source}");
+            assert!(
+                matches!(reading, Err(Unreadable::Missing(_)) | Ok(ParsedWebhook::Ignored(_))),
+                "{source}"
+            );
         }
     }
 }
@@ -289,10 +370,17 @@ fn nul_characters_and_overrides_never_come_through() {
         });
         let plain = in_lines(read(source, &SourceSettings::default(), &headers, &body));
         let read = in_lines(read(source, &SourceSettings::default(), &headers, &spoiled));
-        assert!(!read.contains(['\u{0}', '\u{202e}', '\u{1b}']) && !read.contains("\\u00"), "{source}\n{read}");
+        assert!(
+            !read.contains(['\u{0}', '\u{202e}', '\u{1b}']) && !read.contains("\\u00"),
+            "{source}\n{read}"
+        );
         // Times that can no longer be parsed are left out. Everything else is the same.
         let names = |lines: &str| {
-            lines.lines().filter(|line| !line.contains("at = ")).map(|line| line.split(", 20").next().unwrap().to_owned()).collect::<Vec<_>>()
+            lines
+                .lines()
+                .filter(|line| !line.contains("at = "))
+                .map(|line| line.split(", 20").next().unwrap().to_owned())
+                .collect::<Vec<_>>()
         };
         assert_eq!(names(&read), names(&plain), "{source}");
     }
@@ -301,8 +389,13 @@ fn nul_characters_and_overrides_never_come_through() {
 fn each_text(value: &mut Value, pointer: &str, change: &mut dyn FnMut(&str, &mut String)) {
     match value {
         Value::String(text) => change(pointer, text),
-        Value::Array(items) => items.iter_mut().enumerate().for_each(|(n, item)| each_text(item, &format!("{pointer}/{n}"), change)),
-        Value::Object(object) => object.iter_mut().for_each(|(key, item)| each_text(item, &format!("{pointer}/{key}"), change)),
+        Value::Array(items) => items
+            .iter_mut()
+            .enumerate()
+            .for_each(|(n, item)| each_text(item, &format!("{pointer}/{n}"), change)),
+        Value::Object(object) => object
+            .iter_mut()
+            .for_each(|(key, item)| each_text(item, &format!("{pointer}/{key}"), change)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }
 }
@@ -317,7 +410,11 @@ fn a_text_cut_in_an_emoji_and_a_byte_order_mark_keep_nobody_from_reading() {
             let odd = text.replacen('{', &format!("{{\"extra\":{half},"), 1);
             assert_eq!(read_both(source, &delivery(&headers, odd)), whole, "{source} {half}");
         }
-        assert_eq!(read_both(source, &delivery(&headers, format!("\u{feff}{text}"))), whole, "{source}");
+        assert_eq!(
+            read_both(source, &delivery(&headers, format!("\u{feff}{text}"))),
+            whole,
+            "{source}"
+        );
     }
 }
 
@@ -336,7 +433,10 @@ fn numbers_beyond_all_bounds_are_read_and_what_is_no_number_is_not() {
         }
         for hostile in ["1e", "--1", "NaN", "-Infinity", "0x10"] {
             let spoiled = text.replacen('{', &format!("{{\"extra\":{hostile},"), 1);
-            assert!(is_no_json(&read_both(source, &delivery(&headers, spoiled))[0]), "{source} {hostile}");
+            assert!(
+                is_no_json(&read_both(source, &delivery(&headers, spoiled))[0]),
+                "{source} {hostile}"
+            );
         }
     }
 }
@@ -356,18 +456,30 @@ fn times_beyond_all_bounds_count_as_none() {
     for source in Source::ALL {
         let (mut headers, mut body) = good(source);
         if source == Source::Syncaroo {
-            let (_, text) = recordings(source).into_iter().find(|(name, _)| name == "rest/booking.json").unwrap();
+            let (_, text) = recordings(source)
+                .into_iter()
+                .find(|(name, _)| name == "rest/booking.json")
+                .unwrap();
             let fixture: Fixture = serde_json::from_str(&text).unwrap();
             (headers, body) = (fixture.headers, fixture.body);
         }
-        for time in
-            [json!(i64::MIN), json!(i64::MAX), json!(u64::MAX), json!(1e300), json!("+999999999-01-01"), json!("0000-00-00 00:00:00"), json!("x")]
-        {
+        for time in [
+            json!(i64::MIN),
+            json!(i64::MAX),
+            json!(u64::MAX),
+            json!(1e300),
+            json!("+999999999-01-01"),
+            json!("0000-00-00 00:00:00"),
+            json!("x"),
+        ] {
             *body.pointer_mut(time_pointer(source)).unwrap() = time.clone();
-            let [webhook, answer] = read_both(source, &delivery(&headers, serde_json::to_vec(&body).unwrap()));
+            let [webhook, answer] =
+                read_both(source, &delivery(&headers, serde_json::to_vec(&body).unwrap()));
             let read = changes(if source == Source::Syncaroo { answer } else { webhook });
             let is_kept_back = |at: jiff::Timestamp| {
-                at == UNCLEAR_AT || (at > "2020-01-01T00:00:00Z".parse().unwrap() && at <= "2026-11-21T09:00:00Z".parse().unwrap())
+                at == UNCLEAR_AT
+                    || (at > "2020-01-01T00:00:00Z".parse().unwrap()
+                        && at <= "2026-11-21T09:00:00Z".parse().unwrap())
             };
             assert!(read.iter().all(|change| is_kept_back(update(change).at)), "{source} {time}");
         }
@@ -377,9 +489,13 @@ fn times_beyond_all_bounds_count_as_none() {
 #[test]
 fn numbers_that_are_ids_are_their_digits() {
     let (headers, mut body) = good(Source::Omneo);
-    for (id, expected) in
-        [(json!(7), "7"), (json!(u64::MAX), "18446744073709551615"), (json!(-7), "-7"), (json!("0007"), "0007"), (json!(770_002.0), "770002")]
-    {
+    for (id, expected) in [
+        (json!(7), "7"),
+        (json!(u64::MAX), "18446744073709551615"),
+        (json!(-7), "-7"),
+        (json!("0007"), "0007"),
+        (json!(770_002.0), "770002"),
+    ] {
         body["id"] = id;
         let read = in_lines(read(Source::Omneo, &SourceSettings::default(), &headers, &body));
         assert!(read.contains(&format!("event omneo.transaction:{expected},")), "{read}");
@@ -396,8 +512,13 @@ fn what_a_delivery_holds_is_in_no_debug_text() {
             let mut body = fixture.body;
             each_text(&mut body, "", &mut |pointer, text| {
                 // Times and kinds identify nobody.
-                let harmless = text.len() < 4 || text.starts_with("20") || reading.contains(&format!(".{text}:"));
-                assert!(harmless || !reading.contains(text.as_str()), "{name}: {pointer} is in {reading}");
+                let harmless = text.len() < 4
+                    || text.starts_with("20")
+                    || reading.contains(&format!(".{text}:"));
+                assert!(
+                    harmless || !reading.contains(text.as_str()),
+                    "{name}: {pointer} is in {reading}"
+                );
             });
         }
     }
@@ -405,7 +526,10 @@ fn what_a_delivery_holds_is_in_no_debug_text() {
 
 #[test]
 fn an_identity_that_is_another_systems_id_refers_to_its_record() {
-    let (_, text) = recordings(Source::Omneo).into_iter().find(|(name, _)| name == "webhooks/identity.created.json").unwrap();
+    let (_, text) = recordings(Source::Omneo)
+        .into_iter()
+        .find(|(name, _)| name == "webhooks/identity.created.json")
+        .unwrap();
     let mut settings = SourceSettings::default();
     settings.omneo.identity_kinds.insert("omnilab".to_owned(), "omnilab.participant".to_owned());
     let read = in_lines(Recorded::parse(&text).unwrap().read(Source::Omneo, &settings));
@@ -434,8 +558,10 @@ fn an_external_id_that_may_be_of_several_systems_refers_to_a_record_of_each() {
     ] {
         settings.omnilab = toml::from_str(&format!("external_id_kind = {written}")).unwrap();
         let said = in_lines(read(Source::OmniLab, &settings, &headers, &body));
-        let references: Vec<&str> = said.lines().filter_map(|line| line.trim().strip_prefix("reference.")).collect();
-        let expected: Vec<String> = expected.into_iter().map(|kind| format!("{kind} = \"CONTACT-123\"")).collect();
+        let references: Vec<&str> =
+            said.lines().filter_map(|line| line.trim().strip_prefix("reference.")).collect();
+        let expected: Vec<String> =
+            expected.into_iter().map(|kind| format!("{kind} = \"CONTACT-123\"")).collect();
         assert_eq!(references, expected, "{written}");
     }
 }
@@ -463,8 +589,15 @@ fn pointers_may_point_anywhere_or_nowhere() {
         let (headers, body) = good(Source::OmniLab);
         let said = in_lines(read(Source::OmniLab, &settings, &headers, &body));
         assert!(!said.lines().any(|line| line.trim().starts_with("email.main = \"")), "{pointer}");
-        let (_, text) = recordings(Source::Syncaroo).into_iter().find(|(name, _)| name == "rest/booking.json").unwrap();
-        assert!(!in_lines(Recorded::parse(&text).unwrap().read(Source::Syncaroo, &settings)).contains("record syncaroo.member"), "{pointer}");
+        let (_, text) = recordings(Source::Syncaroo)
+            .into_iter()
+            .find(|(name, _)| name == "rest/booking.json")
+            .unwrap();
+        assert!(
+            !in_lines(Recorded::parse(&text).unwrap().read(Source::Syncaroo, &settings))
+                .contains("record syncaroo.member"),
+            "{pointer}"
+        );
     }
 }
 
@@ -483,15 +616,29 @@ fn hostile() -> impl Strategy<Value = Value> {
         any::<String>().prop_map(Value::from),
         "[0-9:*'#/.@ -]{0,40}".prop_map(Value::from),
         (0..3_000_usize).prop_map(|length| json!("\u{1f33b}".repeat(length))),
-        prop_oneof![Just("\u{0}"), Just("\u{202e}"), Just("null"), Just("9999-12-31"), Just("a:b:c"), Just("2024-02-30"), Just("*-1*1e9")]
-            .prop_map(Value::from),
+        prop_oneof![
+            Just("\u{0}"),
+            Just("\u{202e}"),
+            Just("null"),
+            Just("9999-12-31"),
+            Just("a:b:c"),
+            Just("2024-02-30"),
+            Just("*-1*1e9")
+        ]
+        .prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 40, 6, |inner| {
-        let key =
-            prop_oneof![Just("id".to_owned()), Just("handle".to_owned()), Just("identifier".to_owned()), Just("value".to_owned()), any::<String>()];
+        let key = prop_oneof![
+            Just("id".to_owned()),
+            Just("handle".to_owned()),
+            Just("identifier".to_owned()),
+            Just("value".to_owned()),
+            any::<String>()
+        ];
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..6).prop_map(Value::from),
-            proptest::collection::btree_map(key, inner, 0..6).prop_map(|map| Value::Object(map.into_iter().collect())),
+            proptest::collection::btree_map(key, inner, 0..6)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }
@@ -501,8 +648,13 @@ fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
     all.push(pointer.to_owned());
     let escape = |key: &str| key.replace('~', "~0").replace('/', "~1");
     match value {
-        Value::Array(items) => items.iter().enumerate().for_each(|(n, item)| places(item, &format!("{pointer}/{n}"), all)),
-        Value::Object(object) => object.iter().for_each(|(key, item)| places(item, &format!("{pointer}/{}", escape(key)), all)),
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .for_each(|(n, item)| places(item, &format!("{pointer}/{n}"), all)),
+        Value::Object(object) => object
+            .iter()
+            .for_each(|(key, item)| places(item, &format!("{pointer}/{}", escape(key)), all)),
         _ => {}
     }
 }
@@ -519,7 +671,10 @@ fn check(source: Source, reading: Result<ParsedWebhook, Unreadable>) {
             Change::Event { key, .. } => {
                 assert_eq!(key.source, source);
                 assert!(!key.what.is_empty() && !key.what.contains(':'));
-                assert_eq!(key.to_string().parse::<hookpoint::customer::model::event::EventKey>().unwrap(), *key);
+                assert_eq!(
+                    key.to_string().parse::<hookpoint::customer::model::event::EventKey>().unwrap(),
+                    *key
+                );
                 &key.id
             }
             Change::Merge(merge) => {
@@ -527,18 +682,41 @@ fn check(source: Source, reading: Result<ParsedWebhook, Unreadable>) {
                 continue;
             }
         };
-        assert!(!key.is_empty() && key.chars().count() <= MAX_ID_CHARS && !key.chars().any(char::is_control));
+        assert!(
+            !key.is_empty()
+                && key.chars().count() <= MAX_ID_CHARS
+                && !key.chars().any(char::is_control)
+        );
         let update = update(change);
-        assert!((1900..2200).contains(&update.at.strftime("%Y").to_string().parse::<i32>().unwrap()), "{}", update.at);
-        assert!(update.scope != Scope::Deletion || update.fields.keys().all(|name| name.starts_with("unread.")));
+        assert!(
+            (1900..2200).contains(&update.at.strftime("%Y").to_string().parse::<i32>().unwrap()),
+            "{}",
+            update.at
+        );
+        assert!(
+            update.scope != Scope::Deletion
+                || update.fields.keys().all(|name| name.starts_with("unread."))
+        );
         for (name, value) in &update.fields {
             assert!(!name.chars().any(char::is_control), "{name:?}");
-            let texts: Vec<&Value> =
-                value.iter().flat_map(|value| value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())).collect();
+            let texts: Vec<&Value> = value
+                .iter()
+                .flat_map(|value| {
+                    value.as_array().map_or_else(|| vec![value], |items| items.iter().collect())
+                })
+                .collect();
             for value in texts {
-                assert!(!value.is_object() && !value.is_array() && !value.is_null(), "{name} = {value}");
+                assert!(
+                    !value.is_object() && !value.is_array() && !value.is_null(),
+                    "{name} = {value}"
+                );
                 if let Some(text) = value.as_str() {
-                    assert!(!text.is_empty() && text.chars().count() <= MAX_CHARS && !text.chars().any(char::is_control), "{name}");
+                    assert!(
+                        !text.is_empty()
+                            && text.chars().count() <= MAX_CHARS
+                            && !text.chars().any(char::is_control),
+                        "{name}"
+                    );
                 }
             }
         }

@@ -9,7 +9,11 @@ use proptest::prelude::*;
 use serde_json::json;
 
 fn update() -> impl Strategy<Value = Update> {
-    let fields = proptest::collection::btree_map("[abc]", proptest::option::of((0..3_i64).prop_map(|v| json!(v))), 0..3);
+    let fields = proptest::collection::btree_map(
+        "[abc]",
+        proptest::option::of((0..3_i64).prop_map(|v| json!(v))),
+        0..3,
+    );
     let scope = prop_oneof![4 => Just(Scope::Partial), 1 => Just(Scope::Part), 1 => Just(Scope::Whole), 1 => Just(Scope::Deletion)];
     (0..6_i64, 0..4_i64, scope, fields).prop_map(|(second, delay, scope, fields)| Update {
         at: Timestamp::from_second(second).unwrap(),
@@ -53,7 +57,10 @@ fn received(second: i64, received: i64, scope: Scope, fields: &[(&str, Option<&s
         at: Timestamp::from_second(second).unwrap(),
         received_at: Timestamp::from_second(received).unwrap(),
         scope,
-        fields: fields.iter().map(|(name, value)| ((*name).to_owned(), value.map(|v| json!(v)))).collect(),
+        fields: fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.map(|v| json!(v))))
+            .collect(),
     }
 }
 
@@ -70,11 +77,17 @@ fn absent_is_unknown_in_a_webhook_and_cleared_in_a_snapshot() {
 fn an_older_or_equal_update_does_not_resurrect() {
     let gone = at(5, Scope::Deletion, &[]);
     for second in [4, 5] {
-        let state = joined(&[gone.clone(), at(second, Scope::Partial, &[("a", Some("1"))])]).unwrap();
+        let state =
+            joined(&[gone.clone(), at(second, Scope::Partial, &[("a", Some("1"))])]).unwrap();
         assert!(!state.is_live());
         assert_eq!(state.text("a"), None);
     }
-    let back = joined(&[at(6, Scope::Partial, &[("a", Some("1"))]), at(4, Scope::Whole, &[("b", Some("old"))]), gone]).unwrap();
+    let back = joined(&[
+        at(6, Scope::Partial, &[("a", Some("1"))]),
+        at(4, Scope::Whole, &[("b", Some("old"))]),
+        gone,
+    ])
+    .unwrap();
     assert!(back.is_live());
     assert_eq!((back.text("a"), back.text("b")), (Some("1"), None));
 }
@@ -89,10 +102,17 @@ fn in_any_order(updates: &[Update]) -> FieldVersions {
 
 #[test]
 fn of_two_words_with_the_same_time_the_later_receipt_counts() {
-    let (nine, ten) = (received(5, 6, Scope::Partial, &[("points", Some("9"))]), received(5, 7, Scope::Partial, &[("points", Some("10"))]));
+    let (nine, ten) = (
+        received(5, 6, Scope::Partial, &[("points", Some("9"))]),
+        received(5, 7, Scope::Partial, &[("points", Some("10"))]),
+    );
     assert_eq!(in_any_order(&[nine.clone(), ten]).text("points"), Some("10"));
     let same = received(5, 6, Scope::Partial, &[("points", Some("8"))]);
-    assert_eq!(in_any_order(&[nine, same]).text("points"), Some("9"), "received at once: the greater value");
+    assert_eq!(
+        in_any_order(&[nine, same]).text("points"),
+        Some("9"),
+        "received at once: the greater value"
+    );
 }
 
 #[test]
@@ -110,7 +130,11 @@ fn a_deletion_takes_words_without_a_time_away_if_it_was_received_after_them() {
     let deleted = received(100, 900, Scope::Deletion, &[]);
     let gone = in_any_order(&[created.clone(), undated, deleted.clone()]);
     assert!(!gone.is_live() && gone.text("points").is_none());
-    let back = in_any_order(&[created.clone(), at(950, Scope::Partial, &[("points", Some("6"))]), deleted]);
+    let back = in_any_order(&[
+        created.clone(),
+        at(950, Scope::Partial, &[("points", Some("6"))]),
+        deleted,
+    ]);
     assert!(back.is_live());
     assert_eq!((back.text("points"), back.text("name")), (Some("6"), None));
     // A value with a timestamp survives an earlier deletion, however late the deletion arrives.
@@ -118,7 +142,11 @@ fn a_deletion_takes_words_without_a_time_away_if_it_was_received_after_them() {
     let over = at(800, Scope::Partial, &[("name", Some("A."))]);
     let stays = in_any_order(&[created, renamed, over, received(200, 900, Scope::Deletion, &[])]);
     assert!(stays.is_live());
-    assert_eq!(stays.text("name"), Some("Anne"), "what the deletion takes away uncovers what it doesn't");
+    assert_eq!(
+        stays.text("name"),
+        Some("Anne"),
+        "what the deletion takes away uncovers what it doesn't"
+    );
 }
 
 #[test]
@@ -141,7 +169,15 @@ fn what_was_stored_with_a_time_in_the_future_gives_way_to_what_is_heard_next() {
     assert!(healed.is_live() && healed.without_future(now).is_none());
     assert_eq!((healed.text("a"), healed.text("b")), (Some("frozen"), Some("right")));
     let at = "2026-11-20T00:00:00Z".parse().unwrap();
-    healed.join(Update { at, received_at: now, scope: Scope::Partial, fields: [("a".to_owned(), Some(json!("mended")))].into() }.into());
+    healed.join(
+        Update {
+            at,
+            received_at: now,
+            scope: Scope::Partial,
+            fields: [("a".to_owned(), Some(json!("mended")))].into(),
+        }
+        .into(),
+    );
     assert_eq!(healed.text("a"), Some("mended"));
     let gone: FieldVersions = serde_json::from_value(
         json!({"fields": {}, "first_at": "2026-01-01T00:00:00Z", "asserted_at": "2026-01-02T00:00:00Z", "deleted_at": "2062-01-01T00:00:00Z"}),
@@ -163,12 +199,19 @@ fn what_was_stored_with_a_time_in_the_future_gives_way_to_what_is_heard_next() {
 
 #[test]
 fn a_word_whose_time_nobody_can_read_takes_no_other_ones_place() {
-    let unclear = |received_at: i64, value| Update { at: UNCLEAR_AT, ..received(received_at, received_at, Scope::Partial, &[("name", Some(value))]) };
+    let unclear = |received_at: i64, value| Update {
+        at: UNCLEAR_AT,
+        ..received(received_at, received_at, Scope::Partial, &[("name", Some(value))])
+    };
     let dated = received(100, 700, Scope::Partial, &[("name", Some("Anna"))]);
     for received_at in [600, 800] {
         let both = in_any_order(&[dated.clone(), unclear(received_at, "Stale")]);
         assert_eq!(both.text("name"), Some("Anna"), "{received_at}");
-        let deleted = in_any_order(&[dated.clone(), unclear(received_at, "Stale"), received(200, 750, Scope::Deletion, &[])]);
+        let deleted = in_any_order(&[
+            dated.clone(),
+            unclear(received_at, "Stale"),
+            received(200, 750, Scope::Deletion, &[]),
+        ]);
         assert!(!deleted.is_live(), "{received_at}");
     }
     // Alone it counts. Of several, the last received counts.

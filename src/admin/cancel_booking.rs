@@ -31,7 +31,9 @@ pub enum CancelError {
     #[error("not cancelled: {0}")]
     Refused(CallError),
     /// The booking is not stored, so its customer is unknown.
-    #[error("not cancelled: the booking is not stored here. Wait for its webhook, or run `hookpoint sync run`")]
+    #[error(
+        "not cancelled: the booking is not stored here. Wait for its webhook, or run `hookpoint sync run`"
+    )]
     NotKnown,
     /// The call was sent, but no clear reply came back.
     #[error("the booking may or may not be cancelled; check at the source: {0}")]
@@ -100,13 +102,22 @@ pub async fn cancel(
     };
     insert_action(pool, brand.id(), &row).await?;
     let called = account.call(&what.ask, CallPriority::Live, CALL_TIMEOUT).await;
-    let called = called.map_err(|error| if may_be_done(&error) { CancelError::Unknown(error) } else { CancelError::Refused(error) });
+    let called = called.map_err(|error| {
+        if may_be_done(&error) { CancelError::Unknown(error) } else { CancelError::Refused(error) }
+    });
     let outcome = called.as_ref().err().map_or_else(|| "cancelled".to_owned(), ToString::to_string);
     finish_action(pool, brand.id(), row.action_id, &outcome).await?;
     let refreshed = refresh(pool, account, what).await?;
-    let is_unheard = matches!((&called, &refreshed), (Err(CancelError::Unknown(_)), Refreshed::Done));
+    let is_unheard =
+        matches!((&called, &refreshed), (Err(CancelError::Unknown(_)), Refreshed::Done));
     if is_unheard && is_done(what, known(pool, account, what).await?.as_ref()).unwrap_or_default() {
-        finish_action(pool, brand.id(), row.action_id, "cancelled, as the bookings at the source show").await?;
+        finish_action(
+            pool,
+            brand.id(),
+            row.action_id,
+            "cancelled, as the bookings at the source show",
+        )
+        .await?;
         return Ok(refreshed);
     }
     called.map(|_| refreshed)
@@ -115,14 +126,24 @@ pub async fn cancel(
 /// Whether the source may have cancelled the booking although the call failed.
 const fn may_be_done(error: &CallError) -> bool {
     match error {
-        CallError::TimedOut | CallError::Unreachable | CallError::TooLarge | CallError::NotJson(_) | CallError::ShuttingDown => true,
+        CallError::TimedOut
+        | CallError::Unreachable
+        | CallError::TooLarge
+        | CallError::NotJson(_)
+        | CallError::ShuttingDown => true,
         CallError::Status(status) => *status >= 500,
         _ => false,
     }
 }
 
-async fn refresh(pool: &Pool, account: &Arc<UpstreamClient>, what: &Cancelling) -> Result<Refreshed, StorageError> {
-    let Some(mut ask) = known(pool, account, what).await?.and_then(|event| what.refresh(&event.record()?)) else {
+async fn refresh(
+    pool: &Pool,
+    account: &Arc<UpstreamClient>,
+    what: &Cancelling,
+) -> Result<Refreshed, StorageError> {
+    let Some(mut ask) =
+        known(pool, account, what).await?.and_then(|event| what.refresh(&event.record()?))
+    else {
         return Ok(Refreshed::CustomerUnknown);
     };
     for _ in 0..MOST_PAGES {
@@ -143,7 +164,11 @@ async fn refresh(pool: &Pool, account: &Arc<UpstreamClient>, what: &Cancelling) 
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn known(pool: &Pool, account: &UpstreamClient, what: &Cancelling) -> Result<Option<Event>, StorageError> {
+pub async fn known(
+    pool: &Pool,
+    account: &UpstreamClient,
+    what: &Cancelling,
+) -> Result<Option<Event>, StorageError> {
     let mut connection = pool.acquire().await?;
     find_event(&mut connection, account.brand.id(), &what.event).await
 }

@@ -53,9 +53,15 @@ const OUTDATED: &str = "The stored customer is outdated: it is from other settin
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> Result<Option<Explanation>, StorageError> {
+pub async fn explain(
+    db: &mut Connection,
+    brand: &Brand,
+    customer_key: &str,
+) -> Result<Option<Explanation>, StorageError> {
     let rules = &brand.rules.identity;
-    let Some((_, keys)) = find_customer(db, brand.id(), customer_key).await? else { return Ok(None) };
+    let Some((_, keys)) = find_customer(db, brand.id(), customer_key).await? else {
+        return Ok(None);
+    };
     let stored: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
     let ask = ComponentQuery { records: stored.clone(), ..ComponentQuery::default() };
     let follow = rules.component_cap.saturating_add(keys.len()).saturating_add(1);
@@ -67,36 +73,72 @@ pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> 
     }
     let now = NextState::new(&ChangeBatch::default(), &known, &BTreeMap::new(), rules);
     let found = resolve_all(&now, &known, &LinkRestrictions::new(), brand);
-    let position = found.profiles.iter().position(|profile| profile.record_keys.iter().any(|key| stored.contains(key)));
+    let position = found
+        .profiles
+        .iter()
+        .position(|profile| profile.record_keys.iter().any(|key| stored.contains(key)));
     let exact = found.profiles.iter().position(|profile| profile.key.to_string() == customer_key);
     let position = exact.or(position);
-    let Some((position, profile)) = position.and_then(|n| Some((n, found.profiles.get(n)?))) else { return Ok(None) };
-    if profile.record_keys.iter().collect::<BTreeSet<_>>() != stored.iter().collect() && remarks.is_empty() {
+    let Some((position, profile)) = position.and_then(|n| Some((n, found.profiles.get(n)?))) else {
+        return Ok(None);
+    };
+    if profile.record_keys.iter().collect::<BTreeSet<_>>() != stored.iter().collect()
+        && remarks.is_empty()
+    {
         remarks.push(OUTDATED);
     }
     if found.resolution.oversized > 0 {
         remarks.push(OVERSIZED);
     }
-    let own: BTreeSet<usize> = found.resolution.clusters.get(position).into_iter().flatten().copied().collect();
+    let own: BTreeSet<usize> =
+        found.resolution.clusters.get(position).into_iter().flatten().copied().collect();
     let key_of = |n: &usize| found.members.get(*n).map(|member| member.key.clone());
-    let mut explanation = Explanation { customer_id: profile.customer_id.clone(), remarks, ..Explanation::default() };
+    let mut explanation =
+        Explanation { customer_id: profile.customer_id.clone(), remarks, ..Explanation::default() };
     for record in own.iter().filter_map(key_of).filter_map(|key| now.live.get(&key)) {
         let name = record.name();
         let words: Vec<String> = [name.first, name.last].into_iter().flatten().collect();
         explanation.records.push((record.key.clone(), words.join(" ")));
     }
-    for link in found.resolution.links.iter().filter(|link| link.members.iter().any(|member| own.contains(member))) {
-        explanation.links.push((link.level.as_str(), link.evidence.in_words().1, link.members.iter().filter_map(key_of).collect()));
+    for link in found
+        .resolution
+        .links
+        .iter()
+        .filter(|link| link.members.iter().any(|member| own.contains(member)))
+    {
+        explanation.links.push((
+            link.level.as_str(),
+            link.evidence.in_words().1,
+            link.members.iter().filter_map(key_of).collect(),
+        ));
     }
-    let decided = known.decisions.iter().filter(|((left, right), _)| profile.record_keys.contains(left) || profile.record_keys.contains(right));
-    explanation.decisions = decided.map(|((left, right), same)| (*same, left.clone(), right.clone())).collect();
+    let decided = known.decisions.iter().filter(|((left, right), _)| {
+        profile.record_keys.contains(left) || profile.record_keys.contains(right)
+    });
+    explanation.decisions =
+        decided.map(|((left, right), same)| (*same, left.clone(), right.clone())).collect();
     for doubt in found.resolution.doubts.iter().filter(|doubt| doubt.clusters.contains(&position)) {
-        let others = doubt.clusters.iter().filter(|n| **n != position).filter_map(|n| found.profiles.get(*n));
+        let others = doubt
+            .clusters
+            .iter()
+            .filter(|n| **n != position)
+            .filter_map(|n| found.profiles.get(*n));
         let others = others.map(|profile| profile.key.to_string()).collect();
-        explanation.doubts.push((doubt.level.as_str(), doubt.evidence.in_words().1, doubt.grounds.as_str(), others));
+        explanation.doubts.push((
+            doubt.level.as_str(),
+            doubt.evidence.in_words().1,
+            doubt.grounds.as_str(),
+            others,
+        ));
     }
     let values = profile.addresses.iter().map(|address| (address.clone(), false)).collect();
-    let lines = load_component(db, brand.id(), &ComponentQuery { values, ..ComponentQuery::default() }, &scope(brand, None)).await?;
+    let lines = load_component(
+        db,
+        brand.id(),
+        &ComponentQuery { values, ..ComponentQuery::default() },
+        &scope(brand, None),
+    )
+    .await?;
     for address in &profile.addresses {
         let why = if !rules.may_link(address) {
             "blocked: it identifies nobody"
@@ -110,47 +152,90 @@ pub async fn explain(db: &mut Connection, brand: &Brand, customer_key: &str) -> 
         explanation.finds_only.push((address.clone(), why));
     }
     explanation.finds_not = finds_not(&found, &own, profile, brand);
-    let records: Vec<&Record> = own.iter().filter_map(key_of).filter_map(|key| now.live.get(&key)).collect();
+    let records: Vec<&Record> =
+        own.iter().filter_map(key_of).filter_map(|key| now.live.get(&key)).collect();
     explanation.record_values = record_values(&records, profile);
     let events = timeline(profile, &now, &known, brand);
     explanation.failed_templates = brand.rules.presenter.answer(profile, &events).failed_templates;
-    let of_records = records.iter().map(|record| (record.key.to_string(), unread_values(&record.versions, rules.region)));
-    let of_events = events.iter().map(|event| (event.key.to_string(), unread_values(&event.versions, rules.region)));
-    explanation.unread = of_records.chain(of_events).filter(|(_, unread)| !unread.is_empty()).collect();
+    let of_records = records
+        .iter()
+        .map(|record| (record.key.to_string(), unread_values(&record.versions, rules.region)));
+    let of_events = events
+        .iter()
+        .map(|event| (event.key.to_string(), unread_values(&event.versions, rules.region)));
+    explanation.unread =
+        of_records.chain(of_events).filter(|(_, unread)| !unread.is_empty()).collect();
     Ok(Some(explanation))
 }
 
 /// Phone numbers that have a new owner, and addresses that only a form contains.
-fn finds_not(found: &Resolved, own: &BTreeSet<usize>, profile: &Profile, brand: &Brand) -> Vec<(Identifier, &'static str)> {
+fn finds_not(
+    found: &Resolved,
+    own: &BTreeSet<usize>,
+    profile: &Profile,
+    brand: &Brand,
+) -> Vec<(Identifier, &'static str)> {
     const MOVED: &str = "it has a new owner: another person's record had it years later";
     const ASSERTED: &str = "only a form contains it: a trusted record or a person must confirm it";
-    let lost = found.resolution.moved.iter().filter(|moved| moved.from.iter().any(|member| own.contains(member)));
-    let lost = lost.filter_map(|moved| moved.evidence.address()).filter(|number| !profile.addresses.contains(number));
-    let asserted = profile.asserted.iter().filter(|_| !brand.rules.identity.lookup_by_self_asserted);
-    lost.map(|number| (number.clone(), MOVED)).chain(asserted.map(|address| (address.clone(), ASSERTED))).collect()
+    let lost = found
+        .resolution
+        .moved
+        .iter()
+        .filter(|moved| moved.from.iter().any(|member| own.contains(member)));
+    let lost = lost
+        .filter_map(|moved| moved.evidence.address())
+        .filter(|number| !profile.addresses.contains(number));
+    let asserted =
+        profile.asserted.iter().filter(|_| !brand.rules.identity.lookup_by_self_asserted);
+    lost.map(|number| (number.clone(), MOVED))
+        .chain(asserted.map(|address| (address.clone(), ASSERTED)))
+        .collect()
 }
 
 /// The values of a profile, for each record that they come from. Addresses have the source's spelling, the other values
 /// their names in templates.
-fn record_values(records: &[&Record], profile: &Profile) -> BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> {
+fn record_values(
+    records: &[&Record],
+    profile: &Profile,
+) -> BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> {
     let mut record_values: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> = BTreeMap::new();
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    for (name, field) in [("customer.first_name", &profile.first_name), ("customer.last_name", &profile.last_name)] {
+    for (name, field) in
+        [("customer.first_name", &profile.first_name), ("customer.last_name", &profile.last_name)]
+    {
         if let Some(field) = field {
-            record_values.entry(field.record.clone()).or_default().push((name.to_owned(), field.value.clone(), field.at));
+            record_values.entry(field.record.clone()).or_default().push((
+                name.to_owned(),
+                field.value.clone(),
+                field.at,
+            ));
         }
     }
     for record in records {
         for prefix in [field::EMAIL, field::PHONE, field::SOCIAL] {
-            let addresses = record.versions.with_prefix(prefix).map(|(slot, value, at)| (format!("{prefix}{slot}"), text(value), at));
+            let addresses = record
+                .versions
+                .with_prefix(prefix)
+                .map(|(slot, value, at)| (format!("{prefix}{slot}"), text(value), at));
             record_values.entry(record.key.clone()).or_default().extend(addresses);
         }
     }
     for (source, attributes) in &profile.by_source {
         for (name, field) in attributes {
-            let is_preferred = profile.attributes.get(name).is_some_and(|preferred| preferred.record == field.record);
-            let name = if is_preferred { format!("{source}.{name}, attributes.{name}") } else { format!("{source}.{name}") };
-            record_values.entry(field.record.clone()).or_default().push((name, text(&field.value), field.at));
+            let is_preferred = profile
+                .attributes
+                .get(name)
+                .is_some_and(|preferred| preferred.record == field.record);
+            let name = if is_preferred {
+                format!("{source}.{name}, attributes.{name}")
+            } else {
+                format!("{source}.{name}")
+            };
+            record_values.entry(field.record.clone()).or_default().push((
+                name,
+                text(&field.value),
+                field.at,
+            ));
         }
     }
     record_values

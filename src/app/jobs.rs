@@ -37,28 +37,55 @@ impl BackgroundJobs<'_> {
         if file.inbox.workers > 0 {
             let slots = Arc::new(Semaphore::new(file.inbox.workers));
             for brand in brands {
-                let worker = Worker::new(pool.clone(), Arc::clone(brand), &file.inbox, clock.clone());
+                let worker =
+                    Worker::new(pool.clone(), Arc::clone(brand), &file.inbox, clock.clone());
                 let alarm = alarms.of(Part::Applying, Some(&brand.rules.slug));
-                background.spawn(worker.run(wakes.clone(), Arc::clone(&slots), alarm, background.clone()));
+                background.spawn(worker.run(
+                    wakes.clone(),
+                    Arc::clone(&slots),
+                    alarm,
+                    background.clone(),
+                ));
             }
         }
         for account in brands.iter().flat_map(|brand| accounts.of_brand(brand.id())) {
             if file.sync.follow_ups {
-                background.spawn(FollowUps::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()).run(background.clone()));
+                background.spawn(
+                    FollowUps::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone())
+                        .run(background.clone()),
+                );
             }
-            background.spawn(run_schedule(pool.clone(), Arc::clone(account), file.sync.clone(), clock.clone(), background.clone()));
+            background.spawn(run_schedule(
+                pool.clone(),
+                Arc::clone(account),
+                file.sync.clone(),
+                clock.clone(),
+                background.clone(),
+            ));
         }
     }
 
     /// Starts the maintenance jobs: counters, gauges, deletion of old rows, and reconciliation of the suppression list.
-    pub(super) fn start_maintenance(&self, webhook_service: &WebhookService, suppressions: SuppressionFile) {
+    pub(super) fn start_maintenance(
+        &self,
+        webhook_service: &WebhookService,
+        suppressions: SuppressionFile,
+    ) {
         let Self { file, pool, brands, background, clock, .. } = *self;
         let all = || brands.to_vec();
-        background.spawn_endless(maintenance::save_webhook_stats(pool.clone(), Arc::clone(&webhook_service.endpoints)));
+        background.spawn_endless(maintenance::save_webhook_stats(
+            pool.clone(),
+            Arc::clone(&webhook_service.endpoints),
+        ));
         background.spawn_endless(Arc::clone(&webhook_service.delivery_writer).check_storing());
         background.spawn_endless(maintenance::watch_inboxes(pool.clone(), all(), clock.clone()));
         background.spawn_endless(maintenance::watch_streams(pool.clone(), all(), clock.clone()));
-        background.spawn_endless(maintenance::prune_deliveries(pool.clone(), all(), file.inbox.clone(), clock.clone()));
+        background.spawn_endless(maintenance::prune_deliveries(
+            pool.clone(),
+            all(),
+            file.inbox.clone(),
+            clock.clone(),
+        ));
         background.spawn_endless(maintenance::prune_live_queries(pool.clone()));
         background.spawn_endless(maintenance::rederive_brands(pool.clone(), all()));
         background.spawn_endless(maintenance::count_reviews(pool.clone(), all()));
@@ -72,7 +99,11 @@ impl BackgroundJobs<'_> {
     }
 
     /// Starts the jobs that keep cached answers and API keys up to date.
-    pub(super) fn start_listeners(&self, change_listener: &Arc<ChangeListener>, api_keys: &Arc<ApiKeyCache>) {
+    pub(super) fn start_listeners(
+        &self,
+        change_listener: &Arc<ChangeListener>,
+        api_keys: &Arc<ApiKeyCache>,
+    ) {
         let Self { pool, background, .. } = *self;
         background.spawn_endless(Arc::clone(change_listener).listen());
         background.spawn_endless(Arc::clone(change_listener).send_heartbeats());

@@ -44,13 +44,20 @@ pub async fn rederive_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
 const ERASING: SignedDuration = SignedDuration::from_mins(10);
 
 /// Keeps the suppression list and its file in sync. Erases people again whom a restored backup brought back.
-pub async fn reconcile_suppressions(pool: Pool, brands: Vec<Arc<Brand>>, (suppressions, max_erased_percent): (SuppressionFile, u32), clock: Clock) {
+pub async fn reconcile_suppressions(
+    pool: Pool,
+    brands: Vec<Arc<Brand>>,
+    (suppressions, max_erased_percent): (SuppressionFile, u32),
+    clock: Clock,
+) {
     loop {
         tokio::time::sleep(Duration::from_secs(60)).await;
         for brand in &brands {
             let now = clock.now();
             let began_by = now.checked_sub(ERASING).unwrap_or(now);
-            if let Err(error) = reconcile(&pool, brand, (&suppressions, max_erased_percent), now, began_by).await {
+            if let Err(error) =
+                reconcile(&pool, brand, (&suppressions, max_erased_percent), now, began_by).await
+            {
                 tracing::error!(brand = brand.rules.slug, %error, "suppression list and its file are out of sync; retrying");
             }
         }
@@ -62,7 +69,8 @@ pub async fn count_reviews(pool: Pool, brands: Vec<Arc<Brand>>) {
     loop {
         for brand in &brands {
             if let Ok(reviews) = brands::count_reviews(&pool, brand.id()).await {
-                metrics::gauge!("hookpoint_match_reviews", "brand" => brand.rules.slug.clone()).set(reviews);
+                metrics::gauge!("hookpoint_match_reviews", "brand" => brand.rules.slug.clone())
+                    .set(reviews);
             }
         }
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -98,28 +106,42 @@ fn unix_seconds(clock: &Clock) -> f64 {
 
 fn show(brand: &str, watch: &SourceHealth, now: Timestamp) {
     let (brand, source) = (brand.to_owned(), watch.source.as_str());
-    metrics::gauge!("hookpoint_inbox_pending", "brand" => brand.clone(), "source" => source).set(watch.pending);
+    metrics::gauge!("hookpoint_inbox_pending", "brand" => brand.clone(), "source" => source)
+        .set(watch.pending);
     let waited = watch.oldest_pending(now).as_secs_f64();
     metrics::gauge!("hookpoint_inbox_oldest_pending_seconds", "brand" => brand.clone(), "source" => source).set(waited);
-    metrics::gauge!("hookpoint_inbox_dead_letters", "brand" => brand.clone(), "source" => source).set(watch.dead);
+    metrics::gauge!("hookpoint_inbox_dead_letters", "brand" => brand.clone(), "source" => source)
+        .set(watch.dead);
     metrics::gauge!("hookpoint_webhook_verification_failing", "brand" => brand.clone(), "source" => source).set(f64::from(watch.is_failing()));
     if let Some(silence) = watch.silence(now) {
         metrics::gauge!("hookpoint_webhooks_silence_seconds", "brand" => brand.clone(), "source" => source).set(silence.as_secs_f64());
     }
     if let Some(ratio) = watch.silence_ratio(now) {
-        metrics::gauge!("hookpoint_webhooks_silence_ratio", "brand" => brand, "source" => source).set(ratio);
+        metrics::gauge!("hookpoint_webhooks_silence_ratio", "brand" => brand, "source" => source)
+            .set(ratio);
     }
 }
 
 /// Deletes deliveries whose retention has ended, in small batches.
-pub async fn prune_deliveries(pool: Pool, brands: Vec<Arc<Brand>>, settings: InboxSettings, clock: Clock) {
+pub async fn prune_deliveries(
+    pool: Pool,
+    brands: Vec<Arc<Brand>>,
+    settings: InboxSettings,
+    clock: Clock,
+) {
     let days = |count: u32| SignedDuration::from_hours(24 * i64::from(count));
     loop {
         for brand in &brands {
             let now = clock.now();
             let before = |time| now.checked_sub(time).unwrap_or(Timestamp::UNIX_EPOCH);
-            let (finished, known) = (before(days(settings.retention_days)), before(days(settings.dedup_retention_days)));
-            while delete_old_deliveries(&pool, brand.id(), finished, known, 1_000).await.is_ok_and(|more| more) {
+            let (finished, known) = (
+                before(days(settings.retention_days)),
+                before(days(settings.dedup_retention_days)),
+            );
+            while delete_old_deliveries(&pool, brand.id(), finished, known, 1_000)
+                .await
+                .is_ok_and(|more| more)
+            {
                 // The pause leaves Postgres to lookups and changes.
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

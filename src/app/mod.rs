@@ -93,7 +93,10 @@ pub enum StartError {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn open_brands(database: &Database, rules: Vec<BrandRules>) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
+pub async fn open_brands(
+    database: &Database,
+    rules: Vec<BrandRules>,
+) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
     let mut open = HashMap::new();
     for rules in rules {
         let row = brands::get_or_insert_brand(&database.pool, &rules.slug).await?;
@@ -107,11 +110,18 @@ pub async fn open_brands(database: &Database, rules: Vec<BrandRules>) -> Result<
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_brands(database: &Database, rules: Vec<BrandRules>) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
+pub async fn find_brands(
+    database: &Database,
+    rules: Vec<BrandRules>,
+) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
     let mut found = HashMap::new();
     for (rules, n) in rules.into_iter().zip(1_i32..) {
         let row = brands::find_brand(&database.pool, &rules.slug).await?;
-        let row = row.unwrap_or(brands::BrandRow { brand_id: n.saturating_neg(), secret: [0; 16], suppression_key: SuppressionKey([0; 32]) });
+        let row = row.unwrap_or(brands::BrandRow {
+            brand_id: n.saturating_neg(),
+            secret: [0; 16],
+            suppression_key: SuppressionKey([0; 32]),
+        });
         found.insert(row.brand_id, Arc::new(Brand { rules, row }));
     }
     Ok(found)
@@ -126,7 +136,15 @@ async fn reconcile_all(
     clock: &Clock,
 ) -> Result<(), StartError> {
     for brand in brands.values() {
-        match reconcile(&database.pool, brand, (suppressions, max_erased_percent), clock.now(), clock.now()).await {
+        match reconcile(
+            &database.pool,
+            brand,
+            (suppressions, max_erased_percent),
+            clock.now(),
+            clock.now(),
+        )
+        .await
+        {
             Err(ErasureError::SuppressionFile(error @ SuppressionFileError::Write(..))) => {
                 tracing::error!(brand = brand.rules.slug, %error, "failed to write the suppression file; a restored backup would bring back erased people");
             }
@@ -143,7 +161,12 @@ impl Application {
     ///
     /// # Errors
     /// When an address is in use, or Postgres fails.
-    pub async fn start(file: &SettingsFile, rules: Vec<BrandRules>, database: Database, clock: Clock) -> Result<Self, StartError> {
+    pub async fn start(
+        file: &SettingsFile,
+        rules: Vec<BrandRules>,
+        database: Database,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         let application = Self::start_unprepared(file, rules, database, clock).await?;
         application.set_prepared();
         Ok(application)
@@ -154,16 +177,31 @@ impl Application {
     ///
     /// # Errors
     /// When an address is in use, or Postgres fails.
-    pub async fn start_unprepared(file: &SettingsFile, rules: Vec<BrandRules>, database: Database, clock: Clock) -> Result<Self, StartError> {
+    pub async fn start_unprepared(
+        file: &SettingsFile,
+        rules: Vec<BrandRules>,
+        database: Database,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
         raise_file_limit();
         let listener = bind(&file.server.listen)?;
-        let metrics_listener = if file.server.metrics_listen.is_empty() { None } else { Some(bind(&file.server.metrics_listen)?) };
+        let metrics_listener = if file.server.metrics_listen.is_empty() {
+            None
+        } else {
+            Some(bind(&file.server.metrics_listen)?)
+        };
         migrate(&database.pool).await?;
         let suppressions = SuppressionFile::new(suppression_file(file));
-        adopt_keys(&database.pool, &suppressions, &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
+        adopt_keys(
+            &database.pool,
+            &suppressions,
+            &rules.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>(),
+        )
+        .await?;
         let brands = open_brands(&database, rules).await?;
         // This must come before the first answer: a restored backup may have brought back erased people.
-        reconcile_all(&database, &brands, (&suppressions, file.erasure.max_erased_percent), &clock).await?;
+        reconcile_all(&database, &brands, (&suppressions, file.erasure.max_erased_percent), &clock)
+            .await?;
         warn_about_open_access(file, &brands);
         let needed = file
             .database
@@ -179,10 +217,15 @@ impl Application {
             );
         }
         if let Some(exposure) = database.exposure() {
-            tracing::warn!(exposure, "connection to Postgres is not fully protected; set sslmode=verify-full in the database URL");
+            tracing::warn!(
+                exposure,
+                "connection to Postgres is not fully protected; set sslmode=verify-full in the database URL"
+            );
         }
         if database.logs_values().await? {
-            tracing::warn!("Postgres writes addresses of customers into its log; deploy/operate.md lists the settings that prevent it");
+            tracing::warn!(
+                "Postgres writes addresses of customers into its log; deploy/operate.md lists the settings that prevent it"
+            );
         }
         let background = BackgroundTasks::new();
         let api_keys = Arc::new(ApiKeyCache::new(brands.clone(), rates(file)));
@@ -192,8 +235,15 @@ impl Application {
             max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX),
             multiple_matches: file.lookup.multiple_matches,
         };
-        let limits = CoalescingLimits { deadline: Duration::from_millis(file.lookup.deadline_ms), max_waiting: file.lookup.max_waiting };
-        let store = LookupRepository::new(database.pool.beside(lookups(file, limits.deadline)), rules, limits.deadline);
+        let limits = CoalescingLimits {
+            deadline: Duration::from_millis(file.lookup.deadline_ms),
+            max_waiting: file.lookup.max_waiting,
+        };
+        let store = LookupRepository::new(
+            database.pool.beside(lookups(file, limits.deadline)),
+            rules,
+            limits.deadline,
+        );
         let coalescer = LookupCoalescer::new(store, Arc::clone(&cache), background.clone(), limits);
         let all: Vec<Arc<Brand>> = brands.values().cloned().collect();
         let accounts = UpstreamClients::new(&database.pool, &all, &file.calls, &background, &clock);
@@ -201,7 +251,10 @@ impl Application {
         let live = ReadThrough::new(search, limits.deadline, background.clone());
         let lookup_service = Data::new(LookupService {
             allowed_networks: file.server.allowed_networks.clone(),
-            proxies: Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header },
+            proxies: Proxies {
+                trusted: file.server.trusted_proxies.clone(),
+                header: file.server.forwarded_header,
+            },
             key_parameter: file.lookup.key_parameter.clone(),
             enforce_not_found_limit: file.limits.enforce_not_found_limit,
             api_keys: Arc::clone(&api_keys),
@@ -214,7 +267,8 @@ impl Application {
         let pool = &database.pool;
         let wakes = WakeHandles::new(brands.keys().copied());
         let alarms = Alarms::default();
-        let (delivery_writer, alarm) = (pool.beside(delivery_writer(file)), alarms.of(Part::Storing, None));
+        let (delivery_writer, alarm) =
+            (pool.beside(delivery_writer(file)), alarms.of(Part::Storing, None));
         let webhook_service = Data::new(WebhookService::new(
             (delivery_writer.clone(), alarm),
             &all,
@@ -223,7 +277,14 @@ impl Application {
             background.clone(),
             clock.clone(),
         ));
-        let work = BackgroundJobs { file, pool, brands: &all, background: &background, clock: &clock, alarms: &alarms };
+        let work = BackgroundJobs {
+            file,
+            pool,
+            brands: &all,
+            background: &background,
+            clock: &clock,
+            alarms: &alarms,
+        };
         work.start_ingestion(&accounts, &wakes);
         work.start_maintenance(&webhook_service, suppressions);
         let change_listener = Arc::new(ChangeListener::new(pool, &coalescer, &cache, &api_keys));
@@ -252,18 +313,38 @@ impl Application {
             background: background.clone(),
             readiness: readiness.clone(),
         });
-        let (address, metrics_address) = (local(&listener, file), metrics_listener.as_ref().map(|listener| local(listener, file)));
+        let (address, metrics_address) = (
+            local(&listener, file),
+            metrics_listener.as_ref().map(|listener| local(listener, file)),
+        );
         let listen_error = |address: &str| {
             let address = address.to_owned();
             move |source| StartError::Listen { address, source }
         };
-        let public = public_server(file, listener, lookup_service, webhook_service, health).map_err(listen_error(&file.server.listen))?;
+        let public = public_server(file, listener, lookup_service, webhook_service, health)
+            .map_err(listen_error(&file.server.listen))?;
         let mut servers = vec![run(public, &background)];
         if let Some(listener) = metrics_listener {
-            servers.push(run(metrics_server(listener, gauges).map_err(listen_error(&file.server.metrics_listen))?, &background));
+            servers.push(run(
+                metrics_server(listener, gauges)
+                    .map_err(listen_error(&file.server.metrics_listen))?,
+                &background,
+            ));
         }
         let drain = Duration::from_secs(file.server.drain_seconds);
-        Ok(Self { address, metrics_address, brands, database, coalescer, api_keys, change_listener, readiness, servers, background, drain })
+        Ok(Self {
+            address,
+            metrics_address,
+            brands,
+            database,
+            coalescer,
+            api_keys,
+            change_listener,
+            readiness,
+            servers,
+            background,
+            drain,
+        })
     }
 
     /// Marks the preparation as done. The service is ready as soon as the change listener is connected.
@@ -289,7 +370,11 @@ impl Application {
             let _ = stopped.await;
         }
         // A Postgres that does not answer must not block the shutdown.
-        let written = tokio::time::timeout(SHUTDOWN_STEP_TIMEOUT, self.api_keys.write_last_used(&self.database.pool)).await;
+        let written = tokio::time::timeout(
+            SHUTDOWN_STEP_TIMEOUT,
+            self.api_keys.write_last_used(&self.database.pool),
+        )
+        .await;
         if !matches!(written, Ok(Ok(()))) {
             tracing::warn!("failed to save last use of API keys");
         }
@@ -320,12 +405,14 @@ impl Application {
 }
 
 fn bind(address: &str) -> Result<TcpListener, StartError> {
-    let listener = TcpListener::bind(address).and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
+    let listener = TcpListener::bind(address)
+        .and_then(|listener| listener.set_nonblocking(true).map(|()| listener));
     listener.map_err(|source| StartError::Listen { address: address.to_owned(), source })
 }
 
 fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
-    let fallback = || file.server.listen.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
+    let fallback =
+        || file.server.listen.parse().unwrap_or_else(|_| SocketAddr::from(([127, 0, 0, 1], 0)));
     listener.local_addr().unwrap_or_else(|_| fallback())
 }
 
@@ -334,7 +421,12 @@ fn local(listener: &TcpListener, file: &SettingsFile) -> SocketAddr {
 /// are empty.
 fn delivery_writer(file: &SettingsFile) -> Use {
     let timeout = Duration::from_millis(file.inbox.ack_timeout_ms);
-    Use { connections: file.inbox.database_connections, timeout, statement: Some(STORE_TIMEOUT), setup: "set enable_seqscan = off; set jit = off" }
+    Use {
+        connections: file.inbox.database_connections,
+        timeout,
+        statement: Some(STORE_TIMEOUT),
+        setup: "set enable_seqscan = off; set jit = off",
+    }
 }
 
 /// Connections that only lookups use, so that other work cannot block them. Postgres plans each statement once, for any
@@ -342,7 +434,12 @@ fn delivery_writer(file: &SettingsFile) -> Use {
 fn lookups(file: &SettingsFile, deadline: Duration) -> Use {
     let setup = "set plan_cache_mode = force_generic_plan; set jit = off";
     // No lookup waits that long. The timeout only stops statements in Postgres that were abandoned.
-    Use { connections: file.lookup.database_connections, timeout: Duration::ZERO, statement: Some(deadline.saturating_mul(2)), setup }
+    Use {
+        connections: file.lookup.database_connections,
+        timeout: Duration::ZERO,
+        statement: Some(deadline.saturating_mul(2)),
+        setup,
+    }
 }
 
 fn rates(file: &SettingsFile) -> Rates {
@@ -368,12 +465,24 @@ fn cache_limits(file: &SettingsFile) -> CacheLimits {
 fn warn_about_open_access(file: &SettingsFile, brands: &HashMap<i32, Arc<Brand>>) {
     let open = brands.values().filter(|brand| brand.rules.allowed_networks.is_empty());
     for brand in open.filter(|_| file.server.allowed_networks.is_empty()) {
-        tracing::warn!(brand = brand.rules.slug, "any network may use this brand's API keys; allowed_networks of server and brand are empty");
+        tracing::warn!(
+            brand = brand.rules.slug,
+            "any network may use this brand's API keys; allowed_networks of server and brand are empty"
+        );
     }
     for brand in brands.values() {
-        for verifier in brand.rules.webhook_verifiers.values().filter(|verifier| verifier.proof.name() == "none") {
+        for verifier in brand
+            .rules
+            .webhook_verifiers
+            .values()
+            .filter(|verifier| verifier.proof.name() == "none")
+        {
             let (brand, source) = (brand.rules.slug.as_str(), verifier.source.as_str());
-            tracing::warn!(brand, source, "webhooks are not verified (verification is \"none\"); anyone who knows the URL can send data");
+            tracing::warn!(
+                brand,
+                source,
+                "webhooks are not verified (verification is \"none\"); anyone who knows the URL can send data"
+            );
         }
     }
     if brands.is_empty() {

@@ -37,7 +37,10 @@ pub(super) fn raise_file_limit() {
     let limit = getrlimit(rustix::process::Resource::Nofile);
     let most = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
     if limit.current.is_some_and(|current| current < most) {
-        let _ = setrlimit(rustix::process::Resource::Nofile, Rlimit { current: Some(most), maximum: limit.maximum });
+        let _ = setrlimit(
+            rustix::process::Resource::Nofile,
+            Rlimit { current: Some(most), maximum: limit.maximum },
+        );
     }
 }
 
@@ -53,17 +56,27 @@ fn routes(config: &mut ServiceConfig, lookup_path: &str) {
 /// A resource with the handlers of its route.
 fn handled(resource: Resource, route: Route) -> Resource {
     if route == Route::Webhook {
-        let accepted = resource.route(web::post().to(receive)).route(web::method(Method::OPTIONS).to(options));
-        return accepted.default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::WebhookMethodNotAllowed) }));
+        let accepted =
+            resource.route(web::post().to(receive)).route(web::method(Method::OPTIONS).to(options));
+        return accepted.default_service(web::to(|| async {
+            Err::<HttpResponse, _>(Problem::WebhookMethodNotAllowed)
+        }));
     }
     let resource = match route {
         Route::Lookup => resource.route(web::get().to(lookup)).route(web::head().to(lookup)),
-        Route::Live => resource.route(web::get().to(health::live)).route(web::head().to(health::live)),
-        Route::Ready => resource.route(web::get().to(health::ready)).route(web::head().to(health::ready)),
-        Route::Problem => resource.route(web::get().to(health::problem)).route(web::head().to(health::problem)),
+        Route::Live => {
+            resource.route(web::get().to(health::live)).route(web::head().to(health::live))
+        }
+        Route::Ready => {
+            resource.route(web::get().to(health::ready)).route(web::head().to(health::ready))
+        }
+        Route::Problem => {
+            resource.route(web::get().to(health::problem)).route(web::head().to(health::problem))
+        }
         Route::Webhook | Route::Unmatched => resource,
     };
-    resource.default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }))
+    resource
+        .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }))
 }
 
 /// Builds the server of lookups and webhooks.
@@ -75,9 +88,17 @@ pub(super) fn public_server(
     health: Data<Health>,
 ) -> std::io::Result<Server> {
     let public_url = file.server.public_url.trim_end_matches('/').to_owned();
-    let front = Data::new(HttpContext { lookup_path: file.lookup.path.clone(), public_url, background: health.background.clone() });
+    let front = Data::new(HttpContext {
+        lookup_path: file.lookup.path.clone(),
+        public_url,
+        background: health.background.clone(),
+    });
     let path = file.lookup.path.clone();
-    let workers = if file.server.workers == 0 { std::thread::available_parallelism().map_or(1, usize::from) } else { file.server.workers };
+    let workers = if file.server.workers == 0 {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    } else {
+        file.server.workers
+    };
     let connections = Connections::default();
     health.background.spawn_endless(connections.clone().close_idle());
     let server = HttpServer::new(move || {
@@ -91,19 +112,25 @@ pub(super) fn public_server(
             .wrap(TracingLogger::<HookpointSpan>::new())
             .configure(move |config| routes(config, &path))
     });
-    let server = server.workers(workers).max_connections((file.server.max_connections / workers).max(1)).on_connect(move |connection, data| {
-        // Closes a connection whose client reads nothing for that long.
-        if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-            let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
-            connections.add(stream, data);
-        }
-    });
+    let server = server
+        .workers(workers)
+        .max_connections((file.server.max_connections / workers).max(1))
+        .on_connect(move |connection, data| {
+            // Closes a connection whose client reads nothing for that long.
+            if let Some(stream) = connection.downcast_ref::<TcpStream>() {
+                let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
+                connections.add(stream, data);
+            }
+        });
     let server = server.shutdown_timeout(file.server.shutdown_timeout_seconds).disable_signals();
     Ok(server.listen(listener)?.run())
 }
 
 /// Runs a server in the background. The receiver completes when the server has ended.
-pub(super) fn run(server: Server, background: &BackgroundTasks) -> (ServerHandle, oneshot::Receiver<()>) {
+pub(super) fn run(
+    server: Server,
+    background: &BackgroundTasks,
+) -> (ServerHandle, oneshot::Receiver<()>) {
     let handle = server.handle();
     let (sender, stopped) = oneshot::channel();
     background.spawn(async move {
@@ -116,7 +143,17 @@ pub(super) fn run(server: Server, background: &BackgroundTasks) -> (ServerHandle
 }
 
 /// Builds the server of the metrics.
-pub(super) fn metrics_server(listener: TcpListener, gauges: Data<Gauges>) -> std::io::Result<Server> {
-    let app = move || App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(health::metrics));
-    Ok(HttpServer::new(app).workers(1).max_connections(METRICS_CONNECTIONS).disable_signals().listen(listener)?.run())
+pub(super) fn metrics_server(
+    listener: TcpListener,
+    gauges: Data<Gauges>,
+) -> std::io::Result<Server> {
+    let app = move || {
+        App::new().app_data(gauges.clone()).service(Resource::new("/metrics").get(health::metrics))
+    };
+    Ok(HttpServer::new(app)
+        .workers(1)
+        .max_connections(METRICS_CONNECTIONS)
+        .disable_signals()
+        .listen(listener)?
+        .run())
 }

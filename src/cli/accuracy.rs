@@ -63,8 +63,15 @@ pub(super) fn run(arguments: &AccuracyArguments) -> anyhow::Result<()> {
     let census = InMemoryIdentity::take(std::mem::take(&mut population.changes), &[], &rules);
     let resolved = resolving.elapsed();
     let accuracy = Accuracy::measure(&population, &census);
-    let forged = Forged::measure(&population, &census, &InMemoryIdentity::take(honest, &[], &rules));
-    let measured = Measured { population: &population, seed: arguments.seed, accuracy: &accuracy, forged, took: [generated, resolved] };
+    let forged =
+        Forged::measure(&population, &census, &InMemoryIdentity::take(honest, &[], &rules));
+    let measured = Measured {
+        population: &population,
+        seed: arguments.seed,
+        accuracy: &accuracy,
+        forged,
+        took: [generated, resolved],
+    };
     print_line(&measured.report()?);
     Ok(())
 }
@@ -91,16 +98,27 @@ impl Measured<'_> {
     }
 
     fn write_head(&self, text: &mut String) -> std::fmt::Result {
-        let (population, [generated, resolved]) = (self.population, self.took.map(|took| took.as_secs_f64()));
+        let (population, [generated, resolved]) =
+            (self.population, self.took.map(|took| took.as_secs_f64()));
         let couples = grouped(population.everybody.saturating_sub(population.people));
-        writeln!(text, "{} people (seed {}) and {couples} couples with an account", grouped(population.people), self.seed)?;
-        let (records, customers) = (grouped(population.truth.len()), grouped(self.accuracy.customers));
+        writeln!(
+            text,
+            "{} people (seed {}) and {couples} couples with an account",
+            grouped(population.people),
+            self.seed
+        )?;
+        let (records, customers) =
+            (grouped(population.truth.len()), grouped(self.accuracy.customers));
         writeln!(text, "have {records} records, which form {customers} customers.")?;
         writeln!(text, "Generated in {generated:.1} s, resolved in {resolved:.1} s.")
     }
 
     fn write_parts(&self, text: &mut String) -> std::fmt::Result {
-        let parts = [self.accuracy.overall.plain, self.accuracy.overall.hard, self.accuracy.indistinguishable];
+        let parts = [
+            self.accuracy.overall.plain,
+            self.accuracy.overall.hard,
+            self.accuracy.indistinguishable,
+        ];
         writeln!(text, "\n{:26}{:>14}{:>14}{:>17}", "", "plain", "hard", "alike (of hard)")?;
         let mut write = |name: &str, cells: [String; 3]| {
             let [plain, hard, alike] = cells;
@@ -110,7 +128,10 @@ impl Measured<'_> {
         write("records", parts.map(|part| grouped(part.records)))?;
         write("false merges", parts.map(|part| grouped(part.false_merges)))?;
         write("  pairs of records", parts.map(|part| grouped(part.pairs_wrong)))?;
-        write("  pairs per 1,000 records", parts.map(|part| format!("{:.2}", part.wrong_per_1_000_records())))?;
+        write(
+            "  pairs per 1,000 records",
+            parts.map(|part| format!("{:.2}", part.wrong_per_1_000_records())),
+        )?;
         write("missed merges", parts.map(|part| grouped(part.missed_merges)))?;
         write("  with no evidence", parts.map(|part| grouped(part.without_evidence)))?;
         write("precision", parts.map(|part| percent(part.precision())))?;
@@ -119,8 +140,16 @@ impl Measured<'_> {
     }
 
     fn write_situations(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(text, "\n{:22}{:>9}{:>20}{:>18}{:>11}", "", "", "false merges", "missed merges", "recall")?;
-        writeln!(text, "{:22}{:>9}{:>10}{:>10}{:>9}{:>9}{:>11}", "situation", "records", "plain", "hard", "all", "no evid.", "of evid.")?;
+        writeln!(
+            text,
+            "\n{:22}{:>9}{:>20}{:>18}{:>11}",
+            "", "", "false merges", "missed merges", "recall"
+        )?;
+        writeln!(
+            text,
+            "{:22}{:>9}{:>10}{:>10}{:>9}{:>9}{:>11}",
+            "situation", "records", "plain", "hard", "all", "no evid.", "of evid."
+        )?;
         for (situation, name) in Situation::ALL {
             if let Some(parts) = self.accuracy.situations.get(&situation) {
                 writeln!(text, "{}", line(name, parts))?;
@@ -132,12 +161,27 @@ impl Measured<'_> {
     fn write_rules(&self, text: &mut String) -> std::fmt::Result {
         writeln!(text, "\n{:44}{:>12}{:>12}", "pairs of records joined by", "right", "wrong")?;
         for (level, joined) in &self.accuracy.joined {
-            writeln!(text, "{:44}{:>12}{:>12}", level.as_str(), grouped(joined.right), grouped(joined.wrong))?;
+            writeln!(
+                text,
+                "{:44}{:>12}{:>12}",
+                level.as_str(),
+                grouped(joined.right),
+                grouped(joined.wrong)
+            )?;
         }
-        writeln!(text, "\n{:44}{:>12}{:>16}", "kept apart, for review", "reviews", "of one person")?;
+        writeln!(
+            text,
+            "\n{:44}{:>12}{:>16}",
+            "kept apart, for review", "reviews", "of one person"
+        )?;
         for ((level, grounds), apart) in &self.accuracy.kept_apart {
             let name = format!("{}: {grounds}", level.as_str());
-            writeln!(text, "{name:44}{:>12}{:>16}", grouped(apart.reviews), grouped(apart.of_one_person))?;
+            writeln!(
+                text,
+                "{name:44}{:>12}{:>16}",
+                grouped(apart.reviews),
+                grouped(apart.of_one_person)
+            )?;
         }
         Ok(())
     }
@@ -145,9 +189,19 @@ impl Measured<'_> {
     fn write_lookups(&self, text: &mut String) -> std::fmt::Result {
         let (lookups, forged) = (self.accuracy.lookups, self.forged);
         let several = percent_up(lookups.share_of_several());
-        writeln!(text, "\nOf {} own addresses, {} ({several}) find several customers,", grouped(lookups.addresses), grouped(lookups.several))?;
+        writeln!(
+            text,
+            "\nOf {} own addresses, {} ({several}) find several customers,",
+            grouped(lookups.addresses),
+            grouped(lookups.several)
+        )?;
         writeln!(text, "and {} find nobody.", grouped(lookups.none))?;
-        writeln!(text, "\nOf {} forged forms, {} joined the victim's records;", grouped(forged.forms), grouped(forged.with_the_victim))?;
+        writeln!(
+            text,
+            "\nOf {} forged forms, {} joined the victim's records;",
+            grouped(forged.forms),
+            grouped(forged.with_the_victim)
+        )?;
         writeln!(text, "they changed {} customers of trusted records.", grouped(forged.changed))
     }
 }
@@ -204,10 +258,22 @@ mod tests {
     #[test]
     fn every_line_of_the_report_fits_a_terminal() {
         let population = Population::new(200, 1);
-        let census = InMemoryIdentity::take(population.changes.clone(), &[], &IdentityRules::default());
+        let census =
+            InMemoryIdentity::take(population.changes.clone(), &[], &IdentityRules::default());
         let accuracy = Accuracy::measure(&population, &census);
         let forged = Forged::measure(&population, &census, &census);
-        let text = Measured { population: &population, seed: 1, accuracy: &accuracy, forged, took: [Duration::ZERO; 2] }.report().unwrap();
-        assert!(text.lines().all(|line| line.chars().count() <= 80 && line.trim_end() == line), "{text}");
+        let text = Measured {
+            population: &population,
+            seed: 1,
+            accuracy: &accuracy,
+            forged,
+            took: [Duration::ZERO; 2],
+        }
+        .report()
+        .unwrap();
+        assert!(
+            text.lines().all(|line| line.chars().count() <= 80 && line.trim_end() == line),
+            "{text}"
+        );
     }
 }

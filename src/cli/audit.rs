@@ -67,25 +67,43 @@ impl ActorArguments {
     }
 
     /// Writes the audit entry of an action that is about to start.
-    pub(super) async fn begin<'a>(&self, pool: &'a Pool, brand: &Brand, act: Act<'_>) -> anyhow::Result<OpenEntry<'a>> {
+    pub(super) async fn begin<'a>(
+        &self,
+        pool: &'a Pool,
+        brand: &Brand,
+        act: Act<'_>,
+    ) -> anyhow::Result<OpenEntry<'a>> {
         let hasher = SuppressionHasher::new(&brand.row.suppression_key);
         let subjects = act.records.into_iter().flatten().map(|key| hasher.record(key)).collect();
         self.write(pool, brand.id(), act, subjects).await
     }
 
     /// As [`begin`](Self::begin), for an action without records. The brand does not have to be in the settings.
-    pub(super) async fn begin_for<'a>(&self, pool: &'a Pool, brand_id: i32, act: Act<'_>) -> anyhow::Result<OpenEntry<'a>> {
+    pub(super) async fn begin_for<'a>(
+        &self,
+        pool: &'a Pool,
+        brand_id: i32,
+        act: Act<'_>,
+    ) -> anyhow::Result<OpenEntry<'a>> {
         self.write(pool, brand_id, act, BTreeSet::new()).await
     }
 
-    async fn write<'a>(&self, pool: &'a Pool, brand_id: i32, act: Act<'_>, subjects: BTreeSet<SuppressionHash>) -> anyhow::Result<OpenEntry<'a>> {
+    async fn write<'a>(
+        &self,
+        pool: &'a Pool,
+        brand_id: i32,
+        act: Act<'_>,
+        subjects: BTreeSet<SuppressionHash>,
+    ) -> anyhow::Result<OpenEntry<'a>> {
         let row = ActionRow {
             action_id: Uuid::new_v4(),
             source: None,
             action: act.action.to_owned(),
             subjects,
             target: act.target,
-            done_by: text::clean(&self.by.clone().or_else(user_name).unwrap_or_else(|| "unknown".to_owned())),
+            done_by: text::clean(
+                &self.by.clone().or_else(user_name).unwrap_or_else(|| "unknown".to_owned()),
+            ),
             reason: text::clean(&self.reason),
             begun_at: Clock::system().now(),
             outcome: String::new(),
@@ -110,7 +128,12 @@ pub(super) async fn run(command: AuditCommand, settings: Settings) -> anyhow::Re
     done
 }
 
-async fn list(database: &Database, settings: Settings, slug: Option<&str>, limit: u32) -> anyhow::Result<()> {
+async fn list(
+    database: &Database,
+    settings: Settings,
+    slug: Option<&str>,
+    limit: u32,
+) -> anyhow::Result<()> {
     let names = crate::cli::names_of(&settings.brands);
     let brands = find_brands(database, settings.brands).await?;
     let mut wanted: Vec<_> = match slug {
@@ -136,10 +159,21 @@ pub(super) fn show(brand: &Brand, row: &ActionRow) {
     let outcome = if row.outcome.is_empty() { "outcome unknown" } else { row.outcome.as_str() };
     let at = row.begun_at.to_zoned(TimeZone::UTC).strftime("%F %T UTC");
     let source = row.source.map(|source| format!("  {source}")).unwrap_or_default();
-    let about: String = row.subjects.first().into_iter().flat_map(|subject| subject.0).take(4).map(|byte| format!("{byte:02x}")).collect();
+    let about: String = row
+        .subjects
+        .first()
+        .into_iter()
+        .flat_map(|subject| subject.0)
+        .take(4)
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     let about = if about.is_empty() { String::new() } else { format!(" #{about}") };
-    let target = if row.target.is_empty() { String::new() } else { format!(" {}", plain(&row.target)) };
-    print_line(&format!("{at}  {}{source}  {}{target}{about}  {outcome}", brand.rules.slug, row.action));
+    let target =
+        if row.target.is_empty() { String::new() } else { format!(" {}", plain(&row.target)) };
+    print_line(&format!(
+        "{at}  {}{source}  {}{target}{about}  {outcome}",
+        brand.rules.slug, row.action
+    ));
     let reason = if row.reason.is_empty() { "no reason given" } else { row.reason.as_str() };
     print_line(&format!("    by {}: {}", plain(&row.done_by), plain(reason)));
 }

@@ -59,25 +59,44 @@ const CANCELLED_BEFORE: &str = "The booking is already cancelled, so nothing was
 
 pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
     let is_read_only = matches!(command, BookingCommand::Actions { .. });
-    let database = if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
+    let database =
+        if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
     let done = with(&database, command, settings).await;
     database.close().await;
     done
 }
 
-async fn with(database: &Database, command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
+async fn with(
+    database: &Database,
+    command: BookingCommand,
+    settings: Settings,
+) -> anyhow::Result<()> {
     let names = crate::cli::names_of(&settings.brands);
     let is_read_only = matches!(command, BookingCommand::Actions { .. });
-    let brands = if is_read_only { find_brands(database, settings.brands).await? } else { open_brands(database, settings.brands).await? };
+    let brands = if is_read_only {
+        find_brands(database, settings.brands).await?
+    } else {
+        open_brands(database, settings.brands).await?
+    };
     match command {
-        BookingCommand::Actions { brand, limit } => actions(database, lookup::choose(&brands, brand.as_deref(), &names)?, limit).await,
+        BookingCommand::Actions { brand, limit } => {
+            actions(database, lookup::choose(&brands, brand.as_deref(), &names)?, limit).await
+        }
         BookingCommand::Cancel(arguments) => {
             let brand = lookup::choose(&brands, arguments.brand.as_deref(), &names)?;
             let what = brand.rules.sources.cancelling(&arguments.booking)?;
             let (background, clock) = (BackgroundTasks::new(), Clock::system());
-            let accounts = UpstreamClients::new(&database.pool, std::slice::from_ref(brand), &settings.file.calls, &background, &clock);
+            let accounts = UpstreamClients::new(
+                &database.pool,
+                std::slice::from_ref(brand),
+                &settings.file.calls,
+                &background,
+                &clock,
+            );
             let account = accounts.get(brand.id(), what.source);
-            let account = account.with_context(|| format!("{0} cannot be called; set sources.{0}.api and its secret", what.source))?;
+            let account = account.with_context(|| {
+                format!("{0} cannot be called; set sources.{0}.api and its secret", what.source)
+            })?;
             let done = cancel_booking(database, account, &what, &arguments, &clock).await;
             background.end().await;
             done
@@ -92,7 +111,11 @@ async fn cancel_booking(
     arguments: &CancelArguments,
     clock: &Clock,
 ) -> anyhow::Result<()> {
-    let by = arguments.by.clone().or_else(user_name).context("the login name is unknown; give your name with --by NAME")?;
+    let by = arguments
+        .by
+        .clone()
+        .or_else(user_name)
+        .context("the login name is unknown; give your name with --by NAME")?;
     let booking = known(&database.pool, account, what).await?;
     let is_done = is_done(what, booking.as_ref())?;
     show(booking.as_ref(), &account.brand);
@@ -114,12 +137,18 @@ async fn cancel_booking(
             let booking = known(&database.pool, account, what).await?;
             show(booking.as_ref(), &account.brand);
             if !booking.is_some_and(|booking| what.is_done(&booking)) {
-                print_line("The source accepted this, but its list of bookings does not show it yet. Run `hookpoint sync run` to read it again.");
+                print_line(
+                    "The source accepted this, but its list of bookings does not show it yet. Run `hookpoint sync run` to read it again.",
+                );
             }
         }
         Refreshed::Needless => print_line(CANCELLED_BEFORE),
-        Refreshed::CustomerUnknown => print_line("The customer of this booking is unknown, so the bookings were not read again."),
-        Refreshed::Failed(error) => print_line(&format!("The bookings could not be read again: {error}. Agents may see the old state for a while.")),
+        Refreshed::CustomerUnknown => print_line(
+            "The customer of this booking is unknown, so the bookings were not read again.",
+        ),
+        Refreshed::Failed(error) => print_line(&format!(
+            "The bookings could not be read again: {error}. Agents may see the old state for a while."
+        )),
     }
     Ok(())
 }
@@ -150,7 +179,10 @@ async fn actions(database: &Database, brand: &Brand, limit: u32) -> anyhow::Resu
 }
 
 fn confirm() -> anyhow::Result<bool> {
-    anyhow::ensure!(std::io::stdin().is_terminal(), "cannot ask for confirmation without a terminal; add --yes to cancel this booking");
+    anyhow::ensure!(
+        std::io::stdin().is_terminal(),
+        "cannot ask for confirmation without a terminal; add --yes to cancel this booking"
+    );
     let mut out = std::io::stdout();
     write!(out, "\nCancel this booking? [y/N] ")?;
     out.flush()?;

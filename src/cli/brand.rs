@@ -21,10 +21,16 @@ pub(super) async fn run(command: BrandCommand, settings: Settings) -> anyhow::Re
     let mut lines = Vec::new();
     for brand in brands.values() {
         let counts = count_brand(&database.pool, brand.id(), Clock::system().now()).await?;
-        lines.push(format!("{:<24}{:>12}{:>12}{:>12}{:>12}", brand.rules.slug, counts.customers, counts.records, counts.events, counts.live_keys));
+        lines.push(format!(
+            "{:<24}{:>12}{:>12}{:>12}{:>12}",
+            brand.rules.slug, counts.customers, counts.records, counts.events, counts.live_keys
+        ));
     }
     lines.sort();
-    print_line(&format!("{:<24}{:>12}{:>12}{:>12}{:>12}", "brand", "customers", "records", "events", "valid keys"));
+    print_line(&format!(
+        "{:<24}{:>12}{:>12}{:>12}{:>12}",
+        "brand", "customers", "records", "events", "valid keys"
+    ));
     lines.iter().for_each(|line| print_line(line));
     database.close().await;
     Ok(())

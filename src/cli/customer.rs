@@ -78,35 +78,78 @@ pub(super) async fn run(command: CustomerCommand, settings: Settings) -> anyhow:
     done
 }
 
-async fn with(database: &Database, command: CustomerCommand, settings: Settings) -> anyhow::Result<()> {
-    let (names, suppressions) = (crate::cli::names_of(&settings.brands), SuppressionFile::new(suppression_file(&settings.file)));
-    adopt_keys(&database.pool, &suppressions, &settings.brands.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>()).await?;
+async fn with(
+    database: &Database,
+    command: CustomerCommand,
+    settings: Settings,
+) -> anyhow::Result<()> {
+    let (names, suppressions) = (
+        crate::cli::names_of(&settings.brands),
+        SuppressionFile::new(suppression_file(&settings.file)),
+    );
+    adopt_keys(
+        &database.pool,
+        &suppressions,
+        &settings.brands.iter().map(|rules| rules.slug.as_str()).collect::<Vec<_>>(),
+    )
+    .await?;
     let most = usize::try_from(settings.file.lookup.max_customers)?;
     let brands = open_brands(database, settings.brands).await?;
-    let (CustomerCommand::Erase { target, .. } | CustomerCommand::Unerase { target, .. } | CustomerCommand::Export { target, .. }) = &command;
+    let (CustomerCommand::Erase { target, .. }
+    | CustomerCommand::Unerase { target, .. }
+    | CustomerCommand::Export { target, .. }) = &command;
     let brand = lookup::choose(&brands, target.brand.as_deref(), &names)?;
-    let question = lookup::question(brand, target.email.as_deref(), target.phone.as_deref(), target.id.clone())?;
-    let person = Person { database, brand, question: &question, rules: ReadRules { max_customers: most, multiple_matches: MultipleMatches::All } };
+    let question = lookup::question(
+        brand,
+        target.email.as_deref(),
+        target.phone.as_deref(),
+        target.id.clone(),
+    )?;
+    let person = Person {
+        database,
+        brand,
+        question: &question,
+        rules: ReadRules { max_customers: most, multiple_matches: MultipleMatches::All },
+    };
     match command {
         CustomerCommand::Erase { yes, by, .. } => {
             // First, finish erasures that were interrupted.
             let now = Clock::system().now();
-            reconcile(&database.pool, brand, (&suppressions, settings.file.erasure.max_erased_percent), now, now).await?;
+            reconcile(
+                &database.pool,
+                brand,
+                (&suppressions, settings.file.erasure.max_erased_percent),
+                now,
+                now,
+            )
+            .await?;
             let records = person.find(!yes).await?;
             if !yes && !confirm()? {
                 print_line("Nothing was erased.");
                 return Ok(());
             }
-            let namesakes = list_same_names(&mut *database.pool.acquire().await?, brand.id(), &records).await?;
+            let namesakes =
+                list_same_names(&mut *database.pool.acquire().await?, brand.id(), &records).await?;
             // The entry names no records: after an erasure, nothing may lead to the person.
-            let act = Act { action: "erase customer", records: None, target: format!("{} records", records.len()) };
+            let act = Act {
+                action: "erase customer",
+                records: None,
+                target: format!("{} records", records.len()),
+            };
             let entry = ActorArguments::of(&by).begin(&database.pool, brand, act).await?;
             let bar = rebuild::bar("inbox", "deliveries");
             let mut on_progress = |progress: Progress| {
                 bar.set_length(progress.total.max(progress.done));
                 bar.set_position(progress.done);
             };
-            let receipt = erase(&database.pool, brand, &suppressions, (&records, Clock::system().now()), &mut on_progress).await?;
+            let receipt = erase(
+                &database.pool,
+                brand,
+                &suppressions,
+                (&records, Clock::system().now()),
+                &mut on_progress,
+            )
+            .await?;
             bar.finish_and_clear();
             entry.end(&format!("erased: {}", receipt.erasure_id)).await?;
             show(brand, &receipt);
@@ -115,16 +158,31 @@ async fn with(database: &Database, command: CustomerCommand, settings: Settings)
         CustomerCommand::Unerase { actor, .. } => {
             let act = Act { action: "revoke erasure", records: None, target: String::new() };
             let entry = actor.begin(&database.pool, brand, act).await?;
-            let taken_back = revoke_erasure(&database.pool, brand, &suppressions, &person.target(), Clock::system().now()).await?;
+            let taken_back = revoke_erasure(
+                &database.pool,
+                brand,
+                &suppressions,
+                &person.target(),
+                Clock::system().now(),
+            )
+            .await?;
             entry.end(&format!("erasures: {taken_back}")).await?;
-            anyhow::ensure!(taken_back > 0, "no erasure was found: nothing with this address or id was erased, or its erasure is already revoked");
-            print_line("Erasure revoked. New data about this person is accepted again. The erased data does not come back by itself.");
+            anyhow::ensure!(
+                taken_back > 0,
+                "no erasure was found: nothing with this address or id was erased, or its erasure is already revoked"
+            );
+            print_line(
+                "Erasure revoked. New data about this person is accepted again. The erased data does not come back by itself.",
+            );
         }
         CustomerCommand::Export { actor, .. } => {
             let records = person.find(false).await?;
-            let act = Act { action: "export customer", records: Some(&records), target: String::new() };
+            let act =
+                Act { action: "export customer", records: Some(&records), target: String::new() };
             actor.begin(&database.pool, brand, act).await?.end("exported").await?;
-            print_line(&plain_json(&serde_json::to_string_pretty(&export(&database.pool, brand, &records).await?)?));
+            print_line(&plain_json(&serde_json::to_string_pretty(
+                &export(&database.pool, brand, &records).await?,
+            )?));
         }
     }
     Ok(())
@@ -152,12 +210,18 @@ impl Person<'_> {
         let mut connection = database.pool.acquire().await?;
         let record = self.record_key();
         let keys = match &record {
-            Some(record) => find_owner(&mut connection, brand.id(), record).await?.into_iter().collect(),
+            Some(record) => {
+                find_owner(&mut connection, brand.id(), record).await?.into_iter().collect()
+            }
             None => find_keys(&mut connection, brand, question, *rules).await?,
         };
         let mut found = Vec::new();
         for key in &keys {
-            found.extend(find_customer(&mut connection, brand.id(), key).await?.map(|(id, records)| (key, id, records)));
+            found.extend(
+                find_customer(&mut connection, brand.id(), key)
+                    .await?
+                    .map(|(id, records)| (key, id, records)),
+            );
         }
         if shows || found.len() > 1 {
             for (key, id, _) in &found {
@@ -167,17 +231,30 @@ impl Person<'_> {
                 lookup::line(&format!("  key         {key}"));
             }
         }
-        anyhow::ensure!(found.len() < 2, "several customers match; choose one: --id with its record key");
-        let records = found.into_iter().flat_map(|(.., records)| records).filter_map(|key| key.parse().ok()).collect::<BTreeSet<_>>();
+        anyhow::ensure!(
+            found.len() < 2,
+            "several customers match; choose one: --id with its record key"
+        );
+        let records = found
+            .into_iter()
+            .flat_map(|(.., records)| records)
+            .filter_map(|key| key.parse().ok())
+            .collect::<BTreeSet<_>>();
         if !records.is_empty() {
             return Ok(records);
         }
         // If the source deleted the records, their events may still be stored.
-        let remains =
-            list_remains(&mut connection, brand.id(), &record.map_or_else(|| self.target().record_keys(), |record| [record].into())).await?;
+        let remains = list_remains(
+            &mut connection,
+            brand.id(),
+            &record.map_or_else(|| self.target().record_keys(), |record| [record].into()),
+        )
+        .await?;
         anyhow::ensure!(!remains.is_empty(), "nobody matches");
         if shows {
-            print_line("No customer has this id, but some data of a deleted record with this id is left.");
+            print_line(
+                "No customer has this id, but some data of a deleted record with this id is left.",
+            );
         }
         Ok(remains)
     }
@@ -192,7 +269,10 @@ impl Person<'_> {
 }
 
 fn confirm() -> anyhow::Result<bool> {
-    anyhow::ensure!(std::io::stdin().is_terminal(), "cannot ask for confirmation without a terminal; add --yes to erase this customer for good");
+    anyhow::ensure!(
+        std::io::stdin().is_terminal(),
+        "cannot ask for confirmation without a terminal; add --yes to erase this customer for good"
+    );
     let mut out = std::io::stdout();
     write!(out, "\nErase this customer for good? [y/N] ")?;
     out.flush()?;
@@ -206,12 +286,16 @@ fn show_namesakes(namesakes: &[NamesakeRow]) {
     if namesakes.is_empty() {
         return;
     }
-    print_line("\nNot erased: these records have the same name and an address in common with that customer, but are kept apart:");
+    print_line(
+        "\nNot erased: these records have the same name and an address in common with that customer, but are kept apart:",
+    );
     for row in namesakes {
         let why = row.grounds.as_deref().unwrap_or("another customer");
         print_line(&plain(&format!("  {}: the same {} ({why})", row.record, row.kind)));
     }
-    print_line("If one of them is the same person, erase it too: hookpoint customer erase --id KEY.");
+    print_line(
+        "If one of them is the same person, erase it too: hookpoint customer erase --id KEY.",
+    );
 }
 
 /// Prints the receipt. It names no person, so it may be kept.

@@ -12,7 +12,8 @@ pub(super) fn masked(body: &[u8]) -> String {
 
 /// The whole body, with personal data.
 pub(super) fn revealed(body: &[u8]) -> String {
-    serde_json::from_slice::<Value>(body).map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |value| pretty(&value))
+    serde_json::from_slice::<Value>(body)
+        .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |value| pretty(&value))
 }
 
 fn pretty(value: &Value) -> String {
@@ -27,9 +28,12 @@ fn shape(value: &Value) -> Value {
         Value::String(text) => Value::from(format!("‹text, {}›", text.chars().count())),
         Value::Array(items) => items.iter().map(shape).collect(),
         // The vendor chooses the member names. A name with unusual characters may be personal data.
-        Value::Object(members) => {
-            members.iter().map(|(name, value)| (if is_name(name) { name.clone() } else { "‹name›".to_owned() }, shape(value))).collect()
-        }
+        Value::Object(members) => members
+            .iter()
+            .map(|(name, value)| {
+                (if is_name(name) { name.clone() } else { "‹name›".to_owned() }, shape(value))
+            })
+            .collect(),
     }
 }
 
@@ -48,7 +52,10 @@ mod tests {
         for secret in ["anna", "example", "vip", "7", "316"] {
             assert!(!shown.contains(secret), "{shown}");
         }
-        assert!(shown.contains("\"email\": \"‹text, 16›\"") && shown.contains("\"tags\""), "{shown}");
+        assert!(
+            shown.contains("\"email\": \"‹text, 16›\"") && shown.contains("\"tags\""),
+            "{shown}"
+        );
         assert_eq!(masked(b"anna@example.org"), "‹16 bytes that are not JSON›");
     }
 }

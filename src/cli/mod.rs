@@ -94,7 +94,10 @@ pub fn run(cli: Cli) -> ExitCode {
         // The demo has settings of its own, and the measurement needs none.
         (Command::Demo(_) | Command::Accuracy(_), _) => None,
         // Only these commands receive webhooks, call all sources or check the secrets. The others work without secrets.
-        (Command::Serve | Command::Settings(_) | Command::Sync(sync::SyncCommand::Run(_)), Ok(settings)) if !settings.missing.is_empty() => {
+        (
+            Command::Serve | Command::Settings(_) | Command::Sync(sync::SyncCommand::Run(_)),
+            Ok(settings),
+        ) if !settings.missing.is_empty() => {
             return report(&settings.missing);
         }
         (_, Ok(settings)) => Some(settings),
@@ -111,8 +114,14 @@ pub fn run(cli: Cli) -> ExitCode {
             (Command::Serve, Some(settings)) => serve::run(settings).await,
             (Command::Migrate, Some(settings)) => migrate(settings).await,
             (Command::Settings(SettingsCommand::Check), Some(settings)) => {
-                settings.warnings.iter().for_each(|warning| print_line(&format!("Warning: {warning}.")));
-                print_line(&format!("The settings are valid. Brands: {}.", names_of(&settings.brands)));
+                settings
+                    .warnings
+                    .iter()
+                    .for_each(|warning| print_line(&format!("Warning: {warning}.")));
+                print_line(&format!(
+                    "The settings are valid. Brands: {}.",
+                    names_of(&settings.brands)
+                ));
                 Ok(())
             }
             (Command::Brand(command), Some(settings)) => brand::run(command, settings).await,
@@ -123,7 +132,9 @@ pub fn run(cli: Cli) -> ExitCode {
             (Command::Customer(command), Some(settings)) => customer::run(command, settings).await,
             (Command::Booking(command), Some(settings)) => booking::run(command, settings).await,
             (Command::Audit(command), Some(settings)) => audit::run(command, settings).await,
-            (Command::Rebuild(arguments), Some(settings)) => rebuild::run(arguments, settings).await,
+            (Command::Rebuild(arguments), Some(settings)) => {
+                rebuild::run(arguments, settings).await
+            }
             (_, None) => Ok(()),
         }
     });
@@ -188,7 +199,8 @@ fn plain_json(text: &str) -> String {
 
 /// Whether a character can control the terminal: control characters, and those that change the text direction.
 fn commands(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[expect(clippy::print_stderr, reason = "the output of a command")]
@@ -231,7 +243,8 @@ mod tests {
 
     #[test]
     fn durations_are_short() {
-        let texts = [0, 119, 120, 7_200, 200_000].map(|seconds| span(SignedDuration::from_secs(seconds)));
+        let texts =
+            [0, 119, 120, 7_200, 200_000].map(|seconds| span(SignedDuration::from_secs(seconds)));
         assert_eq!(texts, ["0s", "119s", "2m", "2h", "2d"]);
     }
 }

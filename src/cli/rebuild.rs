@@ -21,9 +21,15 @@ pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyh
     let names = crate::cli::names_of(&settings.brands);
     let database = open(&settings).await?;
     let brands = open_brands(&database, settings.brands).await?;
-    let mut wanted: Vec<_> = brands.values().filter(|brand| arguments.brand.as_ref().is_none_or(|slug| *slug == brand.rules.slug)).collect();
+    let mut wanted: Vec<_> = brands
+        .values()
+        .filter(|brand| arguments.brand.as_ref().is_none_or(|slug| *slug == brand.rules.slug))
+        .collect();
     wanted.sort_by_key(|brand| &brand.rules.slug);
-    anyhow::ensure!(!wanted.is_empty() || arguments.brand.is_none(), "there is no such brand in the settings; brands: {names}");
+    anyhow::ensure!(
+        !wanted.is_empty() || arguments.brand.is_none(),
+        "there is no such brand in the settings; brands: {names}"
+    );
     for brand in wanted {
         let bar = bar(&brand.rules.slug, "records");
         let mut lines = 0;
@@ -31,15 +37,22 @@ pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyh
             bar.set_length(progress.total.max(progress.done));
             bar.set_position(progress.done);
             // Without a terminal, print a line after each 10 %.
-            let tenth = progress.done.saturating_mul(10).checked_div(progress.total).unwrap_or_default();
+            let tenth =
+                progress.done.saturating_mul(10).checked_div(progress.total).unwrap_or_default();
             if bar.is_hidden() && tenth > lines {
                 lines = tenth;
-                print_line(&format!("{}: {} of {} records", brand.rules.slug, progress.done, progress.total));
+                print_line(&format!(
+                    "{}: {} of {} records",
+                    brand.rules.slug, progress.done, progress.total
+                ));
             }
         })
         .await?;
         bar.finish_and_clear();
-        print_line(&format!("{}: {} records processed, {} customers new or changed.", brand.rules.slug, made.done, made.customers));
+        print_line(&format!(
+            "{}: {} records processed, {} customers new or changed.",
+            brand.rules.slug, made.done, made.customers
+        ));
     }
     database.close().await;
     Ok(())
@@ -50,7 +63,9 @@ pub(super) fn bar(name: &str, things: &str) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template(&format!("{{msg}}  {{wide_bar}}  {{human_pos}} of {{human_len}} {things}  {{eta}} left"));
+    let style = ProgressStyle::with_template(&format!(
+        "{{msg}}  {{wide_bar}}  {{human_pos}} of {{human_len}} {things}  {{eta}} left"
+    ));
     let bar = ProgressBar::new(0).with_message(name.to_owned());
     match style {
         Ok(style) => bar.with_style(style),

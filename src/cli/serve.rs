@@ -15,7 +15,9 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let warnings = settings.warnings.clone();
     let starting = async {
         let database = Database::open(&settings.place, settings.pool_size(), false).await?;
-        anyhow::Ok(Application::start(&settings.file, settings.brands, database, Clock::system()).await?)
+        anyhow::Ok(
+            Application::start(&settings.file, settings.brands, database, Clock::system()).await?,
+        )
     };
     let application = tokio::select! {
         started = starting => started?,
@@ -38,7 +40,10 @@ pub(super) struct ShutdownSignal {
 
 impl ShutdownSignal {
     pub(super) fn listen() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
     }
 
     /// Completes when one of the signals arrives.
@@ -51,8 +56,12 @@ impl ShutdownSignal {
 }
 
 /// Runs the service until a signal arrives, then finishes the requests in flight.
-pub(super) async fn run_until_signal(mut application: Application, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
-    let (address, metrics) = (application.address, application.metrics_address.map(|address| address.to_string()));
+pub(super) async fn run_until_signal(
+    mut application: Application,
+    shutdown: &mut ShutdownSignal,
+) -> anyhow::Result<()> {
+    let (address, metrics) =
+        (application.address, application.metrics_address.map(|address| address.to_string()));
     let readiness = application.readiness();
     let mut is_ready = false;
     let by_signal = loop {

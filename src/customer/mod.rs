@@ -15,6 +15,13 @@ pub const DERIVATION_VERSION: u32 = 5;
 /// The order of a timeline: newest first, by instant, then source, then id.
 #[must_use]
 pub fn timeline_order(a: &model::event::Event, b: &model::event::Event) -> std::cmp::Ordering {
-    let rank = |e: &model::event::Event| (std::cmp::Reverse(e.occurred_at()), e.key.source.as_str(), e.key.id.clone(), e.key.what.clone());
+    let rank = |e: &model::event::Event| {
+        (
+            std::cmp::Reverse(e.occurred_at()),
+            e.key.source.as_str(),
+            e.key.id.clone(),
+            e.key.what.clone(),
+        )
+    };
     rank(a).cmp(&rank(b))
 }

@@ -63,13 +63,26 @@ impl BackgroundActivity {
 
     fn purchase(&self) {
         let profiles = self.world.all(ObjectKind::Profile);
-        let regular = profiles.iter().find(|profile| self.count.is_multiple_of(2) && text_at(profile, "/email").as_deref() == Some(REGULAR)).cloned();
+        let regular = profiles
+            .iter()
+            .find(|profile| {
+                self.count.is_multiple_of(2)
+                    && text_at(profile, "/email").as_deref() == Some(REGULAR)
+            })
+            .cloned();
         let Some(mut profile) = regular.or_else(|| self.somebody(profiles)) else { return };
         let Some(id) = text_at(&profile, "/id") else { return };
         let (now, number) = (self.world.now(), self.count.saturating_add(90_000));
-        let (at, total) = (omneo::written(now), u32::try_from(self.count % 60).unwrap_or_default().saturating_add(5));
+        let (at, total) = (
+            omneo::written(now),
+            u32::try_from(self.count % 60).unwrap_or_default().saturating_add(5),
+        );
         if let Some(fields) = profile.as_object_mut() {
-            let points = fields.get("point_balance").and_then(Value::as_i64).unwrap_or_default().saturating_add(i64::from(total));
+            let points = fields
+                .get("point_balance")
+                .and_then(Value::as_i64)
+                .unwrap_or_default()
+                .saturating_add(i64::from(total));
             fields.insert("point_balance".to_owned(), Value::from(points));
             fields.insert("updated_at".to_owned(), Value::from(at.as_str()));
         }
@@ -83,8 +96,18 @@ impl BackgroundActivity {
     }
 
     fn ticket(&mut self) {
-        const SUBJECTS: [&str; 4] = ["Where is my parcel?", "A chair wobbles", "Another delivery day, please", "Invoice to our company"];
-        let Some(contact) = self.somebody(self.world.all(ObjectKind::Contact)).and_then(|contact| text_at(&contact, "/id")) else { return };
+        const SUBJECTS: [&str; 4] = [
+            "Where is my parcel?",
+            "A chair wobbles",
+            "Another delivery day, please",
+            "Invoice to our company",
+        ];
+        let Some(contact) = self
+            .somebody(self.world.all(ObjectKind::Contact))
+            .and_then(|contact| text_at(&contact, "/id"))
+        else {
+            return;
+        };
         let (id, at) = (Uuid::new_v4().to_string(), instant(self.world.now()));
         let subject = SUBJECTS.get(self.count / 5 % SUBJECTS.len()).copied().unwrap_or_default();
         let ticket = json!({
@@ -109,8 +132,16 @@ impl BackgroundActivity {
     }
 
     fn appointment(&self) {
-        let people = self.world.all(ObjectKind::Appointment).into_iter().filter_map(|booking| booking.get(PARTICIPANT).cloned());
-        let Some(person) = self.somebody(people.filter(|person| person.get("email").is_some()).collect()) else { return };
+        let people = self
+            .world
+            .all(ObjectKind::Appointment)
+            .into_iter()
+            .filter_map(|booking| booking.get(PARTICIPANT).cloned());
+        let Some(person) =
+            self.somebody(people.filter(|person| person.get("email").is_some()).collect())
+        else {
+            return;
+        };
         let now = self.world.now();
         let booking = json!({
             "booking": format!("bk_{}", Uuid::new_v4().simple()), "activity": "Styling session", "interaction": "int_CaPrwmRaiPP7Ih",
@@ -121,15 +152,29 @@ impl BackgroundActivity {
     }
 
     fn booking(&self) {
-        let bookings = self.world.all(ObjectKind::Booking).into_iter().filter(|booking| booking.get("member").is_some_and(Value::is_object));
+        let bookings = self
+            .world
+            .all(ObjectKind::Booking)
+            .into_iter()
+            .filter(|booking| booking.get("member").is_some_and(Value::is_object));
         let Some(mut booking) = self.somebody(bookings.collect()) else { return };
         let now = self.world.now();
         let (start, end) = (later(now, 2, 9), later(now, 2, 11));
         let random = Uuid::new_v4().simple().to_string();
-        let id = format!("{}*{}*{}", random.get(..24).unwrap_or_default(), start.as_millisecond(), end.as_millisecond());
+        let id = format!(
+            "{}*{}*{}",
+            random.get(..24).unwrap_or_default(),
+            start.as_millisecond(),
+            end.as_millisecond()
+        );
         if let Some(fields) = booking.as_object_mut() {
-            let values =
-                [("id", id), ("start", instant(start)), ("end", instant(end)), ("updatedAt", instant(now)), ("status", "confirmed".to_owned())];
+            let values = [
+                ("id", id),
+                ("start", instant(start)),
+                ("end", instant(end)),
+                ("updatedAt", instant(now)),
+                ("status", "confirmed".to_owned()),
+            ];
             fields.extend(values.map(|(name, value)| (name.to_owned(), Value::from(value))));
         }
         self.world.change(ObjectKind::Booking, &booking);
@@ -173,7 +218,8 @@ pub mod newcomer {
 }
 
 fn is_readme_example(object: &Value) -> bool {
-    let text: String = object.to_string().to_lowercase().chars().filter(|c| !matches!(c, ' ' | '-')).collect();
+    let text: String =
+        object.to_string().to_lowercase().chars().filter(|c| !matches!(c, ' ' | '-')).collect();
     README_EXAMPLES.iter().any(|still| text.contains(still))
 }
 

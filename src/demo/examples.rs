@@ -21,8 +21,11 @@ const BOOKING: &str = "61c18cf515e22a061cf589b1*1796896800000*1796900400000";
 pub fn examples(secrets: &Secrets, syncaroo: &str, now: Timestamp) -> Vec<(Source, Request)> {
     let at = now.strftime("%FT%TZ").to_string();
     let sign = |source, headers: &[(&str, &str)], body: &Value| {
-        let headers: BTreeMap<String, String> =
-            headers.iter().chain(&[("content-type", "application/json")]).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let headers: BTreeMap<String, String> = headers
+            .iter()
+            .chain(&[("content-type", "application/json")])
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         (source, secrets.sign(source, &headers, body, now))
     };
     vec![

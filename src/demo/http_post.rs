@@ -27,7 +27,8 @@ pub enum NotAcknowledged {
 /// The demo uses plain HTTP on this machine, so it trusts no certificate.
 fn plain_only() -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let versions = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    let versions =
+        ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
     Ok(versions.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
@@ -45,7 +46,10 @@ impl Sender {
     /// If the HTTP client cannot be built.
     pub fn new(base: String) -> Result<Self, NotAcknowledged> {
         let tls = plain_only().map_err(|_| NotAcknowledged::Unanswered)?;
-        let client = Client::builder().no_proxy().timeout(Duration::from_secs(30)).tls_backend_preconfigured(tls);
+        let client = Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(30))
+            .tls_backend_preconfigured(tls);
         Ok(Self { client: client.build().map_err(|_| NotAcknowledged::Unanswered)?, base })
     }
 
@@ -54,19 +58,35 @@ impl Sender {
     /// # Errors
     /// If it is not acknowledged.
     pub async fn send(&self, request: Request) -> Result<(), NotAcknowledged> {
-        let header = |(name, value): (&String, &String)| Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?));
+        let header = |(name, value): (&String, &String)| {
+            Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+        };
         let headers: HeaderMap = request.headers.iter().filter_map(header).collect();
-        let sent = self.client.post(format!("{}{}", self.base, request.path)).headers(headers).body(request.body).send();
+        let sent = self
+            .client
+            .post(format!("{}{}", self.base, request.path))
+            .headers(headers)
+            .body(request.body)
+            .send();
         let answer = sent.await.map_err(|_| NotAcknowledged::Unanswered)?;
-        if answer.status().is_success() { Ok(()) } else { Err(NotAcknowledged::Status(answer.status())) }
+        if answer.status().is_success() {
+            Ok(())
+        } else {
+            Err(NotAcknowledged::Status(answer.status()))
+        }
     }
 
     /// Sends many deliveries, some at the same time, and calls `on_taken` after each acknowledgement.
     ///
     /// # Errors
     /// If one is not acknowledged.
-    pub async fn send_all(&self, requests: impl IntoIterator<Item = Request>, on_taken: &mut (dyn FnMut() + Send)) -> Result<(), NotAcknowledged> {
-        let mut sent = stream::iter(requests.into_iter().map(|request| self.send(request))).buffer_unordered(AT_ONCE);
+    pub async fn send_all(
+        &self,
+        requests: impl IntoIterator<Item = Request>,
+        on_taken: &mut (dyn FnMut() + Send),
+    ) -> Result<(), NotAcknowledged> {
+        let mut sent = stream::iter(requests.into_iter().map(|request| self.send(request)))
+            .buffer_unordered(AT_ONCE);
         while let Some(taken) = sent.next().await {
             taken?;
             on_taken();

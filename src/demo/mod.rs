@@ -27,8 +27,11 @@ const ACCOUNTS: &str = include_str!("accounts.toml");
 /// The demo brand's settings, with the URLs of running systems, as in a settings file.
 #[must_use]
 pub fn connected(systems: &Systems) -> String {
-    let text = format!("{SETTINGS}{ACCOUNTS}").replace("<syncaroo tokens>", &systems.token_url(Source::Syncaroo));
-    Source::ALL.into_iter().fold(text, |text, source| text.replace(&format!("<{source}>"), &systems.base_url(source)))
+    let text = format!("{SETTINGS}{ACCOUNTS}")
+        .replace("<syncaroo tokens>", &systems.token_url(Source::Syncaroo));
+    Source::ALL
+        .into_iter()
+        .fold(text, |text, source| text.replace(&format!("<{source}>"), &systems.base_url(source)))
 }
 
 /// The demo's settings, parsed, with the brand's rules.

@@ -67,11 +67,20 @@ impl Recorded {
     ///
     /// # Errors
     /// If the source cannot parse it.
-    pub fn read(&self, source: Source, settings: &SourceSettings) -> Result<ParsedWebhook, Unreadable> {
+    pub fn read(
+        &self,
+        source: Source,
+        settings: &SourceSettings,
+    ) -> Result<ParsedWebhook, Unreadable> {
         let body = serde_json::to_vec(&self.body).unwrap_or_default();
-        let delivery = Delivery { headers: self.headers.clone(), body, received_at: self.received_at };
+        let delivery =
+            Delivery { headers: self.headers.clone(), body, received_at: self.received_at };
         let reader = settings.reader(source);
-        if self.answer_of.is_some() { reader.parse_reply(&delivery) } else { reader.parse_webhook(&delivery) }
+        if self.answer_of.is_some() {
+            reader.parse_reply(&delivery)
+        } else {
+            reader.parse_webhook(&delivery)
+        }
     }
 }
 
@@ -80,8 +89,11 @@ impl Recorded {
 /// # Errors
 /// Never, unless the recordings are broken.
 pub fn recorded() -> serde_json::Result<Vec<(Source, Recorded)>> {
-    let lines = RECORDED.into_iter().flat_map(|(source, text)| text.lines().map(move |line| (source, line)));
-    let read: serde_json::Result<Vec<(Source, Recorded)>> = lines.map(|(source, line)| Ok((source, Recorded::parse(line)?))).collect();
+    let lines = RECORDED
+        .into_iter()
+        .flat_map(|(source, text)| text.lines().map(move |line| (source, line)));
+    let read: serde_json::Result<Vec<(Source, Recorded)>> =
+        lines.map(|(source, line)| Ok((source, Recorded::parse(line)?))).collect();
     let mut all = read?;
     all.sort_by_key(|(_, recorded)| recorded.received_at);
     Ok(all)
@@ -113,7 +125,10 @@ pub fn busy_purchases(count: u32) -> Vec<(Source, Recorded)> {
 ///
 /// # Errors
 /// If a source cannot parse a delivery.
-pub fn changes(deliveries: &[(Source, Recorded)], settings: &SourceSettings) -> Result<Vec<Change>, Unreadable> {
+pub fn changes(
+    deliveries: &[(Source, Recorded)],
+    settings: &SourceSettings,
+) -> Result<Vec<Change>, Unreadable> {
     let mut all = Vec::new();
     for (source, recorded) in deliveries {
         if let ParsedWebhook::Changes(changes) = recorded.read(*source, settings)? {

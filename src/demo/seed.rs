@@ -40,9 +40,16 @@ pub fn settle(world: &World) -> serde_json::Result<Vec<(Source, Recorded)>> {
     for (_, purchase) in recorded_deliveries::busy_purchases(recorded_deliveries::BUSY_PURCHASES) {
         world.put(ObjectKind::Transaction, purchase.body);
     }
-    let is_told = |n: usize| asked.iter().any(|(at, (thing, id))| *at == n && world.get(*thing, id).is_some());
+    let is_told = |n: usize| {
+        asked.iter().any(|(at, (thing, id))| *at == n && world.get(*thing, id).is_some())
+    };
     let told: BTreeSet<usize> = (0..recorded.len()).filter(|n| is_told(*n)).collect();
-    let mut to_send: Vec<_> = recorded.into_iter().enumerate().filter(|(n, _)| !told.contains(n)).map(|(_, delivery)| delivery).collect();
+    let mut to_send: Vec<_> = recorded
+        .into_iter()
+        .enumerate()
+        .filter(|(n, _)| !told.contains(n))
+        .map(|(_, delivery)| delivery)
+        .collect();
     to_send.retain(|(_, recorded)| !recorded.is_answer());
     to_send.sort_by_key(|(_, recorded)| recorded.received_at());
     Ok(to_send)
@@ -52,7 +59,9 @@ pub fn settle(world: &World) -> serde_json::Result<Vec<(Source, Recorded)>> {
 type Kept = Option<(ObjectKind, String)>;
 
 fn said_at(body: &Value) -> Option<Timestamp> {
-    ["/data/updatedAt", "/occurred_at", "/updated_at", "/timestamp", "/updatedAt"].into_iter().find_map(|pointer| time_at(body, pointer))
+    ["/data/updatedAt", "/occurred_at", "/updated_at", "/timestamp", "/updatedAt"]
+        .into_iter()
+        .find_map(|pointer| time_at(body, pointer))
 }
 
 /// Adds fields to an object, and creates it if it is missing.
@@ -101,7 +110,8 @@ fn omneo(world: &World, recorded: &Recorded) -> Kept {
     let id = text_at(body, "/id")?;
     let owner = text_at(body, "/profile_id").or_else(|| text_at(body, "/profile/id"))?;
     let mut own = fields;
-    let beside = own.remove(BESIDE).and_then(|beside| beside.as_object().cloned()).unwrap_or_default();
+    let beside =
+        own.remove(BESIDE).and_then(|beside| beside.as_object().cloned()).unwrap_or_default();
     own.insert("profile_id".to_owned(), Value::from(owner.as_str()));
     join(world, thing, &id, own);
     // With a timestamp, the data is also an update of the profile.
@@ -122,7 +132,10 @@ fn profile(world: &World, name: &str, mut fields: Map<String, Value>) -> Kept {
     match name {
         "aggregation.updated" => {
             let at = fields.remove("updated_at")?;
-            fields = [("aggregations".to_owned(), Value::Object(fields)), ("updated_at".to_owned(), at)].into_iter().collect();
+            fields =
+                [("aggregations".to_owned(), Value::Object(fields)), ("updated_at".to_owned(), at)]
+                    .into_iter()
+                    .collect();
         }
         "profile.merged" => {
             let loser = text_at(&body, "/source_profile_id")?;
@@ -135,7 +148,11 @@ fn profile(world: &World, name: &str, mut fields: Map<String, Value>) -> Kept {
     }
     join(world, ObjectKind::Profile, &id, fields);
     // A merge or a change of tier contains more than the resulting profile.
-    matches!(name, "profile.created" | "profile.updated" | "balance.updated" | "aggregation.updated").then_some((ObjectKind::Profile, id))
+    matches!(
+        name,
+        "profile.created" | "profile.updated" | "balance.updated" | "aggregation.updated"
+    )
+    .then_some((ObjectKind::Profile, id))
 }
 
 /// The API returns bookings only, and not the person who made them.
@@ -157,7 +174,10 @@ fn omnilab(world: &World, recorded: &Recorded) -> Kept {
     fields.insert(when.to_owned(), at);
     fields.insert("timezone".to_owned(), Value::from("Europe/Amsterdam"));
     let is_nameless = who.len() == 1;
-    let mut known = world.get(ObjectKind::Appointment, &id).and_then(|known| known.get(PARTICIPANT)?.as_object().cloned()).unwrap_or_default();
+    let mut known = world
+        .get(ObjectKind::Appointment, &id)
+        .and_then(|known| known.get(PARTICIPANT)?.as_object().cloned())
+        .unwrap_or_default();
     known.extend(who);
     fields.insert(PARTICIPANT.to_owned(), Value::Object(known));
     join(world, ObjectKind::Appointment, &id, fields);

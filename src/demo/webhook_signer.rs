@@ -43,8 +43,10 @@ impl Secrets {
     /// # Errors
     /// If the system provides no random numbers.
     pub fn random() -> Result<Self, getrandom::Error> {
-        let secrets: Result<BTreeMap<_, _>, _> =
-            Source::ALL.map(|source| Ok((source, NewKey::generate()?.reveal().to_owned()))).into_iter().collect();
+        let secrets: Result<BTreeMap<_, _>, _> = Source::ALL
+            .map(|source| Ok((source, NewKey::generate()?.reveal().to_owned())))
+            .into_iter()
+            .collect();
         secrets.map(Self)
     }
 
@@ -63,7 +65,9 @@ impl Secrets {
     /// # Errors
     /// If the demo has no secret with this name.
     pub fn fetch(&self, place: &SecretRef) -> Result<Vec<u8>, String> {
-        let SecretRef::Env(wanted) = place else { return Err("is not one of the demo's secrets".to_owned()) };
+        let SecretRef::Env(wanted) = place else {
+            return Err("is not one of the demo's secrets".to_owned());
+        };
         self.by_name()
             .into_iter()
             .find(|(name, _)| name == wanted)
@@ -78,38 +82,62 @@ impl Secrets {
             let name = source.as_str().to_uppercase();
             let of_webhooks = match source {
                 // The format in which OmniLab gives out its secrets.
-                Source::OmniLab => format!("whsec_{}", Encoding::Base64.encode(self.of(source).as_bytes())),
+                Source::OmniLab => {
+                    format!("whsec_{}", Encoding::Base64.encode(self.of(source).as_bytes()))
+                }
                 Source::OmnioTap | Source::Omneo | Source::Syncaroo => self.of(source).to_owned(),
             };
-            [(format!("{name}_SECRET"), of_webhooks.into_bytes()), (format!("{name}_API"), self.of_api(source).into_bytes())]
+            [
+                (format!("{name}_SECRET"), of_webhooks.into_bytes()),
+                (format!("{name}_API"), self.of_api(source).into_bytes()),
+            ]
         };
         Source::ALL.into_iter().flat_map(of_source).collect()
     }
 
     /// Signs a body as its source does. `headers` are those of the recording; the signature is new.
     #[must_use]
-    pub fn sign(&self, source: Source, headers: &BTreeMap<String, String>, body: &Value, now: Timestamp) -> Request {
+    pub fn sign(
+        &self,
+        source: Source,
+        headers: &BTreeMap<String, String>,
+        body: &Value,
+        now: Timestamp,
+    ) -> Request {
         let mut headers = headers.clone();
         let mut body = body.clone();
-        let digest = |parts: &[&[u8]]| Method::Hmac(Hash::Sha256).digest(self.of(source).as_bytes(), parts).unwrap_or_default();
+        let digest = |parts: &[&[u8]]| {
+            Method::Hmac(Hash::Sha256).digest(self.of(source).as_bytes(), parts).unwrap_or_default()
+        };
         if source == Source::Syncaroo
             && let Some(object) = body.as_object_mut()
         {
             object.remove("hash");
-            let hash = Encoding::Hex.encode(&digest(&[serde_json::json!(object).to_string().as_bytes()]));
+            let hash =
+                Encoding::Hex.encode(&digest(&[serde_json::json!(object).to_string().as_bytes()]));
             object.insert("hash".to_owned(), Value::from(hash));
         }
         let body = body.to_string();
         match source {
             Source::OmnioTap => {
-                headers.insert("x-omniotap-signature".to_owned(), Encoding::Hex.encode(&digest(&[body.as_bytes()])));
+                headers.insert(
+                    "x-omniotap-signature".to_owned(),
+                    Encoding::Hex.encode(&digest(&[body.as_bytes()])),
+                );
             }
             Source::Omneo => {
-                headers.insert("x-omneo-hmac-sha256".to_owned(), Encoding::Hex.encode(&digest(&[body.as_bytes()])));
+                headers.insert(
+                    "x-omneo-hmac-sha256".to_owned(),
+                    Encoding::Hex.encode(&digest(&[body.as_bytes()])),
+                );
             }
             Source::OmniLab => {
-                let (id, at) = (headers.get("webhook-id").cloned().unwrap_or_default(), now.as_second().to_string());
-                let signature = Encoding::Base64.encode(&digest(&[format!("{id}.{at}.").as_bytes(), body.as_bytes()]));
+                let (id, at) = (
+                    headers.get("webhook-id").cloned().unwrap_or_default(),
+                    now.as_second().to_string(),
+                );
+                let signature = Encoding::Base64
+                    .encode(&digest(&[format!("{id}.{at}.").as_bytes(), body.as_bytes()]));
                 headers.insert("webhook-timestamp".to_owned(), at);
                 headers.insert("webhook-signature".to_owned(), format!("v1,{signature}"));
             }
@@ -123,7 +151,8 @@ impl Request {
     /// The request as a curl command to a service at `base`.
     #[must_use]
     pub fn as_curl(&self, base: &str) -> String {
-        let headers: String = self.headers.iter().map(|(name, value)| format!(" -H '{name}: {value}'")).collect();
+        let headers: String =
+            self.headers.iter().map(|(name, value)| format!(" -H '{name}: {value}'")).collect();
         format!("curl -i '{base}{}'{headers} -d '{}'", self.path, self.body.replace('\'', "'\\''"))
     }
 }

@@ -32,17 +32,30 @@ const MOST_CHARS: usize = 320;
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn mentions_erased(db: &mut Connection, brand: &Brand, deliveries: &[&Delivery]) -> Result<Vec<bool>, StorageError> {
+pub async fn mentions_erased(
+    db: &mut Connection,
+    brand: &Brand,
+    deliveries: &[&Delivery],
+) -> Result<Vec<bool>, StorageError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
-    let mentions: Vec<BTreeSet<SuppressionHash>> =
-        deliveries.iter().map(|delivery| mentions_of(&delivery.body, &hasher, brand.rules.identity.region)).collect();
+    let mentions: Vec<BTreeSet<SuppressionHash>> = deliveries
+        .iter()
+        .map(|delivery| mentions_of(&delivery.body, &hasher, brand.rules.identity.region))
+        .collect();
     let all: BTreeSet<SuppressionHash> = mentions.iter().flatten().copied().collect();
     let found = find_erased(db, brand.id(), all).await?;
-    Ok(mentions.iter().map(|mentions| mentions.iter().any(|hash| found.contains_key(hash))).collect())
+    Ok(mentions
+        .iter()
+        .map(|mentions| mentions.iter().any(|hash| found.contains_key(hash)))
+        .collect())
 }
 
 /// The hashes of all texts in a body that the suppression list could contain.
-pub(crate) fn mentions_of(body: &[u8], hasher: &SuppressionHasher, region: Option<Region>) -> BTreeSet<SuppressionHash> {
+pub(crate) fn mentions_of(
+    body: &[u8],
+    hasher: &SuppressionHasher,
+    region: Option<Region>,
+) -> BTreeSet<SuppressionHash> {
     let mut texts = BTreeSet::new();
     match serde_json::from_slice(body) {
         Ok(json) => leaves(&json, &mut texts),
@@ -78,7 +91,9 @@ fn words(text: &str, texts: &mut BTreeSet<String>) {
         // Also the part after a colon (key:value, mailto:…), and the text without percent-encoding.
         texts.extend(word.split_once(':').map(|(_, rest)| rest.to_owned()));
         if word.contains('%') {
-            texts.insert(percent_encoding::percent_decode_str(word).decode_utf8_lossy().into_owned());
+            texts.insert(
+                percent_encoding::percent_decode_str(word).decode_utf8_lossy().into_owned(),
+            );
         }
     }
 }
@@ -90,18 +105,31 @@ fn hashes(text: &str, hasher: &SuppressionHasher, region: Option<Region>) -> Vec
     }
     let mut hashes = Vec::new();
     if text.contains('@') {
-        hashes.extend(EmailField::read(text).emails.into_iter().map(|email| hasher.own(&email.into())));
+        hashes.extend(
+            EmailField::read(text).emails.into_iter().map(|email| hasher.own(&email.into())),
+        );
     }
     if text.chars().filter(|c| c.is_numeric()).count() >= 6 {
         // Also numbers with a country code but without the plus.
-        let numbers = PhoneField::read(text, region).numbers.into_iter().chain(PhoneField::read_e164(text).numbers);
+        let numbers = PhoneField::read(text, region)
+            .numbers
+            .into_iter()
+            .chain(PhoneField::read_e164(text).numbers);
         hashes.extend(numbers.map(|number| hasher.own(&number.phone.into())));
     }
     if length >= LEAST_ID_CHARS {
-        hashes.extend(SourceKind::ALL.into_iter().filter_map(|kind| RecordKey::new(kind, text)).map(|key| hasher.record(&key)));
+        hashes.extend(
+            SourceKind::ALL
+                .into_iter()
+                .filter_map(|kind| RecordKey::new(kind, text))
+                .map(|key| hasher.record(&key)),
+        );
         hashes.extend(text.parse().ok().map(|key| hasher.record(&key)));
         let handle = text.trim_start_matches('@').to_lowercase();
-        hashes.extend([IdentifierKind::Facebook, IdentifierKind::Twitter].map(|kind| hasher.own(&Identifier { kind, value: handle.clone() })));
+        hashes.extend(
+            [IdentifierKind::Facebook, IdentifierKind::Twitter]
+                .map(|kind| hasher.own(&Identifier { kind, value: handle.clone() })),
+        );
     }
     hashes
 }
@@ -119,7 +147,8 @@ mod tests {
         let region = "NL".parse().ok();
         let email = hasher.own(&Email::parse("anna@example.org").unwrap().into());
         let phone = hasher.own(&Phone::parse_e164("+31612312311").unwrap().into());
-        let record = hasher.record(&RecordKey::new(SourceKind::OmneoProfile, "1234567890").unwrap());
+        let record =
+            hasher.record(&RecordKey::new(SourceKind::OmneoProfile, "1234567890").unwrap());
         for (body, expected) in [
             (r#"{"a":{"b":["Anna@Example.ORG"]}}"#, email),
             (r#"{"a":"Please mail Anna (anna@example.org)."}"#, email),
@@ -134,6 +163,9 @@ mod tests {
         ] {
             assert!(mentions_of(body.as_bytes(), &hasher, region).contains(&expected), "{body}");
         }
-        assert!(mentions_of(br#"{"a":"anne@example.org","n":1234567}"#, &hasher, region).is_disjoint(&[email, phone, record].into()));
+        assert!(
+            mentions_of(br#"{"a":"anne@example.org","n":1234567}"#, &hasher, region)
+                .is_disjoint(&[email, phone, record].into())
+        );
     }
 }

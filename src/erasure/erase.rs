@@ -14,8 +14,13 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::SourceKind;
 use crate::storage::StorageError;
-use crate::storage::erasures::{ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes, mark_erasure_revoked};
-use crate::storage::purge::{list_common, list_event_keys, list_namesakes, list_person, list_traces};
+use crate::storage::erasures::{
+    ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes,
+    mark_erasure_revoked,
+};
+use crate::storage::purge::{
+    list_common, list_event_keys, list_namesakes, list_person, list_traces,
+};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher, given_name};
 use crate::storage::write_changes::begin;
 
@@ -87,7 +92,12 @@ impl ErasureTarget {
     pub fn record_keys(&self) -> BTreeSet<RecordKey> {
         let Self::Id(id) = self else { return BTreeSet::new() };
         let bare = id.split_once(':').map(|(_, bare)| bare);
-        let of_any = |id: &str| SourceKind::ALL.into_iter().filter_map(|kind| RecordKey::new(kind, id)).collect::<Vec<_>>();
+        let of_any = |id: &str| {
+            SourceKind::ALL
+                .into_iter()
+                .filter_map(|kind| RecordKey::new(kind, id))
+                .collect::<Vec<_>>()
+        };
         let whole: Option<RecordKey> = id.parse().ok();
         let of_source = bare.filter(|_| whole.is_none()).map(of_any).unwrap_or_default();
         of_any(id).into_iter().chain(whole).chain(of_source).collect()
@@ -104,23 +114,41 @@ pub(crate) async fn list_entries(
     records: &BTreeSet<RecordKey>,
 ) -> Result<BTreeSet<SuppressionHash>, StorageError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
-    let mut entries: BTreeSet<SuppressionHash> = records.iter().map(|key| hasher.record(key)).collect();
-    entries.extend(list_event_keys(db, brand.id(), records).await?.iter().map(|key| hasher.event(key)));
+    let mut entries: BTreeSet<SuppressionHash> =
+        records.iter().map(|key| hasher.record(key)).collect();
+    entries.extend(
+        list_event_keys(db, brand.id(), records).await?.iter().map(|key| hasher.event(key)),
+    );
     let suppression_hashes = list_traces(db, brand.id(), records).await?;
-    let full: BTreeSet<String> = suppression_hashes.iter().map(|trace| trace.name_key.clone()).filter(|name| !name.is_empty()).collect();
+    let full: BTreeSet<String> = suppression_hashes
+        .iter()
+        .map(|trace| trace.name_key.clone())
+        .filter(|name| !name.is_empty())
+        .collect();
     // Some records have the given name only.
-    let given = full.iter().map(|name| given_name(name)).filter(|given| !given.is_empty()).map(|given| format!("{given}\u{1f}"));
+    let given = full
+        .iter()
+        .map(|name| given_name(name))
+        .filter(|given| !given.is_empty())
+        .map(|given| format!("{given}\u{1f}"));
     let names: BTreeSet<String> = given.chain(full.iter().cloned()).collect();
-    let mut values: BTreeSet<Identifier> = suppression_hashes.iter().map(|trace| trace.identifier.clone()).filter(Identifier::could_link).collect();
-    values.extend(records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id)));
+    let mut values: BTreeSet<Identifier> = suppression_hashes
+        .iter()
+        .map(|trace| trace.identifier.clone())
+        .filter(Identifier::could_link)
+        .collect();
+    values
+        .extend(records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id)));
     let common = list_common(db, brand.id(), records, &values).await?;
     // If somebody with the same name has the address too (father and son on one phone), the name proves nothing.
     let namesakes = list_namesakes(db, brand.id(), records, &values, &names).await?;
     for value in &values {
         let is_own = !common.contains(value) && brand.rules.identity.may_link(value);
         entries.insert(if is_own { hasher.own(value) } else { hasher.common(value) });
-        entries.extend(full.iter().filter_map(|name| hasher.initial(value, name)).filter(|_| is_own));
-        let telling = names.iter().filter(|name| !namesakes.contains(&(value.clone(), (*name).clone())));
+        entries
+            .extend(full.iter().filter_map(|name| hasher.initial(value, name)).filter(|_| is_own));
+        let telling =
+            names.iter().filter(|name| !namesakes.contains(&(value.clone(), (*name).clone())));
         entries.extend(telling.map(|name| hasher.named(value, name)));
     }
     Ok(entries)
@@ -144,7 +172,9 @@ pub async fn erase(
     count_erased(&mut transaction, brand.id(), erasure_id, counts).await?;
     transaction.commit().await?;
     purge_deliveries(pool, brand, erasure_id, on_progress).await?;
-    let counts = complete_erasures(&mut *pool.acquire().await?, brand.id(), &[erasure_id].into(), now).await?;
+    let counts =
+        complete_erasures(&mut *pool.acquire().await?, brand.id(), &[erasure_id].into(), now)
+            .await?;
     Ok(Receipt { erasure_id, erased_at: now, counts, entries })
 }
 
@@ -166,10 +196,18 @@ pub async fn add_suppressions(
     let hashes = list_entries(&mut transaction, brand, &records).await?;
     let entries = hashes.len();
     insert_erasure(&mut transaction, brand.id(), erasure_id, now).await?;
-    insert_hashes(&mut transaction, brand.id(), &hashes.iter().map(|hash| (*hash, erasure_id)).collect()).await?;
+    insert_hashes(
+        &mut transaction,
+        brand.id(),
+        &hashes.iter().map(|hash| (*hash, erasure_id)).collect(),
+    )
+    .await?;
     let has_key = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?.key.is_some();
     let entry = Entry { erased_at: now, unerased_at: None, hashes };
-    let additions = BrandSuppressions { key: (!has_key).then_some(brand.row.suppression_key), erasures: [(erasure_id, entry)].into() };
+    let additions = BrandSuppressions {
+        key: (!has_key).then_some(brand.row.suppression_key),
+        erasures: [(erasure_id, entry)].into(),
+    };
     file.append(&brand.rules.slug, &additions)?;
     transaction.commit().await?;
     Ok((erasure_id, records, entries))
@@ -195,7 +233,10 @@ pub async fn revoke_erasure(
     let mut transaction = begin(pool, brand.id()).await?;
     let erasures = find_erasures(&mut transaction, brand.id(), &hashes).await?;
     let taken_back = Entry { erased_at: now, unerased_at: Some(now), hashes: BTreeSet::new() };
-    let mut additions = BrandSuppressions { key: None, erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect() };
+    let mut additions = BrandSuppressions {
+        key: None,
+        erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect(),
+    };
     let known = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?;
     for (id, entry) in &mut additions.erasures {
         entry.erased_at = known.erasures.get(id).map_or(now, |known| known.erased_at);

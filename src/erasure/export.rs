@@ -25,7 +25,11 @@ use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -> Result<Value, StorageError> {
+pub async fn export(
+    pool: &Pool,
+    brand: &Brand,
+    records: &BTreeSet<RecordKey>,
+) -> Result<Value, StorageError> {
     let mut connection = pool.acquire().await?;
     let records = list_person(&mut connection, brand.id(), records).await?;
     let entries = list_entries(&mut connection, brand, &records).await?;
@@ -39,7 +43,8 @@ pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -
         after = last.delivery_id;
         for row in &rows {
             let content = DeliveryContent::at(row, brand, &hasher);
-            let said = content.work.as_ref().map(|work| says(work, &hasher, brand)).unwrap_or_default();
+            let said =
+                content.work.as_ref().map(|work| says(work, &hasher, brand)).unwrap_or_default();
             if !entries.is_disjoint(&said) || !entries.is_disjoint(&content.text_hashes) {
                 deliveries.push(shown(row));
             }
@@ -54,7 +59,11 @@ pub async fn export(pool: &Pool, brand: &Brand, records: &BTreeSet<RecordKey>) -
 }
 
 /// The hashes of a delivery's content. If one of them is among the person's, the delivery belongs to the export.
-fn says(work: &ChangeBatch, hasher: &SuppressionHasher, brand: &Brand) -> BTreeSet<SuppressionHash> {
+fn says(
+    work: &ChangeBatch,
+    hasher: &SuppressionHasher,
+    brand: &Brand,
+) -> BTreeSet<SuppressionHash> {
     let mut said = BTreeSet::new();
     for (key, versions) in &work.records {
         let record = Record { key: key.clone(), versions: versions.clone() };
@@ -66,9 +75,18 @@ fn says(work: &ChangeBatch, hasher: &SuppressionHasher, brand: &Brand) -> BTreeS
     }
     for (key, versions) in &work.events {
         said.insert(hasher.event(key));
-        said.extend(Event { key: key.clone(), versions: versions.clone() }.record().map(|record| hasher.record(&record)));
+        said.extend(
+            Event { key: key.clone(), versions: versions.clone() }
+                .record()
+                .map(|record| hasher.record(&record)),
+        );
     }
-    said.extend(work.merges.keys().flat_map(|(loser, winner)| [loser, winner]).map(|end| hasher.record(end)));
+    said.extend(
+        work.merges
+            .keys()
+            .flat_map(|(loser, winner)| [loser, winner])
+            .map(|end| hasher.record(end)),
+    );
     said
 }
 
@@ -77,7 +95,8 @@ fn done(row: &ActionRow) -> Value {
 }
 
 fn shown(row: &BodyRow) -> Value {
-    let body = serde_json::from_slice(&row.body).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&row.body).into_owned()));
+    let body = serde_json::from_slice(&row.body)
+        .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&row.body).into_owned()));
     json!({
         "id": row.delivery_id,
         "source": row.source,

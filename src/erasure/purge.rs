@@ -29,15 +29,31 @@ pub(crate) async fn purge(
     events: &BTreeSet<EventKey>,
 ) -> Result<ErasedCounts, StorageError> {
     let suppression_hashes = list_traces(db, brand.id(), records).await?;
-    let addresses: BTreeSet<Identifier> =
-        suppression_hashes.into_iter().map(|trace| trace.identifier).filter(|value| value.kind.is_address()).collect();
+    let addresses: BTreeSet<Identifier> = suppression_hashes
+        .into_iter()
+        .map(|trace| trace.identifier)
+        .filter(|value| value.kind.is_address())
+        .collect();
     let texts: Vec<String> = records.iter().map(ToString::to_string).collect();
     let known = list_records(db, brand.id(), &texts).await?;
-    let gone = FieldVersions::from(Update { at: Timestamp::MAX, received_at: Timestamp::MAX, scope: Scope::Deletion, fields: BTreeMap::new() });
-    let deletion = ChangeBatch { records: known.into_keys().map(|key| (key, gone.clone())).collect(), is_filtered: true, ..ChangeBatch::default() };
+    let gone = FieldVersions::from(Update {
+        at: Timestamp::MAX,
+        received_at: Timestamp::MAX,
+        scope: Scope::Deletion,
+        fields: BTreeMap::new(),
+    });
+    let deletion = ChangeBatch {
+        records: known.into_keys().map(|key| (key, gone.clone())).collect(),
+        is_filtered: true,
+        ..ChangeBatch::default()
+    };
     apply_unsuppressed(db, brand, &deletion).await?;
     let (counts, beside) = delete_facts(db, brand.id(), records, events).await?;
-    let again = ChangeBatch { again: records.union(&beside).cloned().collect(), is_filtered: true, ..ChangeBatch::default() };
+    let again = ChangeBatch {
+        again: records.union(&beside).cloned().collect(),
+        is_filtered: true,
+        ..ChangeBatch::default()
+    };
     apply_unsuppressed(db, brand, &again).await?;
     delete_lines(db, brand.id(), &addresses).await?;
     Ok(counts)

@@ -36,17 +36,34 @@ pub(crate) struct DeliveryContent {
 impl DeliveryContent {
     pub(crate) fn at(row: &BodyRow, brand: &Brand, hasher: &SuppressionHasher) -> Self {
         let region = brand.rules.identity.region;
-        let delivery = Delivery { headers: row.headers.clone(), body: row.body.clone(), received_at: row.received_at };
-        let reading = row.source.parse::<Source>().ok().map(|source| brand.rules.sources.reader(source).parse_webhook(&delivery));
+        let delivery = Delivery {
+            headers: row.headers.clone(),
+            body: row.body.clone(),
+            received_at: row.received_at,
+        };
+        let reading = row
+            .source
+            .parse::<Source>()
+            .ok()
+            .map(|source| brand.rules.sources.reader(source).parse_webhook(&delivery));
         let work = match reading {
-            Some(Ok(ParsedWebhook::Changes(changes))) if !changes.is_empty() => Some(ChangeBatch::from(changes)),
+            Some(Ok(ParsedWebhook::Changes(changes))) if !changes.is_empty() => {
+                Some(ChangeBatch::from(changes))
+            }
             _ => None,
         };
         // A pending delivery that can be parsed is judged by its changes only: it may also be about other people.
         let is_left = work.is_some() && row.state == PENDING;
         Self {
-            change_hashes: work.as_ref().map(|work| work.suppression_hashes(hasher, region)).unwrap_or_default(),
-            text_hashes: if is_left { BTreeSet::new() } else { mentions_of(&row.body, hasher, region) },
+            change_hashes: work
+                .as_ref()
+                .map(|work| work.suppression_hashes(hasher, region))
+                .unwrap_or_default(),
+            text_hashes: if is_left {
+                BTreeSet::new()
+            } else {
+                mentions_of(&row.body, hasher, region)
+            },
             work,
         }
     }
@@ -67,18 +84,24 @@ pub(crate) async fn purge_deliveries(
     delete_erased_follow_ups(&mut transaction, brand.id()).await?;
     transaction.commit().await?;
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
-    let mut progress = Progress { done: 0, total: count_bodies(&mut *pool.acquire().await?, brand.id()).await? };
+    let mut progress =
+        Progress { done: 0, total: count_bodies(&mut *pool.acquire().await?, brand.id()).await? };
     let mut after = Uuid::nil();
     loop {
         let mut transaction = begin(pool, brand.id()).await?;
         let rows = list_bodies_after(&mut transaction, brand.id(), after, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.delivery_id;
-        let contents: Vec<(&BodyRow, DeliveryContent)> = rows.iter().map(|row| (row, DeliveryContent::at(row, brand, &hasher))).collect();
-        let suppression_hashes: BTreeSet<SuppressionHash> =
-            contents.iter().flat_map(|(_, content)| content.change_hashes.union(&content.text_hashes)).copied().collect();
+        let contents: Vec<(&BodyRow, DeliveryContent)> =
+            rows.iter().map(|row| (row, DeliveryContent::at(row, brand, &hasher))).collect();
+        let suppression_hashes: BTreeSet<SuppressionHash> = contents
+            .iter()
+            .flat_map(|(_, content)| content.change_hashes.union(&content.text_hashes))
+            .copied()
+            .collect();
         let found = find_erased(&mut transaction, brand.id(), suppression_hashes).await?;
-        let is_named = |hashes: &BTreeSet<SuppressionHash>| hashes.iter().any(|hash| found.contains_key(hash));
+        let is_named =
+            |hashes: &BTreeSet<SuppressionHash>| hashes.iter().any(|hash| found.contains_key(hash));
         let mut gone = Vec::new();
         for (row, content) in &contents {
             let mut is_about = is_named(&content.text_hashes);
@@ -95,7 +118,13 @@ pub(crate) async fn purge_deliveries(
             gone.extend(is_about.then_some(row.delivery_id));
         }
         let deliveries = delete_bodies(&mut transaction, brand.id(), &gone).await?;
-        count_erased(&mut transaction, brand.id(), erasure, ErasedCounts { deliveries, ..ErasedCounts::default() }).await?;
+        count_erased(
+            &mut transaction,
+            brand.id(),
+            erasure,
+            ErasedCounts { deliveries, ..ErasedCounts::default() },
+        )
+        .await?;
         transaction.commit().await?;
         progress.done = progress.done.saturating_add(u64::try_from(rows.len()).unwrap_or(u64::MAX));
         on_progress(progress);

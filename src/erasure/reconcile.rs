@@ -19,8 +19,9 @@ use crate::ingest::suppress::{Candidate, match_candidates};
 use crate::storage::StorageError;
 use crate::storage::brands::get_or_insert_brand;
 use crate::storage::erasures::{
-    ErasureRow, adopt_suppression_key, complete_erasures, count_erased, find_erased, get_suppression_key, insert_erasure, insert_hashes,
-    list_erasures, list_hashes, mark_erasure_revoked, reopen_erasure,
+    ErasureRow, adopt_suppression_key, complete_erasures, count_erased, find_erased,
+    get_suppression_key, insert_erasure, insert_hashes, list_erasures, list_hashes,
+    mark_erasure_revoked, reopen_erasure,
 };
 use crate::storage::purge::{list_event_keys, list_events_after, list_named_after, list_traces};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
@@ -34,7 +35,11 @@ const PAGE: usize = 500;
 ///
 /// # Errors
 /// If the file cannot be read, or if Postgres fails.
-pub async fn adopt_keys(pool: &Pool, file: &SuppressionFile, slugs: &[&str]) -> Result<(), ErasureError> {
+pub async fn adopt_keys(
+    pool: &Pool,
+    file: &SuppressionFile,
+    slugs: &[&str],
+) -> Result<(), ErasureError> {
     for (slug, suppressions) in file.read()? {
         if let Some(key) = suppressions.key.filter(|_| slugs.contains(&slug.as_str())) {
             let row = get_or_insert_brand(pool, &slug).await?;
@@ -57,7 +62,10 @@ pub async fn reconcile(
     began_by: Timestamp,
 ) -> Result<usize, ErasureError> {
     if get_suppression_key(pool, brand.id()).await? != brand.row.suppression_key {
-        tracing::error!(brand = brand.rules.slug, "database was replaced; restart the service, or erased persons may be visible");
+        tracing::error!(
+            brand = brand.rules.slug,
+            "database was replaced; restart the service, or erased persons may be visible"
+        );
         return Ok(0);
     }
     let of_file = match file.read_brand(&brand.rules.slug, &brand.row.suppression_key) {
@@ -69,11 +77,17 @@ pub async fn reconcile(
     };
     let rows = import_from_file(pool, brand, of_file.as_ref(), max_erased_percent).await?;
     // First finish the erasures, then write the file: its disk may be full.
-    let is_open = |row: &&ErasureRow| row.completed_at.is_none() && row.unerased_at.is_none() && row.erased_at <= began_by;
+    let is_open = |row: &&ErasureRow| {
+        row.completed_at.is_none() && row.unerased_at.is_none() && row.erased_at <= began_by
+    };
     let open: BTreeSet<Uuid> = rows.iter().filter(is_open).map(|row| row.erasure_id).collect();
     if !open.is_empty() {
         resume(pool, brand, &open, now).await?;
-        tracing::info!(brand = brand.rules.slug, erasures = open.len(), "finished erasures that were interrupted, or undone by a restored backup");
+        tracing::info!(
+            brand = brand.rules.slug,
+            erasures = open.len(),
+            "finished erasures that were interrupted, or undone by a restored backup"
+        );
     }
     if let Some(of_file) = of_file {
         export_to_file(pool, brand, file, &of_file, &rows).await?;
@@ -100,10 +114,16 @@ async fn import_from_file(
     let known: BTreeMap<Uuid, &ErasureRow> = rows.iter().map(|row| (row.erasure_id, row)).collect();
     let is_alike = |id: &Uuid, entry: &Entry| {
         let row = known.get(id);
-        row.is_some_and(|row| row.unerased_at.is_some() || (entry.unerased_at.is_none() && row.digest == digest(&entry.hashes)))
+        row.is_some_and(|row| {
+            row.unerased_at.is_some()
+                || (entry.unerased_at.is_none() && row.digest == digest(&entry.hashes))
+        })
     };
-    let additions: Vec<(&Uuid, &Entry)> =
-        of_file.iter().flat_map(|suppressions| &suppressions.erasures).filter(|(id, entry)| !is_alike(id, entry)).collect();
+    let additions: Vec<(&Uuid, &Entry)> = of_file
+        .iter()
+        .flat_map(|suppressions| &suppressions.erasures)
+        .filter(|(id, entry)| !is_alike(id, entry))
+        .collect();
     if additions.is_empty() {
         return Ok(rows);
     }
@@ -112,7 +132,13 @@ async fn import_from_file(
         insert_erasure(&mut transaction, brand.id(), *id, entry.erased_at).await?;
         if let Some(at) = entry.unerased_at {
             mark_erasure_revoked(&mut transaction, brand.id(), *id, at).await?;
-        } else if insert_hashes(&mut transaction, brand.id(), &entry.hashes.iter().map(|hash| (*hash, *id)).collect()).await? {
+        } else if insert_hashes(
+            &mut transaction,
+            brand.id(),
+            &entry.hashes.iter().map(|hash| (*hash, *id)).collect(),
+        )
+        .await?
+        {
             reopen_erasure(&mut transaction, brand.id(), *id).await?;
         }
     }
@@ -133,11 +159,19 @@ async fn export_to_file(
     let mut additions = BrandSuppressions::default();
     for row in rows {
         let known = of_file.erasures.get(&row.erasure_id);
-        let is_alike = |known: &Entry| known.unerased_at.is_some() || (row.unerased_at.is_none() && row.digest == digest(&known.hashes));
+        let is_alike = |known: &Entry| {
+            known.unerased_at.is_some()
+                || (row.unerased_at.is_none() && row.digest == digest(&known.hashes))
+        };
         if known.is_some_and(is_alike) {
             continue;
         }
-        let mut hashes = list_hashes(&mut *pool.acquire().await.map_err(StorageError::from)?, brand.id(), row.erasure_id).await?;
+        let mut hashes = list_hashes(
+            &mut *pool.acquire().await.map_err(StorageError::from)?,
+            brand.id(),
+            row.erasure_id,
+        )
+        .await?;
         if let Some(known) = known {
             hashes.retain(|hash| !known.hashes.contains(hash));
         }
@@ -157,14 +191,20 @@ const FEW: usize = 10;
 
 /// Refuses a suppression list that would erase a large part of the brand: it probably belongs to another database,
 /// because few persons are erased between two backups.
-async fn check_erased_share(db: &mut Connection, brand: &Brand, max_erased_percent: u32) -> Result<(), ErasureError> {
+async fn check_erased_share(
+    db: &mut Connection,
+    brand: &Brand,
+    max_erased_percent: u32,
+) -> Result<(), ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let (mut named, mut of_named, mut all, mut after) = (0_usize, 0_usize, 0_usize, String::new());
     while let Some(page) = named_after(db, brand, &after).await? {
         after = page.last.to_string();
         all = all.saturating_add(page.number);
         named = named.saturating_add(page.erased.len());
-        of_named = of_named.saturating_add(list_event_keys(db, brand.id(), &page.erased.into_keys().collect()).await?.len());
+        of_named = of_named.saturating_add(
+            list_event_keys(db, brand.id(), &page.erased.into_keys().collect()).await?.len(),
+        );
     }
     check_share(brand, "records", named, all, max_erased_percent)?;
     let (mut named, mut all, mut after) = (0_usize, 0_usize, String::new());
@@ -174,12 +214,20 @@ async fn check_erased_share(db: &mut Connection, brand: &Brand, max_erased_perce
         after = last.to_string();
         all = all.saturating_add(keys.len());
         let found = find_erased(db, brand.id(), keys.iter().map(|key| hasher.event(key))).await?;
-        named = named.saturating_add(keys.iter().filter(|key| found.contains_key(&hasher.event(key))).count());
+        named = named.saturating_add(
+            keys.iter().filter(|key| found.contains_key(&hasher.event(key))).count(),
+        );
     }
     check_share(brand, "events", named.saturating_sub(of_named), all, max_erased_percent)
 }
 
-fn check_share(brand: &Brand, what: &'static str, named: usize, all: usize, max_erased_percent: u32) -> Result<(), ErasureError> {
+fn check_share(
+    brand: &Brand,
+    what: &'static str,
+    named: usize,
+    all: usize,
+    max_erased_percent: u32,
+) -> Result<(), ErasureError> {
     let most = all.saturating_mul(usize::try_from(max_erased_percent).unwrap_or(100)) / 100;
     if named <= most.max(FEW) {
         return Ok(());
@@ -188,7 +236,12 @@ fn check_share(brand: &Brand, what: &'static str, named: usize, all: usize, max_
 }
 
 /// Searches all stored data for persons of the suppression list, and erases them.
-async fn resume(pool: &Pool, brand: &Brand, open: &BTreeSet<Uuid>, now: Timestamp) -> Result<(), ErasureError> {
+async fn resume(
+    pool: &Pool,
+    brand: &Brand,
+    open: &BTreeSet<Uuid>,
+    now: Timestamp,
+) -> Result<(), ErasureError> {
     let mut after = String::new();
     while let Some(last) = erase_records(pool, brand, &after).await? {
         after = last.to_string();
@@ -217,23 +270,36 @@ struct Named {
 }
 
 /// Reads and checks the next page of records. Returns `None` at the end.
-async fn named_after(db: &mut Connection, brand: &Brand, after: &str) -> Result<Option<Named>, ErasureError> {
+async fn named_after(
+    db: &mut Connection,
+    brand: &Brand,
+    after: &str,
+) -> Result<Option<Named>, ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let keys = list_named_after(db, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };
     let own = |key: &RecordKey| Identifier::reference(key.kind.as_str(), &key.id);
-    let candidate = |key: &RecordKey| Candidate { key: key.clone(), name_key: String::new(), links: own(key).into_iter().collect() };
-    let mut candidates: BTreeMap<RecordKey, Candidate> = keys.iter().map(|key| (key.clone(), candidate(key))).collect();
+    let candidate = |key: &RecordKey| Candidate {
+        key: key.clone(),
+        name_key: String::new(),
+        links: own(key).into_iter().collect(),
+    };
+    let mut candidates: BTreeMap<RecordKey, Candidate> =
+        keys.iter().map(|key| (key.clone(), candidate(key))).collect();
     for trace in list_traces(db, brand.id(), &keys).await? {
         if let Some(candidate) = candidates.get_mut(&trace.record) {
             candidate.name_key = trace.name_key;
             candidate.links.insert(trace.identifier);
         }
     }
-    let suppression_hashes: BTreeSet<SuppressionHash> = candidates.values().flat_map(|candidate| candidate.suppression_hashes(&hasher)).collect();
+    let suppression_hashes: BTreeSet<SuppressionHash> =
+        candidates.values().flat_map(|candidate| candidate.suppression_hashes(&hasher)).collect();
     let found = find_erased(db, brand.id(), suppression_hashes).await?;
     let candidates: Vec<Candidate> = candidates.into_values().collect();
-    let mut erased: BTreeMap<RecordKey, Uuid> = keys.iter().filter_map(|key| Some((key.clone(), *found.get(&hasher.record(key))?))).collect();
+    let mut erased: BTreeMap<RecordKey, Uuid> = keys
+        .iter()
+        .filter_map(|key| Some((key.clone(), *found.get(&hasher.record(key))?)))
+        .collect();
     let mut learned = BTreeSet::new();
     for (key, erasure) in match_candidates(db, brand, &candidates, &found).await? {
         if erased.insert(key.clone(), erasure).is_none() {
@@ -244,9 +310,17 @@ async fn named_after(db: &mut Connection, brand: &Brand, after: &str) -> Result<
 }
 
 /// Erases the records of the next page that the suppression list contains. Returns the last record of the page.
-async fn erase_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<RecordKey>, ErasureError> {
+async fn erase_records(
+    pool: &Pool,
+    brand: &Brand,
+    after: &str,
+) -> Result<Option<RecordKey>, ErasureError> {
     let mut transaction = begin(pool, brand.id()).await?;
-    let Some(Named { last, erased, learned, .. }) = named_after(&mut transaction, brand, after).await? else { return Ok(None) };
+    let Some(Named { last, erased, learned, .. }) =
+        named_after(&mut transaction, brand, after).await?
+    else {
+        return Ok(None);
+    };
     insert_hashes(&mut transaction, brand.id(), &learned).await?;
     let mut by_erasure: BTreeMap<Uuid, BTreeSet<RecordKey>> = BTreeMap::new();
     for (key, erasure) in erased {
@@ -261,12 +335,17 @@ async fn erase_records(pool: &Pool, brand: &Brand, after: &str) -> Result<Option
 }
 
 /// Erases the events of the next page that the suppression list contains. Returns the last event of the page.
-async fn erase_events(pool: &Pool, brand: &Brand, after: &str) -> Result<Option<EventKey>, ErasureError> {
+async fn erase_events(
+    pool: &Pool,
+    brand: &Brand,
+    after: &str,
+) -> Result<Option<EventKey>, ErasureError> {
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let mut transaction = begin(pool, brand.id()).await?;
     let keys = list_events_after(&mut transaction, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };
-    let found = find_erased(&mut transaction, brand.id(), keys.iter().map(|key| hasher.event(key))).await?;
+    let found =
+        find_erased(&mut transaction, brand.id(), keys.iter().map(|key| hasher.event(key))).await?;
     let mut by_erasure: BTreeMap<Uuid, BTreeSet<EventKey>> = BTreeMap::new();
     for key in keys {
         if let Some(erasure) = found.get(&hasher.event(&key)) {

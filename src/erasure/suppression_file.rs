@@ -33,7 +33,9 @@ pub enum SuppressionFileError {
     #[error("the suppression file {0} cannot be written: {1}")]
     Write(PathBuf, ErrorKind),
     /// The file belongs to another database.
-    #[error("the suppression file {0} belongs to another database: its key is not the one of this database")]
+    #[error(
+        "the suppression file {0} belongs to another database: its key is not the one of this database"
+    )]
     Foreign(PathBuf),
 }
 
@@ -106,11 +108,16 @@ impl SuppressionFile {
         let mut suppressions: BTreeMap<String, BrandSuppressions> = BTreeMap::new();
         let mut cut_off = 0_usize;
         for line in text.lines().filter(|line| !line.is_empty()) {
-            let read = serde_json::from_str::<FileRecord>(line).ok().and_then(|line| suppressions.entry(line.brand.clone()).or_default().add(&line));
+            let read = serde_json::from_str::<FileRecord>(line)
+                .ok()
+                .and_then(|line| suppressions.entry(line.brand.clone()).or_default().add(&line));
             cut_off = cut_off.saturating_add(usize::from(read.is_none()));
         }
         if cut_off > 0 {
-            tracing::warn!(lines = cut_off, "suppression file has unreadable lines, which are ignored");
+            tracing::warn!(
+                lines = cut_off,
+                "suppression file has unreadable lines, which are ignored"
+            );
         }
         Ok(suppressions)
     }
@@ -119,16 +126,28 @@ impl SuppressionFile {
     ///
     /// # Errors
     /// If the file has another key for the brand, or if it cannot be read.
-    pub fn read_brand(&self, brand: &str, key: &SuppressionKey) -> Result<BrandSuppressions, SuppressionFileError> {
+    pub fn read_brand(
+        &self,
+        brand: &str,
+        key: &SuppressionKey,
+    ) -> Result<BrandSuppressions, SuppressionFileError> {
         let suppressions = self.read()?.remove(brand).unwrap_or_default();
-        if suppressions.key.is_some_and(|known| known != *key) { Err(SuppressionFileError::Foreign(self.0.clone())) } else { Ok(suppressions) }
+        if suppressions.key.is_some_and(|known| known != *key) {
+            Err(SuppressionFileError::Foreign(self.0.clone()))
+        } else {
+            Ok(suppressions)
+        }
     }
 
     /// Appends erasures of a brand, and returns when they are on disk.
     ///
     /// # Errors
     /// If the file cannot be written. Then the caller must not delete anything.
-    pub fn append(&self, brand: &str, additions: &BrandSuppressions) -> Result<(), SuppressionFileError> {
+    pub fn append(
+        &self,
+        brand: &str,
+        additions: &BrandSuppressions,
+    ) -> Result<(), SuppressionFileError> {
         let mut text = String::new();
         for line in additions.lines(brand) {
             text.push_str(&serde_json::to_string(&line).unwrap_or_default());
@@ -143,7 +162,13 @@ impl SuppressionFile {
             DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
         }
         // The directory may belong to another user, who may have put a link there. So links are not followed.
-        let mut file = OpenOptions::new().create(true).read(true).append(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&self.0)?;
+        let mut file = OpenOptions::new()
+            .create(true)
+            .read(true)
+            .append(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&self.0)?;
         if let Some(owner) = directory.map(std::fs::metadata).transpose()? {
             // If root runs the command, the service's user must still be able to read the file. For other users, this
             // fails.
@@ -173,7 +198,11 @@ impl BrandSuppressions {
             self.key.get_or_insert(key);
         }
         let Some(id) = line.erasure else { return line.key.as_ref().map(|_| ()) };
-        let hashes = line.hashes.iter().map(|hash| bytes(hash).map(SuppressionHash)).collect::<Option<Vec<_>>>()?;
+        let hashes = line
+            .hashes
+            .iter()
+            .map(|hash| bytes(hash).map(SuppressionHash))
+            .collect::<Option<Vec<_>>>()?;
         let entry = self.erasures.entry(id).or_default();
         entry.erased_at = line.erased_at.unwrap_or(entry.erased_at);
         entry.unerased_at = entry.unerased_at.or(line.unerased_at);
@@ -208,21 +237,48 @@ mod tests {
 
     #[test]
     fn a_line_that_was_cut_off_takes_no_other_with_it() {
-        let path = std::env::temp_dir().join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple())).join("ledger.jsonl");
+        let path = std::env::temp_dir()
+            .join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple()))
+            .join("ledger.jsonl");
         let file = SuppressionFile::new(path.clone());
         assert_eq!(file.read().unwrap(), BTreeMap::new());
-        let entry = |n: u8| Entry { erased_at: Timestamp::UNIX_EPOCH, unerased_at: None, hashes: [SuppressionHash([n; 32])].into() };
+        let entry = |n: u8| Entry {
+            erased_at: Timestamp::UNIX_EPOCH,
+            unerased_at: None,
+            hashes: [SuppressionHash([n; 32])].into(),
+        };
         let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
-        file.append("demo", &BrandSuppressions { key: Some(SuppressionKey([1; 32])), erasures: [(first, entry(1))].into() }).unwrap();
+        file.append(
+            "demo",
+            &BrandSuppressions {
+                key: Some(SuppressionKey([1; 32])),
+                erasures: [(first, entry(1))].into(),
+            },
+        )
+        .unwrap();
         let mut handle = OpenOptions::new().append(true).open(&path).unwrap();
         handle.write_all(b"{\"brand\":\"demo\",\"erasure\":\"00").unwrap();
-        file.append("demo", &BrandSuppressions { key: Some(SuppressionKey([2; 32])), erasures: [(first, entry(3)), (second, entry(2))].into() })
-            .unwrap();
-        let taken_back = Entry { unerased_at: Some(Timestamp::UNIX_EPOCH), hashes: BTreeSet::new(), ..entry(0) };
-        file.append("demo", &BrandSuppressions { key: None, erasures: [(second, taken_back)].into() }).unwrap();
+        file.append(
+            "demo",
+            &BrandSuppressions {
+                key: Some(SuppressionKey([2; 32])),
+                erasures: [(first, entry(3)), (second, entry(2))].into(),
+            },
+        )
+        .unwrap();
+        let taken_back =
+            Entry { unerased_at: Some(Timestamp::UNIX_EPOCH), hashes: BTreeSet::new(), ..entry(0) };
+        file.append(
+            "demo",
+            &BrandSuppressions { key: None, erasures: [(second, taken_back)].into() },
+        )
+        .unwrap();
         let suppressions = file.read().unwrap().remove("demo").unwrap();
         assert_eq!(suppressions.key, Some(SuppressionKey([1; 32])), "the first key counts");
-        assert_eq!(suppressions.erasures[&first].hashes, [SuppressionHash([1; 32]), SuppressionHash([3; 32])].into());
+        assert_eq!(
+            suppressions.erasures[&first].hashes,
+            [SuppressionHash([1; 32]), SuppressionHash([3; 32])].into()
+        );
         assert_eq!(suppressions.erasures[&second].unerased_at, Some(Timestamp::UNIX_EPOCH));
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -231,12 +287,14 @@ mod tests {
 
     #[test]
     fn a_link_is_no_ledger() {
-        let directory = std::env::temp_dir().join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple()));
+        let directory =
+            std::env::temp_dir().join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&directory).unwrap();
         let (ours, link) = (directory.join("ours"), directory.join("ledger.jsonl"));
         std::fs::write(&ours, "ours").unwrap();
         std::os::unix::fs::symlink(&ours, &link).unwrap();
-        let additions = BrandSuppressions { key: Some(SuppressionKey([1; 32])), erasures: BTreeMap::new() };
+        let additions =
+            BrandSuppressions { key: Some(SuppressionKey([1; 32])), erasures: BTreeMap::new() };
         assert!(SuppressionFile::new(link).append("demo", &additions).is_err());
         assert_eq!(std::fs::read_to_string(&ours).unwrap(), "ours");
         std::fs::remove_dir_all(directory).unwrap();

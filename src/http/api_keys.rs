@@ -122,7 +122,11 @@ impl ApiKeyCache {
         let rows = list_keys(pool).await?;
         let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
         let live = rows.into_iter().filter(|row| row.revoked_at.is_none());
-        *keys = live.filter_map(|row| Some((row.hash, keys.get(&row.hash).cloned().or_else(|| self.live_key(&row))?))).collect();
+        *keys = live
+            .filter_map(|row| {
+                Some((row.hash, keys.get(&row.hash).cloned().or_else(|| self.live_key(&row))?))
+            })
+            .collect();
         Ok(())
     }
 
@@ -132,7 +136,15 @@ impl ApiKeyCache {
         let last_used_at = AtomicI64::new(0);
         let counters = KeyCounters::new(&brand.rules.slug, row.key_id);
         let brand = Arc::clone(brand);
-        Some(Arc::new(LiveKey { brand, key_id: row.key_id, limits, counters, hash: row.hash, expires_at: row.expires_at, last_used_at }))
+        Some(Arc::new(LiveKey {
+            brand,
+            key_id: row.key_id,
+            limits,
+            counters,
+            hash: row.hash,
+            expires_at: row.expires_at,
+            last_used_at,
+        }))
     }
 
     /// Finds a valid key. `None` if the key is unknown, revoked or expired.
@@ -155,12 +167,20 @@ impl ApiKeyCache {
     pub async fn write_last_used(&self, pool: &Pool) -> Result<(), StorageError> {
         let used: Vec<(Arc<LiveKey>, i64)> = {
             let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
-            keys.values().map(|key| (Arc::clone(key), key.last_used_at.swap(0, Ordering::Relaxed))).filter(|(_, at)| *at != 0).collect()
+            keys.values()
+                .map(|key| (Arc::clone(key), key.last_used_at.swap(0, Ordering::Relaxed)))
+                .filter(|(_, at)| *at != 0)
+                .collect()
         };
         if used.is_empty() {
             return Ok(());
         }
-        let uses: Vec<_> = used.iter().filter_map(|(key, at)| Some((key.brand.id(), key.key_id, Timestamp::from_microsecond(*at).ok()?))).collect();
+        let uses: Vec<_> = used
+            .iter()
+            .filter_map(|(key, at)| {
+                Some((key.brand.id(), key.key_id, Timestamp::from_microsecond(*at).ok()?))
+            })
+            .collect();
         let written = update_last_used(pool, &uses).await;
         if written.is_err() {
             for (key, at) in &used {

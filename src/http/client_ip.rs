@@ -70,7 +70,15 @@ impl Proxies {
             ForwardedHeader::Forwarded => ("forwarded", true),
         };
         let lines = headers.get_all(name).map(|line| line.to_str().unwrap_or("?"));
-        lines.flat_map(|line| if forwarded { forwarded_nodes(line) } else { elements(line.split(',')).map(parse_node).collect() }).collect()
+        lines
+            .flat_map(|line| {
+                if forwarded {
+                    forwarded_nodes(line)
+                } else {
+                    elements(line.split(',')).map(parse_node).collect()
+                }
+            })
+            .collect()
     }
 }
 
@@ -81,7 +89,8 @@ fn elements<'a>(split: impl IntoIterator<Item = &'a str>) -> impl Iterator<Item 
 /// The `for` of each element of a `Forwarded` line (RFC 7239, section 4). If a quotation mark is not closed, it is
 /// unclear who wrote the rest, so the whole line counts as one malformed element.
 fn forwarded_nodes(line: &str) -> Vec<Option<IpAddr>> {
-    split_unquoted(line, ',').map_or_else(|| vec![None], |split| elements(split).map(forwarded_for).collect())
+    split_unquoted(line, ',')
+        .map_or_else(|| vec![None], |split| elements(split).map(forwarded_for).collect())
 }
 
 /// The address in the first `for` of an element.
@@ -113,7 +122,9 @@ fn split_unquoted(text: &str, separator: char) -> Option<Vec<&str>> {
 
 /// The value of a token or of a quoted string. `None` if it is neither.
 fn unquoted(value: &str) -> Option<String> {
-    let Some(quoted) = value.strip_prefix('"') else { return (!value.contains('"')).then(|| value.to_owned()) };
+    let Some(quoted) = value.strip_prefix('"') else {
+        return (!value.contains('"')).then(|| value.to_owned());
+    };
     let mut out = String::new();
     let mut rest = quoted.strip_suffix('"')?.chars();
     while let Some(c) = rest.next() {
@@ -129,7 +140,10 @@ fn unquoted(value: &str) -> Option<String> {
 /// Parses an address with or without a port. The port may be a name that begins with an underscore (RFC 7239, section
 /// 6). IPv6 may have brackets.
 fn parse_node(node: &str) -> Option<IpAddr> {
-    let is_name = |port: &str| !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let is_name = |port: &str| {
+        !port.is_empty()
+            && port.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    };
     if let Some((address, port)) = node.rsplit_once(":_") {
         let is_whole = address.ends_with(']') || !address.contains(':');
         return if is_name(port) && is_whole { parse_node(address) } else { None };
@@ -150,8 +164,12 @@ mod tests {
     use super::*;
 
     fn caller(header: ForwardedHeader, peer: &str, lines: &[&str]) -> Option<String> {
-        let proxies = Proxies { trusted: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()], header };
-        let name = if header == ForwardedHeader::Forwarded { "forwarded" } else { "x-forwarded-for" };
+        let proxies = Proxies {
+            trusted: vec!["10.0.0.0/8".parse().unwrap(), "fd00::/8".parse().unwrap()],
+            header,
+        };
+        let name =
+            if header == ForwardedHeader::Forwarded { "forwarded" } else { "x-forwarded-for" };
         let mut headers = HeaderMap::new();
         for line in lines {
             headers.append(HeaderName::from_static(name), HeaderValue::from_str(line).unwrap());
@@ -165,18 +183,48 @@ mod tests {
         for (header, peer, lines, expected) in [
             (XForwardedFor, "192.0.2.1", &["198.51.100.7"][..], Some("192.0.2.1")),
             (XForwardedFor, "10.0.0.1", &["198.51.100.7"], Some("198.51.100.7")),
-            (XForwardedFor, "10.0.0.1", &["203.0.113.9, 198.51.100.7, 10.0.0.2"], Some("198.51.100.7")),
-            (XForwardedFor, "10.0.0.1", &["203.0.113.9", "198.51.100.7:1234"], Some("198.51.100.7")),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &["203.0.113.9, 198.51.100.7, 10.0.0.2"],
+                Some("198.51.100.7"),
+            ),
+            (
+                XForwardedFor,
+                "10.0.0.1",
+                &["203.0.113.9", "198.51.100.7:1234"],
+                Some("198.51.100.7"),
+            ),
             (XForwardedFor, "::ffff:10.0.0.1", &["::ffff:198.51.100.7"], Some("198.51.100.7")),
             (XForwardedFor, "10.0.0.1", &["198.51.100.7, nonsense"], None),
             (XForwardedFor, "10.0.0.1", &[], Some("10.0.0.1")),
-            (Forwarded, "10.0.0.1", &["for=198.51.100.7;proto=https, for=\"[fd00::1]:80\""], Some("198.51.100.7")),
+            (
+                Forwarded,
+                "10.0.0.1",
+                &["for=198.51.100.7;proto=https, for=\"[fd00::1]:80\""],
+                Some("198.51.100.7"),
+            ),
             (Forwarded, "10.0.0.1", &["for=unknown"], None),
             (Forwarded, "10.0.0.1", &["For=\"[2001:db8::1]\""], Some("2001:db8::1")),
-            (Forwarded, "10.0.0.1", &["for=203.0.113.9;host=\"shop,for=10.1.2.3\""], Some("203.0.113.9")),
-            (Forwarded, "10.0.0.1", &["for=203.0.113.9;host=\"shop\\\",for=10.1.2.3\""], Some("203.0.113.9")),
+            (
+                Forwarded,
+                "10.0.0.1",
+                &["for=203.0.113.9;host=\"shop,for=10.1.2.3\""],
+                Some("203.0.113.9"),
+            ),
+            (
+                Forwarded,
+                "10.0.0.1",
+                &["for=203.0.113.9;host=\"shop\\\",for=10.1.2.3\""],
+                Some("203.0.113.9"),
+            ),
             (Forwarded, "10.0.0.1", &["for=203.0.113.9;for=10.1.2.3"], Some("203.0.113.9")),
-            (Forwarded, "10.0.0.1", &["host=\"a;for=10.1.2.3\";for=203.0.113.9"], Some("203.0.113.9")),
+            (
+                Forwarded,
+                "10.0.0.1",
+                &["host=\"a;for=10.1.2.3\";for=203.0.113.9"],
+                Some("203.0.113.9"),
+            ),
             (Forwarded, "10.0.0.1", &["for=198.51.100.7, , "], Some("198.51.100.7")),
             (Forwarded, "10.0.0.1", &["for=\"198.51.\\100.7\""], Some("198.51.100.7")),
             (Forwarded, "10.0.0.1", &["for=198.51.100.7;host=\"open, for=10.1.2.3"], None),
@@ -188,7 +236,11 @@ mod tests {
             (Forwarded, "10.0.0.1", &["for=\"198.51.100.7:_\u{e9}\""], None),
             (XForwardedFor, "10.0.0.1", &["198.51.100.7, ,"], Some("198.51.100.7")),
         ] {
-            assert_eq!(caller(header, peer, lines).as_deref(), expected, "{header:?} {peer} {lines:?}");
+            assert_eq!(
+                caller(header, peer, lines).as_deref(),
+                expected,
+                "{header:?} {peer} {lines:?}"
+            );
         }
     }
 

@@ -46,14 +46,23 @@ pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
         return Err(Problem::Starting);
     }
     let parts = parts(&health.coalescer, &health.cache, &health.alarms);
-    let mut body = Map::from_iter([("status".to_owned(), "ready".into()), ("degraded".to_owned(), parts.iter().any(|(_, fails)| *fails).into())]);
-    body.extend(parts.map(|(part, fails)| (part.to_owned(), if fails { "failing" } else { "ok" }.into())));
+    let mut body = Map::from_iter([
+        ("status".to_owned(), "ready".into()),
+        ("degraded".to_owned(), parts.iter().any(|(_, fails)| *fails).into()),
+    ]);
+    body.extend(
+        parts.map(|(part, fails)| (part.to_owned(), if fails { "failing" } else { "ok" }.into())),
+    );
     Ok(HttpResponse::Ok().json(body))
 }
 
 /// The parts of the service, and whether each fails: lookups, change notifications, storing of webhooks, applying of
 /// webhooks.
-fn parts(coalescer: &LookupCoalescer, cache: &AnswerCache, alarms: &Alarms) -> [(&'static str, bool); 4] {
+fn parts(
+    coalescer: &LookupCoalescer,
+    cache: &AnswerCache,
+    alarms: &Alarms,
+) -> [(&'static str, bool); 4] {
     let (storing, applying) = (alarms.is_raised(Part::Storing), alarms.is_raised(Part::Applying));
     [
         ("lookups", coalescer.is_degraded()),
@@ -69,8 +78,10 @@ fn parts(coalescer: &LookupCoalescer, cache: &AnswerCache, alarms: &Alarms) -> [
 /// When no problem has that code.
 pub async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let code = request.match_info().query("code");
-    let problem = Problem::ALL.iter().find(|problem| problem.code() == code).ok_or(Problem::NotFound)?;
-    let (status, title, help, code) = (problem.status(), problem.title(), problem.help(), problem.code());
+    let problem =
+        Problem::ALL.iter().find(|problem| problem.code() == code).ok_or(Problem::NotFound)?;
+    let (status, title, help, code) =
+        (problem.status(), problem.title(), problem.help(), problem.code());
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
         <body style=\"font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem\">\n\
@@ -103,7 +114,8 @@ impl Gauges {
         let (entries, bytes) = self.cache.size();
         metrics::gauge!("hookpoint_cache_entries").set(float(entries));
         metrics::gauge!("hookpoint_cache_bytes").set(float(bytes));
-        metrics::gauge!("hookpoint_listener_disconnected").set(f64::from(self.cache.is_listener_disconnected()));
+        metrics::gauge!("hookpoint_listener_disconnected")
+            .set(f64::from(self.cache.is_listener_disconnected()));
         for (part, fails) in parts(&self.coalescer, &self.cache, &self.alarms) {
             metrics::gauge!("hookpoint_failing", "part" => part).set(f64::from(fails));
         }
@@ -121,7 +133,8 @@ impl Gauges {
             ("general", "used", count(used_for_work)),
             ("general", "idle", count(idle_for_work)),
         ] {
-            metrics::gauge!("hookpoint_database_connections", "pool" => pool, "state" => state).set(number);
+            metrics::gauge!("hookpoint_database_connections", "pool" => pool, "state" => state)
+                .set(number);
         }
     }
 }
@@ -129,5 +142,7 @@ impl Gauges {
 /// The metrics, in Prometheus's text format.
 pub async fn metrics(gauges: Data<Gauges>) -> HttpResponse {
     gauges.update();
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(crate::telemetry::metrics().render())
+    HttpResponse::Ok()
+        .content_type("text/plain; version=0.0.4; charset=utf-8")
+        .body(crate::telemetry::metrics().render())
 }

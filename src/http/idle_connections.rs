@@ -50,7 +50,8 @@ pub fn in_flight(request: &ServiceRequest) -> Option<RequestInFlight> {
 impl Drop for RequestInFlight {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        *state = State { in_flight: state.in_flight.saturating_sub(1), quiet_since: Instant::now() };
+        *state =
+            State { in_flight: state.in_flight.saturating_sub(1), quiet_since: Instant::now() };
     }
 }
 
@@ -62,7 +63,10 @@ impl Connections {
     /// Watches a new connection. If the system allows no more handles, the connection is not watched.
     pub fn add(&self, stream: &TcpStream, data: &mut Extensions) {
         let Ok(socket) = SockRef::from(stream).try_clone() else { return };
-        let connection = Arc::new(Connection { socket, state: Mutex::new(State { in_flight: 0, quiet_since: Instant::now() }) });
+        let connection = Arc::new(Connection {
+            socket,
+            state: Mutex::new(State { in_flight: 0, quiet_since: Instant::now() }),
+        });
         self.all().push(Arc::downgrade(&connection));
         data.insert(connection);
     }

@@ -29,12 +29,15 @@ pub struct HookpointSpan;
 
 impl RootSpanBuilder for HookpointSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
-        let route = request.app_data::<Data<HttpContext>>().map_or(Route::Unmatched, |front| front.route(request));
+        let route = request
+            .app_data::<Data<HttpContext>>()
+            .map_or(Route::Unmatched, |front| front.route(request));
         tracing::info_span!(
             "http.request",
             http.request.method = method(request),
             http.route = route.as_str(),
-            request_id = request.extensions().get::<RequestId>().copied().map(tracing::field::display),
+            request_id =
+                request.extensions().get::<RequestId>().copied().map(tracing::field::display),
         )
     }
 
@@ -80,13 +83,19 @@ type Finished<B> = ServiceResponse<EitherBody<EitherBody<B, String>, HeldBody>>;
 ///
 /// # Errors
 /// Errors of the inner service only.
-pub async fn finish<B: MessageBody + 'static>(mut request: ServiceRequest, next: Next<B>) -> Result<Finished<B>, Error> {
+pub async fn finish<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<Finished<B>, Error> {
     let _under_way = idle_connections::in_flight(&request);
     let held = request_body_guard::hold(&mut request);
     answer(request, next).await.map(|response| request_body_guard::holding(response, held))
 }
 
-async fn answer<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>) -> Result<ServiceResponse<EitherBody<B, String>>, Error> {
+async fn answer<B: MessageBody + 'static>(
+    request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<EitherBody<B, String>>, Error> {
     let started_at = Instant::now();
     let Some(front) = request.app_data::<Data<HttpContext>>().cloned() else {
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
@@ -98,9 +107,17 @@ async fn answer<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>
     let mut id_text = [0; uuid::fmt::Hyphenated::LENGTH];
     let id_text: &str = request_id.map_or("", |id| id.as_hyphenated().encode_lower(&mut id_text));
     if status.is_client_error() || status.is_server_error() {
-        let problem = response.response().extensions().get::<Problem>().copied().unwrap_or_else(|| Problem::of_status(status));
-        response = response.map_body(|_, _| EitherBody::right(problem.body(&front.public_url, id_text)));
-        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+        let problem = response
+            .response()
+            .extensions()
+            .get::<Problem>()
+            .copied()
+            .unwrap_or_else(|| Problem::of_status(status));
+        response =
+            response.map_body(|_, _| EitherBody::right(problem.body(&front.public_url, id_text)));
+        response
+            .headers_mut()
+            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         metrics::counter!("hookpoint_problems_total", "code" => problem.code()).increment(1);
     }
     let headers = response.headers_mut();
@@ -129,16 +146,28 @@ async fn answer<B: MessageBody + 'static>(request: ServiceRequest, next: Next<B>
         );
         return Ok(response);
     }
-    let (brand, cache) = trace.as_ref().map_or(("", ""), |trace| (trace.brand.as_ref().map_or("", |brand| &brand.rules.slug), trace.cache.as_str()));
+    let (brand, cache) = trace.as_ref().map_or(("", ""), |trace| {
+        (trace.brand.as_ref().map_or("", |brand| &brand.rules.slug), trace.cache.as_str())
+    });
     let elapsed = started_at.elapsed();
     count(route, status, trace.as_ref().map(|trace| trace.cache), elapsed.as_secs_f64());
     let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(method, route = route.as_str(), status = status.as_u16(), brand, cache, duration_us, request_id = id_text, "request answered");
+    tracing::info!(
+        method,
+        route = route.as_str(),
+        status = status.as_u16(),
+        brand,
+        cache,
+        duration_us,
+        request_id = id_text,
+        "request answered"
+    );
     Ok(response)
 }
 
 /// Statuses with metrics of their own. All others share the last position.
-const STATUSES: [u16; 15] = [200, 202, 204, 400, 401, 403, 404, 405, 408, 413, 429, 431, 500, 503, 0];
+const STATUSES: [u16; 15] =
+    [200, 202, 204, 400, 401, 403, 404, 405, 408, 413, 429, 431, 500, 503, 0];
 
 struct Answered {
     requests: Counter,
@@ -146,11 +175,15 @@ struct Answered {
 }
 
 /// Metrics that are already registered. To find a metric by its labels takes longer than to use it.
-static ANSWERED: [[OnceLock<Answered>; STATUSES.len()]; Route::COUNT] = [const { [const { OnceLock::new() }; STATUSES.len()] }; Route::COUNT];
+static ANSWERED: [[OnceLock<Answered>; STATUSES.len()]; Route::COUNT] =
+    [const { [const { OnceLock::new() }; STATUSES.len()] }; Route::COUNT];
 static LOOKUPS: [OnceLock<Counter>; Outcome::COUNT] = [const { OnceLock::new() }; Outcome::COUNT];
 
 fn count(route: Route, status: StatusCode, outcome: Option<Outcome>, seconds: f64) {
-    let place = STATUSES.iter().position(|known| *known == status.as_u16()).unwrap_or(STATUSES.len().saturating_sub(1));
+    let place = STATUSES
+        .iter()
+        .position(|known| *known == status.as_u16())
+        .unwrap_or(STATUSES.len().saturating_sub(1));
     if let Some(answered) = ANSWERED.get(route.index()).and_then(|statuses| statuses.get(place)) {
         let answered = answered.get_or_init(|| {
             let status = if STATUSES.contains(&status.as_u16()) { status.as_str().to_owned() } else { "other".to_owned() };
@@ -160,7 +193,13 @@ fn count(route: Route, status: StatusCode, outcome: Option<Outcome>, seconds: f6
         answered.requests.increment(1);
         answered.seconds.record(seconds);
     }
-    if let Some((outcome, counter)) = outcome.and_then(|outcome| Some((outcome, LOOKUPS.get(outcome.index())?))) {
-        counter.get_or_init(|| metrics::counter!("hookpoint_lookups_total", "cache" => outcome.as_str())).increment(1);
+    if let Some((outcome, counter)) =
+        outcome.and_then(|outcome| Some((outcome, LOOKUPS.get(outcome.index())?)))
+    {
+        counter
+            .get_or_init(
+                || metrics::counter!("hookpoint_lookups_total", "cache" => outcome.as_str()),
+            )
+            .increment(1);
     }
 }

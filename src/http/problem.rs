@@ -102,9 +102,10 @@ impl Problem {
     #[must_use]
     pub const fn retry_after(self) -> Option<u64> {
         match self {
-            Self::TooManyRequests(seconds) | Self::TooManyWrongKeys(seconds) | Self::TooManyMisses(seconds) | Self::TooManyWebhooks(seconds) => {
-                Some(seconds)
-            }
+            Self::TooManyRequests(seconds)
+            | Self::TooManyWrongKeys(seconds)
+            | Self::TooManyMisses(seconds)
+            | Self::TooManyWebhooks(seconds) => Some(seconds),
             Self::Overloaded | Self::Starting | Self::ShuttingDown => Some(1),
             Self::InboxUnavailable | Self::ReceiptUnknown => Some(5),
             Self::SourceNotConnected => Some(300),
@@ -127,7 +128,14 @@ impl Problem {
     #[must_use]
     pub fn body(self, public_url: &str, request_id: &str) -> String {
         let problem_type = format!("{public_url}/problems/{}", self.code());
-        let body = Body { problem_type, title: self.title(), status: self.status().as_u16(), detail: self.help(), code: self.code(), request_id };
+        let body = Body {
+            problem_type,
+            title: self.title(),
+            status: self.status().as_u16(),
+            detail: self.help(),
+            code: self.code(),
+            request_id,
+        };
         serde_json::to_string(&body).unwrap_or_default()
     }
 }
@@ -165,9 +173,15 @@ impl ResponseError for Problem {
             // The rest of the abandoned request may still arrive on this connection.
             Self::ReceiptUnknown | Self::BodyTooLarge => drop(response.force_close()),
             // RFC 9110, section 15.5.16.
-            Self::BodyEncoded => drop(response.force_close().insert_header((header::ACCEPT_ENCODING, "identity"))),
-            Self::KeyUnknown => drop(response.insert_header((header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\""))),
-            Self::WebhookUnproved => drop(response.insert_header((header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\""))),
+            Self::BodyEncoded => {
+                drop(response.force_close().insert_header((header::ACCEPT_ENCODING, "identity")))
+            }
+            Self::KeyUnknown => {
+                drop(response.insert_header((header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\"")))
+            }
+            Self::WebhookUnproved => drop(
+                response.insert_header((header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\"")),
+            ),
             _ => {}
         }
         let mut response = response.finish();

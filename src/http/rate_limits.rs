@@ -36,7 +36,9 @@ fn at_least_one(number: u32) -> NonZeroU32 {
 
 /// Uses one unit of a limit. If none is left, returns the seconds to wait.
 fn check(limiter: &DefaultDirectRateLimiter) -> Result<(), u64> {
-    limiter.check().map_err(|not_until| not_until.wait_time_from(DefaultClock::default().now()).as_secs().saturating_add(1))
+    limiter.check().map_err(|not_until| {
+        not_until.wait_time_from(DefaultClock::default().now()).as_secs().saturating_add(1)
+    })
 }
 
 /// The limits of one key.
@@ -52,8 +54,12 @@ impl KeyLimits {
     pub fn new(rates: Rates) -> Self {
         let burst = at_least_one(rates.lookups_per_second.saturating_mul(2));
         Self {
-            lookups: RateLimiter::direct(Quota::per_second(at_least_one(rates.lookups_per_second)).allow_burst(burst)),
-            not_found: RateLimiter::direct(Quota::per_minute(at_least_one(rates.not_found_per_minute))),
+            lookups: RateLimiter::direct(
+                Quota::per_second(at_least_one(rates.lookups_per_second)).allow_burst(burst),
+            ),
+            not_found: RateLimiter::direct(Quota::per_minute(at_least_one(
+                rates.not_found_per_minute,
+            ))),
         }
     }
 
@@ -85,7 +91,10 @@ impl WrongKeys {
     /// A counter without any network.
     #[must_use]
     pub fn new(rates: Rates) -> Self {
-        let networks = Cache::builder().max_capacity(rates.max_tracked_networks).time_to_idle(Duration::from_secs(120)).build();
+        let networks = Cache::builder()
+            .max_capacity(rates.max_tracked_networks)
+            .time_to_idle(Duration::from_secs(120))
+            .build();
         Self { quota: Quota::per_minute(at_least_one(rates.wrong_keys_per_minute)), networks }
     }
 
@@ -94,7 +103,11 @@ impl WrongKeys {
     /// # Errors
     /// The seconds to wait, if the limit is reached.
     pub fn take(&self, caller: IpAddr) -> Result<(), u64> {
-        check(&self.networks.get_with(network_of(caller), || Arc::new(RateLimiter::direct(self.quota))))
+        check(
+            &self
+                .networks
+                .get_with(network_of(caller), || Arc::new(RateLimiter::direct(self.quota))),
+        )
     }
 }
 
@@ -109,7 +122,10 @@ impl SameWebhooks {
     /// A counter without any webhook.
     #[must_use]
     pub fn new(per_minute: u32) -> Self {
-        let contents = Cache::builder().max_capacity(MAX_CONTENTS).time_to_idle(Duration::from_secs(120)).build();
+        let contents = Cache::builder()
+            .max_capacity(MAX_CONTENTS)
+            .time_to_idle(Duration::from_secs(120))
+            .build();
         Self { quota: Quota::per_minute(at_least_one(per_minute)), contents }
     }
 
@@ -141,7 +157,12 @@ fn network_of(address: IpAddr) -> IpAddr {
 mod tests {
     use super::*;
 
-    const RATES: Rates = Rates { lookups_per_second: 1, wrong_keys_per_minute: 2, not_found_per_minute: 1, max_tracked_networks: 10 };
+    const RATES: Rates = Rates {
+        lookups_per_second: 1,
+        wrong_keys_per_minute: 2,
+        not_found_per_minute: 1,
+        max_tracked_networks: 10,
+    };
 
     #[test]
     fn an_ipv6_network_is_one_caller_and_another_is_not() {
@@ -149,7 +170,11 @@ mod tests {
         for last in ["2001:db8::1", "2001:db8::2"] {
             assert_eq!(wrong.take(last.parse().unwrap()), Ok(()));
         }
-        assert!(wrong.take("2001:db8::3".parse().unwrap()).is_err_and(|seconds| (1..=60).contains(&seconds)));
+        assert!(
+            wrong
+                .take("2001:db8::3".parse().unwrap())
+                .is_err_and(|seconds| (1..=60).contains(&seconds))
+        );
         assert_eq!(wrong.take("2001:db8:0:1::1".parse().unwrap()), Ok(()));
         assert_eq!(wrong.take("192.0.2.1".parse().unwrap()), Ok(()));
     }

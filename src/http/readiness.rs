@@ -42,6 +42,10 @@ impl Readiness {
     /// Completes when the service is ready.
     pub async fn until_ready(&self) {
         // The channel cannot close, because `self` holds its sender.
-        let _ = self.0.subscribe().wait_for(|state| state.listener_is_connected && state.is_prepared).await;
+        let _ = self
+            .0
+            .subscribe()
+            .wait_for(|state| state.listener_is_connected && state.is_prepared)
+            .await;
     }
 }

@@ -40,7 +40,10 @@ impl MessageBody for HeldBody {
         self.body.size()
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
         Pin::new(&mut self.body).poll_next(context)
     }
 }
@@ -60,9 +63,14 @@ pub fn hold(request: &mut ServiceRequest) -> Option<Held> {
 }
 
 /// The response, which now holds the request body until it has been sent.
-pub fn holding<B: MessageBody + 'static>(response: ServiceResponse<B>, held: Option<Held>) -> ServiceResponse<EitherBody<B, HeldBody>> {
+pub fn holding<B: MessageBody + 'static>(
+    response: ServiceResponse<B>,
+    held: Option<Held>,
+) -> ServiceResponse<EitherBody<B, HeldBody>> {
     match held {
         None => response.map_into_left_body(),
-        Some(Held(held)) => response.map_body(|_, body| EitherBody::right(HeldBody { body: body.boxed(), _request_body: held })),
+        Some(Held(held)) => response.map_body(|_, body| {
+            EitherBody::right(HeldBody { body: body.boxed(), _request_body: held })
+        }),
     }
 }

@@ -33,7 +33,8 @@ pub const ROUTES: [(Route, &str); 6] = [
 pub fn is_reserved(path: &str) -> bool {
     let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
     let of_table = ROUTES.iter().filter(|(route, _)| *route != Route::Lookup);
-    path.trim_start_matches('/').contains('/') && of_table.map(|(_, pattern)| first(pattern)).any(|reserved| reserved == first(path))
+    path.trim_start_matches('/').contains('/')
+        && of_table.map(|(_, pattern)| first(pattern)).any(|reserved| reserved == first(path))
 }
 
 impl Route {
@@ -48,11 +49,14 @@ impl Route {
         }
         let is_of = |pattern: &str| match pattern.split_once('{') {
             None => path == pattern,
-            Some((prefix, variables)) => {
-                path.strip_prefix(prefix).is_some_and(|rest| variables.contains('{') || (!rest.is_empty() && !rest.contains('/')))
-            }
+            Some((prefix, variables)) => path.strip_prefix(prefix).is_some_and(|rest| {
+                variables.contains('{') || (!rest.is_empty() && !rest.contains('/'))
+            }),
         };
-        let found = ROUTES.iter().filter(|(route, _)| *route != Self::Lookup).find(|(_, pattern)| is_of(pattern));
+        let found = ROUTES
+            .iter()
+            .filter(|(route, _)| *route != Self::Lookup)
+            .find(|(_, pattern)| is_of(pattern));
         found.map_or(Self::Unmatched, |(route, _)| *route)
     }
 

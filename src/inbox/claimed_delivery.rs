@@ -21,7 +21,8 @@ pub(crate) struct ClaimedDelivery {
 
 impl From<ClaimedRow> for ClaimedDelivery {
     fn from(row: ClaimedRow) -> Self {
-        let delivery = Delivery { headers: row.headers, body: row.body, received_at: row.received_at };
+        let delivery =
+            Delivery { headers: row.headers, body: row.body, received_at: row.received_at };
         Self { id: row.delivery_id, source: row.source, attempts: row.attempts, delivery }
     }
 }
@@ -46,15 +47,21 @@ impl ParsedDelivery<'_> {
 
     /// The fields whose values could not be parsed.
     pub(crate) fn unread(&self, region: Option<Region>) -> BTreeSet<String> {
-        self.changes().unwrap_or_default().iter().filter_map(Change::update).flat_map(|update| unread_fields(update, region)).collect()
+        self.changes()
+            .unwrap_or_default()
+            .iter()
+            .filter_map(Change::update)
+            .flat_map(|update| unread_fields(update, region))
+            .collect()
     }
 
     /// The final state of the delivery, after its changes are applied.
     pub(crate) fn disposition(&self, unread: &BTreeSet<String>) -> Disposition {
         match &self.reading {
-            Ok(ParsedWebhook::Changes(_)) if !unread.is_empty() => {
-                Disposition::Done(format!("applied; could not be read: {}", unread.iter().map(String::as_str).collect::<Vec<_>>().join(", ")))
-            }
+            Ok(ParsedWebhook::Changes(_)) if !unread.is_empty() => Disposition::Done(format!(
+                "applied; could not be read: {}",
+                unread.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+            )),
             Ok(ParsedWebhook::Changes(_)) => Disposition::Done(String::new()),
             Ok(ParsedWebhook::Ignored(why)) => Disposition::Done(format!("{IGNORED}: {why}")),
             // A new attempt would fail in the same way.

@@ -36,7 +36,9 @@ use crate::settings::file::InboxSettings;
 use crate::sources::Delivery;
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
-use crate::storage::delivery_queue::{Claim, Disposition, claim_deliveries, finish_deliveries, lock_claimed};
+use crate::storage::delivery_queue::{
+    Claim, Disposition, claim_deliveries, finish_deliveries, lock_claimed,
+};
 use crate::storage::follow_ups::{NewFollowUpRow, insert_follow_ups};
 use crate::storage::write_changes::{LOCK_TIMEOUT, try_begin};
 use crate::sync::follow_up::hints;
@@ -97,15 +99,35 @@ pub struct Worker {
 impl Worker {
     /// Creates a worker for a brand.
     #[must_use]
-    pub const fn new(pool: Pool, brand: Arc<Brand>, settings: &InboxSettings, clock: Clock) -> Self {
+    pub const fn new(
+        pool: Pool,
+        brand: Arc<Brand>,
+        settings: &InboxSettings,
+        clock: Clock,
+    ) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
         let (stats_stale, is_held) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { pool, brand, clock, lease, batch: settings.batch_size, max_attempts: settings.max_attempts, stats_stale, is_held }
+        Self {
+            pool,
+            brand,
+            clock,
+            lease,
+            batch: settings.batch_size,
+            max_attempts: settings.max_attempts,
+            stats_stale,
+            is_held,
+        }
     }
 
     /// Runs until the service shuts down, then finishes its current batch. The slots limit how many brands are
     /// processed at once.
-    pub async fn run(self, wakes: WakeHandles, slots: Arc<Semaphore>, alarm: Arc<Alarm>, background: BackgroundTasks) {
+    pub async fn run(
+        self,
+        wakes: WakeHandles,
+        slots: Arc<Semaphore>,
+        alarm: Arc<Alarm>,
+        background: BackgroundTasks,
+    ) {
         let mut held_since = None;
         let analyze_slots = Arc::new(Semaphore::new(1));
         while !background.is_ending() {
@@ -160,7 +182,9 @@ impl Worker {
 
     /// Runs a step, but no longer than its lease. After that, others may have claimed its deliveries.
     async fn step_in_time(&self) -> Result<usize, StorageError> {
-        tokio::time::timeout(self.lease, self.step()).await.unwrap_or(Err(StorageError::Database(sqlx::Error::PoolTimedOut)))
+        tokio::time::timeout(self.lease, self.step())
+            .await
+            .unwrap_or(Err(StorageError::Database(sqlx::Error::PoolTimedOut)))
     }
 
     /// Claims and processes one batch. Returns the number of deliveries in it.
@@ -180,9 +204,16 @@ impl Worker {
     /// When Postgres fails.
     pub async fn claim(&self) -> Result<Claimed, StorageError> {
         let token = Uuid::new_v4();
-        let claim = Claim { token, frozen_at: self.clock.frozen_at(), lease: self.lease, limit: self.batch };
+        let claim = Claim {
+            token,
+            frozen_at: self.clock.frozen_at(),
+            lease: self.lease,
+            limit: self.batch,
+        };
         let rows = claim_deliveries(&self.pool, self.brand.id(), &claim).await?;
-        rows.iter().filter(|row| row.was_late).for_each(|row| self.count(row.source, "lease_expired"));
+        rows.iter()
+            .filter(|row| row.was_late)
+            .for_each(|row| self.count(row.source, "lease_expired"));
         let at = rows.first().map(|row| row.claimed_at);
         Ok(Claimed { token, at, items: rows.into_iter().map(ClaimedDelivery::from).collect() })
     }
@@ -191,14 +222,20 @@ impl Worker {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn work_off(&self, Claimed { token, at, items }: Claimed) -> Result<(), StorageError> {
+    pub async fn work_off(
+        &self,
+        Claimed { token, at, items }: Claimed,
+    ) -> Result<(), StorageError> {
         let Some(at) = at else { return Ok(()) };
-        let (hopeless, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts > self.max_attempts);
+        let (hopeless, items): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| item.attempts > self.max_attempts);
         for item in &hopeless {
             self.fail(token, item, &Failure::LeaseExpiredRepeatedly).await?;
         }
-        let (candidates, items): (Vec<_>, Vec<_>) = items.into_iter().partition(|item| item.attempts >= ALONE_FROM);
-        let mut parts = std::iter::once(items.as_slice()).chain(candidates.iter().map(std::slice::from_ref));
+        let (candidates, items): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| item.attempts >= ALONE_FROM);
+        let mut parts =
+            std::iter::once(items.as_slice()).chain(candidates.iter().map(std::slice::from_ref));
         while let Some(part) = parts.next() {
             if let Err(error) = self.apply_or_split(token, at, part).await {
                 // Deliveries that were not started are released at once, and this attempt does not count for them.
@@ -209,17 +246,25 @@ impl Worker {
         Ok(())
     }
 
-    async fn apply_or_split(&self, token: Uuid, now: Timestamp, items: &[ClaimedDelivery]) -> Result<(), StorageError> {
+    async fn apply_or_split(
+        &self,
+        token: Uuid,
+        now: Timestamp,
+        items: &[ClaimedDelivery],
+    ) -> Result<(), StorageError> {
         let mut left = vec![items];
         while let Some(items) = left.pop() {
             let Some(first) = items.first() else { continue };
-            let failure = match AssertUnwindSafe(self.apply(token, now, items)).catch_unwind().await {
+            let failure = match AssertUnwindSafe(self.apply(token, now, items)).catch_unwind().await
+            {
                 Ok(Ok(())) => continue,
                 Ok(Err(error)) if error.is_held() => {
                     self.release((token, now), left.into_iter().chain([items])).await?;
                     return Err(error);
                 }
-                Ok(Err(error)) if error.is_unavailable() => return self.leave((token, now), items, &left, error).await,
+                Ok(Err(error)) if error.is_unavailable() => {
+                    return self.leave((token, now), items, &left, error).await;
+                }
                 Ok(Err(error)) => Failure::Storage(error),
                 Err(_) => Failure::Panicked,
             };
@@ -234,16 +279,28 @@ impl Worker {
     }
 
     /// Applies and finishes deliveries in one transaction.
-    async fn apply(&self, token: Uuid, now: Timestamp, items: &[ClaimedDelivery]) -> Result<(), StorageError> {
+    async fn apply(
+        &self,
+        token: Uuid,
+        now: Timestamp,
+        items: &[ClaimedDelivery],
+    ) -> Result<(), StorageError> {
         let read: Vec<ParsedDelivery<'_>> = items.iter().map(|item| self.read(item)).collect();
         let timeout = if self.is_held.load(Ordering::Relaxed) { WHEN_HELD } else { LOCK_TIMEOUT };
         let mut transaction = try_begin(&self.pool, self.brand.id(), timeout).await?;
         let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
         let held = lock_claimed(&mut transaction, self.brand.id(), token, &ids).await?;
-        let (held, lost): (Vec<&ParsedDelivery<'_>>, Vec<&ParsedDelivery<'_>>) = read.iter().partition(|read| held.contains(&read.item.id));
-        let work = ChangeBatch::from(held.iter().filter_map(|read| read.changes()).flatten().cloned().collect::<Vec<_>>());
+        let (held, lost): (Vec<&ParsedDelivery<'_>>, Vec<&ParsedDelivery<'_>>) =
+            read.iter().partition(|read| held.contains(&read.item.id));
+        let work = ChangeBatch::from(
+            held.iter().filter_map(|read| read.changes()).flatten().cloned().collect::<Vec<_>>(),
+        );
         let readers = LoadFrom { db: &mut transaction, beside: Some(&self.pool) };
-        let applied = if work.is_empty() { Applied::default() } else { apply_in(readers, &self.brand, &work).await? };
+        let applied = if work.is_empty() {
+            Applied::default()
+        } else {
+            apply_in(readers, &self.brand, &work).await?
+        };
         let erased = self.erased(&mut transaction, &held, &applied).await?;
         let mut unread = UnreadCounts::default();
         let mut disposition = |read: &ParsedDelivery<'_>| {
@@ -254,9 +311,11 @@ impl Worker {
             unread.add(read.item.source, &fields);
             read.disposition(&fields)
         };
-        let verdicts: Vec<(Uuid, Disposition)> = held.iter().map(|read| (read.item.id, disposition(read))).collect();
+        let verdicts: Vec<(Uuid, Disposition)> =
+            held.iter().map(|read| (read.item.id, disposition(read))).collect();
         finish_deliveries(&mut transaction, self.brand.id(), token, now, &verdicts).await?;
-        insert_follow_ups(&mut transaction, self.brand.id(), now, &self.hints(&held, &verdicts)).await?;
+        insert_follow_ups(&mut transaction, self.brand.id(), now, &self.hints(&held, &verdicts))
+            .await?;
         unread.save(&mut transaction, &self.brand).await?;
         transaction.commit().await?;
         unread.count(&self.brand);
@@ -270,31 +329,70 @@ impl Worker {
 
     /// The deliveries about erased people. The write path reports them for deliveries with changes. For the others,
     /// their bodies are searched.
-    async fn erased(&self, db: &mut Connection, held: &[&ParsedDelivery<'_>], applied: &Applied) -> Result<BTreeSet<Uuid>, StorageError> {
-        let is_erased = |change: &Change| change.keys().iter().any(|key| applied.erased.contains(key));
-        let (changing, silent): (Vec<&ParsedDelivery<'_>>, Vec<&ParsedDelivery<'_>>) = held.iter().partition(|read| read.changes().is_some());
-        let of_changes = changing.iter().filter(|read| read.changes().is_some_and(|changes| changes.iter().any(is_erased)));
+    async fn erased(
+        &self,
+        db: &mut Connection,
+        held: &[&ParsedDelivery<'_>],
+        applied: &Applied,
+    ) -> Result<BTreeSet<Uuid>, StorageError> {
+        let is_erased =
+            |change: &Change| change.keys().iter().any(|key| applied.erased.contains(key));
+        let (changing, silent): (Vec<&ParsedDelivery<'_>>, Vec<&ParsedDelivery<'_>>) =
+            held.iter().partition(|read| read.changes().is_some());
+        let of_changes = changing
+            .iter()
+            .filter(|read| read.changes().is_some_and(|changes| changes.iter().any(is_erased)));
         let mut erased: BTreeSet<Uuid> = of_changes.map(|read| read.item.id).collect();
         if !silent.is_empty() {
-            let deliveries: Vec<&Delivery> = silent.iter().map(|read| &read.item.delivery).collect();
+            let deliveries: Vec<&Delivery> =
+                silent.iter().map(|read| &read.item.delivery).collect();
             let mentions = mentions_erased(db, &self.brand, &deliveries).await?;
-            erased.extend(silent.iter().zip(mentions).filter(|(_, mentions)| *mentions).map(|(read, _)| read.item.id));
+            erased.extend(
+                silent
+                    .iter()
+                    .zip(mentions)
+                    .filter(|(_, mentions)| *mentions)
+                    .map(|(read, _)| read.item.id),
+            );
         }
         Ok(erased)
     }
 
     /// The follow-ups of the finished deliveries. Any replica may run them.
-    fn hints(&self, held: &[&ParsedDelivery<'_>], verdicts: &[(Uuid, Disposition)]) -> Vec<NewFollowUpRow> {
-        let done = held.iter().zip(verdicts).filter(|(_, (_, disposition))| matches!(disposition, Disposition::Done(_)));
-        done.flat_map(|(read, _)| hints(&self.brand, read.item.source, &read.item.delivery, read.changes().unwrap_or_default())).collect()
+    fn hints(
+        &self,
+        held: &[&ParsedDelivery<'_>],
+        verdicts: &[(Uuid, Disposition)],
+    ) -> Vec<NewFollowUpRow> {
+        let done = held
+            .iter()
+            .zip(verdicts)
+            .filter(|(_, (_, disposition))| matches!(disposition, Disposition::Done(_)));
+        done.flat_map(|(read, _)| {
+            hints(
+                &self.brand,
+                read.item.source,
+                &read.item.delivery,
+                read.changes().unwrap_or_default(),
+            )
+        })
+        .collect()
     }
 
     fn read<'a>(&self, item: &'a ClaimedDelivery) -> ParsedDelivery<'a> {
-        ParsedDelivery { item, reading: self.brand.rules.sources.reader(item.source).parse_webhook(&item.delivery) }
+        ParsedDelivery {
+            item,
+            reading: self.brand.rules.sources.reader(item.source).parse_webhook(&item.delivery),
+        }
     }
 
     /// Schedules a failed delivery for another attempt, or makes it a dead letter.
-    async fn fail(&self, token: Uuid, item: &ClaimedDelivery, failure: &Failure) -> Result<(), StorageError> {
+    async fn fail(
+        &self,
+        token: Uuid,
+        item: &ClaimedDelivery,
+        failure: &Failure,
+    ) -> Result<(), StorageError> {
         let now = database_now(&self.pool, self.clock.frozen_at()).await?;
         let disposition = disposition(failure, item.attempts, self.max_attempts, token, now);
         self.count_verdict(item.source, &disposition);
@@ -312,8 +410,15 @@ impl Worker {
     ) -> Result<(), StorageError> {
         let failure = Failure::Storage(error);
         let mut verdicts = Vec::new();
-        verdicts.extend(begun.iter().map(|item| (item.id, disposition(&failure, item.attempts, self.max_attempts, token, now))));
-        verdicts.extend(others.iter().flat_map(|items| items.iter()).map(|item| (item.id, Disposition::Released)));
+        verdicts.extend(begun.iter().map(|item| {
+            (item.id, disposition(&failure, item.attempts, self.max_attempts, token, now))
+        }));
+        verdicts.extend(
+            others
+                .iter()
+                .flat_map(|items| items.iter())
+                .map(|item| (item.id, Disposition::Released)),
+        );
         self.finish((token, now), &verdicts).await?;
         match failure {
             Failure::Storage(error) => Err(error),
@@ -322,12 +427,21 @@ impl Worker {
     }
 
     /// Releases claimed deliveries that were not started. The attempt does not count.
-    async fn release(&self, (token, now): (Uuid, Timestamp), items: impl Iterator<Item = &[ClaimedDelivery]>) -> Result<(), StorageError> {
-        let verdicts: Vec<_> = items.flatten().map(|item| (item.id, Disposition::Released)).collect();
+    async fn release(
+        &self,
+        (token, now): (Uuid, Timestamp),
+        items: impl Iterator<Item = &[ClaimedDelivery]>,
+    ) -> Result<(), StorageError> {
+        let verdicts: Vec<_> =
+            items.flatten().map(|item| (item.id, Disposition::Released)).collect();
         self.finish((token, now), &verdicts).await
     }
 
-    async fn finish(&self, (token, now): (Uuid, Timestamp), verdicts: &[(Uuid, Disposition)]) -> Result<(), StorageError> {
+    async fn finish(
+        &self,
+        (token, now): (Uuid, Timestamp),
+        verdicts: &[(Uuid, Disposition)],
+    ) -> Result<(), StorageError> {
         let mut connection = self.pool.acquire().await?;
         finish_deliveries(&mut connection, self.brand.id(), token, now, verdicts).await
     }

@@ -68,7 +68,10 @@ impl SourceHealth {
     #[must_use]
     pub fn is_failing(&self) -> bool {
         let stats = &self.stats;
-        let for_long = stats.refused_since.zip(stats.refused_at).is_some_and(|(since, last)| last.duration_since(since) >= REFUSED_FOR);
+        let for_long = stats
+            .refused_since
+            .zip(stats.refused_at)
+            .is_some_and(|(since, last)| last.duration_since(since) >= REFUSED_FOR);
         stats.refused_in_a_row >= REFUSALS && (for_long || stats.accepted_at.is_none())
     }
 }
@@ -81,12 +84,17 @@ fn unsigned(time: SignedDuration) -> Duration {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_source_health(pool: &Pool, brand: &Brand) -> Result<Vec<SourceHealth>, StorageError> {
+pub async fn list_source_health(
+    pool: &Pool,
+    brand: &Brand,
+) -> Result<Vec<SourceHealth>, StorageError> {
     let backlog = list_backlog(pool, brand.id()).await?;
     let mut all = Vec::new();
     for source in Source::ALL {
         let receipts = list_receipts(pool, brand.id(), source, RHYTHM).await?;
-        let part = |state: &str| backlog.iter().find(|row| row.source == source.as_str() && row.state == state);
+        let part = |state: &str| {
+            backlog.iter().find(|row| row.source == source.as_str() && row.state == state)
+        };
         let count = |row: Option<&BacklogRow>| row.map_or(0.0, |row| row.count);
         all.push(SourceHealth {
             source,
@@ -108,7 +116,10 @@ fn usual_silence(mut receipts: Vec<Timestamp>) -> Option<SignedDuration> {
         return None;
     }
     receipts.sort_unstable();
-    let mut gaps: Vec<SignedDuration> = receipts.windows(2).filter_map(|pair| Some(pair.last()?.duration_since(*pair.first()?))).collect();
+    let mut gaps: Vec<SignedDuration> = receipts
+        .windows(2)
+        .filter_map(|pair| Some(pair.last()?.duration_since(*pair.first()?)))
+        .collect();
     gaps.sort_unstable();
     let place = gaps.len().saturating_sub(1).saturating_sub(gaps.len() / 20);
     gaps.get(place).map(|gap| gap.saturating_mul(2).max(SHORTEST))

@@ -36,7 +36,11 @@ use crate::storage::write_changes::{analyze, begin, write_changes};
 ///
 /// # Errors
 /// When Postgres fails. Nothing is changed then.
-pub async fn apply(pool: &Pool, brand: &Brand, changes: Vec<Change>) -> Result<Applied, StorageError> {
+pub async fn apply(
+    pool: &Pool,
+    brand: &Brand,
+    changes: Vec<Change>,
+) -> Result<Applied, StorageError> {
     run(pool, brand, &ChangeBatch::from(changes)).await
 }
 
@@ -45,17 +49,28 @@ pub async fn apply(pool: &Pool, brand: &Brand, changes: Vec<Change>) -> Result<A
 ///
 /// # Errors
 /// When Postgres fails. Nothing is changed then.
-pub async fn apply_changes_of_reply(pool: &Pool, brand: &Brand, changes: Vec<Change>, not_after: Timestamp) -> Result<Applied, StorageError> {
-    run(pool, brand, &ChangeBatch { not_after: Some(not_after), ..ChangeBatch::from(changes) }).await
+pub async fn apply_changes_of_reply(
+    pool: &Pool,
+    brand: &Brand,
+    changes: Vec<Change>,
+    not_after: Timestamp,
+) -> Result<Applied, StorageError> {
+    run(pool, brand, &ChangeBatch { not_after: Some(not_after), ..ChangeBatch::from(changes) })
+        .await
 }
 
 /// Applies a batch in its own transaction.
-pub(crate) async fn run(pool: &Pool, brand: &Brand, work: &ChangeBatch) -> Result<Applied, StorageError> {
+pub(crate) async fn run(
+    pool: &Pool,
+    brand: &Brand,
+    work: &ChangeBatch,
+) -> Result<Applied, StorageError> {
     if work.is_empty() {
         return Ok(Applied::default());
     }
     let mut transaction = begin(pool, brand.id()).await?;
-    let applied = apply_in(LoadFrom { db: &mut transaction, beside: Some(pool) }, brand, work).await?;
+    let applied =
+        apply_in(LoadFrom { db: &mut transaction, beside: Some(pool) }, brand, work).await?;
     if !applied.wrote {
         transaction.rollback().await?;
         return Ok(applied);
@@ -69,7 +84,11 @@ pub(crate) async fn run(pool: &Pool, brand: &Brand, work: &ChangeBatch) -> Resul
 
 /// Applies a batch inside a transaction that holds the brand's lock ([`begin`]) and has written nothing that
 /// matters here.
-pub(crate) async fn apply_in(mut from: LoadFrom<'_>, brand: &Brand, work: &ChangeBatch) -> Result<Applied, StorageError> {
+pub(crate) async fn apply_in(
+    mut from: LoadFrom<'_>,
+    brand: &Brand,
+    work: &ChangeBatch,
+) -> Result<Applied, StorageError> {
     let resolve = resolve(&mut from, brand, work).await?;
     let db = from.db;
     if resolve.as_ref().is_none_or(|(loaded, _)| loaded.known.erased.is_empty()) {
@@ -82,7 +101,11 @@ pub(crate) async fn apply_in(mut from: LoadFrom<'_>, brand: &Brand, work: &Chang
 }
 
 /// Applies a batch that was already checked against the suppression list.
-pub(crate) async fn apply_unsuppressed(db: &mut Connection, brand: &Brand, work: &ChangeBatch) -> Result<Applied, StorageError> {
+pub(crate) async fn apply_unsuppressed(
+    db: &mut Connection,
+    brand: &Brand,
+    work: &ChangeBatch,
+) -> Result<Applied, StorageError> {
     if work.is_empty() {
         return Ok(Applied::default());
     }
@@ -91,16 +114,29 @@ pub(crate) async fn apply_unsuppressed(db: &mut Connection, brand: &Brand, work:
 }
 
 /// Loads what is connected with a batch. The flag says whether the whole component was loaded.
-async fn resolve(from: &mut LoadFrom<'_>, brand: &Brand, work: &ChangeBatch) -> Result<Option<(LoadedComponent, bool)>, StorageError> {
+async fn resolve(
+    from: &mut LoadFrom<'_>,
+    brand: &Brand,
+    work: &ChangeBatch,
+) -> Result<Option<(LoadedComponent, bool)>, StorageError> {
     Ok(match load(from, brand, work, true).await? {
         Some(loaded) => Some((loaded, true)),
         None => load(from, brand, work, false).await?.map(|loaded| (loaded, false)),
     })
 }
 
-async fn write(db: &mut Connection, brand: &Brand, work: &ChangeBatch, resolve: Option<(LoadedComponent, bool)>) -> Result<Applied, StorageError> {
-    let Some((loaded, is_whole)) = resolve.filter(|(loaded, _)| !loaded.after.is_unchanged(work)) else { return Ok(Applied::default()) };
-    let (changed, different, stats_stale) = (loaded.after.facts.changed_count(), loaded.after.different, loaded.known.stats_stale);
+async fn write(
+    db: &mut Connection,
+    brand: &Brand,
+    work: &ChangeBatch,
+    resolve: Option<(LoadedComponent, bool)>,
+) -> Result<Applied, StorageError> {
+    let Some((loaded, is_whole)) = resolve.filter(|(loaded, _)| !loaded.after.is_unchanged(work))
+    else {
+        return Ok(Applied::default());
+    };
+    let (changed, different, stats_stale) =
+        (loaded.after.facts.changed_count(), loaded.after.different, loaded.known.stats_stale);
     let customers = if is_whole {
         let derived = derive(&loaded.after, &loaded.known, &LinkRestrictions::new(), brand);
         write_changes(db, brand.id(), &loaded.after.facts, &derived).await?;

@@ -37,7 +37,11 @@ pub async fn apply_reply(
     reply: &ParsedReply,
 ) -> Result<Applied, StorageError> {
     learn(pool, &account.brand, account.source, &reply.places).await?;
-    let names = if reply.unnamed.is_empty() { BTreeMap::new() } else { names(pool, account, (priority, timeout), &reply.unnamed).await? };
+    let names = if reply.unnamed.is_empty() {
+        BTreeMap::new()
+    } else {
+        names(pool, account, (priority, timeout), &reply.unnamed).await?
+    };
     // Only one transaction of a brand can write at a time. Those that wait must not occupy all connections.
     let _turn = account.turns().acquire().await;
     let mut changes = named(reply, &names);
@@ -45,7 +49,10 @@ pub async fn apply_reply(
     changes.extend(revived(&changes, &gone, reply.asked_at));
     let mut unread = UnreadCounts::default();
     let region = account.brand.rules.identity.region;
-    changes.iter().filter_map(Change::update).for_each(|update| unread.add(account.source, &unread_fields(update, region)));
+    changes
+        .iter()
+        .filter_map(Change::update)
+        .for_each(|update| unread.add(account.source, &unread_fields(update, region)));
     changes.iter_mut().for_each(limit_receipt);
     let not_after = reply.asked_at.checked_add(MOST_BETWEEN).unwrap_or(reply.asked_at);
     let applied = apply_changes_of_reply(pool, &account.brand, changes, not_after).await?;
@@ -76,7 +83,10 @@ fn limit_receipt(change: &mut Change) {
 fn revived(changes: &[Change], gone: &BTreeSet<RecordKey>, asked_at: Timestamp) -> Vec<Change> {
     let revive = |change: &Change| match change {
         Change::Record { key, update } if gone.contains(key) && update.scope != Scope::Deletion => {
-            Some(Change::Record { key: key.clone(), update: Update { at: update.at.max(asked_at), ..update.clone() } })
+            Some(Change::Record {
+                key: key.clone(),
+                update: Update { at: update.at.max(asked_at), ..update.clone() },
+            })
         }
         _ => None,
     };
@@ -92,7 +102,11 @@ async fn names(
 ) -> Result<BTreeMap<String, String>, StorageError> {
     let places: BTreeSet<&str> = unnamed.iter().map(|unnamed| unnamed.place.as_str()).collect();
     let mut names = names_of(pool, &account.brand, account.source, &places).await?;
-    let asks: BTreeSet<&ApiRequest> = unnamed.iter().filter(|unnamed| !names.contains_key(&unnamed.place)).map(|unnamed| &unnamed.ask).collect();
+    let asks: BTreeSet<&ApiRequest> = unnamed
+        .iter()
+        .filter(|unnamed| !names.contains_key(&unnamed.place))
+        .map(|unnamed| &unnamed.ask)
+        .collect();
     let answers = join_all(asks.into_iter().map(|ask| account.call(ask, priority, timeout))).await;
     for reply in answers.into_iter().flatten() {
         learn(pool, &account.brand, account.source, &reply.places).await?;

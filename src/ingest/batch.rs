@@ -71,7 +71,9 @@ impl From<Vec<Change>> for ChangeBatch {
                 std::collections::btree_map::Entry::Vacant(vacant) => {
                     vacant.insert(said);
                 }
-                std::collections::btree_map::Entry::Occupied(mut known) => known.get_mut().join(said),
+                std::collections::btree_map::Entry::Occupied(mut known) => {
+                    known.get_mut().join(said)
+                }
             }
         }
         let mut work = Self::default();
@@ -93,29 +95,50 @@ impl From<Vec<Change>> for ChangeBatch {
 
 /// A time with the precision of Postgres: microseconds.
 fn stored(at: Timestamp) -> Timestamp {
-    at.round(TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor)).unwrap_or(at)
+    at.round(TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor))
+        .unwrap_or(at)
 }
 
 impl ChangeBatch {
     /// Whether the batch is empty.
     pub(crate) fn is_empty(&self) -> bool {
-        self.records.is_empty() && self.events.is_empty() && self.merges.is_empty() && self.again.is_empty()
+        self.records.is_empty()
+            && self.events.is_empty()
+            && self.merges.is_empty()
+            && self.again.is_empty()
     }
 
     /// The query for everything that the batch can affect directly. A record's future identifiers are among its
     /// stored ones and those in the batch. So the query names all of them, before it is known which ones count.
     pub(crate) fn query(&self, brand: &Brand) -> ComponentQuery {
         let region = brand.rules.identity.region;
-        let said = self.records.iter().map(|(key, versions)| Record { key: key.clone(), versions: versions.clone() });
-        let values =
-            said.flat_map(|record| identifiers_of(&record, region).values).filter(Identifier::could_link).map(|value| (value, false)).collect();
-        let owners = self.events.iter().map(|(key, versions)| Event { key: key.clone(), versions: versions.clone() });
-        let records = owners.filter(|event| event.versions.get(field::RECORD).is_some()).filter_map(|event| event.record()).collect();
+        let said = self
+            .records
+            .iter()
+            .map(|(key, versions)| Record { key: key.clone(), versions: versions.clone() });
+        let values = said
+            .flat_map(|record| identifiers_of(&record, region).values)
+            .filter(Identifier::could_link)
+            .map(|value| (value, false))
+            .collect();
+        let owners = self
+            .events
+            .iter()
+            .map(|(key, versions)| Event { key: key.clone(), versions: versions.clone() });
+        let records = owners
+            .filter(|event| event.versions.get(field::RECORD).is_some())
+            .filter_map(|event| event.record())
+            .collect();
         ComponentQuery {
             records,
             values,
             changing: self.records.keys().chain(&self.again).cloned().collect(),
-            merge_ends: self.merges.keys().flat_map(|(loser, winner)| [loser, winner]).cloned().collect(),
+            merge_ends: self
+                .merges
+                .keys()
+                .flat_map(|(loser, winner)| [loser, winner])
+                .cloned()
+                .collect(),
             events: self.events.keys().cloned().collect(),
             suppression_hashes: if self.is_filtered {
                 BTreeSet::new()
@@ -127,7 +150,11 @@ impl ChangeBatch {
     }
 
     /// All hashes in the batch that the suppression list may contain.
-    pub(crate) fn suppression_hashes(&self, hasher: &SuppressionHasher, region: Option<Region>) -> BTreeSet<SuppressionHash> {
+    pub(crate) fn suppression_hashes(
+        &self,
+        hasher: &SuppressionHasher,
+        region: Option<Region>,
+    ) -> BTreeSet<SuppressionHash> {
         let mut suppression_hashes = BTreeSet::new();
         for (key, versions) in &self.records {
             suppression_hashes.insert(hasher.record(key));
@@ -150,7 +177,8 @@ impl ChangeBatch {
 /// All values that may identify the person of a record: its addresses, its references to records, and a
 /// reference to itself.
 pub(crate) fn links_of(record: &Record, region: Option<Region>) -> BTreeSet<Identifier> {
-    let mut links: BTreeSet<Identifier> = identifiers_of(record, region).values.into_iter().filter(Identifier::could_link).collect();
+    let mut links: BTreeSet<Identifier> =
+        identifiers_of(record, region).values.into_iter().filter(Identifier::could_link).collect();
     links.extend(Identifier::reference(record.key.kind.as_str(), &record.key.id));
     links
 }
@@ -177,11 +205,18 @@ pub(crate) fn report(brand: &Brand, oversized: usize, failed_templates: &BTreeSe
         metrics::counter!("hookpoint_template_failures_total", "brand" => labels.0, "template" => labels.1).increment(1);
         if brand.rules.presenter.is_first_failure(template) {
             let brand = brand.rules.slug.as_str();
-            tracing::warn!(brand, template, "template failed; its field or message is left out (logged once per template)");
+            tracing::warn!(
+                brand,
+                template,
+                "template failed; its field or message is left out (logged once per template)"
+            );
         }
     }
     if oversized > 0 {
-        tracing::warn!(brand = brand.rules.slug, "identity component exceeds identity.component_cap; weak links ignored");
+        tracing::warn!(
+            brand = brand.rules.slug,
+            "identity component exceeds identity.component_cap; weak links ignored"
+        );
         metrics::counter!("hookpoint_oversized_components_total", "brand" => brand.rules.slug.clone())
             .increment(u64::try_from(oversized).unwrap_or(u64::MAX));
     }

@@ -55,7 +55,10 @@ impl LiveSearchOutcome {
     const NOTHING: Self = Self { has_changed: false, is_incomplete: true };
 
     const fn and(self, other: Self) -> Self {
-        Self { has_changed: self.has_changed || other.has_changed, is_incomplete: self.is_incomplete || other.is_incomplete }
+        Self {
+            has_changed: self.has_changed || other.has_changed,
+            is_incomplete: self.is_incomplete || other.is_incomplete,
+        }
     }
 }
 
@@ -73,19 +76,37 @@ impl LiveSearch {
     pub async fn search(self, request: LiveSearchRequest) -> LiveSearchOutcome {
         let until = Instant::now().checked_add(request.timeout).unwrap_or_else(Instant::now);
         let Ok(known) = self.known(&request).await else { return LiveSearchOutcome::NOTHING };
-        let accounts = request.sources.iter().filter_map(|source| self.accounts.get(request.brand.id(), *source));
+        let accounts = request
+            .sources
+            .iter()
+            .filter_map(|source| self.accounts.get(request.brand.id(), *source));
         let searches = accounts.map(|account| self.search_one(account, &request, &known, until));
-        join_all(searches).await.into_iter().fold(LiveSearchOutcome::default(), LiveSearchOutcome::and)
+        join_all(searches)
+            .await
+            .into_iter()
+            .fold(LiveSearchOutcome::default(), LiveSearchOutcome::and)
     }
 
     async fn known(&self, request: &LiveSearchRequest) -> Result<Vec<Record>, StorageError> {
-        let LiveSearchRequest { brand, target: LookupTarget::Address(address), is_known: true, .. } = request else { return Ok(Vec::new()) };
-        list_records_of_address(&mut *self.pool.acquire().await?, brand.id(), address, MOST_RECORDS).await
+        let LiveSearchRequest {
+            brand, target: LookupTarget::Address(address), is_known: true, ..
+        } = request
+        else {
+            return Ok(Vec::new());
+        };
+        list_records_of_address(&mut *self.pool.acquire().await?, brand.id(), address, MOST_RECORDS)
+            .await
     }
 
     /// Errors appear in the metrics and status of the account. The lookup continues with the replies that
     /// arrived.
-    async fn search_one(&self, account: &Arc<UpstreamClient>, request: &LiveSearchRequest, known: &[Record], until: Instant) -> LiveSearchOutcome {
+    async fn search_one(
+        &self,
+        account: &Arc<UpstreamClient>,
+        request: &LiveSearchRequest,
+        known: &[Record],
+        until: Instant,
+    ) -> LiveSearchOutcome {
         let asks = account.brand.rules.sources.api(account.source).find(&request.target, known);
         let (mut reply, mut failed) = ask_all(account, &asks, until).await;
         if !reply.is_empty() && !failed.is_empty() && account.is_callable() {
@@ -103,21 +124,44 @@ impl LiveSearch {
         has_changed |= self.follow(account, reply, until).await;
         let is_incomplete = !failed.is_empty();
         if !is_incomplete {
-            let _ = save_live_query(&self.pool, account.brand.id(), account.source, request.question, is_known).await;
+            let _ = save_live_query(
+                &self.pool,
+                account.brand.id(),
+                account.source,
+                request.question,
+                is_known,
+            )
+            .await;
         }
         LiveSearchOutcome { has_changed, is_incomplete }
     }
 
-    async fn take(&self, account: &Arc<UpstreamClient>, reply: &ParsedReply, until: Instant) -> bool {
+    async fn take(
+        &self,
+        account: &Arc<UpstreamClient>,
+        reply: &ParsedReply,
+        until: Instant,
+    ) -> bool {
         let (priority, timeout) = priority(until);
-        apply_reply(&self.pool, account, priority, timeout, reply).await.is_ok_and(|applied| applied.customers > 0)
+        apply_reply(&self.pool, account, priority, timeout, reply)
+            .await
+            .is_ok_and(|applied| applied.customers > 0)
     }
 
     /// Makes the calls that follow from replies, also after the lookup has ended.
-    async fn follow(&self, account: &Arc<UpstreamClient>, reply: Vec<Arc<ParsedReply>>, until: Instant) -> bool {
+    async fn follow(
+        &self,
+        account: &Arc<UpstreamClient>,
+        reply: Vec<Arc<ParsedReply>>,
+        until: Instant,
+    ) -> bool {
         let (mut has_changed, mut count, mut newest) = (false, 0, reply);
         loop {
-            let mut asks: Vec<ApiRequest> = newest.iter().flat_map(|reply| reply.follow.iter().chain(&reply.next)).cloned().collect();
+            let mut asks: Vec<ApiRequest> = newest
+                .iter()
+                .flat_map(|reply| reply.follow.iter().chain(&reply.next))
+                .cloned()
+                .collect();
             asks.sort();
             asks.dedup();
             asks.truncate(MOST_FOLLOWING.saturating_sub(count));
@@ -138,8 +182,15 @@ impl LiveSearch {
 }
 
 /// Makes all calls at the same time. Returns the replies, and the requests that failed.
-async fn ask_all(account: &Arc<UpstreamClient>, asks: &[ApiRequest], until: Instant) -> (Vec<Arc<ParsedReply>>, Vec<ApiRequest>) {
-    let answers = join_all(asks.iter().map(|ask| account.call(ask, CallPriority::Live, until.saturating_duration_since(Instant::now())))).await;
+async fn ask_all(
+    account: &Arc<UpstreamClient>,
+    asks: &[ApiRequest],
+    until: Instant,
+) -> (Vec<Arc<ParsedReply>>, Vec<ApiRequest>) {
+    let answers = join_all(asks.iter().map(|ask| {
+        account.call(ask, CallPriority::Live, until.saturating_duration_since(Instant::now()))
+    }))
+    .await;
     let (mut reply, mut failed) = (Vec::new(), Vec::new());
     for (ask, answer) in asks.iter().zip(answers) {
         match answer {

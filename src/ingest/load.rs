@@ -30,15 +30,25 @@ pub(crate) struct LoadFrom<'a> {
 
 impl LoadFrom<'_> {
     /// Reads large queries on two connections, because Postgres runs a statement on one processor.
-    async fn read(&mut self, brand: &Brand, query: &ComponentQuery, scope: &LoadLimits<'_>) -> Result<ComponentRows, StorageError> {
-        let Some((pool, [one, other])) = self.beside.zip(query.halves()) else { return load_component(self.db, brand.id(), query, scope).await };
-        let Some(mut transaction) = try_begin_concurrent(pool).await? else { return load_component(self.db, brand.id(), query, scope).await };
+    async fn read(
+        &mut self,
+        brand: &Brand,
+        query: &ComponentQuery,
+        scope: &LoadLimits<'_>,
+    ) -> Result<ComponentRows, StorageError> {
+        let Some((pool, [one, other])) = self.beside.zip(query.halves()) else {
+            return load_component(self.db, brand.id(), query, scope).await;
+        };
+        let Some(mut transaction) = try_begin_concurrent(pool).await? else {
+            return load_component(self.db, brand.id(), query, scope).await;
+        };
         let beside = async {
             let found = load_component(&mut transaction, brand.id(), &other, scope).await?;
             transaction.rollback().await?;
             Ok(found)
         };
-        let (mut found, more) = tokio::try_join!(load_component(self.db, brand.id(), &one, scope), beside)?;
+        let (mut found, more) =
+            tokio::try_join!(load_component(self.db, brand.id(), &one, scope), beside)?;
         found.extend(more);
         Ok(found)
     }
@@ -47,12 +57,20 @@ impl LoadFrom<'_> {
 /// Loads what the batch affects and, if `follows` is set, everything that is connected with it. `None` if the
 /// connected records are too many to load at once. If the suppression list names anything in the batch, loading
 /// stops early.
-pub(crate) async fn load(from: &mut LoadFrom<'_>, brand: &Brand, work: &ChangeBatch, follows: bool) -> Result<Option<LoadedComponent>, StorageError> {
+pub(crate) async fn load(
+    from: &mut LoadFrom<'_>,
+    brand: &Brand,
+    work: &ChangeBatch,
+    follows: bool,
+) -> Result<Option<LoadedComponent>, StorageError> {
     let rules = &brand.rules.identity;
     let mut query = work.query(brand);
     let events = query.events.clone();
     // Most people have a few records. Far more than that means that a component may exceed the cap.
-    let most = rules.component_cap.saturating_add(query.changing.len().saturating_mul(10)).saturating_add(1);
+    let most = rules
+        .component_cap
+        .saturating_add(query.changing.len().saturating_mul(10))
+        .saturating_add(1);
     let scope = scope(brand, follows.then_some(most));
     let mut known = ComponentRows::default();
     let mut asked: BTreeMap<Identifier, bool> = BTreeMap::new();
@@ -67,6 +85,10 @@ pub(crate) async fn load(from: &mut LoadFrom<'_>, brand: &Brand, work: &ChangeBa
             return Ok(Some(LoadedComponent { known, after, asked: asked.into_keys().collect() }));
         }
         // The changing records are loaded already. They are left out of the counts.
-        query = ComponentQuery { changing_elsewhere: known.changing.clone(), events_elsewhere: events.clone(), ..after.missing };
+        query = ComponentQuery {
+            changing_elsewhere: known.changing.clone(),
+            events_elsewhere: events.clone(),
+            ..after.missing
+        };
     }
 }

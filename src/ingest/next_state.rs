@@ -36,7 +36,11 @@ pub(crate) struct NextState {
 }
 
 /// The stored state joined with the change; `None` if nothing changes.
-fn joined(known: Option<&FieldVersions>, said: &FieldVersions, not_after: Option<Timestamp>) -> Option<FieldVersions> {
+fn joined(
+    known: Option<&FieldVersions>,
+    said: &FieldVersions,
+    not_after: Option<Timestamp>,
+) -> Option<FieldVersions> {
     let Some(known) = known else { return Some(said.clone()) };
     if let Some(mut healed) = not_after.and_then(|now| known.without_future(now)) {
         healed.join(said.clone());
@@ -48,7 +52,12 @@ fn joined(known: Option<&FieldVersions>, said: &FieldVersions, not_after: Option
 }
 
 impl NextState {
-    pub(crate) fn new(work: &ChangeBatch, known: &ComponentRows, asked: &BTreeMap<Identifier, bool>, rules: &IdentityRules) -> Self {
+    pub(crate) fn new(
+        work: &ChangeBatch,
+        known: &ComponentRows,
+        asked: &BTreeMap<Identifier, bool>,
+        rules: &IdentityRules,
+    ) -> Self {
         let mut facts = IdentityChanges::default();
         let mut different: usize = 0;
         let mut differs = |before: Option<&FieldVersions>, now: &FieldVersions| {
@@ -104,35 +113,62 @@ impl NextState {
 
     /// Whether nothing changes and no record must be resolved again.
     pub(crate) fn is_unchanged(&self, work: &ChangeBatch) -> bool {
-        work.again.is_empty() && self.facts.records.is_empty() && self.facts.events.is_empty() && self.facts.merges.is_empty()
+        work.again.is_empty()
+            && self.facts.records.is_empty()
+            && self.facts.events.is_empty()
+            && self.facts.merges.is_empty()
     }
 
     /// The identifiers of the changing records, and the difference to the stored ones.
-    fn identifiers(&mut self, known: &ComponentRows, rules: &IdentityRules) -> BTreeMap<(RecordKey, Identifier), Found> {
+    fn identifiers(
+        &mut self,
+        known: &ComponentRows,
+        rules: &IdentityRules,
+    ) -> BTreeMap<(RecordKey, Identifier), Found> {
         let mut rows = BTreeMap::new();
         for record in known.changing.iter().filter_map(|key| self.live.get(key)) {
             let is_loser = self.aliases.is_loser(&record.key);
             let name_key = record.name().folded().key();
             let identifiers = identifiers_of(record, rules.region);
             for identifier in identifiers.values.iter().cloned() {
-                let links = !is_loser && rules.may_link(&identifier) && identifiers.may_link(&identifier);
-                rows.insert((record.key.clone(), identifier), Found { links, name_key: name_key.clone() });
+                let links =
+                    !is_loser && rules.may_link(&identifier) && identifiers.may_link(&identifier);
+                rows.insert(
+                    (record.key.clone(), identifier),
+                    Found { links, name_key: name_key.clone() },
+                );
             }
         }
-        let before = known.identifiers.iter().filter(|((record, _), _)| known.changing.contains(record));
-        self.facts.identifiers_gone = before.map(|(key, _)| key).filter(|key| !rows.contains_key(*key)).cloned().collect();
+        let before =
+            known.identifiers.iter().filter(|((record, _), _)| known.changing.contains(record));
+        self.facts.identifiers_gone =
+            before.map(|(key, _)| key).filter(|key| !rows.contains_key(*key)).cloned().collect();
         let news = rows.iter().filter(|(key, found)| known.identifiers.get(*key) != Some(*found));
         self.facts.identifiers = news
-            .map(|((record, identifier), found)| IdentifierRow { record: record.clone(), identifier: identifier.clone(), found: found.clone() })
+            .map(|((record, identifier), found)| IdentifierRow {
+                record: record.clone(),
+                identifier: identifier.clone(),
+                found: found.clone(),
+            })
             .collect();
         rows
     }
 
     /// Queries the other holders of values that begin to link. For example, a record that is no longer merged
     /// into another one links by its addresses again.
-    fn ask_about_new_links(&mut self, known: &ComponentRows, rows: &BTreeMap<(RecordKey, Identifier), Found>, asked: &BTreeMap<Identifier, bool>) {
-        let did_link = |row: &(RecordKey, Identifier)| known.identifiers.get(row).is_some_and(|found| found.links);
-        let new = rows.iter().filter(|(row, found)| found.links && !did_link(row)).map(|((_, value), _)| value);
+    fn ask_about_new_links(
+        &mut self,
+        known: &ComponentRows,
+        rows: &BTreeMap<(RecordKey, Identifier), Found>,
+        asked: &BTreeMap<Identifier, bool>,
+    ) {
+        let did_link = |row: &(RecordKey, Identifier)| {
+            known.identifiers.get(row).is_some_and(|found| found.links)
+        };
+        let new = rows
+            .iter()
+            .filter(|(row, found)| found.links && !did_link(row))
+            .map(|((_, value), _)| value);
         let unknown = new.filter(|value| value.could_link() && !asked.contains_key(*value));
         self.missing.values.extend(unknown.map(|value| (value.clone(), false)));
     }
@@ -146,8 +182,13 @@ impl NextState {
         asked: &BTreeMap<Identifier, bool>,
         rules: &IdentityRules,
     ) {
-        let before = known.identifiers.keys().filter(|(record, _)| known.changing.contains(record)).map(|(_, value)| value);
-        let mut values: BTreeMap<&Identifier, Vec<(SourceKind, &str)>> = before.map(|value| (value, Vec::new())).collect();
+        let before = known
+            .identifiers
+            .keys()
+            .filter(|(record, _)| known.changing.contains(record))
+            .map(|(_, value)| value);
+        let mut values: BTreeMap<&Identifier, Vec<(SourceKind, &str)>> =
+            before.map(|value| (value, Vec::new())).collect();
         for ((record, value), found) in rows {
             let holders = values.entry(value).or_default();
             let counts = found.links && !rules.self_asserted.contains(&record.kind);
@@ -186,9 +227,18 @@ impl NextState {
 /// Records whose customers must be derived again as well: those with an id that was added or removed, because
 /// an id with several holders is shown with its source's name; and records of a stored customer that are
 /// outside the component, left over from other rules.
-fn missing_records(known: &ComponentRows, live: &BTreeMap<RecordKey, Record>) -> BTreeSet<RecordKey> {
-    let was_live = |key: &RecordKey| known.records.get(key).is_some_and(|record| record.versions.is_live());
-    let flipped: BTreeSet<&str> = known.changing.iter().filter(|key| was_live(key) != live.contains_key(*key)).map(|key| key.id.as_str()).collect();
+fn missing_records(
+    known: &ComponentRows,
+    live: &BTreeMap<RecordKey, Record>,
+) -> BTreeSet<RecordKey> {
+    let was_live =
+        |key: &RecordKey| known.records.get(key).is_some_and(|record| record.versions.is_live());
+    let flipped: BTreeSet<&str> = known
+        .changing
+        .iter()
+        .filter(|key| was_live(key) != live.contains_key(*key))
+        .map(|key| key.id.as_str())
+        .collect();
     let bearers = known.namesakes.iter().filter(|key| flipped.contains(key.id.as_str()));
     let outside = known.customers.values().flat_map(|customer| &customer.records);
     bearers.chain(outside).filter(|key| !known.keys.contains(*key)).cloned().collect()

@@ -26,9 +26,17 @@ use crate::storage::write_changes::{Derived, IdentityChanges, write_changes};
 
 /// Applies a batch inside a transaction that holds the brand's lock. Returns how many customers are new or
 /// different.
-pub(crate) async fn apply(db: &mut Connection, brand: &Brand, loaded: LoadedComponent) -> Result<usize, StorageError> {
+pub(crate) async fn apply(
+    db: &mut Connection,
+    brand: &Brand,
+    loaded: LoadedComponent,
+) -> Result<usize, StorageError> {
     let LoadedComponent { known, after, asked } = loaded;
-    let values = known.identifiers.keys().filter(|(record, _)| known.changing.contains(record)).map(|(_, value)| value.clone());
+    let values = known
+        .identifiers
+        .keys()
+        .filter(|(record, _)| known.changing.contains(record))
+        .map(|(_, value)| value.clone());
     let mut touched: BTreeSet<Node> = values.chain(asked).map(Node::Value).collect();
     touched.extend(known.keys.iter().cloned().map(Node::Record));
     for value in after.facts.shared.iter().chain(&after.facts.shared_gone) {
@@ -36,21 +44,40 @@ pub(crate) async fn apply(db: &mut Connection, brand: &Brand, loaded: LoadedComp
     }
     let mut linking = Linking::new();
     let leads_on = |record: &RecordKey| !brand.rules.identity.self_asserted.contains(&record.kind);
-    let links = known.identifiers.iter().filter(|((record, value), found)| found.links && leads_on(record) && !known.shared.contains(value));
+    let links = known.identifiers.iter().filter(|((record, value), found)| {
+        found.links && leads_on(record) && !known.shared.contains(value)
+    });
     links.for_each(|((record, value), _)| add(&mut linking, record, value));
     let before = Parts::find(db, brand, &touched, &linking).await?;
     write_changes(db, brand.id(), &after.facts, &Derived::default()).await?;
     touched.extend(before.records().cloned().map(Node::Record));
     linking.retain(|record, _| !known.changing.contains(record));
     linking.values_mut().for_each(|values| values.retain(|value| !after.shared.contains(value)));
-    let links = after.facts.identifiers.iter().filter(|row| row.found.links && leads_on(&row.record) && !after.shared.contains(&row.identifier));
+    let links = after.facts.identifiers.iter().filter(|row| {
+        row.found.links && leads_on(&row.record) && !after.shared.contains(&row.identifier)
+    });
     links.for_each(|row| add(&mut linking, &row.record, &row.identifier));
     loop {
         let parts = Parts::find(db, brand, &touched, &linking).await?;
-        let query = ComponentQuery { records: parts.records().cloned().collect(), ..ComponentQuery::default() };
+        let query = ComponentQuery {
+            records: parts.records().cloned().collect(),
+            ..ComponentQuery::default()
+        };
         let known = load_component(db, brand.id(), &query, &scope(brand, None)).await?;
-        let now = NextState::new(&ChangeBatch::default(), &known, &BTreeMap::new(), &brand.rules.identity);
-        let missing: BTreeSet<Node> = now.missing.records.iter().cloned().map(Node::Record).chain(beyond_guests(brand, &known)).collect();
+        let now = NextState::new(
+            &ChangeBatch::default(),
+            &known,
+            &BTreeMap::new(),
+            &brand.rules.identity,
+        );
+        let missing: BTreeSet<Node> = now
+            .missing
+            .records
+            .iter()
+            .cloned()
+            .map(Node::Record)
+            .chain(beyond_guests(brand, &known))
+            .collect();
         if !missing.is_subset(&touched) {
             touched.extend(missing);
             continue;
@@ -79,10 +106,19 @@ fn add(linking: &mut Linking, record: &RecordKey, value: &Identifier) {
 
 impl Parts {
     /// The parts that contain some nodes, as Postgres has them now. `linking` only saves queries.
-    async fn find(db: &mut Connection, brand: &Brand, nodes: &BTreeSet<Node>, linking: &Linking) -> Result<Self, StorageError> {
+    async fn find(
+        db: &mut Connection,
+        brand: &Brand,
+        nodes: &BTreeSet<Node>,
+        linking: &Linking,
+    ) -> Result<Self, StorageError> {
         let cap = brand.rules.identity.component_cap;
-        let confirmed = list_confirmed(db, brand.id()).await?.iter().map(ToString::to_string).collect();
-        let guests = Guests { kinds: brand.rules.identity.self_asserted.iter().map(|kind| kind.as_str()).collect(), confirmed };
+        let confirmed =
+            list_confirmed(db, brand.id()).await?.iter().map(ToString::to_string).collect();
+        let guests = Guests {
+            kinds: brand.rules.identity.self_asserted.iter().map(|kind| kind.as_str()).collect(),
+            confirmed,
+        };
         let beside = beside(linking);
         let mut parts = Self::default();
         let mut left: Vec<&Node> = nodes.iter().collect();
@@ -99,23 +135,43 @@ impl Parts {
             let values = left.iter().filter(|node| matches!(node, Node::Value(_))).count();
             let (values, records) = left.split_at_checked(values).unwrap_or((&left, &[]));
             for some in values.chunks(20).chain(records.chunks(100)) {
-                let is_above = |node: &Node| above.contains(node) || beside.get(node).into_iter().flatten().any(|node| above.contains(node));
-                let (known_above, unknown): (Vec<&Node>, Vec<&Node>) = some.iter().filter(|node| !parts.knows(node)).partition(|node| is_above(node));
+                let is_above = |node: &Node| {
+                    above.contains(node)
+                        || beside.get(node).into_iter().flatten().any(|node| above.contains(node))
+                };
+                let (known_above, unknown): (Vec<&Node>, Vec<&Node>) =
+                    some.iter().filter(|node| !parts.knows(node)).partition(|node| is_above(node));
                 next_level.extend(known_above);
-                let live = list_components(db, brand.id(), &unknown, level, Some(cap.saturating_add(1)), &guests).await?;
-                let (fitting, too_large): (Vec<_>, Vec<_>) = unknown.into_iter().zip(live).partition(|(_, live)| live.len() <= cap);
+                let live = list_components(
+                    db,
+                    brand.id(),
+                    &unknown,
+                    level,
+                    Some(cap.saturating_add(1)),
+                    &guests,
+                )
+                .await?;
+                let (fitting, too_large): (Vec<_>, Vec<_>) =
+                    unknown.into_iter().zip(live).partition(|(_, live)| live.len() <= cap);
                 for (node, live) in too_large {
-                    parts.oversized = parts.oversized.saturating_add(usize::from(level == Level::Phone));
+                    parts.oversized =
+                        parts.oversized.saturating_add(usize::from(level == Level::Phone));
                     above.extend(live.into_iter().map(Node::Record));
                     above.insert(node.clone());
                     next_level.push(node);
                 }
                 let fitting: Vec<&Node> = fitting.into_iter().map(|(node, _)| node).collect();
-                parts.add(list_components(db, brand.id(), &fitting, level, None, &guests).await?, level);
+                parts.add(
+                    list_components(db, brand.id(), &fitting, level, None, &guests).await?,
+                    level,
+                );
             }
             left = next_level;
         }
-        parts.add(list_components(db, brand.id(), &left, Level::Reference, None, &guests).await?, Level::Reference);
+        parts.add(
+            list_components(db, brand.id(), &left, Level::Reference, None, &guests).await?,
+            Level::Reference,
+        );
         Ok(parts)
     }
 
@@ -138,7 +194,12 @@ impl Parts {
 
     /// The kinds of identifier that may not link each record.
     fn reach(&self) -> LinkRestrictions {
-        const ADDRESSES: [IdentifierKind; 4] = [IdentifierKind::Phone, IdentifierKind::Email, IdentifierKind::Facebook, IdentifierKind::Twitter];
+        const ADDRESSES: [IdentifierKind; 4] = [
+            IdentifierKind::Phone,
+            IdentifierKind::Email,
+            IdentifierKind::Facebook,
+            IdentifierKind::Twitter,
+        ];
         let barred = |last: Level| match last {
             Level::Phone => Vec::new(),
             Level::Email => vec![IdentifierKind::Phone],
@@ -151,8 +212,9 @@ impl Parts {
 /// Values of self-asserted records. They link nobody, but the other holders decide where such a record belongs.
 fn beyond_guests(brand: &Brand, known: &ComponentRows) -> impl Iterator<Item = Node> {
     let kinds = &brand.rules.identity.self_asserted;
-    let links =
-        known.identifiers.iter().filter(|((record, value), found)| found.links && kinds.contains(&record.kind) && !known.shared.contains(value));
+    let links = known.identifiers.iter().filter(|((record, value), found)| {
+        found.links && kinds.contains(&record.kind) && !known.shared.contains(value)
+    });
     links.map(|((_, value), _)| Node::Value(value.clone()))
 }
 

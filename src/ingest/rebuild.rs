@@ -13,7 +13,9 @@ use super::apply::run;
 use super::batch::{Applied, ChangeBatch};
 use crate::brand::Brand;
 use crate::storage::StorageError;
-use crate::storage::brands::{count_keys_after, finish_rederive, get_rederive, list_keys_after, save_rederive};
+use crate::storage::brands::{
+    count_keys_after, finish_rederive, get_rederive, list_keys_after, save_rederive,
+};
 
 /// Records in one transaction. It is short, so that changes do not wait long.
 const PAGE: usize = 200;
@@ -43,7 +45,11 @@ impl<'a> Rebuild<'a> {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn begin(pool: &'a Pool, brand: &'a Brand, after: String) -> Result<Self, StorageError> {
+    pub async fn begin(
+        pool: &'a Pool,
+        brand: &'a Brand,
+        after: String,
+    ) -> Result<Self, StorageError> {
         let total = count_keys_after(pool, brand.id(), &after).await?;
         Ok(Self { pool, brand, after, progress: Progress { total, ..Progress::default() } })
     }
@@ -61,7 +67,10 @@ impl<'a> Rebuild<'a> {
         };
         self.after = last;
         let done = u64::try_from(keys.len()).unwrap_or(u64::MAX);
-        let work = ChangeBatch { again: keys.into_iter().collect::<BTreeSet<_>>(), ..ChangeBatch::default() };
+        let work = ChangeBatch {
+            again: keys.into_iter().collect::<BTreeSet<_>>(),
+            ..ChangeBatch::default()
+        };
         let Applied { customers, .. } = run(self.pool, self.brand, &work).await?;
         self.progress.done = self.progress.done.saturating_add(done);
         self.progress.customers = self.progress.customers.saturating_add(customers);
@@ -73,7 +82,11 @@ impl<'a> Rebuild<'a> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn rebuild(pool: &Pool, brand: &Brand, on_progress: &mut (dyn FnMut(Progress) + Send)) -> Result<Progress, StorageError> {
+pub async fn rebuild(
+    pool: &Pool,
+    brand: &Brand,
+    on_progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Progress, StorageError> {
     let mut rebuild = Rebuild::begin(pool, brand, String::new()).await?;
     on_progress(rebuild.progress);
     while let Some(progress) = rebuild.step().await? {
@@ -98,7 +111,11 @@ pub async fn rederive(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> 
     let mut rebuild = Rebuild::begin(pool, brand, after).await?;
     let records = rebuild.progress.total;
     if records > 0 {
-        tracing::info!(brand = brand.rules.slug, records, "settings or rules changed; deriving customers again in the background");
+        tracing::info!(
+            brand = brand.rules.slug,
+            records,
+            "settings or rules changed; deriving customers again in the background"
+        );
     }
     while let Some(progress) = rebuild.step().await? {
         save_rederive(pool, brand.id(), rules, &rebuild.after).await?;
@@ -109,7 +126,11 @@ pub async fn rederive(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> 
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     if records > 0 {
-        tracing::info!(brand = brand.rules.slug, customers = rebuild.progress.customers, "all customers derived with the current settings and rules");
+        tracing::info!(
+            brand = brand.rules.slug,
+            customers = rebuild.progress.customers,
+            "all customers derived with the current settings and rules"
+        );
     }
     Ok(records > 0)
 }

@@ -33,18 +33,30 @@ pub(crate) struct Filtered {
 
 /// Checks a batch against the suppression list, inside a transaction that holds the brand's lock. It writes
 /// nothing.
-pub(crate) async fn filter(db: &mut Connection, brand: &Brand, work: &ChangeBatch) -> Result<Filtered, StorageError> {
+pub(crate) async fn filter(
+    db: &mut Connection,
+    brand: &Brand,
+    work: &ChangeBatch,
+) -> Result<Filtered, StorageError> {
     let region = brand.rules.identity.region;
     let hasher = SuppressionHasher::new(&brand.row.suppression_key);
     let ends = work.merges.keys().flat_map(|(loser, winner)| [loser, winner]);
     let keys: BTreeSet<&RecordKey> = work.records.keys().chain(ends).collect();
     let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
     let known = list_records(db, brand.id(), &texts).await?;
-    let candidates: Vec<Candidate> = work.records.iter().map(|(key, said)| Candidate::new(key, said, known.get(key), brand)).collect();
+    let candidates: Vec<Candidate> = work
+        .records
+        .iter()
+        .map(|(key, said)| Candidate::new(key, said, known.get(key), brand))
+        .collect();
     let mut suppression_hashes = work.suppression_hashes(&hasher, region);
-    suppression_hashes.extend(candidates.iter().flat_map(|candidate| candidate.suppression_hashes(&hasher)));
+    suppression_hashes
+        .extend(candidates.iter().flat_map(|candidate| candidate.suppression_hashes(&hasher)));
     let found = find_erased(db, brand.id(), suppression_hashes).await?;
-    let mut erased: BTreeMap<RecordKey, Uuid> = keys.into_iter().filter_map(|key| Some((key.clone(), *found.get(&hasher.record(key))?))).collect();
+    let mut erased: BTreeMap<RecordKey, Uuid> = keys
+        .into_iter()
+        .filter_map(|key| Some((key.clone(), *found.get(&hasher.record(key))?)))
+        .collect();
     let named_by_ledger: BTreeSet<RecordKey> = erased.keys().cloned().collect();
     for (key, erasure) in match_candidates(db, brand, &candidates, &found).await? {
         erased.entry(key).or_insert(erasure);
@@ -66,13 +78,24 @@ pub(crate) async fn filter(db: &mut Connection, brand: &Brand, work: &ChangeBatc
             filtered.dropped.insert(key.to_string());
         }
     }
-    for (loser, winner) in work.merges.keys().filter(|(loser, winner)| erased.contains_key(loser) || erased.contains_key(winner)) {
+    for (loser, winner) in work
+        .merges
+        .keys()
+        .filter(|(loser, winner)| erased.contains_key(loser) || erased.contains_key(winner))
+    {
         filtered.work.merges.remove(&(loser.clone(), winner.clone()));
-        filtered.dropped.extend([loser, winner].into_iter().filter(|end| erased.contains_key(*end)).map(ToString::to_string));
+        filtered.dropped.extend(
+            [loser, winner]
+                .into_iter()
+                .filter(|end| erased.contains_key(*end))
+                .map(ToString::to_string),
+        );
     }
     for (key, versions) in &work.events {
         let owner = Event { key: key.clone(), versions: versions.clone() }.record();
-        let of_owner = owner.and_then(|owner| erased.get(&owner).or_else(|| found.get(&hasher.record(&owner))).copied());
+        let of_owner = owner.and_then(|owner| {
+            erased.get(&owner).or_else(|| found.get(&hasher.record(&owner))).copied()
+        });
         let named = found.get(&hasher.event(key)).copied();
         let Some(erasure) = named.or(of_owner) else { continue };
         filtered.work.events.remove(key);
@@ -88,12 +111,17 @@ pub(crate) async fn filter(db: &mut Connection, brand: &Brand, work: &ChangeBatc
 impl Filtered {
     /// Adds the new keys to the suppression list, and deletes what was stored under them. Returns whether
     /// anything was written.
-    pub(crate) async fn apply_suppressions(&self, db: &mut Connection, brand: &Brand) -> Result<bool, StorageError> {
+    pub(crate) async fn apply_suppressions(
+        &self,
+        db: &mut Connection,
+        brand: &Brand,
+    ) -> Result<bool, StorageError> {
         if !self.dropped.is_empty() {
             let dropped = u64::try_from(self.dropped.len()).unwrap_or(u64::MAX);
             metrics::counter!("hookpoint_suppressed_changes_total", "brand" => brand.rules.slug.clone()).increment(dropped);
         }
-        let has_learned = !self.learned.is_empty() && insert_hashes(db, brand.id(), &self.learned).await?;
+        let has_learned =
+            !self.learned.is_empty() && insert_hashes(db, brand.id(), &self.learned).await?;
         for (erasure, (records, events)) in &self.stored {
             let counts = purge(db, brand, records, events).await?;
             count_erased(db, brand.id(), *erasure, counts).await?;
@@ -112,7 +140,10 @@ pub(crate) struct Candidate {
 
 impl Candidate {
     /// All hashes of the record that the suppression list may contain.
-    pub(crate) fn suppression_hashes(&self, hasher: &SuppressionHasher) -> BTreeSet<SuppressionHash> {
+    pub(crate) fn suppression_hashes(
+        &self,
+        hasher: &SuppressionHasher,
+    ) -> BTreeSet<SuppressionHash> {
         let links = self.links.iter().flat_map(|value| [hasher.own(value), hasher.common(value)]);
         links.chain([hasher.record(&self.key)]).collect()
     }
@@ -123,7 +154,11 @@ impl Candidate {
             versions.join(known.versions.clone());
         }
         let record = Record { key: key.clone(), versions };
-        Self { key: key.clone(), name_key: record.name().folded().key(), links: links_of(&record, brand.rules.identity.region) }
+        Self {
+            key: key.clone(),
+            name_key: record.name().folded().key(),
+            links: links_of(&record, brand.rules.identity.region),
+        }
     }
 }
 
@@ -165,12 +200,18 @@ pub(crate) async fn match_candidates(
 }
 
 /// A record that a source merges with an erased one is the same person, unless it is already stored.
-fn follow_merges(work: &ChangeBatch, known: &BTreeMap<RecordKey, Record>, erased: &mut BTreeMap<RecordKey, Uuid>) {
+fn follow_merges(
+    work: &ChangeBatch,
+    known: &BTreeMap<RecordKey, Record>,
+    erased: &mut BTreeMap<RecordKey, Uuid>,
+) {
     loop {
         let before = erased.len();
         for (loser, winner) in work.merges.keys() {
             for (one, other) in [(loser, winner), (winner, loser)] {
-                if let Some(erasure) = erased.get(one).copied().filter(|_| !known.contains_key(other)) {
+                if let Some(erasure) =
+                    erased.get(one).copied().filter(|_| !known.contains_key(other))
+                {
                     erased.entry(other.clone()).or_insert(erasure);
                 }
             }

@@ -28,7 +28,11 @@ impl UnreadCounts {
     }
 
     /// Saves the counts, for `inbox status`.
-    pub(crate) async fn save(&self, db: &mut Connection, brand: &Brand) -> Result<(), StorageError> {
+    pub(crate) async fn save(
+        &self,
+        db: &mut Connection,
+        brand: &Brand,
+    ) -> Result<(), StorageError> {
         for (source, counts) in &self.0 {
             add_invalid_values(&mut *db, brand.id(), *source, counts).await?;
         }

@@ -19,7 +19,12 @@ impl BackgroundTasks {
     /// A task set that uses the current runtime.
     #[must_use]
     pub fn new() -> Self {
-        Self { runtime: Handle::current(), tasks: TaskTracker::new(), draining: CancellationToken::new(), ending: CancellationToken::new() }
+        Self {
+            runtime: Handle::current(),
+            tasks: TaskTracker::new(),
+            draining: CancellationToken::new(),
+            ending: CancellationToken::new(),
+        }
     }
 
     /// Starts a task that ends by itself. A shutdown waits for it.

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use metrics::Histogram;
 
-use super::coalescing::{InFlightGuard, InFlightLookup, InFlightMap, LookupCoalescer, LookupFailed, lock};
+use super::coalescing::{
+    InFlightGuard, InFlightLookup, InFlightMap, LookupCoalescer, LookupFailed, lock,
+};
 use super::query_customers::FoundCustomer;
 use super::repository::{BatchMode, QueryError};
 use crate::brand::Brand;
@@ -49,24 +51,39 @@ impl LookupCoalescer {
     pub(crate) fn dispatch(self: &Arc<Self>, brand: Arc<Brand>) {
         let coalescer = Arc::clone(self);
         self.background.spawn(async move {
-            let mut slot = BatchSlot { coalescer: &coalescer, brand: &brand, holds_next: true, is_over: false };
+            let mut slot = BatchSlot {
+                coalescer: &coalescer,
+                brand: &brand,
+                holds_next: true,
+                is_over: false,
+            };
             while let Some(batch) = slot.next_batch() {
                 coalescer.run_batch(&brand, batch, &mut slot).await;
             }
         });
     }
 
-    async fn run_batch(self: &Arc<Self>, brand: &Arc<Brand>, batch: Vec<Arc<InFlightLookup>>, slot: &mut BatchSlot<'_>) {
+    async fn run_batch(
+        self: &Arc<Self>,
+        brand: &Arc<Brand>,
+        batch: Vec<Arc<InFlightLookup>>,
+        slot: &mut BatchSlot<'_>,
+    ) {
         let mut guard = InFlightGuard::begin(self, brand, batch);
         let alone = match self.query_batch(brand, &guard.lookups, slot).await {
             Ok(found) => {
                 let results = guard.lookups.drain(..).zip(found);
-                let (answered, others): (Vec<_>, Vec<_>) = results.partition(|(_, found)| found.is_some());
-                answered.into_iter().for_each(|(lookup, found)| self.complete(&lookup, guard.generation, found.ok_or(LookupFailed::Failed)));
+                let (answered, others): (Vec<_>, Vec<_>) =
+                    results.partition(|(_, found)| found.is_some());
+                answered.into_iter().for_each(|(lookup, found)| {
+                    self.complete(&lookup, guard.generation, found.ok_or(LookupFailed::Failed))
+                });
                 others.into_iter().map(|(lookup, _)| lookup).collect()
             }
             // Perhaps only one lookup causes the failure.
-            Err(QueryError::Failed) if guard.lookups.len() > 1 => std::mem::take(&mut guard.lookups),
+            Err(QueryError::Failed) if guard.lookups.len() > 1 => {
+                std::mem::take(&mut guard.lookups)
+            }
             Err(QueryError::Failed | QueryError::Unavailable) => Vec::new(),
         };
         alone.into_iter().for_each(|lookup| self.run_single(Arc::clone(brand), lookup));
@@ -79,8 +96,11 @@ impl LookupCoalescer {
         slot: &mut BatchSlot<'_>,
     ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
         let started_at = Instant::now();
-        let addresses: Vec<&Identifier> = lookups.iter().filter_map(|lookup| lookup.question.address()).collect();
-        let asking = self.store.ask(brand, BatchMode::Batch(&addresses), || release_those_with_stale(lookups));
+        let addresses: Vec<&Identifier> =
+            lookups.iter().filter_map(|lookup| lookup.question.address()).collect();
+        let asking = self
+            .store
+            .ask(brand, BatchMode::Batch(&addresses), || release_those_with_stale(lookups));
         tokio::pin!(asking);
         let found = match tokio::time::timeout(SLOW_BATCH_AFTER, &mut asking).await {
             Ok(found) => found,
@@ -100,11 +120,17 @@ impl LookupCoalescer {
         self.background.spawn(async move {
             let _permit = coalescer.single_slots.acquire().await;
             let mut guard = InFlightGuard::begin(&coalescer, &brand, vec![lookup]);
-            let Some(lookup) = guard.lookups.first().filter(|lookup| lookup.is_wanted()) else { return };
-            let asking = coalescer.store.ask(&brand, BatchMode::Single(&lookup.question), || release_those_with_stale(&guard.lookups));
+            let Some(lookup) = guard.lookups.first().filter(|lookup| lookup.is_wanted()) else {
+                return;
+            };
+            let asking = coalescer.store.ask(&brand, BatchMode::Single(&lookup.question), || {
+                release_those_with_stale(&guard.lookups)
+            });
             let Ok(found) = asking.await else { return };
             let results: Vec<_> = guard.lookups.drain(..).zip(found).collect();
-            results.into_iter().for_each(|(lookup, found)| coalescer.complete(&lookup, guard.generation, found.ok_or(LookupFailed::Failed)));
+            results.into_iter().for_each(|(lookup, found)| {
+                coalescer.complete(&lookup, guard.generation, found.ok_or(LookupFailed::Failed))
+            });
         });
     }
 }
@@ -127,7 +153,8 @@ impl BatchSlot<'_> {
         let queue = queues.entry(self.brand.id()).or_default();
         while (self.holds_next || !queue.is_held) && !queue.waiting.is_empty() {
             let seats = queue.waiting.len().min(MAX_BATCH_SIZE);
-            let (batch, unwanted): (Vec<_>, Vec<_>) = queue.waiting.drain(..seats).partition(|lookup| lookup.is_wanted());
+            let (batch, unwanted): (Vec<_>, Vec<_>) =
+                queue.waiting.drain(..seats).partition(|lookup| lookup.is_wanted());
             for lookup in unwanted {
                 if joinable.get(&lookup.key).is_some_and(|current| Arc::ptr_eq(current, &lookup)) {
                     joinable.remove(&lookup.key);
@@ -188,7 +215,9 @@ struct BatchMetrics {
 
 fn batch_metrics() -> &'static BatchMetrics {
     static METRICS: OnceLock<BatchMetrics> = OnceLock::new();
-    let register =
-        || BatchMetrics { lookups: metrics::histogram!("hookpoint_batch_lookups"), seconds: metrics::histogram!("hookpoint_batch_duration_seconds") };
+    let register = || BatchMetrics {
+        lookups: metrics::histogram!("hookpoint_batch_lookups"),
+        seconds: metrics::histogram!("hookpoint_batch_duration_seconds"),
+    };
     METRICS.get_or_init(register)
 }

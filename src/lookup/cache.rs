@@ -85,21 +85,29 @@ impl AnswerCache {
     #[must_use]
     pub fn fresh(&self, key: &CacheKey) -> Option<Entry> {
         self.entries.get(key).filter(|entry| {
-            let fresh_for = if entry.found { self.limits.fresh } else { self.limits.negative_fresh };
-            entry.stored_at.elapsed() < fresh_for && !self.listener_disconnected.load(Ordering::Relaxed) && entry.generation == self.generation(key.0)
+            let fresh_for =
+                if entry.found { self.limits.fresh } else { self.limits.negative_fresh };
+            entry.stored_at.elapsed() < fresh_for
+                && !self.listener_disconnected.load(Ordering::Relaxed)
+                && entry.generation == self.generation(key.0)
         })
     }
 
     /// Returns an answer that may be used while Postgres is unavailable, fresh or expired.
     #[must_use]
     pub fn stale(&self, key: &CacheKey) -> Option<Entry> {
-        self.entries.get(key).filter(|entry| entry.stored_at.elapsed() < self.limits.fresh + self.limits.stale)
+        self.entries
+            .get(key)
+            .filter(|entry| entry.stored_at.elapsed() < self.limits.fresh + self.limits.stale)
     }
 
     /// The current generation of a brand. An answer that was queried in an older generation must not be cached.
     #[must_use]
     pub fn generation(&self, brand_id: i32) -> CacheGeneration {
-        let of_brand = self.brand_generations.get(&brand_id).map_or(0, |generation| generation.load(Ordering::SeqCst));
+        let of_brand = self
+            .brand_generations
+            .get(&brand_id)
+            .map_or(0, |generation| generation.load(Ordering::SeqCst));
         CacheGeneration(self.generation.load(Ordering::SeqCst), of_brand)
     }
 
@@ -111,7 +119,9 @@ impl AnswerCache {
     /// Removes the entries that a notification names, or expires all entries of a brand.
     pub fn invalidate(&self, invalidation: &Invalidation) {
         match &invalidation.hashes {
-            Some(hashes) => hashes.iter().for_each(|hash| self.entries.invalidate(&(invalidation.brand_id, *hash))),
+            Some(hashes) => hashes
+                .iter()
+                .for_each(|hash| self.entries.invalidate(&(invalidation.brand_id, *hash))),
             None => {
                 if let Some(generation) = self.brand_generations.get(&invalidation.brand_id) {
                     generation.fetch_add(1, Ordering::SeqCst);
@@ -155,7 +165,10 @@ mod tests {
 
     fn cache(bytes: u64) -> AnswerCache {
         let hour = Duration::from_secs(3_600);
-        let cache = AnswerCache::new(CacheLimits { bytes, fresh: hour, negative_fresh: hour, stale: hour }, [1, 2].into_iter());
+        let cache = AnswerCache::new(
+            CacheLimits { bytes, fresh: hour, negative_fresh: hour, stale: hour },
+            [1, 2].into_iter(),
+        );
         cache.set_listener_disconnected(false);
         cache
     }
@@ -169,7 +182,10 @@ mod tests {
         let cache = cache(1 << 20);
         (0..20_000).for_each(|n| store(&cache, n));
         let (entries, bytes) = cache.size();
-        assert!(bytes <= 1 << 20 && (100..=1 << 20).contains(&(entries * 3_000)), "{entries} entries, {bytes} bytes");
+        assert!(
+            bytes <= 1 << 20 && (100..=1 << 20).contains(&(entries * 3_000)),
+            "{entries} entries, {bytes} bytes"
+        );
     }
 
     #[test]
@@ -177,7 +193,11 @@ mod tests {
         let cache = cache(1 << 20);
         (0..3).for_each(|n| store(&cache, n));
         cache.invalidate(&Invalidation { brand_id: 1, hashes: Some(vec![key(0).1]) });
-        assert!(cache.fresh(&key(0)).is_none() && cache.stale(&key(0)).is_none() && cache.fresh(&key(1)).is_some());
+        assert!(
+            cache.fresh(&key(0)).is_none()
+                && cache.stale(&key(0)).is_none()
+                && cache.fresh(&key(1)).is_some()
+        );
         cache.invalidate(&Invalidation { brand_id: 2, hashes: None });
         assert!(cache.fresh(&key(1)).is_some(), "another brand's change");
         let asked_before = cache.generation(1);
@@ -187,7 +207,10 @@ mod tests {
         assert!(cache.fresh(&key(2)).is_none(), "it was queried before all entries expired");
         store(&cache, 1);
         cache.set_listener_disconnected(true);
-        assert!(cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some(), "nothing is fresh while the listener is disconnected");
+        assert!(
+            cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some(),
+            "nothing is fresh while the listener is disconnected"
+        );
         cache.set_listener_disconnected(false);
         assert!(cache.fresh(&key(1)).is_none(), "something may have been missed");
     }

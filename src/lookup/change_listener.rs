@@ -35,7 +35,12 @@ pub struct ChangeListener {
 impl ChangeListener {
     /// A listener that is not connected.
     #[must_use]
-    pub fn new(pool: &Pool, coalescer: &Arc<LookupCoalescer>, cache: &Arc<AnswerCache>, api_keys: &Arc<ApiKeyCache>) -> Self {
+    pub fn new(
+        pool: &Pool,
+        coalescer: &Arc<LookupCoalescer>,
+        cache: &Arc<AnswerCache>,
+        api_keys: &Arc<ApiKeyCache>,
+    ) -> Self {
         Self {
             pool: pool.clone(),
             coalescer: Arc::clone(coalescer),
@@ -55,8 +60,14 @@ impl ChangeListener {
             // Logged once, not at every attempt.
             if !self.cache.is_listener_disconnected() || !is_said {
                 is_said = true;
-                let reason = lost.err().map_or_else(|| "no heartbeat arrived, or the connection broke".to_owned(), |error| error.to_string());
-                tracing::warn!(reason, "change listener disconnected; cached answers treated as expired");
+                let reason = lost.err().map_or_else(
+                    || "no heartbeat arrived, or the connection broke".to_owned(),
+                    |error| error.to_string(),
+                );
+                tracing::warn!(
+                    reason,
+                    "change listener disconnected; cached answers treated as expired"
+                );
             }
             self.cache.set_listener_disconnected(true);
             tokio::time::sleep(PAUSE).await;
@@ -64,8 +75,12 @@ impl ChangeListener {
     }
 
     async fn listen_until_lost(&self) -> Result<(), StorageError> {
-        let Some(mut changes) = in_time(NotificationListener::listen(&self.pool)).await? else { return Ok(()) };
-        if in_time(self.api_keys.refresh(&self.pool)).await?.is_none() || in_time(self.send_heartbeat()).await?.is_none() {
+        let Some(mut changes) = in_time(NotificationListener::listen(&self.pool)).await? else {
+            return Ok(());
+        };
+        if in_time(self.api_keys.refresh(&self.pool)).await?.is_none()
+            || in_time(self.send_heartbeat()).await?.is_none()
+        {
             return Ok(());
         }
         while let Some(received) = changes.next().await {
@@ -77,11 +92,16 @@ impl ChangeListener {
             match received {
                 Notification::Changed(invalidation) => {
                     let scope = if invalidation.hashes.is_some() { "keys" } else { "brand" };
-                    metrics::counter!("hookpoint_invalidations_total", "scope" => scope).increment(1);
+                    metrics::counter!("hookpoint_invalidations_total", "scope" => scope)
+                        .increment(1);
                     self.coalescer.invalidate(&invalidation);
                 }
                 // No notification is processed while keys are loaded, so that must not take long.
-                Notification::Keys if in_time(self.api_keys.refresh(&self.pool)).await?.is_none() => return Ok(()),
+                Notification::Keys
+                    if in_time(self.api_keys.refresh(&self.pool)).await?.is_none() =>
+                {
+                    return Ok(());
+                }
                 Notification::Keys => {}
                 Notification::Heartbeat(beat) => self.receive_heartbeat(beat),
             }
@@ -109,10 +129,14 @@ impl ChangeListener {
     }
 
     fn receive_heartbeat(&self, beat: Option<Heartbeat>) {
-        let Some(Heartbeat { number, .. }) = beat.filter(|beat| beat.replica == self.replica) else { return };
+        let Some(Heartbeat { number, .. }) = beat.filter(|beat| beat.replica == self.replica)
+        else {
+            return;
+        };
         let (last, sent_at) = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         if number == last {
-            metrics::gauge!("hookpoint_notification_lag_seconds").set(sent_at.elapsed().as_secs_f64());
+            metrics::gauge!("hookpoint_notification_lag_seconds")
+                .set(sent_at.elapsed().as_secs_f64());
         }
         self.received.send_if_modified(|received| {
             let changed = number > *received;
@@ -141,6 +165,8 @@ impl ChangeListener {
 }
 
 /// `None` if Postgres took too long.
-async fn in_time<T>(asked: impl Future<Output = Result<T, StorageError>>) -> Result<Option<T>, StorageError> {
+async fn in_time<T>(
+    asked: impl Future<Output = Result<T, StorageError>>,
+) -> Result<Option<T>, StorageError> {
     tokio::time::timeout(PATIENCE, asked).await.map_or(Ok(None), |done| done.map(Some))
 }

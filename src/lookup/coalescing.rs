@@ -89,9 +89,22 @@ pub struct CoalescingLimits {
 impl LookupCoalescer {
     /// A coalescer with no lookup in flight.
     #[must_use]
-    pub fn new(store: LookupRepository, cache: Arc<AnswerCache>, background: BackgroundTasks, limits: CoalescingLimits) -> Arc<Self> {
+    pub fn new(
+        store: LookupRepository,
+        cache: Arc<AnswerCache>,
+        background: BackgroundTasks,
+        limits: CoalescingLimits,
+    ) -> Arc<Self> {
         let single_slots = Semaphore::new((store.most_connections() / 2).max(1));
-        Arc::new(Self { store, cache, background, limits, waiting: AtomicU64::new(0), single_slots, in_flight: Mutex::default() })
+        Arc::new(Self {
+            store,
+            cache,
+            background,
+            limits,
+            waiting: AtomicU64::new(0),
+            single_slots,
+            in_flight: Mutex::default(),
+        })
     }
 
     /// Answers a lookup within the deadline. A request with an expired cached answer fails at once while Postgres is
@@ -99,7 +112,13 @@ impl LookupCoalescer {
     ///
     /// # Errors
     /// When there is no answer within the deadline, too many lookups wait, or the service is shutting down.
-    pub async fn ask(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, has_stale: bool) -> Result<LookupResult, LookupFailed> {
+    pub async fn ask(
+        self: &Arc<Self>,
+        key: CacheKey,
+        brand: &Arc<Brand>,
+        question: Question,
+        has_stale: bool,
+    ) -> Result<LookupResult, LookupFailed> {
         if self.background.is_ending() {
             return Err(LookupFailed::ShuttingDown);
         }
@@ -124,14 +143,24 @@ impl LookupCoalescer {
     }
 
     /// Joins the lookup in flight for the same question, or starts one.
-    fn enqueue(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: Question, waiter: Option<Waiter>) {
+    fn enqueue(
+        self: &Arc<Self>,
+        key: CacheKey,
+        brand: &Arc<Brand>,
+        question: Question,
+        waiter: Option<Waiter>,
+    ) {
         let mut in_flight = lock(&self.in_flight);
         if let Some(lookup) = in_flight.joinable.get(&key) {
             lock(&lookup.waiters).extend(waiter);
             return;
         }
         let needs_own = matches!(question, Question::Id(_));
-        let lookup = Arc::new(InFlightLookup { key, question, waiters: Mutex::new(waiter.into_iter().collect()) });
+        let lookup = Arc::new(InFlightLookup {
+            key,
+            question,
+            waiters: Mutex::new(waiter.into_iter().collect()),
+        });
         in_flight.joinable.insert(key, Arc::clone(&lookup));
         if needs_own {
             drop(in_flight);
@@ -147,7 +176,12 @@ impl LookupCoalescer {
     }
 
     /// Sends the answer to all waiting requests. It is cached only if it was not invalidated since the query started.
-    pub(crate) fn complete(&self, lookup: &Arc<InFlightLookup>, generation: CacheGeneration, found: Result<FoundCustomer, LookupFailed>) {
+    pub(crate) fn complete(
+        &self,
+        lookup: &Arc<InFlightLookup>,
+        generation: CacheGeneration,
+        found: Result<FoundCustomer, LookupFailed>,
+    ) {
         let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
         let result = found.map(|found| LookupResult {
             found: found.customers > 0,
@@ -156,10 +190,13 @@ impl LookupCoalescer {
         });
         // Invalidations take the same lock. So they find either the lookup in flight or its cached answer.
         let mut in_flight = lock(&self.in_flight);
-        let is_current = in_flight.joinable.get(&lookup.key).is_some_and(|current| Arc::ptr_eq(current, lookup));
+        let is_current =
+            in_flight.joinable.get(&lookup.key).is_some_and(|current| Arc::ptr_eq(current, lookup));
         if is_current {
             in_flight.joinable.remove(&lookup.key);
-            if let (Ok(result), true) = (&result, may_be_cached && generation == self.cache.generation(lookup.key.0)) {
+            if let (Ok(result), true) =
+                (&result, may_be_cached && generation == self.cache.generation(lookup.key.0))
+            {
                 self.cache.store(lookup.key, result.body.clone(), result.found, generation);
             }
         }
@@ -175,8 +212,12 @@ impl LookupCoalescer {
         let mut in_flight = lock(&self.in_flight);
         self.cache.invalidate(invalidation);
         match &invalidation.hashes {
-            Some(hashes) => hashes.iter().for_each(|hash| drop(in_flight.joinable.remove(&(invalidation.brand_id, *hash)))),
-            None => in_flight.joinable.retain(|(brand_id, _), _| *brand_id != invalidation.brand_id),
+            Some(hashes) => hashes
+                .iter()
+                .for_each(|hash| drop(in_flight.joinable.remove(&(invalidation.brand_id, *hash)))),
+            None => {
+                in_flight.joinable.retain(|(brand_id, _), _| *brand_id != invalidation.brand_id)
+            }
         }
     }
 
@@ -217,7 +258,11 @@ pub(crate) struct InFlightGuard<'a> {
 }
 
 impl<'a> InFlightGuard<'a> {
-    pub(crate) fn begin(of: &'a LookupCoalescer, brand: &Brand, lookups: Vec<Arc<InFlightLookup>>) -> Self {
+    pub(crate) fn begin(
+        of: &'a LookupCoalescer,
+        brand: &Brand,
+        lookups: Vec<Arc<InFlightLookup>>,
+    ) -> Self {
         Self { of, generation: of.cache.generation(brand.id()), lookups }
     }
 }

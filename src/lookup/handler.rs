@@ -96,15 +96,26 @@ impl Outcome {
 ///
 /// # Errors
 /// Every [`Problem`] that can answer a lookup.
-pub async fn lookup(request: HttpRequest, lookup_service: Data<LookupService>) -> Result<HttpResponse, Problem> {
+pub async fn lookup(
+    request: HttpRequest,
+    lookup_service: Data<LookupService>,
+) -> Result<HttpResponse, Problem> {
     let mut trace = LookupTrace { brand: None, cache: Outcome::None };
     let answered = lookup_service.answer(&request, &mut trace).await;
     request.extensions_mut().insert(trace);
-    answered.map(|body| HttpResponse::Ok().insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8")).body(body))
+    answered.map(|body| {
+        HttpResponse::Ok()
+            .insert_header((header::CONTENT_TYPE, "application/json; charset=utf-8"))
+            .body(body)
+    })
 }
 
 impl LookupService {
-    async fn answer(&self, request: &HttpRequest, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
+    async fn answer(
+        &self,
+        request: &HttpRequest,
+        trace: &mut LookupTrace,
+    ) -> Result<Bytes, Problem> {
         let caller = self.caller(request)?;
         let query = Query::split(request.query_string(), &self.key_parameter)?;
         let key = self.live_key(&query, caller)?;
@@ -151,7 +162,13 @@ impl LookupService {
 
     /// Queries Postgres. If sources may have more data, asks them within the deadline, and queries Postgres again if
     /// they sent any.
-    async fn ask(&self, key: CacheKey, brand: &Arc<Brand>, question: Question, has_stale: bool) -> Result<LookupResult, LookupFailed> {
+    async fn ask(
+        &self,
+        key: CacheKey,
+        brand: &Arc<Brand>,
+        question: Question,
+        has_stale: bool,
+    ) -> Result<LookupResult, LookupFailed> {
         let started_at = Instant::now();
         if !brand.rules.asks_live() {
             return self.coalescer.ask(key, brand, question, has_stale).await;
@@ -159,7 +176,9 @@ impl LookupService {
         let result = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
         let searched = self.live.ask(key, brand, &question, &result, started_at).await;
         // Later requests must not join a lookup that started before the new data was stored.
-        let forget = || self.coalescer.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
+        let forget = || {
+            self.coalescer.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) })
+        };
         let result = if searched.has_changed {
             forget();
             self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(result)
@@ -176,18 +195,30 @@ impl LookupService {
     fn caller(&self, request: &HttpRequest) -> Result<Caller, Problem> {
         let peer = request.peer_addr().ok_or(Problem::NetworkForbidden)?;
         let caller = self.proxies.caller(peer.ip(), request.headers());
-        if caller.is_allowed(&self.allowed_networks) { Ok(caller) } else { Err(Problem::NetworkForbidden) }
+        if caller.is_allowed(&self.allowed_networks) {
+            Ok(caller)
+        } else {
+            Err(Problem::NetworkForbidden)
+        }
     }
 
     fn live_key(&self, query: &Query<'_>, caller: Caller) -> Result<Arc<LiveKey>, Problem> {
         let key = query.key()?;
-        self.api_keys.authenticate(&key, self.clock.now()).ok_or_else(|| match self.wrong_keys.take(caller.for_limits()) {
-            Ok(()) => Problem::KeyUnknown,
-            Err(seconds) => Problem::TooManyWrongKeys(seconds),
+        self.api_keys.authenticate(&key, self.clock.now()).ok_or_else(|| {
+            match self.wrong_keys.take(caller.for_limits()) {
+                Ok(()) => Problem::KeyUnknown,
+                Err(seconds) => Problem::TooManyWrongKeys(seconds),
+            }
         })
     }
 
-    fn cached(&self, key: &LiveKey, found: bool, body: Bytes, trace: &mut LookupTrace) -> Result<Bytes, Problem> {
+    fn cached(
+        &self,
+        key: &LiveKey,
+        found: bool,
+        body: Bytes,
+        trace: &mut LookupTrace,
+    ) -> Result<Bytes, Problem> {
         trace.cache = Outcome::Hit;
         self.count_not_found(key, found).map(|()| body)
     }

@@ -121,8 +121,14 @@ impl<'a> Query<'a> {
     /// When the key is missing, repeated or empty.
     pub fn key(&self) -> Result<Cow<'a, [u8]>, Problem> {
         match self.key {
-            Seen::Once(key) if key.contains('+') => Ok(percent_encoding::percent_decode_str(&key.replace('+', " ")).collect::<Vec<u8>>().into()),
-            Seen::Once(key) if !key.is_empty() => Ok(percent_encoding::percent_decode_str(key).into()),
+            Seen::Once(key) if key.contains('+') => {
+                Ok(percent_encoding::percent_decode_str(&key.replace('+', " "))
+                    .collect::<Vec<u8>>()
+                    .into())
+            }
+            Seen::Once(key) if !key.is_empty() => {
+                Ok(percent_encoding::percent_decode_str(key).into())
+            }
             Seen::Never | Seen::Once(_) | Seen::Often => Err(Problem::KeyMissing),
         }
     }
@@ -135,16 +141,27 @@ impl<'a> Query<'a> {
         use Seen::{Never, Often, Once};
         match (self.channel, self.address, self.primary_id) {
             (Never, Never, Never) => Err(Problem::ParameterMissing),
-            (Never, Never, Once(id)) => Ok(LookupQuery { kind: LookupQueryKind::Id, text: text(id, Problem::PrimaryIdMalformed)? }),
+            (Never, Never, Once(id)) => Ok(LookupQuery {
+                kind: LookupQueryKind::Id,
+                text: text(id, Problem::PrimaryIdMalformed)?,
+            }),
             (Never, Never, Often) => Err(Problem::ParameterRepeated),
             (_, _, Once(_) | Often) => Err(Problem::BothForms),
             (Often, _, Never) | (_, Often, Never) => Err(Problem::ParameterRepeated),
             (Never, _, Never) | (_, Never, Never) => Err(Problem::ParameterMissing),
-            (Once(channel), Once(address), Never) => match text(channel, Problem::ChannelUnknown)?.as_ref() {
-                "phoneNumber" => Ok(LookupQuery { kind: LookupQueryKind::Phone, text: text(address, Problem::PhoneMalformed)? }),
-                "email" => Ok(LookupQuery { kind: LookupQueryKind::Email, text: text(address, Problem::EmailMalformed)? }),
-                _ => Err(Problem::ChannelUnknown),
-            },
+            (Once(channel), Once(address), Never) => {
+                match text(channel, Problem::ChannelUnknown)?.as_ref() {
+                    "phoneNumber" => Ok(LookupQuery {
+                        kind: LookupQueryKind::Phone,
+                        text: text(address, Problem::PhoneMalformed)?,
+                    }),
+                    "email" => Ok(LookupQuery {
+                        kind: LookupQueryKind::Email,
+                        text: text(address, Problem::EmailMalformed)?,
+                    }),
+                    _ => Err(Problem::ChannelUnknown),
+                }
+            }
         }
     }
 }
@@ -170,16 +187,26 @@ impl LookupQuery<'_> {
         match self.kind {
             LookupQueryKind::Phone => {
                 // A plus that the client did not encode arrives as a space.
-                let number = text.strip_prefix(' ').map_or(Cow::Borrowed(text), |digits| Cow::Owned(format!("+{digits}")));
-                Phone::parse_e164(&number).map(|phone| Question::Address(phone.into())).map_err(|_| Problem::PhoneMalformed)
+                let number = text
+                    .strip_prefix(' ')
+                    .map_or(Cow::Borrowed(text), |digits| Cow::Owned(format!("+{digits}")));
+                Phone::parse_e164(&number)
+                    .map(|phone| Question::Address(phone.into()))
+                    .map_err(|_| Problem::PhoneMalformed)
             }
             LookupQueryKind::Email if text.trim() != text => Err(Problem::EmailMalformed),
-            LookupQueryKind::Email => {
-                Email::parse(&with_plus(text)).map(|email| Question::Address(email.into())).map_err(|_| Problem::EmailMalformed)
-            }
+            LookupQueryKind::Email => Email::parse(&with_plus(text))
+                .map(|email| Question::Address(email.into()))
+                .map_err(|_| Problem::EmailMalformed),
             LookupQueryKind::Id => {
-                let well_formed = text.chars().count() <= MAX_PRIMARY_ID && !text.chars().any(char::is_control) && !is_unfilled_template(text);
-                if well_formed { Ok(Question::Id(canonical_id(text))) } else { Err(Problem::PrimaryIdMalformed) }
+                let well_formed = text.chars().count() <= MAX_PRIMARY_ID
+                    && !text.chars().any(char::is_control)
+                    && !is_unfilled_template(text);
+                if well_formed {
+                    Ok(Question::Id(canonical_id(text)))
+                } else {
+                    Err(Problem::PrimaryIdMalformed)
+                }
             }
         }
     }
@@ -208,7 +235,10 @@ fn decode(raw: &str) -> Option<Cow<'_, str>> {
     if !raw.bytes().any(|byte| byte == b'%' || byte == b'+') {
         return Some(Cow::Borrowed(raw));
     }
-    let escapes_are_whole = raw.split('%').skip(1).all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
+    let escapes_are_whole = raw
+        .split('%')
+        .skip(1)
+        .all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
     if !escapes_are_whole {
         return None;
     }
@@ -216,12 +246,16 @@ fn decode(raw: &str) -> Option<Cow<'_, str>> {
         return percent_encoding::percent_decode_str(raw).decode_utf8().ok();
     }
     let spaced = raw.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8().ok().map(|text| Cow::Owned(text.into_owned()))
+    percent_encoding::percent_decode_str(&spaced)
+        .decode_utf8()
+        .ok()
+        .map(|text| Cow::Owned(text.into_owned()))
 }
 
 /// Whether a text is a placeholder of a template, such as `[Number]` or `{{address}}`, instead of an id.
 fn is_unfilled_template(text: &str) -> bool {
-    (text.starts_with('[') && text.ends_with(']')) || (text.starts_with("{{") && text.ends_with("}}"))
+    (text.starts_with('[') && text.ends_with(']'))
+        || (text.starts_with("{{") && text.ends_with("}}"))
 }
 
 #[cfg(test)]

@@ -15,7 +15,9 @@ use crate::customer::model::record::Record;
 use crate::customer::model::source::Source;
 use crate::settings::file::MultipleMatches;
 use crate::sources::api::LookupTarget;
-use crate::storage::answers::{AnswerRow, StoredAddress, find_by_addresses, find_by_id, find_known_addresses};
+use crate::storage::answers::{
+    AnswerRow, StoredAddress, find_by_addresses, find_by_id, find_known_addresses,
+};
 use crate::storage::invalidation::LookupHash;
 use crate::storage::{StorageError, customers, events, records};
 
@@ -62,7 +64,12 @@ impl FoundCustomer {
     /// Builds the text in one allocation of the exact size, because cached bodies must not take more memory than
     /// needed.
     fn new(bodies: &[String], may_be_cached: bool) -> Self {
-        let length = bodies.iter().map(|body| body.len().saturating_add(1)).sum::<usize>().saturating_add(1).max(2);
+        let length = bodies
+            .iter()
+            .map(|body| body.len().saturating_add(1))
+            .sum::<usize>()
+            .saturating_add(1)
+            .max(2);
         let mut body = String::with_capacity(length);
         body.push('[');
         for (n, one) in bodies.iter().enumerate() {
@@ -84,7 +91,12 @@ impl FoundCustomer {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find(pool: &Pool, brand: &Brand, question: &Question, rules: ReadRules) -> Result<FoundCustomer, StorageError> {
+pub async fn find(
+    pool: &Pool,
+    brand: &Brand,
+    question: &Question,
+    rules: ReadRules,
+) -> Result<FoundCustomer, StorageError> {
     find_on(&mut *pool.acquire().await?, brand, question, rules).await
 }
 
@@ -92,7 +104,12 @@ pub async fn find(pool: &Pool, brand: &Brand, question: &Question, rules: ReadRu
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_on(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<FoundCustomer, StorageError> {
+pub async fn find_on(
+    db: &mut Connection,
+    brand: &Brand,
+    question: &Question,
+    rules: ReadRules,
+) -> Result<FoundCustomer, StorageError> {
     for _ in 0..MAX_RESTARTS {
         // If a customer was replaced between two statements, the lookup starts again.
         if let Some(found) = find_once(db, brand, question, rules).await? {
@@ -118,26 +135,40 @@ pub async fn find_batch(
 ) -> Result<Vec<Option<FoundCustomer>>, StorageError> {
     let known = list_known(db, brand, addresses, rules).await?;
     let read = |(known, address): (StoredAddress, &&Identifier)| {
-        let sources_to_query = sources_to_query(brand, &LookupTarget::Address((*address).clone()), &known);
+        let sources_to_query =
+            sources_to_query(brand, &LookupTarget::Address((*address).clone()), &known);
         let rows = known.rows;
         if rows.len() > rules.most_by_address() {
             return Some(ambiguous(brand, rules.why_ambiguous(), true));
         }
         let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
-        is_current.then(|| FoundCustomer::new(&rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), true).needing(sources_to_query))
+        is_current.then(|| {
+            FoundCustomer::new(&rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), true)
+                .needing(sources_to_query)
+        })
     };
     Ok(known.into_iter().zip(addresses).map(read).collect())
 }
 
 /// Loads the answers of some addresses. If sources can be asked, it also loads which sources have data.
-async fn list_known(db: &mut Connection, brand: &Brand, addresses: &[&Identifier], rules: ReadRules) -> Result<Vec<StoredAddress>, StorageError> {
+async fn list_known(
+    db: &mut Connection,
+    brand: &Brand,
+    addresses: &[&Identifier],
+    rules: ReadRules,
+) -> Result<Vec<StoredAddress>, StorageError> {
     let limit = rules.max_customers.saturating_add(1);
     if !brand.rules.asks_live() {
         let found = find_by_addresses(db, brand.id(), addresses, limit).await?;
-        return Ok(found.into_iter().map(|rows| StoredAddress { rows, ..StoredAddress::default() }).collect());
+        return Ok(found
+            .into_iter()
+            .map(|rows| StoredAddress { rows, ..StoredAddress::default() })
+            .collect());
     }
-    let asked: Vec<(&Identifier, LookupHash)> =
-        addresses.iter().map(|address| (*address, LookupHash::of_address(&brand.row.secret, address))).collect();
+    let asked: Vec<(&Identifier, LookupHash)> = addresses
+        .iter()
+        .map(|address| (*address, LookupHash::of_address(&brand.row.secret, address)))
+        .collect();
     find_known_addresses(db, brand.id(), &asked, limit).await
 }
 
@@ -145,29 +176,50 @@ async fn list_known(db: &mut Connection, brand: &Brand, addresses: &[&Identifier
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_keys(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Vec<String>, StorageError> {
+pub async fn find_keys(
+    db: &mut Connection,
+    brand: &Brand,
+    question: &Question,
+    rules: ReadRules,
+) -> Result<Vec<String>, StorageError> {
     let rows = match question {
-        Question::Address(address) => find_by_addresses(db, brand.id(), &[address], rules.max_customers).await?.pop().unwrap_or_default(),
+        Question::Address(address) => {
+            find_by_addresses(db, brand.id(), &[address], rules.max_customers)
+                .await?
+                .pop()
+                .unwrap_or_default()
+        }
         Question::Id(id) => find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?.0,
     };
     Ok(rows.into_iter().map(|row| row.customer_key).collect())
 }
 
 /// One attempt at a lookup. `None` if a customer was replaced between two statements.
-async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rules: ReadRules) -> Result<Option<FoundCustomer>, StorageError> {
+async fn find_once(
+    db: &mut Connection,
+    brand: &Brand,
+    question: &Question,
+    rules: ReadRules,
+) -> Result<Option<FoundCustomer>, StorageError> {
     // A result by id may be cached only if notifications name that id. So "nobody" is not cached, nor a customer found
     // by an order number.
     let (rows, sources_to_query, may_be_cached, most, why) = match question {
         Question::Address(address) => {
             let known = list_known(db, brand, &[address], rules).await?.pop().unwrap_or_default();
-            let sources_to_query = sources_to_query(brand, &LookupTarget::Address(address.clone()), &known);
+            let sources_to_query =
+                sources_to_query(brand, &LookupTarget::Address(address.clone()), &known);
             (known.rows, sources_to_query, true, rules.most_by_address(), rules.why_ambiguous())
         }
         Question::Id(id) => {
-            let (rows, by_reference) = find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?;
+            let (rows, by_reference) =
+                find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?;
             let may_be_cached = rows.len() == 1 && !by_reference;
             // A customer found by an id has that id, so no source needs to be asked.
-            let sources_to_query = if rows.is_empty() { sources_to_query_by_id(db, brand, id).await? } else { Vec::new() };
+            let sources_to_query = if rows.is_empty() {
+                sources_to_query_by_id(db, brand, id).await?
+            } else {
+                Vec::new()
+            };
             (rows, sources_to_query, may_be_cached, 1, "the id matches several customers")
         }
     };
@@ -186,13 +238,22 @@ async fn find_once(db: &mut Connection, brand: &Brand, question: &Question, rule
 
 /// The answer if too many customers match: it is empty. An admin should know about it.
 fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> FoundCustomer {
-    tracing::warn!(brand = brand.rules.slug, reason = why, "lookup matches too many customers; the answer is empty");
-    metrics::counter!("hookpoint_lookups_ambiguous_total", "brand" => brand.rules.slug.clone()).increment(1);
+    tracing::warn!(
+        brand = brand.rules.slug,
+        reason = why,
+        "lookup matches too many customers; the answer is empty"
+    );
+    metrics::counter!("hookpoint_lookups_ambiguous_total", "brand" => brand.rules.slug.clone())
+        .increment(1);
     FoundCustomer::new(&[], may_be_cached)
 }
 
 /// The answer, rendered with the current settings. `None` if the customer was replaced meanwhile.
-async fn current(db: &mut Connection, brand: &Brand, row: AnswerRow) -> Result<Option<String>, StorageError> {
+async fn current(
+    db: &mut Connection,
+    brand: &Brand,
+    row: AnswerRow,
+) -> Result<Option<String>, StorageError> {
     if row.settings_hash == brand.rules.presenter.hash() {
         return Ok(Some(row.body));
     }
@@ -200,16 +261,33 @@ async fn current(db: &mut Connection, brand: &Brand, row: AnswerRow) -> Result<O
 }
 
 /// Renders a customer from stored records. `None` if the customer was removed meanwhile.
-async fn render(db: &mut Connection, brand: &Brand, customer_key: &str) -> Result<Option<String>, StorageError> {
-    let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await? else { return Ok(None) };
+async fn render(
+    db: &mut Connection,
+    brand: &Brand,
+    customer_key: &str,
+) -> Result<Option<String>, StorageError> {
+    let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await?
+    else {
+        return Ok(None);
+    };
     let known = records::list_records(db, brand.id(), &keys).await?;
-    let others =
-        keys.iter().filter_map(|key| key.parse().ok()).filter(|key| !known.get(key).is_some_and(|record| record.versions.is_live())).collect();
+    let others = keys
+        .iter()
+        .filter_map(|key| key.parse().ok())
+        .filter(|key| !known.get(key).is_some_and(|record| record.versions.is_live()))
+        .collect();
     let live: Vec<&Record> = known.values().filter(|record| record.versions.is_live()).collect();
     let aliases = Aliases::new(&records::list_merges(db, brand.id(), &keys).await?);
-    let unconfirmed = customers::list_guests(db, brand.id(), &keys, &brand.rules.identity.self_asserted).await?;
+    let unconfirmed =
+        customers::list_guests(db, brand.id(), &keys, &brand.rules.identity.self_asserted).await?;
     let (identity, moved) = (&brand.rules.identity, BTreeSet::new());
-    let rules = MergeRules { identity, precedence: &brand.rules.precedence, aliases: &aliases, unconfirmed: &unconfirmed, moved: &moved };
+    let rules = MergeRules {
+        identity,
+        precedence: &brand.rules.precedence,
+        aliases: &aliases,
+        unconfirmed: &unconfirmed,
+        moved: &moved,
+    };
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;
     // The addresses that find a customer depend on other customers too, so the stored ones stay.
@@ -217,7 +295,14 @@ async fn render(db: &mut Connection, brand: &Brand, customer_key: &str) -> Resul
     profile.addresses.retain(|address| own.contains(address));
     let presenter = &brand.rules.presenter;
     let shown = presenter.rules();
-    let timelines = events::list_newest_events(db, brand.id(), &[&profile.record_keys], shown.timeline_limit, &shown.hidden_events).await?;
+    let timelines = events::list_newest_events(
+        db,
+        brand.id(),
+        &[&profile.record_keys],
+        shown.timeline_limit,
+        &shown.hidden_events,
+    )
+    .await?;
     let timeline = timelines.into_iter().next().unwrap_or_default();
     Ok(Some(presenter.answer(&profile, &timeline).answer.to_json()))
 }

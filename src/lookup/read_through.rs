@@ -56,7 +56,13 @@ impl ReadThrough {
     /// A read-through with no search in flight.
     #[must_use]
     pub fn new(search: LiveSearch, deadline: Duration, background: BackgroundTasks) -> Arc<Self> {
-        Arc::new(Self { search, deadline, background, under_way: Mutex::default(), count: AtomicUsize::new(0) })
+        Arc::new(Self {
+            search,
+            deadline,
+            background,
+            under_way: Mutex::default(),
+            count: AtomicUsize::new(0),
+        })
     }
 
     /// Whether a search is in flight for a lookup. Its cached answer may then change soon.
@@ -74,7 +80,9 @@ impl ReadThrough {
         started_at: Instant,
     ) -> LiveSearchOutcome {
         let timeout = self.deadline.saturating_sub(RESERVE).saturating_sub(started_at.elapsed());
-        let Some(waiting) = self.join(key, brand, question, result, timeout) else { return LiveSearchOutcome::default() };
+        let Some(waiting) = self.join(key, brand, question, result, timeout) else {
+            return LiveSearchOutcome::default();
+        };
         let came = tokio::time::timeout(timeout, waiting).await;
         let outcome = match came {
             Ok(LiveSearchOutcome { has_changed: true, .. }) => "changed",
@@ -87,12 +95,22 @@ impl ReadThrough {
         came.unwrap_or(LiveSearchOutcome { has_changed: true, is_incomplete: true })
     }
 
-    fn join(self: &Arc<Self>, key: CacheKey, brand: &Arc<Brand>, question: &Question, result: &LookupResult, timeout: Duration) -> Option<Waiting> {
+    fn join(
+        self: &Arc<Self>,
+        key: CacheKey,
+        brand: &Arc<Brand>,
+        question: &Question,
+        result: &LookupResult,
+        timeout: Duration,
+    ) -> Option<Waiting> {
         let mut under_way = lock(&self.under_way);
         if let Some(waiting) = under_way.get(&key) {
             return Some(waiting.clone());
         }
-        if result.sources_to_query.is_empty() || timeout.is_zero() || under_way.len() >= MAX_SEARCHES_IN_FLIGHT {
+        if result.sources_to_query.is_empty()
+            || timeout.is_zero()
+            || under_way.len() >= MAX_SEARCHES_IN_FLIGHT
+        {
             return None;
         }
         let request = LiveSearchRequest {
@@ -139,25 +157,44 @@ impl Drop for Place {
 }
 
 /// The sources that may have more data about an address than Postgres.
-pub(crate) fn sources_to_query(brand: &Brand, target: &LookupTarget, known: &StoredAddress) -> Vec<Source> {
+pub(crate) fn sources_to_query(
+    brand: &Brand,
+    target: &LookupTarget,
+    known: &StoredAddress,
+) -> Vec<Source> {
     let accounts = brand.rules.accounts.iter();
     let needed = accounts.filter(|(source, account)| {
-        is_stale(account, (!known.rows.is_empty(), known.sources.contains(source)), last_query(&known.last_queries, **source))
+        is_stale(
+            account,
+            (!known.rows.is_empty(), known.sources.contains(source)),
+            last_query(&known.last_queries, **source),
+        )
     });
     // Some sources cannot find a person by an address.
-    let can_answer = |source: Source| !known.rows.is_empty() || !brand.rules.sources.api(source).find(target, &[]).is_empty();
+    let can_answer = |source: Source| {
+        !known.rows.is_empty() || !brand.rules.sources.api(source).find(target, &[]).is_empty()
+    };
     needed.map(|(source, _)| *source).filter(|source| can_answer(*source)).collect()
 }
 
 /// The sources that may know an id that matches no customer in Postgres.
-pub(crate) async fn sources_to_query_by_id(db: &mut Connection, brand: &Brand, id: &str) -> Result<Vec<Source>, StorageError> {
+pub(crate) async fn sources_to_query_by_id(
+    db: &mut Connection,
+    brand: &Brand,
+    id: &str,
+) -> Result<Vec<Source>, StorageError> {
     let target = LookupTarget::Id(id.to_owned());
-    let accounts = brand.rules.accounts.iter().filter(|(_, account)| account.live.when != LiveWhen::Off);
-    let mut asked: Vec<(&Source, &AccountRules)> =
-        accounts.filter(|(source, _)| !brand.rules.sources.api(**source).find(&target, &[]).is_empty()).collect();
+    let accounts =
+        brand.rules.accounts.iter().filter(|(_, account)| account.live.when != LiveWhen::Off);
+    let mut asked: Vec<(&Source, &AccountRules)> = accounts
+        .filter(|(source, _)| !brand.rules.sources.api(**source).find(&target, &[]).is_empty())
+        .collect();
     if !asked.is_empty() {
-        let last_queries = list_live_queries(db, brand.id(), LookupHash::new(&brand.row.secret, "id", id)).await?;
-        asked.retain(|(source, account)| is_stale(account, (false, false), last_query(&last_queries, **source)));
+        let last_queries =
+            list_live_queries(db, brand.id(), LookupHash::new(&brand.row.secret, "id", id)).await?;
+        asked.retain(|(source, account)| {
+            is_stale(account, (false, false), last_query(&last_queries, **source))
+        });
     }
     Ok(asked.into_iter().map(|(source, _)| *source).collect())
 }
@@ -168,13 +205,21 @@ fn last_query(last_queries: &[LastQuery], source: Source) -> Option<&LastQuery> 
 
 /// Whether a source should be asked. `is_found`: a customer was found. `is_present`: that customer has data from this
 /// source.
-fn is_stale(account: &AccountRules, (is_found, is_present): (bool, bool), look: Option<&LastQuery>) -> bool {
-    let is_older = |look: &LastQuery, seconds: u64| look.age_seconds >= Duration::from_secs(seconds).as_secs_f64();
+fn is_stale(
+    account: &AccountRules,
+    (is_found, is_present): (bool, bool),
+    look: Option<&LastQuery>,
+) -> bool {
+    let is_older = |look: &LastQuery, seconds: u64| {
+        look.age_seconds >= Duration::from_secs(seconds).as_secs_f64()
+    };
     let is_unknown = || look.is_none_or(|look| is_older(look, account.live.negative_ttl_seconds));
     match account.live.when {
         LiveWhen::Off => false,
         LiveWhen::Unknown => !is_found && is_unknown(),
-        LiveWhen::Stale if is_present => look.is_none_or(|look| is_older(look, account.live.max_age_seconds)),
+        LiveWhen::Stale if is_present => {
+            look.is_none_or(|look| is_older(look, account.live.max_age_seconds))
+        }
         LiveWhen::Stale => is_unknown(),
     }
 }
@@ -194,7 +239,8 @@ mod tests {
             calls_per_minute: 60,
             live: LiveSettings { when, max_age_seconds: 900, negative_ttl_seconds: 300 },
         };
-        let look = |age_seconds| Some(LastQuery { source: Source::Omneo, age_seconds, is_known: false });
+        let look =
+            |age_seconds| Some(LastQuery { source: Source::Omneo, age_seconds, is_known: false });
         for (when, known, look, expected) in [
             (LiveWhen::Off, (false, false), None, false),
             (LiveWhen::Unknown, (false, false), None, true),
@@ -209,7 +255,11 @@ mod tests {
             (LiveWhen::Stale, (true, false), look(299.0), false),
             (LiveWhen::Stale, (false, false), look(301.0), true),
         ] {
-            assert_eq!(is_stale(&account(when), known, look.as_ref()), expected, "{when:?} {known:?} {look:?}");
+            assert_eq!(
+                is_stale(&account(when), known, look.as_ref()),
+                expected,
+                "{when:?} {known:?} {look:?}"
+            );
         }
     }
 }

@@ -55,8 +55,15 @@ impl LookupRepository {
     ///
     /// # Errors
     /// When Postgres failed or is unavailable.
-    pub async fn ask(&self, brand: &Brand, asked: BatchMode<'_>, on_away: impl Fn() + Sync) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
-        match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked, &on_away)).await {
+    pub async fn ask(
+        &self,
+        brand: &Brand,
+        asked: BatchMode<'_>,
+        on_away: impl Fn() + Sync,
+    ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
+        match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked, &on_away))
+            .await
+        {
             Ok(Ok(found)) => {
                 if self.unavailable_since().take().is_some() {
                     tracing::info!("Postgres answers lookups again");
@@ -107,10 +114,21 @@ impl LookupRepository {
         }
     }
 
-    async fn read(&self, db: &mut Connection, brand: &Brand, asked: BatchMode<'_>) -> Result<Vec<Option<FoundCustomer>>, StorageError> {
+    async fn read(
+        &self,
+        db: &mut Connection,
+        brand: &Brand,
+        asked: BatchMode<'_>,
+    ) -> Result<Vec<Option<FoundCustomer>>, StorageError> {
         match asked {
-            BatchMode::Batch(addresses) => query_customers::find_batch(db, brand, addresses, self.rules).await,
-            BatchMode::Single(question) => query_customers::find_on(db, brand, question, self.rules).await.map(|found| vec![Some(found)]),
+            BatchMode::Batch(addresses) => {
+                query_customers::find_batch(db, brand, addresses, self.rules).await
+            }
+            BatchMode::Single(question) => {
+                query_customers::find_on(db, brand, question, self.rules)
+                    .await
+                    .map(|found| vec![Some(found)])
+            }
         }
     }
 
@@ -118,7 +136,10 @@ impl LookupRepository {
     fn note_unavailable(&self, reason: &str) -> Duration {
         let mut unavailable_since = self.unavailable_since();
         if unavailable_since.is_none() {
-            tracing::error!(reason, "Postgres does not answer lookups; expired cached answers are returned");
+            tracing::error!(
+                reason,
+                "Postgres does not answer lookups; expired cached answers are returned"
+            );
         }
         unavailable_since.get_or_insert_with(Instant::now).elapsed()
     }

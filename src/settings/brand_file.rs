@@ -28,7 +28,12 @@ pub struct BrandSettings {
 
 impl Default for BrandSettings {
     fn default() -> Self {
-        let references = ["omneo.transaction.order_number", "omneo.order.order_number", "omneo.transaction.receipt_ref", "omniotap.ticket.number"];
+        let references = [
+            "omneo.transaction.order_number",
+            "omneo.order.order_number",
+            "omneo.transaction.receipt_ref",
+            "omniotap.ticket.number",
+        ];
         Self {
             time_zone: "Europe/Amsterdam".to_owned(),
             locale: "en".to_owned(),
@@ -96,7 +101,11 @@ impl Default for IdentitySettings {
         let rules = crate::customer::identity::rules::IdentityRules::default();
         Self {
             precedence: rules.precedence.iter().map(ToString::to_string).collect(),
-            one_record_per_person: rules.one_record_per_person.iter().map(ToString::to_string).collect(),
+            one_record_per_person: rules
+                .one_record_per_person
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             self_asserted: rules.self_asserted.iter().map(ToString::to_string).collect(),
             lookup_by_self_asserted: rules.lookup_by_self_asserted,
             shared_value_threshold: rules.shared_value_threshold,

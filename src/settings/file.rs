@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
-pub use super::brand_file::{BrandSettings, CustomFieldSettings, IdentitySettings, TimelineSettings};
+pub use super::brand_file::{
+    BrandSettings, CustomFieldSettings, IdentitySettings, TimelineSettings,
+};
 use super::networks;
 
 /// The whole file.

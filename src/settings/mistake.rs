@@ -57,7 +57,12 @@ impl<'a> Source<'a> {
 
     /// A mistake in the value of a key such as `brands.demo.time_zone` or `brands.demo.custom_fields.0.value`.
     pub(super) fn at(&self, key: &str, what: String) -> Mistake {
-        Mistake { path: self.path.to_owned(), line: self.find(key).map(|offset| self.line_of(offset)), key: Some(key.to_owned()), what }
+        Mistake {
+            path: self.path.to_owned(),
+            line: self.find(key).map(|offset| self.line_of(offset)),
+            key: Some(key.to_owned()),
+            what,
+        }
     }
 
     /// The offset of the deepest part of a key that the file has. Names may contain dots (`"omneo.transaction"`).
@@ -103,8 +108,13 @@ impl<'a> Source<'a> {
 
 fn key_in_table(table: &DeTable<'_>, offset: usize) -> Option<String> {
     table.iter().find_map(|(name, value)| {
-        let here = || (name.span().contains(&offset) || value.span().contains(&offset)).then(|| name.get_ref().to_string());
-        key_in_value(value.get_ref(), offset).map(|inner| format!("{}.{inner}", name.get_ref())).or_else(here)
+        let here = || {
+            (name.span().contains(&offset) || value.span().contains(&offset))
+                .then(|| name.get_ref().to_string())
+        };
+        key_in_value(value.get_ref(), offset)
+            .map(|inner| format!("{}.{inner}", name.get_ref()))
+            .or_else(here)
     })
 }
 
@@ -122,7 +132,9 @@ fn key_in_value(value: &DeValue<'_>, offset: usize) -> Option<String> {
 /// Replaces the parser's names of Rust types by plain words.
 fn in_plain_words(message: &str) -> String {
     let types = ["usize", "u64", "u32", "u16"];
-    types.into_iter().fold(message.replace('\n', " "), |text, name| text.replace(&format!("expected {name}"), "expected a whole number, 0 or more"))
+    types.into_iter().fold(message.replace('\n', " "), |text, name| {
+        text.replace(&format!("expected {name}"), "expected a whole number, 0 or more")
+    })
 }
 
 /// Whether a dotted key starts with this whole name.

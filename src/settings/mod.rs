@@ -47,7 +47,8 @@ impl Settings {
     pub fn load(path: Option<&Path>) -> Result<Self, Vec<Mistake>> {
         let found = path.map(Path::to_owned).or_else(find_file);
         let Some(path) = found else { return Self::parse("", Path::new("hookpoint.toml")) };
-        let text = std::fs::read_to_string(&path).map_err(|error| vec![Mistake::of_file(&path, &error.to_string())])?;
+        let text = std::fs::read_to_string(&path)
+            .map_err(|error| vec![Mistake::of_file(&path, &error.to_string())])?;
         Self::parse(&text, &path)
     }
 
@@ -65,14 +66,17 @@ impl Settings {
     /// All mistakes in the text.
     pub fn parse_with(text: &str, path: &Path, fetch: Fetch<'_>) -> Result<Self, Vec<Mistake>> {
         let source = Source::new(text, path);
-        let file: SettingsFile = toml::from_str(text).map_err(|error| vec![source.of_syntax(&error)])?;
+        let file: SettingsFile =
+            toml::from_str(text).map_err(|error| vec![source.of_syntax(&error)])?;
         let mut mistakes = Vec::new();
         let place = place(&file, &mut mistakes, &source);
         check_numbers(&file, &mut mistakes, &source);
         check_suppression_file(&file, place.as_ref(), &mut mistakes, &source);
         let (mut brands, mut missing, mut warnings) = (Vec::new(), Vec::new(), Vec::new());
         for (slug, brand) in &file.brands {
-            let of_brand = |(key, what): (String, String)| source.at(format!("brands.{slug}.{key}").trim_end_matches('.'), what);
+            let of_brand = |(key, what): (String, String)| {
+                source.at(format!("brands.{slug}.{key}").trim_end_matches('.'), what)
+            };
             let mut secrets = webhooks::Secrets::default();
             match brands::validate(slug, brand, fetch, &mut secrets) {
                 Ok(rules) => brands.push(rules),
@@ -82,7 +86,9 @@ impl Settings {
             warnings.extend(secrets.warnings.into_iter().map(of_brand));
         }
         match place {
-            Some(place) if mistakes.is_empty() => Ok(Self { file, place, brands, missing, warnings }),
+            Some(place) if mistakes.is_empty() => {
+                Ok(Self { file, place, brands, missing, warnings })
+            }
             _ => Err(mistakes),
         }
     }
@@ -90,7 +96,11 @@ impl Settings {
     /// The size and timeouts of the connection pool.
     #[must_use]
     pub fn pool_size(&self) -> PoolSize {
-        PoolSize { connections: self.file.database.max_connections, acquire_timeout: ACQUIRE_TIMEOUT, statement: Some(STATEMENT) }
+        PoolSize {
+            connections: self.file.database.max_connections,
+            acquire_timeout: ACQUIRE_TIMEOUT,
+            statement: Some(STATEMENT),
+        }
     }
 }
 
@@ -110,7 +120,9 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
         return match std::fs::read_to_string(&database.url_file) {
             Ok(url) => Some(Place::Server(Url(url.trim().to_owned()))),
             Err(error) => {
-                mistakes.push(source.at("database.url_file", format!("{}: {error}", database.url_file)));
+                mistakes.push(
+                    source.at("database.url_file", format!("{}: {error}", database.url_file)),
+                );
                 None
             }
         };
@@ -118,24 +130,46 @@ fn place(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Source<'_>) 
     if !database.url.is_empty() {
         return Some(Place::Server(Url(database.url.clone())));
     }
-    let data_dir = if database.data_dir.is_empty() { default_data_dir() } else { Some(PathBuf::from(&database.data_dir)) };
+    let data_dir = if database.data_dir.is_empty() {
+        default_data_dir()
+    } else {
+        Some(PathBuf::from(&database.data_dir))
+    };
     let Some(data_dir) = data_dir else {
-        mistakes.push(source.at("database.data_dir", "must be set, because neither XDG_DATA_HOME nor HOME is set".to_owned()));
+        mistakes.push(source.at(
+            "database.data_dir",
+            "must be set, because neither XDG_DATA_HOME nor HOME is set".to_owned(),
+        ));
         return None;
     };
     // The working directory of Postgres is another one, so the path must be absolute.
     let data_dir = std::path::absolute(&data_dir).unwrap_or(data_dir);
-    let postgres_bin = (!database.postgres_bin.is_empty()).then(|| PathBuf::from(&database.postgres_bin));
+    let postgres_bin =
+        (!database.postgres_bin.is_empty()).then(|| PathBuf::from(&database.postgres_bin));
     let cache_dir = default_cache_dir();
     let fetch = database.download_postgres && cache_dir.is_some();
-    Some(Place::Embedded(Layout { data_dir, postgres_bin, cache_dir: cache_dir.unwrap_or_default(), fetch, durable: true }))
+    Some(Place::Embedded(Layout {
+        data_dir,
+        postgres_bin,
+        cache_dir: cache_dir.unwrap_or_default(),
+        fetch,
+        durable: true,
+    }))
 }
 
 /// Refuses a suppression file inside the data directory: a restored backup of the data would replace the file with an
 /// old copy.
-fn check_suppression_file(file: &SettingsFile, place: Option<&Place>, mistakes: &mut Vec<Mistake>, source: &Source<'_>) {
+fn check_suppression_file(
+    file: &SettingsFile,
+    place: Option<&Place>,
+    mistakes: &mut Vec<Mistake>,
+    source: &Source<'_>,
+) {
     let Some(path) = chosen_suppression_file(file) else {
-        mistakes.push(source.at("erasure.suppression_file", "must be set, because neither XDG_STATE_HOME nor HOME is set".to_owned()));
+        mistakes.push(source.at(
+            "erasure.suppression_file",
+            "must be set, because neither XDG_STATE_HOME nor HOME is set".to_owned(),
+        ));
         return;
     };
     let path = std::path::absolute(&path).unwrap_or(path);
@@ -143,8 +177,12 @@ fn check_suppression_file(file: &SettingsFile, place: Option<&Place>, mistakes: 
         && path.starts_with(&layout.data_dir)
     {
         let data = layout.data_dir.display();
-        mistakes
-            .push(source.at("erasure.suppression_file", format!("must not be below {data}: a restored backup of it would replace this file too")));
+        mistakes.push(source.at(
+            "erasure.suppression_file",
+            format!(
+                "must not be below {data}: a restored backup of it would replace this file too"
+            ),
+        ));
     }
 }
 
@@ -166,9 +204,24 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("lookup.max_waiting", lookup.max_waiting, 1, 1 << 20),
         ("lookup.database_connections", count(lookup.database_connections), 1, 100),
         ("limits.lookups_per_second", u64::from(limits.lookups_per_second), 1, u64::from(u32::MAX)),
-        ("limits.wrong_keys_per_minute", u64::from(limits.wrong_keys_per_minute), 1, u64::from(u32::MAX)),
-        ("limits.not_found_per_minute", u64::from(limits.not_found_per_minute), 1, u64::from(u32::MAX)),
-        ("limits.identical_webhooks_per_minute", u64::from(limits.identical_webhooks_per_minute), 1, 1_000_000),
+        (
+            "limits.wrong_keys_per_minute",
+            u64::from(limits.wrong_keys_per_minute),
+            1,
+            u64::from(u32::MAX),
+        ),
+        (
+            "limits.not_found_per_minute",
+            u64::from(limits.not_found_per_minute),
+            1,
+            u64::from(u32::MAX),
+        ),
+        (
+            "limits.identical_webhooks_per_minute",
+            u64::from(limits.identical_webhooks_per_minute),
+            1,
+            1_000_000,
+        ),
         ("inbox.dedup_history_size", u64::from(inbox.dedup_history_size), 0, 100),
         ("limits.max_tracked_networks", limits.max_tracked_networks, 1, 1 << 32),
         ("inbox.max_body_kilobytes", inbox.max_body_kilobytes, 1, 16 * 1024),
@@ -180,10 +233,20 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("inbox.lease_seconds", inbox.lease_seconds, 1, 3_600),
         ("inbox.max_attempts", u64::from(inbox.max_attempts), 1, 1_000),
         ("inbox.retention_days", u64::from(inbox.retention_days), 1, 36_500),
-        ("inbox.dedup_retention_days", u64::from(inbox.dedup_retention_days), u64::from(inbox.retention_days), 36_500),
+        (
+            "inbox.dedup_retention_days",
+            u64::from(inbox.dedup_retention_days),
+            u64::from(inbox.retention_days),
+            36_500,
+        ),
         ("calls.connect_timeout_ms", file.calls.connect_timeout_ms, 10, 60_000),
         ("calls.response_timeout_ms", file.calls.response_timeout_ms, 10, 300_000),
-        ("calls.total_timeout_ms", file.calls.total_timeout_ms, file.calls.response_timeout_ms, 600_000),
+        (
+            "calls.total_timeout_ms",
+            file.calls.total_timeout_ms,
+            file.calls.response_timeout_ms,
+            600_000,
+        ),
         ("calls.max_response_kilobytes", file.calls.max_response_kilobytes, 1, 256 * 1024),
         ("calls.max_concurrent", count(file.calls.max_concurrent), 1, 1_000),
         ("calls.breaker_failures", u64::from(file.calls.breaker_failures), 1, 1_000),
@@ -195,7 +258,12 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         ("sync.follow_up_max_attempts", u64::from(file.sync.follow_up_max_attempts), 1, 1_000),
         ("server.max_connections", count(server.max_connections), 1, 100_000),
         ("erasure.max_erased_percent", u64::from(file.erasure.max_erased_percent), 0, 100),
-        ("database.max_connections", u64::try_from(file.database.max_connections).unwrap_or(u64::MAX), 2, 10_000),
+        (
+            "database.max_connections",
+            u64::try_from(file.database.max_connections).unwrap_or(u64::MAX),
+            2,
+            10_000,
+        ),
     ] {
         if number < least {
             let other = match key {
@@ -213,31 +281,69 @@ fn check_numbers(file: &SettingsFile, mistakes: &mut Vec<Mistake>, source: &Sour
         || !file.lookup.path.starts_with('/')
         || file.lookup.path == "/"
     {
-        mistakes.push(source.at("lookup.path", "must be a path that no other endpoint uses, such as \"/omnidesk/customerlookup\"".to_owned()));
+        mistakes.push(
+            source.at(
+                "lookup.path",
+                "must be a path that no other endpoint uses, such as \"/omnidesk/customerlookup\""
+                    .to_owned(),
+            ),
+        );
     }
-    for (key, address) in [("server.listen", &file.server.listen), ("server.metrics_listen", &file.server.metrics_listen)] {
+    for (key, address) in [
+        ("server.listen", &file.server.listen),
+        ("server.metrics_listen", &file.server.metrics_listen),
+    ] {
         let off = key == "server.metrics_listen" && address.is_empty();
-        if !off && address.rsplit_once(':').is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err()) {
-            mistakes.push(source.at(key, "must be an address and a port, such as \"127.0.0.1:8080\"".to_owned()));
+        if !off
+            && address
+                .rsplit_once(':')
+                .is_none_or(|(host, port)| host.is_empty() || port.parse::<u16>().is_err())
+        {
+            mistakes.push(
+                source.at(
+                    key,
+                    "must be an address and a port, such as \"127.0.0.1:8080\"".to_owned(),
+                ),
+            );
         }
     }
     if file.server.listen == file.server.metrics_listen {
-        mistakes.push(source.at("server.metrics_listen", "must differ from server.listen".to_owned()));
+        mistakes
+            .push(source.at("server.metrics_listen", "must differ from server.listen".to_owned()));
     }
     let url = &file.database.url;
     if !url.is_empty() && !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
-        mistakes.push(source.at("database.url", "must be a URL, such as \"postgres://user@host/database\"".to_owned()));
+        mistakes.push(source.at(
+            "database.url",
+            "must be a URL, such as \"postgres://user@host/database\"".to_owned(),
+        ));
     }
-    let word = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if !word(&file.lookup.key_parameter) || ["channelAddressType", "address", "ticketID", "primaryID"].contains(&file.lookup.key_parameter.as_str()) {
+    let word = |name: &str| {
+        !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+    };
+    if !word(&file.lookup.key_parameter)
+        || ["channelAddressType", "address", "ticketID", "primaryID"]
+            .contains(&file.lookup.key_parameter.as_str())
+    {
         let what = "must have only letters, digits, - and _, and must not be a parameter of Omnidesk; write a name such as \"key\"";
         mistakes.push(source.at("lookup.key_parameter", what.to_owned()));
     }
     if tracing::Level::from_str_checked(&file.telemetry.level).is_none() {
-        mistakes.push(source.at("telemetry.level", "must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\"".to_owned()));
+        mistakes.push(source.at(
+            "telemetry.level",
+            "must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\"".to_owned(),
+        ));
     }
-    if !file.server.public_url.is_empty() && !["http://", "https://"].iter().any(|scheme| file.server.public_url.starts_with(scheme)) {
-        mistakes.push(source.at("server.public_url", "must be a URL, such as \"https://api.brand.nl\"".to_owned()));
+    if !file.server.public_url.is_empty()
+        && !["http://", "https://"].iter().any(|scheme| file.server.public_url.starts_with(scheme))
+    {
+        mistakes.push(
+            source.at(
+                "server.public_url",
+                "must be a URL, such as \"https://api.brand.nl\"".to_owned(),
+            ),
+        );
     }
 }
 
@@ -247,7 +353,10 @@ trait LevelName: Sized {
 
 impl LevelName for tracing::Level {
     fn from_str_checked(name: &str) -> Option<Self> {
-        ["error", "warn", "info", "debug", "trace"].contains(&name).then(|| name.parse().ok()).flatten()
+        ["error", "warn", "info", "debug", "trace"]
+            .contains(&name)
+            .then(|| name.parse().ok())
+            .flatten()
     }
 }
 
@@ -258,7 +367,12 @@ fn environment(name: &str) -> Option<String> {
 
 fn find_file() -> Option<PathBuf> {
     let named = environment("HOOKPOINT_SETTINGS").map(PathBuf::from);
-    named.or_else(|| ["hookpoint.toml", "/etc/hookpoint/hookpoint.toml"].into_iter().map(PathBuf::from).find(|path| path.is_file()))
+    named.or_else(|| {
+        ["hookpoint.toml", "/etc/hookpoint/hookpoint.toml"]
+            .into_iter()
+            .map(PathBuf::from)
+            .find(|path| path.is_file())
+    })
 }
 
 /// The login name of the person who runs the command.
@@ -278,7 +392,9 @@ fn home(xdg: &str, below_home: &str, of_root: &str) -> Option<PathBuf> {
     if is_root() {
         return Some(PathBuf::from(of_root));
     }
-    let base = environment(xdg).map(PathBuf::from).or_else(|| environment("HOME").map(|home| PathBuf::from(home).join(below_home)));
+    let base = environment(xdg)
+        .map(PathBuf::from)
+        .or_else(|| environment("HOME").map(|home| PathBuf::from(home).join(below_home)));
     base.map(|base| base.join("hookpoint"))
 }
 
@@ -294,7 +410,8 @@ pub fn suppression_file(file: &SettingsFile) -> PathBuf {
 
 fn chosen_suppression_file(file: &SettingsFile) -> Option<PathBuf> {
     if file.erasure.suppression_file.is_empty() {
-        home("XDG_STATE_HOME", ".local/state", "/var/lib/hookpoint-erasures").map(|dir| dir.join("ledger.jsonl"))
+        home("XDG_STATE_HOME", ".local/state", "/var/lib/hookpoint-erasures")
+            .map(|dir| dir.join("ledger.jsonl"))
     } else {
         Some(PathBuf::from(&file.erasure.suppression_file))
     }
@@ -303,7 +420,9 @@ fn chosen_suppression_file(file: &SettingsFile) -> Option<PathBuf> {
 /// The directory for binaries that npm downloads. `None` if the environment names none: then nothing is downloaded.
 #[must_use]
 pub fn default_cache_dir() -> Option<PathBuf> {
-    environment("HOOKPOINT_CACHE_DIR").map(PathBuf::from).or_else(|| home("XDG_CACHE_HOME", ".cache", "/var/cache/hookpoint"))
+    environment("HOOKPOINT_CACHE_DIR")
+        .map(PathBuf::from)
+        .or_else(|| home("XDG_CACHE_HOME", ".cache", "/var/cache/hookpoint"))
 }
 
 /// The directories of the `PATH`.

@@ -6,20 +6,33 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 /// Reads a list of networks, or single addresses.
-pub(super) fn read<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
-    Vec::<String>::deserialize(deserializer)?.into_iter().map(|text| network(&text).map_err(serde::de::Error::custom)).collect()
+pub(super) fn read<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<IpNet>, D::Error> {
+    Vec::<String>::deserialize(deserializer)?
+        .into_iter()
+        .map(|text| network(&text).map_err(serde::de::Error::custom))
+        .collect()
 }
 
 /// Parses a network or a single address. An IPv4 network in IPv6 form becomes the IPv4 network, because client
 /// addresses are compared in that form.
 fn network(text: &str) -> Result<IpNet, String> {
-    let wrong = || format!("\"{text}\" is not a network; write one such as \"192.0.2.0/24\" or \"2001:db8::/32\", or a single address");
+    let wrong = || {
+        format!(
+            "\"{text}\" is not a network; write one such as \"192.0.2.0/24\" or \"2001:db8::/32\", or a single address"
+        )
+    };
     let Some((address, length)) = text.split_once('/') else {
-        return text.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical())).map_err(|_| wrong());
+        return text
+            .parse::<IpAddr>()
+            .map(|address| IpNet::from(address.to_canonical()))
+            .map_err(|_| wrong());
     };
     // Some programs read a number with a leading zero as octal, so it is refused.
     let address: IpAddr = address.parse().map_err(|_| wrong())?;
-    let length: u8 = length.parse().ok().filter(|number: &u8| number.to_string() == length).ok_or_else(wrong)?;
+    let length: u8 =
+        length.parse().ok().filter(|number: &u8| number.to_string() == length).ok_or_else(wrong)?;
     let (address, length) = match (address, address.to_canonical()) {
         (IpAddr::V6(_), v4 @ IpAddr::V4(_)) => (v4, length.checked_sub(96).ok_or_else(wrong)?),
         (address, _) => (address, length),
@@ -28,7 +41,10 @@ fn network(text: &str) -> Result<IpNet, String> {
     if network.trunc() == network {
         Ok(network)
     } else {
-        Err(format!("\"{text}\" is an address within a network; the network is \"{}\"", network.trunc()))
+        Err(format!(
+            "\"{text}\" is an address within a network; the network is \"{}\"",
+            network.trunc()
+        ))
     }
 }
 
@@ -48,7 +64,11 @@ mod tests {
             ("0.0.0.0/0", "0.0.0.0/0"),
             ("::/0", "::/0"),
         ] {
-            assert_eq!(network(text).map(|network| network.to_string()).as_deref(), Ok(expected), "{text}");
+            assert_eq!(
+                network(text).map(|network| network.to_string()).as_deref(),
+                Ok(expected),
+                "{text}"
+            );
         }
         for (text, part) in [
             ("10.1.2.3/8", "the network is \"10.0.0.0/8\""),
@@ -66,7 +86,11 @@ mod tests {
             ("localhost", "is not a network"),
             ("", "is not a network"),
         ] {
-            assert!(network(text).is_err_and(|mistake| mistake.contains(part)), "{text}: {:?}", network(text));
+            assert!(
+                network(text).is_err_and(|mistake| mistake.contains(part)),
+                "{text}: {:?}",
+                network(text)
+            );
         }
     }
 }

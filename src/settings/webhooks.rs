@@ -16,14 +16,21 @@ const MAX_SECRET_BYTES: u64 = 4_096;
 
 /// Makes the webhook verifiers of a brand. A mistake names its key, never its value. A verifier whose secrets are
 /// missing refuses every webhook.
-pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found, secrets: &mut Secrets) -> BTreeMap<Source, WebhookVerifier> {
+pub(super) fn open(
+    sources: &SourceSettings,
+    fetch: Fetch<'_>,
+    found: &mut Found,
+    secrets: &mut Secrets,
+) -> BTreeMap<Source, WebhookVerifier> {
     let mut webhook_verifiers = BTreeMap::new();
     for source in Source::ALL {
         let mut keys = SecretLoader::new(fetch);
         if let Some(proof) = sources.proof(source, &mut keys) {
             webhook_verifiers.insert(source, WebhookVerifier { source, proof });
         }
-        let in_full = |(key, what): (String, String)| (format!("sources.{}.webhook.{key}", source.as_str()), what);
+        let in_full = |(key, what): (String, String)| {
+            (format!("sources.{}.webhook.{key}", source.as_str()), what)
+        };
         secrets.warnings.extend(keys.warnings().iter().cloned().map(in_full));
         let [wrong, not_there] = keys.into_mistakes();
         found.extend(wrong.into_iter().map(in_full));
@@ -33,12 +40,19 @@ pub(super) fn open(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found
 }
 
 /// Makes the API accounts of a brand. An account whose secret is missing is left out, so its API is not called.
-pub(super) fn connect(sources: &SourceSettings, fetch: Fetch<'_>, found: &mut Found, secrets: &mut Secrets) -> BTreeMap<Source, AccountRules> {
+pub(super) fn connect(
+    sources: &SourceSettings,
+    fetch: Fetch<'_>,
+    found: &mut Found,
+    secrets: &mut Secrets,
+) -> BTreeMap<Source, AccountRules> {
     let mut accounts = BTreeMap::new();
     for source in Source::ALL {
         let mut keys = SecretLoader::new(fetch);
         accounts.extend(sources.account(source, &mut keys).map(|account| (source, account)));
-        let in_full = |(key, what): (String, String)| (format!("sources.{}.api.{key}", source.as_str()), what);
+        let in_full = |(key, what): (String, String)| {
+            (format!("sources.{}.api.{key}", source.as_str()), what)
+        };
         secrets.warnings.extend(keys.warnings().iter().cloned().map(in_full));
         let [wrong, not_there] = keys.into_mistakes();
         found.extend(wrong.into_iter().map(in_full));
@@ -60,15 +74,21 @@ pub(super) struct Secrets {
 pub(super) fn fetch(place: &SecretRef) -> Result<Vec<u8>, String> {
     match place {
         SecretRef::Env(name) => {
-            let kept = environment(name).ok_or_else(|| "names an environment variable that is not set or is empty".to_owned())?;
+            let kept = environment(name).ok_or_else(|| {
+                "names an environment variable that is not set or is empty".to_owned()
+            })?;
             Ok(without_line_break(kept.into_bytes()))
         }
         SecretRef::File(path) => {
             let mut kept = Vec::new();
-            let file = std::fs::File::open(path).and_then(|file| file.take(MAX_SECRET_BYTES.saturating_add(1)).read_to_end(&mut kept));
+            let file = std::fs::File::open(path).and_then(|file| {
+                file.take(MAX_SECRET_BYTES.saturating_add(1)).read_to_end(&mut kept)
+            });
             file.map_err(|error| format!("names a file that cannot be read: {error}"))?;
             if u64::try_from(kept.len()).unwrap_or(u64::MAX) > MAX_SECRET_BYTES {
-                return Err(format!("names a file of more than {MAX_SECRET_BYTES} bytes, which is too long for a secret"));
+                return Err(format!(
+                    "names a file of more than {MAX_SECRET_BYTES} bytes, which is too long for a secret"
+                ));
             }
             Ok(without_line_break(kept))
         }
@@ -76,7 +96,8 @@ pub(super) fn fetch(place: &SecretRef) -> Result<Vec<u8>, String> {
 }
 
 fn without_line_break(mut kept: Vec<u8>) -> Vec<u8> {
-    let end = kept.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |at| at.saturating_add(1));
+    let end =
+        kept.iter().rposition(|byte| !b"\r\n".contains(byte)).map_or(0, |at| at.saturating_add(1));
     kept.truncate(end);
     kept
 }

@@ -14,12 +14,16 @@ pub(super) fn has(update: &Update, address: &Identifier) -> bool {
     let prefix = match address.kind {
         IdentifierKind::Email => field::EMAIL,
         IdentifierKind::Phone => field::PHONE,
-        IdentifierKind::Facebook | IdentifierKind::Twitter | IdentifierKind::Reference => return false,
+        IdentifierKind::Facebook | IdentifierKind::Twitter | IdentifierKind::Reference => {
+            return false;
+        }
     };
     let slots = update.fields.iter().filter(|(name, _)| name.starts_with(prefix));
     let mut values = slots.filter_map(|(_, value)| value.as_ref()?.as_str());
     values.any(|raw| match address.kind {
-        IdentifierKind::Email => Email::parse(raw).is_ok_and(|email| email.as_str() == address.value),
+        IdentifierKind::Email => {
+            Email::parse(raw).is_ok_and(|email| email.as_str() == address.value)
+        }
         _ => is_line(raw, &address.value),
     })
 }
@@ -33,7 +37,8 @@ fn is_line(raw: &str, line: &str) -> bool {
 }
 
 fn last_digits(raw: &str) -> Option<String> {
-    let digits: String = raw.chars().rev().filter(char::is_ascii_digit).take(TELLING_DIGITS).collect();
+    let digits: String =
+        raw.chars().rev().filter(char::is_ascii_digit).take(TELLING_DIGITS).collect();
     (digits.len() == TELLING_DIGITS).then_some(digits)
 }
 

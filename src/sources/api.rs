@@ -135,14 +135,22 @@ impl ParsedReply {
     /// Whether the reply contains nothing usable, not even "not found".
     #[must_use]
     pub fn says_nothing(&self) -> bool {
-        let lists = [self.changes.is_empty(), self.there.is_empty(), self.follow.is_empty(), self.places.is_empty()];
+        let lists = [
+            self.changes.is_empty(),
+            self.there.is_empty(),
+            self.follow.is_empty(),
+            self.places.is_empty(),
+        ];
         !self.is_missing && self.next.is_none() && lists.into_iter().all(|is_empty| is_empty)
     }
 }
 
 impl fmt::Debug for ParsedReply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Heard").field("changes", &self.changes.len()).field("there", &self.there.len()).finish_non_exhaustive()
+        f.debug_struct("Heard")
+            .field("changes", &self.changes.len())
+            .field("there", &self.there.len())
+            .finish_non_exhaustive()
     }
 }
 
@@ -347,6 +355,9 @@ pub fn is_safe_url(url: &str) -> bool {
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => return false,
     };
-    let is_bare = url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none();
+    let is_bare = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
     is_bare && (url.scheme() == "https" || (url.scheme() == "http" && is_here))
 }

@@ -11,7 +11,9 @@ use crate::customer::model::source::{Source, SourceKind};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotCancellable {
     /// The settings do not allow it.
-    #[error("cancelling bookings is off: set sources.omnilab.api.cancel_bookings = true to allow it")]
+    #[error(
+        "cancelling bookings is off: set sources.omnilab.api.cancel_bookings = true to allow it"
+    )]
     Off,
     /// The id is not a booking id.
     #[error("this is not a booking id")]
@@ -37,7 +39,8 @@ impl SourceSettings {
         if !self.omnilab.api.cancel_bookings {
             return Err(NotCancellable::Off);
         }
-        let event = EventKey::new(Source::OmniLab, "booking", booking).ok_or(NotCancellable::NoId)?;
+        let event =
+            EventKey::new(Source::OmniLab, "booking", booking).ok_or(NotCancellable::NoId)?;
         Ok(Cancelling { source: Source::OmniLab, ask: cancelling(&event.id), event })
     }
 }

@@ -47,13 +47,17 @@ impl<'a> FieldExtractor<'a> {
     /// Like [`pick`](Self::pick), for texts: numbers count as their digits.
     #[must_use]
     pub fn pick_text(self, places: &[(&str, &str)]) -> Self {
-        self.pick_with(places, |value| Ok(scalar(value)?.and_then(|text| text::non_empty(&text)).map(Value::from)))
+        self.pick_with(places, |value| {
+            Ok(scalar(value)?.and_then(|text| text::non_empty(&text)).map(Value::from))
+        })
     }
 
     /// Like [`pick_text`](Self::pick_text), for parts of people's names.
     #[must_use]
     pub fn pick_name(self, places: &[(&str, &str)]) -> Self {
-        self.pick_with(places, |value| Ok(scalar(value)?.and_then(|text| name(&text)).map(Value::from)))
+        self.pick_with(places, |value| {
+            Ok(scalar(value)?.and_then(|text| name(&text)).map(Value::from))
+        })
     }
 
     /// Like [`pick_text`](Self::pick_text), for ids in other systems.
@@ -119,9 +123,14 @@ impl<'a> FieldExtractor<'a> {
     pub fn pick_owner(mut self, field: &str, places: &[(&str, SourceKind)]) -> Self {
         for (pointer, kind) in places {
             match read_id(self.body, pointer) {
-                Ok(Some(id)) => return self.set_known(field, RecordKey::new(*kind, &id).map(|key| key.to_string())),
+                Ok(Some(id)) => {
+                    return self
+                        .set_known(field, RecordKey::new(*kind, &id).map(|key| key.to_string()));
+                }
                 Ok(None) => {}
-                Err(Unclear) => self.fields.extend(at(self.body, pointer).map(|raw| unread::kept(field, raw))),
+                Err(Unclear) => {
+                    self.fields.extend(at(self.body, pointer).map(|raw| unread::kept(field, raw)))
+                }
             }
         }
         self
@@ -233,8 +242,10 @@ pub fn time_of(value: &Value) -> Option<Timestamp> {
 pub fn truth_of(value: &Value) -> Result<Option<bool>, Unclear> {
     let Some(text) = scalar_or_bool(value)? else { return Ok(None) };
     match text::visible(&text).to_lowercase().as_str() {
-        "true" | "1" | "1.0" | "t" | "yes" | "y" | "on" | "ja" | "j" | "oui" | "si" | "active" | "enabled" => Ok(Some(true)),
-        "false" | "0" | "0.0" | "f" | "no" | "n" | "off" | "nee" | "nein" | "non" | "inactive" | "disabled" => Ok(Some(false)),
+        "true" | "1" | "1.0" | "t" | "yes" | "y" | "on" | "ja" | "j" | "oui" | "si" | "active"
+        | "enabled" => Ok(Some(true)),
+        "false" | "0" | "0.0" | "f" | "no" | "n" | "off" | "nee" | "nein" | "non" | "inactive"
+        | "disabled" => Ok(Some(false)),
         text if is_placeholder(Sort::Name, text) => Ok(None),
         _ => Err(Unclear),
     }
@@ -262,7 +273,9 @@ fn number_of(value: &Value) -> Read<Value> {
     match value {
         Value::Number(_) => Ok(Some(value.clone())),
         _ => {
-            let Some(text) = scalar(value)?.map(|text| text::visible(&text)) else { return Ok(None) };
+            let Some(text) = scalar(value)?.map(|text| text::visible(&text)) else {
+                return Ok(None);
+            };
             match text.strip_prefix('+').unwrap_or(&text) {
                 number if is_number(number) => Ok(Some(Value::from(number))),
                 text if is_placeholder(Sort::Name, text) => Ok(None),
@@ -273,7 +286,12 @@ fn number_of(value: &Value) -> Read<Value> {
 }
 
 fn currency_of(value: &Value) -> Read<String> {
-    let Some(text) = scalar(value)?.map(|text| text::visible(&text)).filter(|text| !is_placeholder(Sort::Name, text)) else { return Ok(None) };
+    let Some(text) = scalar(value)?
+        .map(|text| text::visible(&text))
+        .filter(|text| !is_placeholder(Sort::Name, text))
+    else {
+        return Ok(None);
+    };
     if !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(Some(text));
     }
@@ -321,7 +339,8 @@ fn tidy(value: &Value) -> Read<Value> {
         Value::Bool(_) | Value::Number(_) => Ok(Some(value.clone())),
         Value::Array(items) => {
             let items = items.iter().filter(|item| !item.is_array() && !item.is_object());
-            let items: Vec<Value> = items.filter_map(|item| tidy(item).ok().flatten()).take(MAX_ITEMS).collect();
+            let items: Vec<Value> =
+                items.filter_map(|item| tidy(item).ok().flatten()).take(MAX_ITEMS).collect();
             Ok((!items.is_empty()).then_some(Value::Array(items)))
         }
         Value::Null => Ok(None),
@@ -338,8 +357,17 @@ mod tests {
     #[test]
     fn absent_null_and_empty_are_told_apart() {
         let body = json!({"a": "x\u{0}", "b": null, "c": "", "d": 5, "e": ["p", {"q": 1}]});
-        let fields =
-            FieldExtractor::new(&body).pick(&[("/a", "a"), ("/b", "b"), ("/c", "c"), ("/d", "d"), ("/e", "e"), ("/f", "f"), ("", "g")]).finish();
+        let fields = FieldExtractor::new(&body)
+            .pick(&[
+                ("/a", "a"),
+                ("/b", "b"),
+                ("/c", "c"),
+                ("/d", "d"),
+                ("/e", "e"),
+                ("/f", "f"),
+                ("", "g"),
+            ])
+            .finish();
         assert_eq!(json!(fields), json!({"a": "x", "b": null, "c": null, "d": 5, "e": ["p"]}));
     }
 
@@ -380,10 +408,29 @@ mod tests {
 
     #[test]
     fn programs_say_yes_and_no_in_many_ways() {
-        for yes in [json!(true), json!(1), json!("1"), json!("true"), json!("Y"), json!("yes"), json!(1.0), json!("On")] {
+        for yes in [
+            json!(true),
+            json!(1),
+            json!("1"),
+            json!("true"),
+            json!("Y"),
+            json!("yes"),
+            json!(1.0),
+            json!("On"),
+        ] {
             assert_eq!(truth_of(&yes), Ok(Some(true)), "{yes}");
         }
-        for no in [json!(false), json!(0), json!("0"), json!("false"), json!("N"), json!("no"), json!(0.0), json!("OFF"), json!("nee")] {
+        for no in [
+            json!(false),
+            json!(0),
+            json!("0"),
+            json!("false"),
+            json!("N"),
+            json!("no"),
+            json!(0.0),
+            json!("OFF"),
+            json!("nee"),
+        ] {
             assert_eq!(truth_of(&no), Ok(Some(false)), "{no}");
         }
         for nothing in [json!(null), json!(""), json!("null"), json!("\u{0}"), json!("\u{200b}")] {

@@ -14,8 +14,11 @@ pub fn json(body: &[u8]) -> Result<serde_json::Value, Unreadable> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let quoted = with_large_numbers(body, |number| [b"\"", number, b"\""].concat());
     let exact = quoted.as_deref().unwrap_or(body);
-    let mended = || lone_surrogates::replaced(exact).and_then(|body| serde_json::from_slice(&body).ok());
-    serde_json::from_slice(exact).or_else(|error| mended().ok_or(error)).map_err(|error| Unreadable::NotJson(Fault::find(body, &error)))
+    let mended =
+        || lone_surrogates::replaced(exact).and_then(|body| serde_json::from_slice(&body).ok());
+    serde_json::from_slice(exact)
+        .or_else(|error| mended().ok_or(error))
+        .map_err(|error| Unreadable::NotJson(Fault::find(body, &error)))
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
@@ -35,7 +38,20 @@ impl fmt::Display for Fault {
 }
 
 /// Words that programs write although JSON does not have them.
-const FOREIGN_WORDS: [&str; 12] = ["NaN", "-NaN", "Infinity", "-Infinity", "inf", "-inf", "undefined", "None", "True", "False", "NULL", "nil"];
+const FOREIGN_WORDS: [&str; 12] = [
+    "NaN",
+    "-NaN",
+    "Infinity",
+    "-Infinity",
+    "inf",
+    "-inf",
+    "undefined",
+    "None",
+    "True",
+    "False",
+    "NULL",
+    "nil",
+];
 
 /// First characters of other formats.
 const OTHER_FORMATS: [(&str, &str); 6] = [
@@ -71,19 +87,32 @@ impl Fault {
         if let Err(error) = std::str::from_utf8(body) {
             return Self { what: "bytes that are not UTF-8", at: Some(error.valid_up_to()) };
         }
-        let head: String = body.iter().skip(start).take(16).map(|byte| char::from(byte.to_ascii_lowercase())).collect();
-        if let Some((_, what)) = OTHER_FORMATS.into_iter().find(|(beginning, _)| head.starts_with(beginning)) {
+        let head: String = body
+            .iter()
+            .skip(start)
+            .take(16)
+            .map(|byte| char::from(byte.to_ascii_lowercase()))
+            .collect();
+        if let Some((_, what)) =
+            OTHER_FORMATS.into_iter().find(|(beginning, _)| head.starts_with(beginning))
+        {
             return Self { what, at: None };
         }
-        let word = bare_words(body).find_map(|(at, word)| FOREIGN_WORDS.into_iter().find(|known| known.as_bytes() == word).map(|what| (at, what)));
+        let word = bare_words(body).find_map(|(at, word)| {
+            FOREIGN_WORDS.into_iter().find(|known| known.as_bytes() == word).map(|what| (at, what))
+        });
         let at = offset(body, error.line(), error.column());
         match word {
             Some((word_at, what)) if word_at <= at => Self { what, at: Some(word_at) },
             _ if error.is_eof() => Self { what: "it ends too early", at: Some(body.len()) },
             _ => {
                 let message = error.to_string();
-                let known = GRAMMAR.into_iter().find(|(beginning, _)| message.starts_with(beginning));
-                Self { what: known.map_or("no value where one is expected", |(_, what)| what), at: Some(at) }
+                let known =
+                    GRAMMAR.into_iter().find(|(beginning, _)| message.starts_with(beginning));
+                Self {
+                    what: known.map_or("no value where one is expected", |(_, what)| what),
+                    at: Some(at),
+                }
             }
         }
     }
@@ -91,7 +120,11 @@ impl Fault {
 
 /// The byte at a line and column, which count from 1.
 fn offset(body: &[u8], line: usize, column: usize) -> usize {
-    let breaks = body.iter().zip(0_usize..).filter(|(byte, _)| **byte == b'\n').map(|(_, at)| at.saturating_add(1));
+    let breaks = body
+        .iter()
+        .zip(0_usize..)
+        .filter(|(byte, _)| **byte == b'\n')
+        .map(|(_, at)| at.saturating_add(1));
     let start = std::iter::once(0).chain(breaks).nth(line.saturating_sub(1)).unwrap_or_default();
     start.saturating_add(column.saturating_sub(1)).min(body.len())
 }
@@ -104,7 +137,9 @@ pub(super) fn bare_words(body: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
             let rest = body.get(at..).filter(|rest| !rest.is_empty())?;
             let length = match rest.first()? {
                 b'"' => text_length(rest),
-                byte if is_bare(*byte) => rest.iter().position(|byte| !is_bare(*byte)).unwrap_or(rest.len()),
+                byte if is_bare(*byte) => {
+                    rest.iter().position(|byte| !is_bare(*byte)).unwrap_or(rest.len())
+                }
                 _ => 1,
             };
             let word = (at, rest.get(..length)?);
@@ -132,7 +167,10 @@ fn text_length(json: &[u8]) -> usize {
 }
 
 /// Replaces each number that a float would change or write differently; `None` if there is no such number.
-pub(super) fn with_large_numbers(json: &[u8], replace: impl Fn(&[u8]) -> Vec<u8>) -> Option<Vec<u8>> {
+pub(super) fn with_large_numbers(
+    json: &[u8],
+    replace: impl Fn(&[u8]) -> Vec<u8>,
+) -> Option<Vec<u8>> {
     let large: Vec<(usize, &[u8])> = bare_words(json).filter(|(_, word)| is_large(word)).collect();
     if large.is_empty() {
         return None;
@@ -152,14 +190,18 @@ const KEPT_DIGITS: usize = 15;
 
 fn is_large(word: &[u8]) -> bool {
     let has_exponent = word.iter().any(|byte| matches!(byte, b'e' | b'E'));
-    let Some(text) = std::str::from_utf8(word).ok().filter(|text| (text.len() > KEPT_DIGITS || has_exponent) && is_number(text)) else {
+    let Some(text) = std::str::from_utf8(word)
+        .ok()
+        .filter(|text| (text.len() > KEPT_DIGITS || has_exponent) && is_number(text))
+    else {
         return false;
     };
     if !text.contains(['.', 'e', 'E']) {
         return text.parse::<i64>().is_err() && text.parse::<u64>().is_err();
     }
     let Ok(float) = text.parse::<f64>() else { return false };
-    let significant = text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
+    let significant =
+        text.trim_start_matches(['-', '0', '.']).bytes().filter(u8::is_ascii_digit).count();
     let trimmed = |text: &str| text.trim_end_matches('0').trim_end_matches('.').to_owned();
     // A number with an exponent would be written differently.
     has_exponent || (significant > KEPT_DIGITS && trimmed(&float.to_string()) != trimmed(text))
@@ -167,14 +209,19 @@ fn is_large(word: &[u8]) -> bool {
 
 /// Whether a text is a JSON number (RFC 8259, section 6).
 pub(super) fn is_number(text: &str) -> bool {
-    let (mantissa, exponent) = text.split_once(['e', 'E']).map_or((text, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
-    let (whole, fraction) = mantissa.split_once('.').map_or((mantissa, None), |(whole, fraction)| (whole, Some(fraction)));
+    let (mantissa, exponent) = text
+        .split_once(['e', 'E'])
+        .map_or((text, None), |(mantissa, exponent)| (mantissa, Some(exponent)));
+    let (whole, fraction) = mantissa
+        .split_once('.')
+        .map_or((mantissa, None), |(whole, fraction)| (whole, Some(fraction)));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let whole = whole.strip_prefix('-').unwrap_or(whole);
     digits(whole)
         && (whole == "0" || !whole.starts_with('0'))
         && fraction.is_none_or(digits)
-        && exponent.is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
+        && exponent
+            .is_none_or(|exponent| digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)))
 }
 
 #[cfg(test)]
@@ -207,7 +254,11 @@ mod tests {
         ] {
             let body = format!("{{\"a\": [{number}, \"{number} \\\" 1e400\"]}}");
             assert_eq!(json(body.as_bytes()).unwrap()["a"][0].to_string(), expected);
-            assert_eq!(json(body.as_bytes()).unwrap()["a"][1], format!("{number} \" 1e400"), "texts stay as they are");
+            assert_eq!(
+                json(body.as_bytes()).unwrap()["a"][1],
+                format!("{number} \" 1e400"),
+                "texts stay as they are"
+            );
         }
     }
 
@@ -219,9 +270,15 @@ mod tests {
             ("{\"points\": -Infinity}", "the body is not JSON: -Infinity at byte 11"),
             ("{\"name\": undefined}", "the body is not JSON: undefined at byte 9"),
             ("{\"a\": \"NaN\", \"b\": None}", "the body is not JSON: None at byte 18"),
-            ("{\"a\": 1,}", "the body is not JSON: a comma before the end of a list or object at byte 8"),
+            (
+                "{\"a\": 1,}",
+                "the body is not JSON: a comma before the end of a list or object at byte 8",
+            ),
             ("{\"a\": 1", "the body is not JSON: it ends too early at byte 7"),
-            ("{\"a\": 01}", "the body is not JSON: a number in a form that JSON does not allow at byte 7"),
+            (
+                "{\"a\": 01}",
+                "the body is not JSON: a number in a form that JSON does not allow at byte 7",
+            ),
             ("{a: 1}", "the body is not JSON: a key without quotation marks at byte 1"),
             ("{\"a\": \"x\ty\"}", "the body is not JSON: a control character in a text at byte 8"),
             ("{\"a\": \"\\x\"}", "the body is not JSON: an unknown escape sequence at byte 8"),
@@ -229,17 +286,31 @@ mod tests {
             ("{\"a\" 1}", "the body is not JSON: a key without a colon at byte 5"),
             ("<!DOCTYPE html><html>anna@example.org", "the body is not JSON: it is an HTML page"),
             ("<?xml version=\"1.0\"?>", "the body is not JSON: it is XML"),
-            ("email=anna%40example.org", "the body is not JSON: no value where one is expected at byte 0"),
+            (
+                "email=anna%40example.org",
+                "the body is not JSON: no value where one is expected at byte 0",
+            ),
         ] {
             assert_eq!(fault(body), what, "{body}");
         }
-        assert_eq!(json(b"{\"a\": \"\xff\"}").unwrap_err().to_string(), "the body is not JSON: bytes that are not UTF-8 at byte 7");
-        assert!(fault(&"[".repeat(500)).ends_with("lists or objects nested too deeply at byte 127"), "{}", fault(&"[".repeat(500)));
+        assert_eq!(
+            json(b"{\"a\": \"\xff\"}").unwrap_err().to_string(),
+            "the body is not JSON: bytes that are not UTF-8 at byte 7"
+        );
+        assert!(
+            fault(&"[".repeat(500)).ends_with("lists or objects nested too deeply at byte 127"),
+            "{}",
+            fault(&"[".repeat(500))
+        );
     }
 
     #[test]
     fn what_is_harmless_is_put_right() {
-        for body in [&b"\xef\xbb\xbf{\"a\":\"x\"}"[..], b"{\"a\":\"x\\ud83d\"}", b"{\"a\":\"x\",\"b\":1e999}"] {
+        for body in [
+            &b"\xef\xbb\xbf{\"a\":\"x\"}"[..],
+            b"{\"a\":\"x\\ud83d\"}",
+            b"{\"a\":\"x\",\"b\":1e999}",
+        ] {
             assert!(json(body).unwrap()["a"].as_str().unwrap().starts_with('x'));
         }
     }

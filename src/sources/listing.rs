@@ -25,11 +25,15 @@ impl<'a> Listing<'a> {
     pub(super) fn find(body: &'a Value, name: &str) -> Option<Self> {
         let within = |object: &'a Value| {
             let names = ["data", name].into_iter().chain(USUAL);
-            object.as_array().or_else(|| names.filter_map(|name| object.get(name)).find_map(Value::as_array))
+            object
+                .as_array()
+                .or_else(|| names.filter_map(|name| object.get(name)).find_map(Value::as_array))
         };
         let found = within(body).or_else(|| within(body.get("data")?));
-        let listing = Self { items: found.map(Vec::as_slice).unwrap_or_default(), stated: None, body };
-        let stated = listing.beside(&["total", "totalCount", "total_count", "count"]).find_map(number);
+        let listing =
+            Self { items: found.map(Vec::as_slice).unwrap_or_default(), stated: None, body };
+        let stated =
+            listing.beside(&["total", "totalCount", "total_count", "count"]).find_map(number);
         (found.is_some() || stated == Some(0)).then_some(Self { stated, ..listing })
     }
 
@@ -60,12 +64,17 @@ impl<'a> Listing<'a> {
 
     /// The URL of the next page, if the page has one.
     pub(super) fn next_url(&self) -> Option<&'a str> {
-        let next = self.body.pointer("/links/next").or_else(|| self.beside(&["next", "nextPageUrl", "next_page_url"]).next())?;
+        let next = self
+            .body
+            .pointer("/links/next")
+            .or_else(|| self.beside(&["next", "nextPageUrl", "next_page_url"]).next())?;
         next.as_str().filter(|url| url.contains("://"))
     }
 
     fn says_more(&self, page: u64) -> Option<bool> {
-        let said = self.beside(&["hasMore", "has_more", "hasNext", "hasNextPage", "has_next"]).find_map(|value| truth_of(value).ok().flatten());
+        let said = self
+            .beside(&["hasMore", "has_more", "hasNext", "hasNextPage", "has_next"])
+            .find_map(|value| truth_of(value).ok().flatten());
         let next = || {
             let links = self.body.pointer("/links/next");
             let next = links.or_else(|| self.beside(&["next", "nextPage", "next_page"]).next())?;
@@ -76,13 +85,19 @@ impl<'a> Listing<'a> {
                 Value::Null | Value::Array(_) | Value::Object(_) => false,
             })
         };
-        let pages = || self.beside(&["totalPages", "total_pages", "pageCount", "lastPage", "last_page"]).find_map(number);
+        let pages = || {
+            self.beside(&["totalPages", "total_pages", "pageCount", "lastPage", "last_page"])
+                .find_map(number)
+        };
         said.or_else(next).or_else(|| Some(page < pages()?))
     }
 
     fn beside(&self, names: &'a [&str]) -> impl Iterator<Item = &'a Value> {
         let body = self.body;
-        BESIDE.into_iter().filter_map(move |pointer| body.pointer(pointer)).flat_map(move |object| names.iter().filter_map(|name| object.get(*name)))
+        BESIDE
+            .into_iter()
+            .filter_map(move |pointer| body.pointer(pointer))
+            .flat_map(move |object| names.iter().filter_map(|name| object.get(*name)))
     }
 }
 
@@ -122,9 +137,18 @@ mod tests {
     #[test]
     fn the_count_of_a_page_is_no_total() {
         for (page, size, total) in [(1, 2, None), (2, 3, None), (1, 3, Some(2))] {
-            assert_eq!(Listing::find(&json!({"data": [1, 2], "count": 2}), "contacts").unwrap().total(page, size), total, "{page} {size}");
+            assert_eq!(
+                Listing::find(&json!({"data": [1, 2], "count": 2}), "contacts")
+                    .unwrap()
+                    .total(page, size),
+                total,
+                "{page} {size}"
+            );
         }
-        assert_eq!(Listing::find(&json!({"data": [1, 2], "total": 9}), "contacts").unwrap().total(4, 2), Some(9));
+        assert_eq!(
+            Listing::find(&json!({"data": [1, 2], "total": 9}), "contacts").unwrap().total(4, 2),
+            Some(9)
+        );
     }
 
     #[test]

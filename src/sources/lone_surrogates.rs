@@ -10,7 +10,9 @@ const LENGTH: usize = "\\ud800".len();
 pub(super) fn replaced(json: &[u8]) -> Option<Vec<u8>> {
     let escapes = escapes(json);
     let is_pair = |first: &Escape, second: &Escape| {
-        (0xd800..0xdc00).contains(&first.1) && (0xdc00..0xe000).contains(&second.1) && first.0.saturating_add(LENGTH) == second.0
+        (0xd800..0xdc00).contains(&first.1)
+            && (0xdc00..0xe000).contains(&second.1)
+            && first.0.saturating_add(LENGTH) == second.0
     };
     let mut halves = Vec::new();
     let mut rest = escapes.as_slice();
@@ -35,10 +37,15 @@ fn escapes(json: &[u8]) -> Vec<Escape> {
     let mut escapes = Vec::new();
     let mut at = 0_usize;
     while let Some(byte) = json.get(at) {
-        let digits = || std::str::from_utf8(json.get(at.saturating_add(2)..at.saturating_add(LENGTH))?).ok();
+        let digits =
+            || std::str::from_utf8(json.get(at.saturating_add(2)..at.saturating_add(LENGTH))?).ok();
         match (byte, json.get(at.saturating_add(1))) {
             (b'\\', Some(b'u')) => {
-                escapes.extend(digits().and_then(|digits| u16::from_str_radix(digits, 16).ok()).map(|number| (at, number)));
+                escapes.extend(
+                    digits()
+                        .and_then(|digits| u16::from_str_radix(digits, 16).ok())
+                        .map(|number| (at, number)),
+                );
                 at = at.saturating_add(2);
             }
             // An escaped backslash or quotation mark does not start another escape.

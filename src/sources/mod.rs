@@ -128,7 +128,11 @@ impl SourceSettings {
     }
 
     /// The verification of a source's webhooks; `None` if the settings have none, or have a mistake.
-    pub fn proof(&self, source: Source, keys: &mut secret::SecretLoader<'_>) -> Option<Box<dyn webhook::Verification>> {
+    pub fn proof(
+        &self,
+        source: Source,
+        keys: &mut secret::SecretLoader<'_>,
+    ) -> Option<Box<dyn webhook::Verification>> {
         match source {
             Source::OmnioTap => self.omniotap.webhook.proof(keys),
             Source::Omneo => self.omneo.webhook.proof(keys),
@@ -149,7 +153,11 @@ impl SourceSettings {
     }
 
     /// The API account of a source; `None` if there is none, or its settings have a mistake.
-    pub fn account(&self, source: Source, keys: &mut secret::SecretLoader<'_>) -> Option<api::AccountRules> {
+    pub fn account(
+        &self,
+        source: Source,
+        keys: &mut secret::SecretLoader<'_>,
+    ) -> Option<api::AccountRules> {
         match source {
             Source::OmnioTap => self.omniotap.api.account(keys),
             Source::Omneo => self.omneo.api.account(keys),

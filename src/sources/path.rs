@@ -27,7 +27,8 @@ impl Path {
     /// Adds a parameter.
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
         let separator = if self.0.contains('?') { '&' } else { '?' };
-        let (name, value) = (utf8_percent_encode(name, ENCODED), utf8_percent_encode(value, ENCODED));
+        let (name, value) =
+            (utf8_percent_encode(name, ENCODED), utf8_percent_encode(value, ENCODED));
         let _ = write!(self.0, "{separator}{name}={value}");
         self
     }
@@ -44,8 +45,13 @@ mod tests {
 
     #[test]
     fn nothing_leaves_its_place() {
-        let path = Path::new("/profiles").segment("a/../b?c#d%2e+é").map(|path| path.with("filter[x]", "+31&y=1 2").finish());
-        assert_eq!(path.as_deref(), Some("/profiles/a%2F..%2Fb%3Fc%23d%252e%2B%C3%A9?filter%5Bx%5D=%2B31%26y%3D1%202"));
+        let path = Path::new("/profiles")
+            .segment("a/../b?c#d%2e+é")
+            .map(|path| path.with("filter[x]", "+31&y=1 2").finish());
+        assert_eq!(
+            path.as_deref(),
+            Some("/profiles/a%2F..%2Fb%3Fc%23d%252e%2B%C3%A9?filter%5Bx%5D=%2B31%26y%3D1%202")
+        );
         for away in ["", ".", ".."] {
             assert!(Path::new("/profiles").segment(away).is_none(), "{away}");
         }

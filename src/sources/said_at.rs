@@ -105,7 +105,11 @@ mod tests {
             let mut unread = Fields::new();
             let said = said_at(&body, &["/a", "/b"], &mut unread);
             assert_eq!((said.stamp(now), unread.len()), (stamp, told), "{body}");
-            assert_eq!(undated(said.known(), &unread).is_some(), stamp == UNCLEAR_AT && told > 0, "{body}");
+            assert_eq!(
+                undated(said.known(), &unread).is_some(),
+                stamp == UNCLEAR_AT && told > 0,
+                "{body}"
+            );
         }
     }
 

@@ -44,7 +44,9 @@ impl fmt::Debug for Secret {
 #[must_use]
 pub fn is_one_of(secrets: &[Secret], given: &str) -> bool {
     let given = digest("", given.as_bytes());
-    let found = secrets.iter().fold(Choice::from(0), |found, secret| found | digest("", secret.key()).ct_eq(&given));
+    let found = secrets
+        .iter()
+        .fold(Choice::from(0), |found, secret| found | digest("", secret.key()).ct_eq(&given));
     found.into()
 }
 
@@ -61,14 +63,20 @@ pub enum SecretRef {
 const PLACES: &str = "must be a list of places where secrets are stored, such as [{ env = \"NAME\" }, { file = \"/run/secrets/name\" }]";
 
 /// Parses a list of places. The error never repeats the value: it may be a secret, written there by mistake.
-pub(super) fn places<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<SecretRef>, D::Error> {
-    let Value::Array(list) = Value::deserialize(deserializer)? else { return Err(serde::de::Error::custom(PLACES)) };
+pub(super) fn places<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<SecretRef>, D::Error> {
+    let Value::Array(list) = Value::deserialize(deserializer)? else {
+        return Err(serde::de::Error::custom(PLACES));
+    };
     list.iter().map(|value| place(value).ok_or_else(|| serde::de::Error::custom(PLACES))).collect()
 }
 
 fn place(value: &Value) -> Option<SecretRef> {
     let table = value.as_object().filter(|table| table.len() == 1)?;
-    let text = |name| table.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
+    let text = |name| {
+        table.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
+    };
     text("env").map(SecretRef::Env).or_else(|| text("file").map(SecretRef::File))
 }
 
@@ -110,9 +118,19 @@ impl<'a> SecretLoader<'a> {
     }
 
     /// The secrets of a verification.
-    pub(super) fn secrets(&mut self, verification: &str, places: &[SecretRef], read: impl Fn(Vec<u8>) -> Read) -> Vec<Secret> {
+    pub(super) fn secrets(
+        &mut self,
+        verification: &str,
+        places: &[SecretRef],
+        read: impl Fn(Vec<u8>) -> Read,
+    ) -> Vec<Secret> {
         if places.is_empty() {
-            self.mistake("verification", &format!("\"{verification}\" needs secrets, such as secrets = [{{ env = \"NAME\" }}]"));
+            self.mistake(
+                "verification",
+                &format!(
+                    "\"{verification}\" needs secrets, such as secrets = [{{ env = \"NAME\" }}]"
+                ),
+            );
         }
         self.fetch("secrets", places, MIN_SECRET_BYTES, read)
     }
@@ -126,7 +144,9 @@ impl<'a> SecretLoader<'a> {
 
     /// A header's name, in lower case.
     pub(super) fn header(&mut self, key: &str, name: &str) -> String {
-        if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+        if name.is_empty()
+            || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        {
             self.mistake(key, "must be the name of a header, such as \"x-signature\"");
         }
         name.to_ascii_lowercase()
@@ -139,7 +159,11 @@ impl<'a> SecretLoader<'a> {
             self.mistake(key, "names several secrets, but a call can use only one");
         }
         let fits = |kept: Vec<u8>| {
-            if kept.iter().all(u8::is_ascii_graphic) { Ok(kept) } else { Err("contains blanks, line breaks or other characters than ASCII") }
+            if kept.iter().all(u8::is_ascii_graphic) {
+                Ok(kept)
+            } else {
+                Err("contains blanks, line breaks or other characters than ASCII")
+            }
         };
         self.fetch(key, places, 1, fits).pop()
     }
@@ -180,7 +204,13 @@ impl<'a> SecretLoader<'a> {
     }
 
     /// All secrets of a list, with a minimum length.
-    pub(super) fn fetch(&mut self, key: &str, places: &[SecretRef], least: usize, read: impl Fn(Vec<u8>) -> Read) -> Vec<Secret> {
+    pub(super) fn fetch(
+        &mut self,
+        key: &str,
+        places: &[SecretRef],
+        least: usize,
+        read: impl Fn(Vec<u8>) -> Read,
+    ) -> Vec<Secret> {
         let mut secrets = Vec::new();
         for (n, place) in places.iter().enumerate() {
             let kept = match (self.fetch)(place) {
@@ -191,12 +221,22 @@ impl<'a> SecretLoader<'a> {
                 }
             };
             if let Some(what) = surrounded_by(&kept) {
-                self.warnings.push((format!("{key}.{n}"), format!("contains a secret with {what} around it, which count as part of the secret")));
+                self.warnings.push((
+                    format!("{key}.{n}"),
+                    format!(
+                        "contains a secret with {what} around it, which count as part of the secret"
+                    ),
+                ));
             }
             match read(kept) {
-                Ok(bytes) if bytes.is_empty() && least == 1 => self.mistake(&format!("{key}.{n}"), "is empty: it contains no secret"),
+                Ok(bytes) if bytes.is_empty() && least == 1 => {
+                    self.mistake(&format!("{key}.{n}"), "is empty: it contains no secret")
+                }
                 Ok(bytes) if bytes.len() < least => {
-                    self.mistake(&format!("{key}.{n}"), &format!("is too short: a secret needs at least {least} bytes"));
+                    self.mistake(
+                        &format!("{key}.{n}"),
+                        &format!("is too short: a secret needs at least {least} bytes"),
+                    );
                 }
                 Ok(bytes) => secrets.push(Secret::new(bytes)),
                 Err(what) => self.mistake(&format!("{key}.{n}"), what),
@@ -216,5 +256,6 @@ fn surrounded_by(kept: &[u8]) -> Option<&'static str> {
     if is_any(text::is_invisible) {
         return Some("invisible characters");
     }
-    is_any(|c| matches!(c, '"' | '\'' | '`' | '“' | '”' | '„' | '‘' | '’' | '«' | '»')).then_some("quotation marks")
+    is_any(|c| matches!(c, '"' | '\'' | '`' | '“' | '”' | '„' | '‘' | '’' | '«' | '»'))
+        .then_some("quotation marks")
 }

@@ -77,7 +77,12 @@ fn hashed<'a, D: Digest>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
 /// Whether one of the signatures was made from the text (given in parts) with one of the secrets. Every secret
 /// is compared with every signature, so that the time reveals only how many there are.
 #[must_use]
-pub fn is_signed(method: Method, secrets: &[Secret], text: &[&[u8]], signatures: &[Vec<u8>]) -> bool {
+pub fn is_signed(
+    method: Method,
+    secrets: &[Secret],
+    text: &[&[u8]],
+    signatures: &[Vec<u8>],
+) -> bool {
     let mut found = Choice::from(0);
     for expected in secrets.iter().filter_map(|secret| method.digest(secret.key(), text)) {
         for signature in signatures {
@@ -98,8 +103,10 @@ pub enum Encoding {
     Base64,
 }
 
-const BASE64: GeneralPurpose =
-    GeneralPurpose::new(&base64::alphabet::STANDARD, GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent));
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
 
 impl Encoding {
     /// Encodes a digest.
@@ -126,13 +133,20 @@ impl Encoding {
     /// section 5.3); `None` if none can be decoded.
     #[must_use]
     pub fn decode_list(self, header: &str, prefix: &str) -> Option<Vec<Vec<u8>>> {
-        let entries = header.split(',').map(|entry| entry.trim_matches([' ', '\t'])).filter(|entry| !entry.is_empty());
-        let decoded: Vec<Vec<u8>> = entries.filter_map(|entry| self.decode(entry.strip_prefix(prefix)?)).collect();
+        let entries = header
+            .split(',')
+            .map(|entry| entry.trim_matches([' ', '\t']))
+            .filter(|entry| !entry.is_empty());
+        let decoded: Vec<Vec<u8>> =
+            entries.filter_map(|entry| self.decode(entry.strip_prefix(prefix)?)).collect();
         (!decoded.is_empty()).then_some(decoded)
     }
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u32> = text.chars().map(|c| c.to_digit(16)).collect::<Option<_>>()?;
-    digits.chunks(2).map(|two| if let [high, low] = two { u8::try_from(high * 16 + low).ok() } else { None }).collect()
+    digits
+        .chunks(2)
+        .map(|two| if let [high, low] = two { u8::try_from(high * 16 + low).ok() } else { None })
+        .collect()
 }

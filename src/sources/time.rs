@@ -59,18 +59,25 @@ pub fn moment(value: &Value) -> Result<Option<Moment>, Unclear> {
     if placeholder::is_no_value(&text) || is_unknown_date(&text) {
         return Ok(None);
     }
-    let moment = number(&text).or_else(|| day(&text).map(Moment::Day)).or_else(|| instant(&text).map(Moment::At)).ok_or(Unclear)?;
+    let moment = number(&text)
+        .or_else(|| day(&text).map(Moment::Day))
+        .or_else(|| instant(&text).map(Moment::At))
+        .ok_or(Unclear)?;
     let at = moment.timestamp().ok_or(Unclear)?;
     // A day around the beginning of Unix time, in any zone, or the beginning of Excel's and SQL Server's
     // calendar.
-    if at.as_second().unsigned_abs() <= DAY || (FIRST_SECOND..FIRST_SECOND.saturating_add(86_400)).contains(&at.as_second()) {
+    if at.as_second().unsigned_abs() <= DAY
+        || (FIRST_SECOND..FIRST_SECOND.saturating_add(86_400)).contains(&at.as_second())
+    {
         return Ok(None);
     }
     if !(FIRST_SECOND..LAST_SECOND).contains(&at.as_second()) {
         return Err(Unclear);
     }
     Ok(Some(match moment {
-        Moment::At(at) => Moment::At(Timestamp::from_microsecond(at.as_microsecond()).map_err(|_| Unclear)?),
+        Moment::At(at) => {
+            Moment::At(Timestamp::from_microsecond(at.as_microsecond()).map_err(|_| Unclear)?)
+        }
         day @ Moment::Day(_) => day,
     }))
 }
@@ -83,14 +90,20 @@ const LAST_SECOND: i64 = 7_258_118_400;
 
 /// Dates that stand for "unknown" or "never".
 fn is_unknown_date(text: &str) -> bool {
-    ["0000-00-00", "0001-01-01", "1899-12-30", "1899-12-31", "9999-12-31"].iter().any(|date| text.starts_with(date))
+    ["0000-00-00", "0001-01-01", "1899-12-30", "1899-12-31", "9999-12-31"]
+        .iter()
+        .any(|date| text.starts_with(date))
 }
 
 /// Seconds, milliseconds, microseconds or nanoseconds since 1970, by their size; else the digits of a date.
 fn number(text: &str) -> Option<Moment> {
-    let text =
-        text.strip_prefix("/Date(").and_then(|rest| rest.strip_suffix(")/")).map_or(text, |ms| ms.split(['+', '-']).next().unwrap_or_default());
-    if !text.strip_prefix('-').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit()) || text.contains(['e', 'E']) {
+    let text = text
+        .strip_prefix("/Date(")
+        .and_then(|rest| rest.strip_suffix(")/"))
+        .map_or(text, |ms| ms.split(['+', '-']).next().unwrap_or_default());
+    if !text.strip_prefix('-').unwrap_or(text).starts_with(|c: char| c.is_ascii_digit())
+        || text.contains(['e', 'E'])
+    {
         return None;
     }
     let number: Decimal = text.parse().ok()?;
@@ -107,11 +120,18 @@ fn number(text: &str) -> Option<Moment> {
     };
     let digits = || {
         let day = text.parse::<Date>().ok().filter(|_| text.len() == 8).map(Moment::Day);
-        let time = || DateTime::strptime("%Y%m%d%H%M%S", text).ok().filter(|_| text.len() == 14).and_then(in_utc).map(Moment::At);
+        let time = || {
+            DateTime::strptime("%Y%m%d%H%M%S", text)
+                .ok()
+                .filter(|_| text.len() == 14)
+                .and_then(in_utc)
+                .map(Moment::At)
+        };
         day.or_else(time)
     };
     let since_1970 = per_second.and_then(|per_second: u64| {
-        let microseconds = number.checked_mul(unit(6))?.checked_div(Decimal::from(per_second))?.trunc();
+        let microseconds =
+            number.checked_mul(unit(6))?.checked_div(Decimal::from(per_second))?.trunc();
         Timestamp::from_microsecond(i64::try_from(microseconds).ok()?).ok()
     });
     let is_plausible = |at: &Timestamp| (FIRST_SECOND..LAST_SECOND).contains(&at.as_second());
@@ -130,12 +150,18 @@ fn in_utc(at: DateTime) -> Option<Timestamp> {
 fn day(text: &str) -> Option<Date> {
     let (date, rest) = text.split_at_checked(10)?;
     let rest = match rest.strip_prefix(['T', ' ']).map(|time| time.strip_prefix("00:00:00")) {
-        Some(Some(fraction)) if fraction.strip_prefix('.').unwrap_or(fraction).bytes().all(|byte| byte == b'0') => "",
+        Some(Some(fraction))
+            if fraction.strip_prefix('.').unwrap_or(fraction).bytes().all(|byte| byte == b'0') =>
+        {
+            ""
+        }
         Some(None) if rest.get(1..) == Some("00:00") => "",
         Some(_) => return None,
         None => rest,
     };
-    let is_zone = rest.is_empty() || rest == "Z" || (rest.len() == 6 && offset_at_end(rest).is_some_and(|hours| hours <= MOST_HOURS));
+    let is_zone = rest.is_empty()
+        || rest == "Z"
+        || (rest.len() == 6 && offset_at_end(rest).is_some_and(|hours| hours <= MOST_HOURS));
     date.replace('/', "-").parse().ok().filter(|_| is_zone)
 }
 
@@ -146,7 +172,8 @@ const MOST_HOURS: u8 = 14;
 fn offset_at_end(text: &str) -> Option<u8> {
     let (_, offset) = text.split_at_checked(text.rfind(['+', '-'])?.saturating_add(1))?;
     let digits = offset.replace(':', "");
-    let is_offset = matches!(digits.len(), 2 | 4) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let is_offset =
+        matches!(digits.len(), 2 | 4) && digits.bytes().all(|byte| byte.is_ascii_digit());
     digits.get(..2).filter(|_| is_offset)?.parse().ok()
 }
 
@@ -156,19 +183,30 @@ fn instant(text: &str) -> Option<Timestamp> {
     let text = with_usual_zone(&with_short_fraction(&text));
     let zoned = || text.parse::<Zoned>().ok().map(|zoned| zoned.timestamp());
     let http = || httpdate::parse_http_date(&text).ok().and_then(|at| Timestamp::try_from(at).ok());
-    let found = text.parse().ok().or_else(zoned).or_else(|| civil(&text).and_then(in_utc)).or_else(|| mail(&text)).or_else(http);
+    let found = text
+        .parse()
+        .ok()
+        .or_else(zoned)
+        .or_else(|| civil(&text).and_then(in_utc))
+        .or_else(|| mail(&text))
+        .or_else(http);
     let found: Timestamp = found.or_else(|| javascript(&text))?;
     let without_name = text.split(['[', '(']).next().unwrap_or_default().trim_end();
     if offset_at_end(without_name).is_some_and(|hours| hours > MOST_HOURS) {
         return None;
     }
-    if plus_a_day { found.checked_add(jiff::SignedDuration::from_secs(86_400)).ok() } else { Some(found) }
+    if plus_a_day {
+        found.checked_add(jiff::SignedDuration::from_secs(86_400)).ok()
+    } else {
+        Some(found)
+    }
 }
 
 /// A date and a time without a zone.
 pub(super) fn civil(text: &str) -> Option<DateTime> {
     let (date, time) = text.split_once(['T', 't', ' '])?;
-    let has_no_zone = time.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b','));
+    let has_no_zone =
+        time.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b','));
     format!("{}T{time}", date.replace('/', "-")).parse().ok().filter(|_| has_no_zone)
 }
 
@@ -176,7 +214,9 @@ pub(super) fn civil(text: &str) -> Option<DateTime> {
 fn mail(text: &str) -> Option<Timestamp> {
     static PARSER: DateTimeParser = DateTimeParser::new();
     let zone = text.rsplit(' ').next()?;
-    let is_offset = zone.starts_with(['+', '-']) || ["GMT", "UT", "UTC", "Z", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"].contains(&zone);
+    let is_offset = zone.starts_with(['+', '-'])
+        || ["GMT", "UT", "UTC", "Z", "EST", "EDT", "CST", "CDT", "MST", "MDT", "PST", "PDT"]
+            .contains(&zone);
     PARSER.parse_timestamp(text).ok().filter(|_| is_offset)
 }
 
@@ -206,9 +246,13 @@ fn without_hour_24(text: &str) -> (String, bool) {
 
 /// Cuts fractions of a second to the supported length.
 fn with_short_fraction(text: &str) -> String {
-    let Some(start) = text.find(['.', ',']).map(|point| point.saturating_add(1)) else { return text.to_owned() };
-    let digits = text.get(start..).unwrap_or_default().bytes().take_while(u8::is_ascii_digit).count();
-    let (head, rest) = text.split_at_checked(start.saturating_add(digits.min(9))).unwrap_or((text, ""));
+    let Some(start) = text.find(['.', ',']).map(|point| point.saturating_add(1)) else {
+        return text.to_owned();
+    };
+    let digits =
+        text.get(start..).unwrap_or_default().bytes().take_while(u8::is_ascii_digit).count();
+    let (head, rest) =
+        text.split_at_checked(start.saturating_add(digits.min(9))).unwrap_or((text, ""));
     format!("{head}{}", rest.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
@@ -294,9 +338,16 @@ mod tests {
             "2024-03-20T00:00:00.000",
             "2024-03-20T00:00",
         ] {
-            assert_eq!(moment(&json!(raw)).unwrap().map(Moment::text).as_deref(), Some("2024-03-20"), "{raw}");
+            assert_eq!(
+                moment(&json!(raw)).unwrap().map(Moment::text).as_deref(),
+                Some("2024-03-20"),
+                "{raw}"
+            );
         }
-        assert_eq!(moment(&json!("2024-03-20T00:00:00Z")).unwrap().map(Moment::text).as_deref(), Some("2024-03-20T00:00:00Z"));
+        assert_eq!(
+            moment(&json!("2024-03-20T00:00:00Z")).unwrap().map(Moment::text).as_deref(),
+            Some("2024-03-20T00:00:00Z")
+        );
     }
 
     #[test]

@@ -15,7 +15,11 @@ impl UrlSecret {
     pub(super) fn new(keys: &mut SecretLoader<'_>, places: &[SecretRef], place: SecretIn) -> Self {
         let fits = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
         let read = |kept: Vec<u8>| {
-            if kept.iter().all(fits) { Ok(kept) } else { Err("may contain only letters, digits, -, ., _ and ~, because it is part of a URL") }
+            if kept.iter().all(fits) {
+                Ok(kept)
+            } else {
+                Err("may contain only letters, digits, -, ., _ and ~, because it is part of a URL")
+            }
         };
         let secrets = keys.secrets("secret", places, read);
         Self { secrets, place }
@@ -34,7 +38,11 @@ impl UrlSecret {
 impl Verification for UrlSecret {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         let given = incoming.secret.ok_or(VerificationError::Missing(self.name_of_place()))?;
-        if is_one_of(&self.secrets, given) { Ok(()) } else { Err(VerificationError::Wrong(self.name_of_place())) }
+        if is_one_of(&self.secrets, given) {
+            Ok(())
+        } else {
+            Err(VerificationError::Wrong(self.name_of_place()))
+        }
     }
 
     fn name(&self) -> &'static str {

@@ -97,10 +97,21 @@ impl WebhookVerifier {
     ///
     /// # Errors
     /// When the verification fails.
-    pub fn verify(&self, reader: &dyn WebhookParser, incoming: &UnverifiedWebhook<'_>) -> Result<VerifiedWebhook, VerificationError> {
+    pub fn verify(
+        &self,
+        reader: &dyn WebhookParser,
+        incoming: &UnverifiedWebhook<'_>,
+    ) -> Result<VerifiedWebhook, VerificationError> {
         self.proof.check(incoming)?;
-        let kept = reader.required_headers().iter().filter_map(|name| Some(((*name).to_owned(), incoming.headers.get(*name)?.clone())));
-        let delivery = Delivery { headers: kept.collect(), body: incoming.body.to_vec(), received_at: incoming.received_at };
+        let kept = reader
+            .required_headers()
+            .iter()
+            .filter_map(|name| Some(((*name).to_owned(), incoming.headers.get(*name)?.clone())));
+        let delivery = Delivery {
+            headers: kept.collect(),
+            body: incoming.body.to_vec(),
+            received_at: incoming.received_at,
+        };
         let label = reader.label(&delivery);
         Ok(VerifiedWebhook { delivery, label })
     }
@@ -126,8 +137,18 @@ impl DeliveryMeta {
     #[must_use]
     pub fn new(event: Option<&str>, dedup_key: DedupKey, priority: Priority) -> Self {
         let fits = |c: char| c.is_ascii_alphanumeric() || ".-_".contains(c);
-        let event: String = event.unwrap_or_default().chars().filter(|c| fits(*c)).take(EVENT_CHARS).collect::<String>().to_lowercase();
-        Self { event: if event.is_empty() { "unknown".to_owned() } else { event }, dedup_key, priority }
+        let event: String = event
+            .unwrap_or_default()
+            .chars()
+            .filter(|c| fits(*c))
+            .take(EVENT_CHARS)
+            .collect::<String>()
+            .to_lowercase();
+        Self {
+            event: if event.is_empty() { "unknown".to_owned() } else { event },
+            dedup_key,
+            priority,
+        }
     }
 }
 
@@ -153,7 +174,10 @@ impl DedupKey {
     #[must_use]
     pub fn of_content(event: &str, body: &[u8]) -> Self {
         use base64::Engine;
-        Self::Id(format!("content {}", base64::engine::general_purpose::STANDARD_NO_PAD.encode(digest(event, body))))
+        Self::Id(format!(
+            "content {}",
+            base64::engine::general_purpose::STANDARD_NO_PAD.encode(digest(event, body))
+        ))
     }
 }
 

@@ -58,7 +58,11 @@ pub async fn find_by_addresses(
     let mut found: Vec<Vec<AnswerRow>> = addresses.iter().map(|_| Vec::new()).collect();
     for (n, customer_key, settings_hash, body) in rows {
         let place = usize::try_from(n).ok().and_then(|n| found.get_mut(n.checked_sub(1)?));
-        place.ok_or(StorageError::Corrupt("answers"))?.push(AnswerRow { customer_key, settings_hash, body });
+        place.ok_or(StorageError::Corrupt("answers"))?.push(AnswerRow {
+            customer_key,
+            settings_hash,
+            body,
+        });
     }
     for rows in &mut found {
         rows.sort_unstable_by(|one, other| one.customer_key.cmp(&other.customer_key));
@@ -77,8 +81,16 @@ pub struct StoredAddress {
     pub last_queries: Vec<LastQuery>,
 }
 
-type KnownColumns =
-    (i64, Option<String>, Option<Vec<u8>>, Option<String>, Option<Vec<String>>, Option<Vec<String>>, Option<Vec<f64>>, Option<Vec<bool>>);
+type KnownColumns = (
+    i64,
+    Option<String>,
+    Option<Vec<u8>>,
+    Option<String>,
+    Option<Vec<String>>,
+    Option<Vec<String>>,
+    Option<Vec<f64>>,
+    Option<Vec<bool>>,
+);
 
 /// Like [`find_by_addresses`], with the sources of those customers, and the last live queries about the
 /// addresses. Each address comes with its lookup hash.
@@ -93,7 +105,8 @@ pub async fn find_known_addresses(
 ) -> Result<Vec<StoredAddress>, StorageError> {
     let kinds: Vec<&str> = addresses.iter().map(|(address, _)| address.kind.as_str()).collect();
     let values: Vec<&str> = addresses.iter().map(|(address, _)| address.value.as_str()).collect();
-    let questions: Vec<&[u8]> = addresses.iter().map(|(_, question)| question.0.as_slice()).collect();
+    let questions: Vec<&[u8]> =
+        addresses.iter().map(|(_, question)| question.0.as_slice()).collect();
     let rows: Vec<KnownColumns> = sqlx::query_as(
         "select asked.n, found.customer_key, found.settings_hash, found.body, found.sources, looked.sources, looked.ages, looked.known
         from unnest($2::text[], $3::text[], $4::bytea[]) with ordinality as asked (kind, address, question, n)
@@ -125,14 +138,22 @@ pub async fn find_known_addresses(
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .fetch_all(db)
     .await?;
-    let mut known: Vec<StoredAddress> = addresses.iter().map(|_| StoredAddress::default()).collect();
+    let mut known: Vec<StoredAddress> =
+        addresses.iter().map(|_| StoredAddress::default()).collect();
     for (n, customer_key, settings_hash, body, sources, looked, ages, is_known) in rows {
-        let place = usize::try_from(n).ok().and_then(|n| known.get_mut(n.checked_sub(1)?)).ok_or(StorageError::Corrupt("answers"))?;
+        let place = usize::try_from(n)
+            .ok()
+            .and_then(|n| known.get_mut(n.checked_sub(1)?))
+            .ok_or(StorageError::Corrupt("answers"))?;
         place.last_queries = last_queries(looked, ages, is_known)?;
         for source in sources.unwrap_or_default() {
-            place.sources.insert(source.parse().map_err(StorageError::corrupt("customer_records"))?);
+            place
+                .sources
+                .insert(source.parse().map_err(StorageError::corrupt("customer_records"))?);
         }
-        if let (Some(customer_key), Some(settings_hash), Some(body)) = (customer_key, settings_hash, body) {
+        if let (Some(customer_key), Some(settings_hash), Some(body)) =
+            (customer_key, settings_hash, body)
+        {
             place.rows.push(AnswerRow { customer_key, settings_hash, body });
         }
     }
@@ -148,9 +169,16 @@ pub async fn find_known_addresses(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_by_id(db: &mut Connection, brand_id: i32, id: &str, namespaces: &[String]) -> Result<(Vec<AnswerRow>, bool), StorageError> {
-    let record_keys: Vec<String> = SourceKind::ALL.into_iter().map(|kind| format!("{kind}:{id}")).collect();
-    let references: Vec<String> = namespaces.iter().map(|namespace| format!("{namespace}:{id}")).collect();
+pub async fn find_by_id(
+    db: &mut Connection,
+    brand_id: i32,
+    id: &str,
+    namespaces: &[String],
+) -> Result<(Vec<AnswerRow>, bool), StorageError> {
+    let record_keys: Vec<String> =
+        SourceKind::ALL.into_iter().map(|kind| format!("{kind}:{id}")).collect();
+    let references: Vec<String> =
+        namespaces.iter().map(|namespace| format!("{namespace}:{id}")).collect();
     let rows: Vec<(String, Vec<u8>, String, i32)> = sqlx::query_as(
         "with tiers as materialized (
             select 1 as tier, customer_key from customers where brand_id = $1 and customer_id = $2
@@ -180,6 +208,10 @@ pub async fn find_by_id(db: &mut Connection, brand_id: i32, id: &str, namespaces
     .fetch_all(db)
     .await?;
     let by_reference = rows.iter().any(|(.., tier)| *tier == 3);
-    let rows = rows.into_iter().map(|(customer_key, settings_hash, body, _)| AnswerRow { customer_key, settings_hash, body });
+    let rows = rows.into_iter().map(|(customer_key, settings_hash, body, _)| AnswerRow {
+        customer_key,
+        settings_hash,
+        body,
+    });
     Ok((rows.collect(), by_reference))
 }

@@ -36,7 +36,9 @@ type Columns = (i32, Uuid, String, Vec<u8>, Time, Option<Time>, Option<Time>, Op
 impl TryFrom<Columns> for KeyRow {
     type Error = StorageError;
 
-    fn try_from((brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at): Columns) -> Result<Self, StorageError> {
+    fn try_from(
+        (brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at): Columns,
+    ) -> Result<Self, StorageError> {
         Ok(Self {
             brand_id,
             key_id,
@@ -50,8 +52,7 @@ impl TryFrom<Columns> for KeyRow {
     }
 }
 
-const COLUMNS: &str =
-    "select brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at from api_keys order by brand_id, created_at, key_id";
+const COLUMNS: &str = "select brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at from api_keys order by brand_id, created_at, key_id";
 
 /// Every key of every brand, revoked ones included.
 ///
@@ -88,13 +89,24 @@ pub async fn insert_key(pool: &Pool, key: &KeyRow) -> Result<(), StorageError> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn revoke_key(pool: &Pool, brand_id: i32, key_id: Uuid, now: Timestamp) -> Result<bool, StorageError> {
+pub async fn revoke_key(
+    pool: &Pool,
+    brand_id: i32,
+    key_id: Uuid,
+    now: Timestamp,
+) -> Result<bool, StorageError> {
     let revoked = sqlx::query(
         "with told as (select pg_notify($4, ''))
         update api_keys set revoked_at = $3 from told
         where brand_id = $1 and key_id = $2 and revoked_at is null",
     );
-    let done = revoked.bind(brand_id).bind(key_id).bind(Time::from(now)).bind(KEYS_CHANNEL).execute(pool).await?;
+    let done = revoked
+        .bind(brand_id)
+        .bind(key_id)
+        .bind(Time::from(now))
+        .bind(KEYS_CHANNEL)
+        .execute(pool)
+        .await?;
     Ok(done.rows_affected() > 0)
 }
 
@@ -102,7 +114,10 @@ pub async fn revoke_key(pool: &Pool, brand_id: i32, key_id: Uuid, now: Timestamp
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn update_last_used(pool: &Pool, uses: &[(i32, Uuid, Timestamp)]) -> Result<(), StorageError> {
+pub async fn update_last_used(
+    pool: &Pool,
+    uses: &[(i32, Uuid, Timestamp)],
+) -> Result<(), StorageError> {
     let brands: Vec<i32> = uses.iter().map(|(brand, ..)| *brand).collect();
     let keys: Vec<Uuid> = uses.iter().map(|(_, key, _)| *key).collect();
     let times: Vec<Time> = uses.iter().map(|(.., at)| Time::from(*at)).collect();

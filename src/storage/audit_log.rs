@@ -40,7 +40,11 @@ pub struct ActionRow {
 ///
 /// # Errors
 /// When Postgres fails. Then the action must not begin.
-pub async fn insert_action(pool: &Pool, brand_id: i32, row: &ActionRow) -> Result<(), StorageError> {
+pub async fn insert_action(
+    pool: &Pool,
+    brand_id: i32,
+    row: &ActionRow,
+) -> Result<(), StorageError> {
     sqlx::query(
         "insert into audit_log (brand_id, action_id, source, action, subjects, target, done_by, reason, begun_at, outcome)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
@@ -68,8 +72,14 @@ fn bytes(hashes: &BTreeSet<SuppressionHash>) -> Vec<Vec<u8>> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn finish_action(pool: &Pool, brand_id: i32, action_id: Uuid, outcome: &str) -> Result<(), StorageError> {
-    let query = sqlx::query("update audit_log set outcome = $3 where brand_id = $1 and action_id = $2");
+pub async fn finish_action(
+    pool: &Pool,
+    brand_id: i32,
+    action_id: Uuid,
+    outcome: &str,
+) -> Result<(), StorageError> {
+    let query =
+        sqlx::query("update audit_log set outcome = $3 where brand_id = $1 and action_id = $2");
     query.bind(brand_id).bind(action_id).bind(outcome).execute(pool).await?;
     Ok(())
 }
@@ -79,11 +89,27 @@ type Columns = (Uuid, Option<String>, String, Vec<Vec<u8>>, String, String, Stri
 impl TryFrom<Columns> for ActionRow {
     type Error = StorageError;
 
-    fn try_from((action_id, source, action, subjects, target, done_by, reason, begun_at, outcome): Columns) -> Result<Self, StorageError> {
-        let source = source.map(|source| source.parse().map_err(StorageError::corrupt("audit_log"))).transpose()?;
-        let hash = |hash: Vec<u8>| hash.try_into().map(SuppressionHash).map_err(|_| StorageError::Corrupt("audit_log"));
+    fn try_from(
+        (action_id, source, action, subjects, target, done_by, reason, begun_at, outcome): Columns,
+    ) -> Result<Self, StorageError> {
+        let source = source
+            .map(|source| source.parse().map_err(StorageError::corrupt("audit_log")))
+            .transpose()?;
+        let hash = |hash: Vec<u8>| {
+            hash.try_into().map(SuppressionHash).map_err(|_| StorageError::Corrupt("audit_log"))
+        };
         let subjects = subjects.into_iter().map(hash).collect::<Result<_, _>>()?;
-        Ok(Self { action_id, source, action, subjects, target, done_by, reason, begun_at: begun_at.to_jiff(), outcome })
+        Ok(Self {
+            action_id,
+            source,
+            action,
+            subjects,
+            target,
+            done_by,
+            reason,
+            begun_at: begun_at.to_jiff(),
+            outcome,
+        })
     }
 }
 
@@ -91,7 +117,11 @@ impl TryFrom<Columns> for ActionRow {
 ///
 /// # Errors
 /// When Postgres fails, or a row is invalid.
-pub async fn list_actions(pool: &Pool, brand_id: i32, limit: u32) -> Result<Vec<ActionRow>, StorageError> {
+pub async fn list_actions(
+    pool: &Pool,
+    brand_id: i32,
+    limit: u32,
+) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
         from audit_log
@@ -108,7 +138,11 @@ pub async fn list_actions(pool: &Pool, brand_id: i32, limit: u32) -> Result<Vec<
 ///
 /// # Errors
 /// When Postgres fails, or a row is invalid.
-pub async fn list_actions_about(db: &mut Connection, brand_id: i32, subjects: &BTreeSet<SuppressionHash>) -> Result<Vec<ActionRow>, StorageError> {
+pub async fn list_actions_about(
+    db: &mut Connection,
+    brand_id: i32,
+    subjects: &BTreeSet<SuppressionHash>,
+) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
         from audit_log

@@ -27,7 +27,8 @@ pub struct BodyRow {
     pub received_at: Timestamp,
 }
 
-type Columns = (Uuid, String, String, String, Json<BTreeMap<String, String>>, Vec<u8>, jiff_sqlx::Timestamp);
+type Columns =
+    (Uuid, String, String, String, Json<BTreeMap<String, String>>, Vec<u8>, jiff_sqlx::Timestamp);
 
 /// The deliveries of a brand after an id, oldest first; at most `limit`, and no more once they reach so many
 /// bytes.
@@ -53,15 +54,16 @@ pub async fn list_bodies_after(
     .bind(number(most_bytes))
     .fetch_all(db)
     .await?;
-    let row = |(delivery_id, source, event, state, Json(headers), body, received_at): Columns| BodyRow {
-        delivery_id,
-        source,
-        event,
-        state,
-        headers,
-        body,
-        received_at: received_at.to_jiff(),
-    };
+    let row =
+        |(delivery_id, source, event, state, Json(headers), body, received_at): Columns| BodyRow {
+            delivery_id,
+            source,
+            event,
+            state,
+            headers,
+            body,
+            received_at: received_at.to_jiff(),
+        };
     Ok(rows.into_iter().map(row).collect())
 }
 
@@ -69,7 +71,11 @@ pub async fn list_bodies_after(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_bodies(db: &mut Connection, brand_id: i32, deliveries: &[Uuid]) -> Result<u64, StorageError> {
+pub async fn delete_bodies(
+    db: &mut Connection,
+    brand_id: i32,
+    deliveries: &[Uuid],
+) -> Result<u64, StorageError> {
     let query = sqlx::query("delete from deliveries where brand_id = $1 and delivery_id = any($2)");
     Ok(query.bind(brand_id).bind(deliveries).execute(db).await?.rows_affected())
 }

@@ -31,11 +31,14 @@ impl fmt::Debug for BrandRow {
 /// # Errors
 /// When Postgres fails.
 pub async fn find_brand(pool: &Pool, slug: &str) -> Result<Option<BrandRow>, StorageError> {
-    let query = sqlx::query_as("select brand_id, secret, suppression_key from brands where slug = $1").bind(slug);
+    let query =
+        sqlx::query_as("select brand_id, secret, suppression_key from brands where slug = $1")
+            .bind(slug);
     let row: Option<(i32, Vec<u8>, Vec<u8>)> = query.fetch_optional(pool).await?;
     let Some((brand_id, secret, suppression_key)) = row else { return Ok(None) };
     let secret = secret.try_into().map_err(|_| StorageError::Corrupt("brands"))?;
-    let suppression_key = SuppressionKey(suppression_key.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
+    let suppression_key =
+        SuppressionKey(suppression_key.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
     Ok(Some(BrandRow { brand_id, secret, suppression_key }))
 }
 
@@ -73,7 +76,11 @@ pub struct BrandCounts {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_brand(pool: &Pool, brand_id: i32, now: jiff::Timestamp) -> Result<BrandCounts, StorageError> {
+pub async fn count_brand(
+    pool: &Pool,
+    brand_id: i32,
+    now: jiff::Timestamp,
+) -> Result<BrandCounts, StorageError> {
     let counts = sqlx::query_as(
         "select
             (select count(*) from customers where brand_id = $1),
@@ -81,7 +88,8 @@ pub async fn count_brand(pool: &Pool, brand_id: i32, now: jiff::Timestamp) -> Re
             (select count(*) from events where brand_id = $1),
             (select count(*) from api_keys where brand_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2))",
     );
-    let (customers, records, events, live_keys) = counts.bind(brand_id).bind(jiff_sqlx::Timestamp::from(now)).fetch_one(pool).await?;
+    let (customers, records, events, live_keys) =
+        counts.bind(brand_id).bind(jiff_sqlx::Timestamp::from(now)).fetch_one(pool).await?;
     Ok(BrandCounts { customers, records, events, live_keys })
 }
 
@@ -111,8 +119,11 @@ pub struct RederiveRow {
 /// # Errors
 /// When Postgres fails.
 pub async fn get_rederive(pool: &Pool, brand_id: i32) -> Result<RederiveRow, StorageError> {
-    let query = sqlx::query_as("select derivation_hash, rederive_hash, rederive_after from brands where brand_id = $1");
-    let (derivation_hash, rederive_hash, rederive_after) = query.bind(brand_id).fetch_one(pool).await?;
+    let query = sqlx::query_as(
+        "select derivation_hash, rederive_hash, rederive_after from brands where brand_id = $1",
+    );
+    let (derivation_hash, rederive_hash, rederive_after) =
+        query.bind(brand_id).fetch_one(pool).await?;
     Ok(RederiveRow { derivation_hash, rederive_hash, rederive_after })
 }
 
@@ -120,8 +131,15 @@ pub async fn get_rederive(pool: &Pool, brand_id: i32) -> Result<RederiveRow, Sto
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_rederive(pool: &Pool, brand_id: i32, rules: [u8; 16], after: &str) -> Result<(), StorageError> {
-    let query = sqlx::query("update brands set rederive_hash = $2, rederive_after = $3 where brand_id = $1");
+pub async fn save_rederive(
+    pool: &Pool,
+    brand_id: i32,
+    rules: [u8; 16],
+    after: &str,
+) -> Result<(), StorageError> {
+    let query = sqlx::query(
+        "update brands set rederive_hash = $2, rederive_after = $3 where brand_id = $1",
+    );
     query.bind(brand_id).bind(rules.as_slice()).bind(after).execute(pool).await?;
     Ok(())
 }
@@ -130,13 +148,19 @@ pub async fn save_rederive(pool: &Pool, brand_id: i32, rules: [u8; 16], after: &
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn finish_rederive(pool: &Pool, brand_id: i32, rules: [u8; 16]) -> Result<(), StorageError> {
+pub async fn finish_rederive(
+    pool: &Pool,
+    brand_id: i32,
+    rules: [u8; 16],
+) -> Result<(), StorageError> {
     let mut transaction = crate::storage::write_changes::begin(pool, brand_id).await?;
     let orphans = "delete from shared_values as old where old.brand_id = $1 and not exists (
         select from identifiers as held where held.brand_id = $1 and held.kind = old.kind and held.value = old.value and held.links
     )";
     sqlx::query(orphans).bind(brand_id).execute(&mut *transaction).await?;
-    let query = sqlx::query("update brands set derivation_hash = $2, rederive_hash = null, rederive_after = null where brand_id = $1");
+    let query = sqlx::query(
+        "update brands set derivation_hash = $2, rederive_hash = null, rederive_after = null where brand_id = $1",
+    );
     query.bind(brand_id).bind(rules.as_slice()).execute(&mut *transaction).await?;
     Ok(transaction.commit().await?)
 }
@@ -146,7 +170,12 @@ pub async fn finish_rederive(pool: &Pool, brand_id: i32, rules: [u8; 16]) -> Res
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_keys_after(pool: &Pool, brand_id: i32, after: &str, limit: usize) -> Result<Vec<RecordKey>, StorageError> {
+pub async fn list_keys_after(
+    pool: &Pool,
+    brand_id: i32,
+    after: &str,
+    limit: usize,
+) -> Result<Vec<RecordKey>, StorageError> {
     let keys: Vec<(String,)> = sqlx::query_as(
         "select record_key from (
             (select record_key from records where brand_id = $1 and record_key > $2 order by record_key limit $3)
@@ -168,8 +197,13 @@ pub async fn list_keys_after(pool: &Pool, brand_id: i32, after: &str, limit: usi
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_keys_after(pool: &Pool, brand_id: i32, after: &str) -> Result<u64, StorageError> {
-    let query = sqlx::query_as("select count(*) from records where brand_id = $1 and record_key > $2");
+pub async fn count_keys_after(
+    pool: &Pool,
+    brand_id: i32,
+    after: &str,
+) -> Result<u64, StorageError> {
+    let query =
+        sqlx::query_as("select count(*) from records where brand_id = $1 and record_key > $2");
     let (count,): (i64,) = query.bind(brand_id).bind(after).fetch_one(pool).await?;
     Ok(u64::try_from(count).unwrap_or_default())
 }

@@ -46,7 +46,11 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// Opens a connection to the primary.
-    pub(super) async fn open(hosts: &Arc<Hosts>, setup: &str, statement: Option<Duration>) -> Result<Self, sqlx::Error> {
+    pub(super) async fn open(
+        hosts: &Arc<Hosts>,
+        setup: &str,
+        statement: Option<Duration>,
+    ) -> Result<Self, sqlx::Error> {
         let raw = hosts.connect(setup).await.inspect_err(|error| {
             // A server that refuses or resets the connection has probably closed the others too. A wrong name
             // or password does not say that.
@@ -56,7 +60,14 @@ impl Connection {
         })?;
         let made_at = Instant::now();
         hosts.note_answer(made_at);
-        Ok(Self { raw, hosts: Arc::clone(hosts), statement, made_at, asked_at: None, is_usable: true })
+        Ok(Self {
+            raw,
+            hosts: Arc::clone(hosts),
+            statement,
+            made_at,
+            asked_at: None,
+            is_usable: true,
+        })
     }
 
     /// Whether the connection can be used again.
@@ -65,18 +76,25 @@ impl Connection {
     }
 
     /// Runs a statement and ends it if it takes too long.
-    async fn in_time<T: Send>(&mut self, ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>) -> Result<T, sqlx::Error> {
+    async fn in_time<T: Send>(
+        &mut self,
+        ask: impl AsyncFnOnce(&mut PgConnection) -> Result<T, sqlx::Error>,
+    ) -> Result<T, sqlx::Error> {
         let began_at = Instant::now();
         self.is_usable = false;
         self.asked_at = Some(began_at);
         let asked = ask(&mut self.raw);
         tokio::pin!(asked);
         let done = loop {
-            let Some(longest) = self.statement.map(|longest| longest.saturating_add(GRACE)) else { break asked.await };
+            let Some(longest) = self.statement.map(|longest| longest.saturating_add(GRACE)) else {
+                break asked.await;
+            };
             let left = longest.saturating_sub(began_at.elapsed());
             match tokio::time::timeout(left.min(LOOK), &mut asked).await {
                 Ok(done) => break done,
-                Err(_) if left < LOOK || self.hosts.is_given_up(self.made_at, began_at) => break Err(DatabaseFailure::Silent.into()),
+                Err(_) if left < LOOK || self.hosts.is_given_up(self.made_at, began_at) => {
+                    break Err(DatabaseFailure::Silent.into());
+                }
                 Err(_) => {}
             }
         };
@@ -102,10 +120,17 @@ impl Connection {
 
 /// Whether the server of the existing connections is no longer there.
 fn is_server_lost(error: &sqlx::Error) -> bool {
-    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem};
+    use std::io::ErrorKind::{
+        ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem,
+    };
     match error {
-        sqlx::Error::Io(error) => [ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem].contains(&error.kind()),
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P0") || code == "55000"),
+        sqlx::Error::Io(error) => {
+            [ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem]
+                .contains(&error.kind())
+        }
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("57P0") || code == "55000")
+        }
         _ => false,
     }
 }
@@ -132,15 +157,23 @@ pub(super) fn streamed<'e>(
 impl<'c> Executor<'c> for &'c mut Connection {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
     {
-        streamed(async move { self.in_time(async |raw| raw.fetch_many(query).try_collect().await).await })
+        streamed(async move {
+            self.in_time(async |raw| raw.fetch_many(query).try_collect().await).await
+        })
     }
 
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    fn fetch_optional<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
     where
         'c: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -148,11 +181,16 @@ impl<'c> Executor<'c> for &'c mut Connection {
         async move { self.in_time(async |raw| raw.fetch_optional(query).await).await }.boxed()
     }
 
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
     where
         'c: 'e,
     {
-        async move { self.in_time(async |raw| raw.prepare_with(sql, parameters).await).await }.boxed()
+        async move { self.in_time(async |raw| raw.prepare_with(sql, parameters).await).await }
+            .boxed()
     }
 
     fn describe<'e>(self, sql: SqlStr) -> BoxFuture<'e, Result<Describe<Postgres>, sqlx::Error>>

@@ -14,7 +14,11 @@ use crate::customer::model::source::SourceKind;
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_customer(db: &mut Connection, brand_id: i32, customer_key: &str) -> Result<Option<(String, Vec<String>)>, StorageError> {
+pub async fn find_customer(
+    db: &mut Connection,
+    brand_id: i32,
+    customer_key: &str,
+) -> Result<Option<(String, Vec<String>)>, StorageError> {
     let found = sqlx::query_as(
         "select customer_id, array(select record_key from customer_records as own where own.brand_id = $1 and own.customer_key = $2)
         from customers where brand_id = $1 and customer_key = $2",
@@ -26,9 +30,16 @@ pub async fn find_customer(db: &mut Connection, brand_id: i32, customer_key: &st
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_owner(db: &mut Connection, brand_id: i32, key: &RecordKey) -> Result<Option<String>, StorageError> {
-    let query = sqlx::query_as("select customer_key from customer_records where brand_id = $1 and record_key = $2");
-    let found: Option<(String,)> = query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
+pub async fn find_owner(
+    db: &mut Connection,
+    brand_id: i32,
+    key: &RecordKey,
+) -> Result<Option<String>, StorageError> {
+    let query = sqlx::query_as(
+        "select customer_key from customer_records where brand_id = $1 and record_key = $2",
+    );
+    let found: Option<(String,)> =
+        query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
     Ok(found.map(|(key,)| key))
 }
 
@@ -42,7 +53,8 @@ pub async fn list_guests(
     keys: &[String],
     self_asserted: &BTreeSet<SourceKind>,
 ) -> Result<BTreeSet<RecordKey>, StorageError> {
-    let mut unconfirmed: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
+    let mut unconfirmed: BTreeSet<RecordKey> =
+        keys.iter().filter_map(|key| key.parse().ok()).collect();
     unconfirmed.retain(|key: &RecordKey| self_asserted.contains(&key.kind));
     if unconfirmed.is_empty() {
         return Ok(unconfirmed);
@@ -58,7 +70,10 @@ pub async fn list_guests(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_confirmed(db: &mut Connection, brand_id: i32) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_confirmed(
+    db: &mut Connection,
+    brand_id: i32,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
     let rows: Vec<(String, bool, bool, Option<String>, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(
         "with recursive decided (record_key) as (
             select left_key from decisions where brand_id = $1 and same_person and undone_at is null
@@ -94,17 +109,30 @@ pub async fn list_confirmed(db: &mut Connection, brand_id: i32) -> Result<BTreeS
         live.extend(is_live.then_some(key));
     }
     let aliases = Aliases::new(&merges);
-    Ok(named.iter().map(|key| if live.contains(key) { key.clone() } else { aliases.canonical(key).clone() }).collect())
+    Ok(named
+        .iter()
+        .map(|key| if live.contains(key) { key.clone() } else { aliases.canonical(key).clone() })
+        .collect())
 }
 
 /// The identifiers by which lookups find a customer.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_addresses(db: &mut Connection, brand_id: i32, customer_key: &str) -> Result<BTreeSet<Identifier>, StorageError> {
-    let query = sqlx::query_as("select kind, address from customer_addresses where brand_id = $1 and customer_key = $2");
+pub async fn list_addresses(
+    db: &mut Connection,
+    brand_id: i32,
+    customer_key: &str,
+) -> Result<BTreeSet<Identifier>, StorageError> {
+    let query = sqlx::query_as(
+        "select kind, address from customer_addresses where brand_id = $1 and customer_key = $2",
+    );
     let rows: Vec<(String, String)> = query.bind(brand_id).bind(customer_key).fetch_all(db).await?;
-    let address =
-        |(kind, value): (String, String)| Ok(Identifier { kind: kind.parse().map_err(StorageError::corrupt("customer_addresses"))?, value });
+    let address = |(kind, value): (String, String)| {
+        Ok(Identifier {
+            kind: kind.parse().map_err(StorageError::corrupt("customer_addresses"))?,
+            value,
+        })
+    };
     rows.into_iter().map(address).collect()
 }

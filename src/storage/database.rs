@@ -79,11 +79,15 @@ pub enum OpenError {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn database_now(pool: &Pool, frozen_at: Option<Timestamp>) -> Result<Timestamp, StorageError> {
+pub async fn database_now(
+    pool: &Pool,
+    frozen_at: Option<Timestamp>,
+) -> Result<Timestamp, StorageError> {
     if let Some(frozen_at) = frozen_at {
         return Ok(frozen_at);
     }
-    let (now,): (jiff_sqlx::Timestamp,) = sqlx::query_as("select clock_timestamp()").fetch_one(pool).await?;
+    let (now,): (jiff_sqlx::Timestamp,) =
+        sqlx::query_as("select clock_timestamp()").fetch_one(pool).await?;
     Ok(now.to_jiff())
 }
 
@@ -94,7 +98,9 @@ const TRIED: Duration = Duration::from_secs(10);
 /// statements and LISTEN would get lost or mixed up.
 async fn is_pooled_by_transaction(hosts: &Hosts) -> Result<bool, sqlx::Error> {
     let session = async |connection: &mut PgConnection, before: &'static str| {
-        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{before} select pg_backend_pid()"))).fetch_all(connection).await?;
+        let rows = sqlx::raw_sql(sqlx::AssertSqlSafe(format!("{before} select pg_backend_pid()")))
+            .fetch_all(connection)
+            .await?;
         rows.last().ok_or(sqlx::Error::RowNotFound)?.try_get::<i32, _>(0)
     };
     let mut one = hosts.connect("select 1").await?;
@@ -125,20 +131,29 @@ impl Database {
         };
         let hosts = Arc::new(hosts);
         // One attempt without a timeout: after retries, the error would only be "no connection in time".
-        let used = Use { connections: 1, timeout: Duration::ZERO, statement: size.statement, setup: "" };
-        let (version,): (String,) =
-            sqlx::query_as("show server_version_num").fetch_one(&Pool::new(Arc::clone(&hosts), used)).await.map_err(StorageError::from)?;
+        let used =
+            Use { connections: 1, timeout: Duration::ZERO, statement: size.statement, setup: "" };
+        let (version,): (String,) = sqlx::query_as("show server_version_num")
+            .fetch_one(&Pool::new(Arc::clone(&hosts), used))
+            .await
+            .map_err(StorageError::from)?;
         let major = version.parse::<i32>().unwrap_or_default() / 10_000;
         if major < 15 {
             return Err(OpenError::TooOld(major));
         }
         if embedded.is_none() {
             let tried = tokio::time::timeout(TRIED, is_pooled_by_transaction(&hosts)).await;
-            if tried.unwrap_or_else(|_| Err(DatabaseFailure::Silent.into())).map_err(StorageError::from)? {
+            if tried
+                .unwrap_or_else(|_| Err(DatabaseFailure::Silent.into()))
+                .map_err(StorageError::from)?
+            {
                 return Err(OpenError::PooledByTransaction);
             }
         }
-        let pool = Pool::new(hosts, Use { connections: size.connections, timeout: size.acquire_timeout, ..used });
+        let pool = Pool::new(
+            hosts,
+            Use { connections: size.connections, timeout: size.acquire_timeout, ..used },
+        );
         Ok(Self { pool, embedded })
     }
 
@@ -163,7 +178,9 @@ impl Database {
                 return Ok((Hosts::one(options), None));
             }
             match Embedded::start(layout.clone()).await {
-                Ok(embedded) => return Ok((Hosts::one(embedded.connect_options()), Some(embedded))),
+                Ok(embedded) => {
+                    return Ok((Hosts::one(embedded.connect_options()), Some(embedded)));
+                }
                 Err(EmbeddedError::InUse(_)) if timeout > 0 => {
                     timeout = timeout.saturating_sub(1);
                     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -180,7 +197,11 @@ impl Database {
             return None;
         }
         let hosts = self.pool.hosts();
-        let had = join_all((0..needed).map(|_| hosts.connect("select 1"))).await.into_iter().filter(Result::is_ok).count();
+        let had = join_all((0..needed).map(|_| hosts.connect("select 1")))
+            .await
+            .into_iter()
+            .filter(Result::is_ok)
+            .count();
         (had < needed).then_some(had)
     }
 

@@ -74,7 +74,9 @@ macro_rules! bound {
             .bind($which.states.as_deref())
             .bind($which.event.as_deref())
             .bind($which.since.map(Time::from))
-            .bind(first_id_at($which.since.map_or(Timestamp::UNIX_EPOCH, |since| since.saturating_sub(CLOCKS).unwrap_or(since))))
+            .bind(first_id_at($which.since.map_or(Timestamp::UNIX_EPOCH, |since| {
+                since.saturating_sub(CLOCKS).unwrap_or(since)
+            })))
             .bind($which.until.map(Time::from))
     };
 }
@@ -86,17 +88,39 @@ const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, limit: u32) -> Result<Vec<ListedRow>, StorageError> {
+pub async fn list_deliveries(
+    pool: &Pool,
+    brand_id: i32,
+    which: &DeliveryFilter,
+    limit: u32,
+) -> Result<Vec<ListedRow>, StorageError> {
     let query = sqlx::query_as(which!(
         "select delivery_id, source, event, received_at, state, attempts, due_at, note from deliveries",
         " order by delivery_id desc limit $9"
     ));
     let rows: Vec<(Uuid, String, String, Time, String, i32, Time, String)> =
         bound!(query, brand_id, which).bind(i64::from(limit)).fetch_all(pool).await?;
-    let listed =
-        |(delivery_id, source, event, received_at, state, attempts, due_at, note): (Uuid, String, String, Time, String, i32, Time, String)| {
-            ListedRow { delivery_id, source, event, received_at: received_at.to_jiff(), state, attempts, due_at: due_at.to_jiff(), note }
-        };
+    let listed = |(delivery_id, source, event, received_at, state, attempts, due_at, note): (
+        Uuid,
+        String,
+        String,
+        Time,
+        String,
+        i32,
+        Time,
+        String,
+    )| {
+        ListedRow {
+            delivery_id,
+            source,
+            event,
+            received_at: received_at.to_jiff(),
+            state,
+            attempts,
+            due_at: due_at.to_jiff(),
+            note,
+        }
+    };
     Ok(rows.into_iter().map(listed).collect())
 }
 
@@ -114,11 +138,20 @@ pub struct ShownRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_delivery(pool: &Pool, brand_id: i32, delivery_id: Uuid) -> Result<Option<ShownRow>, StorageError> {
+pub async fn find_delivery(
+    pool: &Pool,
+    brand_id: i32,
+    delivery_id: Uuid,
+) -> Result<Option<ShownRow>, StorageError> {
     let which = DeliveryFilter { ids: Some(vec![delivery_id]), ..DeliveryFilter::default() };
-    let Some(listed) = list_deliveries(pool, brand_id, &which, 1).await?.pop() else { return Ok(None) };
-    let query = sqlx::query_as("select headers, body from deliveries where brand_id = $1 and delivery_id = $2");
-    let held: Option<(Json<BTreeMap<String, String>>, Vec<u8>)> = query.bind(brand_id).bind(delivery_id).fetch_optional(pool).await?;
+    let Some(listed) = list_deliveries(pool, brand_id, &which, 1).await?.pop() else {
+        return Ok(None);
+    };
+    let query = sqlx::query_as(
+        "select headers, body from deliveries where brand_id = $1 and delivery_id = $2",
+    );
+    let held: Option<(Json<BTreeMap<String, String>>, Vec<u8>)> =
+        query.bind(brand_id).bind(delivery_id).fetch_optional(pool).await?;
     Ok(held.map(|(Json(headers), body)| ShownRow { listed, headers, body }))
 }
 
@@ -127,7 +160,12 @@ pub async fn find_delivery(pool: &Pool, brand_id: i32, delivery_id: Uuid) -> Res
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
+pub async fn replay_deliveries(
+    pool: &Pool,
+    brand_id: i32,
+    which: &DeliveryFilter,
+    now: Timestamp,
+) -> Result<u64, StorageError> {
     let query = sqlx::query(which!(
         "update deliveries set state = 'pending', attempts = 0, due_at = $9, finished_at = null, note = 'replayed'",
         " and claim_token is null"
@@ -140,7 +178,12 @@ pub async fn replay_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilte
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn discard_deliveries(pool: &Pool, brand_id: i32, which: &DeliveryFilter, now: Timestamp) -> Result<u64, StorageError> {
+pub async fn discard_deliveries(
+    pool: &Pool,
+    brand_id: i32,
+    which: &DeliveryFilter,
+    now: Timestamp,
+) -> Result<u64, StorageError> {
     let query = sqlx::query(which!(
         "update deliveries set state = 'discarded', finished_at = $9",
         " and claim_token is null and state in ('pending', 'dead')"
@@ -175,8 +218,12 @@ pub async fn list_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>,
     .bind(brand_id)
     .fetch_all(pool)
     .await?;
-    let backlog =
-        |(source, state, count, oldest_at): (String, String, f64, Time)| BacklogRow { source, state, count, oldest_at: oldest_at.to_jiff() };
+    let backlog = |(source, state, count, oldest_at): (String, String, f64, Time)| BacklogRow {
+        source,
+        state,
+        count,
+        oldest_at: oldest_at.to_jiff(),
+    };
     Ok(rows.into_iter().map(backlog).collect())
 }
 
@@ -184,7 +231,10 @@ pub async fn list_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>,
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_deliveries(pool: &Pool, brand_id: i32) -> Result<Vec<(String, String, i64, i64)>, StorageError> {
+pub async fn count_deliveries(
+    pool: &Pool,
+    brand_id: i32,
+) -> Result<Vec<(String, String, i64, i64)>, StorageError> {
     let query = sqlx::query_as(
         "select source, state, count(*), count(*) filter (where attempts > 1) from deliveries where brand_id = $1 group by source, state",
     );
@@ -195,8 +245,16 @@ pub async fn count_deliveries(pool: &Pool, brand_id: i32) -> Result<Vec<(String,
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_receipts(pool: &Pool, brand_id: i32, source: Source, limit: u32) -> Result<Vec<Timestamp>, StorageError> {
-    let query = sqlx::query_as("select received_at from deliveries where brand_id = $1 and source = $2 order by delivery_id desc limit $3");
-    let times: Vec<(Time,)> = query.bind(brand_id).bind(source.as_str()).bind(i64::from(limit)).fetch_all(pool).await?;
+pub async fn list_receipts(
+    pool: &Pool,
+    brand_id: i32,
+    source: Source,
+    limit: u32,
+) -> Result<Vec<Timestamp>, StorageError> {
+    let query = sqlx::query_as(
+        "select received_at from deliveries where brand_id = $1 and source = $2 order by delivery_id desc limit $3",
+    );
+    let times: Vec<(Time,)> =
+        query.bind(brand_id).bind(source.as_str()).bind(i64::from(limit)).fetch_all(pool).await?;
     Ok(times.into_iter().map(|(at,)| at.to_jiff()).collect())
 }

@@ -72,7 +72,13 @@ pub async fn insert_deliveries(
     frozen_at: Option<Timestamp>,
 ) -> Result<Inserted, StorageError> {
     let numbered = || rows.iter().zip(0_i32..);
-    let about = || numbered().flat_map(|(row, n)| row.last.iter().flat_map(move |(content, subjects)| subjects.iter().map(move |s| (n, s, content))));
+    let about = || {
+        numbered().flat_map(|(row, n)| {
+            row.last
+                .iter()
+                .flat_map(move |(content, subjects)| subjects.iter().map(move |s| (n, s, content)))
+        })
+    };
     let found: Vec<(Uuid, String)> = sqlx::query_as(INSERT)
         .bind(brand_id)
         .bind(numbered().map(|(_, n)| n).collect::<Vec<_>>())
@@ -91,7 +97,8 @@ pub async fn insert_deliveries(
         .bind(i32::try_from(dedup_history_size).unwrap_or(i32::MAX))
         .fetch_all(pool)
         .await?;
-    let of = |fate: &str| found.iter().filter(|(_, found)| found == fate).map(|(id, _)| *id).collect();
+    let of =
+        |fate: &str| found.iter().filter(|(_, found)| found == fate).map(|(id, _)| *id).collect();
     Ok(Inserted { new: of("new"), conflicting: of("conflicting"), repeated: of("repeated") })
 }
 
@@ -120,7 +127,9 @@ type Columns = (Uuid, String, Json<BTreeMap<String, String>>, Vec<u8>, Time, i32
 impl TryFrom<Columns> for ClaimedRow {
     type Error = StorageError;
 
-    fn try_from((delivery_id, source, Json(headers), body, received_at, attempts, was_late, claimed_at): Columns) -> Result<Self, StorageError> {
+    fn try_from(
+        (delivery_id, source, Json(headers), body, received_at, attempts, was_late, claimed_at): Columns,
+    ) -> Result<Self, StorageError> {
         let source = source.parse().map_err(StorageError::corrupt("deliveries"))?;
         let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
         let (received_at, claimed_at) = (received_at.to_jiff(), claimed_at.to_jiff());
@@ -148,9 +157,15 @@ const MOST_CLAIMED_BYTES: i64 = 4 * 1024 * 1024;
 ///
 /// # Errors
 /// When Postgres fails, or a row is invalid.
-pub async fn claim_deliveries(pool: &Pool, brand_id: i32, claim: &Claim) -> Result<Vec<ClaimedRow>, StorageError> {
+pub async fn claim_deliveries(
+    pool: &Pool,
+    brand_id: i32,
+    claim: &Claim,
+) -> Result<Vec<ClaimedRow>, StorageError> {
     // A claim that is lost in a crash of the server does no harm, so it does not wait for the disk.
-    let mut transaction = pool.begin_with("begin; set local enable_seqscan = off; set local synchronous_commit = off").await?;
+    let mut transaction = pool
+        .begin_with("begin; set local enable_seqscan = off; set local synchronous_commit = off")
+        .await?;
     let rows: Vec<Columns> = sqlx::query_as(
         "with clock as materialized (
             select coalesce($2::timestamptz, clock_timestamp()) as at
@@ -193,7 +208,12 @@ pub async fn claim_deliveries(pool: &Pool, brand_id: i32, claim: &Claim) -> Resu
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn lock_claimed(db: &mut Connection, brand_id: i32, token: Uuid, ids: &[Uuid]) -> Result<BTreeSet<Uuid>, StorageError> {
+pub async fn lock_claimed(
+    db: &mut Connection,
+    brand_id: i32,
+    token: Uuid,
+    ids: &[Uuid],
+) -> Result<BTreeSet<Uuid>, StorageError> {
     // Only pending rows have a token. A condition on the state would make Postgres use the index of pending
     // rows.
     let held: Vec<(Uuid,)> = sqlx::query_as(
@@ -240,7 +260,11 @@ pub async fn finish_deliveries(
     at: Timestamp,
     verdicts: &[(Uuid, Disposition)],
 ) -> Result<(), StorageError> {
-    let erased: Vec<Uuid> = verdicts.iter().filter(|(_, verdict)| *verdict == Disposition::Erased).map(|(id, _)| *id).collect();
+    let erased: Vec<Uuid> = verdicts
+        .iter()
+        .filter(|(_, verdict)| *verdict == Disposition::Erased)
+        .map(|(id, _)| *id)
+        .collect();
     if !erased.is_empty() {
         let query = sqlx::query(
             "with named as materialized (
@@ -303,7 +327,11 @@ pub fn new_id(at: Timestamp) -> Uuid {
 }
 
 fn id_at(at: Timestamp, rest: [u8; 10]) -> Uuid {
-    uuid::Builder::from_unix_timestamp_millis(u64::try_from(at.as_millisecond()).unwrap_or_default(), &rest).into_uuid()
+    uuid::Builder::from_unix_timestamp_millis(
+        u64::try_from(at.as_millisecond()).unwrap_or_default(),
+        &rest,
+    )
+    .into_uuid()
 }
 
 /// Deletes deliveries that were finished before a time, and deduplication keys from before another time, a
@@ -311,7 +339,13 @@ fn id_at(at: Timestamp, rest: [u8; 10]) -> Uuid {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_old_deliveries(pool: &Pool, brand_id: i32, finished: Timestamp, known: Timestamp, limit: u32) -> Result<bool, StorageError> {
+pub async fn delete_old_deliveries(
+    pool: &Pool,
+    brand_id: i32,
+    finished: Timestamp,
+    known: Timestamp,
+    limit: u32,
+) -> Result<bool, StorageError> {
     let mut more = false;
     let query = sqlx::query(
         "with old as materialized (
@@ -323,15 +357,22 @@ pub async fn delete_old_deliveries(pool: &Pool, brand_id: i32, finished: Timesta
         using old
         where row.brand_id = old.brand_id and row.delivery_id = old.delivery_id",
     );
-    let query = query.bind(brand_id).bind(Time::from(finished)).bind(i64::from(limit)).bind(first_id_at(finished));
+    let query = query
+        .bind(brand_id)
+        .bind(Time::from(finished))
+        .bind(i64::from(limit))
+        .bind(first_id_at(finished));
     more |= query.execute(pool).await?.rows_affected() >= u64::from(limit);
     // Only by the time, which has a BRIN index.
-    let mut transaction = pool.begin_with("begin; set local enable_seqscan = off; set local enable_indexscan = off").await?;
+    let mut transaction = pool
+        .begin_with("begin; set local enable_seqscan = off; set local enable_indexscan = off")
+        .await?;
     for statement in [
         "delete from delivery_dedup where ctid = any(array(select ctid from delivery_dedup where brand_id = $1 and received_at < $2 limit $3))",
         "delete from delivery_latest_content where ctid = any(array(select ctid from delivery_latest_content where brand_id = $1 and received_at < $2 limit $3))",
     ] {
-        let query = sqlx::query(statement).bind(brand_id).bind(Time::from(known)).bind(i64::from(limit));
+        let query =
+            sqlx::query(statement).bind(brand_id).bind(Time::from(known)).bind(i64::from(limit));
         more |= query.execute(&mut *transaction).await?.rows_affected() >= u64::from(limit);
     }
     transaction.commit().await?;

@@ -57,7 +57,11 @@ fn bytes(hashes: impl IntoIterator<Item = SuppressionHash>) -> Vec<Vec<u8>> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn adopt_suppression_key(pool: &Pool, brand_id: i32, key: &SuppressionKey) -> Result<SuppressionKey, StorageError> {
+pub async fn adopt_suppression_key(
+    pool: &Pool,
+    brand_id: i32,
+    key: &SuppressionKey,
+) -> Result<SuppressionKey, StorageError> {
     let adopt = "update brands set suppression_key = $2
         where brand_id = $1 and suppression_key <> $2 and not exists (select from erasures where brand_id = $1)";
     sqlx::query(adopt).bind(brand_id).bind(key.0.as_slice()).execute(pool).await?;
@@ -68,8 +72,15 @@ pub async fn adopt_suppression_key(pool: &Pool, brand_id: i32, key: &Suppression
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_suppression_key(pool: &Pool, brand_id: i32) -> Result<SuppressionKey, StorageError> {
-    let (key,): (Vec<u8>,) = sqlx::query_as("select suppression_key from brands where brand_id = $1").bind(brand_id).fetch_one(pool).await?;
+pub async fn get_suppression_key(
+    pool: &Pool,
+    brand_id: i32,
+) -> Result<SuppressionKey, StorageError> {
+    let (key,): (Vec<u8>,) =
+        sqlx::query_as("select suppression_key from brands where brand_id = $1")
+            .bind(brand_id)
+            .fetch_one(pool)
+            .await?;
     key.try_into().map(SuppressionKey).map_err(|_| StorageError::Corrupt("brands"))
 }
 
@@ -77,7 +88,10 @@ pub async fn get_suppression_key(pool: &Pool, brand_id: i32) -> Result<Suppressi
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<ErasureRow>, StorageError> {
+pub async fn list_erasures(
+    db: &mut Connection,
+    brand_id: i32,
+) -> Result<Vec<ErasureRow>, StorageError> {
     let rows: Vec<(Uuid, Time, Option<Time>, Option<Time>, Vec<u8>)> = sqlx::query_as(
         "select erasure_id, erased_at, completed_at, unerased_at, sha256(coalesce((
             select string_agg(hash, ''::bytea order by hash) from suppression_hashes where suppression_hashes.brand_id = $1 and suppression_hashes.erasure_id = erasures.erasure_id
@@ -87,7 +101,13 @@ pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<Era
     .bind(brand_id)
     .fetch_all(db)
     .await?;
-    let row = |(erasure_id, erased_at, completed_at, unerased_at, digest): (Uuid, Time, Option<Time>, Option<Time>, Vec<u8>)| {
+    let row = |(erasure_id, erased_at, completed_at, unerased_at, digest): (
+        Uuid,
+        Time,
+        Option<Time>,
+        Option<Time>,
+        Vec<u8>,
+    )| {
         Ok(ErasureRow {
             erasure_id,
             erased_at: erased_at.to_jiff(),
@@ -103,8 +123,14 @@ pub async fn list_erasures(db: &mut Connection, brand_id: i32) -> Result<Vec<Era
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_hashes(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -> Result<BTreeSet<SuppressionHash>, StorageError> {
-    let query = sqlx::query_as("select hash from suppression_hashes where brand_id = $1 and erasure_id = $2");
+pub async fn list_hashes(
+    db: &mut Connection,
+    brand_id: i32,
+    erasure_id: Uuid,
+) -> Result<BTreeSet<SuppressionHash>, StorageError> {
+    let query = sqlx::query_as(
+        "select hash from suppression_hashes where brand_id = $1 and erasure_id = $2",
+    );
     let rows: Vec<(Vec<u8>,)> = query.bind(brand_id).bind(erasure_id).fetch_all(db).await?;
     rows.into_iter().map(|(hash,)| SuppressionHash::try_from(hash)).collect()
 }
@@ -130,16 +156,25 @@ pub async fn find_erased(
     .bind(hashes)
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(|(hash, erasure_id)| Ok((SuppressionHash::try_from(hash)?, erasure_id))).collect()
+    rows.into_iter()
+        .map(|(hash, erasure_id)| Ok((SuppressionHash::try_from(hash)?, erasure_id)))
+        .collect()
 }
 
 /// All erasures that contain one of some hashes.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_erasures(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<SuppressionHash>) -> Result<BTreeSet<Uuid>, StorageError> {
-    let query = sqlx::query_as("select distinct erasure_id from suppression_hashes where brand_id = $1 and hash = any($2)");
-    let rows: Vec<(Uuid,)> = query.bind(brand_id).bind(bytes(hashes.iter().copied())).fetch_all(db).await?;
+pub async fn find_erasures(
+    db: &mut Connection,
+    brand_id: i32,
+    hashes: &BTreeSet<SuppressionHash>,
+) -> Result<BTreeSet<Uuid>, StorageError> {
+    let query = sqlx::query_as(
+        "select distinct erasure_id from suppression_hashes where brand_id = $1 and hash = any($2)",
+    );
+    let rows: Vec<(Uuid,)> =
+        query.bind(brand_id).bind(bytes(hashes.iter().copied())).fetch_all(db).await?;
     Ok(rows.into_iter().map(|(erasure_id,)| erasure_id).collect())
 }
 
@@ -147,8 +182,15 @@ pub async fn find_erasures(db: &mut Connection, brand_id: i32, hashes: &BTreeSet
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_erasure(db: &mut Connection, brand_id: i32, erasure_id: Uuid, erased_at: Timestamp) -> Result<(), StorageError> {
-    let query = sqlx::query("insert into erasures (brand_id, erasure_id, erased_at) values ($1, $2, $3) on conflict do nothing");
+pub async fn insert_erasure(
+    db: &mut Connection,
+    brand_id: i32,
+    erasure_id: Uuid,
+    erased_at: Timestamp,
+) -> Result<(), StorageError> {
+    let query = sqlx::query(
+        "insert into erasures (brand_id, erasure_id, erased_at) values ($1, $2, $3) on conflict do nothing",
+    );
     query.bind(brand_id).bind(erasure_id).bind(Time::from(erased_at)).execute(db).await?;
     Ok(())
 }
@@ -157,8 +199,13 @@ pub async fn insert_erasure(db: &mut Connection, brand_id: i32, erasure_id: Uuid
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet<(SuppressionHash, Uuid)>) -> Result<bool, StorageError> {
-    let (named, erasures): (Vec<Vec<u8>>, Vec<Uuid>) = hashes.iter().map(|(hash, erasure_id)| (hash.0.to_vec(), *erasure_id)).unzip();
+pub async fn insert_hashes(
+    db: &mut Connection,
+    brand_id: i32,
+    hashes: &BTreeSet<(SuppressionHash, Uuid)>,
+) -> Result<bool, StorageError> {
+    let (named, erasures): (Vec<Vec<u8>>, Vec<Uuid>) =
+        hashes.iter().map(|(hash, erasure_id)| (hash.0.to_vec(), *erasure_id)).unzip();
     let done = sqlx::query(
         "insert into suppression_hashes (brand_id, hash, erasure_id)
         select $1, new.hash, new.erasure_id from unnest($2::bytea[], $3::uuid[]) as new (hash, erasure_id)
@@ -173,10 +220,21 @@ pub async fn insert_hashes(db: &mut Connection, brand_id: i32, hashes: &BTreeSet
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn mark_erasure_revoked(db: &mut Connection, brand_id: i32, erasure_id: Uuid, at: Timestamp) -> Result<bool, StorageError> {
-    let query = sqlx::query("update erasures set unerased_at = $3 where brand_id = $1 and erasure_id = $2 and unerased_at is null");
+pub async fn mark_erasure_revoked(
+    db: &mut Connection,
+    brand_id: i32,
+    erasure_id: Uuid,
+    at: Timestamp,
+) -> Result<bool, StorageError> {
+    let query = sqlx::query(
+        "update erasures set unerased_at = $3 where brand_id = $1 and erasure_id = $2 and unerased_at is null",
+    );
     let done = query.bind(brand_id).bind(erasure_id).bind(Time::from(at)).execute(&mut *db).await?;
-    sqlx::query("delete from suppression_hashes where brand_id = $1 and erasure_id = $2").bind(brand_id).bind(erasure_id).execute(db).await?;
+    sqlx::query("delete from suppression_hashes where brand_id = $1 and erasure_id = $2")
+        .bind(brand_id)
+        .bind(erasure_id)
+        .execute(db)
+        .await?;
     Ok(done.rows_affected() > 0)
 }
 
@@ -184,8 +242,14 @@ pub async fn mark_erasure_revoked(db: &mut Connection, brand_id: i32, erasure_id
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn reopen_erasure(db: &mut Connection, brand_id: i32, erasure_id: Uuid) -> Result<(), StorageError> {
-    let query = sqlx::query("update erasures set completed_at = null where brand_id = $1 and erasure_id = $2");
+pub async fn reopen_erasure(
+    db: &mut Connection,
+    brand_id: i32,
+    erasure_id: Uuid,
+) -> Result<(), StorageError> {
+    let query = sqlx::query(
+        "update erasures set completed_at = null where brand_id = $1 and erasure_id = $2",
+    );
     query.bind(brand_id).bind(erasure_id).execute(db).await?;
     Ok(())
 }
@@ -194,7 +258,12 @@ pub async fn reopen_erasure(db: &mut Connection, brand_id: i32, erasure_id: Uuid
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_erased(db: &mut Connection, brand_id: i32, erasure_id: Uuid, counts: ErasedCounts) -> Result<(), StorageError> {
+pub async fn count_erased(
+    db: &mut Connection,
+    brand_id: i32,
+    erasure_id: Uuid,
+    counts: ErasedCounts,
+) -> Result<(), StorageError> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     sqlx::query(
         "update erasures set records = records + $3, events = events + $4, deliveries = deliveries + $5
@@ -214,7 +283,12 @@ pub async fn count_erased(db: &mut Connection, brand_id: i32, erasure_id: Uuid, 
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn complete_erasures(db: &mut Connection, brand_id: i32, erasures: &BTreeSet<Uuid>, at: Timestamp) -> Result<ErasedCounts, StorageError> {
+pub async fn complete_erasures(
+    db: &mut Connection,
+    brand_id: i32,
+    erasures: &BTreeSet<Uuid>,
+    at: Timestamp,
+) -> Result<ErasedCounts, StorageError> {
     let ids: Vec<Uuid> = erasures.iter().copied().collect();
     // The reason of an action is free text and may contain personal data, so it is deleted too.
     let reasons = sqlx::query(

@@ -19,9 +19,16 @@ fn event((key, Json(versions)): (String, Json<FieldVersions>)) -> Result<Event, 
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_event(db: &mut Connection, brand_id: i32, key: &EventKey) -> Result<Option<Event>, StorageError> {
-    let query = sqlx::query_as("select event_key, state from events where brand_id = $1 and event_key = $2");
-    let row: Option<(String, Json<FieldVersions>)> = query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
+pub async fn find_event(
+    db: &mut Connection,
+    brand_id: i32,
+    key: &EventKey,
+) -> Result<Option<Event>, StorageError> {
+    let query = sqlx::query_as(
+        "select event_key, state from events where brand_id = $1 and event_key = $2",
+    );
+    let row: Option<(String, Json<FieldVersions>)> =
+        query.bind(brand_id).bind(key.to_string()).fetch_optional(db).await?;
     row.map(event).transpose()
 }
 
@@ -87,10 +94,15 @@ pub async fn list_events_at(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_events(db: &mut Connection, brand_id: i32, (source, what): (Source, &str)) -> Result<u64, StorageError> {
+pub async fn count_events(
+    db: &mut Connection,
+    brand_id: i32,
+    (source, what): (Source, &str),
+) -> Result<u64, StorageError> {
     let query = "select count(*) from events where brand_id = $1 and event_key > $2 and event_key < $3 and live";
     let (first, last) = (format!("{source}.{what}:"), format!("{source}.{what};"));
-    let row: (i64,) = sqlx::query_as(query).bind(brand_id).bind(first).bind(last).fetch_one(db).await?;
+    let row: (i64,) =
+        sqlx::query_as(query).bind(brand_id).bind(first).bind(last).fetch_one(db).await?;
     Ok(u64::try_from(row.0).unwrap_or_default())
 }
 
@@ -105,7 +117,8 @@ pub async fn list_newest_events(
     limit: usize,
     hidden: &[String],
 ) -> Result<Vec<Vec<Event>>, StorageError> {
-    let numbered = customers.iter().zip(0_i32..).flat_map(|(keys, n)| keys.iter().map(move |key| (n, key)));
+    let numbered =
+        customers.iter().zip(0_i32..).flat_map(|(keys, n)| keys.iter().map(move |key| (n, key)));
     let (numbers, keys): (Vec<i32>, Vec<&RecordKey>) = numbered.unzip();
     let rows: Vec<(i32, String, Json<FieldVersions>)> = sqlx::query_as(
         "select owner.n, newest.event_key, newest.state

@@ -14,7 +14,11 @@ use crate::customer::model::record::RecordKey;
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_everything(db: &mut Connection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<Value, StorageError> {
+pub async fn get_everything(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &BTreeSet<RecordKey>,
+) -> Result<Value, StorageError> {
     let query = sqlx::query_as(
         "with customer (customer_key) as (
             select distinct customer_key from customer_records where brand_id = $1 and record_key = any($2)
@@ -64,6 +68,7 @@ pub async fn get_everything(db: &mut Connection, brand_id: i32, keys: &BTreeSet<
             )
         )",
     );
-    let (Json(everything),): (Json<Value>,) = query.bind(brand_id).bind(texts(keys)).fetch_one(db).await?;
+    let (Json(everything),): (Json<Value>,) =
+        query.bind(brand_id).bind(texts(keys)).fetch_one(db).await?;
     Ok(everything)
 }

@@ -53,7 +53,9 @@ fn meaning(code: &str) -> &'static str {
         "28P01" => "the password is wrong: ",
         "28000" => "this user may not connect: ",
         "3D000" => "this database does not exist: ",
-        "42P01" | "42703" => "the database has no schema, or an outdated one (run `hookpoint migrate`): ",
+        "42P01" | "42703" => {
+            "the database has no schema, or an outdated one (run `hookpoint migrate`): "
+        }
         "42501" => "this user may not do that: ",
         "53100" => "the disk is full: ",
         "53200" => "Postgres is out of memory: ",
@@ -64,7 +66,9 @@ fn meaning(code: &str) -> &'static str {
         "57014" => "the statement took too long or was cancelled: ",
         "57P01" | "57P02" => "Postgres closed the connection: ",
         "57P03" => "Postgres is starting or stopping: ",
-        "08P01" | "42P05" | "26000" => "a pooler in transaction mode is in use, but this service needs session mode: ",
+        "08P01" | "42P05" | "26000" => {
+            "a pooler in transaction mode is in use, but this service needs session mode: "
+        }
         _ => "",
     }
 }
@@ -72,10 +76,15 @@ fn meaning(code: &str) -> &'static str {
 /// Whether a connection is unusable after an error: it broke, or the server closed it or is read-only.
 pub(super) fn breaks(error: &sqlx::Error) -> bool {
     match error {
-        sqlx::Error::Database(error) => {
-            error.code().is_some_and(|code| ["57P", "08"].iter().any(|class| code.starts_with(class)) || code == "25006" || code == "25P03")
-        }
-        sqlx::Error::Io(_) | sqlx::Error::Tls(_) | sqlx::Error::Protocol(_) | sqlx::Error::WorkerCrashed => true,
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["57P", "08"].iter().any(|class| code.starts_with(class))
+                || code == "25006"
+                || code == "25P03"
+        }),
+        sqlx::Error::Io(_)
+        | sqlx::Error::Tls(_)
+        | sqlx::Error::Protocol(_)
+        | sqlx::Error::WorkerCrashed => true,
         _ => false,
     }
 }

@@ -31,7 +31,12 @@ pub struct NewFollowUpRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_follow_ups(db: &mut Connection, brand_id: i32, due_at: Timestamp, hints: &[NewFollowUpRow]) -> Result<(), StorageError> {
+pub async fn insert_follow_ups(
+    db: &mut Connection,
+    brand_id: i32,
+    due_at: Timestamp,
+    hints: &[NewFollowUpRow],
+) -> Result<(), StorageError> {
     for hint in hints {
         sqlx::query(
             "insert into follow_ups (brand_id, follow_up_id, source, request, subjects, due_at) values ($1, $2, $3, $4, $5, $6)
@@ -63,7 +68,12 @@ pub struct FollowUpRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim: &Claim) -> Result<Vec<FollowUpRow>, StorageError> {
+pub async fn claim_follow_ups(
+    pool: &Pool,
+    brand_id: i32,
+    source: Source,
+    claim: &Claim,
+) -> Result<Vec<FollowUpRow>, StorageError> {
     let rows: Vec<(Uuid, Json<Value>, i32)> = sqlx::query_as(
         "with clock as materialized (
             select coalesce($3::timestamptz, clock_timestamp()) as at
@@ -90,7 +100,11 @@ pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim:
     .bind(claim.lease.as_secs_f64())
     .fetch_all(pool)
     .await?;
-    let row = |(follow_up_id, Json(ask), attempts)| FollowUpRow { follow_up_id, ask, attempts: u32::try_from(attempts).unwrap_or(u32::MAX) };
+    let row = |(follow_up_id, Json(ask), attempts)| FollowUpRow {
+        follow_up_id,
+        ask,
+        attempts: u32::try_from(attempts).unwrap_or(u32::MAX),
+    };
     Ok(rows.into_iter().map(row).collect())
 }
 
@@ -99,13 +113,24 @@ pub async fn claim_follow_ups(pool: &Pool, brand_id: i32, source: Source, claim:
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn renew_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid, until: (Option<Timestamp>, Duration)) -> Result<bool, StorageError> {
+pub async fn renew_follow_up(
+    pool: &Pool,
+    brand_id: i32,
+    id: Uuid,
+    token: Uuid,
+    until: (Option<Timestamp>, Duration),
+) -> Result<bool, StorageError> {
     let query = sqlx::query(
         "update follow_ups set due_at = coalesce($4::timestamptz, clock_timestamp()) + make_interval(secs => $5)
         where brand_id = $1 and follow_up_id = $2 and claim_token = $3",
     );
     let (frozen_at, lease) = until;
-    let query = query.bind(brand_id).bind(id).bind(token).bind(frozen_at.map(Time::from)).bind(lease.as_secs_f64());
+    let query = query
+        .bind(brand_id)
+        .bind(id)
+        .bind(token)
+        .bind(frozen_at.map(Time::from))
+        .bind(lease.as_secs_f64());
     Ok(query.execute(pool).await?.rows_affected() > 0)
 }
 
@@ -126,8 +151,15 @@ pub enum Outcome {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid, outcome: &Outcome) -> Result<(), StorageError> {
-    let delete = "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim_token = $3";
+pub async fn finish_follow_up(
+    pool: &Pool,
+    brand_id: i32,
+    id: Uuid,
+    token: Uuid,
+    outcome: &Outcome,
+) -> Result<(), StorageError> {
+    let delete =
+        "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim_token = $3";
     let (due_at, untried, is_dead, note) = match outcome {
         Outcome::Answered => {
             // Dead follow-ups with the same request are no longer needed.
@@ -175,7 +207,10 @@ pub async fn finish_follow_up(pool: &Pool, brand_id: i32, id: Uuid, token: Uuid,
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_erased_follow_ups(db: &mut Connection, brand_id: i32) -> Result<(), StorageError> {
+pub async fn delete_erased_follow_ups(
+    db: &mut Connection,
+    brand_id: i32,
+) -> Result<(), StorageError> {
     sqlx::query(
         "with subjects as materialized (
             select brand_id, follow_up_id, unnest(subjects) as hash from follow_ups where brand_id = $1
@@ -210,11 +245,17 @@ pub struct FollowUpCounts {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_follow_ups(pool: &Pool, brand_id: i32) -> Result<Vec<FollowUpCounts>, StorageError> {
+pub async fn count_follow_ups(
+    pool: &Pool,
+    brand_id: i32,
+) -> Result<Vec<FollowUpCounts>, StorageError> {
     let query = sqlx::query_as(
         "select source, count(*) filter (where not is_dead), count(*) filter (where is_dead), coalesce(max(note) filter (where is_dead), '')
         from follow_ups where brand_id = $1 group by source order by source",
     );
     let rows: Vec<(String, i64, i64, String)> = query.bind(brand_id).fetch_all(pool).await?;
-    Ok(rows.into_iter().map(|(source, waiting, dead, note)| FollowUpCounts { source, waiting, dead, note }).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(source, waiting, dead, note)| FollowUpCounts { source, waiting, dead, note })
+        .collect())
 }

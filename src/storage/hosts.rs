@@ -63,7 +63,9 @@ pub enum UrlError {
     #[error("the database URL is malformed")]
     Malformed,
     /// libpq allows more values, but they make no sense here.
-    #[error("target_session_attrs in the database URL must be read-write, primary or any: this service writes to Postgres")]
+    #[error(
+        "target_session_attrs in the database URL must be read-write, primary or any: this service writes to Postgres"
+    )]
     Target,
 }
 
@@ -77,7 +79,10 @@ impl Hosts {
     fn all(all: Vec<PgConnectOptions>) -> Self {
         // Statement logging is off: the statements are fixed texts, so a log line about a slow one would not
         // help an operator.
-        let all = all.into_iter().map(|options| options.disable_statement_logging().application_name("hookpoint")).collect();
+        let all = all
+            .into_iter()
+            .map(|options| options.disable_statement_logging().application_name("hookpoint"))
+            .collect();
         Self { all, last: AtomicUsize::new(0), trust: Mutex::default() }
     }
 
@@ -89,15 +94,21 @@ impl Hosts {
         let (start, rest) = url.split_once("://").ok_or(UrlError::Malformed)?;
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, tail) = rest.split_at_checked(end).ok_or(UrlError::Malformed)?;
-        let (user, hosts) = authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
+        let (user, hosts) =
+            authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
         let at = if authority.contains('@') { "@" } else { "" };
         let tail = without_target(tail)?;
         let options = hosts.split(',').map(|host| {
-            let options = PgConnectOptions::from_str(&format!("{start}://{user}{at}{host}{tail}")).map_err(|_| UrlError::Malformed)?;
+            let options = PgConnectOptions::from_str(&format!("{start}://{user}{at}{host}{tail}"))
+                .map_err(|_| UrlError::Malformed)?;
             let names_mode = tail.contains("sslmode=") || tail.contains("ssl-mode=");
             // Without verification, an attacker in the network could pretend to be the server and receive the
             // password.
-            Ok(if names_mode || is_of_this_machine(&options) { options } else { options.ssl_mode(PgSslMode::VerifyFull) })
+            Ok(if names_mode || is_of_this_machine(&options) {
+                options
+            } else {
+                options.ssl_mode(PgSslMode::VerifyFull)
+            })
         });
         Ok(Self::all(options.collect::<Result<_, _>>()?))
     }
@@ -105,7 +116,11 @@ impl Hosts {
     /// What an attacker in the network could do, because of the URL's `sslmode`.
     #[must_use]
     pub fn exposure(&self) -> Option<&'static str> {
-        let modes = self.all.iter().filter(|options| !is_of_this_machine(options)).map(PgConnectOptions::get_ssl_mode);
+        let modes = self
+            .all
+            .iter()
+            .filter(|options| !is_of_this_machine(options))
+            .map(PgConnectOptions::get_ssl_mode);
         modes
             .map(|mode| match mode {
                 PgSslMode::VerifyFull => (0, None),
@@ -136,7 +151,8 @@ impl Hosts {
     /// When no host is a primary that accepts connections.
     pub async fn connect(&self, setup: &str) -> Result<PgConnection, sqlx::Error> {
         let first = self.last.load(Ordering::Relaxed);
-        let order = (0..self.all.len()).map(|n| first.saturating_add(n).checked_rem(self.all.len()).unwrap_or_default());
+        let order = (0..self.all.len())
+            .map(|n| first.saturating_add(n).checked_rem(self.all.len()).unwrap_or_default());
         let mut asked: FuturesUnordered<_> = order
             .zip(0_u32..)
             .filter_map(|(n, turn)| Some((n, turn, self.all.get(n)?)))
@@ -196,7 +212,8 @@ impl Hosts {
             return;
         }
         // Connections that were made since then and answer are not affected.
-        let first = trust.answers.iter().find(|(_, at)| **at >= began_at).map(|(made_at, _)| *made_at);
+        let first =
+            trust.answers.iter().find(|(_, at)| **at >= began_at).map(|(made_at, _)| *made_at);
         let before = first.unwrap_or_else(Instant::now);
         if trust.since.is_none_or(|since| since < before) {
             trust.since = Some(before);
@@ -209,10 +226,15 @@ impl Hosts {
     /// connection is one of those that fell silent.
     pub(super) fn is_given_up(&self, made_at: Instant, began_at: Instant) -> bool {
         let trust = self.trust();
-        let answered_at = trust.answers.values().max().copied().map_or(began_at, |at| at.max(began_at));
+        let answered_at =
+            trust.answers.values().max().copied().map_or(began_at, |at| at.max(began_at));
         let is_silent = || {
             let (since, silent_at) = trust.since.zip(trust.silent_at)?;
-            Some(made_at < since && silent_at.max(began_at).elapsed() > DOUBT && !trust.has_answered(since, silent_at))
+            Some(
+                made_at < since
+                    && silent_at.max(began_at).elapsed() > DOUBT
+                    && !trust.has_answered(since, silent_at),
+            )
         };
         answered_at.elapsed() > SILENCE || is_silent().unwrap_or_default()
     }
@@ -224,7 +246,9 @@ fn is_of_standby(error: &sqlx::Error) -> bool {
 
 async fn connect_to(options: &PgConnectOptions, setup: &str) -> Result<PgConnection, sqlx::Error> {
     let mut connection = options.connect().await?;
-    let answers = sqlx::raw_sql(AssertSqlSafe(format!("{setup}; select pg_is_in_recovery()"))).fetch_all(&mut connection).await?;
+    let answers = sqlx::raw_sql(AssertSqlSafe(format!("{setup}; select pg_is_in_recovery()")))
+        .fetch_all(&mut connection)
+        .await?;
     let is_standby: bool = answers.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
     if is_standby { Err(DatabaseFailure::Standby.into()) } else { Ok(connection) }
 }
@@ -232,15 +256,23 @@ async fn connect_to(options: &PgConnectOptions, setup: &str) -> Result<PgConnect
 /// Whether the connection does not use a network.
 fn is_of_this_machine(options: &PgConnectOptions) -> bool {
     let host = options.get_host();
-    let is_loopback = || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback());
+    let is_loopback = || {
+        host.trim_matches(['[', ']'])
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|address| address.is_loopback())
+    };
     options.get_socket().is_some() || host.starts_with('/') || host == "localhost" || is_loopback()
 }
 
 /// The rest of a URL without libpq's `target_session_attrs`. The service always looks for the primary.
 fn without_target(tail: &str) -> Result<String, UrlError> {
     let Some((path, query)) = tail.split_once('?') else { return Ok(tail.to_owned()) };
-    let (targets, kept): (Vec<&str>, Vec<&str>) = query.split('&').partition(|pair| pair.starts_with("target_session_attrs="));
-    let is_possible = |pair: &&str| pair.split_once('=').is_some_and(|(_, target)| ["read-write", "primary", "any"].contains(&target));
+    let (targets, kept): (Vec<&str>, Vec<&str>) =
+        query.split('&').partition(|pair| pair.starts_with("target_session_attrs="));
+    let is_possible = |pair: &&str| {
+        pair.split_once('=')
+            .is_some_and(|(_, target)| ["read-write", "primary", "any"].contains(&target))
+    };
     if !targets.iter().all(is_possible) {
         return Err(UrlError::Target);
     }
@@ -253,7 +285,11 @@ mod tests {
 
     fn hosts(url: &str) -> Vec<(String, u16)> {
         let hosts = Hosts::parse(url).unwrap();
-        hosts.all.iter().map(|options| (options.get_host().to_owned(), options.get_port())).collect()
+        hosts
+            .all
+            .iter()
+            .map(|options| (options.get_host().to_owned(), options.get_port()))
+            .collect()
     }
 
     #[test]
@@ -261,8 +297,14 @@ mod tests {
         let one = "postgres://hookpoint:a%40b@db.internal:5433/name?sslmode=require";
         assert_eq!(hosts(one), [("db.internal".to_owned(), 5433)]);
         let three = "postgres://hookpoint:secret@one,two:5433,[::1]:5434/name?target_session_attrs=read-write&sslmode=require";
-        assert_eq!(hosts(three), [("one".to_owned(), 5432), ("two".to_owned(), 5433), ("[::1]".to_owned(), 5434)]);
-        assert_eq!(Hosts::parse("postgres://one/name?target_session_attrs=standby").err(), Some(UrlError::Target));
+        assert_eq!(
+            hosts(three),
+            [("one".to_owned(), 5432), ("two".to_owned(), 5433), ("[::1]".to_owned(), 5434)]
+        );
+        assert_eq!(
+            Hosts::parse("postgres://one/name?target_session_attrs=standby").err(),
+            Some(UrlError::Target)
+        );
         assert_eq!(Hosts::parse("one/name").err(), Some(UrlError::Malformed));
     }
 
@@ -270,10 +312,17 @@ mod tests {
     fn over_a_network_the_server_is_verified_unless_the_url_says_otherwise() {
         let mode = |url: &str| Hosts::parse(url).unwrap().exposure().is_none();
         assert!(mode("postgres://a:b@db.internal/name"));
-        assert!(mode("postgres://a:b@127.0.0.1/name") && mode("postgres://a:b@[::1]/name") && mode("postgres://a@localhost/name"));
+        assert!(
+            mode("postgres://a:b@127.0.0.1/name")
+                && mode("postgres://a:b@[::1]/name")
+                && mode("postgres://a@localhost/name")
+        );
         assert!(mode("postgres://a@%2Fvar%2Frun%2Fpostgresql/name"));
         for weaker in ["verify-ca", "require", "prefer", "allow", "disable"] {
-            assert!(!mode(&format!("postgres://a:b@db.internal/name?sslmode={weaker}")), "{weaker}");
+            assert!(
+                !mode(&format!("postgres://a:b@db.internal/name?sslmode={weaker}")),
+                "{weaker}"
+            );
             assert!(mode(&format!("postgres://a:b@localhost/name?sslmode={weaker}")), "{weaker}");
         }
     }
@@ -290,7 +339,10 @@ mod tests {
         let new = Instant::now();
         hosts.note_answer(new);
         hosts.note_silence(other, began_at);
-        assert!(!hosts.trusts(one) && !hosts.trusts(other) && hosts.trusts(new), "only a new one did");
+        assert!(
+            !hosts.trusts(one) && !hosts.trusts(other) && hosts.trusts(new),
+            "only a new one did"
+        );
         hosts.note_end(new);
         hosts.note_silence(new, Instant::now());
         assert!(!hosts.trusts(new) && hosts.trusts(Instant::now()));

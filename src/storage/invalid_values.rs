@@ -24,7 +24,12 @@ pub struct InvalidValueRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn add_invalid_values(db: impl PgExecutor<'_>, brand_id: i32, source: Source, counts: &BTreeMap<String, i64>) -> Result<(), StorageError> {
+pub async fn add_invalid_values(
+    db: impl PgExecutor<'_>,
+    brand_id: i32,
+    source: Source,
+    counts: &BTreeMap<String, i64>,
+) -> Result<(), StorageError> {
     sqlx::query(
         "insert into invalid_values as known (brand_id, source, field, count, last_at)
         select $1, $2, new.field, new.count, clock_timestamp()
@@ -47,9 +52,18 @@ pub async fn add_invalid_values(db: impl PgExecutor<'_>, brand_id: i32, source: 
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_invalid_values(pool: &Pool, brand_id: i32, source: Source) -> Result<Vec<InvalidValueRow>, StorageError> {
-    let query =
-        sqlx::query_as("select field, count, last_at from invalid_values where brand_id = $1 and source = $2 order by count desc, field limit 100");
-    let rows: Vec<(String, i64, jiff_sqlx::Timestamp)> = query.bind(brand_id).bind(source.as_str()).fetch_all(pool).await?;
-    Ok(rows.into_iter().map(|(field, count, last_at)| InvalidValueRow { field, count, last_at: last_at.to_jiff() }).collect())
+pub async fn list_invalid_values(
+    pool: &Pool,
+    brand_id: i32,
+    source: Source,
+) -> Result<Vec<InvalidValueRow>, StorageError> {
+    let query = sqlx::query_as(
+        "select field, count, last_at from invalid_values where brand_id = $1 and source = $2 order by count desc, field limit 100",
+    );
+    let rows: Vec<(String, i64, jiff_sqlx::Timestamp)> =
+        query.bind(brand_id).bind(source.as_str()).fetch_all(pool).await?;
+    Ok(rows
+        .into_iter()
+        .map(|(field, count, last_at)| InvalidValueRow { field, count, last_at: last_at.to_jiff() })
+        .collect())
 }

@@ -75,7 +75,10 @@ impl Invalidation {
         }
         let bytes = STANDARD_NO_PAD.decode(hashes).ok()?;
         let (hashes, rest) = bytes.as_chunks::<16>();
-        rest.is_empty().then(|| Self { brand_id, hashes: Some(hashes.iter().copied().map(LookupHash).collect()) })
+        rest.is_empty().then(|| Self {
+            brand_id,
+            hashes: Some(hashes.iter().copied().map(LookupHash).collect()),
+        })
     }
 }
 
@@ -92,7 +95,10 @@ mod tests {
         let all = Invalidation { brand_id: 3, hashes: Some(hashes(900)) };
         let payloads = all.payloads();
         assert!(payloads.iter().all(|payload| payload.len() < 8_000), "{}", payloads.len());
-        let read: Vec<_> = payloads.iter().flat_map(|payload| Invalidation::parse(payload).unwrap().hashes.unwrap()).collect();
+        let read: Vec<_> = payloads
+            .iter()
+            .flat_map(|payload| Invalidation::parse(payload).unwrap().hashes.unwrap())
+            .collect();
         assert_eq!(Some(read), all.hashes);
     }
 

@@ -21,10 +21,22 @@ pub struct LastQuery {
 }
 
 /// Builds entries from parallel lists, as returned by a statement that also reads other data.
-pub(super) fn last_queries(sources: Option<Vec<String>>, ages: Option<Vec<f64>>, known: Option<Vec<bool>>) -> Result<Vec<LastQuery>, StorageError> {
-    let rows = sources.unwrap_or_default().into_iter().zip(ages.unwrap_or_default()).zip(known.unwrap_or_default());
+pub(super) fn last_queries(
+    sources: Option<Vec<String>>,
+    ages: Option<Vec<f64>>,
+    known: Option<Vec<bool>>,
+) -> Result<Vec<LastQuery>, StorageError> {
+    let rows = sources
+        .unwrap_or_default()
+        .into_iter()
+        .zip(ages.unwrap_or_default())
+        .zip(known.unwrap_or_default());
     let look = |((source, age_seconds), is_known): ((String, f64), bool)| {
-        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("live_queries"))?, age_seconds, is_known })
+        Ok(LastQuery {
+            source: source.parse().map_err(StorageError::corrupt("live_queries"))?,
+            age_seconds,
+            is_known,
+        })
     };
     rows.map(look).collect()
 }
@@ -33,11 +45,20 @@ pub(super) fn last_queries(sources: Option<Vec<String>>, ages: Option<Vec<f64>>,
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_live_queries(db: &mut Connection, brand_id: i32, question: LookupHash) -> Result<Vec<LastQuery>, StorageError> {
+pub async fn list_live_queries(
+    db: &mut Connection,
+    brand_id: i32,
+    question: LookupHash,
+) -> Result<Vec<LastQuery>, StorageError> {
     let query = "select source, extract(epoch from now() - queried_at)::float8, is_known from live_queries where brand_id = $1 and question = $2";
-    let rows: Vec<(String, f64, bool)> = sqlx::query_as(query).bind(brand_id).bind(question.0.as_slice()).fetch_all(db).await?;
+    let rows: Vec<(String, f64, bool)> =
+        sqlx::query_as(query).bind(brand_id).bind(question.0.as_slice()).fetch_all(db).await?;
     let look = |(source, age_seconds, is_known): (String, f64, bool)| {
-        Ok(LastQuery { source: source.parse().map_err(StorageError::corrupt("live_queries"))?, age_seconds, is_known })
+        Ok(LastQuery {
+            source: source.parse().map_err(StorageError::corrupt("live_queries"))?,
+            age_seconds,
+            is_known,
+        })
     };
     rows.into_iter().map(look).collect()
 }
@@ -46,7 +67,13 @@ pub async fn list_live_queries(db: &mut Connection, brand_id: i32, question: Loo
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_live_query(pool: &Pool, brand_id: i32, source: Source, question: LookupHash, is_known: bool) -> Result<(), StorageError> {
+pub async fn save_live_query(
+    pool: &Pool,
+    brand_id: i32,
+    source: Source,
+    question: LookupHash,
+    is_known: bool,
+) -> Result<(), StorageError> {
     sqlx::query(
         "insert into live_queries (brand_id, source, question, queried_at, is_known) values ($1, $2, $3, now(), $4)
         on conflict (brand_id, question, source) do update set queried_at = excluded.queried_at, is_known = excluded.is_known",
@@ -65,6 +92,9 @@ pub async fn save_live_query(pool: &Pool, brand_id: i32, source: Source, questio
 /// # Errors
 /// When Postgres fails.
 pub async fn delete_old_live_queries(pool: &Pool) -> Result<(), StorageError> {
-    sqlx::query("delete from live_queries where queried_at < now() - make_interval(days => $1)").bind(KEPT_DAYS).execute(pool).await?;
+    sqlx::query("delete from live_queries where queried_at < now() - make_interval(days => $1)")
+        .bind(KEPT_DAYS)
+        .execute(pool)
+        .await?;
     Ok(())
 }

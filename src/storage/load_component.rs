@@ -45,23 +45,32 @@ impl ComponentQuery {
     #[must_use]
     pub fn halves(&self) -> Option<[Self; 2]> {
         const WORTH_IT: usize = 64;
-        if self.records.len().saturating_add(self.changing.len()).saturating_add(self.events.len()) < WORTH_IT {
+        if self.records.len().saturating_add(self.changing.len()).saturating_add(self.events.len())
+            < WORTH_IT
+        {
             return None;
         }
         // Neighbours in the order are mostly of one kind, so taking every other one makes equal halves.
-        fn every_other<T: Clone>(all: impl IntoIterator<Item = T>, half: usize) -> impl Iterator<Item = T> {
+        fn every_other<T: Clone>(
+            all: impl IntoIterator<Item = T>,
+            half: usize,
+        ) -> impl Iterator<Item = T> {
             all.into_iter().skip(half).step_by(2)
         }
-        Some([0, 1].map(|half| Self {
-            records: every_other(&self.records, half).cloned().collect(),
-            values: every_other(&self.values, half).map(|(value, forced)| (value.clone(), *forced)).collect(),
-            changing: every_other(&self.changing, half).cloned().collect(),
-            // Both halves need all merges: each may change any record in the chain.
-            merge_ends: self.merge_ends.clone(),
-            events: every_other(&self.events, half).cloned().collect(),
-            suppression_hashes: every_other(&self.suppression_hashes, half).copied().collect(),
-            changing_elsewhere: &self.changing_elsewhere | &self.changing,
-            events_elsewhere: &self.events_elsewhere | &self.events,
+        Some([0, 1].map(|half| {
+            Self {
+                records: every_other(&self.records, half).cloned().collect(),
+                values: every_other(&self.values, half)
+                    .map(|(value, forced)| (value.clone(), *forced))
+                    .collect(),
+                changing: every_other(&self.changing, half).cloned().collect(),
+                // Both halves need all merges: each may change any record in the chain.
+                merge_ends: self.merge_ends.clone(),
+                events: every_other(&self.events, half).cloned().collect(),
+                suppression_hashes: every_other(&self.suppression_hashes, half).copied().collect(),
+                changing_elsewhere: &self.changing_elsewhere | &self.changing,
+                events_elsewhere: &self.events_elsewhere | &self.events,
+            }
         }))
     }
 
@@ -202,13 +211,27 @@ impl ComponentRows {
     /// The merges, as domain values.
     #[must_use]
     pub fn source_merges(&self) -> Vec<SourceMerge> {
-        self.merges.iter().map(|((loser, winner), at)| SourceMerge { loser: loser.clone(), winner: winner.clone(), at: *at }).collect()
+        self.merges
+            .iter()
+            .map(|((loser, winner), at)| SourceMerge {
+                loser: loser.clone(),
+                winner: winner.clone(),
+                at: *at,
+            })
+            .collect()
     }
 
     /// The decisions, as domain values.
     #[must_use]
     pub fn all_decisions(&self) -> Vec<Decision> {
-        self.decisions.iter().map(|((left, right), same)| Decision { left: left.clone(), right: right.clone(), same: *same }).collect()
+        self.decisions
+            .iter()
+            .map(|((left, right), same)| Decision {
+                left: left.clone(),
+                right: right.clone(),
+                same: *same,
+            })
+            .collect()
     }
 
     fn add(&mut self, what: &str, row: &str) -> Result<(), StorageError> {
@@ -229,8 +252,10 @@ impl ComponentRows {
                 self.records.insert(key(&text)?, Record { key: key(&text)?, versions });
             }
             "identifier" => {
-                let (record, kind, value, links, name_key): (String, String, String, bool, String) = parse(row)?;
-                self.identifiers.insert((key(&record)?, identifier(&kind, value)?), Found { links, name_key });
+                let (record, kind, value, links, name_key): (String, String, String, bool, String) =
+                    parse(row)?;
+                self.identifiers
+                    .insert((key(&record)?, identifier(&kind, value)?), Found { links, name_key });
             }
             "merge" => {
                 let (loser, winner, at): (String, String, Timestamp) = parse(row)?;
@@ -246,12 +271,20 @@ impl ComponentRows {
             }
             "holding" => {
                 let row: ValueHolderRow = parse(row)?;
-                let records = row.records.unwrap_or_default().into_iter().map(|(name, held)| Ok((kind(&name)?, held)));
+                let records = row
+                    .records
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(|(name, held)| Ok((kind(&name)?, held)));
                 let records = records.collect::<Result<_, StorageError>>()?;
                 let names = row.names.unwrap_or_default().into_iter().collect();
                 self.holdings.insert(
                     identifier(&row.kind, row.value)?,
-                    ValueHolder { decided: row.decided, held: row.held, holders: Holders { records, names } },
+                    ValueHolder {
+                        decided: row.decided,
+                        held: row.held,
+                        holders: Holders { records, names },
+                    },
                 );
             }
             "event" => {
@@ -265,11 +298,20 @@ impl ComponentRows {
             }
             "customer" => {
                 let row: CustomerRow = parse(row)?;
-                let records = row.records.iter().map(|record| key(record)).collect::<Result<_, _>>()?;
-                let address = |(kind, value, self_asserted): (String, String, bool)| Ok((identifier(&kind, value)?, self_asserted));
-                let addresses = row.addresses.into_iter().map(address).collect::<Result<_, StorageError>>()?;
-                let customer =
-                    StoredCustomer { customer_id: row.customer_id, records, addresses, answer: row.answer, settings_hash: row.settings_hash };
+                let records =
+                    row.records.iter().map(|record| key(record)).collect::<Result<_, _>>()?;
+                let address = |(kind, value, self_asserted): (String, String, bool)| {
+                    Ok((identifier(&kind, value)?, self_asserted))
+                };
+                let addresses =
+                    row.addresses.into_iter().map(address).collect::<Result<_, StorageError>>()?;
+                let customer = StoredCustomer {
+                    customer_id: row.customer_id,
+                    records,
+                    addresses,
+                    answer: row.answer,
+                    settings_hash: row.settings_hash,
+                };
                 self.customers.insert(row.customer_key, customer);
             }
             "review" => {
@@ -317,9 +359,11 @@ fn key(text: &str) -> Result<RecordKey, StorageError> {
 }
 
 fn hash(hex: &str) -> Result<SuppressionHash, StorageError> {
-    let digit = |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit =
+        |digit: &u8| char::from(*digit).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let (pairs, _) = hex.as_bytes().as_chunks::<2>();
-    let bytes: Option<Vec<u8>> = pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
+    let bytes: Option<Vec<u8>> =
+        pairs.iter().map(|[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect();
     SuppressionHash::try_from(bytes.unwrap_or_default())
 }
 
@@ -341,14 +385,21 @@ const READ: &str = include_str!("load_component.sql");
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn load_component(db: &mut Connection, brand_id: i32, ask: &ComponentQuery, scope: &LoadLimits<'_>) -> Result<ComponentRows, StorageError> {
-    let texts = |keys: &BTreeSet<RecordKey>| keys.iter().map(ToString::to_string).collect::<Vec<String>>();
+pub async fn load_component(
+    db: &mut Connection,
+    brand_id: i32,
+    ask: &ComponentQuery,
+    scope: &LoadLimits<'_>,
+) -> Result<ComponentRows, StorageError> {
+    let texts =
+        |keys: &BTreeSet<RecordKey>| keys.iter().map(ToString::to_string).collect::<Vec<String>>();
     let number = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
     let limit = scope.follow.unwrap_or(usize::MAX);
     let trusted = |one_record_per_person: bool| {
-        let kinds = SourceKind::ALL
-            .iter()
-            .filter(|kind| scope.one_record_per_person.contains(kind) == one_record_per_person && !scope.self_asserted.contains(kind));
+        let kinds = SourceKind::ALL.iter().filter(|kind| {
+            scope.one_record_per_person.contains(kind) == one_record_per_person
+                && !scope.self_asserted.contains(kind)
+        });
         kinds.map(|kind| kind.as_str()).collect::<Vec<_>>()
     };
     let rows: Vec<(String, String)> = sqlx::query_as(READ)

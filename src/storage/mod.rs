@@ -80,9 +80,12 @@ impl StorageError {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         let Self::Database(error) = self else { return false };
-        let code = error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
+        let code =
+            error.as_database_error().and_then(|error| error.code().map(|code| code.into_owned()));
         // Invalid data and violated constraints: the same statement would always fail.
-        !code.is_some_and(|code| code.starts_with("22") || code.starts_with("23") || code.starts_with("54"))
+        !code.is_some_and(|code| {
+            code.starts_with("22") || code.starts_with("23") || code.starts_with("54")
+        })
     }
 
     fn corrupt(table: &'static str) -> impl Fn(UnknownName) -> Self {
@@ -103,18 +106,27 @@ pub async fn migrate(pool: &Pool) -> Result<(), StorageError> {
         return Ok(());
     }
     let (mut connection, backend) = pool.acquire_within().await?;
-    let done = pool.while_at_work(backend, migrator.run_direct(None, &mut connection, false)).await?;
+    let done =
+        pool.while_at_work(backend, migrator.run_direct(None, &mut connection, false)).await?;
     done.map_err(|error| StorageError::Database(sqlx::Error::from(error)))
 }
 
 /// Whether all migrations ran with their current content.
 async fn is_migrated(pool: &Pool, migrator: &Migrator) -> Result<bool, StorageError> {
-    let ran = sqlx::query_as::<_, (i64, Vec<u8>)>("select version, checksum from _sqlx_migrations where success").fetch_all(pool).await;
+    let ran = sqlx::query_as::<_, (i64, Vec<u8>)>(
+        "select version, checksum from _sqlx_migrations where success",
+    )
+    .fetch_all(pool)
+    .await;
     let ran: BTreeMap<i64, Vec<u8>> = match ran {
         Ok(ran) => ran.into_iter().collect(),
         // The table does not exist yet.
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => return Ok(false),
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => {
+            return Ok(false);
+        }
         Err(error) => return Err(error.into()),
     };
-    Ok(migrator.iter().all(|migration| ran.get(&migration.version).is_some_and(|checksum| **checksum == *migration.checksum)))
+    Ok(migrator.iter().all(|migration| {
+        ran.get(&migration.version).is_some_and(|checksum| **checksum == *migration.checksum)
+    }))
 }

@@ -22,7 +22,9 @@ pub enum Node {
 fn connecting(last: Level) -> Vec<&'static str> {
     let used = |kind: &IdentifierKind| match kind {
         IdentifierKind::Reference => true,
-        IdentifierKind::Email | IdentifierKind::Facebook | IdentifierKind::Twitter => last >= Level::Email,
+        IdentifierKind::Email | IdentifierKind::Facebook | IdentifierKind::Twitter => {
+            last >= Level::Email
+        }
         IdentifierKind::Phone => last >= Level::Phone,
     };
     IdentifierKind::ALL.into_iter().filter(used).map(IdentifierKind::as_str).collect()
@@ -68,7 +70,9 @@ pub async fn list_components(
         .await?;
     let mut components = vec![BTreeSet::new(); start.len()];
     for (n, key) in rows {
-        if let Some(component) = usize::try_from(n).ok().and_then(|n| components.get_mut(n.saturating_sub(1))) {
+        if let Some(component) =
+            usize::try_from(n).ok().and_then(|n| components.get_mut(n.saturating_sub(1)))
+        {
             component.insert(key.parse().map_err(StorageError::corrupt("identifiers"))?);
         }
     }
@@ -81,12 +85,18 @@ const COMPONENT: &str = include_str!("oversized_components.sql");
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_holders(db: &mut Connection, brand_id: i32, value: &Identifier) -> Result<Vec<RecordKey>, StorageError> {
+pub async fn list_holders(
+    db: &mut Connection,
+    brand_id: i32,
+    value: &Identifier,
+) -> Result<Vec<RecordKey>, StorageError> {
     let keys: Vec<(String,)> = sqlx::query_as("select record_key from identifiers where brand_id = $1 and kind = $2 and value = $3 and links")
         .bind(brand_id)
         .bind(value.kind.as_str())
         .bind(&value.value)
         .fetch_all(db)
         .await?;
-    keys.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("identifiers"))).collect()
+    keys.into_iter()
+        .map(|(key,)| key.parse().map_err(StorageError::corrupt("identifiers")))
+        .collect()
 }

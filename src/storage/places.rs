@@ -11,12 +11,20 @@ use crate::customer::model::source::Source;
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_names(pool: &Pool, brand_id: i32, source: Source, places: &[&str]) -> Result<BTreeMap<String, String>, StorageError> {
+pub async fn list_names(
+    pool: &Pool,
+    brand_id: i32,
+    source: Source,
+    places: &[&str],
+) -> Result<BTreeMap<String, String>, StorageError> {
     if places.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let query = sqlx::query_as("select place_id, name from places where brand_id = $1 and source = $2 and place_id = any($3)");
-    let rows: Vec<(String, String)> = query.bind(brand_id).bind(source.as_str()).bind(places).fetch_all(pool).await?;
+    let query = sqlx::query_as(
+        "select place_id, name from places where brand_id = $1 and source = $2 and place_id = any($3)",
+    );
+    let rows: Vec<(String, String)> =
+        query.bind(brand_id).bind(source.as_str()).bind(places).fetch_all(pool).await?;
     Ok(rows.into_iter().collect())
 }
 
@@ -24,7 +32,12 @@ pub async fn list_names(pool: &Pool, brand_id: i32, source: Source, places: &[&s
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_names(pool: &Pool, brand_id: i32, source: Source, names: &BTreeMap<String, String>) -> Result<(), StorageError> {
+pub async fn save_names(
+    pool: &Pool,
+    brand_id: i32,
+    source: Source,
+    names: &BTreeMap<String, String>,
+) -> Result<(), StorageError> {
     // In order, so that two statements never wait for each other.
     sqlx::query(
         "insert into places (brand_id, source, place_id, name, fetched_at)

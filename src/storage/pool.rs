@@ -79,7 +79,9 @@ impl fmt::Debug for Pool {
 /// transactions, and silent connections; earlier, if an operator configured that. Acknowledged commits must be
 /// on the disk, whatever the server's default is.
 fn setup(used: Use) -> String {
-    let statement = used.statement.map_or(String::new(), |longest| format!("('statement_timeout', {}), ", longest.as_millis()));
+    let statement = used.statement.map_or(String::new(), |longest| {
+        format!("('statement_timeout', {}), ", longest.as_millis())
+    });
     format!(
         "select set_config(ours.name, ours.value::text, false)
         from (values {statement}('idle_in_transaction_session_timeout', 8000), ('client_connection_check_interval', 2000),
@@ -145,7 +147,8 @@ impl Pool {
     }
 
     async fn try_to_acquire(&self) -> Result<Pooled, sqlx::Error> {
-        let permit = Arc::clone(&self.0.free).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        let permit =
+            Arc::clone(&self.0.free).acquire_owned().await.map_err(|_| sqlx::Error::PoolClosed)?;
         self.with(permit).await
     }
 
@@ -162,9 +165,12 @@ impl Pool {
     /// # Errors
     /// When it cannot be opened.
     pub async fn acquire_within(&self) -> Result<(PgConnection, i32), sqlx::Error> {
-        let mut connection = self.0.hosts.connect(&setup(Use { statement: None, ..self.0.used })).await?;
-        let asked = sqlx::query_as::<_, (i32,)>("select pg_backend_pid()").fetch_one(&mut connection);
-        let (backend,) = tokio::time::timeout(AT_WORK, asked).await.map_err(|_| DatabaseFailure::Silent)??;
+        let mut connection =
+            self.0.hosts.connect(&setup(Use { statement: None, ..self.0.used })).await?;
+        let asked =
+            sqlx::query_as::<_, (i32,)>("select pg_backend_pid()").fetch_one(&mut connection);
+        let (backend,) =
+            tokio::time::timeout(AT_WORK, asked).await.map_err(|_| DatabaseFailure::Silent)??;
         Ok((connection, backend))
     }
 
@@ -173,7 +179,11 @@ impl Pool {
     ///
     /// # Errors
     /// When the backend has done nothing for a while, or its state cannot be read.
-    pub async fn while_at_work<T>(&self, backend: i32, work: impl Future<Output = T>) -> Result<T, sqlx::Error> {
+    pub async fn while_at_work<T>(
+        &self,
+        backend: i32,
+        work: impl Future<Output = T>,
+    ) -> Result<T, sqlx::Error> {
         let query = "select exists (select from pg_stat_activity where pid = $1 and (state = 'active' or state_change > clock_timestamp() - interval '5 seconds'))";
         tokio::pin!(work);
         let mut doubts = 0_u32;
@@ -201,7 +211,10 @@ impl Pool {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn begin_with(&self, statements: impl SqlSafeStr) -> Result<Transaction, sqlx::Error> {
+    pub async fn begin_with(
+        &self,
+        statements: impl SqlSafeStr,
+    ) -> Result<Transaction, sqlx::Error> {
         Transaction::begin(self.acquire().await?, statements.into_sql_str()).await
     }
 
@@ -209,7 +222,10 @@ impl Pool {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn try_begin_with(&self, statements: impl SqlSafeStr) -> Result<Option<Transaction>, sqlx::Error> {
+    pub async fn try_begin_with(
+        &self,
+        statements: impl SqlSafeStr,
+    ) -> Result<Option<Transaction>, sqlx::Error> {
         let Ok(permit) = Arc::clone(&self.0.free).try_acquire_owned() else { return Ok(None) };
         Transaction::begin(self.with(permit).await?, statements.into_sql_str()).await.map(Some)
     }
@@ -237,7 +253,9 @@ impl Pool {
 fn is_passing(error: &sqlx::Error) -> bool {
     match error {
         sqlx::Error::Io(error) => !matches!(error.kind(), std::io::ErrorKind::PermissionDenied),
-        sqlx::Error::Database(error) => error.code().is_some_and(|code| code.starts_with("57P") || code == "53300"),
+        sqlx::Error::Database(error) => {
+            error.code().is_some_and(|code| code.starts_with("57P") || code == "53300")
+        }
         _ => false,
     }
 }
@@ -348,7 +366,10 @@ impl DerefMut for Transaction {
 impl<'p> Executor<'p> for &'p Pool {
     type Database = Postgres;
 
-    fn fetch_many<'e, 'q: 'e, E>(self, query: E) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
+    fn fetch_many<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxStream<'e, Result<Either<PgQueryResult, PgRow>, sqlx::Error>>
     where
         'p: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -356,7 +377,10 @@ impl<'p> Executor<'p> for &'p Pool {
         streamed(async move { (&mut *self.acquire().await?).fetch_many(query).try_collect().await })
     }
 
-    fn fetch_optional<'e, 'q: 'e, E>(self, query: E) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
+    fn fetch_optional<'e, 'q: 'e, E>(
+        self,
+        query: E,
+    ) -> BoxFuture<'e, Result<Option<PgRow>, sqlx::Error>>
     where
         'p: 'e,
         E: 'q + Execute<'q, Postgres>,
@@ -364,7 +388,11 @@ impl<'p> Executor<'p> for &'p Pool {
         async move { (&mut *self.acquire().await?).fetch_optional(query).await }.boxed()
     }
 
-    fn prepare_with<'e>(self, sql: SqlStr, parameters: &'e [PgTypeInfo]) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
+    fn prepare_with<'e>(
+        self,
+        sql: SqlStr,
+        parameters: &'e [PgTypeInfo],
+    ) -> BoxFuture<'e, Result<PgStatement, sqlx::Error>>
     where
         'p: 'e,
     {

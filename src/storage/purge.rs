@@ -29,15 +29,24 @@ fn identifier(kind: &str, value: String) -> Result<Identifier, StorageError> {
     Ok(Identifier { kind: kind.parse().map_err(StorageError::corrupt("identifiers"))?, value })
 }
 
-fn columns<'a>(identifiers: impl IntoIterator<Item = &'a Identifier>) -> (Vec<&'a str>, Vec<&'a str>) {
-    identifiers.into_iter().map(|identifier| (identifier.kind.as_str(), identifier.value.as_str())).unzip()
+fn columns<'a>(
+    identifiers: impl IntoIterator<Item = &'a Identifier>,
+) -> (Vec<&'a str>, Vec<&'a str>) {
+    identifiers
+        .into_iter()
+        .map(|identifier| (identifier.kind.as_str(), identifier.value.as_str()))
+        .unzip()
 }
 
 /// All record keys of the customers of some keys, including those keys.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_person(db: &mut Connection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_person(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &BTreeSet<RecordKey>,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
     let query = sqlx::query_as(
         "select other.record_key from customer_records as own
         join customer_records as other on other.brand_id = $1 and other.customer_key = own.customer_key
@@ -55,9 +64,16 @@ pub async fn list_person(db: &mut Connection, brand_id: i32, keys: &BTreeSet<Rec
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_traces(db: &mut Connection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<Vec<Trace>, StorageError> {
-    let query = sqlx::query_as("select record_key, kind, value, name_key from identifiers where brand_id = $1 and record_key = any($2)");
-    let rows: Vec<(String, String, String, String)> = query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
+pub async fn list_traces(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &BTreeSet<RecordKey>,
+) -> Result<Vec<Trace>, StorageError> {
+    let query = sqlx::query_as(
+        "select record_key, kind, value, name_key from identifiers where brand_id = $1 and record_key = any($2)",
+    );
+    let rows: Vec<(String, String, String, String)> =
+        query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
     let trace = |(key, kind, value, name_key): (String, String, String, String)| {
         Ok(Trace { record: record(&key)?, identifier: identifier(&kind, value)?, name_key })
     };
@@ -143,7 +159,11 @@ pub struct NamesakeRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_same_names(db: &mut Connection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<Vec<NamesakeRow>, StorageError> {
+pub async fn list_same_names(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &BTreeSet<RecordKey>,
+) -> Result<Vec<NamesakeRow>, StorageError> {
     let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
         "select distinct on (other.record_key) other.record_key, other.kind, review.grounds
         from identifiers as own
@@ -157,15 +177,23 @@ pub async fn list_same_names(db: &mut Connection, brand_id: i32, keys: &BTreeSet
     .bind(texts(keys))
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(|(key, kind, grounds)| Ok(NamesakeRow { record: record(&key)?, kind, grounds })).collect()
+    rows.into_iter()
+        .map(|(key, kind, grounds)| Ok(NamesakeRow { record: record(&key)?, kind, grounds }))
+        .collect()
 }
 
 /// The events of some records.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_event_keys(db: &mut Connection, brand_id: i32, keys: &BTreeSet<RecordKey>) -> Result<BTreeSet<EventKey>, StorageError> {
-    let query = sqlx::query_as("select event_key from events where brand_id = $1 and record_key = any($2) and live");
+pub async fn list_event_keys(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &BTreeSet<RecordKey>,
+) -> Result<BTreeSet<EventKey>, StorageError> {
+    let query = sqlx::query_as(
+        "select event_key from events where brand_id = $1 and record_key = any($2) and live",
+    );
     let rows: Vec<(String,)> = query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("events"))).collect()
 }
@@ -174,7 +202,11 @@ pub async fn list_event_keys(db: &mut Connection, brand_id: i32, keys: &BTreeSet
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_remains(db: &mut Connection, brand_id: i32, candidates: &BTreeSet<RecordKey>) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_remains(
+    db: &mut Connection,
+    brand_id: i32,
+    candidates: &BTreeSet<RecordKey>,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
     let query = sqlx::query_as(
         "select record_key from records where brand_id = $1 and record_key = any($2)
         union select record_key from events where brand_id = $1 and record_key = any($2) and live
@@ -196,28 +228,54 @@ pub async fn delete_facts(
     events: &BTreeSet<EventKey>,
 ) -> Result<(ErasedCounts, BTreeSet<RecordKey>), StorageError> {
     let keys = texts(keys);
-    let records =
-        sqlx::query("delete from records where brand_id = $1 and record_key = any($2)").bind(brand_id).bind(&keys).execute(&mut *db).await?;
-    sqlx::query("delete from identifiers where brand_id = $1 and record_key = any($2)").bind(brand_id).bind(&keys).execute(&mut *db).await?;
+    let records = sqlx::query("delete from records where brand_id = $1 and record_key = any($2)")
+        .bind(brand_id)
+        .bind(&keys)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("delete from identifiers where brand_id = $1 and record_key = any($2)")
+        .bind(brand_id)
+        .bind(&keys)
+        .execute(&mut *db)
+        .await?;
     let mut beside: Vec<(Option<String>, Option<String>)> = Vec::new();
     let mut gone: Vec<String> = events.iter().map(ToString::to_string).collect();
-    let hanging = sqlx::query_as("select event_key from events where brand_id = $1 and record_key = any($2)");
+    let hanging =
+        sqlx::query_as("select event_key from events where brand_id = $1 and record_key = any($2)");
     let hanging: Vec<(String,)> = hanging.bind(brand_id).bind(&keys).fetch_all(&mut *db).await?;
     gone.extend(hanging.into_iter().map(|(key,)| key));
-    let owners = sqlx::query_as("delete from events where brand_id = $1 and event_key = any($2) returning record_key, null");
-    let owners: Vec<(Option<String>, Option<String>)> = owners.bind(brand_id).bind(&gone).fetch_all(&mut *db).await?;
-    let counts = ErasedCounts { records: records.rows_affected(), events: u64::try_from(owners.len()).unwrap_or(u64::MAX), deliveries: 0 };
+    let owners = sqlx::query_as(
+        "delete from events where brand_id = $1 and event_key = any($2) returning record_key, null",
+    );
+    let owners: Vec<(Option<String>, Option<String>)> =
+        owners.bind(brand_id).bind(&gone).fetch_all(&mut *db).await?;
+    let counts = ErasedCounts {
+        records: records.rows_affected(),
+        events: u64::try_from(owners.len()).unwrap_or(u64::MAX),
+        deliveries: 0,
+    };
     beside.extend(owners);
-    sqlx::query("delete from event_references where brand_id = $1 and event_key = any($2)").bind(brand_id).bind(&gone).execute(&mut *db).await?;
+    sqlx::query("delete from event_references where brand_id = $1 and event_key = any($2)")
+        .bind(brand_id)
+        .bind(&gone)
+        .execute(&mut *db)
+        .await?;
     for delete in [
         "delete from source_merges where brand_id = $1 and loser_key = any($2) returning loser_key, winner_key",
         "delete from source_merges where brand_id = $1 and winner_key = any($2) returning loser_key, winner_key",
         "delete from decisions where brand_id = $1 and left_key = any($2) returning left_key, right_key",
         "delete from decisions where brand_id = $1 and right_key = any($2) returning left_key, right_key",
     ] {
-        beside.extend(sqlx::query_as::<_, (Option<String>, Option<String>)>(delete).bind(brand_id).bind(&keys).fetch_all(&mut *db).await?);
+        beside.extend(
+            sqlx::query_as::<_, (Option<String>, Option<String>)>(delete)
+                .bind(brand_id)
+                .bind(&keys)
+                .fetch_all(&mut *db)
+                .await?,
+        );
     }
-    let named = beside.iter().flat_map(|(one, other)| [one, other]).flatten().map(|key| record(key));
+    let named =
+        beside.iter().flat_map(|(one, other)| [one, other]).flatten().map(|key| record(key));
     Ok((counts, named.collect::<Result<_, _>>()?))
 }
 
@@ -225,7 +283,11 @@ pub async fn delete_facts(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_lines(db: &mut Connection, brand_id: i32, addresses: &BTreeSet<Identifier>) -> Result<(), StorageError> {
+pub async fn delete_lines(
+    db: &mut Connection,
+    brand_id: i32,
+    addresses: &BTreeSet<Identifier>,
+) -> Result<(), StorageError> {
     let (kinds, values) = columns(addresses);
     for delete in [
         "delete from shared_value_decisions as line using unnest($2::text[], $3::text[]) as gone (kind, value)
@@ -244,7 +306,12 @@ pub async fn delete_lines(db: &mut Connection, brand_id: i32, addresses: &BTreeS
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_named_after(db: &mut Connection, brand_id: i32, after: &str, limit: usize) -> Result<BTreeSet<RecordKey>, StorageError> {
+pub async fn list_named_after(
+    db: &mut Connection,
+    brand_id: i32,
+    after: &str,
+    limit: usize,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
     let rows: Vec<(String,)> = sqlx::query_as(
         "select key from (
             (select record_key from records where brand_id = $1 and record_key > $2 order by record_key limit $3)
@@ -276,7 +343,12 @@ pub async fn list_named_after(db: &mut Connection, brand_id: i32, after: &str, l
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_events_after(db: &mut Connection, brand_id: i32, after: &str, limit: usize) -> Result<BTreeSet<EventKey>, StorageError> {
+pub async fn list_events_after(
+    db: &mut Connection,
+    brand_id: i32,
+    after: &str,
+    limit: usize,
+) -> Result<BTreeSet<EventKey>, StorageError> {
     let rows: Vec<(String,)> = sqlx::query_as("select event_key from events where brand_id = $1 and event_key > $2 order by event_key limit $3")
         .bind(brand_id)
         .bind(after)

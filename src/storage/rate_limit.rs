@@ -75,7 +75,17 @@ pub struct Counting {
     pub step: Duration,
 }
 
-type UsageColumns = (Time, Option<f64>, Option<i64>, Option<f64>, Option<f64>, Option<f64>, Vec<f64>, Vec<i16>, Vec<i32>);
+type UsageColumns = (
+    Time,
+    Option<f64>,
+    Option<i64>,
+    Option<f64>,
+    Option<f64>,
+    Option<f64>,
+    Vec<f64>,
+    Vec<i16>,
+    Vec<i32>,
+);
 
 fn seconds(seconds: f64) -> Duration {
     Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
@@ -134,8 +144,10 @@ pub async fn reserve_calls(
 }
 
 async fn lock_account(db: &mut Connection, key: AccountKey) -> Result<(), StorageError> {
-    let lock = "select 1 from upstream_accounts where brand_id = $1 and source = $2 for no key update";
-    let locked = sqlx::query(lock).bind(key.brand_id).bind(key.source.as_str()).execute(&mut *db).await?;
+    let lock =
+        "select 1 from upstream_accounts where brand_id = $1 and source = $2 for no key update";
+    let locked =
+        sqlx::query(lock).bind(key.brand_id).bind(key.source.as_str()).execute(&mut *db).await?;
     if locked.rows_affected() == 0 {
         insert_account(&mut *db, key).await?;
         sqlx::query(lock).bind(key.brand_id).bind(key.source.as_str()).execute(&mut *db).await?;
@@ -144,13 +156,19 @@ async fn lock_account(db: &mut Connection, key: AccountKey) -> Result<(), Storag
 }
 
 async fn insert_account(db: &mut Connection, key: AccountKey) -> Result<(), StorageError> {
-    let query = sqlx::query("insert into upstream_accounts (brand_id, source) values ($1, $2) on conflict do nothing");
+    let query = sqlx::query(
+        "insert into upstream_accounts (brand_id, source) values ($1, $2) on conflict do nothing",
+    );
     query.bind(key.brand_id).bind(key.source.as_str()).execute(db).await?;
     Ok(())
 }
 
 /// A separate statement: it must see what was written while this session waited for the lock.
-async fn read_usage(db: &mut Connection, key: AccountKey, counting: Counting) -> Result<(Time, UsageWindow), StorageError> {
+async fn read_usage(
+    db: &mut Connection,
+    key: AccountKey,
+    counting: Counting,
+) -> Result<(Time, UsageWindow), StorageError> {
     let columns: UsageColumns = sqlx::query_as(
         "with now as materialized (select clock_timestamp() as at)
         select case when $4 > 0 then date_bin($4 * interval '1 millisecond', now.at, 'epoch') + $4 * interval '1 millisecond' else now.at end,
@@ -194,20 +212,41 @@ async fn read_usage(db: &mut Connection, key: AccountKey, counting: Counting) ->
         number: u32::try_from(number).unwrap_or_default(),
     };
     let granted = ages.into_iter().zip(classes).zip(numbers).map(row).collect();
-    let allowance = left.map(|left| Allowance { left: u32::try_from(left.max(0)).unwrap_or(u32::MAX), lasts: seconds(lasts.unwrap_or_default()) });
+    let allowance = left.map(|left| Allowance {
+        left: u32::try_from(left.max(0)).unwrap_or(u32::MAX),
+        lasts: seconds(lasts.unwrap_or_default()),
+    });
     let [live_wanted, other_wanted] = [live_wanted, other_wanted].map(|ago| ago.map(seconds));
-    Ok((at, UsageWindow { granted, blocked: seconds(blocked.unwrap_or_default()), allowance, live_wanted, other_wanted }))
+    Ok((
+        at,
+        UsageWindow {
+            granted,
+            blocked: seconds(blocked.unwrap_or_default()),
+            allowance,
+            live_wanted,
+            other_wanted,
+        },
+    ))
 }
 
 /// Blocks all calls of an account for some time.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn block_account(pool: &Pool, key: AccountKey, time: Duration) -> Result<(), StorageError> {
+pub async fn block_account(
+    pool: &Pool,
+    key: AccountKey,
+    time: Duration,
+) -> Result<(), StorageError> {
     let query = sqlx::query(
         "update upstream_accounts set blocked_until = greatest(blocked_until, clock_timestamp() + $3 * interval '1 second') where brand_id = $1 and source = $2",
     );
-    query.bind(key.brand_id).bind(key.source.as_str()).bind(time.as_secs_f64()).execute(pool).await?;
+    query
+        .bind(key.brand_id)
+        .bind(key.source.as_str())
+        .bind(time.as_secs_f64())
+        .execute(pool)
+        .await?;
     Ok(())
 }
 
@@ -216,7 +255,12 @@ pub async fn block_account(pool: &Pool, key: AccountKey, time: Duration) -> Resu
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn set_allowance(pool: &Pool, key: AccountKey, granted_at: Timestamp, allowance: Allowance) -> Result<(), StorageError> {
+pub async fn set_allowance(
+    pool: &Pool,
+    key: AccountKey,
+    granted_at: Timestamp,
+    allowance: Allowance,
+) -> Result<(), StorageError> {
     sqlx::query(
         "update upstream_accounts
         set allowance = $3,
@@ -239,7 +283,12 @@ pub async fn set_allowance(pool: &Pool, key: AccountKey, granted_at: Timestamp, 
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn postpone_call(pool: &Pool, key: AccountKey, granted_at: Timestamp, priority: usize) -> Result<(), StorageError> {
+pub async fn postpone_call(
+    pool: &Pool,
+    key: AccountKey,
+    granted_at: Timestamp,
+    priority: usize,
+) -> Result<(), StorageError> {
     sqlx::query(
         "with early as (
             update call_grants set number = number - 1
@@ -264,7 +313,9 @@ pub async fn postpone_call(pool: &Pool, key: AccountKey, granted_at: Timestamp, 
 /// # Errors
 /// When Postgres fails.
 pub async fn delete_old_calls(pool: &Pool, key: AccountKey) -> Result<(), StorageError> {
-    let query = sqlx::query("delete from call_grants where brand_id = $1 and source = $2 and granted_at < clock_timestamp() - interval '1 hour'");
+    let query = sqlx::query(
+        "delete from call_grants where brand_id = $1 and source = $2 and granted_at < clock_timestamp() - interval '1 hour'",
+    );
     query.bind(key.brand_id).bind(key.source.as_str()).execute(pool).await?;
     Ok(())
 }

@@ -24,13 +24,18 @@ pub(super) fn texts<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> Vec<St
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_records(db: &mut Connection, brand_id: i32, keys: &[String]) -> Result<BTreeMap<RecordKey, Record>, StorageError> {
-    let rows: Vec<(String, Json<FieldVersions>)> =
-        sqlx::query_as("select record_key, state from records where brand_id = $1 and record_key = any($2)")
-            .bind(brand_id)
-            .bind(keys)
-            .fetch_all(db)
-            .await?;
+pub async fn list_records(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &[String],
+) -> Result<BTreeMap<RecordKey, Record>, StorageError> {
+    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
+        "select record_key, state from records where brand_id = $1 and record_key = any($2)",
+    )
+    .bind(brand_id)
+    .bind(keys)
+    .fetch_all(db)
+    .await?;
     rows.into_iter().map(|row| record(row).map(|record| (record.key.clone(), record))).collect()
 }
 
@@ -39,7 +44,13 @@ pub async fn list_records(db: &mut Connection, brand_id: i32, keys: &[String]) -
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_records_after(db: &mut Connection, brand_id: i32, kind: SourceKind, after: &str, limit: i64) -> Result<Vec<Record>, StorageError> {
+pub async fn list_records_after(
+    db: &mut Connection,
+    brand_id: i32,
+    kind: SourceKind,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Record>, StorageError> {
     let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
         "select record_key, state from records
         where brand_id = $1 and record_key > $2 and record_key < $3 and live
@@ -60,8 +71,14 @@ pub async fn list_records_after(db: &mut Connection, brand_id: i32, kind: Source
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_deleted(pool: &Pool, brand_id: i32, keys: &[String]) -> Result<BTreeSet<RecordKey>, StorageError> {
-    let query = sqlx::query_as("select record_key from records where brand_id = $1 and record_key = any($2) and not live");
+pub async fn list_deleted(
+    pool: &Pool,
+    brand_id: i32,
+    keys: &[String],
+) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let query = sqlx::query_as(
+        "select record_key from records where brand_id = $1 and record_key = any($2) and not live",
+    );
     let rows: Vec<(String,)> = query.bind(brand_id).bind(keys).fetch_all(pool).await?;
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
 }
@@ -96,7 +113,12 @@ pub async fn list_deleted_after(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_records_of_address(db: &mut Connection, brand_id: i32, address: &Identifier, limit: i64) -> Result<Vec<Record>, StorageError> {
+pub async fn list_records_of_address(
+    db: &mut Connection,
+    brand_id: i32,
+    address: &Identifier,
+    limit: i64,
+) -> Result<Vec<Record>, StorageError> {
     let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
         "select record.record_key, record.state from customer_addresses as held
         join customer_records as owner on owner.brand_id = $1 and owner.customer_key = held.customer_key
@@ -118,13 +140,21 @@ pub async fn list_records_of_address(db: &mut Connection, brand_id: i32, address
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_record_ids(db: &mut Connection, brand_id: i32, kinds: &BTreeSet<SourceKind>) -> Result<u64, StorageError> {
+pub async fn count_record_ids(
+    db: &mut Connection,
+    brand_id: i32,
+    kinds: &BTreeSet<SourceKind>,
+) -> Result<u64, StorageError> {
     let query = sqlx::query_as(
         "select count(distinct substr(record_key, length(kind) + 2))
         from unnest($2::text[]) as kind
         join records on brand_id = $1 and record_key > kind || ':' and record_key < kind || ';' and live",
     );
-    let row: (i64,) = query.bind(brand_id).bind(kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>()).fetch_one(db).await?;
+    let row: (i64,) = query
+        .bind(brand_id)
+        .bind(kinds.iter().map(|kind| kind.as_str()).collect::<Vec<_>>())
+        .fetch_one(db)
+        .await?;
     Ok(u64::try_from(row.0).unwrap_or_default())
 }
 
@@ -132,7 +162,11 @@ pub async fn count_record_ids(db: &mut Connection, brand_id: i32, kinds: &BTreeS
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_merges(db: &mut Connection, brand_id: i32, keys: &[String]) -> Result<Vec<SourceMerge>, StorageError> {
+pub async fn list_merges(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &[String],
+) -> Result<Vec<SourceMerge>, StorageError> {
     let rows: Vec<(String, String, jiff_sqlx::Timestamp)> = sqlx::query_as(
         "select loser_key, winner_key, merged_at from source_merges where brand_id = $1 and loser_key = any($2)
         union
@@ -143,5 +177,9 @@ pub async fn list_merges(db: &mut Connection, brand_id: i32, keys: &[String]) ->
     .fetch_all(db)
     .await?;
     let key = |text: String| text.parse().map_err(StorageError::corrupt("source_merges"));
-    rows.into_iter().map(|(loser, winner, at)| Ok(SourceMerge { loser: key(loser)?, winner: key(winner)?, at: at.to_jiff() })).collect()
+    rows.into_iter()
+        .map(|(loser, winner, at)| {
+            Ok(SourceMerge { loser: key(loser)?, winner: key(winner)?, at: at.to_jiff() })
+        })
+        .collect()
 }

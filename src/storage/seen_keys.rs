@@ -11,7 +11,11 @@ use super::sync_runs::StreamKey;
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn count_seen(pool: &Pool, which: StreamKey<'_>, run_id: Uuid) -> Result<u64, StorageError> {
+pub async fn count_seen(
+    pool: &Pool,
+    which: StreamKey<'_>,
+    run_id: Uuid,
+) -> Result<u64, StorageError> {
     let (count,): (i64,) = sqlx::query_as("select count(*) from sync_seen_keys where brand_id = $1 and source = $2 and stream = $3 and run_id = $4")
         .bind(which.brand_id)
         .bind(which.source.as_str())
@@ -26,7 +30,12 @@ pub async fn count_seen(pool: &Pool, which: StreamKey<'_>, run_id: Uuid) -> Resu
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn find_seen(db: &mut Connection, which: StreamKey<'_>, run_id: Uuid, keys: &[[u8; 16]]) -> Result<Vec<[u8; 16]>, StorageError> {
+pub async fn find_seen(
+    db: &mut Connection,
+    which: StreamKey<'_>,
+    run_id: Uuid,
+    keys: &[[u8; 16]],
+) -> Result<Vec<[u8; 16]>, StorageError> {
     let keys: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
     let rows: Vec<(Vec<u8>,)> =
         sqlx::query_as("select key from sync_seen_keys where brand_id = $1 and source = $2 and stream = $3 and run_id = $4 and key = any($5)")
@@ -37,5 +46,7 @@ pub async fn find_seen(db: &mut Connection, which: StreamKey<'_>, run_id: Uuid, 
             .bind(keys)
             .fetch_all(db)
             .await?;
-    rows.into_iter().map(|(key,)| key.try_into().map_err(|_| StorageError::Corrupt("sync_seen_keys"))).collect()
+    rows.into_iter()
+        .map(|(key,)| key.try_into().map_err(|_| StorageError::Corrupt("sync_seen_keys")))
+        .collect()
 }

@@ -91,7 +91,10 @@ impl SuppressionHasher {
     #[must_use]
     pub fn initial(&self, value: &Identifier, name_key: &str) -> Option<SuppressionHash> {
         let initial = given_name(name_key).chars().next()?;
-        Some(self.hash("initial", &[value.kind.as_str(), &value.value, initial.encode_utf8(&mut [0; 4])]))
+        Some(self.hash(
+            "initial",
+            &[value.kind.as_str(), &value.value, initial.encode_utf8(&mut [0; 4])],
+        ))
     }
 }
 
@@ -121,6 +124,9 @@ mod tests {
         let email = Identifier { kind: IdentifierKind::Email, value: "a@example.org".to_owned() };
         assert_ne!(hasher.own(&email), hasher.common(&email));
         assert_ne!(hasher.common(&email), hasher.named(&email, ""));
-        assert_ne!(hasher.own(&email), SuppressionHasher::new(&SuppressionKey([8; 32])).own(&email));
+        assert_ne!(
+            hasher.own(&email),
+            SuppressionHasher::new(&SuppressionKey([8; 32])).own(&email)
+        );
     }
 }

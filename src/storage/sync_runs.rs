@@ -48,7 +48,12 @@ pub struct Beginning {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn claim_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, beginning: &Beginning) -> Result<Option<StreamRow>, StorageError> {
+pub async fn claim_stream(
+    pool: &Pool,
+    which: StreamKey<'_>,
+    runner: LeaseOwner,
+    beginning: &Beginning,
+) -> Result<Option<StreamRow>, StorageError> {
     let row: Option<Columns> = sqlx::query_as(
         "insert into sync_streams as known (brand_id, source, stream, run_id, is_reconcile, since, cursor, started_at, lease_owner, lease_until)
         values ($1, $2, $3, $4, false, $8, $7, $5, $4, $6)
@@ -128,7 +133,12 @@ fn count(number: usize) -> i64 {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn save_step(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, step: &Step<'_>) -> Result<LeaseStatus, StorageError> {
+pub async fn save_step(
+    pool: &Pool,
+    which: StreamKey<'_>,
+    runner: LeaseOwner,
+    step: &Step<'_>,
+) -> Result<LeaseStatus, StorageError> {
     let mut transaction = pool.begin().await?;
     let row: Option<(bool, Uuid)> = sqlx::query_as(
         "update sync_streams
@@ -178,7 +188,12 @@ pub async fn save_step(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, st
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn renew_lease(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, note: &str) -> Result<LeaseStatus, StorageError> {
+pub async fn renew_lease(
+    pool: &Pool,
+    which: StreamKey<'_>,
+    runner: LeaseOwner,
+    note: &str,
+) -> Result<LeaseStatus, StorageError> {
     let row: Option<(bool,)> = sqlx::query_as(
         "update sync_streams set lease_until = $5, note = $6 where brand_id = $1 and source = $2 and stream = $3 and lease_owner = $4 returning is_cancelled",
     )
@@ -212,7 +227,12 @@ pub enum End<'a> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn finish_stream(pool: &Pool, which: StreamKey<'_>, runner: LeaseOwner, end: End<'_>) -> Result<(), StorageError> {
+pub async fn finish_stream(
+    pool: &Pool,
+    which: StreamKey<'_>,
+    runner: LeaseOwner,
+    end: End<'_>,
+) -> Result<(), StorageError> {
     let (is_complete, drift, note) = match end {
         End::Complete { drift, note } => (true, drift, note),
         End::Broken(note) => (false, None, note),
@@ -265,7 +285,13 @@ pub async fn release_streams(pool: &Pool, brand_id: i32, token: Uuid) -> Result<
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn cancel_streams(pool: &Pool, brand_id: i32, source: Option<Source>, stream: Option<&str>, now: Timestamp) -> Result<u64, StorageError> {
+pub async fn cancel_streams(
+    pool: &Pool,
+    brand_id: i32,
+    source: Option<Source>,
+    stream: Option<&str>,
+    now: Timestamp,
+) -> Result<u64, StorageError> {
     let done = sqlx::query(
         "update sync_streams
         set is_cancelled = true,

@@ -171,6 +171,9 @@ impl StreamRow {
 /// When Postgres fails.
 pub async fn list_streams(pool: &Pool, brand_id: i32) -> Result<Vec<StreamRow>, StorageError> {
     let rows: Vec<Columns> =
-        sqlx::query_as("select * from sync_streams where brand_id = $1 order by source, stream").bind(brand_id).fetch_all(pool).await?;
+        sqlx::query_as("select * from sync_streams where brand_id = $1 order by source, stream")
+            .bind(brand_id)
+            .fetch_all(pool)
+            .await?;
     Ok(rows.into_iter().map(StreamRow::from).collect())
 }

@@ -42,7 +42,11 @@ pub struct HealthRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn add_health(pool: &Pool, key: AccountKey, added: &HealthRow) -> Result<(), StorageError> {
+pub async fn add_health(
+    pool: &Pool,
+    key: AccountKey,
+    added: &HealthRow,
+) -> Result<(), StorageError> {
     sqlx::query(
         "insert into upstream_accounts as known (brand_id, source, succeeded_at, failed_at, failure, failures_in_a_row, open_until)
         select $1, $2,
@@ -90,13 +94,18 @@ pub struct AccountRow {
     pub spent_until: Option<Timestamp>,
 }
 
-type AccountColumns = (Option<Time>, Option<Time>, String, i32, Option<Time>, Option<Time>, Option<Time>);
+type AccountColumns =
+    (Option<Time>, Option<Time>, String, i32, Option<Time>, Option<Time>, Option<Time>);
 
 /// The status of an account on all replicas. An account that was never called has the default status.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_account(pool: &Pool, brand_id: i32, source: Source) -> Result<AccountRow, StorageError> {
+pub async fn get_account(
+    pool: &Pool,
+    brand_id: i32,
+    source: Source,
+) -> Result<AccountRow, StorageError> {
     let query = sqlx::query_as(
         "select succeeded_at, failed_at, failure, failures_in_a_row, open_until, blocked_until,
             case when allowance <= (
@@ -107,17 +116,24 @@ pub async fn get_account(pool: &Pool, brand_id: i32, source: Source) -> Result<A
         from upstream_accounts
         where brand_id = $1 and source = $2",
     );
-    let columns: Option<AccountColumns> = query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
+    let columns: Option<AccountColumns> =
+        query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
     let query = sqlx::query_as(
         "select priority, sum(number) from call_grants
         where brand_id = $1 and source = $2 and granted_at > clock_timestamp() - interval '1 minute'
         group by priority",
     );
     let sums: Vec<(i16, i64)> = query.bind(brand_id).bind(source.as_str()).fetch_all(pool).await?;
-    let Some((succeeded_at, failed_at, failure, failures, open_until, blocked_until, spent_until)) = columns else {
+    let Some((succeeded_at, failed_at, failure, failures, open_until, blocked_until, spent_until)) =
+        columns
+    else {
         return Ok(AccountRow::default());
     };
-    let sum = |class: usize| sums.iter().find(|(known, _)| usize::try_from(*known) == Ok(class)).map_or(0, |(_, sum)| *sum);
+    let sum = |class: usize| {
+        sums.iter()
+            .find(|(known, _)| usize::try_from(*known) == Ok(class))
+            .map_or(0, |(_, sum)| *sum)
+    };
     let jiff = |at: Option<Time>| at.map(Time::to_jiff);
     let [succeeded_at, failed_at, open_until] = [succeeded_at, failed_at, open_until].map(jiff);
     let [blocked_until, spent_until] = [blocked_until, spent_until].map(jiff);

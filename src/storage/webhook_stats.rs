@@ -43,7 +43,8 @@ impl WebhookStatsRow {
         self.refused_at = self.refused_at.or(before.refused_at);
         self.refused = self.refused.saturating_add(before.refused);
         self.duplicates = self.duplicates.saturating_add(before.duplicates);
-        self.conflicting_duplicates = self.conflicting_duplicates.saturating_add(before.conflicting_duplicates);
+        self.conflicting_duplicates =
+            self.conflicting_duplicates.saturating_add(before.conflicting_duplicates);
         self.conflicting_at = self.conflicting_at.or(before.conflicting_at);
     }
 }
@@ -52,7 +53,12 @@ impl WebhookStatsRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn add_webhook_stats(pool: &Pool, brand_id: i32, source: Source, added: &WebhookStatsRow) -> Result<(), StorageError> {
+pub async fn add_webhook_stats(
+    pool: &Pool,
+    brand_id: i32,
+    source: Source,
+    added: &WebhookStatsRow,
+) -> Result<(), StorageError> {
     sqlx::query(
         "insert into webhook_stats as known (
             brand_id, source, accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
@@ -89,11 +95,31 @@ type Columns = (Option<Time>, i64, Option<Time>, i64, i64, Option<Time>, i64, i6
 
 impl From<Columns> for WebhookStatsRow {
     fn from(columns: Columns) -> Self {
-        let (accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at) =
-            columns;
+        let (
+            accepted_at,
+            accepted,
+            refused_at,
+            refused,
+            refused_in_a_row,
+            refused_since,
+            duplicates,
+            conflicting_duplicates,
+            conflicting_at,
+        ) = columns;
         let times = [accepted_at, refused_at, refused_since, conflicting_at];
-        let [accepted_at, refused_at, refused_since, conflicting_at] = times.map(|at| at.map(Time::to_jiff));
-        Self { accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at }
+        let [accepted_at, refused_at, refused_since, conflicting_at] =
+            times.map(|at| at.map(Time::to_jiff));
+        Self {
+            accepted_at,
+            accepted,
+            refused_at,
+            refused,
+            refused_in_a_row,
+            refused_since,
+            duplicates,
+            conflicting_duplicates,
+            conflicting_at,
+        }
     }
 }
 
@@ -101,11 +127,16 @@ impl From<Columns> for WebhookStatsRow {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn get_webhook_stats(pool: &Pool, brand_id: i32, source: Source) -> Result<WebhookStatsRow, StorageError> {
+pub async fn get_webhook_stats(
+    pool: &Pool,
+    brand_id: i32,
+    source: Source,
+) -> Result<WebhookStatsRow, StorageError> {
     let query = sqlx::query_as(
         "select accepted_at, accepted, refused_at, refused, refused_in_a_row, refused_since, duplicates, conflicting_duplicates, conflicting_at
         from webhook_stats where brand_id = $1 and source = $2",
     );
-    let row: Option<Columns> = query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
+    let row: Option<Columns> =
+        query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
     Ok(row.map(WebhookStatsRow::from).unwrap_or_default())
 }

@@ -91,7 +91,9 @@ pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageErr
     let began_at = Instant::now();
     loop {
         match try_begin(pool, brand_id, LOCK_TIMEOUT).await {
-            Err(error) if error.is_held() && began_at.elapsed() < MAX_LOCK_WAIT => tokio::time::sleep(PAUSE).await,
+            Err(error) if error.is_held() && began_at.elapsed() < MAX_LOCK_WAIT => {
+                tokio::time::sleep(PAUSE).await
+            }
             done => return done,
         }
     }
@@ -113,7 +115,11 @@ const MAX_LOCK_WAIT: Duration = Duration::from_secs(30);
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn try_begin(pool: &Pool, brand_id: i32, timeout: Duration) -> Result<Transaction, StorageError> {
+pub async fn try_begin(
+    pool: &Pool,
+    brand_id: i32,
+    timeout: Duration,
+) -> Result<Transaction, StorageError> {
     // The first number names the purpose, so that other users of advisory locks do not collide.
     let begin = format!(
         "begin; {PLANS}; set local lock_timeout = {}; select pg_advisory_xact_lock(1752131440, {brand_id}); set local lock_timeout = '5s'",
@@ -157,8 +163,11 @@ pub async fn analyze(pool: &Pool) -> Result<(), StorageError> {
     ];
     for table in tables {
         // Another replica may run it too. That needs no warning.
-        let mut transaction = pool.begin_with("begin; set local client_min_messages = error").await?;
-        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("analyze (skip_locked) {table}"))).execute(&mut *transaction).await?;
+        let mut transaction =
+            pool.begin_with("begin; set local client_min_messages = error").await?;
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("analyze (skip_locked) {table}")))
+            .execute(&mut *transaction)
+            .await?;
         transaction.commit().await?;
     }
     Ok(())
@@ -170,24 +179,49 @@ const WRITE: &str = include_str!("write_changes.sql");
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn write_changes(db: &mut Connection, brand_id: i32, facts: &IdentityChanges, derived: &Derived) -> Result<(), StorageError> {
+pub async fn write_changes(
+    db: &mut Connection,
+    brand_id: i32,
+    facts: &IdentityChanges,
+    derived: &Derived,
+) -> Result<(), StorageError> {
     let kind = |identifier: &Identifier| identifier.kind.as_str();
     let references: Vec<(String, String, String)> = facts
         .events
         .iter()
         .filter(|event| event.versions.is_live())
-        .flat_map(|event| event.references().map(|(namespace, value)| (value, namespace, event.key.to_string())))
+        .flat_map(|event| {
+            event.references().map(|(namespace, value)| (value, namespace, event.key.to_string()))
+        })
         .collect();
     let state = |versions| serde_json::to_string(versions).unwrap_or_default();
     let notices = derived.notice.as_ref().map(Invalidation::payloads).unwrap_or_default();
-    let reviews: Vec<String> = derived.reviews.iter().map(|review| serde_json::to_string(&review.customers).unwrap_or_default()).collect();
+    let reviews: Vec<String> = derived
+        .reviews
+        .iter()
+        .map(|review| serde_json::to_string(&review.customers).unwrap_or_default())
+        .collect();
     let query = sqlx::query(WRITE)
         .bind(brand_id)
         .bind(facts.records.iter().map(|record| record.key.to_string()).collect::<Vec<_>>())
         .bind(facts.records.iter().map(|record| state(&record.versions)).collect::<Vec<_>>())
-        .bind(facts.identifiers_gone.iter().map(|(record, _)| record.to_string()).collect::<Vec<_>>())
-        .bind(facts.identifiers_gone.iter().map(|(_, identifier)| kind(identifier)).collect::<Vec<_>>())
-        .bind(facts.identifiers_gone.iter().map(|(_, identifier)| identifier.value.as_str()).collect::<Vec<_>>())
+        .bind(
+            facts.identifiers_gone.iter().map(|(record, _)| record.to_string()).collect::<Vec<_>>(),
+        )
+        .bind(
+            facts
+                .identifiers_gone
+                .iter()
+                .map(|(_, identifier)| kind(identifier))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            facts
+                .identifiers_gone
+                .iter()
+                .map(|(_, identifier)| identifier.value.as_str())
+                .collect::<Vec<_>>(),
+        )
         .bind(facts.identifiers.iter().map(|row| row.record.to_string()).collect::<Vec<_>>())
         .bind(facts.identifiers.iter().map(|row| kind(&row.identifier)).collect::<Vec<_>>())
         .bind(facts.identifiers.iter().map(|row| row.identifier.value.as_str()).collect::<Vec<_>>())
@@ -200,12 +234,30 @@ pub async fn write_changes(db: &mut Connection, brand_id: i32, facts: &IdentityC
         .bind(facts.shared.iter().map(|value| value.value.as_str()).collect::<Vec<_>>())
         .bind(facts.merges.iter().map(|merge| merge.loser.to_string()).collect::<Vec<_>>())
         .bind(facts.merges.iter().map(|merge| merge.winner.to_string()).collect::<Vec<_>>())
-        .bind(facts.merges.iter().map(|merge| jiff_sqlx::Timestamp::from(merge.at)).collect::<Vec<_>>())
+        .bind(
+            facts
+                .merges
+                .iter()
+                .map(|merge| jiff_sqlx::Timestamp::from(merge.at))
+                .collect::<Vec<_>>(),
+        )
         .bind(facts.events.iter().map(|event| event.key.to_string()).collect::<Vec<_>>())
         .bind(facts.events.iter().map(|event| state(&event.versions)).collect::<Vec<_>>())
         .bind(facts.events.iter().map(|event| event.versions.is_live()).collect::<Vec<_>>())
-        .bind(facts.events.iter().map(|event| event.record().map(|key| key.to_string())).collect::<Vec<_>>())
-        .bind(facts.events.iter().map(|event| jiff_sqlx::Timestamp::from(event.occurred_at())).collect::<Vec<_>>())
+        .bind(
+            facts
+                .events
+                .iter()
+                .map(|event| event.record().map(|key| key.to_string()))
+                .collect::<Vec<_>>(),
+        )
+        .bind(
+            facts
+                .events
+                .iter()
+                .map(|event| jiff_sqlx::Timestamp::from(event.occurred_at()))
+                .collect::<Vec<_>>(),
+        )
         .bind(facts.events.iter().map(|event| event.key.source.as_str()).collect::<Vec<_>>())
         .bind(facts.events.iter().map(|event| event.key.event_type()).collect::<Vec<_>>())
         .bind(facts.events.iter().map(|event| event.key.id.as_str()).collect::<Vec<_>>())
@@ -214,17 +266,35 @@ pub async fn write_changes(db: &mut Connection, brand_id: i32, facts: &IdentityC
         .bind(references.iter().map(|(.., key)| key.as_str()).collect::<Vec<_>>())
         .bind(&derived.customers_gone)
         .bind(derived.customers.iter().map(|customer| customer.key.as_str()).collect::<Vec<_>>())
-        .bind(derived.customers.iter().map(|customer| customer.customer_id.as_str()).collect::<Vec<_>>())
+        .bind(
+            derived
+                .customers
+                .iter()
+                .map(|customer| customer.customer_id.as_str())
+                .collect::<Vec<_>>(),
+        )
         .bind(derived.customers.iter().map(|customer| customer.answer.as_str()).collect::<Vec<_>>())
         .bind(derived.settings_hash.as_slice())
         .bind(derived.records_gone.iter().map(ToString::to_string).collect::<Vec<_>>())
         .bind(derived.records.iter().map(|(record, _)| record.to_string()).collect::<Vec<_>>())
         .bind(derived.records.iter().map(|(_, owner)| owner.as_str()).collect::<Vec<_>>())
         .bind(derived.addresses_gone.iter().map(|(address, _)| kind(address)).collect::<Vec<_>>())
-        .bind(derived.addresses_gone.iter().map(|(address, _)| address.value.as_str()).collect::<Vec<_>>())
+        .bind(
+            derived
+                .addresses_gone
+                .iter()
+                .map(|(address, _)| address.value.as_str())
+                .collect::<Vec<_>>(),
+        )
         .bind(derived.addresses_gone.iter().map(|(_, owner)| owner.as_str()).collect::<Vec<_>>())
         .bind(derived.addresses.iter().map(|(address, ..)| kind(address)).collect::<Vec<_>>())
-        .bind(derived.addresses.iter().map(|(address, ..)| address.value.as_str()).collect::<Vec<_>>())
+        .bind(
+            derived
+                .addresses
+                .iter()
+                .map(|(address, ..)| address.value.as_str())
+                .collect::<Vec<_>>(),
+        )
         .bind(derived.addresses.iter().map(|(_, owner, _)| owner.as_str()).collect::<Vec<_>>())
         .bind(derived.reviews_gone.iter().map(|review| review.level.as_str()).collect::<Vec<_>>())
         .bind(derived.reviews_gone.iter().map(|review| review.kind.as_str()).collect::<Vec<_>>())
@@ -237,7 +307,9 @@ pub async fn write_changes(db: &mut Connection, brand_id: i32, facts: &IdentityC
         .bind(CHANNEL)
         .bind(notices)
         .bind(facts.records.iter().map(|record| record.versions.is_live()).collect::<Vec<_>>())
-        .bind(derived.addresses.iter().map(|(.., self_asserted)| *self_asserted).collect::<Vec<_>>());
+        .bind(
+            derived.addresses.iter().map(|(.., self_asserted)| *self_asserted).collect::<Vec<_>>(),
+        );
     query.execute(db).await?;
     Ok(())
 }

@@ -32,7 +32,9 @@ use crate::sources::api::{ApiRequest, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::delivery_queue::Claim;
-use crate::storage::follow_ups::{FollowUpRow, NewFollowUpRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up};
+use crate::storage::follow_ups::{
+    FollowUpRow, NewFollowUpRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up,
+};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 use crate::upstream::{CallError, CallPriority, UpstreamClient};
 
@@ -78,7 +80,12 @@ pub struct FollowUps {
 impl FollowUps {
     /// Creates the worker of an account.
     #[must_use]
-    pub const fn new(pool: Pool, account: Arc<UpstreamClient>, settings: &SyncSettings, clock: Clock) -> Self {
+    pub const fn new(
+        pool: Pool,
+        account: Arc<UpstreamClient>,
+        settings: &SyncSettings,
+        clock: Clock,
+    ) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
         Self { pool, account, clock, lease, max_attempts: settings.follow_up_max_attempts }
     }
@@ -100,7 +107,8 @@ impl FollowUps {
                 Err(error) => {
                     // Logged once per outage, not for every attempt.
                     if !is_failing {
-                        let (brand, source) = (self.account.brand.rules.slug.as_str(), self.account.source.as_str());
+                        let (brand, source) =
+                            (self.account.brand.rules.slug.as_str(), self.account.source.as_str());
                         tracing::warn!(brand, source, %error, "follow-up calls failed; retrying");
                     }
                     is_failing = true;
@@ -122,7 +130,9 @@ impl FollowUps {
         let limit = if self.account.is_callable() { AT_ONCE } else { 1 };
         let token = Uuid::new_v4();
         let claim = Claim { token, frozen_at: self.clock.frozen_at(), lease: self.lease, limit };
-        let rows = claim_follow_ups(&self.pool, self.account.brand.id(), self.account.source, &claim).await?;
+        let rows =
+            claim_follow_ups(&self.pool, self.account.brand.id(), self.account.source, &claim)
+                .await?;
         let finished = join_all(rows.iter().map(|row| self.process(row, token))).await;
         finished.into_iter().collect::<Result<Vec<()>, StorageError>>()?;
         Ok(rows.len())
@@ -132,21 +142,35 @@ impl FollowUps {
         let asked = if row.attempts > self.max_attempts {
             Err(Failure::LeaseExpiredRepeatedly)
         } else {
-            AssertUnwindSafe(self.ask(row, token)).catch_unwind().await.unwrap_or(Err(Failure::Panicked))
+            AssertUnwindSafe(self.ask(row, token))
+                .catch_unwind()
+                .await
+                .unwrap_or(Err(Failure::Panicked))
         };
         let outcome = match asked {
             Ok(()) => Outcome::Answered,
             Err(Failure::Lost) => return Ok(()),
-            Err(failure) => self.outcome(&failure, row.attempts, token, database_now(&self.pool, self.clock.frozen_at()).await?),
+            Err(failure) => self.outcome(
+                &failure,
+                row.attempts,
+                token,
+                database_now(&self.pool, self.clock.frozen_at()).await?,
+            ),
         };
         self.count(&outcome);
-        finish_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, &outcome).await
+        finish_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, &outcome)
+            .await
     }
 
     fn outcome(&self, failure: &Failure, attempts: u32, token: Uuid, now: Timestamp) -> Outcome {
         let words = failure.to_string();
         let is_retryable = match failure {
-            Failure::Call(CallError::RateLimited | CallError::CircuitOpen | CallError::ShuttingDown | CallError::Storage(_)) => {
+            Failure::Call(
+                CallError::RateLimited
+                | CallError::CircuitOpen
+                | CallError::ShuttingDown
+                | CallError::Storage(_),
+            ) => {
                 return Outcome::Deferred(now.checked_add(DEFERRED_FOR).unwrap_or(now), words);
             }
             Failure::Call(error) => error.is_retryable(),
@@ -165,7 +189,8 @@ impl FollowUps {
 
     /// Makes the call, and those that follow from it. Each reply is applied as it comes.
     async fn ask(&self, row: &FollowUpRow, token: Uuid) -> Result<(), Failure> {
-        let first = serde_json::from_value(row.ask.clone()).map_err(|_| StorageError::Corrupt("follow_ups"))?;
+        let first = serde_json::from_value(row.ask.clone())
+            .map_err(|_| StorageError::Corrupt("follow_ups"))?;
         let (mut asks, mut count): (Vec<ApiRequest>, usize) = (vec![first], 0);
         while let Some(ask) = asks.pop() {
             if count > 0 && !self.renew(row, token).await? {
@@ -177,20 +202,34 @@ impl FollowUps {
             }
             let reply = self.account.call(&ask, CallPriority::FollowUp, self.timeout()).await?;
             if reply.says_nothing() {
-                return Err(CallError::Unreadable(Unreadable::Missing("value at the pointers in the settings")).into());
+                return Err(CallError::Unreadable(Unreadable::Missing(
+                    "value at the pointers in the settings",
+                ))
+                .into());
             }
             self.take(&reply).await?;
-            asks.extend(reply.next.iter().chain(&reply.follow).filter(|next| **next != ask).cloned());
+            asks.extend(
+                reply.next.iter().chain(&reply.follow).filter(|next| **next != ask).cloned(),
+            );
         }
         Ok(())
     }
 
     async fn take(&self, reply: &ParsedReply) -> Result<(), StorageError> {
-        apply_reply(&self.pool, &self.account, CallPriority::FollowUp, self.timeout(), reply).await.map(|_| ())
+        apply_reply(&self.pool, &self.account, CallPriority::FollowUp, self.timeout(), reply)
+            .await
+            .map(|_| ())
     }
 
     async fn renew(&self, row: &FollowUpRow, token: Uuid) -> Result<bool, StorageError> {
-        renew_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, (self.clock.frozen_at(), self.lease)).await
+        renew_follow_up(
+            &self.pool,
+            self.account.brand.id(),
+            row.follow_up_id,
+            token,
+            (self.clock.frozen_at(), self.lease),
+        )
+        .await
     }
 
     /// How long one call may wait for the rate limit. It is a part of the lease, so that calls for names of
@@ -212,13 +251,24 @@ impl FollowUps {
 }
 
 /// The follow-ups of a webhook. Empty if the source's API is not connected.
-pub(crate) fn hints(brand: &Brand, source: Source, delivery: &Delivery, changes: &[Change]) -> Vec<NewFollowUpRow> {
+pub(crate) fn hints(
+    brand: &Brand,
+    source: Source,
+    delivery: &Delivery,
+    changes: &[Change],
+) -> Vec<NewFollowUpRow> {
     if !brand.rules.accounts.contains_key(&source) {
         return Vec::new();
     }
     let asks = brand.rules.sources.api(source).after_webhook(delivery);
-    let subjects = if asks.is_empty() { Vec::new() } else { subjects(changes, &SuppressionHasher::new(&brand.row.suppression_key)) };
-    asks.iter().map(|ask| NewFollowUpRow { source, ask: json!(ask), subjects: subjects.clone() }).collect()
+    let subjects = if asks.is_empty() {
+        Vec::new()
+    } else {
+        subjects(changes, &SuppressionHasher::new(&brand.row.suppression_key))
+    };
+    asks.iter()
+        .map(|ask| NewFollowUpRow { source, ask: json!(ask), subjects: subjects.clone() })
+        .collect()
 }
 
 /// Follow-ups that fetch the current state of records after an old webhook was repeated. Empty if the source's
@@ -227,11 +277,20 @@ pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Ve
     if !brand.rules.accounts.contains_key(&source) {
         return Vec::new();
     }
-    let (api, hasher) = (brand.rules.sources.api(source), SuppressionHasher::new(&brand.row.suppression_key));
+    let (api, hasher) =
+        (brand.rules.sources.api(source), SuppressionHasher::new(&brand.row.suppression_key));
     // `confirm` only uses the key, so the stored values are not loaded.
-    let nothing = Update { at: Timestamp::MIN, received_at: Timestamp::MIN, scope: Scope::Partial, fields: BTreeMap::new() };
+    let nothing = Update {
+        at: Timestamp::MIN,
+        received_at: Timestamp::MIN,
+        scope: Scope::Partial,
+        fields: BTreeMap::new(),
+    };
     let hint = |key: &RecordKey| {
-        let ask = api.confirm(&Record { key: key.clone(), versions: FieldVersions::from(nothing.clone()) })?;
+        let ask = api.confirm(&Record {
+            key: key.clone(),
+            versions: FieldVersions::from(nothing.clone()),
+        })?;
         Some(NewFollowUpRow { source, ask: json!(ask), subjects: vec![hasher.record(key)] })
     };
     records.iter().filter_map(hint).collect()
@@ -242,7 +301,10 @@ fn subjects(changes: &[Change], hasher: &SuppressionHasher) -> Vec<SuppressionHa
     let hashes = |change: &Change| match change {
         Change::Record { key, .. } => vec![hasher.record(key)],
         Change::Event { key, update } => {
-            let owner = update.fields.get(field::RECORD).and_then(|value| value.as_ref()?.as_str()?.parse::<RecordKey>().ok());
+            let owner = update
+                .fields
+                .get(field::RECORD)
+                .and_then(|value| value.as_ref()?.as_str()?.parse::<RecordKey>().ok());
             [hasher.event(key)].into_iter().chain(owner.map(|key| hasher.record(&key))).collect()
         }
         Change::Merge(merge) => vec![hasher.record(&merge.loser), hasher.record(&merge.winner)],

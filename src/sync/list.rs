@@ -37,11 +37,16 @@ const REMEMBERED: usize = 16;
 impl SyncRunner {
     /// Reads a list. A full run then looks for deleted records. Returns a note for the status; empty if there
     /// is nothing to say.
-    pub(crate) async fn scan_list(&self, run: &RunContext<'_>, holds: ListCoverage) -> Result<String, RunAbort> {
+    pub(crate) async fn scan_list(
+        &self,
+        run: &RunContext<'_>,
+        holds: ListCoverage,
+    ) -> Result<String, RunAbort> {
         let mut seen = 0;
         let mut restart_count = run.row.restart_count;
         let first = || self.api().first(run.which.stream, run.row.since);
-        let mut cursor = run.row.cursor.as_ref().and_then(|cursor| ApiRequest::of_json(cursor).or_else(first));
+        let mut cursor =
+            run.row.cursor.as_ref().and_then(|cursor| ApiRequest::of_json(cursor).or_else(first));
         // The first page of a resumed run was counted before the interruption.
         let mut is_counted = run.row.scanned > 0;
         while let Some(ask) = cursor.take() {
@@ -54,7 +59,12 @@ impl SyncRunner {
             if is_short && restart_count < MOST_ROUNDS && met > seen {
                 (seen, restart_count) = (met, restart_count.saturating_add(1));
                 cursor = first();
-                run.save(Step { cursor: cursor.as_ref().map(ApiRequest::to_json), restart_count: 1, ..Step::default() }).await?;
+                run.save(Step {
+                    cursor: cursor.as_ref().map(ApiRequest::to_json),
+                    restart_count: 1,
+                    ..Step::default()
+                })
+                .await?;
             }
         }
         match holds {
@@ -71,7 +81,9 @@ impl SyncRunner {
                 let met = count_seen(&self.pool, run.which, run.row.run_id).await?;
                 Ok(met.saturating_sub(self.count_deleted(run, kind).await?))
             }
-            ListCoverage::Events(_) | ListCoverage::Neither => Ok(count_seen(&self.pool, run.which, run.row.run_id).await?),
+            ListCoverage::Events(_) | ListCoverage::Neither => {
+                Ok(count_seen(&self.pool, run.which, run.row.run_id).await?)
+            }
         }
     }
 
@@ -79,8 +91,11 @@ impl SyncRunner {
     /// after [`WAITS`] tries: a webhook may keep failing.
     async fn wait_for_webhooks(&self, run: &RunContext<'_>) -> Result<(), RunAbort> {
         let since = self.clock.now();
-        let is_pending =
-            |backlog: &BacklogRow| backlog.state == "pending" && backlog.source == self.account.source.as_str() && backlog.oldest_at <= since;
+        let is_pending = |backlog: &BacklogRow| {
+            backlog.state == "pending"
+                && backlog.source == self.account.source.as_str()
+                && backlog.oldest_at <= since
+        };
         for _ in 0..WAITS {
             if !list_backlog(&self.pool, self.account.brand.id()).await?.iter().any(is_pending) {
                 break;
@@ -91,14 +106,21 @@ impl SyncRunner {
         Ok(())
     }
 
-    async fn scan_pages(&self, run: &RunContext<'_>, first: ApiRequest, mut is_counted: bool) -> Result<(), RunAbort> {
+    async fn scan_pages(
+        &self,
+        run: &RunContext<'_>,
+        first: ApiRequest,
+        mut is_counted: bool,
+    ) -> Result<(), RunAbort> {
         let mut scanned: VecDeque<ApiRequest> = VecDeque::new();
         let mut reply = run.ask(&first).await?;
         let mut ask = first;
         loop {
             let next = next_ask(&ask, &reply, &scanned, run.progress().total);
             if next.as_ref() == Some(&ask) {
-                return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing("end of the list"))));
+                return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing(
+                    "end of the list",
+                ))));
             }
             // Fetches the next page while this one is applied.
             let fetch = async {
@@ -112,7 +134,9 @@ impl SyncRunner {
             kept?;
             let (Some(next), Some(more)) = (next, fetched?) else { return Ok(()) };
             if !more.there.is_empty() && more.there == reply.there && !scanned.contains(&next) {
-                return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing("next page: the list repeats itself"))));
+                return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing(
+                    "next page: the list repeats itself",
+                ))));
             }
             scanned.push_back(std::mem::replace(&mut ask, next));
             if scanned.len() > REMEMBERED {
@@ -124,7 +148,13 @@ impl SyncRunner {
 
     /// Applies a page and saves the progress. The cursor stays on this page: if items are deleted before the run
     /// resumes, later items move up to it, and a run that continues on the next page would miss them.
-    async fn keep(&self, run: &RunContext<'_>, ask: &ApiRequest, reply: &ParsedReply, is_counted: bool) -> Result<(), RunAbort> {
+    async fn keep(
+        &self,
+        run: &RunContext<'_>,
+        ask: &ApiRequest,
+        reply: &ParsedReply,
+        is_counted: bool,
+    ) -> Result<(), RunAbort> {
         let changed = run.take(reply).await?;
         let seen_keys: Vec<[u8; 16]> = match run.mode() {
             SyncMode::Full => reply.there.iter().map(|key| run.seen_key(key)).collect(),
@@ -143,11 +173,17 @@ impl SyncRunner {
 }
 
 /// The next page to read. If the total shrank, it is an earlier page, because later items have moved up to it.
-fn next_ask(ask: &ApiRequest, reply: &ParsedReply, scanned: &VecDeque<ApiRequest>, total_before: Option<u64>) -> Option<ApiRequest> {
+fn next_ask(
+    ask: &ApiRequest,
+    reply: &ParsedReply,
+    scanned: &VecDeque<ApiRequest>,
+    total_before: Option<u64>,
+) -> Option<ApiRequest> {
     let fewer = total_before.zip(reply.total).map_or(0, |(before, now)| before.saturating_sub(now));
     let page = u64::try_from(reply.there.len()).unwrap_or(u64::MAX).max(1);
     let back = usize::try_from(fewer.div_ceil(page)).unwrap_or(usize::MAX).min(scanned.len());
-    let again = if back == 0 { None } else { scanned.get(scanned.len().saturating_sub(back)).cloned() };
+    let again =
+        if back == 0 { None } else { scanned.get(scanned.len().saturating_sub(back)).cloned() };
     again.filter(|again| again != ask).or_else(|| reply.next.clone())
 }
 
@@ -162,12 +198,29 @@ mod tests {
     #[test]
     fn pages_are_read_again_when_later_items_have_moved_up() {
         let scanned: VecDeque<ApiRequest> = (1..5).map(page).collect();
-        let reply = |total| ParsedReply { there: vec![String::new(); 10], next: Some(page(6)), total, ..ParsedReply::default() };
-        for (before, now, expected) in
-            [(None, Some(90), 6), (Some(100), Some(100), 6), (Some(100), Some(99), 4), (Some(100), Some(89), 3), (Some(100), Some(0), 1)]
-        {
-            assert_eq!(next_ask(&page(5), &reply(now), &scanned, before), Some(page(expected)), "{before:?} {now:?}");
+        let reply = |total| ParsedReply {
+            there: vec![String::new(); 10],
+            next: Some(page(6)),
+            total,
+            ..ParsedReply::default()
+        };
+        for (before, now, expected) in [
+            (None, Some(90), 6),
+            (Some(100), Some(100), 6),
+            (Some(100), Some(99), 4),
+            (Some(100), Some(89), 3),
+            (Some(100), Some(0), 1),
+        ] {
+            assert_eq!(
+                next_ask(&page(5), &reply(now), &scanned, before),
+                Some(page(expected)),
+                "{before:?} {now:?}"
+            );
         }
-        assert_eq!(next_ask(&page(1), &reply(Some(1)), &VecDeque::new(), Some(9)), Some(page(6)), "no earlier page");
+        assert_eq!(
+            next_ask(&page(1), &reply(Some(1)), &VecDeque::new(), Some(9)),
+            Some(page(6)),
+            "no earlier page"
+        );
     }
 }

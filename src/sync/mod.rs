@@ -31,7 +31,9 @@ use crate::customer::model::source::{Source, SourceKind};
 use crate::settings::file::SyncSettings;
 use crate::sources::api::{ApiConnector, Stream, Traversal};
 use crate::storage::StorageError;
-use crate::storage::sync_runs::{Beginning, End, StreamKey, claim_stream, finish_stream, release_streams};
+use crate::storage::sync_runs::{
+    Beginning, End, StreamKey, claim_stream, finish_stream, release_streams,
+};
 use crate::storage::sync_streams::StreamRow;
 use crate::upstream::{CallError, UpstreamClient};
 
@@ -134,7 +136,12 @@ pub enum SyncError {
 impl SyncRunner {
     /// Creates a runner for an account.
     #[must_use]
-    pub fn new(pool: Pool, account: Arc<UpstreamClient>, settings: &SyncSettings, clock: Clock) -> Self {
+    pub fn new(
+        pool: Pool,
+        account: Arc<UpstreamClient>,
+        settings: &SyncSettings,
+        clock: Clock,
+    ) -> Self {
         Self {
             pool,
             account,
@@ -166,8 +173,14 @@ impl SyncRunner {
     /// Kinds of record, from other connected sources, for each of which a stream makes a call.
     #[must_use]
     pub fn needs(&self, stream: Stream) -> BTreeSet<SourceKind> {
-        let is_connected = |source: Source| source != self.source() && self.brand().rules.accounts.contains_key(&source);
-        self.api().records_of(stream.name).into_iter().filter(|kind| is_connected(kind.source())).collect()
+        let is_connected = |source: Source| {
+            source != self.source() && self.brand().rules.accounts.contains_key(&source)
+        };
+        self.api()
+            .records_of(stream.name)
+            .into_iter()
+            .filter(|kind| is_connected(kind.source()))
+            .collect()
     }
 
     /// The account's API.
@@ -189,12 +202,24 @@ impl SyncRunner {
     ///
     /// # Errors
     /// When Postgres fails, or the service is shutting down. Another runner can resume when the lease ends.
-    pub async fn scan(&self, stream: Stream, mode: SyncMode, listener: Listener<'_>) -> Result<RunEnd, SyncError> {
+    pub async fn scan(
+        &self,
+        stream: Stream,
+        mode: SyncMode,
+        listener: Listener<'_>,
+    ) -> Result<RunEnd, SyncError> {
         loop {
-            let which = StreamKey { brand_id: self.account.brand.id(), source: self.account.source, stream: stream.name };
+            let which = StreamKey {
+                brand_id: self.account.brand.id(),
+                source: self.account.source,
+                stream: stream.name,
+            };
             let first = self.api().first(stream.name, mode.since()).map(|ask| ask.to_json());
             let beginning = Beginning { first, since: mode.since() };
-            let Some(row) = claim_stream(&self.pool, which, self.lease_owner(), &beginning).await? else { return Ok(RunEnd::LeaseHeldElsewhere) };
+            let Some(row) = claim_stream(&self.pool, which, self.lease_owner(), &beginning).await?
+            else {
+                return Ok(RunEnd::LeaseHeldElsewhere);
+            };
             let run = RunContext::new(self, which, row, listener);
             let ended = self.continue_run(&run, stream).await?;
             let is_less = mode == SyncMode::Full && run.mode() != SyncMode::Full;
@@ -205,7 +230,11 @@ impl SyncRunner {
     }
 
     /// Continues a run to its end.
-    async fn continue_run(&self, run: &RunContext<'_>, stream: Stream) -> Result<RunEnd, SyncError> {
+    async fn continue_run(
+        &self,
+        run: &RunContext<'_>,
+        stream: Stream,
+    ) -> Result<RunEnd, SyncError> {
         let scanned = match stream.traversal {
             Traversal::List(holds) => self.scan_list(run, holds).await,
             Traversal::EachRecord | Traversal::EachEvent(_) => self.scan_each(run, stream).await,

@@ -24,14 +24,27 @@ const AFTER: &str = "after";
 
 impl SyncRunner {
     /// Makes a call for each record or event. Returns a note for the status; empty if there is nothing to say.
-    pub(crate) async fn scan_each(&self, run: &RunContext<'_>, stream: Stream) -> Result<String, RunAbort> {
-        let mut after = run.row.cursor.as_ref().and_then(ApiRequest::of_json).map(|cursor| cursor.about).unwrap_or_default();
+    pub(crate) async fn scan_each(
+        &self,
+        run: &RunContext<'_>,
+        stream: Stream,
+    ) -> Result<String, RunAbort> {
+        let mut after = run
+            .row
+            .cursor
+            .as_ref()
+            .and_then(ApiRequest::of_json)
+            .map(|cursor| cursor.about)
+            .unwrap_or_default();
         let total = self.count_each(stream).await?;
         let mut failed: usize = 0;
         loop {
             let known = self.list_each(stream, &after).await?;
             let Some((last, _)) = known.last() else { break };
-            let asks: Vec<ApiRequest> = known.iter().filter_map(|(id, versions)| self.api().each(stream.name, id, versions)).collect();
+            let asks: Vec<ApiRequest> = known
+                .iter()
+                .filter_map(|(id, versions)| self.api().each(stream.name, id, versions))
+                .collect();
             let asked: Vec<_> = asks.into_iter().map(|ask| self.ask_about(run, ask)).collect();
             let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
             let mut changed: usize = 0;
@@ -45,7 +58,14 @@ impl SyncRunner {
             }
             drop(asked);
             let cursor = Some(ApiRequest::about(AFTER, last).to_json());
-            run.save(Step { cursor, scanned: known.len(), changed, total: Some(total), ..Step::default() }).await?;
+            run.save(Step {
+                cursor,
+                scanned: known.len(),
+                changed,
+                total: Some(total),
+                ..Step::default()
+            })
+            .await?;
             after.clone_from(last);
         }
         Ok(if failed == 0 { String::new() } else { format!("calls for {failed} items failed") })
@@ -63,28 +83,47 @@ impl SyncRunner {
     }
 
     async fn count_each(&self, stream: Stream) -> Result<u64, RunAbort> {
-        let (mut db, brand_id) = (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
+        let (mut db, brand_id) =
+            (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
         Ok(match stream.traversal {
             Traversal::List(_) => 0,
-            Traversal::EachRecord => count_record_ids(&mut db, brand_id, &self.api().records_of(stream.name)).await?,
-            Traversal::EachEvent(what) => count_events(&mut db, brand_id, (self.account.source, what)).await?,
+            Traversal::EachRecord => {
+                count_record_ids(&mut db, brand_id, &self.api().records_of(stream.name)).await?
+            }
+            Traversal::EachEvent(what) => {
+                count_events(&mut db, brand_id, (self.account.source, what)).await?
+            }
         })
     }
 
-    async fn list_each(&self, stream: Stream, after: &str) -> Result<Vec<(String, FieldVersions)>, RunAbort> {
-        let (mut db, brand_id) = (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
+    async fn list_each(
+        &self,
+        stream: Stream,
+        after: &str,
+    ) -> Result<Vec<(String, FieldVersions)>, RunAbort> {
+        let (mut db, brand_id) =
+            (self.pool.acquire().await.map_err(StorageError::from)?, self.account.brand.id());
         Ok(match stream.traversal {
             Traversal::List(_) => Vec::new(),
             Traversal::EachRecord => {
                 let mut records = BTreeMap::new();
                 for kind in self.api().records_of(stream.name) {
-                    let of_kind = list_records_after(&mut db, brand_id, kind, after, STRIDE.into()).await?;
-                    records.extend(of_kind.into_iter().map(|record| (record.key.id, record.versions)));
+                    let of_kind =
+                        list_records_after(&mut db, brand_id, kind, after, STRIDE.into()).await?;
+                    records
+                        .extend(of_kind.into_iter().map(|record| (record.key.id, record.versions)));
                 }
                 records.into_iter().take(STRIDE.into()).collect()
             }
             Traversal::EachEvent(what) => {
-                let events = list_events_after(&mut db, brand_id, (self.account.source, what), after, STRIDE.into()).await?;
+                let events = list_events_after(
+                    &mut db,
+                    brand_id,
+                    (self.account.source, what),
+                    after,
+                    STRIDE.into(),
+                )
+                .await?;
                 events.into_iter().map(|event| (event.key.id, event.versions)).collect()
             }
         })

@@ -59,9 +59,18 @@ impl SyncRunner {
 }
 
 impl<'a> RunContext<'a> {
-    pub(crate) fn new(runner: &'a SyncRunner, which: StreamKey<'a>, row: StreamRow, listener: Listener<'a>) -> Self {
+    pub(crate) fn new(
+        runner: &'a SyncRunner,
+        which: StreamKey<'a>,
+        row: StreamRow,
+        listener: Listener<'a>,
+    ) -> Self {
         let count = |number: i64| u64::try_from(number).unwrap_or_default();
-        let progress = Progress { scanned: count(row.scanned), changed: count(row.changed), total: row.total.map(count) };
+        let progress = Progress {
+            scanned: count(row.scanned),
+            changed: count(row.changed),
+            total: row.total.map(count),
+        };
         listener(ProgressEvent { progress, note: "" });
         let tally = Tally { progress, deleted: count(row.deleted) };
         Self { runner, which, row, listener, tally: Mutex::new(tally) }
@@ -91,10 +100,18 @@ impl<'a> RunContext<'a> {
     pub(crate) fn drift(&self) -> Option<f32> {
         let Tally { progress, deleted } = *self.tally();
         let share = |part: u64, whole: u64| {
-            let parts = u16::try_from(part.saturating_mul(10_000).checked_div(whole).unwrap_or_default().min(10_000)).unwrap_or_default();
+            let parts = u16::try_from(
+                part.saturating_mul(10_000).checked_div(whole).unwrap_or_default().min(10_000),
+            )
+            .unwrap_or_default();
             f32::from(parts) / 10_000.0
         };
-        self.row.is_reconcile.then(|| share(progress.changed.saturating_add(deleted), progress.scanned.saturating_add(deleted)))
+        self.row.is_reconcile.then(|| {
+            share(
+                progress.changed.saturating_add(deleted),
+                progress.scanned.saturating_add(deleted),
+            )
+        })
     }
 
     /// Calls the source until it answers. Retryable errors are retried; the lease is renewed meanwhile.
@@ -111,7 +128,10 @@ impl<'a> RunContext<'a> {
                     String::new()
                 }
                 Err(error) if error.is_retryable() && failures < MOST_FAILURES => {
-                    let pause = Duration::from_millis(500).saturating_mul(1 << failures.min(10)).min(LONGEST_PAUSE).min(timeout);
+                    let pause = Duration::from_millis(500)
+                        .saturating_mul(1 << failures.min(10))
+                        .min(LONGEST_PAUSE)
+                        .min(timeout);
                     failures = failures.saturating_add(1);
                     tokio::time::sleep(pause).await;
                     error.to_string()
@@ -137,7 +157,8 @@ impl<'a> RunContext<'a> {
     /// Applies a reply, and the calls that follow from it. Returns how many items were new or different.
     pub(crate) async fn take(&self, reply: &ParsedReply) -> Result<usize, RunAbort> {
         let mut changed = self.take_one(reply).await?;
-        let mut asks: Vec<(ApiRequest, u32)> = reply.follow.iter().map(|ask| (ask.clone(), 1)).collect();
+        let mut asks: Vec<(ApiRequest, u32)> =
+            reply.follow.iter().map(|ask| (ask.clone(), 1)).collect();
         while let Some((ask, depth)) = asks.pop() {
             let reply = match self.ask(&ask).await {
                 Err(RunAbort::Broken(_)) => continue,
@@ -145,19 +166,36 @@ impl<'a> RunContext<'a> {
             };
             changed = changed.saturating_add(self.take_one(&reply).await?);
             self.renew("").await?;
-            asks.extend(reply.next.iter().filter(|next| **next != ask).map(|next| (next.clone(), depth)));
-            asks.extend(reply.follow.iter().filter(|_| depth < DEPTH).map(|ask| (ask.clone(), depth.saturating_add(1))));
+            asks.extend(
+                reply.next.iter().filter(|next| **next != ask).map(|next| (next.clone(), depth)),
+            );
+            asks.extend(
+                reply
+                    .follow
+                    .iter()
+                    .filter(|_| depth < DEPTH)
+                    .map(|ask| (ask.clone(), depth.saturating_add(1))),
+            );
         }
         Ok(changed)
     }
 
     async fn take_one(&self, reply: &ParsedReply) -> Result<usize, RunAbort> {
-        Ok(apply_reply(&self.runner.pool, &self.runner.account, self.priority(), self.runner.lease / 4, reply).await?.different)
+        Ok(apply_reply(
+            &self.runner.pool,
+            &self.runner.account,
+            self.priority(),
+            self.runner.lease / 4,
+            reply,
+        )
+        .await?
+        .different)
     }
 
     /// Saves the progress after a step.
     pub(crate) async fn save(&self, step: Step<'_>) -> Result<(), RunAbort> {
-        let standing = save_step(&self.runner.pool, self.which, self.runner.lease_owner(), &step).await?;
+        let standing =
+            save_step(&self.runner.pool, self.which, self.runner.lease_owner(), &step).await?;
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let progress = {
             let mut tally = self.tally();
@@ -178,7 +216,8 @@ impl<'a> RunContext<'a> {
     /// Counts changes that no webhook reported: every difference that a run after the first one finds.
     fn count_missed(&self, missed: u64) {
         if self.row.is_reconcile && missed > 0 {
-            let (brand, stream) = (self.runner.account.brand.rules.slug.clone(), self.which.stream.to_owned());
+            let (brand, stream) =
+                (self.runner.account.brand.rules.slug.clone(), self.which.stream.to_owned());
             let source = self.which.source.as_str();
             metrics::counter!("hookpoint_sync_missed_changes_total", "brand" => brand, "source" => source, "stream" => stream).increment(missed);
         }

@@ -25,8 +25,14 @@ impl Part {
 
     const fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Self::Storing => ("webhooks are not stored; sources must send them again", "webhooks are stored again"),
-            Self::Applying => ("stored webhooks are not applied; they wait in the inbox", "stored webhooks are applied again"),
+            Self::Storing => (
+                "webhooks are not stored; sources must send them again",
+                "webhooks are stored again",
+            ),
+            Self::Applying => (
+                "stored webhooks are not applied; they wait in the inbox",
+                "stored webhooks are applied again",
+            ),
         }
     }
 }
@@ -56,7 +62,8 @@ impl Alarm {
         let is_first = {
             let (mut failing, now) = (self.failing(), Instant::now());
             let is_first = failing.is_none();
-            *failing = Some(Failing { since: failing.map_or(now, |failing| failing.since), last: now });
+            *failing =
+                Some(Failing { since: failing.map_or(now, |failing| failing.since), last: now });
             is_first
         };
         if is_first {
@@ -68,7 +75,13 @@ impl Alarm {
     pub fn clear(&self) {
         let failing = self.failing().take();
         if let Some(Failing { since, .. }) = failing {
-            tracing::info!(part = self.part.as_str(), brand = self.brand, seconds = since.elapsed().as_secs(), "{}", self.part.texts().1);
+            tracing::info!(
+                part = self.part.as_str(),
+                brand = self.brand,
+                seconds = since.elapsed().as_secs(),
+                "{}",
+                self.part.texts().1
+            );
         }
     }
 
@@ -97,7 +110,8 @@ impl Alarms {
     /// Creates the alarm of a part, or of one brand's share of it.
     #[must_use]
     pub fn of(&self, part: Part, brand: Option<&str>) -> Arc<Alarm> {
-        let alarm = Arc::new(Alarm { part, brand: brand.map(str::to_owned), failing: Mutex::default() });
+        let alarm =
+            Arc::new(Alarm { part, brand: brand.map(str::to_owned), failing: Mutex::default() });
         self.all().push(Arc::clone(&alarm));
         alarm
     }

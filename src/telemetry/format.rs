@@ -28,7 +28,11 @@ impl<'writer> FormatFields<'writer> for RequestIdOnly {
         Ok(())
     }
 
-    fn add_fields(&self, _: &'writer mut FormattedFields<Self>, _: &tracing::span::Record<'_>) -> fmt::Result {
+    fn add_fields(
+        &self,
+        _: &'writer mut FormattedFields<Self>,
+        _: &tracing::span::Record<'_>,
+    ) -> fmt::Result {
         Ok(())
     }
 }
@@ -73,7 +77,12 @@ fn write_line(writer: &mut Writer<'_>, push: impl FnOnce(&mut String)) -> fmt::R
 pub(crate) struct Json;
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, RequestIdOnly> for Json {
-    fn format_event(&self, context: &FmtContext<'_, S, RequestIdOnly>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, RequestIdOnly>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let metadata = event.metadata();
         write_line(&mut writer, |line| {
             line.push_str("{\"timestamp\":\"");
@@ -183,7 +192,12 @@ pub(crate) struct Human {
 }
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> FormatEvent<S, RequestIdOnly> for Human {
-    fn format_event(&self, context: &FmtContext<'_, S, RequestIdOnly>, mut writer: Writer<'_>, event: &Event<'_>) -> fmt::Result {
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, RequestIdOnly>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
         let metadata = event.metadata();
         let level = *metadata.level();
         write_line(&mut writer, |line| {
@@ -234,8 +248,11 @@ fn is_foreign(target: &str) -> bool {
 }
 
 /// Passes on the request id of the current span, unless the event has one itself.
-fn with_request_id<S>(event: &Event<'_>, context: &FmtContext<'_, S, RequestIdOnly>, push: impl FnOnce(&str))
-where
+fn with_request_id<S>(
+    event: &Event<'_>,
+    context: &FmtContext<'_, S, RequestIdOnly>,
+    push: impl FnOnce(&str),
+) where
     S: Subscriber + for<'a> LookupSpan<'a>,
 {
     if event.metadata().fields().field(REQUEST_ID).is_some() {
@@ -243,7 +260,9 @@ where
     }
     let Some(span) = context.lookup_current() else { return };
     let extensions = span.extensions();
-    if let Some(id) = extensions.get::<FormattedFields<RequestIdOnly>>().filter(|id| !id.fields.is_empty()) {
+    if let Some(id) =
+        extensions.get::<FormattedFields<RequestIdOnly>>().filter(|id| !id.fields.is_empty())
+    {
         push(&id.fields);
     }
 }
@@ -274,12 +293,17 @@ mod tests {
     fn written(json: bool, say: impl FnOnce()) -> String {
         let lines = TestWriter::default();
         let writer = lines.clone();
-        let layer = tracing_subscriber::fmt::layer().fmt_fields(RequestIdOnly).with_writer(move || writer.clone());
+        let layer = tracing_subscriber::fmt::layer()
+            .fmt_fields(RequestIdOnly)
+            .with_writer(move || writer.clone());
         let registry = tracing_subscriber::registry();
         if json {
             tracing::subscriber::with_default(registry.with(layer.event_format(Json)), say);
         } else {
-            tracing::subscriber::with_default(registry.with(layer.event_format(Human { colours: false })), say);
+            tracing::subscriber::with_default(
+                registry.with(layer.event_format(Human { colours: false })),
+                say,
+            );
         }
         let bytes = lines.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -289,23 +313,38 @@ mod tests {
     fn a_line_is_one_object_whatever_is_in_it() {
         let nasty = "a\"b\\c\nd\u{1b}[31m\u{9b}\u{2028}ë";
         let text = written(true, || {
-            let span = tracing::info_span!("request", request_id = "r-1", brand = tracing::field::Empty);
+            let span =
+                tracing::info_span!("request", request_id = "r-1", brand = tracing::field::Empty);
             let _in = span.enter();
             span.record("brand", "shop");
             tracing::warn!(nasty, n = 7_u64, below = -7_i64, yes = true, debug = ?Some(nasty), "said \"so\"");
         });
         assert_eq!(text.lines().count(), 1, "{text}");
         let line: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!((&line["nasty"], &line["n"], &line["below"], &line["yes"]), (&nasty.into(), &7.into(), &(-7).into(), &true.into()));
-        assert_eq!((&line["message"], &line["level"], &line["request_id"]), (&"said \"so\"".into(), &"WARN".into(), &"r-1".into()));
-        assert!(line["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok() && line["debug"].is_string(), "{text}");
+        assert_eq!(
+            (&line["nasty"], &line["n"], &line["below"], &line["yes"]),
+            (&nasty.into(), &7.into(), &(-7).into(), &true.into())
+        );
+        assert_eq!(
+            (&line["message"], &line["level"], &line["request_id"]),
+            (&"said \"so\"".into(), &"WARN".into(), &"r-1".into())
+        );
+        assert!(
+            line["timestamp"].as_str().unwrap().parse::<jiff::Timestamp>().is_ok()
+                && line["debug"].is_string(),
+            "{text}"
+        );
         assert!(line.get("target").is_none() && !text.contains('\u{1b}'), "{text}");
     }
 
     #[test]
     fn people_read_a_sentence() {
-        let text = written(false, || tracing::info!(status = 200, text = "a\u{1b}b", "request answered"));
-        assert!(text.trim_end().ends_with("  INFO request answered status=200 text=a\\u{1b}b"), "{text}");
+        let text =
+            written(false, || tracing::info!(status = 200, text = "a\u{1b}b", "request answered"));
+        assert!(
+            text.trim_end().ends_with("  INFO request answered status=200 text=a\\u{1b}b"),
+            "{text}"
+        );
         let foreign = written(false, || tracing::error!(target: "sqlx", "lost"));
         assert!(foreign.trim_end().ends_with(" ERROR sqlx lost"), "{foreign}");
     }

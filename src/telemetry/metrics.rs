@@ -30,7 +30,11 @@ pub struct Metric {
     pub help: &'static str,
 }
 
-const fn counter(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+const fn counter(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
     Metric { name, kind: Kind::Counter, labels, help }
 }
 
@@ -38,37 +42,73 @@ const fn gauge(name: &'static str, labels: &'static [&'static str], help: &'stat
     Metric { name, kind: Kind::Gauge, labels, help }
 }
 
-const fn histogram(name: &'static str, labels: &'static [&'static str], help: &'static str) -> Metric {
+const fn histogram(
+    name: &'static str,
+    labels: &'static [&'static str],
+    help: &'static str,
+) -> Metric {
     Metric { name, kind: Kind::Histogram, labels, help }
 }
 
 /// All metrics.
 pub const CATALOGUE: &[Metric] = &[
     counter("hookpoint_requests_total", &["route", "status"], "Requests answered."),
-    histogram("hookpoint_request_duration_seconds", &["route", "status"], "Time to answer a request, in seconds."),
-    counter("hookpoint_problems_total", &["code"], "Requests rejected or failed, by the problem code: limits, keys, networks, malformed requests."),
+    histogram(
+        "hookpoint_request_duration_seconds",
+        &["route", "status"],
+        "Time to answer a request, in seconds.",
+    ),
+    counter(
+        "hookpoint_problems_total",
+        &["code"],
+        "Requests rejected or failed, by the problem code: limits, keys, networks, malformed requests.",
+    ),
     counter(
         "hookpoint_lookups_total",
         &["cache"],
         "Lookups, by cache result: hit, miss, stale (an expired answer was returned), none (rejected before the cache was read).",
     ),
-    counter("hookpoint_lookups_not_found_total", &["brand", "key"], "Lookups that found nobody, by the public id of the API key."),
+    counter(
+        "hookpoint_lookups_not_found_total",
+        &["brand", "key"],
+        "Lookups that found nobody, by the public id of the API key.",
+    ),
     counter(
         "hookpoint_not_found_alarms_total",
         &["brand", "key"],
         "Lookups that found nobody and were above limits.not_found_per_minute. It does not count rejected lookups (limits.enforce_not_found_limit).",
     ),
-    counter("hookpoint_lookups_ambiguous_total", &["brand"], "Lookups that returned nobody because they matched too many customers."),
-    gauge("hookpoint_lookups_waiting", &[], "Lookups that wait for Postgres now. Above lookup.max_waiting, further lookups are rejected."),
+    counter(
+        "hookpoint_lookups_ambiguous_total",
+        &["brand"],
+        "Lookups that returned nobody because they matched too many customers.",
+    ),
+    gauge(
+        "hookpoint_lookups_waiting",
+        &[],
+        "Lookups that wait for Postgres now. Above lookup.max_waiting, further lookups are rejected.",
+    ),
     histogram("hookpoint_batch_lookups", &[], "Lookups in one batch that was sent to Postgres."),
-    histogram("hookpoint_batch_duration_seconds", &[], "Time of Postgres to answer one batch of lookups, in seconds."),
-    gauge("hookpoint_degraded", &[], "1 while Postgres does not answer lookups and expired answers are returned."),
+    histogram(
+        "hookpoint_batch_duration_seconds",
+        &[],
+        "Time of Postgres to answer one batch of lookups, in seconds.",
+    ),
+    gauge(
+        "hookpoint_degraded",
+        &[],
+        "1 while Postgres does not answer lookups and expired answers are returned.",
+    ),
     gauge(
         "hookpoint_failing",
         &["part"],
         "1 while a part fails: lookups (Postgres does not answer them), changes (the change listener is disconnected), storing (webhooks are not stored), applying (stored webhooks of at least one brand are not applied).",
     ),
-    gauge("hookpoint_listener_disconnected", &[], "1 while the change listener is disconnected. Cached answers are treated as expired meanwhile."),
+    gauge(
+        "hookpoint_listener_disconnected",
+        &[],
+        "1 while the change listener is disconnected. Cached answers are treated as expired meanwhile.",
+    ),
     gauge(
         "hookpoint_notification_lag_seconds",
         &[],
@@ -80,13 +120,21 @@ pub const CATALOGUE: &[Metric] = &[
         "Change notifications received, by scope: keys (some addresses and ids) or brand (all answers of a brand).",
     ),
     gauge("hookpoint_cache_entries", &[], "Answers in the cache."),
-    gauge("hookpoint_cache_bytes", &[], "Memory of cached answers, in bytes. The limit is lookup.cache_megabytes."),
+    gauge(
+        "hookpoint_cache_bytes",
+        &[],
+        "Memory of cached answers, in bytes. The limit is lookup.cache_megabytes.",
+    ),
     gauge(
         "hookpoint_database_connections",
         &["pool", "state"],
         "Connections to Postgres, by pool (lookups, webhooks, general) and state (used, idle).",
     ),
-    gauge("hookpoint_background_tasks", &[], "Background tasks that have not ended: workers, and calls for which no request waits."),
+    gauge(
+        "hookpoint_background_tasks",
+        &[],
+        "Background tasks that have not ended: workers, and calls for which no request waits.",
+    ),
     counter(
         "hookpoint_webhooks_total",
         &["brand", "source", "outcome"],
@@ -97,7 +145,11 @@ pub const CATALOGUE: &[Metric] = &[
         &["brand", "source"],
         "1 while every webhook of a source fails verification (at least three in a row). The secret here is probably wrong.",
     ),
-    gauge("hookpoint_webhooks_silence_seconds", &["brand", "source"], "Time since the last stored webhook of a source, in seconds."),
+    gauge(
+        "hookpoint_webhooks_silence_seconds",
+        &["brand", "source"],
+        "Time since the last stored webhook of a source, in seconds.",
+    ),
     gauge(
         "hookpoint_webhooks_silence_ratio",
         &["brand", "source"],
@@ -113,14 +165,26 @@ pub const CATALOGUE: &[Metric] = &[
         &["brand", "source", "field"],
         "Values in webhooks and API responses that could not be parsed and were left out, by field name of this service.",
     ),
-    counter("hookpoint_template_failures_total", &["brand", "template"], "Fields and messages left out because their template failed."),
+    counter(
+        "hookpoint_template_failures_total",
+        &["brand", "template"],
+        "Fields and messages left out because their template failed.",
+    ),
     counter(
         "hookpoint_follow_ups_total",
         &["brand", "source", "outcome"],
         "Follow-up calls after webhooks, by outcome: answered, retried, deferred (no call was possible: rate limit, open circuit breaker, Postgres or shutdown), dead.",
     ),
-    gauge("hookpoint_inbox_pending", &["brand", "source"], "Deliveries that wait to be applied. Counted every 10 seconds."),
-    gauge("hookpoint_inbox_oldest_pending_seconds", &["brand", "source"], "Age of the oldest pending delivery, in seconds."),
+    gauge(
+        "hookpoint_inbox_pending",
+        &["brand", "source"],
+        "Deliveries that wait to be applied. Counted every 10 seconds.",
+    ),
+    gauge(
+        "hookpoint_inbox_oldest_pending_seconds",
+        &["brand", "source"],
+        "Age of the oldest pending delivery, in seconds.",
+    ),
     gauge(
         "hookpoint_inbox_last_check_timestamp_seconds",
         &["brand"],
@@ -171,28 +235,66 @@ pub const CATALOGUE: &[Metric] = &[
         &["brand", "source", "priority", "outcome"],
         "Calls to the APIs of the sources, by outcome: answered, not_found, throttled (429 from the source), http_error (another status), timed_out, unreachable, certificate_untrusted, tls_failed, redirected, blocked_origin (the URL leads to another origin), too_large, not_json, invalid_response, no_token, unsupported (the API has no such call). Calls not made or stopped: rate_limited (calls_per_minute allows none in time), circuit_open, storage_unavailable, shutting_down.",
     ),
-    histogram("hookpoint_call_duration_seconds", &["source"], "Time of a call to a source, in seconds."),
-    histogram("hookpoint_call_wait_seconds", &["source", "priority"], "Time that a call waited for the rate limit of its account, in seconds."),
-    gauge("hookpoint_circuit_open", &["brand", "source"], "1 while the circuit breaker of a source's API is open, because its calls fail."),
+    histogram(
+        "hookpoint_call_duration_seconds",
+        &["source"],
+        "Time of a call to a source, in seconds.",
+    ),
+    histogram(
+        "hookpoint_call_wait_seconds",
+        &["source", "priority"],
+        "Time that a call waited for the rate limit of its account, in seconds.",
+    ),
+    gauge(
+        "hookpoint_circuit_open",
+        &["brand", "source"],
+        "1 while the circuit breaker of a source's API is open, because its calls fail.",
+    ),
     gauge(
         "hookpoint_rate_limit_used_ratio",
         &["brand", "source"],
         "Calls of the last minute, over all replicas, divided by calls_per_minute. Measured every 10 seconds.",
     ),
-    gauge("hookpoint_match_reviews", &["brand"], "Possible matches between customers that the evidence leaves open. Counted every minute."),
-    counter("hookpoint_oversized_components_total", &["brand"], "Changes to connected records of which there are more than identity.component_cap."),
-    counter("hookpoint_suppressed_changes_total", &["brand"], "Incoming records and events dropped because the person is erased."),
-    gauge("hookpoint_rederive_records_left", &["brand"], "Records not yet recomputed after a change of settings."),
-    gauge("hookpoint_settings_info", &["brand", "hash"], "1 for the hash of the settings in use. It should be the same on all replicas."),
+    gauge(
+        "hookpoint_match_reviews",
+        &["brand"],
+        "Possible matches between customers that the evidence leaves open. Counted every minute.",
+    ),
+    counter(
+        "hookpoint_oversized_components_total",
+        &["brand"],
+        "Changes to connected records of which there are more than identity.component_cap.",
+    ),
+    counter(
+        "hookpoint_suppressed_changes_total",
+        &["brand"],
+        "Incoming records and events dropped because the person is erased.",
+    ),
+    gauge(
+        "hookpoint_rederive_records_left",
+        &["brand"],
+        "Records not yet recomputed after a change of settings.",
+    ),
+    gauge(
+        "hookpoint_settings_info",
+        &["brand", "hash"],
+        "1 for the hash of the settings in use. It should be the same on all replicas.",
+    ),
     gauge("hookpoint_build_info", &["version"], "1 for the version in use."),
-    counter("hookpoint_log_lines_lost_total", &[], "Log lines lost because standard error was read too slowly or could not be written."),
+    counter(
+        "hookpoint_log_lines_lost_total",
+        &[],
+        "Log lines lost because standard error was read too slowly or could not be written.",
+    ),
 ];
 
 /// Upper bounds of durations, in seconds.
-const SECONDS: [f64; 12] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
+const SECONDS: [f64; 12] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
 
 /// Upper bounds of the duration of calls to sources, and of their waiting time, in seconds.
-const CALL_SECONDS: [f64; 12] = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0];
+const CALL_SECONDS: [f64; 12] =
+    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0];
 
 /// Upper bounds of the number of lookups in a batch.
 const LOOKUPS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
@@ -201,9 +303,17 @@ const LOOKUPS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
 pub fn metrics() -> &'static PrometheusHandle {
     static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
     HANDLE.get_or_init(|| {
-        let builder = PrometheusBuilder::new().set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
-        let builder = builder.and_then(|builder| builder.set_buckets_for_metric(Matcher::Suffix("_lookups".to_owned()), &LOOKUPS));
-        let builder = builder.and_then(|builder| builder.set_buckets_for_metric(Matcher::Prefix("hookpoint_call_".to_owned()), &CALL_SECONDS));
+        let builder = PrometheusBuilder::new()
+            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
+        let builder = builder.and_then(|builder| {
+            builder.set_buckets_for_metric(Matcher::Suffix("_lookups".to_owned()), &LOOKUPS)
+        });
+        let builder = builder.and_then(|builder| {
+            builder.set_buckets_for_metric(
+                Matcher::Prefix("hookpoint_call_".to_owned()),
+                &CALL_SECONDS,
+            )
+        });
         let recorder = builder.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
         let handle = recorder.handle();
         // Fails only if a recorder is already installed, which then stays.

@@ -23,12 +23,16 @@ use self::writer::Output;
 use crate::settings::file::{LogFormat, TelemetrySettings};
 
 /// Builds the subscriber for the log. Of other crates it keeps only warnings, at any level.
-pub fn subscriber<W>(settings: &TelemetrySettings, writer: W) -> Box<dyn tracing::Subscriber + Send + Sync>
+pub fn subscriber<W>(
+    settings: &TelemetrySettings,
+    writer: W,
+) -> Box<dyn tracing::Subscriber + Send + Sync>
 where
     W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
 {
     let level: LevelFilter = settings.level.parse().unwrap_or(LevelFilter::INFO);
-    let filter = Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("hookpoint", level);
+    let filter =
+        Targets::new().with_default(LevelFilter::WARN.min(level)).with_target("hookpoint", level);
     // This crate logs every malformed request as an error, so anybody could fill the log.
     let filter = filter.with_target("actix_http", LevelFilter::OFF);
     let json = match settings.format {
@@ -41,7 +45,9 @@ where
     if json {
         Box::new(registry.with(lines.event_format(Json)))
     } else {
-        Box::new(registry.with(lines.event_format(Human { colours: std::io::stderr().is_terminal() })))
+        Box::new(
+            registry.with(lines.event_format(Human { colours: std::io::stderr().is_terminal() })),
+        )
     }
 }
 

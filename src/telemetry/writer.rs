@@ -43,17 +43,25 @@ impl Output {
     /// Starts the writer thread.
     pub(crate) fn new(to: impl Write + Send + 'static) -> Self {
         let sink = Mutex::new(Sink { to: Box::new(to), spare: Vec::new() });
-        let output = Self(Arc::new(BufferedLines { lines: Mutex::default(), first: Condvar::new(), sink }));
+        let output =
+            Self(Arc::new(BufferedLines { lines: Mutex::default(), first: Condvar::new(), sink }));
         let writing = output.clone();
         // If no thread can start, the service cannot start either.
-        let _ = std::thread::Builder::new().name("log".to_owned()).spawn(move || writing.write_for_ever());
+        let _ = std::thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || writing.write_for_ever());
         output
     }
 
     fn write_for_ever(&self) {
         loop {
             let lines = lock(&self.0.lines);
-            drop(self.0.first.wait_while(lines, |lines| lines.is_empty()).unwrap_or_else(PoisonError::into_inner));
+            drop(
+                self.0
+                    .first
+                    .wait_while(lines, |lines| lines.is_empty())
+                    .unwrap_or_else(PoisonError::into_inner),
+            );
             std::thread::sleep(GATHER);
             self.write();
         }
@@ -85,7 +93,8 @@ impl Output {
 
 /// Counts lost lines. They cannot be logged.
 fn lose(lines: usize) {
-    metrics::counter!("hookpoint_log_lines_lost_total").increment(u64::try_from(lines).unwrap_or(u64::MAX));
+    metrics::counter!("hookpoint_log_lines_lost_total")
+        .increment(u64::try_from(lines).unwrap_or(u64::MAX));
 }
 
 /// Each call writes one whole line.

@@ -15,7 +15,10 @@ pub(super) struct AllowedOrigins {
 impl AllowedOrigins {
     pub(super) fn new(base_url: &str, origins: &[String]) -> Self {
         let all = std::iter::once(base_url).chain(origins.iter().map(String::as_str));
-        Self { base_url: base_url.trim_end_matches('/').to_owned(), origins: all.filter_map(|origin| Url::parse(origin).ok()).collect() }
+        Self {
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            origins: all.filter_map(|origin| Url::parse(origin).ok()).collect(),
+        }
     }
 
     /// The URL of a target, if it is allowed.
@@ -24,7 +27,10 @@ impl AllowedOrigins {
             Target::Below(path) => self.below(path),
             Target::Given(url) => plain(url),
         };
-        url.filter(|url| self.origins.iter().any(|known| is_same_origin(known, url) && is_below(known, url))).ok_or(CallError::BlockedOrigin)
+        url.filter(|url| {
+            self.origins.iter().any(|known| is_same_origin(known, url) && is_below(known, url))
+        })
+        .ok_or(CallError::BlockedOrigin)
     }
 
     fn below(&self, path: &str) -> Option<Url> {
@@ -43,17 +49,23 @@ fn climbs(path: &str) -> bool {
     for (encoded, meant) in [("%2e", "."), ("%2f", "/"), ("%5c", "/"), ("%3b", ";")] {
         plain = plain.replace(encoded, meant);
     }
-    plain.split(['/', '\\']).filter_map(|segment| segment.split(';').next()).any(|segment| matches!(segment, "." | ".."))
+    plain
+        .split(['/', '\\'])
+        .filter_map(|segment| segment.split(';').next())
+        .any(|segment| matches!(segment, "." | ".."))
 }
 
 fn is_same_origin(known: &Url, url: &Url) -> bool {
-    known.scheme() == url.scheme() && known.host() == url.host() && known.port_or_known_default() == url.port_or_known_default()
+    known.scheme() == url.scheme()
+        && known.host() == url.host()
+        && known.port_or_known_default() == url.port_or_known_default()
 }
 
 /// Whether a URL is below the path of another one. A host may be shared with other customers, on other paths.
 fn is_below(known: &Url, url: &Url) -> bool {
     let base = known.path().trim_end_matches('/');
-    url.path().strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) && !climbs(url.path())
+    url.path().strip_prefix(base).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        && !climbs(url.path())
 }
 
 /// Parses a URL if all parsers read the same host in it: it has no user, no encoding, no letters of other scripts, and
@@ -62,7 +74,8 @@ fn plain(text: &str) -> Option<Url> {
     let (scheme, rest) = text.split_once("://")?;
     let is_scheme = ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
     let host = rest.split(['/', '?', '#']).next()?;
-    let is_plain = !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
+    let is_plain = !host.is_empty()
+        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte));
     let is_clean = !text.contains(|c: char| c == '\\' || c.is_control() || c.is_whitespace());
     (is_scheme && is_plain && is_clean).then(|| Url::parse(text).ok()).flatten()
 }
@@ -72,15 +85,21 @@ mod tests {
     use super::*;
 
     fn found(target: &Target) -> Option<String> {
-        let allowed_origins = AllowedOrigins::new("https://api.example.com/v1", &["https://files.example.com:8443".to_owned()]);
+        let allowed_origins = AllowedOrigins::new(
+            "https://api.example.com/v1",
+            &["https://files.example.com:8443".to_owned()],
+        );
         allowed_origins.find(target).ok().map(|url| url.to_string())
     }
 
     #[test]
     fn a_url_is_followed_only_to_a_known_origin() {
-        for right in
-            ["https://api.example.com/v1/a?b=c", "HTTPS://API.example.com:443/v1/a", "https://files.example.com:8443/x", "https://api.example.com/v1"]
-        {
+        for right in [
+            "https://api.example.com/v1/a?b=c",
+            "HTTPS://API.example.com:443/v1/a",
+            "https://files.example.com:8443/x",
+            "https://api.example.com/v1",
+        ] {
             assert!(found(&Target::Given(right.to_owned())).is_some(), "{right}");
         }
         for wrong in [
@@ -138,9 +157,26 @@ mod tests {
     #[test]
     fn a_path_stays_below_the_base_url() {
         let below = |path: &str| found(&Target::Below(path.to_owned()));
-        assert_eq!(below("/contacts?page=2").as_deref(), Some("https://api.example.com/v1/contacts?page=2"));
-        assert_eq!(below("/a?next=../b").as_deref(), Some("https://api.example.com/v1/a?next=../b"));
-        for wrong in ["contacts", "", "@evil.example/", ".evil.example/", ":8443/", "/a/../../b", "/%2E%2e/b", "/a\\..\\b", "/.%2e", "/a/."] {
+        assert_eq!(
+            below("/contacts?page=2").as_deref(),
+            Some("https://api.example.com/v1/contacts?page=2")
+        );
+        assert_eq!(
+            below("/a?next=../b").as_deref(),
+            Some("https://api.example.com/v1/a?next=../b")
+        );
+        for wrong in [
+            "contacts",
+            "",
+            "@evil.example/",
+            ".evil.example/",
+            ":8443/",
+            "/a/../../b",
+            "/%2E%2e/b",
+            "/a\\..\\b",
+            "/.%2e",
+            "/a/.",
+        ] {
             assert_eq!(below(wrong), None, "{wrong}");
         }
     }

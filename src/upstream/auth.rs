@@ -55,12 +55,25 @@ impl Authenticator {
         clock: &Clock,
     ) -> Self {
         let client_credentials = match &rules.credential {
-            Credential::Header(name, secret) => return Self::Fixed(value("", secret.key()).map(|value| fixed(HeaderName::from_static(name), value))),
-            Credential::Bearer(secret) => return Self::Fixed(value("Bearer ", secret.key()).map(|value| fixed(AUTHORIZATION, value))),
+            Credential::Header(name, secret) => {
+                return Self::Fixed(
+                    value("", secret.key())
+                        .map(|value| fixed(HeaderName::from_static(name), value)),
+                );
+            }
+            Credential::Bearer(secret) => {
+                return Self::Fixed(
+                    value("Bearer ", secret.key()).map(|value| fixed(AUTHORIZATION, value)),
+                );
+            }
             Credential::ClientCredentials(client_credentials) => client_credentials,
         };
         let given = &client_credentials.token_url;
-        let url = if given.starts_with('/') { Url::parse(&format!("{}{given}", rules.base_url)) } else { Url::parse(given) };
+        let url = if given.starts_with('/') {
+            Url::parse(&format!("{}{given}", rules.base_url))
+        } else {
+            Url::parse(given)
+        };
         Self::Tokens(Arc::new(Tokens {
             url: url.ok(),
             of: client_credentials.clone(),
@@ -79,7 +92,9 @@ impl Authenticator {
     /// When no token can be obtained.
     pub(super) async fn proof(&self) -> Result<AuthHeader, CallError> {
         match self {
-            Self::Fixed(proof) => proof.clone().ok_or_else(|| CallError::NoToken(Arc::new(CallError::Unsupported))),
+            Self::Fixed(proof) => {
+                proof.clone().ok_or_else(|| CallError::NoToken(Arc::new(CallError::Unsupported)))
+            }
             Self::Tokens(tokens) => tokens.proof().await,
         }
     }
@@ -105,7 +120,8 @@ const fn fixed(name: HeaderName, value: HeaderValue) -> AuthHeader {
 
 /// A header value that libraries never print. `None` if the secret cannot be a header value.
 fn value(scheme: &str, secret: &[u8]) -> Option<HeaderValue> {
-    let mut value = HeaderValue::from_bytes(&[scheme.as_bytes(), secret.trim_ascii()].concat()).ok()?;
+    let mut value =
+        HeaderValue::from_bytes(&[scheme.as_bytes(), secret.trim_ascii()].concat()).ok()?;
     value.set_sensitive(true);
     Some(value)
 }
@@ -148,8 +164,16 @@ impl Tokens {
             let renewal = {
                 let mut state = lock(&self.state);
                 let now = Instant::now();
-                let known = state.token.as_ref().filter(|token| now < token.ends_at).map(|token| (token.proof.clone(), now < token.renew_at));
-                let failed = state.failed.as_ref().filter(|(until, _)| now < *until).map(|(_, error)| error.clone());
+                let known = state
+                    .token
+                    .as_ref()
+                    .filter(|token| now < token.ends_at)
+                    .map(|token| (token.proof.clone(), now < token.renew_at));
+                let failed = state
+                    .failed
+                    .as_ref()
+                    .filter(|(until, _)| now < *until)
+                    .map(|(_, error)| error.clone());
                 match (known, failed) {
                     (Some((proof, true)), _) | (Some((proof, false)), Some(_)) => return Ok(proof),
                     // It is renewed before it ends, and no caller waits for that.
@@ -167,7 +191,9 @@ impl Tokens {
 
     /// Joins the renewal in flight, or starts one.
     fn renew(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Outcome> {
-        if let Some(renewal) = state.renewal.as_ref().filter(|renewal| renewal.has_changed().is_ok()) {
+        if let Some(renewal) =
+            state.renewal.as_ref().filter(|renewal| renewal.has_changed().is_ok())
+        {
             return renewal.clone();
         }
         let (sender, renewal) = watch::channel(None);
@@ -194,7 +220,11 @@ impl Tokens {
                 let proof = AuthHeader { header: (AUTHORIZATION, value), number: state.number };
                 let since = Instant::now();
                 let early = (lasts / 10).min(MOST_EARLY);
-                state.token = Some(Token { proof, renew_at: since + lasts.saturating_sub(early), ends_at: since + lasts });
+                state.token = Some(Token {
+                    proof,
+                    renew_at: since + lasts.saturating_sub(early),
+                    ends_at: since + lasts,
+                });
                 (state.failures, state.failed) = (0, None);
                 Ok(())
             }
@@ -213,7 +243,10 @@ impl Tokens {
         let url = self.url.clone().ok_or(CallError::Unsupported)?;
         let permit = loop {
             let until = Arc::new(Mutex::new(Instant::now() + A_WHILE));
-            let waiting = tokio::time::timeout(self.client.whole(), self.budget.permit(CallPriority::Live, false, until));
+            let waiting = tokio::time::timeout(
+                self.client.whole(),
+                self.budget.permit(CallPriority::Live, false, until),
+            );
             let permit = waiting.await.unwrap_or(Err(CallError::RateLimited))?;
             if permit.is_fresh() {
                 break permit;
@@ -226,13 +259,27 @@ impl Tokens {
         }
         drop(permit);
         if !(200..300).contains(&answer.status) {
-            return Err(if (300..400).contains(&answer.status) { CallError::Redirected } else { CallError::Status(answer.status) });
+            return Err(if (300..400).contains(&answer.status) {
+                CallError::Redirected
+            } else {
+                CallError::Status(answer.status)
+            });
         }
         let body = answer.body?;
-        let token = body.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
-        let token = token.and_then(|token| value("Bearer ", token.as_bytes())).ok_or(crate::sources::Unreadable::Missing("access_token"))?;
-        let lasts = text_at(&body, "/expires_in").and_then(|seconds| seconds.parse::<f64>().ok()).filter(|seconds| seconds.is_finite());
-        Ok((token, lasts.map_or(UNSAID, |seconds| Duration::try_from_secs_f64(seconds.clamp(1.0, LONGEST)).unwrap_or(UNSAID))))
+        let token =
+            body.get("access_token").and_then(Value::as_str).filter(|token| !token.is_empty());
+        let token = token
+            .and_then(|token| value("Bearer ", token.as_bytes()))
+            .ok_or(crate::sources::Unreadable::Missing("access_token"))?;
+        let lasts = text_at(&body, "/expires_in")
+            .and_then(|seconds| seconds.parse::<f64>().ok())
+            .filter(|seconds| seconds.is_finite());
+        Ok((
+            token,
+            lasts.map_or(UNSAID, |seconds| {
+                Duration::try_from_secs_f64(seconds.clamp(1.0, LONGEST)).unwrap_or(UNSAID)
+            }),
+        ))
     }
 
     async fn ask(&self, url: Url) -> Result<Answer, CallError> {
@@ -243,7 +290,8 @@ impl Tokens {
             ("client_secret", &secret),
             ("audience", self.of.audience.as_str()),
         ];
-        let fields: Vec<(&str, &str)> = fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
+        let fields: Vec<(&str, &str)> =
+            fields.into_iter().filter(|(_, value)| !value.is_empty()).collect();
         let as_json = json!(fields.iter().copied().collect::<std::collections::BTreeMap<_, _>>());
         let body = match self.of.style {
             TokenStyle::Json => Body::Json(&as_json),

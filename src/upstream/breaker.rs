@@ -62,9 +62,24 @@ impl Drop for Probe {
 }
 
 impl Breaker {
-    pub(super) fn new(pool: &Pool, key: AccountKey, brand: &str, after: u32, open_duration: Duration, background: &BackgroundTasks) -> Arc<Self> {
+    pub(super) fn new(
+        pool: &Pool,
+        key: AccountKey,
+        brand: &str,
+        after: u32,
+        open_duration: Duration,
+        background: &BackgroundTasks,
+    ) -> Arc<Self> {
         let (pool, brand, background) = (pool.clone(), brand.to_owned(), background.clone());
-        Arc::new(Self { pool, key, brand, background, after, open_duration, health: Mutex::default() })
+        Arc::new(Self {
+            pool,
+            key,
+            brand,
+            background,
+            after,
+            open_duration,
+            health: Mutex::default(),
+        })
     }
 
     pub(super) fn admit(self: &Arc<Self>) -> Admission {
@@ -90,13 +105,17 @@ impl Breaker {
         let mut health = lock(&self.health);
         let was_open = health.open_until.is_some();
         match error {
-            Some(error) if error.is_fault() => health.failures_in_a_row = health.failures_in_a_row.saturating_add(1),
+            Some(error) if error.is_fault() => {
+                health.failures_in_a_row = health.failures_in_a_row.saturating_add(1)
+            }
             Some(error) if !error.is_answer() => return,
             _ => (health.failures_in_a_row, health.open_until) = (0, None),
         }
         let now = Instant::now();
         match error {
-            Some(error) => (health.unsaved.failed_at, health.unsaved.failure) = (Some(now), error.to_string()),
+            Some(error) => {
+                (health.unsaved.failed_at, health.unsaved.failure) = (Some(now), error.to_string())
+            }
             None => health.unsaved.succeeded_at = Some(now),
         }
         if health.failures_in_a_row >= self.after {
@@ -108,7 +127,11 @@ impl Breaker {
             metrics::gauge!("hookpoint_circuit_open", "brand" => brand.to_owned(), "source" => source).set(f64::from(is_open));
         }
         if is_open && !was_open {
-            tracing::warn!(brand, source, "circuit breaker opened; calls to this source fail and are stopped for a while");
+            tracing::warn!(
+                brand,
+                source,
+                "circuit breaker opened; calls to this source fail and are stopped for a while"
+            );
         } else if was_open && !is_open {
             tracing::info!(brand, source, "circuit breaker closed; this source answers again");
         }
@@ -119,7 +142,10 @@ impl Breaker {
         if health.will_be_written && !is_change {
             return;
         }
-        let due = health.written_at.filter(|_| !is_change).map_or(Duration::ZERO, |at| NEWS.saturating_sub(at.elapsed()));
+        let due = health
+            .written_at
+            .filter(|_| !is_change)
+            .map_or(Duration::ZERO, |at| NEWS.saturating_sub(at.elapsed()));
         health.will_be_written = true;
         let breaker = Arc::clone(self);
         self.background.spawn_endless(async move {
@@ -138,7 +164,9 @@ impl Breaker {
                 failed_ago: unsaved.failed_at.map(|at| at.elapsed()),
                 failure: unsaved.failure,
                 failures_in_a_row: health.failures_in_a_row,
-                open: health.open_until.map(|until| until.saturating_duration_since(Instant::now())),
+                open: health
+                    .open_until
+                    .map(|until| until.saturating_duration_since(Instant::now())),
             }
         };
         // The row is only shown to people. If this fails, the next save has the same data.

@@ -22,7 +22,12 @@ impl UpstreamClient {
     ///
     /// # Errors
     /// When there is no valid reply.
-    pub async fn call(self: &Arc<Self>, ask: &ApiRequest, priority: CallPriority, timeout: Duration) -> Result<Arc<ParsedReply>, CallError> {
+    pub async fn call(
+        self: &Arc<Self>,
+        ask: &ApiRequest,
+        priority: CallPriority,
+        timeout: Duration,
+    ) -> Result<Arc<ParsedReply>, CallError> {
         let parsed = self.admit(ask, priority, timeout).await;
         if let Err(error @ (CallError::RateLimited | CallError::CircuitOpen)) = &parsed {
             self.count(priority, error.outcome());
@@ -30,7 +35,12 @@ impl UpstreamClient {
         parsed
     }
 
-    async fn admit(self: &Arc<Self>, ask: &ApiRequest, priority: CallPriority, timeout: Duration) -> Outcome {
+    async fn admit(
+        self: &Arc<Self>,
+        ask: &ApiRequest,
+        priority: CallPriority,
+        timeout: Duration,
+    ) -> Outcome {
         if self.background.is_ending() {
             return Err(CallError::ShuttingDown);
         }
@@ -44,11 +54,14 @@ impl UpstreamClient {
         };
         let waiter = self.join(ask, priority, Instant::now() + timeout, probe);
         let mut progress = waiter.call().progress.subscribe();
-        match tokio::time::timeout(timeout, progress.wait_for(|progress| !progress.is_waiting())).await {
+        match tokio::time::timeout(timeout, progress.wait_for(|progress| !progress.is_waiting()))
+            .await
+        {
             Ok(started) => started.map_err(|_| CallError::ShuttingDown)?,
             Err(_) => return Err(CallError::RateLimited),
         };
-        let over = progress.wait_for(Progress::is_over).await.map_err(|_| CallError::ShuttingDown)?;
+        let over =
+            progress.wait_for(Progress::is_over).await.map_err(|_| CallError::ShuttingDown)?;
         match &*over {
             Progress::Over(outcome) => outcome.clone(),
             Progress::Waiting | Progress::UnderWay => Err(CallError::ShuttingDown),
@@ -64,11 +77,21 @@ impl UpstreamClient {
         let (answer, permit) = loop {
             let proof = self.authenticator.proof().await?;
             let permit = self.permit(call).await?;
-            call.progress.send_if_modified(|progress| progress.is_waiting() && !std::mem::replace(progress, Progress::UnderWay).is_over());
+            call.progress.send_if_modified(|progress| {
+                progress.is_waiting() && !std::mem::replace(progress, Progress::UnderWay).is_over()
+            });
             match self.send(url.clone(), &request, &proof, &permit).await {
-                Err(lost) if lost.is_broken && request.is_repeatable && !was_lost => was_lost = true,
+                Err(lost) if lost.is_broken && request.is_repeatable && !was_lost => {
+                    was_lost = true
+                }
                 Err(lost) => return Err(lost.error),
-                Ok(answer) if answer.status == 401 && !was_refused && self.authenticator.reject(&proof) => was_refused = true,
+                Ok(answer)
+                    if answer.status == 401
+                        && !was_refused
+                        && self.authenticator.reject(&proof) =>
+                {
+                    was_refused = true
+                }
                 Ok(answer) => break (answer, permit),
             }
         };
@@ -84,7 +107,9 @@ impl UpstreamClient {
         // a change.
         let asked_at = self.clock.or_frozen(permit.granted_at);
         let elapsed = SignedDuration::try_from(permit.since.elapsed()).unwrap_or_default();
-        let received_at = self.clock.or_frozen(permit.granted_at.checked_add(elapsed).unwrap_or(permit.granted_at));
+        let received_at = self
+            .clock
+            .or_frozen(permit.granted_at.checked_add(elapsed).unwrap_or(permit.granted_at));
         let reply = Reply { body, is_missing, received_at };
         let parsed = self.api().read(ask, &reply)?;
         drop((reply, room));
@@ -111,14 +136,31 @@ impl UpstreamClient {
         }
     }
 
-    async fn send(&self, url: Url, request: &Request, proof: &AuthHeader, permit: &Permit) -> Result<Answer, TransportError> {
+    async fn send(
+        &self,
+        url: Url,
+        request: &Request,
+        proof: &AuthHeader,
+        permit: &Permit,
+    ) -> Result<Answer, TransportError> {
         let began = Instant::now();
         let body = request.body.as_ref().map_or(Body::Nothing, Body::Json);
         let sent = self.client.send(url, body, Some(proof.header.clone())).await;
-        metrics::histogram!("hookpoint_call_duration_seconds", "source" => self.source.as_str()).record(began.elapsed().as_secs_f64());
-        self.budget.note_sent(permit, sent.as_ref().map_or_else(|lost| lost.sent_by, |answer| Some(answer.sent_by))).await;
+        metrics::histogram!("hookpoint_call_duration_seconds", "source" => self.source.as_str())
+            .record(began.elapsed().as_secs_f64());
+        self.budget
+            .note_sent(
+                permit,
+                sent.as_ref().map_or_else(|lost| lost.sent_by, |answer| Some(answer.sent_by)),
+            )
+            .await;
         if let Ok(answer) = &sent {
-            self.budget.correct(permit, RateLimitHeaders::read(answer.status, &answer.headers, self.clock.now())).await;
+            self.budget
+                .correct(
+                    permit,
+                    RateLimitHeaders::read(answer.status, &answer.headers, self.clock.now()),
+                )
+                .await;
         }
         sent
     }

@@ -41,7 +41,10 @@ tokio::task_local! {
 }
 
 /// Sends a request, and records the state of its connection.
-pub(super) async fn watched<T>(connect_state: &Arc<Mutex<ConnectState>>, sending: impl Future<Output = T>) -> T {
+pub(super) async fn watched<T>(
+    connect_state: &Arc<Mutex<ConnectState>>,
+    sending: impl Future<Output = T>,
+) -> T {
     DIALLED.scope(Arc::clone(connect_state), sending).await
 }
 

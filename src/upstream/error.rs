@@ -71,13 +71,20 @@ impl CallError {
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::RateLimited | Self::CircuitOpen | Self::TimedOut | Self::Unreachable | Self::NoToken(_) | Self::Storage(_) | Self::ShuttingDown => {
-                true
-            }
+            Self::RateLimited
+            | Self::CircuitOpen
+            | Self::TimedOut
+            | Self::Unreachable
+            | Self::NoToken(_)
+            | Self::Storage(_)
+            | Self::ShuttingDown => true,
             // A wrong key may be corrected.
             Self::Status(status) => matches!(status, 401 | 403 | 408 | 425 | 429) || *status >= 500,
             // An expired certificate may be renewed.
-            Self::UntrustedCertificate(_) | Self::TlsFailed | Self::NotJson(_) | Self::Redirected => true,
+            Self::UntrustedCertificate(_)
+            | Self::TlsFailed
+            | Self::NotJson(_)
+            | Self::Redirected => true,
             Self::BlockedOrigin | Self::TooLarge | Self::Unreadable(_) | Self::Unsupported => false,
         }
     }
@@ -107,10 +114,17 @@ impl CallError {
     /// Whether the error counts for the circuit breaker. Exceeded rate limits do not: the rate limiter handles them.
     pub(super) fn is_fault(&self) -> bool {
         match self {
-            Self::TimedOut | Self::Unreachable | Self::UntrustedCertificate(_) | Self::TlsFailed | Self::NotJson(_) | Self::Redirected => true,
+            Self::TimedOut
+            | Self::Unreachable
+            | Self::UntrustedCertificate(_)
+            | Self::TlsFailed
+            | Self::NotJson(_)
+            | Self::Redirected => true,
             // A wrong key usually stays wrong for a while.
             Self::Status(status) => *status == 401 || *status >= 500,
-            Self::NoToken(why) => why.is_fault() || matches!(**why, Self::Status(_) | Self::Unreadable(_)),
+            Self::NoToken(why) => {
+                why.is_fault() || matches!(**why, Self::Status(_) | Self::Unreadable(_))
+            }
             _ => false,
         }
     }

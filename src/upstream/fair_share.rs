@@ -20,7 +20,8 @@ pub struct Window {
 
 impl Window {
     /// The window of all sources.
-    pub const MINUTE: Self = Self { length: Duration::from_secs(60), margin: Duration::from_secs(1) };
+    pub const MINUTE: Self =
+        Self { length: Duration::from_secs(60), margin: Duration::from_secs(1) };
 
     /// How long a grant counts. The grants in any such period are at most the limit. A call reaches the source at most
     /// the margin after its grant, so the calls that reach it in any window are at most the limit too.
@@ -47,16 +48,29 @@ pub(super) struct Allocations {
 }
 
 /// Divides the calls that are left among the wanted calls, by priority.
-pub(super) fn share(usage: &UsageWindow, limit: u32, window: Window, wanted: [u32; CLASSES]) -> Allocations {
+pub(super) fn share(
+    usage: &UsageWindow,
+    limit: u32,
+    window: Window,
+    wanted: [u32; CLASSES],
+) -> Allocations {
     let is_recent = |ago: Option<Duration>| ago.is_some_and(|ago| ago < window.memory());
     let [live_wanted, others_wanted @ ..] = wanted;
     let others_wait = is_recent(usage.other_wanted) || others_wanted != [0; CLASSES - 1];
-    let live_most = limit.saturating_sub(if others_wait { at_least_one(limit / 6, limit) } else { 0 });
-    let mut allocation = Allocation { usage, limit, window, granted: [0; CLASSES], live_most, others_most: limit };
-    if allocation.take(CallPriority::Live, live_wanted) < live_wanted || is_recent(usage.live_wanted) {
+    let live_most =
+        limit.saturating_sub(if others_wait { at_least_one(limit / 6, limit) } else { 0 });
+    let mut allocation =
+        Allocation { usage, limit, window, granted: [0; CLASSES], live_most, others_most: limit };
+    if allocation.take(CallPriority::Live, live_wanted) < live_wanted
+        || is_recent(usage.live_wanted)
+    {
         allocation.others_most = (limit / 4).max(1);
     }
-    for (priority, wanted) in [CallPriority::FollowUp, CallPriority::Reconcile, CallPriority::Backfill].into_iter().zip(others_wanted) {
+    for (priority, wanted) in
+        [CallPriority::FollowUp, CallPriority::Reconcile, CallPriority::Backfill]
+            .into_iter()
+            .zip(others_wanted)
+    {
         allocation.take(priority, wanted);
     }
     Allocations {
@@ -84,15 +98,27 @@ struct Allocation<'a> {
 
 impl Allocation<'_> {
     fn take(&mut self, priority: CallPriority, wanted: u32) -> u32 {
-        let used = sum(self.calls().filter(|row| is_live(row.priority) == (priority == CallPriority::Live)));
-        let number = wanted.min(self.left().saturating_sub(self.reserve(priority))).min(self.most(priority).saturating_sub(used));
-        self.granted.iter_mut().skip(priority.number()).take(1).for_each(|granted| *granted = number);
+        let used = sum(self
+            .calls()
+            .filter(|row| is_live(row.priority) == (priority == CallPriority::Live)));
+        let number = wanted
+            .min(self.left().saturating_sub(self.reserve(priority)))
+            .min(self.most(priority).saturating_sub(used));
+        self.granted
+            .iter_mut()
+            .skip(priority.number())
+            .take(1)
+            .for_each(|granted| *granted = number);
         number
     }
 
     /// All calls that count, from the oldest to the newest.
     fn calls(&self) -> impl Iterator<Item = GrantRow> {
-        let now = self.granted.into_iter().enumerate().map(|(priority, number)| GrantRow { age: Duration::ZERO, priority, number });
+        let now = self.granted.into_iter().enumerate().map(|(priority, number)| GrantRow {
+            age: Duration::ZERO,
+            priority,
+            number,
+        });
         self.usage.granted.iter().copied().chain(now)
     }
 
@@ -111,7 +137,9 @@ impl Allocation<'_> {
     const fn reserve(&self, priority: CallPriority) -> u32 {
         match priority {
             CallPriority::Live => 0,
-            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => at_least_one(self.limit / 60, self.limit),
+            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => {
+                at_least_one(self.limit / 60, self.limit)
+            }
         }
     }
 
@@ -119,18 +147,30 @@ impl Allocation<'_> {
     const fn most(&self, priority: CallPriority) -> u32 {
         match priority {
             CallPriority::Live => self.live_most,
-            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => self.others_most,
+            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => {
+                self.others_most
+            }
         }
     }
 
     /// The time until another call of a priority may be granted, if no other call is granted before.
     fn next_in(&self, priority: CallPriority) -> Duration {
         let reserve = self.reserve(priority);
-        let reported = self.usage.allowance.filter(|_| self.allowed() <= reserve).map_or(Duration::ZERO, |allowance| allowance.lasts);
-        let of_kind: Vec<GrantRow> = self.calls().filter(|row| is_live(row.priority) == (priority == CallPriority::Live)).collect();
+        let reported = self
+            .usage
+            .allowance
+            .filter(|_| self.allowed() <= reserve)
+            .map_or(Duration::ZERO, |allowance| allowance.lasts);
+        let of_kind: Vec<GrantRow> = self
+            .calls()
+            .filter(|row| is_live(row.priority) == (priority == CallPriority::Live))
+            .collect();
         let all: Vec<GrantRow> = self.calls().collect();
-        let at_most = |calls: &[GrantRow], number: u32| frees_in(calls, number.saturating_sub(1), self.window);
-        let free = at_most(&all, self.limit.saturating_sub(reserve)).max(at_most(&of_kind, self.most(priority)));
+        let at_most = |calls: &[GrantRow], number: u32| {
+            frees_in(calls, number.saturating_sub(1), self.window)
+        };
+        let free = at_most(&all, self.limit.saturating_sub(reserve))
+            .max(at_most(&of_kind, self.most(priority)));
         free.max(reported).max(self.usage.blocked)
     }
 }
@@ -176,7 +216,13 @@ mod tests {
             let ago = |at: Option<Duration>| at.map(|at| now.saturating_sub(at));
             let rows = granted.iter().skip_while(|(at, ..)| now - *at >= Window::MINUTE.counted());
             let usage = UsageWindow {
-                granted: rows.map(|(at, priority, number)| GrantRow { age: now - *at, priority: *priority, number: *number }).collect(),
+                granted: rows
+                    .map(|(at, priority, number)| GrantRow {
+                        age: now - *at,
+                        priority: *priority,
+                        number: *number,
+                    })
+                    .collect(),
                 live_wanted: ago(live_wanted_at),
                 other_wanted: ago(other_wanted_at),
                 ..UsageWindow::default()
@@ -194,9 +240,17 @@ mod tests {
         granted
     }
 
-    fn count(granted: &[(Duration, usize, u32)], minute: u64, priority: impl Fn(usize) -> bool) -> u32 {
+    fn count(
+        granted: &[(Duration, usize, u32)],
+        minute: u64,
+        priority: impl Fn(usize) -> bool,
+    ) -> u32 {
         let within = |at: Duration| at.as_secs() / 60 == minute;
-        granted.iter().filter(|(at, c, _)| within(*at) && priority(*c)).map(|(.., number)| *number).sum()
+        granted
+            .iter()
+            .filter(|(at, c, _)| within(*at) && priority(*c))
+            .map(|(.., number)| *number)
+            .sum()
     }
 
     #[test]
@@ -207,11 +261,18 @@ mod tests {
             |_| [0, 1, 1, 1],
             |second| [0, 0, 0, u32::from(second % 90 > 45) * 99],
         ];
-        for (limit, wants) in [1, 2, 7, LIMIT].into_iter().flat_map(|limit| all.map(|wants| (limit, wants))) {
+        for (limit, wants) in
+            [1, 2, 7, LIMIT].into_iter().flat_map(|limit| all.map(|wants| (limit, wants)))
+        {
             let granted = ten_minutes(limit, wants);
             for (start, ..) in &granted {
-                let inside = granted.iter().filter(|(at, ..)| at >= start && *at - *start < Window::MINUTE.counted());
-                assert!(inside.map(|(.., number)| *number).sum::<u32>() <= limit, "{limit} from {start:?}");
+                let inside = granted
+                    .iter()
+                    .filter(|(at, ..)| at >= start && *at - *start < Window::MINUTE.counted());
+                assert!(
+                    inside.map(|(.., number)| *number).sum::<u32>() <= limit,
+                    "{limit} from {start:?}"
+                );
             }
         }
     }
@@ -230,21 +291,35 @@ mod tests {
     fn most_calls_are_lookups_while_both_wait_and_the_backfill_advances() {
         let granted = ten_minutes(LIMIT, |_| [9, 0, 0, 9]);
         for minute in 1..10 {
-            let (live, others) = (count(&granted, minute, is_live), count(&granted, minute, |priority| !is_live(priority)));
-            assert!((40..=50).contains(&live) && others >= 8, "{live} and {others} in minute {minute}");
+            let (live, others) = (
+                count(&granted, minute, is_live),
+                count(&granted, minute, |priority| !is_live(priority)),
+            );
+            assert!(
+                (40..=50).contains(&live) && others >= 8,
+                "{live} and {others} in minute {minute}"
+            );
         }
     }
 
     #[test]
     fn a_lookup_finds_a_call_left_by_the_others() {
         let granted = ten_minutes(LIMIT, |second| [u32::from(second % 20 == 0), 0, 0, 9]);
-        let in_time = granted.iter().filter(|(at, priority, number)| is_live(*priority) && *number > 0 && at.as_secs() % 20 == 0).count();
+        let in_time = granted
+            .iter()
+            .filter(|(at, priority, number)| {
+                is_live(*priority) && *number > 0 && at.as_secs() % 20 == 0
+            })
+            .count();
         assert!(in_time >= 30, "{in_time} of 30");
     }
 
     #[test]
     fn follow_ups_go_before_what_is_compared_and_that_before_the_backfill() {
-        let usage = UsageWindow { granted: vec![GrantRow { age: Duration::from_secs(1), priority: 3, number: 50 }], ..UsageWindow::default() };
+        let usage = UsageWindow {
+            granted: vec![GrantRow { age: Duration::from_secs(1), priority: 3, number: 50 }],
+            ..UsageWindow::default()
+        };
         assert_eq!(share(&usage, LIMIT, Window::MINUTE, [0, 4, 4, 4]).granted, [0, 4, 4, 1]);
     }
 
@@ -253,9 +328,20 @@ mod tests {
         let minute = Duration::from_secs(60);
         let blocked = UsageWindow { blocked: minute, ..UsageWindow::default() };
         let shares = share(&blocked, LIMIT, Window::MINUTE, [1, 1, 1, 1]);
-        assert_eq!((shares.granted, shares.live_in, shares.others_in), ([0; CLASSES], minute, minute));
+        assert_eq!(
+            (shares.granted, shares.live_in, shares.others_in),
+            ([0; CLASSES], minute, minute)
+        );
         let allowance = Some(crate::storage::rate_limit::Allowance { left: 3, lasts: minute });
-        let shares = share(&UsageWindow { allowance, ..UsageWindow::default() }, LIMIT, Window::MINUTE, [1, 9, 0, 0]);
-        assert_eq!((shares.granted, shares.live_in, shares.others_in), ([1, 1, 0, 0], Duration::ZERO, minute));
+        let shares = share(
+            &UsageWindow { allowance, ..UsageWindow::default() },
+            LIMIT,
+            Window::MINUTE,
+            [1, 9, 0, 0],
+        );
+        assert_eq!(
+            (shares.granted, shares.live_in, shares.others_in),
+            ([1, 1, 0, 0], Duration::ZERO, minute)
+        );
     }
 }

@@ -76,15 +76,19 @@ impl Client {
     pub(super) fn new(settings: &CallSettings, authorities: &[Certificate]) -> Self {
         // Fails if a provider is already installed, which is as good.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = build(settings, |builder| builder.tls_certs_merge(authorities.iter().cloned())).or_else(|_| {
-            tracing::warn!("no trusted certificate authorities found; sources cannot be called over https");
-            build(settings, |builder| builder.tls_certs_only([]))
-        });
+        let http = build(settings, |builder| builder.tls_certs_merge(authorities.iter().cloned()))
+            .or_else(|_| {
+                tracing::warn!(
+                    "no trusted certificate authorities found; sources cannot be called over https"
+                );
+                build(settings, |builder| builder.tls_certs_only([]))
+            });
         Self {
             http: http.ok(),
             first_byte: Duration::from_millis(settings.response_timeout_ms),
             whole: Duration::from_millis(settings.total_timeout_ms),
-            max_bytes: usize::try_from(settings.max_response_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
+            max_bytes: usize::try_from(settings.max_response_kilobytes.saturating_mul(1024))
+                .unwrap_or(usize::MAX),
             room: Arc::new(Semaphore::new(ROOM / PIECE)),
         }
     }
@@ -95,29 +99,60 @@ impl Client {
     }
 
     /// Sends one request and reads the answer.
-    pub(super) async fn send(&self, url: Url, body: Body<'_>, proof: Option<(HeaderName, HeaderValue)>) -> Result<Answer, TransportError> {
-        let http = self.http.as_ref().ok_or(TransportError { error: CallError::Unreachable, is_broken: false, sent_by: None })?;
+    pub(super) async fn send(
+        &self,
+        url: Url,
+        body: Body<'_>,
+        proof: Option<(HeaderName, HeaderValue)>,
+    ) -> Result<Answer, TransportError> {
+        let http = self.http.as_ref().ok_or(TransportError {
+            error: CallError::Unreachable,
+            is_broken: false,
+            sent_by: None,
+        })?;
         let may_be_empty = !matches!(body, Body::Nothing);
         let request = match body {
             Body::Nothing => http.get(url),
-            Body::Json(value) => http.post(url).header(CONTENT_TYPE, "application/json").body(value.to_string()),
-            Body::Form(fields) => http.post(url).header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form(fields)),
+            Body::Json(value) => {
+                http.post(url).header(CONTENT_TYPE, "application/json").body(value.to_string())
+            }
+            Body::Form(fields) => http
+                .post(url)
+                .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+                .body(form(fields)),
         };
-        let request = proof.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request =
+            proof.into_iter().fold(request, |request, (name, value)| request.header(name, value));
         let connect_state = Arc::default();
-        let exchanged = tokio::time::timeout(self.whole, self.exchange(request, &connect_state, may_be_empty)).await;
+        let exchanged =
+            tokio::time::timeout(self.whole, self.exchange(request, &connect_state, may_be_empty))
+                .await;
         // Without an answer, it is unknown whether the request waited before it was sent.
-        let lost = |Failure { error, was_sent, is_broken }| TransportError { error, is_broken, sent_by: was_sent.then(Instant::now) };
+        let lost = |Failure { error, was_sent, is_broken }| TransportError {
+            error,
+            is_broken,
+            sent_by: was_sent.then(Instant::now),
+        };
         exchanged.unwrap_or(Err(Failure::TIMED_OUT)).map_err(lost)
     }
 
-    async fn exchange(&self, request: RequestBuilder, connect_state: &Arc<Mutex<ConnectState>>, may_be_empty: bool) -> Result<Answer, Failure> {
+    async fn exchange(
+        &self,
+        request: RequestBuilder,
+        connect_state: &Arc<Mutex<ConnectState>>,
+        may_be_empty: bool,
+    ) -> Result<Answer, Failure> {
         let began = Instant::now();
         let sending = watched(connect_state, request.header(ACCEPT, "application/json").send());
-        let sent = tokio::time::timeout(self.first_byte, sending).await.map_err(|_| Failure::TIMED_OUT)?;
+        let sent =
+            tokio::time::timeout(self.first_byte, sending).await.map_err(|_| Failure::TIMED_OUT)?;
         let mut response = sent.map_err(|error| failure(&error))?;
         // Over HTTP/2, a request may wait for its turn on an existing connection, and the library does not report that.
-        let sent_by = if response.version() == Version::HTTP_2 { Instant::now() } else { lock(connect_state).sent_by(began) };
+        let sent_by = if response.version() == Version::HTTP_2 {
+            Instant::now()
+        } else {
+            lock(connect_state).sent_by(began)
+        };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let (body, room) = if !response.status().is_success() {
             let _ = tokio::time::timeout(UNWANTED, read(&mut response, MOST_UNWANTED)).await;
@@ -128,8 +163,14 @@ impl Client {
         Ok(Answer { status, headers, body, room, sent_by })
     }
 
-    async fn read_json(&self, response: &mut Response, may_be_empty: bool) -> Result<Read, Failure> {
-        let Some(bytes) = read(response, self.max_bytes).await? else { return Ok((Err(CallError::TooLarge), None)) };
+    async fn read_json(
+        &self,
+        response: &mut Response,
+        may_be_empty: bool,
+    ) -> Result<Read, Failure> {
+        let Some(bytes) = read(response, self.max_bytes).await? else {
+            return Ok((Err(CallError::TooLarge), None));
+        };
         if bytes.is_empty() && may_be_empty {
             return Ok((Ok(Value::Null), None));
         }
@@ -154,7 +195,9 @@ type Read = (Result<Value, CallError>, Option<OwnedSemaphorePermit>);
 const SMALL: usize = 16 * 1024;
 
 /// Runs work on a thread for blocking tasks.
-async fn elsewhere<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+async fn elsewhere<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Failure::TIMED_OUT)
 }
 
@@ -179,7 +222,10 @@ impl Failure {
     const TIMED_OUT: Self = Self { error: CallError::TimedOut, was_sent: true, is_broken: false };
 }
 
-fn build(settings: &CallSettings, adapt: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder) -> reqwest::Result<reqwest::Client> {
+fn build(
+    settings: &CallSettings,
+    adapt: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
+) -> reqwest::Result<reqwest::Client> {
     let unheard = Duration::from_millis(settings.response_timeout_ms) / 2;
     let builder = reqwest::Client::builder()
         .user_agent(concat!("omnidesk-hookpoint/", env!("CARGO_PKG_VERSION")))

@@ -105,9 +105,22 @@ pub struct UpstreamClientFactory {
 impl UpstreamClientFactory {
     /// A factory. It makes no connection yet. The window is a minute, except in tests.
     #[must_use]
-    pub fn new(pool: &Pool, settings: &CallSettings, window: Window, background: &BackgroundTasks, clock: &Clock) -> Self {
+    pub fn new(
+        pool: &Pool,
+        settings: &CallSettings,
+        window: Window,
+        background: &BackgroundTasks,
+        clock: &Clock,
+    ) -> Self {
         let (pool, background, clock) = (pool.clone(), background.clone(), clock.clone());
-        Self { pool, client: Client::new(settings, &[]), settings: settings.clone(), window, background, clock }
+        Self {
+            pool,
+            client: Client::new(settings, &[]),
+            settings: settings.clone(),
+            window,
+            background,
+            clock,
+        }
     }
 
     /// Trusts one more certificate authority. No setting does this. It is for tests, whose sources have certificates of
@@ -120,11 +133,21 @@ impl UpstreamClientFactory {
 
     /// Creates the client of an account. It uses the connector of the source, unless another one is given.
     #[must_use]
-    pub fn open(&self, brand: &Arc<Brand>, source: Source, rules: &AccountRules, api: Option<Arc<dyn ApiConnector>>) -> Arc<UpstreamClient> {
+    pub fn open(
+        &self,
+        brand: &Arc<Brand>,
+        source: Source,
+        rules: &AccountRules,
+        api: Option<Arc<dyn ApiConnector>>,
+    ) -> Arc<UpstreamClient> {
         let (pool, background, settings) = (&self.pool, &self.background, &self.settings);
         let key = AccountKey { brand_id: brand.id(), source };
         let slug = brand.rules.slug.as_str();
-        let limits = Limits { calls: rules.calls_per_minute, window: self.window, at_once: settings.max_concurrent };
+        let limits = Limits {
+            calls: rules.calls_per_minute,
+            window: self.window,
+            at_once: settings.max_concurrent,
+        };
         let budget = DistributedRateLimiter::new(pool, key, limits, background);
         let open_duration = Duration::from_secs(settings.breaker_open_seconds);
         Arc::new(UpstreamClient {
@@ -133,9 +156,23 @@ impl UpstreamClientFactory {
             calls_per_minute: rules.calls_per_minute,
             api,
             allowed_origins: AllowedOrigins::new(&rules.base_url, &rules.origins),
-            authenticator: Authenticator::new(rules, &self.client, &budget, open_duration, background, &self.clock),
+            authenticator: Authenticator::new(
+                rules,
+                &self.client,
+                &budget,
+                open_duration,
+                background,
+                &self.clock,
+            ),
             client: self.client.clone(),
-            breaker: Breaker::new(pool, key, slug, settings.breaker_failures, open_duration, background),
+            breaker: Breaker::new(
+                pool,
+                key,
+                slug,
+                settings.breaker_failures,
+                open_duration,
+                background,
+            ),
             budget,
             shared_calls: SharedCalls::default(),
             background: background.clone(),
@@ -152,10 +189,20 @@ pub struct UpstreamClients(Arc<BTreeMap<(i32, Source), Arc<UpstreamClient>>>);
 impl UpstreamClients {
     /// Creates the clients of these brands. They make no call yet.
     #[must_use]
-    pub fn new(pool: &Pool, brands: &[Arc<Brand>], settings: &CallSettings, background: &BackgroundTasks, clock: &Clock) -> Self {
+    pub fn new(
+        pool: &Pool,
+        brands: &[Arc<Brand>],
+        settings: &CallSettings,
+        background: &BackgroundTasks,
+        clock: &Clock,
+    ) -> Self {
         let board = UpstreamClientFactory::new(pool, settings, Window::MINUTE, background, clock);
-        let each = brands.iter().flat_map(|brand| brand.rules.accounts.iter().map(move |(source, rules)| (brand, *source, rules)));
-        let open = each.map(|(brand, source, rules)| ((brand.id(), source), board.open(brand, source, rules, None)));
+        let each = brands.iter().flat_map(|brand| {
+            brand.rules.accounts.iter().map(move |(source, rules)| (brand, *source, rules))
+        });
+        let open = each.map(|(brand, source, rules)| {
+            ((brand.id(), source), board.open(brand, source, rules, None))
+        });
         let accounts = Self(Arc::new(open.collect()));
         if !accounts.0.is_empty() {
             background.spawn_endless(accounts.clone().measure(pool.clone()));
@@ -168,8 +215,11 @@ impl UpstreamClients {
         loop {
             tokio::time::sleep(Duration::from_secs(10)).await;
             for account in self.0.values() {
-                let Ok(row) = get_account(&pool, account.brand.id(), account.source).await else { continue };
-                let used = row.granted.iter().fold(0_u32, |sum, number| sum.saturating_add(*number));
+                let Ok(row) = get_account(&pool, account.brand.id(), account.source).await else {
+                    continue;
+                };
+                let used =
+                    row.granted.iter().fold(0_u32, |sum, number| sum.saturating_add(*number));
                 let ratio = f64::from(used) / f64::from(account.calls_per_minute.max(1));
                 let (brand, source) = (account.brand.rules.slug.clone(), account.source.as_str());
                 metrics::gauge!("hookpoint_rate_limit_used_ratio", "brand" => brand, "source" => source).set(ratio);

@@ -38,7 +38,13 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn new(at_once: usize) -> Self {
-        Self { waiting: Default::default(), is_driven: false, at_once, live_under_way: 0, others_under_way: 0 }
+        Self {
+            waiting: Default::default(),
+            is_driven: false,
+            at_once,
+            live_under_way: 0,
+            others_under_way: 0,
+        }
     }
 
     pub(super) fn enter(&mut self, priority: CallPriority, waiter: Waiter) {
@@ -54,25 +60,36 @@ impl Queue {
 
     /// Removes callers that have stopped waiting. Returns whether any are left.
     pub(super) fn is_wanted(&mut self) -> bool {
-        self.waiting.iter_mut().for_each(|waiting| waiting.retain(|waiter| !waiter.reply_tx.is_closed()));
+        self.waiting
+            .iter_mut()
+            .for_each(|waiting| waiting.retain(|waiter| !waiter.reply_tx.is_closed()));
         self.waiting.iter().any(|waiting| !waiting.is_empty())
     }
 
     /// The number of calls by priority that could start if they were granted. It counts only the kinds that may be
     /// requested now.
     pub(super) fn wanted(&self, [ask_live, ask_others]: [bool; 2]) -> [u32; CLASSES] {
-        let (mut free, mut free_for_live, mut free_for_others) =
-            (self.at_once.saturating_sub(self.all_under_way()), self.free(CallPriority::Live), self.free(CallPriority::Backfill));
+        let (mut free, mut free_for_live, mut free_for_others) = (
+            self.at_once.saturating_sub(self.all_under_way()),
+            self.free(CallPriority::Live),
+            self.free(CallPriority::Backfill),
+        );
         let mut wanted = [0_u32; CLASSES];
-        for ((priority, waiting), wanted) in CallPriority::ALL.into_iter().zip(&self.waiting).zip(&mut wanted) {
-            let (is_asked, free_for_kind) =
-                if priority == CallPriority::Live { (ask_live, &mut free_for_live) } else { (ask_others, &mut free_for_others) };
+        for ((priority, waiting), wanted) in
+            CallPriority::ALL.into_iter().zip(&self.waiting).zip(&mut wanted)
+        {
+            let (is_asked, free_for_kind) = if priority == CallPriority::Live {
+                (ask_live, &mut free_for_live)
+            } else {
+                (ask_others, &mut free_for_others)
+            };
             for waiter in waiting.iter().filter(|_| is_asked) {
                 if waiter.takes_place && free.min(*free_for_kind) == 0 {
                     continue;
                 }
                 let taken = usize::from(waiter.takes_place);
-                (free, *free_for_kind) = (free.saturating_sub(taken), free_for_kind.saturating_sub(taken));
+                (free, *free_for_kind) =
+                    (free.saturating_sub(taken), free_for_kind.saturating_sub(taken));
                 *wanted = wanted.saturating_add(1);
             }
         }
@@ -90,8 +107,13 @@ impl Queue {
     pub(super) fn next(&mut self, priority: CallPriority) -> Option<Waiter> {
         let has_place = self.free(priority) > 0;
         let waiting = self.waiting.get_mut(priority.number())?;
-        let is_next = |waiter: &Waiter| !waiter.reply_tx.is_closed() && (has_place || !waiter.takes_place);
-        let at = if priority == CallPriority::Live { waiting.iter().rposition(is_next) } else { waiting.iter().position(is_next) };
+        let is_next =
+            |waiter: &Waiter| !waiter.reply_tx.is_closed() && (has_place || !waiter.takes_place);
+        let at = if priority == CallPriority::Live {
+            waiting.iter().rposition(is_next)
+        } else {
+            waiting.iter().position(is_next)
+        };
         let waiter = waiting.remove(at?)?;
         let under_way = self.under_way(priority);
         *under_way = under_way.saturating_add(usize::from(waiter.takes_place));
@@ -100,8 +122,11 @@ impl Queue {
 
     /// Removes the live callers whose deadline is before a time.
     pub(super) fn take_late(&mut self, at: Instant) -> Vec<Waiter> {
-        let Some(waiting) = self.waiting.get_mut(CallPriority::Live.number()) else { return Vec::new() };
-        let (late, others): (Vec<_>, Vec<_>) = std::mem::take(waiting).into_iter().partition(|waiter| *lock(&waiter.until) < at);
+        let Some(waiting) = self.waiting.get_mut(CallPriority::Live.number()) else {
+            return Vec::new();
+        };
+        let (late, others): (Vec<_>, Vec<_>) =
+            std::mem::take(waiting).into_iter().partition(|waiter| *lock(&waiter.until) < at);
         *waiting = others.into();
         late
     }
@@ -124,7 +149,9 @@ impl Queue {
     const fn under_way(&mut self, priority: CallPriority) -> &mut usize {
         match priority {
             CallPriority::Live => &mut self.live_under_way,
-            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => &mut self.others_under_way,
+            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => {
+                &mut self.others_under_way
+            }
         }
     }
 
@@ -135,7 +162,9 @@ impl Queue {
         let for_live = if self.at_once < 4 { self.at_once / 2 } else { self.at_once / 4 };
         let (not_for_it, under_way) = match priority {
             CallPriority::Live => (usize::from(self.at_once > 1), self.live_under_way),
-            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => (for_live, self.others_under_way),
+            CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => {
+                (for_live, self.others_under_way)
+            }
         };
         free.min(self.at_once.saturating_sub(not_for_it).saturating_sub(under_way))
     }
@@ -164,7 +193,12 @@ impl NextGrant {
     }
 
     /// Reduces the wanted calls to what the pacing allows.
-    pub(super) fn limit(&mut self, wanted: &mut [u32; CLASSES], pace: &DefaultDirectRateLimiter, now: Instant) {
+    pub(super) fn limit(
+        &mut self,
+        wanted: &mut [u32; CLASSES],
+        pace: &DefaultDirectRateLimiter,
+        now: Instant,
+    ) {
         let [_, others @ ..] = wanted;
         while self.paced < others.iter().sum() {
             match pace.check() {
@@ -191,7 +225,8 @@ impl NextGrant {
     /// When to request permits again without a notification. A kind that could already be requested lacks a free slot.
     /// A released slot sends a notification.
     pub(super) fn soonest(&self, now: Instant, [live, others]: [bool; 2]) -> Instant {
-        let times = [live.then_some(self.live_at), others.then(|| self.others_at.max(self.paced_at))];
+        let times =
+            [live.then_some(self.live_at), others.then(|| self.others_at.max(self.paced_at))];
         let soonest = times.into_iter().flatten().filter(|at| *at > now).min();
         soonest.unwrap_or_else(|| now + Duration::from_secs(3_600))
     }

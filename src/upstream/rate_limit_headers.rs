@@ -41,11 +41,17 @@ impl RateLimitHeaders {
     /// Reads the headers of a reply. Times are relative to the reply's own date if it has one, because clocks differ.
     pub(super) fn read(status: u16, headers: &HeaderMap, now: Timestamp) -> Self {
         let now = text(headers, DATE.as_str()).and_then(date).unwrap_or(now);
-        let told = ["x-ratelimit", "ratelimit"].into_iter().filter_map(|prefix| allowance(headers, prefix, now));
+        let told = ["x-ratelimit", "ratelimit"]
+            .into_iter()
+            .filter_map(|prefix| allowance(headers, prefix, now));
         let is_throttled = status == 429;
-        let asked = text(headers, RETRY_AFTER.as_str()).filter(|_| is_throttled || status == 503).and_then(|text| time_until(text, now));
+        let asked = text(headers, RETRY_AFTER.as_str())
+            .filter(|_| is_throttled || status == 503)
+            .and_then(|text| time_until(text, now));
         let allowance = told.min_by_key(|allowance| allowance.left);
-        let exhausted = allowance.filter(|allowance| is_throttled && allowance.left == 0).map(|allowance| allowance.lasts);
+        let exhausted = allowance
+            .filter(|allowance| is_throttled && allowance.left == 0)
+            .map(|allowance| allowance.lasts);
         Self { allowance, pause: asked.or(exhausted), is_throttled }
     }
 }
@@ -69,7 +75,10 @@ fn number(text: &str) -> Option<f64> {
 fn allowance(headers: &HeaderMap, prefix: &str, now: Timestamp) -> Option<Allowance> {
     let left = number(text(headers, &format!("{prefix}-remaining"))?)?;
     let lasts = reset_in(text(headers, &format!("{prefix}-reset"))?, now)?;
-    let left = u32::try_from(Duration::try_from_secs_f64(left.max(0.0)).unwrap_or(Duration::MAX).as_secs()).unwrap_or(u32::MAX);
+    let left = u32::try_from(
+        Duration::try_from_secs_f64(left.max(0.0)).unwrap_or(Duration::MAX).as_secs(),
+    )
+    .unwrap_or(u32::MAX);
     Some(Allowance { left, lasts })
 }
 
@@ -150,20 +159,27 @@ impl DistributedRateLimiter {
         let pause = reported.pause.or_else(|| {
             let mut throttled = lock(&self.throttled);
             if reported.is_throttled {
-                return throttled.pause(permit.since, self.limits.window.memory(), self.limits.window.length);
+                return throttled.pause(
+                    permit.since,
+                    self.limits.window.memory(),
+                    self.limits.window.length,
+                );
             }
             throttled.end(permit.since);
             None
         });
         let under_way = u32::try_from(self.under_way()).unwrap_or(u32::MAX);
         // Calls in flight may have been counted by the source before this call, though they were granted after it.
-        let is_less = |allowance: &Allowance| allowance.left == 0 || allowance.left.saturating_add(under_way) < permit.free;
+        let is_less = |allowance: &Allowance| {
+            allowance.left == 0 || allowance.left.saturating_add(under_way) < permit.free
+        };
         match (pause, reported.allowance.filter(is_less)) {
             (Some(pause), _) => self.write_down(block_account(&self.pool, self.key, pause)).await,
             // This call itself counts as granted since then, so it is added.
             (None, Some(Allowance { left, lasts })) => {
                 let allowance = Allowance { left: left.saturating_add(1), lasts };
-                self.write_down(set_allowance(&self.pool, self.key, permit.granted_at, allowance)).await;
+                self.write_down(set_allowance(&self.pool, self.key, permit.granted_at, allowance))
+                    .await;
             }
             (None, None) => {}
         }
@@ -172,8 +188,16 @@ impl DistributedRateLimiter {
     /// Records when a call was sent at the latest. A call that waited for its connection reaches the source later than
     /// its grant assumes.
     pub(super) async fn note_sent(&self, permit: &Permit, sent_by: Option<Instant>) {
-        if sent_by.is_some_and(|sent_by| sent_by.saturating_duration_since(permit.since) > self.limits.window.margin) {
-            self.write_down(postpone_call(&self.pool, self.key, permit.granted_at, permit.priority.number())).await;
+        if sent_by.is_some_and(|sent_by| {
+            sent_by.saturating_duration_since(permit.since) > self.limits.window.margin
+        }) {
+            self.write_down(postpone_call(
+                &self.pool,
+                self.key,
+                permit.granted_at,
+                permit.priority.number(),
+            ))
+            .await;
         }
     }
 
@@ -182,8 +206,12 @@ impl DistributedRateLimiter {
         let source = self.key.source.as_str();
         match tokio::time::timeout(LONGEST_WRITE, writing).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(source, %error, "failed to save the rate limit reported by a source"),
-            Err(_) => tracing::warn!(source, "timed out saving the rate limit reported by a source"),
+            Ok(Err(error)) => {
+                tracing::warn!(source, %error, "failed to save the rate limit reported by a source")
+            }
+            Err(_) => {
+                tracing::warn!(source, "timed out saving the rate limit reported by a source")
+            }
         }
     }
 }
@@ -200,7 +228,9 @@ mod tests {
     }
 
     fn reported(status: u16, headers: &[(&str, &str)]) -> RateLimitHeaders {
-        let header = |(name, value): &(&str, &str)| (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());
+        let header = |(name, value): &(&str, &str)| {
+            (name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap())
+        };
         RateLimitHeaders::read(status, &headers.iter().map(header).collect(), now())
     }
 
@@ -212,18 +242,39 @@ mod tests {
     fn what_is_left_is_read_as_the_vendors_write_it() {
         let epoch = now().as_second() + 20;
         let expected = Some(Allowance { left: 7, lasts: seconds(20) });
-        for (prefix, reset) in [("x-ratelimit", epoch.to_string()), ("x-ratelimit", format!("{epoch}000")), ("ratelimit", "20".to_owned())] {
+        for (prefix, reset) in [
+            ("x-ratelimit", epoch.to_string()),
+            ("x-ratelimit", format!("{epoch}000")),
+            ("ratelimit", "20".to_owned()),
+        ] {
             let (left, until) = (format!("{prefix}-remaining"), format!("{prefix}-reset"));
-            assert_eq!(reported(200, &[(&left, "7"), (&until, &reset)]).allowance, expected, "{prefix}: {reset}");
+            assert_eq!(
+                reported(200, &[(&left, "7"), (&until, &reset)]).allowance,
+                expected,
+                "{prefix}: {reset}"
+            );
         }
         let reset = epoch.to_string();
-        let both = [("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", &reset), ("ratelimit-remaining", "7"), ("ratelimit-reset", "20")];
+        let both = [
+            ("x-ratelimit-remaining", "9"),
+            ("x-ratelimit-reset", &reset),
+            ("ratelimit-remaining", "7"),
+            ("ratelimit-reset", "20"),
+        ];
         assert_eq!(reported(200, &both).allowance, expected, "the smaller one counts");
         // The source's clock is ten minutes ahead.
         let ahead = (epoch + 600).to_string();
-        let dated = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &ahead), ("date", "Sat, 21 Nov 2026 12:10:00 GMT")];
+        let dated = [
+            ("x-ratelimit-remaining", "7"),
+            ("x-ratelimit-reset", &ahead),
+            ("date", "Sat, 21 Nov 2026 12:10:00 GMT"),
+        ];
         assert_eq!(reported(200, &dated).allowance, expected);
-        let dated = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", &ahead), ("date", "Saturday, 21-Nov-26 12:10:00 GMT")];
+        let dated = [
+            ("x-ratelimit-remaining", "7"),
+            ("x-ratelimit-reset", &ahead),
+            ("date", "Saturday, 21-Nov-26 12:10:00 GMT"),
+        ];
         assert_eq!(reported(200, &dated).allowance, expected);
         for reset in [
             format!("{epoch}000000"),
@@ -238,12 +289,19 @@ mod tests {
             let headers = [("x-ratelimit-remaining", "7"), ("x-ratelimit-reset", reset.as_str())];
             assert_eq!(reported(200, &headers).allowance, expected, "{reset}");
         }
-        for implausible in ["86400", "20000000", "4102444800", "1e300", "Sat, 21 Nov 2099 12:00:20 GMT"] {
+        for implausible in
+            ["86400", "20000000", "4102444800", "1e300", "Sat, 21 Nov 2099 12:00:20 GMT"]
+        {
             let headers = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", implausible)];
             assert_eq!(reported(429, &headers).pause, Some(seconds(60)), "{implausible}");
         }
         for unclear in ["soon", "", "NaN", "yesterday", "-5"] {
-            assert_eq!(reported(200, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", unclear)]).allowance, None, "{unclear}");
+            assert_eq!(
+                reported(200, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", unclear)])
+                    .allowance,
+                None,
+                "{unclear}"
+            );
         }
         let over = (epoch - 30).to_string();
         for nothing in [
@@ -278,9 +336,15 @@ mod tests {
             assert_eq!(reported(429, &[("retry-after", text)]).pause, pause, "{text}");
             assert_eq!(reported(200, &[("retry-after", text)]).pause, None);
         }
-        assert_eq!(reported(503, &[("retry-after", "30")]), RateLimitHeaders { pause: Some(seconds(30)), ..RateLimitHeaders::default() });
+        assert_eq!(
+            reported(503, &[("retry-after", "30")]),
+            RateLimitHeaders { pause: Some(seconds(30)), ..RateLimitHeaders::default() }
+        );
         let reset = (now().as_second() + 9).to_string();
-        assert_eq!(reported(429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &reset)]).pause, Some(seconds(9)));
+        assert_eq!(
+            reported(429, &[("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", &reset)]).pause,
+            Some(seconds(9))
+        );
     }
 
     proptest! {

@@ -16,7 +16,9 @@ use super::rate_limit_headers::Backoff;
 use super::{CallError, CallPriority, lock};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::storage::StorageError;
-use crate::storage::rate_limit::{Counting, Grant, UsageWindow, Written, delete_old_calls, reserve_calls};
+use crate::storage::rate_limit::{
+    Counting, Grant, UsageWindow, Written, delete_old_calls, reserve_calls,
+};
 use crate::storage::upstream_accounts::{AccountKey, CLASSES};
 
 /// The timeout of a reservation. It is longer than Postgres's own timeouts for it.
@@ -89,10 +91,17 @@ impl Drop for Permit {
 }
 
 impl DistributedRateLimiter {
-    pub(super) fn new(pool: &Pool, key: AccountKey, limits: Limits, background: &BackgroundTasks) -> Arc<Self> {
+    pub(super) fn new(
+        pool: &Pool,
+        key: AccountKey,
+        limits: Limits,
+        background: &BackgroundTasks,
+    ) -> Arc<Self> {
         let per_call = limits.window.length / limits.calls.max(1);
         let burst = NonZeroU32::new(limits.calls / 12).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::with_period(per_call).unwrap_or(Quota::per_second(NonZeroU32::MAX)).allow_burst(burst);
+        let quota = Quota::with_period(per_call)
+            .unwrap_or(Quota::per_second(NonZeroU32::MAX))
+            .allow_burst(burst);
         Arc::new(Self {
             pool: pool.clone(),
             key,
@@ -111,7 +120,12 @@ impl DistributedRateLimiter {
     ///
     /// # Errors
     /// When there is no permit in time, Postgres fails, or the service is shutting down.
-    pub(super) async fn permit(self: &Arc<Self>, priority: CallPriority, takes_place: bool, until: Deadline) -> Result<Permit, CallError> {
+    pub(super) async fn permit(
+        self: &Arc<Self>,
+        priority: CallPriority,
+        takes_place: bool,
+        until: Deadline,
+    ) -> Result<Permit, CallError> {
         let (reply_tx, permit) = oneshot::channel();
         self.enter(priority, Waiter { reply_tx, takes_place, until });
         // During a shutdown the sender is dropped without an answer.
@@ -132,7 +146,8 @@ impl DistributedRateLimiter {
 
     /// The least time that a live call would wait. If it is too long for the caller, the call need not wait at all.
     pub(super) fn live_in(&self) -> Duration {
-        lock(&self.live_at).map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
+        lock(&self.live_at)
+            .map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
     }
 
     /// The number of calls in flight.
@@ -158,7 +173,8 @@ impl DistributedRateLimiter {
                 match tokio::time::timeout(LONGEST_WRITE, self.write(wanted)).await {
                     Ok(Ok((written, shares))) => {
                         let is_short = wanted.first() > shares.granted.first();
-                        *lock(&self.live_at) = is_short.then(|| Instant::now() + shares.live_in.min(LONGEST_HINT));
+                        *lock(&self.live_at) =
+                            is_short.then(|| Instant::now() + shares.live_in.min(LONGEST_HINT));
                         self.hand_out(written, &shares, is_short, &mut next);
                     }
                     Ok(Err(error)) => self.refuse(error),
@@ -192,27 +208,53 @@ impl DistributedRateLimiter {
         let mut shares = Allocations::default();
         let decide = |usage: &UsageWindow| {
             shares = share(usage, calls, window, wanted);
-            let [live, others @ ..] = std::array::from_fn::<_, CLASSES, _>(|priority| wanted.get(priority) > shares.granted.get(priority));
+            let [live, others @ ..] = std::array::from_fn::<_, CLASSES, _>(|priority| {
+                wanted.get(priority) > shares.granted.get(priority)
+            });
             let is_old = |ago: Option<Duration>| ago.is_none_or(|ago| ago > window.memory() / 4);
-            let (live_wanted, other_wanted) = (live && is_old(usage.live_wanted), others.contains(&true) && is_old(usage.other_wanted));
+            let (live_wanted, other_wanted) = (
+                live && is_old(usage.live_wanted),
+                others.contains(&true) && is_old(usage.other_wanted),
+            );
             Grant { granted: shares.granted, live_wanted, other_wanted }
         };
-        let written = reserve_calls(&self.pool, self.key, Counting { time: window.counted(), step }, decide).await?;
+        let written =
+            reserve_calls(&self.pool, self.key, Counting { time: window.counted(), step }, decide)
+                .await?;
         self.forget_soon();
         Ok((written, shares))
     }
 
-    fn hand_out(self: &Arc<Self>, written: Written, shares: &Allocations, is_short: bool, next: &mut NextGrant) {
+    fn hand_out(
+        self: &Arc<Self>,
+        written: Written,
+        shares: &Allocations,
+        is_short: bool,
+        next: &mut NextGrant,
+    ) {
         let now = Instant::now();
-        (next.live_at, next.others_at) = (now + self.limits.pause(shares.live_in), now + self.limits.pause(shares.others_in));
+        (next.live_at, next.others_at) =
+            (now + self.limits.pause(shares.live_in), now + self.limits.pause(shares.others_in));
         next.spend(shares.granted);
         let mut handed = Vec::new();
         let mut queue = lock(&self.queue);
         for (priority, number) in CallPriority::ALL.into_iter().zip(shares.granted) {
             for _ in 0..number {
-                let Some(Waiter { reply_tx, takes_place, .. }) = queue.next(priority) else { break };
+                let Some(Waiter { reply_tx, takes_place, .. }) = queue.next(priority) else {
+                    break;
+                };
                 let (since, granted_at) = (written.since, written.granted_at);
-                handed.push((reply_tx, Permit { budget: Arc::clone(self), priority, takes_place, since, granted_at, free: shares.free }));
+                handed.push((
+                    reply_tx,
+                    Permit {
+                        budget: Arc::clone(self),
+                        priority,
+                        takes_place,
+                        since,
+                        granted_at,
+                        free: shares.free,
+                    },
+                ));
             }
         }
         // Live calls that cannot get a permit in time stop waiting.

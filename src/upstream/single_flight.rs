@@ -68,14 +68,22 @@ impl Drop for Waiter {
 
 impl UpstreamClient {
     /// Joins the call for the same request, or starts one.
-    pub(super) fn join(self: &Arc<Self>, ask: &ApiRequest, priority: CallPriority, until: Instant, probe: Option<Probe>) -> Waiter {
+    pub(super) fn join(
+        self: &Arc<Self>,
+        ask: &ApiRequest,
+        priority: CallPriority,
+        until: Instant,
+        probe: Option<Probe>,
+    ) -> Waiter {
         let mut shared_calls = lock(&self.shared_calls);
         if let Some(call) = shared_calls.get(ask) {
             call.waiters.fetch_add(1, Ordering::SeqCst);
             let mut latest = lock(&call.until);
             *latest = until.max(*latest);
             drop(latest);
-            call.priority.send_if_modified(|known| priority < *known && std::mem::replace(known, priority) != priority);
+            call.priority.send_if_modified(|known| {
+                priority < *known && std::mem::replace(known, priority) != priority
+            });
             return Waiter(Arc::clone(call));
         }
         let call = Arc::new(SharedCall {
@@ -89,7 +97,8 @@ impl UpstreamClient {
         });
         shared_calls.insert(ask.clone(), Arc::clone(&call));
         drop(shared_calls);
-        let guard = CallGuard { account: Arc::clone(self), ask: ask.clone(), call: Arc::clone(&call) };
+        let guard =
+            CallGuard { account: Arc::clone(self), ask: ask.clone(), call: Arc::clone(&call) };
         self.background.spawn(guard.run(probe));
         Waiter(call)
     }

@@ -31,10 +31,16 @@ impl From<&CertificateError> for CertificateProblem {
     fn from(error: &CertificateError) -> Self {
         match error {
             // An authority that was replaced has the same name and another key.
-            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownAuthority,
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => Self::OtherHost,
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+                Self::UnknownAuthority
+            }
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Self::OtherHost
+            }
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+                Self::NotYetValid
+            }
             _ => Self::Unsound,
         }
     }
@@ -45,7 +51,9 @@ impl From<&CertificateError> for CertificateProblem {
 pub(super) fn fault(error: &reqwest::Error) -> Option<CallError> {
     match find(error)? {
         rustls::Error::InvalidCertificate(why) => Some(CallError::UntrustedCertificate(why.into())),
-        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => Some(CallError::TlsFailed),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+            Some(CallError::TlsFailed)
+        }
         _ => error.is_connect().then_some(CallError::TlsFailed),
     }
 }

@@ -24,16 +24,20 @@ pub(super) struct Full;
 
 impl BodyMemoryBudget {
     pub(super) fn new(megabytes: u64) -> Self {
-        let units = usize::try_from(megabytes).unwrap_or(usize::MAX).saturating_mul(1024 * 1024 / UNIT);
+        let units =
+            usize::try_from(megabytes).unwrap_or(usize::MAX).saturating_mul(1024 * 1024 / UNIT);
         Self(Arc::new(Semaphore::new(units.min(Semaphore::MAX_PERMITS))))
     }
 
     /// Adds bytes to a body, if the budget allows it.
     pub(super) fn add(&self, body: &mut Body, bytes: &[u8]) -> Result<(), Full> {
         let held = body.taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let units = (body.bytes.len().saturating_add(bytes.len())).div_ceil(UNIT).saturating_sub(held);
+        let units =
+            (body.bytes.len().saturating_add(bytes.len())).div_ceil(UNIT).saturating_sub(held);
         if units > 0 {
-            let more = Arc::clone(&self.0).try_acquire_many_owned(u32::try_from(units).map_err(|_| Full)?).map_err(|_| Full)?;
+            let more = Arc::clone(&self.0)
+                .try_acquire_many_owned(u32::try_from(units).map_err(|_| Full)?)
+                .map_err(|_| Full)?;
             match &mut body.taken {
                 Some(taken) => taken.merge(more),
                 None => body.taken = Some(more),
@@ -60,7 +64,10 @@ mod tests {
         assert!(body_memory.add(&mut Body::default(), &[0]).is_err());
         bodies.pop();
         let mut next = Body::default();
-        assert!(body_memory.add(&mut next, &[0; 600]).is_ok() && body_memory.add(&mut next, &[0; 400]).is_ok());
+        assert!(
+            body_memory.add(&mut next, &[0; 600]).is_ok()
+                && body_memory.add(&mut next, &[0; 400]).is_ok()
+        );
         assert_eq!((next.bytes.len(), body_memory.0.available_permits()), (1000, 255));
     }
 }

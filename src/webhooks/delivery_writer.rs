@@ -109,7 +109,12 @@ impl DeliveryWriter {
     }
 
     /// Stores a delivery, in a batch with others that arrive now. It is stored even if the caller stops waiting.
-    pub(super) async fn store(self: &Arc<Self>, brand_id: i32, row: DeliveryRow, body_memory: Body) -> Result<InsertResult, NotStored> {
+    pub(super) async fn store(
+        self: &Arc<Self>,
+        brand_id: i32,
+        row: DeliveryRow,
+        body_memory: Body,
+    ) -> Result<InsertResult, NotStored> {
         let (receipt, stored) = oneshot::channel();
         {
             let mut queue = lock(self.queues.get(&brand_id).ok_or(NotStored)?);
@@ -137,16 +142,37 @@ impl DeliveryWriter {
     pub async fn check_storing(self: Arc<Self>) {
         loop {
             tokio::time::sleep(TRIAL).await;
-            let Some(brand_id) = self.queues.keys().next().filter(|_| self.alarm.is_raised_and_quiet(QUIET)) else { continue };
-            if insert_deliveries(&self.pool, *brand_id, &[], self.dedup_history_size, self.clock.frozen_at()).await.is_ok() {
+            let Some(brand_id) =
+                self.queues.keys().next().filter(|_| self.alarm.is_raised_and_quiet(QUIET))
+            else {
+                continue;
+            };
+            if insert_deliveries(
+                &self.pool,
+                *brand_id,
+                &[],
+                self.dedup_history_size,
+                self.clock.frozen_at(),
+            )
+            .await
+            .is_ok()
+            {
                 self.alarm.clear();
             }
         }
     }
 
     async fn write(&self, brand_id: i32, inserts: Vec<PendingInsert>) {
-        let (rows, delivery_writer): (Vec<_>, Vec<_>) = inserts.into_iter().map(|insert| (insert.row, (insert.receipt, insert._room))).unzip();
-        let written = insert_deliveries(&self.pool, brand_id, &rows, self.dedup_history_size, self.clock.frozen_at()).await;
+        let (rows, delivery_writer): (Vec<_>, Vec<_>) =
+            inserts.into_iter().map(|insert| (insert.row, (insert.receipt, insert._room))).unzip();
+        let written = insert_deliveries(
+            &self.pool,
+            brand_id,
+            &rows,
+            self.dedup_history_size,
+            self.clock.frozen_at(),
+        )
+        .await;
         let inserted: Result<Inserted, NotStored> = match written {
             Ok(inserted) => {
                 self.alarm.clear();
@@ -189,7 +215,13 @@ impl Writer<'_> {
         let (mut batch, mut bytes, mut seen) = (Vec::new(), 0_usize, HashSet::new());
         while let Some(next) = queue.waiting.front() {
             bytes = bytes.saturating_add(next.row.body.len());
-            let marks: Vec<[u8; 16]> = next.row.key.iter().chain(next.row.last.iter().flat_map(|(_, about)| about)).copied().collect();
+            let marks: Vec<[u8; 16]> = next
+                .row
+                .key
+                .iter()
+                .chain(next.row.last.iter().flat_map(|(_, about)| about))
+                .copied()
+                .collect();
             let is_full = batch.len() >= MOST_ROWS || (bytes > MOST_BYTES && !batch.is_empty());
             if is_full || marks.iter().any(|mark| seen.contains(mark)) {
                 break;

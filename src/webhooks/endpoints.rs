@@ -87,8 +87,15 @@ impl WebhookEndpoint {
             let brand = brand.rules.slug.clone();
             metrics::counter!("hookpoint_webhooks_total", "brand" => brand, "source" => source.as_str(), "outcome" => outcome.as_str())
         };
-        let counters = Outcome::ALL.into_iter().map(|outcome| (outcome, counter(outcome))).collect();
-        Self { brand, source, counters, unsaved: Mutex::default(), warned_at: AtomicI64::new(i64::MIN) }
+        let counters =
+            Outcome::ALL.into_iter().map(|outcome| (outcome, counter(outcome))).collect();
+        Self {
+            brand,
+            source,
+            counters,
+            unsaved: Mutex::default(),
+            warned_at: AtomicI64::new(i64::MIN),
+        }
     }
 
     fn unsaved(&self) -> MutexGuard<'_, WebhookStatsRow> {
@@ -102,11 +109,19 @@ impl WebhookEndpoint {
         }
         let mut unsaved = self.unsaved();
         match outcome {
-            Outcome::Received | Outcome::Duplicate | Outcome::ConflictingDuplicate | Outcome::StaleDuplicate | Outcome::Dropped => {
-                let is_duplicate = matches!(outcome, Outcome::Duplicate | Outcome::ConflictingDuplicate | Outcome::StaleDuplicate);
+            Outcome::Received
+            | Outcome::Duplicate
+            | Outcome::ConflictingDuplicate
+            | Outcome::StaleDuplicate
+            | Outcome::Dropped => {
+                let is_duplicate = matches!(
+                    outcome,
+                    Outcome::Duplicate | Outcome::ConflictingDuplicate | Outcome::StaleDuplicate
+                );
                 unsaved.duplicates = unsaved.duplicates.saturating_add(i64::from(is_duplicate));
                 if outcome == Outcome::ConflictingDuplicate {
-                    unsaved.conflicting_duplicates = unsaved.conflicting_duplicates.saturating_add(1);
+                    unsaved.conflicting_duplicates =
+                        unsaved.conflicting_duplicates.saturating_add(1);
                     unsaved.conflicting_at = Some(now);
                 }
                 unsaved.accepted_at = Some(now);
@@ -119,7 +134,10 @@ impl WebhookEndpoint {
                 unsaved.refused_in_a_row = unsaved.refused_in_a_row.saturating_add(1);
                 unsaved.refused_since.get_or_insert(now);
             }
-            Outcome::RateLimited | Outcome::TooLarge | Outcome::Incomplete | Outcome::Unavailable => {}
+            Outcome::RateLimited
+            | Outcome::TooLarge
+            | Outcome::Incomplete
+            | Outcome::Unavailable => {}
         }
     }
 
@@ -127,7 +145,12 @@ impl WebhookEndpoint {
     pub fn warn(&self, refused: VerificationError, now: Timestamp) {
         let (now, last) = (now.as_second(), self.warned_at.load(Ordering::Relaxed));
         let is_due = now.saturating_sub(last) >= 60;
-        if is_due && self.warned_at.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if is_due
+            && self
+                .warned_at
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
             let (brand, source) = (self.brand.rules.slug.as_str(), self.source.as_str());
             tracing::warn!(brand, source, reason = %refused, "webhook verification failed; compare the secret at the source with the settings (logged at most once a minute)");
         }
@@ -140,8 +163,16 @@ pub struct WebhookEndpoints(HashMap<(String, Source), WebhookEndpoint>);
 impl WebhookEndpoints {
     /// Creates an endpoint for each source of each brand, also for sources that are not connected.
     pub fn new<'a>(brands: impl IntoIterator<Item = &'a Arc<Brand>>) -> Self {
-        let endpoints = brands.into_iter().flat_map(|brand| Source::ALL.map(|source| (Arc::clone(brand), source)));
-        Self(endpoints.map(|(brand, source)| ((brand.rules.slug.clone(), source), WebhookEndpoint::new(brand, source))).collect())
+        let endpoints = brands
+            .into_iter()
+            .flat_map(|brand| Source::ALL.map(|source| (Arc::clone(brand), source)));
+        Self(
+            endpoints
+                .map(|(brand, source)| {
+                    ((brand.rules.slug.clone(), source), WebhookEndpoint::new(brand, source))
+                })
+                .collect(),
+        )
     }
 
     /// Finds the endpoint of a source.
@@ -160,7 +191,8 @@ impl WebhookEndpoints {
             if unsaved == WebhookStatsRow::default() {
                 continue;
             }
-            let written = add_webhook_stats(pool, endpoint.brand.id(), endpoint.source, &unsaved).await;
+            let written =
+                add_webhook_stats(pool, endpoint.brand.id(), endpoint.source, &unsaved).await;
             if written.is_err() {
                 endpoint.unsaved().follow(&unsaved);
             }

@@ -26,7 +26,10 @@ use crate::http::rate_limits::SameWebhooks;
 use crate::inbox::WakeHandles;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::{InboxSettings, LimitsSettings};
-use crate::sources::webhook::{DedupKey, Priority, SECRET_HEADER, SECRET_PARAMETER, SecretIn, UnverifiedWebhook, VerificationError, VerifiedWebhook};
+use crate::sources::webhook::{
+    DedupKey, Priority, SECRET_HEADER, SECRET_PARAMETER, SecretIn, UnverifiedWebhook,
+    VerificationError, VerifiedWebhook,
+};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::delivery_queue::{DeliveryRow, new_id};
@@ -85,7 +88,8 @@ impl WebhookService {
             same: SameWebhooks::new(limits.identical_webhooks_per_minute),
             large: Arc::new(Semaphore::new(1)),
             body_memory: BodyMemoryBudget::new(settings.body_memory_megabytes),
-            most_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024)).unwrap_or(usize::MAX),
+            most_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024))
+                .unwrap_or(usize::MAX),
             answer: Duration::from_millis(settings.ack_timeout_ms),
             wakes,
             clock,
@@ -97,11 +101,22 @@ impl WebhookService {
 ///
 /// # Errors
 /// Every [`Problem`] that can answer a webhook.
-pub async fn receive(request: HttpRequest, payload: Payload, webhook_service: Data<WebhookService>) -> Result<HttpResponse, Problem> {
+pub async fn receive(
+    request: HttpRequest,
+    payload: Payload,
+    webhook_service: Data<WebhookService>,
+) -> Result<HttpResponse, Problem> {
     let place = |name| request.match_info().query(name);
-    let endpoint = webhook_service.endpoints.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
-    request.extensions_mut().insert(WebhookTrace { brand: Arc::clone(&endpoint.brand), source: endpoint.source });
-    let came = tokio::time::timeout(webhook_service.answer, webhook_service.ingest(&request, payload, endpoint)).await;
+    let endpoint =
+        webhook_service.endpoints.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
+    request
+        .extensions_mut()
+        .insert(WebhookTrace { brand: Arc::clone(&endpoint.brand), source: endpoint.source });
+    let came = tokio::time::timeout(
+        webhook_service.answer,
+        webhook_service.ingest(&request, payload, endpoint),
+    )
+    .await;
     let (outcome, answer) = match came {
         Ok(Ok(outcome)) => (outcome, Ok(HttpResponse::Accepted().finish())),
         Ok(Err((outcome, problem))) => (outcome, Err(problem)),
@@ -116,7 +131,9 @@ type Rejection = (Outcome, Problem);
 
 /// A body in normal form, for example without optional blanks. Two bodies that differ only there are the same webhook.
 fn normalized(body: &[u8]) -> Vec<u8> {
-    serde_json::from_slice::<serde_json::Value>(body).and_then(|value| serde_json::to_vec(&value)).unwrap_or_else(|_| body.to_vec())
+    serde_json::from_slice::<serde_json::Value>(body)
+        .and_then(|value| serde_json::to_vec(&value))
+        .unwrap_or_else(|_| body.to_vec())
 }
 
 /// Bodies above this size take milliseconds to verify and parse.
@@ -133,14 +150,28 @@ struct ReceivedWebhook {
 impl ReceivedWebhook {
     fn verify(&self, brand: &Brand, source: Source) -> Result<VerifiedWebhook, VerificationError> {
         let Self { headers, secret, body, received_at } = self;
-        let verifier = brand.rules.webhook_verifiers.get(&source).ok_or(VerificationError::Missing("verification in the settings"))?;
-        let incoming = UnverifiedWebhook { headers, secret: secret.as_deref(), body, received_at: *received_at };
+        let verifier = brand
+            .rules
+            .webhook_verifiers
+            .get(&source)
+            .ok_or(VerificationError::Missing("verification in the settings"))?;
+        let incoming = UnverifiedWebhook {
+            headers,
+            secret: secret.as_deref(),
+            body,
+            received_at: *received_at,
+        };
         verifier.verify(brand.rules.sources.reader(source), &incoming)
     }
 }
 
 impl WebhookService {
-    async fn ingest(&self, request: &HttpRequest, payload: Payload, endpoint: &WebhookEndpoint) -> Result<Outcome, Rejection> {
+    async fn ingest(
+        &self,
+        request: &HttpRequest,
+        payload: Payload,
+        endpoint: &WebhookEndpoint,
+    ) -> Result<Outcome, Rejection> {
         let brand = &endpoint.brand;
         let Some(verifier) = brand.rules.webhook_verifiers.get(&endpoint.source) else {
             return Err((Outcome::Unavailable, Problem::SourceNotConnected));
@@ -156,20 +187,35 @@ impl WebhookService {
             endpoint.warn(refused, self.clock.now());
             (Outcome::Unverified, Problem::WebhookUnproved)
         })?;
-        let Some(priority) = priority_number(verified.label.priority) else { return Ok(Outcome::Dropped) };
+        let Some(priority) = priority_number(verified.label.priority) else {
+            return Ok(Outcome::Dropped);
+        };
         // A duplicate by id or content changes nothing. A webhook without a deduplication key is work each time, so a
         // limit applies.
-        let content = (verified.label.dedup_key == DedupKey::None)
-            .then(|| LookupHash::new(&brand.row.secret, &format!("same {}", endpoint.source), &normalized(&verified.delivery.body)).0);
+        let content = (verified.label.dedup_key == DedupKey::None).then(|| {
+            LookupHash::new(
+                &brand.row.secret,
+                &format!("same {}", endpoint.source),
+                &normalized(&verified.delivery.body),
+            )
+            .0
+        });
         if let Some(content) = content {
-            self.same.take(content).map_err(|seconds| (Outcome::RateLimited, Problem::TooManyWebhooks(seconds)))?;
+            self.same
+                .take(content)
+                .map_err(|seconds| (Outcome::RateLimited, Problem::TooManyWebhooks(seconds)))?;
         }
         let about = about(&verified);
-        let stored = self.delivery_writer.store(brand.id(), row(brand, endpoint.source, verified, priority), body_memory).await;
+        let stored = self
+            .delivery_writer
+            .store(brand.id(), row(brand, endpoint.source, verified, priority), body_memory)
+            .await;
         match stored {
             Ok(InsertResult::Repeated) => {
                 // The state may be the same again, or somebody replays an old webhook. Only the source knows.
-                self.ask_about(brand, endpoint.source, about).await.map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
+                self.ask_about(brand, endpoint.source, about)
+                    .await
+                    .map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
                 Ok(Outcome::StaleDuplicate)
             }
             Ok(InsertResult::New) => {
@@ -195,7 +241,11 @@ impl WebhookService {
         received: ReceivedWebhook,
     ) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
         // Only the verification by hash parses the body first.
-        let is_hashed = brand.rules.webhook_verifiers.get(&source).is_some_and(|verifier| verifier.proof.name() == "hash");
+        let is_hashed = brand
+            .rules
+            .webhook_verifiers
+            .get(&source)
+            .is_some_and(|verifier| verifier.proof.name() == "hash");
         if received.body.len() <= LARGE || !is_hashed {
             return Ok(received.verify(brand, source));
         }
@@ -210,7 +260,12 @@ impl WebhookService {
         reading.await.map_err(|_| unavailable)
     }
 
-    async fn ask_about(&self, brand: &Brand, source: Source, about: Vec<RecordKey>) -> Result<(), StorageError> {
+    async fn ask_about(
+        &self,
+        brand: &Brand,
+        source: Source,
+        about: Vec<RecordKey>,
+    ) -> Result<(), StorageError> {
         let hints = confirmations(brand, source, &about);
         if hints.is_empty() {
             return Ok(());
@@ -221,13 +276,24 @@ impl WebhookService {
 
     async fn read(&self, request: &HttpRequest, mut payload: Payload) -> Result<Body, Rejection> {
         // The signature covers the encoded bytes, and the sources do not document an encoding.
-        let mut encodings = request.headers().get_all(header::CONTENT_ENCODING).flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
-        if !encodings.all(|encoding| encoding.trim_ascii().is_empty() || encoding.trim_ascii().eq_ignore_ascii_case(b"identity")) {
+        let mut encodings = request
+            .headers()
+            .get_all(header::CONTENT_ENCODING)
+            .flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+        if !encodings.all(|encoding| {
+            encoding.trim_ascii().is_empty()
+                || encoding.trim_ascii().eq_ignore_ascii_case(b"identity")
+        }) {
             return Err((Outcome::Incomplete, Problem::BodyEncoded));
         }
         let too_large = (Outcome::TooLarge, Problem::BodyTooLarge);
-        let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|length| usize::try_from(length).map_or(true, |length| length > self.most_bytes)) {
+        let announced = request
+            .headers()
+            .get(header::CONTENT_LENGTH)
+            .and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if announced.is_some_and(|length| {
+            usize::try_from(length).map_or(true, |length| length > self.most_bytes)
+        }) {
             return Err(too_large);
         }
         let mut body = Body::default();
@@ -236,7 +302,9 @@ impl WebhookService {
             if body.bytes.len().saturating_add(chunk.len()) > self.most_bytes {
                 return Err(too_large);
             }
-            self.body_memory.add(&mut body, &chunk).map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
+            self.body_memory
+                .add(&mut body, &chunk)
+                .map_err(|_| (Outcome::Unavailable, Problem::InboxUnavailable))?;
         }
         Ok(body)
     }
@@ -245,7 +313,9 @@ impl WebhookService {
 /// The records that a webhook names.
 fn about(verified: &VerifiedWebhook) -> Vec<RecordKey> {
     match &verified.label.dedup_key {
-        DedupKey::Last { about, .. } => about.iter().filter_map(|about| about.parse().ok()).collect(),
+        DedupKey::Last { about, .. } => {
+            about.iter().filter_map(|about| about.parse().ok()).collect()
+        }
         DedupKey::None | DedupKey::Id(_) => Vec::new(),
     }
 }
@@ -261,14 +331,25 @@ const fn priority_number(priority: Priority) -> Option<i16> {
 
 /// The row of a delivery. The values that identify a delivery are stored as keyed hashes, which reveal nothing about a
 /// person.
-fn row(brand: &Brand, source: Source, VerifiedWebhook { delivery, label }: VerifiedWebhook, priority: i16) -> DeliveryRow {
-    let hash = |kind: &str, value: &[u8]| LookupHash::new(&brand.row.secret, &format!("{kind} {source}"), value).0;
+fn row(
+    brand: &Brand,
+    source: Source,
+    VerifiedWebhook { delivery, label }: VerifiedWebhook,
+    priority: i16,
+) -> DeliveryRow {
+    let hash = |kind: &str, value: &[u8]| {
+        LookupHash::new(&brand.row.secret, &format!("{kind} {source}"), value).0
+    };
     let (key, last) = match &label.dedup_key {
         DedupKey::None => (None, None),
         DedupKey::Id(id) => (Some(hash("delivery", id.as_bytes())), None),
-        DedupKey::Last { digest, about } => {
-            (None, Some((hash("content", digest), about.iter().map(|about| hash("subject", about.as_bytes())).collect())))
-        }
+        DedupKey::Last { digest, about } => (
+            None,
+            Some((
+                hash("content", digest),
+                about.iter().map(|about| hash("subject", about.as_bytes())).collect(),
+            )),
+        ),
     };
     DeliveryRow {
         delivery_id: new_id(delivery.received_at),
@@ -304,9 +385,19 @@ fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
 /// The secret of a webhook: from the last segment of the path, the parameter of the query, or the header.
 fn secret(request: &HttpRequest, place: SecretIn) -> Option<String> {
     let given = match place {
-        SecretIn::Path => request.path().trim_start_matches('/').split('/').nth(3).filter(|segment| !segment.is_empty()),
-        SecretIn::Header => return request.headers().get(SECRET_HEADER)?.to_str().ok().map(str::to_owned),
-        SecretIn::Query => request.query_string().split('&').find_map(|pair| pair.strip_prefix(SECRET_PARAMETER)?.strip_prefix('=')),
+        SecretIn::Path => request
+            .path()
+            .trim_start_matches('/')
+            .split('/')
+            .nth(3)
+            .filter(|segment| !segment.is_empty()),
+        SecretIn::Header => {
+            return request.headers().get(SECRET_HEADER)?.to_str().ok().map(str::to_owned);
+        }
+        SecretIn::Query => request
+            .query_string()
+            .split('&')
+            .find_map(|pair| pair.strip_prefix(SECRET_PARAMETER)?.strip_prefix('=')),
     };
     percent_decode_str(given?).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }

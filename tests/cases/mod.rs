@@ -133,7 +133,9 @@ pub fn time(minute: i64) -> Timestamp {
 
 /// The brand and the key that a name means.
 pub fn named(name: &str) -> (&str, RecordKey) {
-    let (kind, id) = name.split_once(':').unwrap_or_else(|| panic!("{name} is not a record such as omneo.profile:1"));
+    let (kind, id) = name
+        .split_once(':')
+        .unwrap_or_else(|| panic!("{name} is not a record such as omneo.profile:1"));
     let (brand, kind) = kind.split_once('/').unwrap_or((FIRST, kind));
     let kind = kind.parse().unwrap_or_else(|_| panic!("{name}: unknown kind of record {kind}"));
     (brand, RecordKey::new(kind, id).unwrap_or_else(|| panic!("{name} has no id")))
@@ -148,7 +150,13 @@ impl Step {
         let at = time(self.at.unwrap_or_else(|| i64::try_from(place).unwrap() + 1));
         let about = |name: &str, scope| {
             let (brand, key) = named(name);
-            (brand.to_owned(), Change::Record { key, update: Update { at, received_at: at, scope, fields: self.fields() } })
+            (
+                brand.to_owned(),
+                Change::Record {
+                    key,
+                    update: Update { at, received_at: at, scope, fields: self.fields() },
+                },
+            )
         };
         match (&self.record, &self.snapshot, &self.deleted, &self.merged, &self.event) {
             (Some(name), None, None, None, None) => about(name, Scope::Partial),
@@ -161,17 +169,32 @@ impl Step {
             }
             (None, None, None, None, Some(what)) => {
                 let (brand, record) = named(self.of.as_deref().expect("an event needs `of`"));
-                let key: EventKey = what.parse().unwrap_or_else(|_| panic!("{what} is not an event such as syncaroo.booking:1"));
-                let fields = BTreeMap::from([(event::field::RECORD.to_owned(), Some(Value::from(record.to_string())))]);
-                (brand.to_owned(), Change::Event { key, update: Update { at, received_at: at, scope: Scope::Partial, fields } })
+                let key: EventKey = what.parse().unwrap_or_else(|_| {
+                    panic!("{what} is not an event such as syncaroo.booking:1")
+                });
+                let fields = BTreeMap::from([(
+                    event::field::RECORD.to_owned(),
+                    Some(Value::from(record.to_string())),
+                )]);
+                (
+                    brand.to_owned(),
+                    Change::Event {
+                        key,
+                        update: Update { at, received_at: at, scope: Scope::Partial, fields },
+                    },
+                )
             }
-            _ => panic!("a step begins with one of record, snapshot, deleted, merged, event: {self:?}"),
+            _ => panic!(
+                "a step begins with one of record, snapshot, deleted, merged, event: {self:?}"
+            ),
         }
     }
 
     fn fields(&self) -> BTreeMap<String, Option<Value>> {
         let mut fields = BTreeMap::new();
-        let mut say = |field: String, value: Option<&str>| assert!(fields.insert(field.clone(), value.map(Value::from)).is_none(), "{field} twice");
+        let mut say = |field: String, value: Option<&str>| {
+            assert!(fields.insert(field.clone(), value.map(Value::from)).is_none(), "{field} twice")
+        };
         let texts = [
             (field::FIRST_NAME, &self.first),
             (field::LAST_NAME, &self.last),
@@ -224,10 +247,13 @@ impl Case {
         brand.extend(identity.remove("region").map(|region| ("default_region".to_owned(), region)));
         brand.insert("identity".to_owned(), identity.into());
         let slugs: BTreeSet<String> = self.changes().into_iter().map(|(brand, _)| brand).collect();
-        let brands: toml::Table = slugs.into_iter().map(|slug| (slug, brand.clone().into())).collect();
+        let brands: toml::Table =
+            slugs.into_iter().map(|slug| (slug, brand.clone().into())).collect();
         let settings = toml::Table::from_iter([("brands".to_owned(), brands.into())]);
         let text = toml::to_string(&settings).unwrap();
-        Settings::parse(&text, Path::new(&self.file)).unwrap_or_else(|mistakes| panic!("{self}: {mistakes:?}")).brands
+        Settings::parse(&text, Path::new(&self.file))
+            .unwrap_or_else(|mistakes| panic!("{self}: {mistakes:?}"))
+            .brands
     }
 
     /// Brand and decision: the valid ones, or the revoked ones.
@@ -264,18 +290,24 @@ pub fn live_records(changes: &[(String, Change)], brand: &str) -> Vec<Record> {
             }
         }
     }
-    records.into_iter().filter(|(_, versions)| versions.is_live()).map(|(key, versions)| Record { key, versions }).collect()
+    records
+        .into_iter()
+        .filter(|(_, versions)| versions.is_live())
+        .map(|(key, versions)| Record { key, versions })
+        .collect()
 }
 
 /// Every case of every file.
 pub fn cases() -> Vec<Case> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/identity");
-    let mut paths: Vec<_> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<_> =
+        std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
     paths.sort();
     let of_file = |path: &std::path::PathBuf| {
         let file = path.file_name().unwrap().to_string_lossy().into_owned();
-        let cases: CaseFile = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap_or_else(|error| panic!("{file}: {error}"));
+        let cases: CaseFile = toml::from_str(&std::fs::read_to_string(path).unwrap())
+            .unwrap_or_else(|error| panic!("{file}: {error}"));
         cases.case.into_iter().map(move |case| Case { file: file.clone(), ..case })
     };
     paths.iter().flat_map(of_file).collect()

@@ -23,16 +23,26 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(case: &Case, brand: &str, rules: &IdentityRules, changes: &[(String, Change)]) -> Self {
-        let merges = changes.iter().filter(|(of, _)| of == brand).filter_map(|(_, change)| match change {
-            Change::Merge(merge) => Some(merge.clone()),
-            Change::Record { .. } | Change::Event { .. } => None,
-        });
+    pub fn new(
+        case: &Case,
+        brand: &str,
+        rules: &IdentityRules,
+        changes: &[(String, Change)],
+    ) -> Self {
+        let merges =
+            changes.iter().filter(|(of, _)| of == brand).filter_map(|(_, change)| match change {
+                Change::Merge(merge) => Some(merge.clone()),
+                Change::Record { .. } | Change::Event { .. } => None,
+            });
         Self {
             brand: brand.to_owned(),
             records: live_records(changes, brand),
             aliases: Aliases::new(&merges.collect::<Vec<SourceMerge>>()),
-            decisions: case.decisions(false).filter(|(of, _)| of == brand).map(|(_, decision)| decision).collect(),
+            decisions: case
+                .decisions(false)
+                .filter(|(of, _)| of == brand)
+                .map(|(_, decision)| decision)
+                .collect(),
             rules: rules.clone(),
         }
     }
@@ -47,10 +57,15 @@ impl World {
     pub fn shared(&self) -> BTreeSet<Identifier> {
         let mut records: BTreeMap<(Identifier, SourceKind), usize> = BTreeMap::new();
         let mut names: BTreeMap<Identifier, BTreeMap<String, FoldedName>> = BTreeMap::new();
-        let counts = |record: &&Record| !self.aliases.is_loser(&record.key) && !self.rules.self_asserted.contains(&record.key.kind);
+        let counts = |record: &&Record| {
+            !self.aliases.is_loser(&record.key)
+                && !self.rules.self_asserted.contains(&record.key.kind)
+        };
         for record in self.records.iter().filter(counts) {
             let identifiers = identifiers_of(record, self.rules.region);
-            let linking = identifiers.values.iter().filter(|value| value.kind.is_address() && identifiers.may_link(value) && self.may_link(value));
+            let linking = identifiers.values.iter().filter(|value| {
+                value.kind.is_address() && identifiers.may_link(value) && self.may_link(value)
+            });
             for value in linking.cloned() {
                 let name = record.name().folded();
                 if self.rules.one_record_per_person.contains(&record.key.kind) {
@@ -61,8 +76,14 @@ impl World {
             }
         }
         let above = self.rules.shared_value_threshold;
-        let by_records = records.into_iter().filter(|(_, holders)| *holders > above).map(|((value, _), _)| value);
-        let by_names = names.into_iter().filter(|(_, names)| are_of_more_than(above, names)).map(|(value, _)| value);
+        let by_records = records
+            .into_iter()
+            .filter(|(_, holders)| *holders > above)
+            .map(|((value, _), _)| value);
+        let by_names = names
+            .into_iter()
+            .filter(|(_, names)| are_of_more_than(above, names))
+            .map(|(value, _)| value);
         by_records.chain(by_names).collect()
     }
 
@@ -70,10 +91,18 @@ impl World {
         let shared = self.shared();
         let member = |record: &Record| {
             let found = identifiers_of(record, self.rules.region);
-            let linking = found.values.iter().filter(|value| found.may_link(value) && self.may_link(value) && !shared.contains(value));
+            let linking = found.values.iter().filter(|value| {
+                found.may_link(value) && self.may_link(value) && !shared.contains(value)
+            });
             let (linking, identifiers) = (linking.cloned().collect(), found.values.clone());
             let said_at = phones_said_at(record, &self.rules);
-            Member { key: record.key.clone(), name: record.name().folded(), identifiers, linking, said_at }
+            Member {
+                key: record.key.clone(),
+                name: record.name().folded(),
+                identifiers,
+                linking,
+                said_at,
+            }
         };
         self.records.iter().map(member).collect()
     }
@@ -83,8 +112,19 @@ impl World {
     }
 
     pub fn customers_of(&self, members: &[Member]) -> Customers {
-        let resolution = resolve(&RecordFacts { members, aliases: &self.aliases, decisions: &self.decisions, rules: &self.rules });
-        resolution.clusters.iter().map(|cluster| cluster.iter().map(|index| name(&self.brand, &members[*index].key)).collect()).collect()
+        let resolution = resolve(&RecordFacts {
+            members,
+            aliases: &self.aliases,
+            decisions: &self.decisions,
+            rules: &self.rules,
+        });
+        resolution
+            .clusters
+            .iter()
+            .map(|cluster| {
+                cluster.iter().map(|index| name(&self.brand, &members[*index].key)).collect()
+            })
+            .collect()
     }
 }
 
@@ -92,7 +132,9 @@ impl World {
 pub fn phones_said_at(record: &Record, rules: &IdentityRules) -> BTreeMap<Identifier, Timestamp> {
     let mut latest: BTreeMap<Identifier, Timestamp> = BTreeMap::new();
     for (_, value, at) in record.versions.with_prefix(field::PHONE) {
-        for number in value.as_str().into_iter().flat_map(|raw| PhoneField::read(raw, rules.region).numbers) {
+        for number in
+            value.as_str().into_iter().flat_map(|raw| PhoneField::read(raw, rules.region).numbers)
+        {
             let known = latest.entry(Identifier::from(number.phone)).or_insert(at);
             *known = at.max(*known);
         }
@@ -107,8 +149,13 @@ pub fn are_of_more_than(people: usize, names: &BTreeMap<String, FoldedName>) -> 
     let known: Vec<FoldedName> = names.keys().map(|key| FoldedName::from_key(key)).collect();
     let all: Vec<&FoldedName> = known.iter().collect();
     let mut groups: Vec<Vec<&FoldedName>> = Vec::new();
-    for name in all.iter().filter(|name| !all.iter().any(|fuller| fuller != *name && is_lesser_form(name, fuller))) {
-        let (agreeing, mut others): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.iter().any(|other| name.is_spelling_of(other)));
+    for name in all
+        .iter()
+        .filter(|name| !all.iter().any(|fuller| fuller != *name && is_lesser_form(name, fuller)))
+    {
+        let (agreeing, mut others): (Vec<_>, Vec<_>) = groups
+            .into_iter()
+            .partition(|group| group.iter().any(|other| name.is_spelling_of(other)));
         others.push(agreeing.into_iter().flatten().chain([*name]).collect());
         groups = others;
     }
@@ -118,6 +165,7 @@ pub fn are_of_more_than(people: usize, names: &BTreeMap<String, FoldedName>) -> 
 fn is_lesser_form(name: &FoldedName, fuller: &FoldedName) -> bool {
     let parts = |name: &FoldedName| (name.has_first(), name.has_last());
     let count = |name: &FoldedName| usize::from(name.has_first()) + usize::from(name.has_last());
-    let says_less = count(name) < count(fuller) || (parts(name) == parts(fuller) && name.is_short_for(fuller));
+    let says_less =
+        count(name) < count(fuller) || (parts(name) == parts(fuller) && name.is_short_for(fuller));
     says_less && name.is_spelling_of(fuller)
 }

@@ -24,7 +24,11 @@ fn metric_of(arguments: &str) -> (String, BTreeSet<String>) {
     let name = arguments.split('"').nth(1).unwrap_or_default().to_owned();
     let mut before_arrows: Vec<&str> = arguments.split(" =>").collect();
     before_arrows.pop();
-    let labels = before_arrows.into_iter().filter_map(|before| before.strip_suffix('"')?.rsplit('"').next()).map(str::to_owned).collect();
+    let labels = before_arrows
+        .into_iter()
+        .filter_map(|before| before.strip_suffix('"')?.rsplit('"').next())
+        .map(str::to_owned)
+        .collect();
     (name, labels)
 }
 
@@ -32,13 +36,20 @@ fn metric_of(arguments: &str) -> (String, BTreeSet<String>) {
 fn every_metric_is_in_the_catalogue_with_its_labels_and_explained() {
     let mut used = BTreeSet::new();
     for (file, text) in files("src", &["rs"]) {
-        for (kind, name) in [(Kind::Counter, "counter"), (Kind::Gauge, "gauge"), (Kind::Histogram, "histogram")] {
+        for (kind, name) in
+            [(Kind::Counter, "counter"), (Kind::Gauge, "gauge"), (Kind::Histogram, "histogram")]
+        {
             for arguments in text.split(&format!("metrics::{name}!(")).skip(1) {
                 let (name, labels) = metric_of(arguments);
                 let known = CATALOGUE.iter().find(|metric| metric.name == name);
-                let known = known.unwrap_or_else(|| panic!("{file}: {name} is not in the catalogue"));
+                let known =
+                    known.unwrap_or_else(|| panic!("{file}: {name} is not in the catalogue"));
                 assert_eq!(known.kind, kind, "{name}");
-                assert_eq!(known.labels.iter().map(ToString::to_string).collect::<BTreeSet<_>>(), labels, "{name}");
+                assert_eq!(
+                    known.labels.iter().map(ToString::to_string).collect::<BTreeSet<_>>(),
+                    labels,
+                    "{name}"
+                );
                 used.insert(name);
             }
         }
@@ -49,9 +60,16 @@ fn every_metric_is_in_the_catalogue_with_its_labels_and_explained() {
     for metric in CATALOGUE {
         let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
         let kind = format!("{:?}", metric.kind).to_lowercase();
-        let row = format!("| `{}` | {kind} | {} | {} |", metric.name, labels.join(", "), metric.help);
-        assert!(explained.lines().any(|line| line == row), "deploy/metrics.md lacks the line\n{row}");
+        let row =
+            format!("| `{}` | {kind} | {} | {} |", metric.name, labels.join(", "), metric.help);
+        assert!(
+            explained.lines().any(|line| line == row),
+            "deploy/metrics.md lacks the line\n{row}"
+        );
     }
-    let rows = explained.lines().filter(|line| line.starts_with("| `hookpoint_") && line.split('|').count() == 6).count();
+    let rows = explained
+        .lines()
+        .filter(|line| line.starts_with("| `hookpoint_") && line.split('|').count() == 6)
+        .count();
     assert_eq!(rows, CATALOGUE.len(), "deploy/metrics.md names what there is, and no more");
 }

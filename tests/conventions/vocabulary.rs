@@ -218,7 +218,10 @@ fn no_identifier_is_a_private_word() {
 
 #[test]
 fn no_table_column_setting_or_metric_has_an_old_name() {
-    let documents = files("deploy", &["md", "toml"]).into_iter().chain(files("migrations", &["sql"])).chain(files("fixtures", &["toml"]));
+    let documents = files("deploy", &["md", "toml"])
+        .into_iter()
+        .chain(files("migrations", &["sql"]))
+        .chain(files("fixtures", &["toml"]));
     let own = |file: &str| file == "tests/conventions/vocabulary.rs";
     for (file, text) in all_code().into_iter().chain(documents).filter(|(file, _)| !own(file)) {
         let found = words(&text);
@@ -242,18 +245,26 @@ fn code_is_told_from_comments_and_text() {
 }
 
 fn all_code() -> Vec<(String, String)> {
-    ["src", "tests", "benches"].into_iter().flat_map(|directory| files(directory, &["rs", "sql"])).collect()
+    ["src", "tests", "benches"]
+        .into_iter()
+        .flat_map(|directory| files(directory, &["rs", "sql"]))
+        .collect()
 }
 
 fn words(text: &str) -> BTreeSet<String> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    text.split(|c: char| !c.is_alphanumeric() && c != '_')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// Rust without comments and without the content of strings.
 fn code_of(text: &str) -> String {
     let mut code = String::new();
     let mut rest = text.replace("'\"'", "' '");
-    while let Some(at) = ["//", "/*", "r#\"", "\""].iter().filter_map(|start| rest.find(start)).min() {
+    while let Some(at) =
+        ["//", "/*", "r#\"", "\""].iter().filter_map(|start| rest.find(start)).min()
+    {
         let (before, from) = rest.split_at(at);
         code.push_str(before);
         code.push(' ');

@@ -30,8 +30,12 @@ fn write_seeds(directory: &str, seeds: &[Vec<u8>]) {
     }
     // Without a sanitizer libFuzzer does not see compared texts, so it gets a dictionary.
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || b".:_-@%".contains(byte);
-    let words: BTreeSet<&[u8]> =
-        seeds.iter().flat_map(|seed| seed.split(|byte| !is_word(byte))).filter(|word| (3..=24).contains(&word.len())).collect();
-    let lines: String = words.into_iter().map(|word| format!("\"{}\"\n", word.escape_ascii())).collect();
+    let words: BTreeSet<&[u8]> = seeds
+        .iter()
+        .flat_map(|seed| seed.split(|byte| !is_word(byte)))
+        .filter(|word| (3..=24).contains(&word.len()))
+        .collect();
+    let lines: String =
+        words.into_iter().map(|word| format!("\"{}\"\n", word.escape_ascii())).collect();
     std::fs::write(format!("{directory}.dict"), lines).expect("the dictionary can be written");
 }

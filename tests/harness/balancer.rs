@@ -61,7 +61,8 @@ impl Replicas {
     async fn check(&self, replica: usize) {
         loop {
             let mut connection = Connection::new(self.addresses[replica]);
-            let request = b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+            let request =
+                b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
             let asked = tokio::time::timeout(Duration::from_secs(2), connection.ask(request)).await;
             let is_ready = matches!(asked, Ok(Ok(response)) if response.status == 200);
             self.are_ready[replica].store(is_ready, Ordering::SeqCst);
@@ -72,13 +73,16 @@ impl Replicas {
     fn next(&self) -> Option<usize> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
         let of = self.addresses.len();
-        (0..of).map(|more| (turn + more) % of).find(|replica| self.are_ready[*replica].load(Ordering::SeqCst))
+        (0..of)
+            .map(|more| (turn + more) % of)
+            .find(|replica| self.are_ready[*replica].load(Ordering::SeqCst))
     }
 
     /// Serves a client until the client closes its connection.
     async fn serve(&self, mut client: TcpStream) -> Result<()> {
         client.set_nodelay(true)?;
-        let mut connections: Vec<Connection> = self.addresses.iter().map(|address| Connection::new(*address)).collect();
+        let mut connections: Vec<Connection> =
+            self.addresses.iter().map(|address| Connection::new(*address)).collect();
         let (mut request, mut answer) = (Vec::new(), Vec::new());
         loop {
             request.clear();
@@ -97,10 +101,13 @@ impl Replicas {
                 // A closed connection to the replica does not affect the client.
                 Some(response) => {
                     let lines = response.head.split_inclusive(|byte| *byte == b'\n');
-                    lines.filter(|line| header(line, b"connection:").is_none()).for_each(|line| answer.extend_from_slice(line));
+                    lines
+                        .filter(|line| header(line, b"connection:").is_none())
+                        .for_each(|line| answer.extend_from_slice(line));
                     answer.extend_from_slice(response.body);
                 }
-                None => answer.extend_from_slice(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"),
+                None => answer
+                    .extend_from_slice(b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n"),
             }
             client.write_all(&answer).await?;
         }

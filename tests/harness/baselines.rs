@@ -18,7 +18,8 @@ use super::process::Process;
 /// The number of connections to Postgres, the same for the service and the baseline.
 pub const CONNECTIONS: u32 = 10;
 
-const JSON: (actix_web::http::header::HeaderName, &str) = (CONTENT_TYPE, "application/json; charset=utf-8");
+const JSON: (actix_web::http::header::HeaderName, &str) =
+    (CONTENT_TYPE, "application/json; charset=utf-8");
 
 /// A running baseline.
 pub struct Baseline {
@@ -48,7 +49,9 @@ impl Baseline {
     }
 
     fn start(arguments: &[&str]) -> Self {
-        let mut process = Process::start(Command::new(std::env::current_exe().unwrap()).args(arguments).stdout(Stdio::piped()));
+        let mut process = Process::start(
+            Command::new(std::env::current_exe().unwrap()).args(arguments).stdout(Stdio::piped()),
+        );
         let mut line = String::new();
         BufReader::new(process.stdout()).read_line(&mut line).unwrap();
         Self { process, address: line.trim().parse().unwrap() }
@@ -62,7 +65,9 @@ pub fn run_baseline_if_requested() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
         ["floor", "bare", file] => system().block_on(be_bare(std::fs::read(file).unwrap())),
         ["floor", "committing", url] => system().block_on(be_committing(url)),
-        ["floor", "sqlx", url, brand_id] => system().block_on(be_sqlx(url, brand_id.parse().unwrap())),
+        ["floor", "sqlx", url, brand_id] => {
+            system().block_on(be_sqlx(url, brand_id.parse().unwrap()))
+        }
         _ => return,
     }
     std::process::exit(0);
@@ -79,7 +84,9 @@ async fn be_bare(body: Vec<u8>) {
     let body = Bytes::from(body);
     let server = HttpServer::new(move || {
         let body = body.clone();
-        App::new().default_service(to(move || std::future::ready(HttpResponse::Ok().insert_header(JSON).body(body.clone()))))
+        App::new().default_service(to(move || {
+            std::future::ready(HttpResponse::Ok().insert_header(JSON).body(body.clone()))
+        }))
     });
     server.workers(1).listen(listener()).unwrap().run().await.unwrap();
 }
@@ -99,32 +106,63 @@ async fn find(
     brand_id: Data<i32>,
     asked: Query<LookupQuery>,
 ) -> Result<HttpResponse, actix_web::error::InternalError<sqlx::Error>> {
-    let found: Result<Vec<(String,)>, _> = sqlx::query_as(ONE_ROW).bind(**brand_id).bind(&asked.address).fetch_all(pool.as_ref()).await;
-    let failed = |error| actix_web::error::InternalError::new(error, actix_web::http::StatusCode::INTERNAL_SERVER_ERROR);
-    let body = found.map_err(failed)?.pop().map_or_else(|| "[]".to_owned(), |(body,)| format!("[{body}]"));
+    let found: Result<Vec<(String,)>, _> = sqlx::query_as(ONE_ROW)
+        .bind(**brand_id)
+        .bind(&asked.address)
+        .fetch_all(pool.as_ref())
+        .await;
+    let failed = |error| {
+        actix_web::error::InternalError::new(
+            error,
+            actix_web::http::StatusCode::INTERNAL_SERVER_ERROR,
+        )
+    };
+    let body =
+        found.map_err(failed)?.pop().map_or_else(|| "[]".to_owned(), |(body,)| format!("[{body}]"));
     Ok(HttpResponse::Ok().insert_header(JSON).body(body))
 }
 
 /// The worker that uses a connection opens it, so that no thread waits for another.
 fn pool(url: &str) -> PgPool {
     let options = PgConnectOptions::from_str(url).unwrap().disable_statement_logging();
-    PgPoolOptions::new().max_connections(CONNECTIONS).test_before_acquire(false).connect_lazy_with(options)
+    PgPoolOptions::new()
+        .max_connections(CONNECTIONS)
+        .test_before_acquire(false)
+        .connect_lazy_with(options)
 }
 
-async fn receive(pool: Data<PgPool>, body: Bytes) -> Result<HttpResponse, actix_web::error::InternalError<sqlx::Error>> {
-    let inserted = sqlx::query("insert into bare_receipts (body) values ($1)").bind(body.as_ref()).execute(pool.as_ref()).await;
-    inserted.map_err(|error| actix_web::error::InternalError::new(error, actix_web::http::StatusCode::INTERNAL_SERVER_ERROR))?;
+async fn receive(
+    pool: Data<PgPool>,
+    body: Bytes,
+) -> Result<HttpResponse, actix_web::error::InternalError<sqlx::Error>> {
+    let inserted = sqlx::query("insert into bare_receipts (body) values ($1)")
+        .bind(body.as_ref())
+        .execute(pool.as_ref())
+        .await;
+    inserted.map_err(|error| {
+        actix_web::error::InternalError::new(
+            error,
+            actix_web::http::StatusCode::INTERNAL_SERVER_ERROR,
+        )
+    })?;
     Ok(HttpResponse::Accepted().finish())
 }
 
 async fn be_committing(url: &str) {
     let pool = pool(url);
-    let server = HttpServer::new(move || App::new().app_data(Data::new(pool.clone())).default_service(to(receive)));
+    let server = HttpServer::new(move || {
+        App::new().app_data(Data::new(pool.clone())).default_service(to(receive))
+    });
     server.workers(1).listen(listener()).unwrap().run().await.unwrap();
 }
 
 async fn be_sqlx(url: &str, brand_id: i32) {
     let pool = pool(url);
-    let server = HttpServer::new(move || App::new().app_data(Data::new(pool.clone())).app_data(Data::new(brand_id)).default_service(to(find)));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(Data::new(pool.clone()))
+            .app_data(Data::new(brand_id))
+            .default_service(to(find))
+    });
     server.workers(1).listen(listener()).unwrap().run().await.unwrap();
 }

@@ -24,7 +24,10 @@ pub async fn change(shop: &Shop, person: usize, version: u64) {
         at,
         received_at: at,
         scope: Scope::Partial,
-        fields: fields.into_iter().map(|(name, value)| (name.to_owned(), Some(value.into()))).collect(),
+        fields: fields
+            .into_iter()
+            .map(|(name, value)| (name.to_owned(), Some(value.into())))
+            .collect(),
     };
     let key = RecordKey::new(SourceKind::OmnioTapContact, &format!("p{person}")).unwrap();
     apply(&shop.database.pool, &shop.brand, vec![Change::Record { key, update }]).await.unwrap();
@@ -65,29 +68,53 @@ pub fn version(person: usize, body: &[u8]) -> Option<u64> {
     let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
     let customer = answer.as_array().filter(|customers| customers.len() == 1)?.first()?;
     let is_right = customer["addresses"][0]["address"] == email(person);
-    let version = customer["customFields"].as_array()?.iter().find_map(|field| field["version"].as_str())?;
+    let version =
+        customer["customFields"].as_array()?.iter().find_map(|field| field["version"].as_str())?;
     version.parse().ok().filter(|_| is_right)
 }
 
 /// Repeats a lookup until the answer shows a version, or a newer one. Returns false after the timeout.
-pub async fn has_shown(connection: &mut Connection, person: usize, wanted: u64, timeout: Duration) -> bool {
+pub async fn has_shown(
+    connection: &mut Connection,
+    person: usize,
+    wanted: u64,
+    timeout: Duration,
+) -> bool {
     has_shown_to(KEY, connection, person, wanted, timeout).await
 }
 
 /// Like [`has_shown`], with another key.
-pub async fn has_shown_to(key: &str, connection: &mut Connection, person: usize, wanted: u64, timeout: Duration) -> bool {
-    let shows = |response: &Response<'_>| version(person, response.body).is_some_and(|version| version >= wanted);
+pub async fn has_shown_to(
+    key: &str,
+    connection: &mut Connection,
+    person: usize,
+    wanted: u64,
+    timeout: Duration,
+) -> bool {
+    let shows = |response: &Response<'_>| {
+        version(person, response.body).is_some_and(|version| version >= wanted)
+    };
     is_answered(connection, &request_with(key, person), shows, timeout).await
 }
 
 /// Waits until a replica has processed all earlier notifications. They arrive in order, and a new key is one of them.
-pub async fn wait_until_current(shop: &Shop, connection: &mut Connection, timeout: Duration) -> bool {
+pub async fn wait_until_current(
+    shop: &Shop,
+    connection: &mut Connection,
+    timeout: Duration,
+) -> bool {
     let key = uuid::Uuid::new_v4().simple().to_string();
     shop.open_with(&key).await;
-    is_answered(connection, &request_with(&key, 0), |response| response.status == 200, timeout).await
+    is_answered(connection, &request_with(&key, 0), |response| response.status == 200, timeout)
+        .await
 }
 
-async fn is_answered(connection: &mut Connection, request: &[u8], expected: impl Fn(&Response<'_>) -> bool, timeout: Duration) -> bool {
+async fn is_answered(
+    connection: &mut Connection,
+    request: &[u8],
+    expected: impl Fn(&Response<'_>) -> bool,
+    timeout: Duration,
+) -> bool {
     let asking = async {
         while !connection.ask(request).await.is_ok_and(|response| expected(&response)) {
             tokio::time::sleep(Duration::from_millis(1)).await;

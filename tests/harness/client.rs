@@ -58,7 +58,14 @@ pub const CONNECTIONS: u32 = 32;
 impl Load {
     /// Each connection sends its next request when its response has arrived.
     pub const fn as_fast_as_possible(address: SocketAddr, duration: Duration) -> Self {
-        Self { address, connections: CONNECTIONS, per_second: None, duration, first: 0, requests: u64::MAX }
+        Self {
+            address,
+            connections: CONNECTIONS,
+            per_second: None,
+            duration,
+            first: 0,
+            requests: u64::MAX,
+        }
     }
 
     /// Requests are due at fixed times.
@@ -86,15 +93,22 @@ impl Load {
         let shutdown_signal = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&shutdown_signal);
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(self.run(asker, &told))
         });
         Running { thread, shutdown_signal }
     }
 
-    async fn run<A: RequestGenerator>(self, asker: A, shutdown_signal: &Arc<AtomicBool>) -> (Figures, A) {
+    async fn run<A: RequestGenerator>(
+        self,
+        asker: A,
+        shutdown_signal: &Arc<AtomicBool>,
+    ) -> (Figures, A) {
         let begin = Instant::now();
-        let pace = self.per_second.map(|per_second| Pace::start(begin, per_second, self.duration, Arc::clone(shutdown_signal)));
+        let pace = self.per_second.map(|per_second| {
+            Pace::start(begin, per_second, self.duration, Arc::clone(shutdown_signal))
+        });
         let state = State {
             load: self,
             begin,
@@ -105,7 +119,8 @@ impl Load {
             figures: RefCell::default(),
             asker: RefCell::new(asker),
         };
-        let mut connections: FuturesUnordered<_> = (0..self.connections).map(|_| state.go_on_asking()).collect();
+        let mut connections: FuturesUnordered<_> =
+            (0..self.connections).map(|_| state.go_on_asking()).collect();
         // Missing responses count as failed after this time.
         let all = async { while connections.next().await.is_some() {} };
         let _ = tokio::time::timeout(self.duration + GRACE, all).await;
@@ -138,7 +153,12 @@ struct Pace {
 }
 
 impl Pace {
-    fn start(begin: Instant, per_second: u32, duration: Duration, shutdown_signal: Arc<AtomicBool>) -> Self {
+    fn start(
+        begin: Instant,
+        per_second: u32,
+        duration: Duration,
+        shutdown_signal: Arc<AtomicBool>,
+    ) -> Self {
         let due = Arc::new(Semaphore::new(0));
         let pace = Self { per_second, due: Arc::clone(&due) };
         std::thread::spawn(move || {
@@ -152,7 +172,10 @@ impl Pace {
                 due.add_permits(1);
             }
             // Requests that are already due are still sent.
-            while due.available_permits() > 0 && !shutdown_signal.load(Ordering::Relaxed) && !due.is_closed() {
+            while due.available_permits() > 0
+                && !shutdown_signal.load(Ordering::Relaxed)
+                && !due.is_closed()
+            {
                 std::thread::sleep(Duration::from_millis(1));
             }
             due.close();
@@ -185,7 +208,8 @@ struct State<'a, A> {
 
 impl<A: RequestGenerator> State<'_, A> {
     async fn go_on_asking(&self) {
-        let (mut connection, mut request) = (Connection::new(self.load.address), Vec::with_capacity(256));
+        let (mut connection, mut request) =
+            (Connection::new(self.load.address), Vec::with_capacity(256));
         while let Some((n, due)) = self.next_request().await {
             let n = self.load.first + n;
             request.clear();
@@ -199,7 +223,11 @@ impl<A: RequestGenerator> State<'_, A> {
             };
             let now = Instant::now();
             self.last_answer.set(now);
-            let answer = Answer { status: response.status, body: response.body, latency: now - due.unwrap_or(sent) };
+            let answer = Answer {
+                status: response.status,
+                body: response.body,
+                latency: now - due.unwrap_or(sent),
+            };
             let is_right = self.asker.borrow_mut().is_right(n, &answer);
             self.figures.borrow_mut().count(answer.status, answer.latency, is_right);
         }
@@ -212,7 +240,11 @@ impl<A: RequestGenerator> State<'_, A> {
                 pace.due.acquire().await.ok()?.forget();
                 Some(self.begin + time_of(self.next.get(), pace.per_second))
             }
-            None if self.shutdown_signal.load(Ordering::Relaxed) || self.begin.elapsed() >= self.load.duration => return None,
+            None if self.shutdown_signal.load(Ordering::Relaxed)
+                || self.begin.elapsed() >= self.load.duration =>
+            {
+                return None;
+            }
             None => None,
         };
         if self.next.get() >= self.load.requests {

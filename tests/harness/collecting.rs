@@ -42,10 +42,12 @@ pub struct Collection {
 
 impl Collection {
     /// Small, for a quick check.
-    pub const SHORT: Self = Self { contacts: 1_500, kills: 2, changes: 150, later_changes: 200, seed: 7 };
+    pub const SHORT: Self =
+        Self { contacts: 1_500, kills: 2, changes: 150, later_changes: 200, seed: 7 };
 
     /// The size for which the results are promised.
-    pub const FULL: Self = Self { contacts: 100_000, kills: 5, changes: 5_000, later_changes: 5_000, seed: 7 };
+    pub const FULL: Self =
+        Self { contacts: 100_000, kills: 5, changes: 5_000, later_changes: 5_000, seed: 7 };
 }
 
 /// The timeout of every wait.
@@ -74,7 +76,10 @@ when = \"{live}\"
 }
 
 pub fn environment(secrets: &Secrets) -> Vec<(String, String)> {
-    vec![("OMNIOTAP_SECRET".to_owned(), "demo-secret-omniotap".to_owned()), ("OMNIOTAP_API".to_owned(), secrets.of_api(Source::OmnioTap))]
+    vec![
+        ("OMNIOTAP_SECRET".to_owned(), "demo-secret-omniotap".to_owned()),
+        ("OMNIOTAP_API".to_owned(), secrets.of_api(Source::OmnioTap)),
+    ]
 }
 
 /// A contact of the CRM.
@@ -116,10 +121,13 @@ impl Life {
         match self.rng.roll(10) {
             0 => world.delete(ObjectKind::Contact, &format!("c{n}")),
             1 | 2 => {
-                world.change(ObjectKind::Contact, &contact(self.contacts + self.born, version, now));
+                world
+                    .change(ObjectKind::Contact, &contact(self.contacts + self.born, version, now));
                 self.born += 1;
             }
-            _ if world.get(ObjectKind::Contact, &format!("c{n}")).is_some() => world.change(ObjectKind::Contact, &contact(n, version, now)),
+            _ if world.get(ObjectKind::Contact, &format!("c{n}")).is_some() => {
+                world.change(ObjectKind::Contact, &contact(n, version, now))
+            }
             _ => {}
         }
     }
@@ -133,7 +141,10 @@ async fn stream_of(pool: &Pool, brand_id: i32) -> Option<StreamRow> {
 async fn wait_until_complete(pool: &Pool, brand_id: i32) -> bool {
     let deadline = Instant::now() + PATIENCE;
     while Instant::now() < deadline {
-        if stream_of(pool, brand_id).await.is_some_and(|row| row.last_full_started_at.is_some() && row.finished_at.is_some()) {
+        if stream_of(pool, brand_id)
+            .await
+            .is_some_and(|row| row.last_full_started_at.is_some() && row.finished_at.is_some())
+        {
             return true;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
@@ -152,7 +163,16 @@ pub async fn differences(world: &World, shop: &Shop) -> Vec<String> {
     let api: &dyn ApiConnector = sources.api(Source::OmnioTap);
     let ask = api.first("contacts", None).unwrap();
     let received_at = Clock::system().now();
-    let heard = api.read(&ask, &Reply { body: json!({"data": world.all(ObjectKind::Contact)}), is_missing: false, received_at }).unwrap();
+    let heard = api
+        .read(
+            &ask,
+            &Reply {
+                body: json!({"data": world.all(ObjectKind::Contact)}),
+                is_missing: false,
+                received_at,
+            },
+        )
+        .unwrap();
     let mut expected: BTreeMap<RecordKey, FieldVersions> = BTreeMap::new();
     for change in heard.changes {
         if let Change::Record { key, update } = change {
@@ -163,7 +183,8 @@ pub async fn differences(world: &World, shop: &Shop) -> Vec<String> {
     let kind = SourceKind::OmnioTapContact;
     let known = list_records_after(&mut db, shop.brand.id(), kind, "", i64::MAX).await.unwrap();
     let mut differences = Vec::new();
-    let mut known: BTreeMap<RecordKey, FieldVersions> = known.into_iter().map(|record| (record.key, record.versions)).collect();
+    let mut known: BTreeMap<RecordKey, FieldVersions> =
+        known.into_iter().map(|record| (record.key, record.versions)).collect();
     for (key, expected) in expected {
         match known.remove(&key) {
             Some(known) if known.has_same_values_as(&expected) => {}
@@ -178,7 +199,11 @@ pub async fn differences(world: &World, shop: &Shop) -> Vec<String> {
 fn expect_same(report: &mut Report, what: &str, differences: &[String]) {
     if !differences.is_empty() {
         let shown: Vec<&str> = differences.iter().take(5).map(String::as_str).collect();
-        report.broken.push(format!("{what}: {} contacts differ: {}", differences.len(), shown.join(", ")));
+        report.broken.push(format!(
+            "{what}: {} contacts differ: {}",
+            differences.len(),
+            shown.join(", ")
+        ));
     }
 }
 
@@ -188,7 +213,8 @@ pub async fn backfill(harness: &Harness, collection: Collection) -> Report {
     let mut report = Report::default();
     let secrets = Secrets::known();
     let world = world(collection.contacts);
-    let mut systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
+    let mut systems =
+        Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
     let tables = brand(&systems, 60_000, "off");
     let shop = harness.shop_of("collecting", &tables).await;
     let plan = Plan {
@@ -203,14 +229,17 @@ pub async fn backfill(harness: &Harness, collection: Collection) -> Report {
         replicas.push((Plan { listen: replica.address.to_string(), ..plan.clone() }, replica));
     }
     systems.send_webhooks_to(format!("http://{}", replicas[0].1.address)).unwrap();
-    let mut life = Life { rng: Dice(collection.seed), born: 0, contacts: collection.contacts, version: 0 };
+    let mut life =
+        Life { rng: Dice(collection.seed), born: 0, contacts: collection.contacts, version: 0 };
     let mut in_the_middle = 0;
     for kill in 0..=collection.kills {
         let share = collection.contacts * kill / (collection.kills + 1);
         let deadline = Instant::now() + PATIENCE;
         // The scan must have progressed enough for a kill to matter. Do not wait for a run that is over.
         let scanned = async || {
-            stream_of(&shop.database.pool, shop.brand.id()).await.map_or((0, false), |row| (row.scanned as usize, row.finished_at.is_some()))
+            stream_of(&shop.database.pool, shop.brand.id())
+                .await
+                .map_or((0, false), |row| (row.scanned as usize, row.finished_at.is_some()))
         };
         while let (so_far, false) = scanned().await
             && so_far < share
@@ -224,7 +253,8 @@ pub async fn backfill(harness: &Harness, collection: Collection) -> Report {
             in_the_middle += usize::from(!is_over && so_far < collection.contacts);
             for (n, (plan, replica)) in replicas.iter_mut().enumerate() {
                 replica.process.kill();
-                *replica = Replica::start(harness, &format!("collecting-{n}"), plan, &shop.url).await;
+                *replica =
+                    Replica::start(harness, &format!("collecting-{n}"), plan, &shop.url).await;
             }
         }
     }
@@ -235,9 +265,16 @@ pub async fn backfill(harness: &Harness, collection: Collection) -> Report {
     wait_until_applied(&systems, &shop.database.pool).await;
     report.figure(
         "contacts, changes meanwhile",
-        format!("{}, {}", collection.contacts, collection.changes / (collection.kills + 1) * (collection.kills + 1)),
+        format!(
+            "{}, {}",
+            collection.contacts,
+            collection.changes / (collection.kills + 1) * (collection.kills + 1)
+        ),
     );
-    report.figure("kills of both replicas, of them in the middle", format!("{}, {in_the_middle}", collection.kills));
+    report.figure(
+        "kills of both replicas, of them in the middle",
+        format!("{}, {in_the_middle}", collection.kills),
+    );
     report.figure("until the backfill was complete", format!("{:.1} s", took.as_secs_f64()));
     report.figure("calls", systems.arrivals(Source::OmnioTap).len());
     if in_the_middle == 0 {
@@ -253,11 +290,17 @@ pub async fn backfill(harness: &Harness, collection: Collection) -> Report {
     let lost = differences(&world, &shop).await.len();
     report.figure("contacts that differ after one webhook in twenty was lost", lost);
     let said = sync_run(harness, &plan, &shop).await;
-    report.figure("`hookpoint sync run`", said.lines().rfind(|line| line.contains("contacts")).unwrap_or(&said));
+    report.figure(
+        "`hookpoint sync run`",
+        said.lines().rfind(|line| line.contains("contacts")).unwrap_or(&said),
+    );
     let row = stream_of(&shop.database.pool, shop.brand.id()).await.unwrap();
     let found = (row.changed + row.deleted) as usize;
     let share = f64::from(row.drift.unwrap_or_default());
-    report.figure("of them found by the reconcile, drift", format!("{found}, {:.3} %", share * 100.0));
+    report.figure(
+        "of them found by the reconcile, drift",
+        format!("{found}, {:.3} %", share * 100.0),
+    );
     if found != lost || lost == 0 || share <= 0.0 {
         report.broken.push(format!("{lost} differed, and the reconcile found {found}"));
     }
@@ -273,10 +316,20 @@ async fn sync_run(harness: &Harness, plan: &Plan, shop: &Shop) -> String {
     let settings = harness.directory("sync-run").join("hookpoint.toml");
     std::fs::write(&settings, &plan.tables).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
-    command.arg("--settings").arg(&settings).args(["sync", "run", "--source", "omniotap"]).stdin(Stdio::null());
-    command.env("DATABASE_URL", &shop.url).envs(plan.environment.iter().map(|(name, value)| (name, value)));
+    command
+        .arg("--settings")
+        .arg(&settings)
+        .args(["sync", "run", "--source", "omniotap"])
+        .stdin(Stdio::null());
+    command
+        .env("DATABASE_URL", &shop.url)
+        .envs(plan.environment.iter().map(|(name, value)| (name, value)));
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
 }
 
 /// Lookups that must all be answered, with any result.
@@ -310,17 +363,25 @@ pub async fn budget(harness: &Harness, duration: Duration, per_second: u32) -> R
     let secrets = Secrets::known();
     let world = world(20_000);
     // The vendor's own limit is very high, so only the service's limit counts here.
-    let systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
+    let systems =
+        Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
     let tables = brand(&systems, LIMIT as u32, "unknown");
     let shop = harness.shop_of("budget", &tables).await;
-    let plan = Plan { tables, environment: environment(&secrets), lookup: "deadline_ms = 800".to_owned(), ..Plan::default() };
+    let plan = Plan {
+        tables,
+        environment: environment(&secrets),
+        lookup: "deadline_ms = 800".to_owned(),
+        ..Plan::default()
+    };
     let mut replicas = Vec::new();
     for n in 0..2 {
         replicas.push(Replica::start(harness, &format!("budget-{n}"), &plan, &shop.url).await);
     }
     let loads: Vec<_> = (0..2_u64)
         .map(|n| {
-            let load = Load::at_rate(replicas[n as usize].address, per_second / 2, duration).over(200).from(n * 10_000_000);
+            let load = Load::at_rate(replicas[n as usize].address, per_second / 2, duration)
+                .over(200)
+                .from(n * 10_000_000);
             load.start(Answered(Lookups::new(LookupTarget::Nobody)))
         })
         .collect();
@@ -329,10 +390,18 @@ pub async fn budget(harness: &Harness, duration: Duration, per_second: u32) -> R
         report.expect_right(&format!("cold lookups of replica {n}"), &figures);
     }
     let arrivals = systems.arrivals(Source::OmnioTap);
-    let times: Vec<f64> = arrivals.iter().map(|arrival| arrival.at.as_microsecond() as f64 / 1e6).collect();
-    let most = times.iter().map(|begin| times.iter().filter(|at| (*begin..begin + 60.0).contains(*at)).count()).max().unwrap_or_default();
+    let times: Vec<f64> =
+        arrivals.iter().map(|arrival| arrival.at.as_microsecond() as f64 / 1e6).collect();
+    let most = times
+        .iter()
+        .map(|begin| times.iter().filter(|at| (*begin..begin + 60.0).contains(*at)).count())
+        .max()
+        .unwrap_or_default();
     let refused = arrivals.iter().filter(|arrival| arrival.status == 429).count();
-    report.figure("calls that came, most of them in any 60 s, of them refused", format!("{}, {most}, {refused}", times.len()));
+    report.figure(
+        "calls that came, most of them in any 60 s, of them refused",
+        format!("{}, {most}, {refused}", times.len()),
+    );
     if most > LIMIT || refused > 0 {
         report.broken.push(format!("{most} calls came within 60 s, {refused} were refused"));
     }
@@ -342,13 +411,20 @@ pub async fn budget(harness: &Harness, duration: Duration, per_second: u32) -> R
     let mut minutes = Vec::new();
     for minute in 1..(duration.as_secs() / 60) {
         let begin = first + minute as f64 * 60.0;
-        let within = |class: &dyn Fn(i16) -> bool| granted.iter().filter(|(at, of)| (begin..begin + 60.0).contains(at) && class(*of)).count();
+        let within = |class: &dyn Fn(i16) -> bool| {
+            granted
+                .iter()
+                .filter(|(at, of)| (begin..begin + 60.0).contains(at) && class(*of))
+                .count()
+        };
         minutes.push((within(&|class| class == 0), within(&|class| class > 0)));
     }
     report.figure("in each further minute, calls of lookups and others", format!("{minutes:?}"));
     for (live, others) in minutes {
         if live < 40 || others == 0 {
-            report.broken.push(format!("of a minute's calls {live} were lookups, and {others} others"));
+            report
+                .broken
+                .push(format!("of a minute's calls {live} were lookups, and {others} others"));
         }
     }
     drop(replicas);
@@ -363,7 +439,8 @@ pub async fn scan(harness: &Harness, contacts: usize, minutes: u64) -> Report {
     let mut report = Report::default();
     let secrets = Secrets::known();
     let world = world(contacts);
-    let systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
+    let systems =
+        Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
     let tables = brand(&systems, 60_000, "off");
     let shop = harness.shop_of("walk", &tables).await;
     let plan = Plan { tables, environment: environment(&secrets), ..Plan::default() };
@@ -388,9 +465,17 @@ pub async fn scan(harness: &Harness, contacts: usize, minutes: u64) -> Report {
     let begin = Clock::system().now().as_microsecond();
     tokio::time::sleep(Duration::from_secs(minutes * 60)).await;
     let arrivals = systems.arrivals(Source::OmnioTap);
-    let came = arrivals.iter().filter(|arrival| (begin..begin + minutes as i64 * 60_000_000).contains(&arrival.at.as_microsecond())).count();
+    let came = arrivals
+        .iter()
+        .filter(|arrival| {
+            (begin..begin + minutes as i64 * 60_000_000).contains(&arrival.at.as_microsecond())
+        })
+        .count();
     let share = came as f64 / (f64::from(LIMIT) * minutes as f64);
-    report.figure("budget used while work remained", format!("{:.1} % ({came} calls in {minutes} minutes), promised: 95 %", share * 100.0));
+    report.figure(
+        "budget used while work remained",
+        format!("{:.1} % ({came} calls in {minutes} minutes), promised: 95 %", share * 100.0),
+    );
     if share < 0.95 {
         report.late.push(format!("{:.1} % of the budget were used", share * 100.0));
     }

@@ -46,7 +46,9 @@ pub async fn differences_but(one: &Shop, other: &Shop, but: &[&str]) -> (Vec<Str
     for (table, query) in ROWS.into_iter().filter(|(table, _)| !but.contains(table)) {
         let [one, other] = [rows(one, query).await, rows(other, query).await];
         same += one.intersection(&other).count();
-        let only = |rows: &BTreeSet<String>, than: &BTreeSet<String>| rows.difference(than).take(2).cloned().collect::<Vec<_>>().join("\n    ");
+        let only = |rows: &BTreeSet<String>, than: &BTreeSet<String>| {
+            rows.difference(than).take(2).cloned().collect::<Vec<_>>().join("\n    ")
+        };
         if one != other {
             let counts = (one.difference(&other).count(), other.difference(&one).count());
             found.push(format!(
@@ -62,8 +64,13 @@ pub async fn differences_but(one: &Shop, other: &Shop, but: &[&str]) -> (Vec<Str
 }
 
 async fn rows(shop: &Shop, query: &str) -> BTreeSet<String> {
-    let query = format!("select row_to_json(line)::text from ({query} where brand_id = $1) as line");
-    let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(shop.brand.id()).fetch_all(&shop.database.pool).await.unwrap();
+    let query =
+        format!("select row_to_json(line)::text from ({query} where brand_id = $1) as line");
+    let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query))
+        .bind(shop.brand.id())
+        .fetch_all(&shop.database.pool)
+        .await
+        .unwrap();
     rows.into_iter().map(|(row,)| row).collect()
 }
 
@@ -75,7 +82,8 @@ pub async fn questions(shop: &Shop) -> Vec<Vec<u8>> {
         union select 'id', split_part(record_key, ':', 2) from customer_records where brand_id = $1
         union select 'id', value from event_references where brand_id = $1
         order by 1, 2";
-    let known: Vec<(String, String)> = sqlx::query_as(query).bind(shop.brand.id()).fetch_all(&shop.database.pool).await.unwrap();
+    let known: Vec<(String, String)> =
+        sqlx::query_as(query).bind(shop.brand.id()).fetch_all(&shop.database.pool).await.unwrap();
     let question = |(kind, value): (String, String)| {
         let value = utf8_percent_encode(&value, NON_ALPHANUMERIC);
         let asked = match kind.as_str() {
@@ -83,7 +91,10 @@ pub async fn questions(shop: &Shop) -> Vec<Vec<u8>> {
             "telephone" => format!("channelAddressType=phoneNumber&address={value}"),
             _ => format!("primaryID={value}"),
         };
-        format!("GET /omnidesk/customerlookup?key={KEY}&{asked} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
+        format!(
+            "GET /omnidesk/customerlookup?key={KEY}&{asked} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        )
+        .into_bytes()
     };
     known.into_iter().map(question).collect()
 }
@@ -109,9 +120,15 @@ impl RequestGenerator for Everything {
 const CONNECTIONS: u32 = 8;
 
 /// A service's answers to the lookups. An error describes failed lookups.
-pub async fn answers(address: SocketAddr, questions: &Arc<Vec<Vec<u8>>>) -> Result<Vec<Vec<u8>>, String> {
-    let asker = Everything { questions: Arc::clone(questions), answers: vec![Vec::new(); questions.len()] };
-    let load = Load::as_fast_as_possible(address, Duration::from_secs(600)).over(CONNECTIONS).requests(questions.len() as u64);
+pub async fn answers(
+    address: SocketAddr,
+    questions: &Arc<Vec<Vec<u8>>>,
+) -> Result<Vec<Vec<u8>>, String> {
+    let asker =
+        Everything { questions: Arc::clone(questions), answers: vec![Vec::new(); questions.len()] };
+    let load = Load::as_fast_as_possible(address, Duration::from_secs(600))
+        .over(CONNECTIONS)
+        .requests(questions.len() as u64);
     let (figures, asker) = load.start(asker).wait().await;
     if figures.is_right() { Ok(asker.answers) } else { Err(figures.describe()) }
 }

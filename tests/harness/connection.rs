@@ -89,7 +89,8 @@ impl Head {
             let line = bytes[length..length + end].trim_ascii_end();
             length += end + 1;
             if line.is_empty() {
-                let (status, body_length) = (status.ok_or_else(malformed)?, body_length.ok_or_else(malformed)?);
+                let (status, body_length) =
+                    (status.ok_or_else(malformed)?, body_length.ok_or_else(malformed)?);
                 return Ok(Some(Self { status, length, body_length, is_last }));
             }
             if status.is_none() {

@@ -8,10 +8,12 @@ use hookpoint::storage::pool::Pool;
 use sqlx::PgConnection;
 
 const FIRST: [&str; 8] = ["Anna", "Bram", "Chiara", "Daan", "Esra", "Femke", "Gijs", "Hanna"];
-const LAST: [&str; 8] = ["Bakker", "de Boer", "Dijkstra", "Jansen", "Mulder", "Peters", "Smit", "Visser"];
+const LAST: [&str; 8] =
+    ["Bakker", "de Boer", "Dijkstra", "Jansen", "Mulder", "Peters", "Smit", "Visser"];
 const TIERS: [&str; 4] = ["Bronze", "Silver", "Gold", "Platinum"];
 const COLORS: [&str; 4] = ["orange", "blue", "green", "red"];
-const PLACES: [&str; 4] = ["Amsterdam Negen Straatjes", "Utrecht Oudegracht", "Rotterdam Markthal", "Den Haag Passage"];
+const PLACES: [&str; 4] =
+    ["Amsterdam Negen Straatjes", "Utrecht Oudegracht", "Rotterdam Markthal", "Den Haag Passage"];
 
 pub fn email(n: u64) -> String {
     format!("c{n}@example.org")
@@ -66,21 +68,39 @@ pub fn answer(n: u64) -> Answer {
         let (euros, cents, place) = (luck % 300 + 5, luck % 100, pick(PLACES, luck >> 8));
         TimelineItem {
             external_id: id.to_string(),
-            last_update: format!("2026-{:02}-{:02} {:02}:{:02}:00", 10 - event, luck % 28 + 1, luck % 12 + 9, luck % 60),
+            last_update: format!(
+                "2026-{:02}-{:02} {:02}:{:02}:00",
+                10 - event,
+                luck % 28 + 1,
+                luck % 12 + 9,
+                luck % 60
+            ),
             kind: "event".to_owned(),
-            message: format!("Purchase NL-2026-{:08} of EUR {euros}.{cents:02} at {place}", luck % 100_000_000),
+            message: format!(
+                "Purchase NL-2026-{:08} of EUR {euros}.{cents:02} at {place}",
+                luck % 100_000_000
+            ),
             source: "omneo",
             url: format!("https://demo.manager.getomneo.example/transaction/{id}"),
         }
     });
     Answer {
-        addresses: vec![Address { address: email(n), kind: "email" }, Address { address: phone(n), kind: "telephone" }],
+        addresses: vec![
+            Address { address: email(n), kind: "email" },
+            Address { address: phone(n), kind: "telephone" },
+        ],
         customer_firstname: pick(FIRST, luck).to_owned(),
         customer_id: format!("c{n:07}"),
         customer_lastname: pick(LAST, luck >> 8).to_owned(),
         custom_fields: vec![
-            field("customerType", if luck.is_multiple_of(3) { "unlimited" } else { "regular" }.to_owned()),
-            field("customerSince", format!("20{:02}-{:02}-{:02}", luck % 26, luck % 12 + 1, luck % 28 + 1)),
+            field(
+                "customerType",
+                if luck.is_multiple_of(3) { "unlimited" } else { "regular" }.to_owned(),
+            ),
+            field(
+                "customerSince",
+                format!("20{:02}-{:02}-{:02}", luck % 26, luck % 12 + 1, luck % 28 + 1),
+            ),
             field("favoriteColor", pick(COLORS, luck >> 16).to_owned()),
             field("loyaltyTier", pick(TIERS, luck >> 24).to_owned()),
             field("version", "0".to_owned()),
@@ -100,18 +120,30 @@ pub async fn load(pool: &Pool, brand: &Brand, customers: u64) {
     let (mut connection, _) = pool.acquire_within().await.unwrap();
     // The references between the rows are valid. Checking each would take most of the time.
     sqlx::raw_sql("set session_replication_role = replica").execute(&mut connection).await.unwrap();
-    let hash: String = brand.rules.presenter.hash().iter().map(|byte| format!("{byte:02x}")).collect();
+    let hash: String =
+        brand.rules.presenter.hash().iter().map(|byte| format!("{byte:02x}")).collect();
     let id = brand.id();
     for first in (0..customers).step_by(5_000) {
-        let (mut names, mut records, mut addresses, mut answers) = (String::new(), String::new(), String::new(), String::new());
+        let (mut names, mut records, mut addresses, mut answers) =
+            (String::new(), String::new(), String::new(), String::new());
         for n in first..customers.min(first + 5_000) {
             let key = record_key(n);
             let _ = writeln!(names, "{id}\t{key}\tc{n:07}");
             let _ = writeln!(records, "{id}\t{key}\t{key}");
-            let _ = writeln!(addresses, "{id}\temail\t{}\t{key}\tf\n{id}\ttelephone\t{}\t{key}\tf", email(n), phone(n));
+            let _ = writeln!(
+                addresses,
+                "{id}\temail\t{}\t{key}\tf\n{id}\ttelephone\t{}\t{key}\tf",
+                email(n),
+                phone(n)
+            );
             let _ = writeln!(answers, "{id}\t{key}\t\\\\x{hash}\t{}", answer(n).to_json());
         }
-        for (table, rows) in [("customers", names), ("customer_records", records), ("customer_addresses", addresses), ("answers", answers)] {
+        for (table, rows) in [
+            ("customers", names),
+            ("customer_records", records),
+            ("customer_addresses", addresses),
+            ("answers", answers),
+        ] {
             copy(&mut connection, table, rows).await;
         }
     }

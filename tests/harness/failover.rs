@@ -37,7 +37,8 @@ impl Failovers {
 
     /// Parses a text such as `5,2,2`.
     pub fn parse(text: &str) -> Option<Self> {
-        let numbers: Vec<usize> = text.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
+        let numbers: Vec<usize> =
+            text.split(',').map(|number| number.parse().ok()).collect::<Option<_>>()?;
         let [kills, freezes, partitions] = numbers.try_into().ok()?;
         Some(Self { kills, freezes, partitions })
     }
@@ -82,15 +83,32 @@ pub struct Side {
 
 impl Side {
     /// Starts the lookups of the replica. Webhooks are sent as they are released.
-    async fn start(replica: Replica, webhooks: &Arc<Vec<Webhook>>, n: usize, report: &mut Report) -> Self {
+    async fn start(
+        replica: Replica,
+        webhooks: &Arc<Vec<Webhook>>,
+        n: usize,
+        report: &mut Report,
+    ) -> Self {
         let (address, known, others) = (replica.address, Failures::default(), Failures::default());
-        let (first, _) = Load::as_fast_as_possible(address, PATIENCE).requests(KNOWN).start(Lookups::new(LookupTarget::Each(KNOWN))).wait().await;
+        let (first, _) = Load::as_fast_as_possible(address, PATIENCE)
+            .requests(KNOWN)
+            .start(Lookups::new(LookupTarget::Each(KNOWN)))
+            .wait()
+            .await;
         report.expect_right(&format!("replica {n}: known people, first lookup"), &first);
         // Longer than the whole scenario, with enough connections if each answer takes its deadline.
-        let load = |per_second: u32| Load::at_rate(address, per_second / 2, PATIENCE * 60).over(per_second);
+        let load = |per_second: u32| {
+            Load::at_rate(address, per_second / 2, PATIENCE * 60).over(per_second)
+        };
         let loads = [
-            load(KNOWN_A_SECOND).start(Watched { lookups: Lookups::new(LookupTarget::Each(KNOWN)), failures: known.clone() }),
-            load(OTHERS_A_SECOND).from(KNOWN).start(Watched { lookups: Lookups::new(LookupTarget::Everybody(CUSTOMERS)), failures: others.clone() }),
+            load(KNOWN_A_SECOND).start(Watched {
+                lookups: Lookups::new(LookupTarget::Each(KNOWN)),
+                failures: known.clone(),
+            }),
+            load(OTHERS_A_SECOND).from(KNOWN).start(Watched {
+                lookups: Lookups::new(LookupTarget::Everybody(CUSTOMERS)),
+                failures: others.clone(),
+            }),
         ];
         let order = (n..webhooks.len()).step_by(2).collect();
         let sender = Sender::start_in_order("shop", Arc::clone(webhooks), order, vec![address], 64);
@@ -105,7 +123,9 @@ impl Side {
     async fn is_healthy(&self) -> bool {
         let mut connection = Connection::new(self.replica.address);
         let asked = connection.ask(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-        asked.is_ok_and(|response| response.status == 200 && !String::from_utf8_lossy(response.body).contains("failing"))
+        asked.is_ok_and(|response| {
+            response.status == 200 && !String::from_utf8_lossy(response.body).contains("failing")
+        })
     }
 }
 
@@ -119,7 +139,13 @@ pub async fn run(harness: &Harness, failovers: Failovers) -> Report {
     let webhooks: Arc<Vec<Webhook>> = Arc::new(Story::of(7, webhooks).collect());
     let mut sides = Vec::new();
     for n in 0..2 {
-        let replica = Replica::start(harness, &format!("failover-{n}"), &Plan::receiving(BRAND, ""), &cluster.service_url("shop")).await;
+        let replica = Replica::start(
+            harness,
+            &format!("failover-{n}"),
+            &Plan::receiving(BRAND, ""),
+            &cluster.service_url("shop"),
+        )
+        .await;
         // It caches nothing until its change listener is connected.
         if !wait_until_current(&shop, &mut Connection::new(replica.address), PATIENCE).await {
             report.broken.push(format!("replica {n} never received the notification of a new key"));
@@ -132,7 +158,14 @@ pub async fn run(harness: &Harness, failovers: Failovers) -> Report {
         () = release(&sides, &released) => unreachable!("it goes on for ever"),
         () = make_trouble(&mut cluster, &sides, &faults, &mut report) => {}
     }
-    check_all(harness, &cluster, sides, &webhooks[..webhooks.len().min(released.into_inner())], &mut report).await;
+    check_all(
+        harness,
+        &cluster,
+        sides,
+        &webhooks[..webhooks.len().min(released.into_inner())],
+        &mut report,
+    )
+    .await;
     report
 }
 
@@ -140,8 +173,10 @@ pub async fn run(harness: &Harness, failovers: Failovers) -> Report {
 fn faults(failovers: Failovers) -> Vec<Fault> {
     let Failovers { kills, freezes, partitions } = failovers;
     let most = kills.max(freezes).max(partitions);
-    let turns = (0..most)
-        .flat_map(|turn| [(Fault::Killed, kills), (Fault::Frozen, freezes), (Fault::CutOff, partitions)].map(|(fault, of)| (fault, turn < of)));
+    let turns = (0..most).flat_map(|turn| {
+        [(Fault::Killed, kills), (Fault::Frozen, freezes), (Fault::CutOff, partitions)]
+            .map(|(fault, of)| (fault, turn < of))
+    });
     turns.filter_map(|(fault, happens)| happens.then_some(fault)).collect()
 }
 
@@ -150,7 +185,13 @@ async fn open_shop(cluster: &Cluster, primary: usize) -> Shop {
     cluster.make_database(primary, "shop").await;
     let shop = Shop::with(cluster.url(primary, SERVICE, "shop"), BRAND).await;
     shop.open_with(KEY).await;
-    hookpoint::storage::brands::finish_rederive(&shop.database.pool, shop.brand.id(), shop.brand.rules.hash()).await.unwrap();
+    hookpoint::storage::brands::finish_rederive(
+        &shop.database.pool,
+        shop.brand.id(),
+        shop.brand.rules.hash(),
+    )
+    .await
+    .unwrap();
     let root = Shop::with(cluster.url(primary, ROOT, "shop"), BRAND).await;
     customers::load(&root.database.pool, &root.brand, CUSTOMERS).await;
     root.database.close().await;
@@ -167,7 +208,12 @@ async fn release(sides: &[Side], released: &AtomicUsize) {
     }
 }
 
-async fn make_trouble(cluster: &mut Cluster, sides: &[Side], faults: &[Fault], report: &mut Report) {
+async fn make_trouble(
+    cluster: &mut Cluster,
+    sides: &[Side],
+    faults: &[Fault],
+    report: &mut Report,
+) {
     let mut longest = Longest::default();
     for (n, fault) in faults.iter().enumerate() {
         until_calm(cluster).await;
@@ -193,13 +239,22 @@ async fn until_calm(cluster: &Cluster) {
     let (primary, begin) = cluster.primary_but(None).await.expect("a primary");
     let mut connection = cluster.connect(primary, "shop").await.unwrap();
     // Some webhooks are always in flight.
-    while waiting(&mut connection).await.is_none_or(|waiting| waiting > 100) && begin.elapsed() < PATIENCE / 2 {
+    while waiting(&mut connection).await.is_none_or(|waiting| waiting > 100)
+        && begin.elapsed() < PATIENCE / 2
+    {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
 }
 
 /// Applies a fault to the primary, and checks the results. Returns whether the cluster is whole in the end.
-async fn strike(cluster: &mut Cluster, sides: &[Side], fault: Fault, name: &str, longest: &mut Longest, report: &mut Report) -> bool {
+async fn strike(
+    cluster: &mut Cluster,
+    sides: &[Side],
+    fault: Fault,
+    name: &str,
+    longest: &mut Longest,
+    report: &mut Report,
+) -> bool {
     let (victim, _) = cluster.primary_but(None).await.expect("a primary");
     let asked_before: Vec<usize> = sides.iter().map(|side| side.known.asked()).collect();
     let struck_at = Instant::now();
@@ -221,18 +276,33 @@ async fn strike(cluster: &mut Cluster, sides: &[Side], fault: Fault, name: &str,
     };
     let connection = cluster.connect(primary, "shop").await.unwrap();
     let rejoin = async {
-        tokio::time::sleep_until(if fault == Fault::Killed { since + DEAD } else { (struck_at + AWAY).max(since + DEAD) }.into()).await;
+        tokio::time::sleep_until(
+            if fault == Fault::Killed {
+                since + DEAD
+            } else {
+                (struck_at + AWAY).max(since + DEAD)
+            }
+            .into(),
+        )
+        .await;
         end_fault(cluster, fault, victim, held);
         let mended_at = Instant::now();
         (cluster.becomes_whole(primary).await, mended_at.elapsed())
     };
-    let (again, (is_whole, rejoined)) = tokio::join!(Again::watch(connection, sides, since), rejoin);
+    let (again, (is_whole, rejoined)) =
+        tokio::join!(Again::watch(connection, sides, since), rejoin);
     let is_healthy = sides[0].is_healthy().await && sides[1].is_healthy().await;
 
     let failed: Vec<usize> = sides.iter().map(|side| side.known.since(struck_at).len()).collect();
-    let asked: Vec<usize> = sides.iter().zip(asked_before).map(|(side, before)| side.known.asked() - before).collect();
+    let asked: Vec<usize> =
+        sides.iter().zip(asked_before).map(|(side, before)| side.known.asked() - before).collect();
     let refused = sides.iter().map(|side| side.others.since(struck_at).len()).sum::<usize>();
-    let last_refused = sides.iter().flat_map(|side| side.others.since(since)).map(|at| at - since).max().unwrap_or_default();
+    let last_refused = sides
+        .iter()
+        .flat_map(|side| side.others.since(since))
+        .map(|at| at - since)
+        .max()
+        .unwrap_or_default();
     let [elected, rejoined] = [since - struck_at, rejoined].map(|took| took.as_secs_f64());
     report.figure(
         name,
@@ -243,8 +313,11 @@ async fn strike(cluster: &mut Cluster, sides: &[Side], fault: Fault, name: &str,
         ),
     );
     if failed.iter().sum::<usize>() > 0 {
-        let statuses: Vec<String> = sides.iter().map(|side| side.known.describe(struck_at)).collect();
-        report.broken.push(format!("{name}: lookups of known people failed on the replicas: {statuses:?}"));
+        let statuses: Vec<String> =
+            sides.iter().map(|side| side.known.describe(struck_at)).collect();
+        report
+            .broken
+            .push(format!("{name}: lookups of known people failed on the replicas: {statuses:?}"));
     }
     if !again.is_all() {
         report.broken.push(format!("{name}: not everything went on again: {again}"));
@@ -267,29 +340,66 @@ fn end_fault(cluster: &mut Cluster, fault: Fault, victim: usize, held: Vec<Held>
 }
 
 /// Checks that no webhook is lost or doubled, and all answers are the newest.
-async fn check_all(harness: &Harness, cluster: &Cluster, sides: Vec<Side>, webhooks: &[Webhook], report: &mut Report) {
+async fn check_all(
+    harness: &Harness,
+    cluster: &Cluster,
+    sides: Vec<Side>,
+    webhooks: &[Webhook],
+    report: &mut Report,
+) {
     let begin = Instant::now();
-    while sides.iter().map(|side| side.sender.acknowledgements()).sum::<usize>() < webhooks.len() && begin.elapsed() < PATIENCE {
+    while sides.iter().map(|side| side.sender.acknowledgements()).sum::<usize>() < webhooks.len()
+        && begin.elapsed() < PATIENCE
+    {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let (mut acknowledged, mut replicas) = (Vec::new(), Vec::new());
     for (n, side) in sides.into_iter().enumerate() {
-        let Side { mut replica, sender, known, others, loads: [load_of_known, load_of_others] } = side;
-        report.figure(&format!("replica {n}: webhooks without a 2xx, by status (0: no answer), all sent again"), format!("{:?}", sender.failures()));
+        let Side { mut replica, sender, known, others, loads: [load_of_known, load_of_others] } =
+            side;
+        report.figure(
+            &format!(
+                "replica {n}: webhooks without a 2xx, by status (0: no answer), all sent again"
+            ),
+            format!("{:?}", sender.failures()),
+        );
         acknowledged.extend(sender.end(Duration::ZERO).await);
-        report.expect_right(&format!("replica {n}: known people, all the time"), &load_of_known.end().await.0);
+        report.expect_right(
+            &format!("replica {n}: known people, all the time"),
+            &load_of_known.end().await.0,
+        );
         let (figures, _) = load_of_others.end().await;
-        report.figure(&format!("replica {n}: other people, refused while there was no primary"), figures.describe());
-        let odd: Vec<_> = figures.statuses.keys().filter(|status| ![200, 500, 503].contains(*status)).collect();
-        if figures.failed() > 0 || !odd.is_empty() || others.have_been_wrong() || known.have_been_wrong() {
-            report.broken.push(format!("replica {n}: lookups were not answered at all, with {odd:?}, or wrong: {}", figures.describe()));
+        report.figure(
+            &format!("replica {n}: other people, refused while there was no primary"),
+            figures.describe(),
+        );
+        let odd: Vec<_> =
+            figures.statuses.keys().filter(|status| ![200, 500, 503].contains(*status)).collect();
+        if figures.failed() > 0
+            || !odd.is_empty()
+            || others.have_been_wrong()
+            || known.have_been_wrong()
+        {
+            report.broken.push(format!(
+                "replica {n}: lookups were not answered at all, with {odd:?}, or wrong: {}",
+                figures.describe()
+            ));
         }
-        report.broken.extend(replica.process.ended().map(|status| format!("replica {n} ended unexpectedly: {status}")));
+        report.broken.extend(
+            replica
+                .process
+                .ended()
+                .map(|status| format!("replica {n} ended unexpectedly: {status}")),
+        );
         replicas.push(replica);
     }
     report.figure("webhooks", format!("{} of {} acknowledged", acknowledged.len(), webhooks.len()));
     if acknowledged.len() < webhooks.len() {
-        report.broken.push(format!("{} of {} webhooks were never acknowledged", webhooks.len() - acknowledged.len(), webhooks.len()));
+        report.broken.push(format!(
+            "{} of {} webhooks were never acknowledged",
+            webhooks.len() - acknowledged.len(),
+            webhooks.len()
+        ));
     }
     let (primary, _) = cluster.primary_but(None).await.unwrap();
     let shop = Shop::with(cluster.url(primary, SERVICE, "shop"), BRAND).await;

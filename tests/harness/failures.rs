@@ -38,10 +38,12 @@ impl Failures {
     /// Describes the failures since a time: the number by status, and the times of the first and the last.
     pub fn describe(&self, since: Instant) -> String {
         let seen = self.0.lock().unwrap();
-        let failed: Vec<&(Instant, u16)> = seen.failed.iter().filter(|(at, _)| *at >= since).collect();
+        let failed: Vec<&(Instant, u16)> =
+            seen.failed.iter().filter(|(at, _)| *at >= since).collect();
         let mut statuses: BTreeMap<u16, usize> = BTreeMap::new();
         failed.iter().for_each(|(_, status)| *statuses.entry(*status).or_default() += 1);
-        let [first, last] = [failed.first(), failed.last()].map(|failed| failed.map_or(0.0, |(at, _)| (*at - since).as_secs_f64()));
+        let [first, last] = [failed.first(), failed.last()]
+            .map(|failed| failed.map_or(0.0, |(at, _)| (*at - since).as_secs_f64()));
         format!("{statuses:?}, {first:.2} to {last:.2} s after it")
     }
 

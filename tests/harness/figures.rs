@@ -106,8 +106,10 @@ impl Figures {
 
     /// One line for people.
     pub fn describe(&self) -> String {
-        let statuses: Vec<String> = self.statuses.iter().map(|(status, count)| format!("{count} x {status}")).collect();
-        let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| self.latencies.percentile_ms(percent));
+        let statuses: Vec<String> =
+            self.statuses.iter().map(|(status, count)| format!("{count} x {status}")).collect();
+        let [p50, p95, p99] =
+            [50.0, 95.0, 99.0].map(|percent| self.latencies.percentile_ms(percent));
         format!(
             "{} ({} failed, {} wrong), p50 {p50:.2} ms, p95 {p95:.2} ms, p99 {p99:.2} ms, max {:.2} ms",
             statuses.join(", "),
@@ -122,6 +124,10 @@ impl Figures {
 pub fn spread(figures: &[f64]) -> (f64, f64, f64) {
     let mut sorted = figures.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let middle = if sorted.len() % 2 == 1 { sorted[sorted.len() / 2] } else { f64::midpoint(sorted[sorted.len() / 2 - 1], sorted[sorted.len() / 2]) };
+    let middle = if sorted.len() % 2 == 1 {
+        sorted[sorted.len() / 2]
+    } else {
+        f64::midpoint(sorted[sorted.len() / 2 - 1], sorted[sorted.len() / 2])
+    };
     (middle, sorted[0], sorted[sorted.len() - 1])
 }

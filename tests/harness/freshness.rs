@@ -103,7 +103,8 @@ impl RequestGenerator for Lookups {
 
     fn is_right(&mut self, n: u64, answer: &Answer<'_>) -> bool {
         let at_least = self.under_way.remove(&n).unwrap();
-        answer.status == 200 && self.ledger.answered(self.replica, person(n), at_least, answer.body).is_some()
+        answer.status == 200
+            && self.ledger.answered(self.replica, person(n), at_least, answer.body).is_some()
     }
 }
 
@@ -115,7 +116,12 @@ struct Committed {
 }
 
 /// Repeats a lookup at a replica until it shows a change.
-async fn watch(ledger: &VersionLog, replica: usize, connection: &mut Connection, change: &Committed) {
+async fn watch(
+    ledger: &VersionLog,
+    replica: usize,
+    connection: &mut Connection,
+    change: &Committed,
+) {
     let deadline = change.at + PATIENCE;
     loop {
         let at_least = ledger.asked(replica, change.person);
@@ -127,7 +133,10 @@ async fn watch(ledger: &VersionLog, replica: usize, connection: &mut Connection,
             return;
         }
         if Instant::now() > deadline {
-            return ledger.broke(format!("replica {replica} never showed version {} of person {}: {shown:?}", change.version, change.person));
+            return ledger.broke(format!(
+                "replica {replica} never showed version {} of person {}: {shown:?}",
+                change.version, change.person
+            ));
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
@@ -148,26 +157,45 @@ pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
             }
         }
     }
-    let plan = Plan { lookup: format!("deadline_ms = {}", scale.deadline.as_millis()), ..Plan::receiving(brand, "") };
+    let plan = Plan {
+        lookup: format!("deadline_ms = {}", scale.deadline.as_millis()),
+        ..Plan::receiving(brand, "")
+    };
     let [one, other] = [0, 1].map(|n| format!("{name}-{n}"));
-    let replicas = [Replica::start(harness, &one, &plan, &shop.url).await, Replica::start(harness, &other, &plan, &shop.url).await];
+    let replicas = [
+        Replica::start(harness, &one, &plan, &shop.url).await,
+        Replica::start(harness, &other, &plan, &shop.url).await,
+    ];
     let ledger = Arc::new(VersionLog::new());
     let mut report = Report::default();
     let loads = [0, 1].map(|replica| {
         let requests = (0..PEOPLE).map(request).collect();
-        let lookups = Lookups { ledger: Arc::clone(&ledger), replica, requests, under_way: HashMap::new() };
+        let lookups =
+            Lookups { ledger: Arc::clone(&ledger), replica, requests, under_way: HashMap::new() };
         // Longer than the changes can take. It is stopped early.
-        Load::at_rate(replicas[replica].address, scale.lookups_per_second / 2, scale.duration * 20).start(lookups)
+        Load::at_rate(replicas[replica].address, scale.lookups_per_second / 2, scale.duration * 20)
+            .start(lookups)
     });
     let (seen, changes, seconds) = make_changes(&shop, &ledger, &replicas, scale, way).await;
-    report.figure("changes", format!("{changes}, {:.0} a second of {} that were due", changes as f64 / seconds, scale.changes_per_second));
+    report.figure(
+        "changes",
+        format!(
+            "{changes}, {:.0} a second of {} that were due",
+            changes as f64 / seconds,
+            scale.changes_per_second
+        ),
+    );
     let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| seen.percentile_ms(percent));
     let from = if way == Way::Applied { "a commit" } else { "a 2xx" };
     report.figure(
         &format!("from {from} until both replicas show it"),
         format!("p50 {p50:.1} ms, p95 {p95:.1} ms, p99 {p99:.1} ms, max {:.1} ms", seen.max_ms()),
     );
-    report.expect_within("99 of 100 changes are seen within", Duration::from_secs_f64(p99 / 1_000.0), way.promised());
+    report.expect_within(
+        "99 of 100 changes are seen within",
+        Duration::from_secs_f64(p99 / 1_000.0),
+        way.promised(),
+    );
     for (replica, load) in loads.into_iter().enumerate() {
         report.expect_right(&format!("lookups of replica {replica}"), &load.end().await.0);
     }
@@ -178,7 +206,13 @@ pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
 }
 
 /// Changes people at a fixed rate. Returns the time until both replicas showed each change.
-async fn make_changes(shop: &Shop, ledger: &Arc<VersionLog>, replicas: &[Replica; 2], scale: Scale, way: Way) -> (Latencies, u64, f64) {
+async fn make_changes(
+    shop: &Shop,
+    ledger: &Arc<VersionLog>,
+    replicas: &[Replica; 2],
+    scale: Scale,
+    way: Way,
+) -> (Latencies, u64, f64) {
     const WATCHERS: usize = 32;
     let (sender, receiver) = mpsc::channel::<Committed>(100_000);
     let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
@@ -187,10 +221,14 @@ async fn make_changes(shop: &Shop, ledger: &Arc<VersionLog>, replicas: &[Replica
         .map(|_| {
             let (ledger, receiver) = (Arc::clone(ledger), Arc::clone(&receiver));
             tokio::spawn(async move {
-                let (mut seen, [mut one, mut other]) = (Latencies::default(), addresses.map(Connection::new));
+                let (mut seen, [mut one, mut other]) =
+                    (Latencies::default(), addresses.map(Connection::new));
                 loop {
                     let Some(change) = receiver.lock().await.recv().await else { return seen };
-                    tokio::join!(watch(&ledger, 0, &mut one, &change), watch(&ledger, 1, &mut other, &change));
+                    tokio::join!(
+                        watch(&ledger, 0, &mut one, &change),
+                        watch(&ledger, 1, &mut other, &change)
+                    );
                     seen.record(change.at.elapsed());
                 }
             })
@@ -226,12 +264,16 @@ async fn make_changes(shop: &Shop, ledger: &Arc<VersionLog>, replicas: &[Replica
 }
 
 /// Starts tasks that send webhooks to either replica, until each is acknowledged.
-fn start_to_post(replicas: [SocketAddr; 2], sender: &mpsc::Sender<Committed>) -> mpsc::Sender<(usize, u64)> {
+fn start_to_post(
+    replicas: [SocketAddr; 2],
+    sender: &mpsc::Sender<Committed>,
+) -> mpsc::Sender<(usize, u64)> {
     const POSTERS: usize = 16;
     let (posts, receiver) = mpsc::channel::<(usize, u64)>(100_000);
     let receiver = Arc::new(tokio::sync::Mutex::new(receiver));
     for n in 0..POSTERS {
-        let (receiver, sender, mut connection) = (Arc::clone(&receiver), sender.clone(), Connection::new(replicas[n % 2]));
+        let (receiver, sender, mut connection) =
+            (Arc::clone(&receiver), sender.clone(), Connection::new(replicas[n % 2]));
         tokio::spawn(async move {
             let mut request = Vec::new();
             loop {
@@ -253,7 +295,8 @@ async fn look_at_the_end(shop: &Shop, ledger: &VersionLog, replicas: &[Replica; 
     for (replica, process) in replicas.iter().enumerate() {
         let mut connection = Connection::new(process.address);
         if !wait_until_current(shop, &mut connection, PATIENCE).await {
-            return ledger.broke(format!("replica {replica} never received the notification of a new key"));
+            return ledger
+                .broke(format!("replica {replica} never received the notification of a new key"));
         }
         for person in 0..PEOPLE {
             let expected = ledger.begun[person].load(Ordering::SeqCst);

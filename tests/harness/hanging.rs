@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo::connected;
-use hookpoint::demo::systems::{Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World};
+use hookpoint::demo::systems::{
+    Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World,
+};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::storage::sync_streams::list_streams;
 use jiff::Timestamp;
@@ -53,7 +55,10 @@ impl RequestGenerator for LookupTarget {
             Self::Members => by_email(&format!("m{number}@example.org")),
             Self::Contacts => by_email(&format!("p{number}@example.org")),
         };
-        let _ = write!(request, "GET /omnidesk/customerlookup?key={KEY}&{what} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let _ = write!(
+            request,
+            "GET /omnidesk/customerlookup?key={KEY}&{what} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        );
     }
 
     fn is_right(&mut self, n: u64, answer: &Answer<'_>) -> bool {
@@ -111,7 +116,9 @@ fn world() -> Arc<World> {
 
 /// A brand with all four sources.
 fn tables(systems: &Systems, call: Duration) -> String {
-    let brand = connected(systems).replace("[lookup]", "").replace("page_size = 200", "page_size = 200\ncalls_per_minute = 60000");
+    let brand = connected(systems)
+        .replace("[lookup]", "")
+        .replace("page_size = 200", "page_size = 200\ncalls_per_minute = 60000");
     format!(
         "[calls]\nresponse_timeout_ms = {}\nbreaker_open_seconds = {}\n{brand}
 [brands.demo.sources.omnilab]\nexternal_id_kind = \"omniotap.contact\"
@@ -124,13 +131,19 @@ fn tables(systems: &Systems, call: Duration) -> String {
 /// Waits until the backfill has read everything.
 async fn wait_until_walked(shop: &Shop) -> bool {
     let api = |source| shop.brand.rules.sources.api(source);
-    let all: BTreeSet<_> =
-        Source::ALL.into_iter().flat_map(|source| api(source).streams().iter().map(move |stream| (source.as_str(), stream.name))).collect();
+    let all: BTreeSet<_> = Source::ALL
+        .into_iter()
+        .flat_map(|source| {
+            api(source).streams().iter().map(move |stream| (source.as_str(), stream.name))
+        })
+        .collect();
     let deadline = Instant::now() + Duration::from_secs(120);
     while Instant::now() < deadline {
         let rows = list_streams(&shop.database.pool, shop.brand.id()).await.unwrap();
         let is_running = |(source, stream): &(&str, &str)| {
-            rows.iter().any(|row| row.source == *source && row.stream == *stream && row.last_full_started_at.is_some())
+            rows.iter().any(|row| {
+                row.source == *source && row.stream == *stream && row.last_full_started_at.is_some()
+            })
         };
         if all.iter().all(is_running) {
             return true;
@@ -150,30 +163,54 @@ struct Held {
 impl Held {
     async fn by(replica: &Replica) -> Self {
         let mut connection = Connection::new(replica.metrics);
-        let page = connection.ask(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let page =
+            connection.ask(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
         let page = String::from_utf8_lossy(page.body).into_owned();
         let sum = |name: &str| -> f64 {
-            let lines = page.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])));
+            let lines = page.lines().filter(|line| {
+                line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' ']))
+            });
             lines.map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()
         };
-        let files = std::fs::read_dir(format!("/proc/{}/fd", replica.process.id())).map_or(0, Iterator::count) as f64;
-        Self { files: files - sum("hookpoint_database_connections"), tasks: sum("hookpoint_background_tasks") }
+        let files = std::fs::read_dir(format!("/proc/{}/fd", replica.process.id()))
+            .map_or(0, Iterator::count) as f64;
+        Self {
+            files: files - sum("hookpoint_database_connections"),
+            tasks: sum("hookpoint_background_tasks"),
+        }
     }
 }
 
 /// The loads of one period, all at once: unknown people, members, contacts.
-async fn ask_all(address: std::net::SocketAddr, lasts: Duration, per_second: u32, first: u64) -> [Figures; 3] {
-    let start = |whom, per_second, connections| Load::at_rate(address, per_second, lasts).over(connections).from(first).start(whom);
+async fn ask_all(
+    address: std::net::SocketAddr,
+    lasts: Duration,
+    per_second: u32,
+    first: u64,
+) -> [Figures; 3] {
+    let start = |whom, per_second, connections| {
+        Load::at_rate(address, per_second, lasts).over(connections).from(first).start(whom)
+    };
     let unknown = start(LookupTarget::Nobody, per_second, 1_000);
-    let (members, contacts) = (start(LookupTarget::Members, per_second / 5, 50), start(LookupTarget::Contacts, per_second / 5, 200));
+    let (members, contacts) = (
+        start(LookupTarget::Members, per_second / 5, 50),
+        start(LookupTarget::Contacts, per_second / 5, 200),
+    );
     [unknown.wait().await.0, members.wait().await.0, contacts.wait().await.0]
 }
 
 /// Repeats a lookup until the answer contains a text. Returns the number of lookups and the time. `None` after the
 /// timeout.
-async fn wait_for(replica: &Replica, what: &str, text: &str, timeout: Duration) -> Option<(u32, Duration)> {
+async fn wait_for(
+    replica: &Replica,
+    what: &str,
+    text: &str,
+    timeout: Duration,
+) -> Option<(u32, Duration)> {
     let (mut connection, mut asked, begin) = (Connection::new(replica.address), 0, Instant::now());
-    let request = format!("GET /omnidesk/customerlookup?key={KEY}&{what} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    let request = format!(
+        "GET /omnidesk/customerlookup?key={KEY}&{what} HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    );
     while begin.elapsed() < timeout {
         asked += 1;
         let answer = connection.ask(request.as_bytes()).await.unwrap();
@@ -198,9 +235,20 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
     let tables = tables(&systems, call);
     let shop = harness.shop_of("hanging", &tables).await;
     // No cache, because it would hide delays of known people.
-    let lookup = format!("deadline_ms = {}\nmax_waiting = 4000\ncache_seconds = 0", deadline.as_millis());
-    let environment = secrets.by_name().into_iter().map(|(name, secret)| (name, String::from_utf8(secret).unwrap())).collect();
-    let replica = Replica::start(harness, "hanging", &Plan { tables, environment, lookup, ..Plan::default() }, &shop.url).await;
+    let lookup =
+        format!("deadline_ms = {}\nmax_waiting = 4000\ncache_seconds = 0", deadline.as_millis());
+    let environment = secrets
+        .by_name()
+        .into_iter()
+        .map(|(name, secret)| (name, String::from_utf8(secret).unwrap()))
+        .collect();
+    let replica = Replica::start(
+        harness,
+        "hanging",
+        &Plan { tables, environment, lookup, ..Plan::default() },
+        &shop.url,
+    )
+    .await;
     systems.send_webhooks_to(format!("http://{}", replica.address)).unwrap();
     if !wait_until_walked(&shop).await {
         report.broken.push("the backfill is not complete".to_owned());
@@ -218,7 +266,11 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
         report.expect_right(&format!("{who}, the sources answer"), &before);
         report.expect_right(&format!("{who}, the sources hang"), hanging);
         let slowest = Duration::from_secs_f64(hanging.latencies.percentile_ms(99.0) / 1_000.0);
-        report.expect_within(&format!("p99 of {who}"), slowest, deadline + Duration::from_millis(50));
+        report.expect_within(
+            &format!("p99 of {who}"),
+            slowest,
+            deadline + Duration::from_millis(50),
+        );
     }
 
     // Each source has new data about a person.
@@ -236,16 +288,26 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
         match wait_for(&replica, &what, text, Duration::from_secs(30)).await {
             None => report.broken.push(format!("new data of {source} is not found afterwards")),
             Some((asked, took)) => {
-                report.figure(&format!("lookups until new data of {source} is found"), format!("{asked}, {:.2} s", took.as_secs_f64()));
+                report.figure(
+                    &format!("lookups until new data of {source} is found"),
+                    format!("{asked}, {:.2} s", took.as_secs_f64()),
+                );
                 if asked > 1 {
-                    report.late.push(format!("new data of {source} was not in the next lookup, but in one after {:.1} s", took.as_secs_f64()));
+                    report.late.push(format!(
+                        "new data of {source} was not in the next lookup, but in one after {:.1} s",
+                        took.as_secs_f64()
+                    ));
                 }
             }
         }
     }
-    match wait_for(&replica, &by_email("mia@example.org"), "Amstel", Duration::from_secs(120)).await {
+    match wait_for(&replica, &by_email("mia@example.org"), "Amstel", Duration::from_secs(120)).await
+    {
         None => report.broken.push("the follow-up call of a webhook was never made".to_owned()),
-        Some((_, took)) => report.figure("until the follow-up data of a webhook is stored", format!("{:.1} s", took.as_secs_f64())),
+        Some((_, took)) => report.figure(
+            "until the follow-up data of a webhook is stored",
+            format!("{:.1} s", took.as_secs_f64()),
+        ),
     }
 
     let settle = Instant::now() + Duration::from_secs(30);
@@ -257,7 +319,10 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     };
-    for (what, before, after) in [("open files", held_before.files, held_after.files), ("tasks", held_before.tasks, held_after.tasks)] {
+    for (what, before, after) in [
+        ("open files", held_before.files, held_after.files),
+        ("tasks", held_before.tasks, held_after.tasks),
+    ] {
         report.figure(&format!("{what} before and after"), format!("{before}, {after}"));
         if after > before + 4.0 {
             report.broken.push(format!("{before} {what} before, and {after} afterwards"));

@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 
 use hookpoint::ingest::apply::apply;
 
-use super::outcome::{check_answers, check_deliveries, check_faults, count_takeovers, wait_until_applied, waiting};
+use super::outcome::{
+    check_answers, check_deliveries, check_faults, count_takeovers, wait_until_applied, waiting,
+};
 use super::replica::{Plan, Replica};
 use super::report::Report;
 use super::rng::Dice;
@@ -33,10 +35,26 @@ pub struct Hardship {
 
 impl Hardship {
     /// Small, for a quick check.
-    pub const SHORT: Self = Self { webhooks: 500, kills: 3, restarts: 1, kills_that_matter: 1, takeovers: 0, retries: 1, seed: 7 };
+    pub const SHORT: Self = Self {
+        webhooks: 500,
+        kills: 3,
+        restarts: 1,
+        kills_that_matter: 1,
+        takeovers: 0,
+        retries: 1,
+        seed: 7,
+    };
 
     /// The size for which the results are promised.
-    pub const FULL: Self = Self { webhooks: 20_000, kills: 50, restarts: 6, kills_that_matter: 30, takeovers: 1, retries: 1, seed: 7 };
+    pub const FULL: Self = Self {
+        webhooks: 20_000,
+        kills: 50,
+        restarts: 6,
+        kills_that_matter: 30,
+        takeovers: 1,
+        retries: 1,
+        seed: 7,
+    };
 }
 
 /// A brand with records of four systems.
@@ -85,7 +103,9 @@ fn faults(hardship: Hardship, rng: &mut Dice) -> Vec<Fault> {
         faults.push(Fault::Kill(&victims[..victims.len().min(hardship.kills - kills)]));
         kills += victims.len();
     }
-    faults.extend((0..hardship.restarts).map(|n| if n % 2 == 0 { Fault::Crash } else { Fault::Stop }));
+    faults.extend(
+        (0..hardship.restarts).map(|n| if n % 2 == 0 { Fault::Crash } else { Fault::Stop }),
+    );
     rng.shuffled(faults)
 }
 
@@ -101,7 +121,8 @@ pub struct Seen {
 
 pub async fn run(harness: &mut Harness, hardship: Hardship) -> Report {
     let mut report = Report::default();
-    let webhooks: Arc<Vec<Webhook>> = Arc::new(Story::of(hardship.seed, hardship.webhooks).collect());
+    let webhooks: Arc<Vec<Webhook>> =
+        Arc::new(Story::of(hardship.seed, hardship.webhooks).collect());
     let calm = harness.shop_of("inbox_calm", BRAND).await;
     apply_in_order(&calm, &webhooks).await;
     let shop = harness.shop_of("inbox", BRAND).await;
@@ -110,7 +131,10 @@ pub async fn run(harness: &mut Harness, hardship: Hardship) -> Report {
     let mut order: Vec<usize> = (0..webhooks.len()).collect();
     order.extend((0..webhooks.len() / 12).map(|_| rng.roll(webhooks.len())));
     let order = rng.shuffled(order);
-    report.figure("webhooks", format!("{}, of which {} are sent twice", order.len(), order.len() - webhooks.len()));
+    report.figure(
+        "webhooks",
+        format!("{}, of which {} are sent twice", order.len(), order.len() - webhooks.len()),
+    );
     let mut replicas = Vec::new();
     for n in 0..2 {
         let replica = Replica::start(harness, &format!("inbox-{n}"), &plan(), &shop.url).await;
@@ -119,22 +143,32 @@ pub async fn run(harness: &mut Harness, hardship: Hardship) -> Report {
     }
     let addresses: Vec<_> = replicas.iter().map(|(_, replica)| replica.address).collect();
     let begin = Instant::now();
-    let sender = Sender::start("shop", Arc::clone(&webhooks), order, addresses.clone(), CONNECTIONS);
-    let seen = make_trouble(harness, &shop, &sender, &mut replicas, faults(hardship, &mut rng), &mut rng).await;
+    let sender =
+        Sender::start("shop", Arc::clone(&webhooks), order, addresses.clone(), CONNECTIONS);
+    let seen =
+        make_trouble(harness, &shop, &sender, &mut replicas, faults(hardship, &mut rng), &mut rng)
+            .await;
     sender.release(sender.of());
     let (of, failures) = (sender.of(), sender.failures());
     let acknowledged = sender.end(PATIENCE).await;
     if acknowledged.len() < webhooks.len() {
-        report.broken.push(format!("{} of {of} webhooks were never acknowledged: {failures:?}", webhooks.len() - acknowledged.len()));
+        report.broken.push(format!(
+            "{} of {of} webhooks were never acknowledged: {failures:?}",
+            webhooks.len() - acknowledged.len()
+        ));
     }
     let left = wait_until_applied(&shop.database.pool).await;
     // The connections from before the outage are unusable.
     let [shop, calm] = [Shop::with(shop.url, BRAND).await, Shop::with(calm.url, BRAND).await];
-    report.figure("until all was acknowledged and applied", format!("{:.1} s", begin.elapsed().as_secs_f64()));
+    report.figure(
+        "until all was acknowledged and applied",
+        format!("{:.1} s", begin.elapsed().as_secs_f64()),
+    );
     check_deliveries(&shop.database.pool, &webhooks, &acknowledged, left, &mut report).await;
     check_faults(&shop.database.pool, hardship, &seen, &failures, &mut report).await;
     let ended = replicas.iter_mut().filter_map(|(_, replica)| replica.process.ended());
-    let ended: Vec<String> = ended.map(|status| format!("a replica ended unexpectedly: {status}")).collect();
+    let ended: Vec<String> =
+        ended.map(|status| format!("a replica ended unexpectedly: {status}")).collect();
     if ended.is_empty() {
         check_answers(harness, &shop, &calm, &addresses, &mut report).await;
     }
@@ -147,7 +181,8 @@ pub async fn run(harness: &mut Harness, hardship: Hardship) -> Report {
 /// The calm run, for comparison.
 pub async fn apply_in_order(shop: &Shop, webhooks: &[Webhook]) {
     for some in webhooks.chunks(20) {
-        let changes = some.iter().flat_map(|webhook| webhook.changes(&shop.brand.rules.sources)).collect();
+        let changes =
+            some.iter().flat_map(|webhook| webhook.changes(&shop.brand.rules.sources)).collect();
         apply(&shop.database.pool, &shop.brand, changes).await.unwrap();
     }
 }
@@ -180,7 +215,8 @@ async fn make_trouble(
                 seen.waiting.push(after);
                 for victim in victims {
                     let (plan, replica) = &mut replicas[*victim];
-                    *replica = Replica::start(harness, &format!("inbox-{victim}"), plan, &shop.url).await;
+                    *replica =
+                        Replica::start(harness, &format!("inbox-{victim}"), plan, &shop.url).await;
                 }
             }
             Fault::Stop => {
@@ -206,7 +242,9 @@ pub async fn check_story(harness: &Harness, hardship: Hardship) -> Report {
     apply_in_order(&calm, &webhooks).await;
     let shop = harness.shop_of("story", BRAND).await;
     let mut rng = Dice(hardship.seed);
-    let twice = (0..webhooks.len() / 12).map(|_| webhooks[rng.roll(webhooks.len())].clone()).collect::<Vec<_>>();
+    let twice = (0..webhooks.len() / 12)
+        .map(|_| webhooks[rng.roll(webhooks.len())].clone())
+        .collect::<Vec<_>>();
     apply_in_order(&shop, &rng.shuffled([webhooks, twice].concat())).await;
     let (differences, same) = comparison::differences(&shop, &calm).await;
     report.figure("rows that are as in a calm run", same);

@@ -36,7 +36,8 @@ enum Question {
 
 impl Lookups {
     pub fn new(whom: LookupTarget) -> Self {
-        let head = format!("GET /omnidesk/customerlookup?key={KEY}&channelAddressType=").into_bytes();
+        let head =
+            format!("GET /omnidesk/customerlookup?key={KEY}&channelAddressType=").into_bytes();
         Self { whom, head, expected: Vec::new() }
     }
 
@@ -65,8 +66,12 @@ impl RequestGenerator for Lookups {
         request.extend_from_slice(&self.head);
         let _ = match self.question(n) {
             Question::Email(customer) => write!(request, "email&address=c{customer}%40example.org"),
-            Question::Phone(customer) => write!(request, "phoneNumber&address=%2B{}", &phone(customer)[1..]),
-            Question::Nobody(number) => write!(request, "email&address=nobody{number}%40example.org"),
+            Question::Phone(customer) => {
+                write!(request, "phoneNumber&address=%2B{}", &phone(customer)[1..])
+            }
+            Question::Nobody(number) => {
+                write!(request, "email&address=nobody{number}%40example.org")
+            }
         };
         request.extend_from_slice(b" HTTP/1.1\r\nHost: localhost\r\n\r\n");
     }
@@ -78,7 +83,9 @@ impl RequestGenerator for Lookups {
         };
         self.expected.clear();
         let _ = write!(self.expected, "[{{\"addresses\":[{{\"address\":\"{}\"", email(customer));
-        answer.status == 200 && answer.body.starts_with(&self.expected) && answer.body.ends_with(b"}]}]")
+        answer.status == 200
+            && answer.body.starts_with(&self.expected)
+            && answer.body.ends_with(b"}]}]")
     }
 }
 

@@ -6,12 +6,20 @@ use std::path::Path;
 pub async fn describe(pool: &hookpoint::storage::pool::Pool) -> String {
     let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
     let named = |text: &str, name: &str| {
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));
+        let value =
+            text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));
         value.map_or_else(|| "unknown".to_owned(), |value| value.trim().to_owned())
     };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let kilobytes: u64 = named(&read("/proc/meminfo"), "MemTotal").trim_end_matches(" kB").parse().unwrap_or_default();
-    let (postgres,): (String,) = sqlx::query_as("select split_part(current_setting('server_version'), ' ', 1)").fetch_one(pool).await.unwrap();
+    let kilobytes: u64 = named(&read("/proc/meminfo"), "MemTotal")
+        .trim_end_matches(" kB")
+        .parse()
+        .unwrap_or_default();
+    let (postgres,): (String,) =
+        sqlx::query_as("select split_part(current_setting('server_version'), ' ', 1)")
+            .fetch_one(pool)
+            .await
+            .unwrap();
     format!(
         "{}, {cores} cores, {} GB, Linux {}, Postgres {postgres}",
         named(&read("/proc/cpuinfo"), "model name"),
@@ -21,10 +29,21 @@ pub async fn describe(pool: &hookpoint::storage::pool::Pool) -> String {
 }
 
 /// Finds a program on the PATH, or among the programs of the distribution's Postgres.
-#[expect(clippy::disallowed_methods, reason = "it looks for programs that a machine may have, not for settings")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "it looks for programs that a machine may have, not for settings"
+)]
 pub fn find_program(name: &str) -> Option<std::path::PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let postgres = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten().map(|entry| entry.path().join("bin"));
+    let postgres = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path().join("bin"));
     let sbin = Path::new("/usr/sbin").to_owned();
-    std::env::split_paths(&path).chain(postgres).chain([sbin]).map(|directory| directory.join(name)).find(|program| program.is_file())
+    std::env::split_paths(&path)
+        .chain(postgres)
+        .chain([sbin])
+        .map(|directory| directory.join(name))
+        .find(|program| program.is_file())
 }

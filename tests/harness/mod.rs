@@ -81,7 +81,9 @@ pub struct Shop {
 pub fn parent() -> PathBuf {
     use std::os::unix::fs::PermissionsExt;
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let reachable = target.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
+    let reachable = target
+        .ancestors()
+        .all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
     if reachable { target.to_owned() } else { std::env::temp_dir() }
 }
 
@@ -90,7 +92,8 @@ pub fn url_at(socket: &Path, database: &str) -> String {
     format!("postgres://hookpoint@localhost/{database}?host={}", socket.display())
 }
 
-const SIZE: PoolSize = PoolSize { connections: 4, acquire_timeout: Duration::from_secs(60), statement: None };
+const SIZE: PoolSize =
+    PoolSize { connections: 4, acquire_timeout: Duration::from_secs(60), statement: None };
 
 impl Harness {
     /// Starts a Postgres without fsync. First it removes the files of killed runs.
@@ -107,14 +110,24 @@ impl Harness {
         const PREFIX: &str = "hookpoint-stand-";
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         sweep_abandoned(&parent(), PREFIX);
-        let data_dir = parent().join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let data_dir = parent().join(format!(
+            "{PREFIX}{}-{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        ));
         Self::start_in(data_dir.clone(), data_dir, durable).await
     }
 
     /// Starts a Postgres with its data in one directory and all other files in another. Both are removed with the
     /// harness.
     pub async fn start_in(data_dir: PathBuf, files: PathBuf, durable: bool) -> Self {
-        let layout = Layout { data_dir, postgres_bin: None, cache_dir: parent().join("postgres-binaries"), fetch: true, durable };
+        let layout = Layout {
+            data_dir,
+            postgres_bin: None,
+            cache_dir: parent().join("postgres-binaries"),
+            fetch: true,
+            durable,
+        };
         let mut harness = Self { layout, files, postgres: None };
         harness.start_postgres().await;
         harness
@@ -144,7 +157,8 @@ impl Harness {
 
     /// The process id of Postgres. `None` while it does not run.
     pub fn postmaster(&self) -> Option<u32> {
-        let file = std::fs::read_to_string(self.layout.data_dir.join("cluster/postmaster.pid")).ok()?;
+        let file =
+            std::fs::read_to_string(self.layout.data_dir.join("cluster/postmaster.pid")).ok()?;
         file.lines().next()?.parse().ok()
     }
 
@@ -175,13 +189,25 @@ impl Harness {
 
     /// Like [`shop`](Self::shop), with the given settings of the brand.
     pub async fn shop_of(&self, name: &str, brand: &str) -> Shop {
-        let server = Database::open(&Place::Server(Url(url_at(&self.socket(), "postgres"))), SIZE, false).await.unwrap();
-        sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}"))).execute(&server.pool).await.unwrap();
+        let server =
+            Database::open(&Place::Server(Url(url_at(&self.socket(), "postgres"))), SIZE, false)
+                .await
+                .unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}")))
+            .execute(&server.pool)
+            .await
+            .unwrap();
         server.close().await;
         let shop = Shop::with(url_at(&self.socket(), name), brand).await;
         shop.open_with(KEY).await;
         // No background derivation may disturb the measurement.
-        hookpoint::storage::brands::finish_rederive(&shop.database.pool, shop.brand.id(), shop.brand.rules.hash()).await.unwrap();
+        hookpoint::storage::brands::finish_rederive(
+            &shop.database.pool,
+            shop.brand.id(),
+            shop.brand.rules.hash(),
+        )
+        .await
+        .unwrap();
         shop
     }
 
@@ -203,8 +229,10 @@ impl Shop {
     pub async fn with(url: String, brand: &str) -> Self {
         let database = Database::open(&Place::Server(Url(url.clone())), SIZE, false).await.unwrap();
         hookpoint::storage::migrate(&database.pool).await.unwrap();
-        let settings = Settings::parse(brand, Path::new("stand.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-        let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        let settings = Settings::parse(brand, Path::new("stand.toml"))
+            .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let brand =
+            open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
         Self { database, brand, url }
     }
 

@@ -74,8 +74,13 @@ pub async fn run(harness: &mut Harness, scale: Scale) -> Report {
     let mut report = Report::default();
     let shop = harness.shop("outage").await;
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS).await;
-    let lookup = format!("cache_seconds = {}\ndeadline_ms = {}", FRESH.as_secs(), scale.deadline.as_millis());
-    let replica = Replica::start(harness, "outage", &Plan { lookup, ..Plan::default() }, &shop.url).await;
+    let lookup = format!(
+        "cache_seconds = {}\ndeadline_ms = {}",
+        FRESH.as_secs(),
+        scale.deadline.as_millis()
+    );
+    let replica =
+        Replica::start(harness, "outage", &Plan { lookup, ..Plan::default() }, &shop.url).await;
     // It caches nothing until its change listener is connected.
     if !wait_until_current(&shop, &mut Connection::new(replica.address), PATIENCE).await {
         report.broken.push("the replica never received the notification of a new key".to_owned());
@@ -105,15 +110,35 @@ fn lookups() -> Lookups {
     Lookups::new(LookupTarget::Everybody(CUSTOMERS))
 }
 
-async fn a_server_is_away(harness: &mut Harness, replica: &Replica, how: Away, scale: Scale, report: &mut Report) {
-    let (what, first) = if how == Away::Stopped { ("stopped", HOT) } else { ("hanging", CUSTOMERS) };
+async fn a_server_is_away(
+    harness: &mut Harness,
+    replica: &Replica,
+    how: Away,
+    scale: Scale,
+    report: &mut Report,
+) {
+    let (what, first) =
+        if how == Away::Stopped { ("stopped", HOT) } else { ("hanging", CUSTOMERS) };
     let per_second = scale.lookups_per_second / 2;
     // Enough connections if each answer takes its deadline, and none that is idle for long.
-    let at_rate = |per_second: u32, first: u64| Load::at_rate(replica.address, per_second, PATIENCE * 10).from(first).over(per_second.clamp(8, 500));
-    let (once, _) = Load::as_fast_as_possible(replica.address, PATIENCE).from(first).requests(ONCE).start(lookups()).wait().await;
+    let at_rate = |per_second: u32, first: u64| {
+        Load::at_rate(replica.address, per_second, PATIENCE * 10)
+            .from(first)
+            .over(per_second.clamp(8, 500))
+    };
+    let (once, _) = Load::as_fast_as_possible(replica.address, PATIENCE)
+        .from(first)
+        .requests(ONCE)
+        .start(lookups())
+        .wait()
+        .await;
     report.expect_right(&format!("{what}: customers looked up once before"), &once);
     let part = Arc::new(AtomicUsize::new(BEFORE));
-    let hot = Parts { lookups: Lookups::new(LookupTarget::Each(HOT)), part: Arc::clone(&part), latencies: Default::default() };
+    let hot = Parts {
+        lookups: Lookups::new(LookupTarget::Each(HOT)),
+        part: Arc::clone(&part),
+        latencies: Default::default(),
+    };
     let hot = at_rate(per_second, 0).start(hot);
     tokio::time::sleep(FRESH / 2).await;
 
@@ -138,29 +163,44 @@ async fn a_server_is_away(harness: &mut Harness, replica: &Replica, how: Away, s
     }
     let needed = started.elapsed();
     let (back, next) = wait_for_cold(replica, first + ONCE * 5).await;
-    let (after, _) = at_rate(per_second, next).requests(u64::from(per_second)).start(lookups()).wait().await;
+    let (after, _) =
+        at_rate(per_second, next).requests(u64::from(per_second)).start(lookups()).wait().await;
     let (hot, parts) = hot.end().await;
     report.expect_right(&format!("{what}: hot customers, all the time"), &hot);
     for (when, latencies) in ["before", "during", "after"].iter().zip(&parts.latencies) {
         let [p50, p99] = [50.0, 99.0].map(|percent| latencies.percentile_ms(percent));
-        report.figure(&format!("{what}: hot customers, {when}"), format!("p50 {p50:.2} ms, p99 {p99:.2} ms, max {:.2} ms", latencies.max_ms()));
+        report.figure(
+            &format!("{what}: hot customers, {when}"),
+            format!("p50 {p50:.2} ms, p99 {p99:.2} ms, max {:.2} ms", latencies.max_ms()),
+        );
     }
-    report.expect_right(&format!("{what}: customers looked up once, whose answers expire"), &expired);
+    report
+        .expect_right(&format!("{what}: customers looked up once, whose answers expire"), &expired);
     report.expect_right(&format!("{what}: customers never looked up before, refused"), &cold);
     let longest = Duration::from_secs_f64(cold.latencies.max_ms() / 1_000.0);
     report.expect_within(&format!("{what}: the longest refusal"), longest, scale.deadline + SLACK);
-    report.expect_within(&format!("{what}: until customers never looked up before are found again ({needed:.1?} to start)"), back, BACK);
+    report.expect_within(
+        &format!(
+            "{what}: until customers never looked up before are found again ({needed:.1?} to start)"
+        ),
+        back,
+        BACK,
+    );
     report.expect_right(&format!("{what}: customers never looked up before, afterwards"), &after);
 }
 
 /// Looks up another customer each time until one is found. Returns the time that it took, and the next customer.
 async fn wait_for_cold(replica: &Replica, first: u64) -> (Duration, u64) {
-    let (begin, mut connection, mut lookups) = (Instant::now(), Connection::new(replica.address), lookups());
+    let (begin, mut connection, mut lookups) =
+        (Instant::now(), Connection::new(replica.address), lookups());
     for n in first.. {
         let mut request = Vec::new();
         lookups.ask(n, &mut request);
         if let Ok(response) = connection.ask(&request).await
-            && lookups.is_right(n, &Answer { status: response.status, body: response.body, latency: begin.elapsed() })
+            && lookups.is_right(
+                n,
+                &Answer { status: response.status, body: response.body, latency: begin.elapsed() },
+            )
         {
             return (begin.elapsed(), n + 1);
         }
@@ -183,13 +223,23 @@ async fn a_listener_is_cut(shop: &Shop, replica: &Replica, report: &mut Report) 
     change(shop, 1, 1).await;
     let begin = Instant::now();
     if !has_shown(&mut connection, 1, 1, PATIENCE).await {
-        report.broken.push("a change is never seen after the listener's connection was cut".to_owned());
+        report
+            .broken
+            .push("a change is never seen after the listener's connection was cut".to_owned());
     }
-    report.expect_within("until a change is seen after the listener's connection was cut", begin.elapsed(), HEARD);
+    report.expect_within(
+        "until a change is seen after the listener's connection was cut",
+        begin.elapsed(),
+        HEARD,
+    );
 }
 
 /// If a database hangs, an operator restarts the programs that use it first.
-async fn a_service_ends_while_its_server_hangs(harness: &Harness, mut replica: Replica, report: &mut Report) {
+async fn a_service_ends_while_its_server_hangs(
+    harness: &Harness,
+    mut replica: Replica,
+    report: &mut Report,
+) {
     let held = harness.hold_postgres();
     let mut connection = Connection::new(replica.address);
     let (mut lookups, mut request) = (lookups(), Vec::new());
@@ -200,20 +250,36 @@ async fn a_service_ends_while_its_server_hangs(harness: &Harness, mut replica: R
     while replica.process.ended().is_none() && begin.elapsed() < PATIENCE {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    report.expect_within("until the service ends after SIGTERM while Postgres hangs", begin.elapsed(), Duration::from_secs(20));
+    report.expect_within(
+        "until the service ends after SIGTERM while Postgres hangs",
+        begin.elapsed(),
+        Duration::from_secs(20),
+    );
     drop(held);
 }
 
 async fn a_server_of_its_own_is_killed(harness: &Harness, scale: Scale, report: &mut Report) {
-    let plan = Plan { lookup: format!("deadline_ms = {}", scale.deadline.as_millis()), ..Plan::default() };
+    let plan =
+        Plan { lookup: format!("deadline_ms = {}", scale.deadline.as_millis()), ..Plan::default() };
     let replica = Replica::start_embedded(harness, "embedded", &plan).await;
     let postmaster = harness.directory("embedded").join("data/cluster/postmaster.pid");
     // Between two servers this file does not exist.
-    let postmaster = move || std::fs::read_to_string(&postmaster).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+    let postmaster = move || {
+        std::fs::read_to_string(&postmaster)
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     // The process id is in its first line, the directory of its socket in the fifth.
     let shop = Shop::at(url_at(postmaster()[4].as_ref(), "postgres")).await;
     // The service derives stored customers first. There are none yet.
-    let swept = async |shop: &Shop| hookpoint::storage::brands::get_rederive(&shop.database.pool, shop.brand.id()).await.unwrap().derivation_hash;
+    let swept = async |shop: &Shop| {
+        hookpoint::storage::brands::get_rederive(&shop.database.pool, shop.brand.id())
+            .await
+            .unwrap()
+            .derivation_hash
+    };
     while swept(&shop).await.is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -226,9 +292,14 @@ async fn a_server_of_its_own_is_killed(harness: &Harness, scale: Scale, report: 
     let begin = Instant::now();
     signal(killed.parse().unwrap(), libc::SIGKILL);
     // Processes of the killed server may respond for a moment longer.
-    while postmaster().first().is_none_or(|number| *number == killed) && begin.elapsed() < PATIENCE {
+    while postmaster().first().is_none_or(|number| *number == killed) && begin.elapsed() < PATIENCE
+    {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     wait_for_cold(&replica, small(next)).await;
-    report.expect_within("until another server answers after the service's own Postgres was killed", begin.elapsed(), HEARD);
+    report.expect_within(
+        "until another server answers after the service's own Postgres was killed",
+        begin.elapsed(),
+        HEARD,
+    );
 }

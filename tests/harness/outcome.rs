@@ -59,15 +59,32 @@ pub async fn wait_until_applied(pool: &Pool) -> i64 {
 }
 
 /// Checks that every acknowledged webhook is stored and done, and that no webhook with an id is stored twice.
-pub async fn check_deliveries(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, report: &mut Report) {
+pub async fn check_deliveries(
+    pool: &Pool,
+    webhooks: &[Webhook],
+    acknowledged: &[usize],
+    left: i64,
+    report: &mut Report,
+) {
     check_deliveries_except(pool, webhooks, acknowledged, left, "", report).await;
 }
 
 /// Like [`check_deliveries`], but dead deliveries with this note are expected.
-pub async fn check_deliveries_except(pool: &Pool, webhooks: &[Webhook], acknowledged: &[usize], left: i64, dead: &str, report: &mut Report) {
+pub async fn check_deliveries_except(
+    pool: &Pool,
+    webhooks: &[Webhook],
+    acknowledged: &[usize],
+    left: i64,
+    dead: &str,
+    report: &mut Report,
+) {
     let rows: Vec<(String, Vec<u8>, String, String)> =
-        sqlx::query_as("select source, body, state, note from deliveries").fetch_all(pool).await.unwrap();
-    let (mut states, mut unfinished): (BTreeMap<&str, usize>, BTreeMap<(&str, &str), usize>) = Default::default();
+        sqlx::query_as("select source, body, state, note from deliveries")
+            .fetch_all(pool)
+            .await
+            .unwrap();
+    let (mut states, mut unfinished): (BTreeMap<&str, usize>, BTreeMap<(&str, &str), usize>) =
+        Default::default();
     let mut known: BTreeMap<(&str, &[u8]), (usize, usize)> = BTreeMap::new();
     for (source, body, state, note) in &rows {
         *states.entry(state).or_default() += 1;
@@ -83,11 +100,19 @@ pub async fn check_deliveries_except(pool: &Pool, webhooks: &[Webhook], acknowle
     if left > 0 || !unfinished.is_empty() {
         report.broken.push(format!("not all deliveries are done: {unfinished:?}"));
     }
-    let of = |n: usize| known.get(&(webhooks[n].source.as_str(), webhooks[n].body.as_slice())).copied().unwrap_or_default();
+    let of = |n: usize| {
+        known
+            .get(&(webhooks[n].source.as_str(), webhooks[n].body.as_slice()))
+            .copied()
+            .unwrap_or_default()
+    };
     let lost = acknowledged.iter().filter(|n| of(**n).0 == 0).count();
     let undone = acknowledged.iter().filter(|n| matches!(of(**n), (1.., 0))).count();
     if lost + undone > 0 {
-        report.broken.push(format!("of {} acknowledged webhooks {lost} are not there, and {undone} not done", acknowledged.len()));
+        report.broken.push(format!(
+            "of {} acknowledged webhooks {lost} are not there, and {undone} not done",
+            acknowledged.len()
+        ));
     }
     let has_id = |n: &usize| matches!(webhooks[*n].source, Source::OmnioTap | Source::OmniLab);
     let twice = acknowledged.iter().filter(|n| has_id(n) && of(**n).0 > 1).count();
@@ -97,7 +122,13 @@ pub async fn check_deliveries_except(pool: &Pool, webhooks: &[Webhook], acknowle
 }
 
 /// Checks that the faults happened, and had an effect.
-pub async fn check_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failures: &BTreeMap<u16, usize>, report: &mut Report) {
+pub async fn check_faults(
+    pool: &Pool,
+    hardship: Hardship,
+    seen: &Seen,
+    failures: &BTreeMap<u16, usize>,
+    report: &mut Report,
+) {
     let takeovers = usize::try_from(count(pool, "select count(*) from takeovers").await).unwrap();
     let attempts = count(pool, "select count(*) from deliveries where attempts > 1").await;
     let retries = failures.values().sum::<usize>();
@@ -110,7 +141,10 @@ pub async fn check_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failures
     report.figure("restarts of Postgres, every other one a crash", seen.restarts);
     report.figure("deliveries that another worker took over when a lease had ended", takeovers);
     report.figure("deliveries tried more than once", attempts);
-    report.figure("requests without a 2xx, by status (0: no answer), all sent again", format!("{retries}: {failures:?}"));
+    report.figure(
+        "requests without a 2xx, by status (0: no answer), all sent again",
+        format!("{retries}: {failures:?}"),
+    );
     for (what, happened, least) in [
         ("kills", seen.kills, hardship.kills),
         ("kills with webhooks waiting", seen.kills_that_matter, hardship.kills_that_matter),
@@ -130,7 +164,13 @@ pub async fn check_faults(pool: &Pool, hardship: Hardship, seen: &Seen, failures
 
 /// Checks that the answers for every address and id equal those of the calm run, in the database and from both
 /// replicas.
-pub async fn check_answers(harness: &Harness, shop: &Shop, calm: &Shop, replicas: &[SocketAddr], report: &mut Report) {
+pub async fn check_answers(
+    harness: &Harness,
+    shop: &Shop,
+    calm: &Shop,
+    replicas: &[SocketAddr],
+    report: &mut Report,
+) {
     let (differences, same) = comparison::differences(shop, calm).await;
     report.figure("rows that are as in a calm run", same);
     report.broken.extend(differences);
@@ -138,7 +178,13 @@ pub async fn check_answers(harness: &Harness, shop: &Shop, calm: &Shop, replicas
 }
 
 /// Checks the same for the answers that the replicas return.
-pub async fn ask_for_answers(harness: &Harness, shop: &Shop, calm: &Shop, replicas: &[SocketAddr], report: &mut Report) {
+pub async fn ask_for_answers(
+    harness: &Harness,
+    shop: &Shop,
+    calm: &Shop,
+    replicas: &[SocketAddr],
+    report: &mut Report,
+) {
     let mut questions = comparison::questions(shop).await;
     questions.extend(comparison::questions(calm).await);
     questions.sort();
@@ -147,7 +193,10 @@ pub async fn ask_for_answers(harness: &Harness, shop: &Shop, calm: &Shop, replic
     let replica = Replica::start(harness, "inbox-calm", &plan(), &calm.url).await;
     let expected = comparison::answers(replica.address, &questions).await.unwrap();
     let nobody = expected.iter().filter(|answer| answer.as_slice() == b"[]").count();
-    report.figure("addresses and ids looked up on both replicas", format!("{}, {nobody} of them found nobody", questions.len()));
+    report.figure(
+        "addresses and ids looked up on both replicas",
+        format!("{}, {nobody} of them found nobody", questions.len()),
+    );
     for (n, address) in replicas.iter().enumerate() {
         if !wait_until_current(shop, &mut Connection::new(*address), PATIENCE).await {
             report.broken.push(format!("replica {n} never received the notification of a new key"));
@@ -155,9 +204,11 @@ pub async fn ask_for_answers(harness: &Harness, shop: &Shop, calm: &Shop, replic
         match comparison::answers(*address, &questions).await {
             Err(figures) => report.broken.push(format!("lookups on replica {n}: {figures}")),
             Ok(answers) => {
-                let others: Vec<usize> = (0..questions.len()).filter(|n| answers[*n] != expected[*n]).collect();
+                let others: Vec<usize> =
+                    (0..questions.len()).filter(|n| answers[*n] != expected[*n]).collect();
                 if let Some(first) = others.first() {
-                    let [shown, expected] = [&answers[*first], &expected[*first]].map(|body| String::from_utf8_lossy(body));
+                    let [shown, expected] = [&answers[*first], &expected[*first]]
+                        .map(|body| String::from_utf8_lossy(body));
                     report.broken.push(format!("replica {n}: {} answers differ from a calm run: {shown} against {expected}", others.len()));
                 }
             }

@@ -91,7 +91,8 @@ fn user() -> Option<(u32, u32)> {
         return None;
     }
     let users = std::fs::read_to_string("/etc/passwd").unwrap();
-    let user = users.lines().find_map(|line| line.strip_prefix("postgres:")).expect("a user postgres");
+    let user =
+        users.lines().find_map(|line| line.strip_prefix("postgres:")).expect("a user postgres");
     let mut ids = user.split(':').skip(1).map(|id| id.parse().unwrap());
     Some((ids.next().unwrap(), ids.next().unwrap()))
 }
@@ -105,9 +106,15 @@ fn make_directory(path: &Path) {
 
 /// A program with its working directory in the cluster's directory, by which it is found, and with its log there.
 fn program(name: &str, directory: &Path) -> Command {
-    let log = std::fs::File::options().create(true).append(true).open(directory.join("log")).unwrap();
+    let log =
+        std::fs::File::options().create(true).append(true).open(directory.join("log")).unwrap();
     let mut command = Command::new(find_program(name).unwrap());
-    command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin").env("HOME", directory).current_dir(directory);
+    command
+        .env_clear()
+        .env("LC_ALL", "C")
+        .env("PATH", "/usr/bin:/bin")
+        .env("HOME", directory)
+        .current_dir(directory);
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
     if let Some((uid, gid)) = user() {
         command.uid(uid).gid(gid);
@@ -120,7 +127,14 @@ fn start_etcd(directory: &Path) -> (Process, SocketAddr) {
     let [clients, peers] = [free_port(), free_port()];
     let [clients_url, peers_url] = [clients, peers].map(|port| format!("http://{}", at(port)));
     let mut command = program("etcd", directory);
-    command.args(["--name", "stand", "--data-dir", "data", "--initial-cluster", &format!("stand={peers_url}")]);
+    command.args([
+        "--name",
+        "stand",
+        "--data-dir",
+        "data",
+        "--initial-cluster",
+        &format!("stand={peers_url}"),
+    ]);
     command.args(["--listen-client-urls", &clients_url, "--advertise-client-urls", &clients_url]);
     command.args(["--listen-peer-urls", &peers_url, "--initial-advertise-peer-urls", &peers_url]);
     (Process::start(&mut command), at(clients))
@@ -130,15 +144,21 @@ impl Node {
     async fn make(n: usize, directory: PathBuf, etcd: SocketAddr) -> Self {
         make_directory(&directory);
         let (port, rest) = (free_port(), free_port());
-        let node =
-            Self { port, patroni: None, to_postgres: Wire::lay(End::Tcp(at(port))).await, to_etcd: Wire::lay(End::Tcp(etcd)).await, directory };
+        let node = Self {
+            port,
+            patroni: None,
+            to_postgres: Wire::lay(End::Tcp(at(port))).await,
+            to_etcd: Wire::lay(End::Tcp(etcd)).await,
+            directory,
+        };
         std::fs::write(node.directory.join("patroni.yml"), node.settings(n, rest)).unwrap();
         node
     }
 
     /// With `synchronous_mode`, no acknowledged write is lost with the primary.
     fn settings(&self, n: usize, rest: u16) -> String {
-        let (etcd, directory, postgres, rest) = (self.to_etcd.address, self.directory.display(), at(self.port), at(rest));
+        let (etcd, directory, postgres, rest) =
+            (self.to_etcd.address, self.directory.display(), at(self.port), at(rest));
         let binaries = find_program("pg_rewind").unwrap();
         let binaries = binaries.parent().unwrap().display();
         let (root, password) = ROOT.split_once(':').unwrap();
@@ -182,7 +202,8 @@ postgresql:
 
     /// Its processes, parents first.
     fn processes(&self) -> Vec<u32> {
-        let postmaster = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap_or_default();
+        let postmaster =
+            std::fs::read_to_string(self.directory.join("data/postmaster.pid")).unwrap_or_default();
         let postmaster: Option<u32> = postmaster.lines().next().and_then(|id| id.parse().ok());
         let patroni = self.patroni.as_ref().map(Process::id);
         let mut all = process::working_in(&self.directory);
@@ -196,7 +217,10 @@ postgresql:
     }
 
     async fn connect(&self, database: &str) -> Result<PgConnection, sqlx::Error> {
-        PgConnectOptions::from_str(&self.url(ROOT, database))?.disable_statement_logging().connect().await
+        PgConnectOptions::from_str(&self.url(ROOT, database))?
+            .disable_statement_logging()
+            .connect()
+            .await
     }
 
     /// Repeats a write until it succeeds.
@@ -212,7 +236,9 @@ postgresql:
                     sqlx::raw_sql("create table if not exists asked (at timestamptz); insert into asked values (now())").execute(&mut open).await;
                 let is_written = written.is_ok();
                 // A standby refuses writes, and may be promoted until the next attempt.
-                connection = (is_written || written.is_err_and(|error| error.as_database_error().is_some())).then_some(open);
+                connection = (is_written
+                    || written.is_err_and(|error| error.as_database_error().is_some()))
+                .then_some(open);
                 is_written.then_some(())
             };
             if let Ok(Some(())) = tokio::time::timeout(LISTEN, write).await {
@@ -230,7 +256,12 @@ impl Cluster {
         let mut keeper = Command::new("sh");
         // Ctrl-C must not end it before it has cleaned up.
         keeper.args(["-c", KEEPER]).arg(&directory).current_dir("/").process_group(0);
-        let keeper = keeper.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let keeper = keeper
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         let (etcd, address) = start_etcd(&directory.join("etcd"));
         let mut cluster = Self { nodes: Vec::new(), keeper, _etcd: etcd };
         let deadline = Instant::now() + PATIENCE;
@@ -252,7 +283,10 @@ impl Cluster {
     pub async fn make_database(&self, primary: usize, name: &str) {
         let mut connection = self.nodes[primary].connect("postgres").await.unwrap();
         let (user, password) = SERVICE.split_once(':').unwrap();
-        for statement in [format!("create role {user} login password '{password}'"), format!("create database {name} owner {user}")] {
+        for statement in [
+            format!("create role {user} login password '{password}'"),
+            format!("create database {name} owner {user}"),
+        ] {
             sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         }
     }
@@ -269,14 +303,16 @@ impl Cluster {
 
     /// The service's URL of a database: all servers through the proxies, so that it finds the primary.
     pub fn service_url(&self, database: &str) -> String {
-        let hosts: Vec<String> = self.nodes.iter().map(|node| node.to_postgres.address.to_string()).collect();
+        let hosts: Vec<String> =
+            self.nodes.iter().map(|node| node.to_postgres.address.to_string()).collect();
         format!("postgres://{SERVICE}@{}/{database}", hosts.join(","))
     }
 
     /// The server, other than the given one, that accepts writes, and since when. They are queried without the proxy.
     pub async fn primary_but(&self, one: Option<usize>) -> Option<(usize, Instant)> {
         let nodes = self.nodes.iter().enumerate().filter(|(n, _)| Some(*n) != one);
-        let mut asked: FuturesUnordered<_> = nodes.map(|(n, node)| async move { (n, node.until_it_takes_writes().await) }).collect();
+        let mut asked: FuturesUnordered<_> =
+            nodes.map(|(n, node)| async move { (n, node.until_it_takes_writes().await) }).collect();
         tokio::time::timeout(PATIENCE, asked.next()).await.ok().flatten()
     }
 
@@ -285,7 +321,8 @@ impl Cluster {
         let query = "select count(*) filter (where state = 'streaming') = 2 and bool_or(sync_state = 'sync') from pg_stat_replication";
         let is_whole = async || {
             let mut connection = self.nodes[primary].connect("postgres").await.ok()?;
-            let (is_whole,): (Option<bool>,) = sqlx::query_as(query).fetch_one(&mut connection).await.ok()?;
+            let (is_whole,): (Option<bool>,) =
+                sqlx::query_as(query).fetch_one(&mut connection).await.ok()?;
             let _ = connection.close().await;
             is_whole
         };
@@ -327,7 +364,12 @@ impl Cluster {
         let mut frozen = Vec::new();
         // First the two that start others.
         for first in [2, usize::MAX] {
-            let next: Vec<u32> = self.nodes[node].processes().into_iter().filter(|id| !frozen.contains(id)).take(first).collect();
+            let next: Vec<u32> = self.nodes[node]
+                .processes()
+                .into_iter()
+                .filter(|id| !frozen.contains(id))
+                .take(first)
+                .collect();
             held.push(Held::hold(&next));
             frozen.extend(next);
         }

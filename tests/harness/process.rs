@@ -61,9 +61,11 @@ impl Process {
 
     /// A value of `/proc/PID/status` in bytes: `VmRSS` is the current memory, `VmHWM` the maximum.
     pub fn memory(&self, figure: &str) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
+        let status =
+            std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix(figure)?.strip_prefix(':'));
-        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok()).map_or(0, |kilobytes| kilobytes * 1024)
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
+            .map_or(0, |kilobytes| kilobytes * 1024)
     }
 }
 
@@ -81,7 +83,12 @@ impl Held {
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let script = format!("kill -STOP {0}; echo held; read -r _; kill -CONT {0}", ids.join(" "));
         let mut command = Command::new("sh");
-        command.arg("-c").arg(script).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .arg("-c")
+            .arg(script)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         let mut shell = command.spawn().unwrap();
         shell.stdout.take().unwrap().read_exact(&mut [0; 5]).unwrap();
         Self(shell)
@@ -97,18 +104,32 @@ impl Drop for Held {
 
 /// The child processes of a process.
 pub fn children(parent: u32) -> Vec<u32> {
-    let ids = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    let ids = std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
     let is_child = |id: &u32| {
         let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-        status.lines().any(|line| line.strip_prefix("PPid:").is_some_and(|id| id.trim() == parent.to_string()))
+        status.lines().any(|line| {
+            line.strip_prefix("PPid:").is_some_and(|id| id.trim() == parent.to_string())
+        })
     };
     ids.filter(is_child).collect()
 }
 
 /// The processes whose working directory is this directory, or below it.
 pub fn working_in(directory: &Path) -> Vec<u32> {
-    let ids = std::fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    ids.filter(|id: &u32| std::fs::read_link(format!("/proc/{id}/cwd")).is_ok_and(|working| working.starts_with(directory))).collect()
+    let ids = std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    ids.filter(|id: &u32| {
+        std::fs::read_link(format!("/proc/{id}/cwd"))
+            .is_ok_and(|working| working.starts_with(directory))
+    })
+    .collect()
 }
 
 /// Sends a signal to a process, if it still exists.

@@ -26,7 +26,9 @@ pub struct Longest {
 
 impl Longest {
     pub fn note(&mut self, elected: Duration, again: &Again, failed: Duration) {
-        let longest = |times: &[Option<Duration>]| times.iter().map(|took| took.unwrap_or(PATIENCE)).max().unwrap_or_default();
+        let longest = |times: &[Option<Duration>]| {
+            times.iter().map(|took| took.unwrap_or(PATIENCE)).max().unwrap_or_default()
+        };
         self.elected = self.elected.max(elected);
         self.taken_in = self.taken_in.max(longest(&again.taken_in));
         self.refused = self.refused.max(again.refused.into_iter().max().unwrap_or_default());
@@ -37,7 +39,10 @@ impl Longest {
 
     /// Reports the times and checks the promised ones.
     pub fn tell(&self, report: &mut Report) {
-        report.figure("until there was another primary, the longest", format!("{:.1} s", self.elected.as_secs_f64()));
+        report.figure(
+            "until there was another primary, the longest",
+            format!("{:.1} s", self.elected.as_secs_f64()),
+        );
         for (what, took) in [
             ("each replica gives a webhook a 2xx", self.taken_in),
             ("no webhook is refused any more", self.refused),
@@ -45,7 +50,11 @@ impl Longest {
             ("each replica answers about others", self.answered),
             ("no lookup is refused any more", self.failed),
         ] {
-            report.expect_within(&format!("from another primary until {what}, the longest"), took, PROMISED);
+            report.expect_within(
+                &format!("from another primary until {what}, the longest"),
+                took,
+                PROMISED,
+            );
         }
     }
 }
@@ -64,7 +73,10 @@ pub struct Again {
 
 /// The number of pending webhooks. `None` if the server does not respond.
 pub async fn waiting(connection: &mut PgConnection) -> Option<i64> {
-    let asked = sqlx::query_as::<_, (i64,)>("select count(*) from deliveries where state = 'pending'").fetch_one(connection).await;
+    let asked =
+        sqlx::query_as::<_, (i64,)>("select count(*) from deliveries where state = 'pending'")
+            .fetch_one(connection)
+            .await;
     asked.ok().map(|(waiting,)| waiting)
 }
 
@@ -72,9 +84,17 @@ impl Again {
     /// Observes the recovery for twice the promised time, also at the new primary itself.
     pub async fn watch(mut connection: PgConnection, sides: &[Side], since: Instant) -> Self {
         let began_at = Timestamp::now();
-        let acknowledged: Vec<usize> = sides.iter().map(|side| side.sender.acknowledgements()).collect();
+        let acknowledged: Vec<usize> =
+            sides.iter().map(|side| side.sender.acknowledgements()).collect();
         let until = since + PROMISED * 2;
-        let mut again = Self { taken_in: [None; 2], refused: [Duration::ZERO; 2], answered: [None; 2], applied: None, waiting: 0, most_waiting: 0 };
+        let mut again = Self {
+            taken_in: [None; 2],
+            refused: [Duration::ZERO; 2],
+            answered: [None; 2],
+            applied: None,
+            waiting: 0,
+            most_waiting: 0,
+        };
         let mut refused: Vec<usize> = sides.iter().map(Side::refused_webhooks).collect();
         let mut next_look = Instant::now();
         while Instant::now() < until {
@@ -92,8 +112,12 @@ impl Again {
                 next_look = Instant::now() + Duration::from_millis(100);
                 if again.applied.is_none() {
                     let query = "select exists (select 1 from deliveries where state = 'done' and finished_at > $1)";
-                    let asked = sqlx::query_as::<_, (bool,)>(query).bind(jiff_sqlx::Timestamp::from(began_at)).fetch_one(&mut connection).await;
-                    again.applied = asked.is_ok_and(|(is_applied,)| is_applied).then(|| since.elapsed());
+                    let asked = sqlx::query_as::<_, (bool,)>(query)
+                        .bind(jiff_sqlx::Timestamp::from(began_at))
+                        .fetch_one(&mut connection)
+                        .await;
+                    again.applied =
+                        asked.is_ok_and(|(is_applied,)| is_applied).then(|| since.elapsed());
                 }
                 again.waiting = waiting(&mut connection).await.unwrap_or(again.waiting);
                 again.most_waiting = again.most_waiting.max(again.waiting);
@@ -104,13 +128,19 @@ impl Again {
     }
     /// Whether everything recovered.
     pub fn is_all(&self) -> bool {
-        [self.taken_in, self.answered].as_flattened().iter().chain([&self.applied]).all(Option::is_some)
+        [self.taken_in, self.answered]
+            .as_flattened()
+            .iter()
+            .chain([&self.applied])
+            .all(Option::is_some)
     }
 }
 
 impl std::fmt::Display for Again {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let seconds = |took: Option<Duration>| took.map_or_else(|| "never".to_owned(), |took| format!("{:.2}", took.as_secs_f64()));
+        let seconds = |took: Option<Duration>| {
+            took.map_or_else(|| "never".to_owned(), |took| format!("{:.2}", took.as_secs_f64()))
+        };
         let each = |took: [Option<Duration>; 2]| took.map(seconds).join(" and ");
         write!(
             f,

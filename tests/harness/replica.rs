@@ -40,7 +40,11 @@ impl Default for Plan {
 impl Plan {
     /// Settings of a replica that receives webhooks for the brand `shop`, with more lines under `[inbox]`.
     pub fn receiving(brand: &str, inbox: &str) -> Self {
-        Self { tables: format!("[inbox]\n{inbox}\n{brand}{}", signing::settings("shop")), environment: signing::secrets(), ..Self::default() }
+        Self {
+            tables: format!("[inbox]\n{inbox}\n{brand}{}", signing::settings("shop")),
+            environment: signing::secrets(),
+            ..Self::default()
+        }
     }
 }
 
@@ -75,7 +79,11 @@ impl Replica {
                 Ok(replica) => return replica,
                 Err(starting) => starting,
             };
-            assert!(starting.process.ended().is_none() && Instant::now() < deadline, "it did not become ready: {}", starting.said());
+            assert!(
+                starting.process.ended().is_none() && Instant::now() < deadline,
+                "it did not become ready: {}",
+                starting.said()
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -116,15 +124,26 @@ impl Starting {
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let begins = stderr.metadata().unwrap().len();
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
-        command.arg("--settings").arg(&settings).arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr);
-        command.env_remove("HOOKPOINT_SETTINGS").env_remove("DATABASE_URL").envs(url.map(|url| ("DATABASE_URL", url)));
+        command
+            .arg("--settings")
+            .arg(&settings)
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(stderr);
+        command
+            .env_remove("HOOKPOINT_SETTINGS")
+            .env_remove("DATABASE_URL")
+            .envs(url.map(|url| ("DATABASE_URL", url)));
         command.envs(environment.iter().map(|(name, value)| (name, value)));
         Self { process: Process::start(&mut command), log, begins }
     }
 
     /// Returns the replica if it is ready.
     pub fn ready(self) -> Result<Replica, Self> {
-        let Some((address, metrics)) = self.said().lines().find_map(addresses) else { return Err(self) };
+        let Some((address, metrics)) = self.said().lines().find_map(addresses) else {
+            return Err(self);
+        };
         let Self { process, log, .. } = self;
         Ok(Replica { process, address, metrics, log })
     }

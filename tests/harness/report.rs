@@ -16,12 +16,21 @@ pub struct Scale {
 
 impl Scale {
     /// Enough to check that answers are right, on any machine.
-    pub const SHORT: Self =
-        Self { duration: Duration::from_secs(3), lookups_per_second: 200, changes_per_second: 100, deadline: Duration::from_secs(2) };
+    pub const SHORT: Self = Self {
+        duration: Duration::from_secs(3),
+        lookups_per_second: 200,
+        changes_per_second: 100,
+        deadline: Duration::from_secs(2),
+    };
 
     /// The size for which the results are promised.
     pub const fn full(duration: Duration) -> Self {
-        Self { duration, lookups_per_second: 1_000, changes_per_second: 200, deadline: Duration::from_millis(800) }
+        Self {
+            duration,
+            lookups_per_second: 1_000,
+            changes_per_second: 200,
+            deadline: Duration::from_millis(800),
+        }
     }
 }
 
@@ -50,7 +59,14 @@ impl Report {
     }
 
     pub fn expect_within(&mut self, what: &str, took: Duration, promised: Duration) {
-        self.figure(what, format!("{:.0} ms, promised: {} ms", took.as_secs_f64() * 1_000.0, promised.as_millis()));
+        self.figure(
+            what,
+            format!(
+                "{:.0} ms, promised: {} ms",
+                took.as_secs_f64() * 1_000.0,
+                promised.as_millis()
+            ),
+        );
         if took > promised {
             self.late.push(format!("{what}: {took:.1?} instead of {promised:?}"));
         }

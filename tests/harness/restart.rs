@@ -25,7 +25,11 @@ pub async fn run(harness: &Harness, scale: Scale, front: Front) -> Report {
     let name = if front == Front::Balancer { "restart" } else { "restart_haproxy" };
     let shop = harness.shop(name).await;
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS).await;
-    let plan = Plan { drain_seconds: 1, lookup: format!("deadline_ms = {}", scale.deadline.as_millis()), ..Plan::default() };
+    let plan = Plan {
+        drain_seconds: 1,
+        lookup: format!("deadline_ms = {}", scale.deadline.as_millis()),
+        ..Plan::default()
+    };
     let mut replicas = Vec::new();
     for n in 0..2 {
         let replica = Replica::start(harness, &format!("{name}-{n}"), &plan, &shop.url).await;
@@ -33,12 +37,17 @@ pub async fn run(harness: &Harness, scale: Scale, front: Front) -> Report {
         let plan = Plan { listen: replica.address.to_string(), ..plan.clone() };
         replicas.push((format!("{name}-{n}"), plan, replica));
     }
-    let addresses: Vec<SocketAddr> = replicas.iter().map(|(_, _, replica)| replica.address).collect();
+    let addresses: Vec<SocketAddr> =
+        replicas.iter().map(|(_, _, replica)| replica.address).collect();
     let (balancer, haproxy) = match front {
         Front::Balancer => (Some(Balancer::start(addresses).await), None),
         Front::Haproxy => (None, Some(Haproxy::start(harness, &addresses))),
     };
-    let address = balancer.as_ref().map(|balancer| balancer.address).or(haproxy.as_ref().map(|haproxy| haproxy.address)).unwrap();
+    let address = balancer
+        .as_ref()
+        .map(|balancer| balancer.address)
+        .or(haproxy.as_ref().map(|haproxy| haproxy.address))
+        .unwrap();
     // Wait for the balancer's first health check.
     let until_ready = async |replica| match &balancer {
         Some(balancer) => {
@@ -50,7 +59,8 @@ pub async fn run(harness: &Harness, scale: Scale, front: Front) -> Report {
     };
     until_ready(0).await;
     until_ready(1).await;
-    let load = Load::at_rate(address, scale.lookups_per_second / 2, Duration::from_secs(3_600)).start(Lookups::new(LookupTarget::Each(CUSTOMERS)));
+    let load = Load::at_rate(address, scale.lookups_per_second / 2, Duration::from_secs(3_600))
+        .start(Lookups::new(LookupTarget::Each(CUSTOMERS)));
     let mut report = Report::default();
     let (begin, mut restarts) = (Instant::now(), 0);
     while begin.elapsed() < scale.duration {
@@ -81,7 +91,11 @@ impl Haproxy {
     fn start(harness: &Harness, replicas: &[SocketAddr]) -> Self {
         // A port that was free a moment ago.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let servers: String = replicas.iter().enumerate().map(|(n, replica)| format!("    server replica{n} {replica} check\n")).collect();
+        let servers: String = replicas
+            .iter()
+            .enumerate()
+            .map(|(n, replica)| format!("    server replica{n} {replica} check\n"))
+            .collect();
         let settings = format!(
             "defaults
     mode http
@@ -101,7 +115,15 @@ backend hookpoint
         let file = harness.directory("haproxy").join("haproxy.cfg");
         std::fs::write(&file, settings).unwrap();
         let mut command = Command::new(machine::find_program("haproxy").unwrap());
-        let process = Process::start(command.arg("-db").arg("-f").arg(&file).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()));
+        let process = Process::start(
+            command
+                .arg("-db")
+                .arg("-f")
+                .arg(&file)
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null()),
+        );
         let deadline = Instant::now() + Duration::from_secs(10);
         while std::net::TcpStream::connect(address).is_err() {
             assert!(Instant::now() < deadline, "haproxy does not listen");

@@ -41,14 +41,23 @@ const BURST: usize = 3;
 const AFTERWARDS: usize = 5;
 
 fn tables() -> String {
-    let brand = |slug: &str| format!("[brands.{slug}]\ncustom_fields = [{{ name = \"version\", value = \"{{{{ omniotap.job_title }}}}\" }}]\n");
+    let brand = |slug: &str| {
+        format!(
+            "[brands.{slug}]\ncustom_fields = [{{ name = \"version\", value = \"{{{{ omniotap.job_title }}}}\" }}]\n"
+        )
+    };
     BRANDS.map(brand).concat()
 }
 
 fn plan() -> Plan {
     let doors = BRANDS.map(signing::settings).concat();
     let tables = format!("[inbox]\nlease_seconds = {}\n{}{doors}", LEASE.as_secs(), tables());
-    Plan { tables, environment: signing::secrets(), lookup: "deadline_ms = 20000".to_owned(), ..Plan::default() }
+    Plan {
+        tables,
+        environment: signing::secrets(),
+        lookup: "deadline_ms = 20000".to_owned(),
+        ..Plan::default()
+    }
 }
 
 /// A brand, and the people in its webhooks. No other brand has them.
@@ -65,8 +74,15 @@ impl Part {
         let (slug, first) = (BRANDS[n], n * 100_000);
         let brand_id = get_or_insert_brand(&shop.database.pool, slug).await.unwrap().brand_id;
         shop.open_brand_with(brand_id, slug).await;
-        let people = |from: usize, of: usize| Arc::new((from..from + of).map(|person| webhook(person, 0)).collect());
-        Self { slug, brand_id, first, webhooks: [people(first, BEFORE), people(first + BEFORE, AFTERWARDS)] }
+        let people = |from: usize, of: usize| {
+            Arc::new((from..from + of).map(|person| webhook(person, 0)).collect())
+        };
+        Self {
+            slug,
+            brand_id,
+            first,
+            webhooks: [people(first, BEFORE), people(first + BEFORE, AFTERWARDS)],
+        }
     }
 
     /// Sends webhooks, once they are released, to any of some replicas.
@@ -84,11 +100,21 @@ async fn held_brands(pool: &Pool) -> BTreeSet<i32> {
     let query = "select distinct objid::integer from pg_locks join pg_stat_activity using (pid)
         where locktype = 'advisory' and classid = 1752131440 and granted and state like 'idle in transaction%'
             and state_change < clock_timestamp() - interval '250 milliseconds'";
-    sqlx::query_as::<_, (i32,)>(query).fetch_all(pool).await.unwrap().into_iter().map(|(id,)| id).collect()
+    sqlx::query_as::<_, (i32,)>(query)
+        .fetch_all(pool)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|(id,)| id)
+        .collect()
 }
 
 /// Stops a replica at random moments, until it holds locks of brands while it is stopped.
-async fn stop_holding(pool: &Pool, replica: &Replica, senders: &[Sender]) -> Option<(Held, Instant, BTreeSet<i32>)> {
+async fn stop_holding(
+    pool: &Pool,
+    replica: &Replica,
+    senders: &[Sender],
+) -> Option<(Held, Instant, BTreeSet<i32>)> {
     let (begin, mut rng) = (Instant::now(), Dice(7));
     // First everything runs, so that query plans exist.
     senders.iter().for_each(|sender| sender.release(WARM));
@@ -116,12 +142,24 @@ async fn stop_holding(pool: &Pool, replica: &Replica, senders: &[Sender]) -> Opt
 /// The number of pending webhooks that were received before a time.
 async fn left_from(pool: &Pool, begun: jiff::Timestamp) -> i64 {
     let query = "select count(*) from deliveries where state = 'pending' and received_at < $1";
-    sqlx::query_as::<_, (i64,)>(query).bind(jiff_sqlx::Timestamp::from(begun)).fetch_one(pool).await.unwrap().0
+    sqlx::query_as::<_, (i64,)>(query)
+        .bind(jiff_sqlx::Timestamp::from(begun))
+        .fetch_one(pool)
+        .await
+        .unwrap()
+        .0
 }
 
 /// Checks the webhooks that the other replica receives while one is stopped.
-async fn look_at_the_other(parts: &[Part], held: &BTreeSet<i32>, stopped_at: Instant, other: SocketAddr, report: &mut Report) {
-    let senders: Vec<Sender> = parts.iter().map(|part| part.send(&part.webhooks[1], vec![other])).collect();
+async fn look_at_the_other(
+    parts: &[Part],
+    held: &BTreeSet<i32>,
+    stopped_at: Instant,
+    other: SocketAddr,
+    report: &mut Report,
+) {
+    let senders: Vec<Sender> =
+        parts.iter().map(|part| part.send(&part.webhooks[1], vec![other])).collect();
     senders.iter().for_each(|sender| sender.release(AFTERWARDS));
     for (part, sender) in parts.iter().zip(senders) {
         let acknowledged = sender.end(AT_ONCE).await.len();
@@ -131,19 +169,31 @@ async fn look_at_the_other(parts: &[Part], held: &BTreeSet<i32>, stopped_at: Ins
     }
     let sent_at = Instant::now();
     // Check the brands with the shorter limit first.
-    let (slow, quick): (Vec<&Part>, Vec<&Part>) = parts.iter().partition(|part| held.contains(&part.brand_id));
+    let (slow, quick): (Vec<&Part>, Vec<&Part>) =
+        parts.iter().partition(|part| held.contains(&part.brand_id));
     for (parts, from, promised) in [(quick, sent_at, AT_ONCE), (slow, stopped_at, BEFORE_LONG)] {
         for part in parts {
             let mut missing = 0;
             for person in (0..AFTERWARDS).map(|n| part.first + BEFORE + n) {
                 let timeout = (from + promised).saturating_duration_since(Instant::now());
-                missing += usize::from(!part.has_shown(other, person, timeout.max(Duration::from_millis(100))).await);
+                missing += usize::from(
+                    !part.has_shown(other, person, timeout.max(Duration::from_millis(100))).await,
+                );
             }
-            let held = if held.contains(&part.brand_id) { "locked by the stopped replica" } else { "not locked" };
-            report.figure(&format!("{}, {held}", part.slug), format!("{:.1} s", from.elapsed().as_secs_f64()));
+            let held = if held.contains(&part.brand_id) {
+                "locked by the stopped replica"
+            } else {
+                "not locked"
+            };
+            report.figure(
+                &format!("{}, {held}", part.slug),
+                format!("{:.1} s", from.elapsed().as_secs_f64()),
+            );
             if missing > 0 {
                 let of = format!("{missing} of {AFTERWARDS} webhooks of {}, {held},", part.slug);
-                report.broken.push(format!("{of} are not applied by the other replica within {promised:?}"));
+                report
+                    .broken
+                    .push(format!("{of} are not applied by the other replica within {promised:?}"));
             }
         }
     }
@@ -160,21 +210,29 @@ pub async fn run(harness: &Harness) -> Report {
     let stopped = Replica::start(harness, "stopped-0", &plan(), &shop.url).await;
     let other = Replica::start(harness, "stopped-1", &plan(), &shop.url).await;
     let both = vec![stopped.address, other.address];
-    let senders: Vec<Sender> = parts.iter().map(|part| part.send(&part.webhooks[0], both.clone())).collect();
+    let senders: Vec<Sender> =
+        parts.iter().map(|part| part.send(&part.webhooks[0], both.clone())).collect();
     let Some((held, stopped_at, brands)) = stop_holding(pool, &stopped, &senders).await else {
-        report.broken.push("the replica never held a lock when it was stopped, so the test proves nothing".to_owned());
+        report.broken.push(
+            "the replica never held a lock when it was stopped, so the test proves nothing"
+                .to_owned(),
+        );
         return report;
     };
     let begun = jiff::Timestamp::now();
     report.figure("brands locked by the stopped replica", brands.len());
     if brands.len() == BRANDS.len() {
-        report.broken.push("it holds the locks of all brands, so the test proves nothing".to_owned());
+        report
+            .broken
+            .push("it holds the locks of all brands, so the test proves nothing".to_owned());
     }
     look_at_the_other(&parts, &brands, stopped_at, other.address, &mut report).await;
     tokio::time::sleep(BEFORE_LONG.saturating_sub(stopped_at.elapsed())).await;
     let left = left_from(pool, begun).await;
     if left > 0 {
-        report.broken.push(format!("{left} webhooks from before the stop are not applied {BEFORE_LONG:?} after it"));
+        report.broken.push(format!(
+            "{left} webhooks from before the stop are not applied {BEFORE_LONG:?} after it"
+        ));
     }
 
     drop(held);
@@ -184,20 +242,30 @@ pub async fn run(harness: &Harness) -> Report {
 }
 
 /// Checks that no webhook is lost or doubled after both continue.
-async fn check_all(shop: &Shop, parts: &[Part], senders: Vec<Sender>, replicas: [&Replica; 2], report: &mut Report) {
+async fn check_all(
+    shop: &Shop,
+    parts: &[Part],
+    senders: Vec<Sender>,
+    replicas: [&Replica; 2],
+    report: &mut Report,
+) {
     let (mut webhooks, mut acknowledged) = (Vec::new(), Vec::new());
     // Webhooks that were never released are not sent any more.
-    let ended = futures_util::future::join_all(senders.into_iter().map(|sender| sender.end(AT_ONCE))).await;
+    let ended =
+        futures_util::future::join_all(senders.into_iter().map(|sender| sender.end(AT_ONCE))).await;
     for (part, before) in parts.iter().zip(ended) {
         acknowledged.extend(before.iter().map(|n| webhooks.len() + n));
         webhooks.extend(part.webhooks[0].iter().cloned());
         acknowledged.extend((0..AFTERWARDS).map(|n| webhooks.len() + n));
         webhooks.extend(part.webhooks[1].iter().cloned());
-        let sample = before.iter().rev().step_by(before.len().div_ceil(20).max(1)).map(|n| part.first + n);
+        let sample =
+            before.iter().rev().step_by(before.len().div_ceil(20).max(1)).map(|n| part.first + n);
         for person in sample.chain((0..AFTERWARDS).map(|n| part.first + BEFORE + n)) {
             for (n, replica) in replicas.iter().enumerate() {
                 if !part.has_shown(replica.address, person, BEFORE_LONG).await {
-                    report.broken.push(format!("a person of {} is never found by replica {n}", part.slug));
+                    report
+                        .broken
+                        .push(format!("a person of {} is never found by replica {n}", part.slug));
                     return;
                 }
             }

@@ -54,7 +54,8 @@ impl Wire {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 let mut number = 0;
-                of_all.send_modify(|state| (number, state.opened) = (state.opened, state.opened + 1));
+                of_all
+                    .send_modify(|state| (number, state.opened) = (state.opened, state.opened + 1));
                 connections.spawn(serve(client, to.clone(), number, of_all.subscribe()));
                 while connections.try_join_next().is_some() {}
             }
@@ -126,7 +127,10 @@ async fn join(
     let [mut of_forgotten, mut of_cut] = [state.clone(), state.clone()];
     {
         let passing = async {
-            tokio::join!(pass(&mut from_client, &mut to_server, state.clone()), pass(&mut from_server, &mut to_client, state.clone()));
+            tokio::join!(
+                pass(&mut from_client, &mut to_server, state.clone()),
+                pass(&mut from_server, &mut to_client, state.clone())
+            );
         };
         tokio::select! {
             () = passing => return,
@@ -146,7 +150,11 @@ async fn until_whole(state: &mut watch::Receiver<State>) {
     let _ = state.wait_for(|state| !state.is_silent).await;
 }
 
-async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + Unpin), mut state: watch::Receiver<State>) {
+async fn pass(
+    from: &mut (impl AsyncRead + Unpin),
+    to: &mut (impl AsyncWrite + Unpin),
+    mut state: watch::Receiver<State>,
+) {
     let mut buffer = vec![0; 1 << 16];
     loop {
         let read = from.read(&mut buffer).await;

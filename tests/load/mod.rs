@@ -20,14 +20,26 @@ pub async fn fill(pool: &Pool, brand_id: i32, people: u32) {
             "format('{{\"fields\":{{{fields}}},\"first_at\":\"2026-01-01T00:00:00Z\",\"asserted_at\":\"2026-01-01T00:00:00Z\"}}', n, lpad(n::text, 8, '0'))::json"
         )
     };
-    let field = |name: &str, value: &str| format!("\"{name}\":{{\"at\":\"2026-01-01T00:00:00Z\",\"value\":\"{value}\"}}");
-    let person = [("name.first", "Anna"), ("name.last", "Person%1$s"), ("email.main", "p%1$s@example.org"), ("phone.main", "+316%2$s")];
+    let field = |name: &str, value: &str| {
+        format!("\"{name}\":{{\"at\":\"2026-01-01T00:00:00Z\",\"value\":\"{value}\"}}")
+    };
+    let person = [
+        ("name.first", "Anna"),
+        ("name.last", "Person%1$s"),
+        ("email.main", "p%1$s@example.org"),
+        ("phone.main", "+316%2$s"),
+    ];
     let person = said(&person.map(|(name, value)| field(name, value)).join(","));
-    let event = said(&[("record", "omneo.profile:p%1$s"), ("occurred_at", "2026-01-01T00:00:00Z")].map(|(name, value)| field(name, value)).join(","));
-    let body =
-        "json_build_object('addresses', json_build_array(), 'customerFirstname', 'Anna', 'customerID', 'p' || n, 'filler', repeat('x', 1000))::text";
+    let event = said(
+        &[("record", "omneo.profile:p%1$s"), ("occurred_at", "2026-01-01T00:00:00Z")]
+            .map(|(name, value)| field(name, value))
+            .join(","),
+    );
+    let body = "json_build_object('addresses', json_build_array(), 'customerFirstname', 'Anna', 'customerID', 'p' || n, 'filler', repeat('x', 1000))::text";
     let statements = [
-        format!("insert into records select {brand_id}, kind || ':p' || n, {person}, true from people, kinds"),
+        format!(
+            "insert into records select {brand_id}, kind || ':p' || n, {person}, true from people, kinds"
+        ),
         format!(
             "insert into identifiers select {brand_id}, kind || ':p' || n, 'email', 'p' || n || '@example.org', true, kind, 'anna' || chr(31) || 'person' || n from people, kinds"
         ),
@@ -37,21 +49,33 @@ pub async fn fill(pool: &Pool, brand_id: i32, people: u32) {
         format!(
             "insert into events select {brand_id}, 'omneo.transaction:t' || n, {event}, true, 'omneo.profile:p' || n, '2026-01-01Z', 'omneo', 'omneo.transaction', 't' || n from people"
         ),
-        format!("insert into event_references select {brand_id}, 'order-' || n, 'omneo.transaction.number', 'omneo.transaction:t' || n from people"),
-        format!("insert into source_merges select {brand_id}, 'omneo.profile:old' || n, 'omneo.profile:p' || n, '2026-01-01Z' from people"),
+        format!(
+            "insert into event_references select {brand_id}, 'order-' || n, 'omneo.transaction.number', 'omneo.transaction:t' || n from people"
+        ),
+        format!(
+            "insert into source_merges select {brand_id}, 'omneo.profile:old' || n, 'omneo.profile:p' || n, '2026-01-01Z' from people"
+        ),
         format!(
             "insert into decisions select {brand_id}, gen_random_uuid(), 'omneo.profile:p' || n, 'omneo.profile:p' || (n + 1), false, 'test', 'test', '2026-01-01Z' from people where n % 10 = 0"
         ),
-        format!("insert into customers select {brand_id}, 'omneo.profile:p' || n, 'omneo:p' || n from people"),
-        format!("insert into customer_records select {brand_id}, kind || ':p' || n, 'omneo.profile:p' || n from people, kinds"),
-        format!("insert into customer_records select {brand_id}, 'omneo.profile:old' || n, 'omneo.profile:p' || n from people"),
+        format!(
+            "insert into customers select {brand_id}, 'omneo.profile:p' || n, 'omneo:p' || n from people"
+        ),
+        format!(
+            "insert into customer_records select {brand_id}, kind || ':p' || n, 'omneo.profile:p' || n from people, kinds"
+        ),
+        format!(
+            "insert into customer_records select {brand_id}, 'omneo.profile:old' || n, 'omneo.profile:p' || n from people"
+        ),
         format!(
             "insert into customer_addresses (brand_id, kind, address, customer_key) select {brand_id}, 'email', 'p' || n || '@example.org', 'omneo.profile:p' || n from people"
         ),
         format!(
             "insert into customer_addresses (brand_id, kind, address, customer_key) select {brand_id}, 'telephone', '+316' || lpad(n::text, 8, '0'), 'omneo.profile:p' || n from people"
         ),
-        format!("insert into answers select {brand_id}, 'omneo.profile:p' || n, decode(repeat('00', 16), 'hex'), {body} from people"),
+        format!(
+            "insert into answers select {brand_id}, 'omneo.profile:p' || n, decode(repeat('00', 16), 'hex'), {body} from people"
+        ),
     ];
     for statement in statements {
         let statement = format!(
@@ -66,7 +90,8 @@ pub async fn fill(pool: &Pool, brand_id: i32, people: u32) {
 /// An update of a contact.
 pub fn contact(id: &str, minute: i64, fields: &[(&str, &str)]) -> Change {
     let at = jiff::Timestamp::from_second(1_780_000_000 + minute * 60).unwrap();
-    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).into()))).collect();
+    let fields =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).into()))).collect();
     Change::Record {
         key: RecordKey::new(SourceKind::OmnioTapContact, id).unwrap(),
         update: Update { at, received_at: at, scope: Scope::Partial, fields },
@@ -102,12 +127,14 @@ impl CountingProxy {
         std::fs::create_dir_all(directory).unwrap();
         let _ = std::fs::remove_file(directory.join(SOCKET));
         let listener = UnixListener::bind(directory.join(SOCKET)).unwrap();
-        let (trips, mute, server) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)), server.join(SOCKET));
+        let (trips, mute, server) =
+            (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)), server.join(SOCKET));
         let (counted, muted) = (Arc::clone(&trips), Arc::clone(&mute));
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let server = UnixStream::connect(&server).await.unwrap();
-                let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+                let ((from_client, to_client), (from_server, to_server)) =
+                    (client.into_split(), server.into_split());
                 let (asking, counted) = (Arc::new(AtomicBool::new(false)), Arc::clone(&counted));
                 let asked = Arc::clone(&asking);
                 let (listens, muted) = (Arc::new(AtomicBool::new(false)), Arc::clone(&muted));
@@ -144,7 +171,11 @@ impl CountingProxy {
 }
 
 /// Passes bytes on, except those that `on_bytes` keeps.
-async fn pass(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, on_bytes: impl Fn(&[u8]) -> bool) {
+async fn pass(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    on_bytes: impl Fn(&[u8]) -> bool,
+) {
     let mut buffer = vec![0; 1 << 16];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
         if on_bytes(&buffer[..read]) && to.write_all(&buffer[..read]).await.is_err() {

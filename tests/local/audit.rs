@@ -26,7 +26,10 @@ impl SourceHealth<'_> {
         let before = now();
         self.desk.run(arguments).well();
         let rows = self.desk.texts("select json_build_array(action_id, action, done_by, reason, target, outcome, begun_at)::text from audit_log");
-        let news: Vec<String> = rows.into_iter().filter(|row| !self.seen.iter().any(|seen| id_of(seen) == id_of(row))).collect();
+        let news: Vec<String> = rows
+            .into_iter()
+            .filter(|row| !self.seen.iter().any(|seen| id_of(seen) == id_of(row)))
+            .collect();
         assert_eq!(news.len(), 1, "{arguments:?}: {news:?}");
         self.seen.extend(news.clone());
         let row: Vec<String> = serde_json::from_str(&news[0]).unwrap();
@@ -47,7 +50,8 @@ fn now() -> Timestamp {
 }
 
 fn done(action: &str, (by, reason): (&str, &str), target: &str, outcome: &str) -> Done {
-    let [action, by, reason, target, outcome] = [action, by, reason, target, outcome].map(str::to_owned);
+    let [action, by, reason, target, outcome] =
+        [action, by, reason, target, outcome].map(str::to_owned);
     Done { action, by, reason, target, outcome }
 }
 
@@ -84,12 +88,22 @@ fn each_act_is_written_down_once_with_who_when_what_and_why_and_names_nobody() {
     assert_eq!(watch.one(&replay), done("replay deliveries", SAID, &delivery, "deliveries: 1"));
     let discard = [&["inbox", "discard", &delivery][..], &WHO].concat();
     assert_eq!(watch.one(&discard), done("discard deliveries", SAID, &delivery, "deliveries: 1"));
-    assert_eq!(watch.one(&with(&["customer", "export", "--email", "anna@example.org"])), done("export customer", SAID, "", "exported"));
+    assert_eq!(
+        watch.one(&with(&["customer", "export", "--email", "anna@example.org"])),
+        done("export customer", SAID, "", "exported")
+    );
     // Why isn't kept of an erasure: it would be about whoever is erased.
-    let erased = watch.one(&["customer", "erase", "--phone", "06 12312311", "--yes", "--by", "Femke"]);
+    let erased =
+        watch.one(&["customer", "erase", "--phone", "06 12312311", "--yes", "--by", "Femke"]);
     let erasure = desk.texts("select erasure_id::text from erasures").remove(0);
-    assert_eq!(erased, done("erase customer", ("Femke", ""), "1 records", &format!("erased: {erasure}")));
-    assert_eq!(watch.one(&with(&["customer", "unerase", "--email", "anna@example.org"])), done("revoke erasure", SAID, "", "erasures: 1"));
+    assert_eq!(
+        erased,
+        done("erase customer", ("Femke", ""), "1 records", &format!("erased: {erasure}"))
+    );
+    assert_eq!(
+        watch.one(&with(&["customer", "unerase", "--email", "anna@example.org"])),
+        done("revoke erasure", SAID, "", "erasures: 1")
+    );
     let revoke = [&["key", "revoke", &id][..], &WHO].concat();
     assert_eq!(watch.one(&revoke), done("revoke key", SAID, &id, "revoked"));
 
@@ -109,11 +123,17 @@ fn each_act_is_written_down_once_with_who_when_what_and_why_and_names_nobody() {
     for (pair, action) in lines.chunks(2).zip(newest_first) {
         assert!(pair[0].contains(&format!("  shop  {action}")), "{pair:?}");
         // Why she was exported went with her.
-        let why = if ["erase customer", "export customer"].contains(&action) { "no reason given" } else { "request 4711" };
+        let why = if ["erase customer", "export customer"].contains(&action) {
+            "no reason given"
+        } else {
+            "request 4711"
+        };
         assert_eq!(pair[1], format!("    by Femke: {why}"));
     }
     let kept = desk.texts("select each::text from audit_log as each").join("\n");
-    for secret in ["anna", "Anna", "Verburg", "example.org", "12312311", "crm-1", key.as_str(), "hkp_"] {
+    for secret in
+        ["anna", "Anna", "Verburg", "example.org", "12312311", "crm-1", key.as_str(), "hkp_"]
+    {
         assert!(!kept.contains(secret) && !listed.contains(secret), "{secret}: {kept}");
     }
 }
@@ -123,13 +143,31 @@ fn who_does_not_say_who_they_are_is_whoever_is_logged_in() {
     let desk = Desk::open();
     desk.tell(anna_and_bert());
     desk.run(&["customer", "export", "--email", "anna@example.org"]).well();
-    crate::process::run(desk.command(&["customer", "export", "--email", "bert@example.org"]).env("SUDO_USER", "femke")).well();
-    crate::process::run(desk.command(&["key", "create", "--brand", "shop"]).env_remove("USER").env_remove("LOGNAME")).well();
+    crate::process::run(
+        desk.command(&["customer", "export", "--email", "bert@example.org"])
+            .env("SUDO_USER", "femke"),
+    )
+    .well();
+    crate::process::run(
+        desk.command(&["key", "create", "--brand", "shop"])
+            .env_remove("USER")
+            .env_remove("LOGNAME"),
+    )
+    .well();
     let who = desk.texts("select done_by from audit_log order by begun_at");
     assert_eq!(who, ["lotte", "femke", "unknown"]);
     let listed = desk.run(&["audit", "list", "--limit", "1"]).well();
-    assert!(listed.contains("create key") && listed.contains("by unknown: no reason given") && !listed.contains("lotte"), "{listed}");
-    assert_eq!(desk.run(&["customer", "export", "--email", "anna@example.org", "--by", ""]).code, Some(2), "an empty name is none");
+    assert!(
+        listed.contains("create key")
+            && listed.contains("by unknown: no reason given")
+            && !listed.contains("lotte"),
+        "{listed}"
+    );
+    assert_eq!(
+        desk.run(&["customer", "export", "--email", "anna@example.org", "--by", ""]).code,
+        Some(2),
+        "an empty name is none"
+    );
 }
 
 #[test]

@@ -55,13 +55,29 @@ impl Desk {
     /// The same with more in its settings, where SECRET is the path of a file with a secret.
     pub fn with(more: &str) -> Self {
         let scratch = Scratch::new();
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
         let data_dir = scratch.0.join("server");
-        let layout = Layout { data_dir: data_dir.clone(), postgres_bin: None, cache_dir: binaries(), fetch: true, durable: false };
+        let layout = Layout {
+            data_dir: data_dir.clone(),
+            postgres_bin: None,
+            cache_dir: binaries(),
+            fetch: true,
+            durable: false,
+        };
         let embedded = runtime.block_on(Embedded::start(layout)).unwrap();
         let secret = scratch.file("secret", "known-to-few", 0o600);
         let settings = scratch.settings(&data_dir, &more.replace("SECRET", &format!("{secret:?}")));
-        let desk = Self { embedded: Some(embedded), runtime, scratch, settings, database: "shop".to_owned() };
+        let desk = Self {
+            embedded: Some(embedded),
+            runtime,
+            scratch,
+            settings,
+            database: "shop".to_owned(),
+        };
         desk.runtime.block_on(execute(&desk.options("postgres"), "create database shop")).unwrap();
         desk
     }
@@ -103,7 +119,10 @@ impl Desk {
     }
 
     pub fn sql(&self, sql: &str) {
-        let ran = self.runtime.block_on(execute(&self.options(&self.database), &format!("{sql}; select '' where false")));
+        let ran = self.runtime.block_on(execute(
+            &self.options(&self.database),
+            &format!("{sql}; select '' where false"),
+        ));
         ran.unwrap_or_else(|error| panic!("{error}: {sql}"));
     }
 
@@ -112,13 +131,19 @@ impl Desk {
     }
 
     /// Does something with the store, as a part of the service would.
-    pub fn with_brand<T>(&self, work: impl AsyncFnOnce(&Database, &Brand, &SuppressionFile) -> T) -> T {
-        let size = PoolSize { connections: 2, acquire_timeout: Duration::from_secs(30), statement: None };
+    pub fn with_brand<T>(
+        &self,
+        work: impl AsyncFnOnce(&Database, &Brand, &SuppressionFile) -> T,
+    ) -> T {
+        let size =
+            PoolSize { connections: 2, acquire_timeout: Duration::from_secs(30), statement: None };
         let rules = Settings::load(Some(&self.settings)).unwrap().brands;
         let work = async {
-            let database = Database::open(&Place::Server(Url(self.url())), size, false).await.unwrap();
+            let database =
+                Database::open(&Place::Server(Url(self.url())), size, false).await.unwrap();
             hookpoint::storage::migrate(&database.pool).await.unwrap();
-            let brand: Arc<Brand> = open_brands(&database, rules).await.unwrap().into_values().next().unwrap();
+            let brand: Arc<Brand> =
+                open_brands(&database, rules).await.unwrap().into_values().next().unwrap();
             let done = work(&database, &brand, &SuppressionFile::new(self.ledger())).await;
             database.close().await;
             done
@@ -135,9 +160,12 @@ impl Desk {
 
     /// Puts a copy of the database, as it is now, beside it.
     pub fn back_up(&self) {
-        let copy = "select pg_terminate_backend(pid)::text from pg_stat_activity where datname = 'shop'";
+        let copy =
+            "select pg_terminate_backend(pid)::text from pg_stat_activity where datname = 'shop'";
         self.runtime.block_on(execute(&self.options("postgres"), copy)).unwrap();
-        self.runtime.block_on(execute(&self.options("postgres"), "create database backup template shop")).unwrap();
+        self.runtime
+            .block_on(execute(&self.options("postgres"), "create database backup template shop"))
+            .unwrap();
     }
 
     /// Goes on with the copy.
@@ -149,14 +177,19 @@ impl Desk {
     pub fn dump(&self) -> String {
         let tables = self.texts("select table_name::text from information_schema.tables where table_schema = 'public' order by 1");
         assert!(tables.len() > 20, "{tables:?}");
-        let rows = tables.iter().flat_map(|table| self.texts(&format!("select coalesce(string_agg(each::text, chr(10)), '') from {table} as each")));
+        let rows = tables.iter().flat_map(|table| {
+            self.texts(&format!(
+                "select coalesce(string_agg(each::text, chr(10)), '') from {table} as each"
+            ))
+        });
         rows.collect::<Vec<_>>().join("\n")
     }
 }
 
 fn update(fields: &[(&str, &str)]) -> Update {
     let at: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
-    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some(json!(value)))).collect();
+    let fields =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), Some(json!(value)))).collect();
     Update { at, received_at: at, scope: Scope::Partial, fields }
 }
 
@@ -167,14 +200,32 @@ pub fn record(kind: SourceKind, id: &str, fields: &[(&str, &str)]) -> Change {
 
 /// A booking of somebody's.
 pub fn booking(id: &str, owner: &str) -> Change {
-    let fields = [("record", owner), ("occurred_at", "2026-11-24T12:30:00Z"), ("data.activity", "Styling session"), ("data.status", "confirmed")];
-    Change::Event { key: EventKey::new(Source::OmniLab, "booking", id).unwrap(), update: update(&fields) }
+    let fields = [
+        ("record", owner),
+        ("occurred_at", "2026-11-24T12:30:00Z"),
+        ("data.activity", "Styling session"),
+        ("data.status", "confirmed"),
+    ];
+    Change::Event {
+        key: EventKey::new(Source::OmniLab, "booking", id).unwrap(),
+        update: update(&fields),
+    }
 }
 
 /// Anna, with a booking, and Bert, whom nothing here is about.
 pub fn anna_and_bert() -> Vec<Change> {
-    let anna = [("name.first", "Anna"), ("name.last", "Verburg"), ("email.main", "anna@example.org"), ("phone.main", "+31612312311")];
-    let bert = [("name.first", "Bert"), ("name.last", "Kuipers"), ("email.main", "bert@example.org"), ("phone.main", "+31612312322")];
+    let anna = [
+        ("name.first", "Anna"),
+        ("name.last", "Verburg"),
+        ("email.main", "anna@example.org"),
+        ("phone.main", "+31612312311"),
+    ];
+    let bert = [
+        ("name.first", "Bert"),
+        ("name.last", "Kuipers"),
+        ("email.main", "bert@example.org"),
+        ("phone.main", "+31612312322"),
+    ];
     vec![
         record(SourceKind::OmnioTapContact, "crm-1", &anna),
         record(SourceKind::OmnioTapContact, "crm-2", &bert),

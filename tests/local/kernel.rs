@@ -6,7 +6,11 @@ use crate::desk::execute;
 
 /// Asks Postgres something as another user of the system. Only a thread of our own becomes that user: the kernel keeps credentials
 /// for each thread, and tells whoever is at the other end of a socket those of the thread that connected.
-pub fn ask_as(user: (u32, u32), options: &PgConnectOptions, sql: &'static str) -> Result<Vec<String>, sqlx::Error> {
+pub fn ask_as(
+    user: (u32, u32),
+    options: &PgConnectOptions,
+    sql: &'static str,
+) -> Result<Vec<String>, sqlx::Error> {
     let options = options.clone();
     let asking = move || {
         become_user(user);

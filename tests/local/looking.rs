@@ -65,7 +65,9 @@ fn who_only_looks_writes_nothing() {
     assert!(desk.run(&["migrate"]).well().contains("up to date"), "where nothing is to be done");
     assert_eq!(desk.dump(), before);
     // The trap works: who writes is caught.
-    for arguments in [&["key", "create", "--brand", "shop"][..], &["inbox", "show", &delivery, "--reveal"]] {
+    for arguments in
+        [&["key", "create", "--brand", "shop"][..], &["inbox", "show", &delivery, "--reveal"]]
+    {
         let caught = desk.run(arguments);
         assert_eq!(caught.code, Some(1), "{arguments:?}: {}", caught.out);
         assert!(!caught.error.is_empty() && !caught.out.contains("not json"), "{arguments:?}");
@@ -79,7 +81,12 @@ fn who_looks_at_an_empty_database_is_told_what_to_do_and_it_stays_empty() {
     for arguments in LOOKS {
         let told = desk.run(&with_delivery(arguments, "7c0f7bd4-24ac-4b34-a1a0-1a6a6a0bb0a1"));
         assert_eq!((told.code, told.out.as_str()), (Some(1), ""), "{arguments:?}");
-        assert!(told.error.contains("the database has no schema") && told.error.contains("`hookpoint migrate`"), "{arguments:?}: {}", told.error);
+        assert!(
+            told.error.contains("the database has no schema")
+                && told.error.contains("`hookpoint migrate`"),
+            "{arguments:?}: {}",
+            told.error
+        );
         assert_eq!(tables(&desk), Vec::<String>::new(), "{arguments:?}");
     }
     desk.run(&["migrate"]).well();
@@ -93,8 +100,16 @@ fn a_brand_of_the_settings_that_nothing_is_known_of_yet_is_not_denied() {
     assert!(desk.run(&["brand", "list"]).well().contains("shop"), "it is in the settings");
     for arguments in LOOKS.iter().filter(|arguments| !arguments.contains(&"DELIVERY")) {
         let told = desk.run(arguments);
-        assert!(!told.error.contains("no such brand in the settings"), "{arguments:?}: {}", told.error);
-        assert!(!told.error.contains("there is no brand shop in the settings"), "{arguments:?}: {}", told.error);
+        assert!(
+            !told.error.contains("no such brand in the settings"),
+            "{arguments:?}: {}",
+            told.error
+        );
+        assert!(
+            !told.error.contains("there is no brand shop in the settings"),
+            "{arguments:?}: {}",
+            told.error
+        );
     }
 }
 
@@ -102,5 +117,9 @@ fn a_brand_of_the_settings_that_nothing_is_known_of_yet_is_not_denied() {
 fn who_looks_at_what_was_cancelled_writes_nothing() {
     let desk = Desk::open();
     refuse_writing(&desk);
-    assert!(desk.run(&["booking", "actions"]).well().contains("No bookings were cancelled through hookpoint."));
+    assert!(
+        desk.run(&["booking", "actions"])
+            .well()
+            .contains("No bookings were cancelled through hookpoint.")
+    );
 }

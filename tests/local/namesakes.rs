@@ -8,7 +8,12 @@ use crate::desk::{Desk, record};
 fn who_erases_is_told_whom_of_the_same_name_and_address_is_left_and_why() {
     let desk = Desk::open();
     let profile = |id: &str, first: &str, email: &str, phone: &str| {
-        let fields = [("name.first", first), ("name.last", "Naamgenoot"), ("email.main", email), ("phone.main", phone)];
+        let fields = [
+            ("name.first", first),
+            ("name.last", "Naamgenoot"),
+            ("email.main", email),
+            ("phone.main", phone),
+        ];
         record(SourceKind::OmneoProfile, id, &fields)
     };
     desk.tell(vec![
@@ -21,7 +26,11 @@ fn who_erases_is_told_whom_of_the_same_name_and_address_is_left_and_why() {
     let told = out.split_once("Not erased: ").unwrap_or_else(|| panic!("nobody is named: {out}")).1;
     let named: Vec<&str> = told.lines().filter(|line| line.starts_with("  ")).collect();
     assert_eq!(named.len(), 1, "{told}");
-    assert!(named[0].starts_with("  omneo.profile:son: the same telephone (") && named[0].ends_with(')'), "{told}");
+    assert!(
+        named[0].starts_with("  omneo.profile:son: the same telephone (")
+            && named[0].ends_with(')'),
+        "{told}"
+    );
     assert!(!named[0].contains("()"), "a reason is given: {told}");
     assert!(told.contains("hookpoint customer erase --id KEY"), "{told}");
     for secret in ["jan.zoon@example.net", "31612399999", "Marie"] {
@@ -31,5 +40,8 @@ fn who_erases_is_told_whom_of_the_same_name_and_address_is_left_and_why() {
     assert!(desk.run(&["lookup", "--email", "jan.zoon@example.net"]).well().contains("Naamgenoot"));
     let out = desk.run(&["customer", "erase", "--id", "omneo.profile:son", "--yes"]).well();
     assert!(out.contains("Erased.") && !out.contains("Not erased"), "{out}");
-    assert_eq!(desk.texts("select record_key from records order by 1"), ["omneo.profile:mother", "omneo.profile:stranger"]);
+    assert_eq!(
+        desk.texts("select record_key from records order by 1"),
+        ["omneo.profile:mother", "omneo.profile:stranger"]
+    );
 }

@@ -23,14 +23,20 @@ const BASE: &str = "/tmp";
 /// Where fetched Postgres binaries are kept, for all tests.
 pub fn binaries() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let is_reachable = target.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
+    let is_reachable = target
+        .ancestors()
+        .all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
     if is_reachable { target } else { Path::new(BASE) }.join("postgres-binaries")
 }
 
 impl Scratch {
     pub fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        let dir = Path::new(BASE).join(format!("{PREFIX}{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed)));
+        let dir = Path::new(BASE).join(format!(
+            "{PREFIX}{}-{}",
+            std::process::id(),
+            NUMBER.fetch_add(1, Ordering::Relaxed)
+        ));
         std::fs::create_dir_all(&dir).unwrap();
         sweep_killed_tests();
         Self(dir)
@@ -61,9 +67,15 @@ impl Scratch {
     }
 
     fn has_servers(&self) -> bool {
-        let is_ours = |line: &[u8]| String::from_utf8_lossy(line).replace('\0', " ").contains(&format!("-D {}", self.0.display()));
+        let is_ours = |line: &[u8]| {
+            String::from_utf8_lossy(line)
+                .replace('\0', " ")
+                .contains(&format!("-D {}", self.0.display()))
+        };
         let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        entries.filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok()).any(|line| is_ours(&line))
+        entries
+            .filter_map(|entry| std::fs::read(entry.path().join("cmdline")).ok())
+            .any(|line| is_ours(&line))
     }
 }
 
@@ -72,7 +84,9 @@ fn sweep_killed_tests() {
     for entry in std::fs::read_dir(BASE).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
-        if pid.is_some_and(|pid| Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{pid}")).exists()) {
+        if pid.is_some_and(|pid| {
+            Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{pid}")).exists()
+        }) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
@@ -92,7 +106,11 @@ impl Drop for Scratch {
 pub fn command(settings: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command.arg("--settings").arg(settings).args(arguments).stdin(Stdio::null());
-    command.env_remove("DATABASE_URL").env_remove("HOOKPOINT_SETTINGS").env_remove("SUDO_USER").env("USER", "lotte");
+    command
+        .env_remove("DATABASE_URL")
+        .env_remove("HOOKPOINT_SETTINGS")
+        .env_remove("SUDO_USER")
+        .env("USER", "lotte");
     command.env("HOOKPOINT_CACHE_DIR", binaries());
     die_with_test(&mut command);
     command
@@ -132,7 +150,10 @@ pub fn run(command: &mut Command) -> RunEnd {
             String::from_utf8(bytes).expect("what it prints is text")
         })
     };
-    let (out, error) = (read(Box::new(child.stdout.take().unwrap())), read(Box::new(child.stderr.take().unwrap())));
+    let (out, error) = (
+        read(Box::new(child.stdout.take().unwrap())),
+        read(Box::new(child.stderr.take().unwrap())),
+    );
     let code = wait(&mut child).code();
     RunEnd { code, out: out.join().unwrap(), error: error.join().unwrap() }
 }
@@ -199,11 +220,19 @@ impl Running {
     /// Any command that has said something.
     pub fn told(command: &mut Command, wanted: &'static str) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        Self::until(child, |child| Box::new(child.stdout.take().unwrap()), move |line| line.contains(wanted).then(String::new))
+        Self::until(
+            child,
+            |child| Box::new(child.stdout.take().unwrap()),
+            move |line| line.contains(wanted).then(String::new),
+        )
     }
 
     /// Its lines are read on, so that it never waits for us.
-    fn until(child: Child, output: impl Fn(&mut Child) -> Box<dyn Read + Send>, find: impl Fn(&str) -> Option<String> + Send + 'static) -> Self {
+    fn until(
+        child: Child,
+        output: impl Fn(&mut Child) -> Box<dyn Read + Send>,
+        find: impl Fn(&str) -> Option<String> + Send + 'static,
+    ) -> Self {
         let mut running = Self { child, address: String::new() };
         let lines = BufReader::new(output(&mut running.child)).lines();
         let (sender, receiver) = std::sync::mpsc::channel();
@@ -217,14 +246,21 @@ impl Running {
                 heard.lock().unwrap().push(line);
             }
         });
-        running.address = receiver.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("it never became ready: {:#?}", said.lock().unwrap()));
+        running.address = receiver
+            .recv_timeout(PATIENCE)
+            .unwrap_or_else(|_| panic!("it never became ready: {:#?}", said.lock().unwrap()));
         running
     }
 
     /// Whether it has heard that it may be told to end: until then SIGTERM ends it at once.
     fn hears_signals(&self) -> bool {
-        let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())) else { return true };
-        let caught = status.lines().find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok());
+        let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+        else {
+            return true;
+        };
+        let caught = status
+            .lines()
+            .find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok());
         caught.is_none_or(|caught| caught & (1 << (libc::SIGTERM - 1)) != 0)
     }
 
@@ -234,7 +270,13 @@ impl Running {
         while !self.hears_signals() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(10));
         }
-        assert!(Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap().success());
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &self.child.id().to_string()])
+                .status()
+                .unwrap()
+                .success()
+        );
         assert!(wait(&mut self.child).success());
     }
 }
@@ -257,7 +299,10 @@ pub fn our_uid() -> u32 {
 /// A user of the system, by name: uid and gid.
 pub fn user(name: &str) -> Option<(u32, u32)> {
     let passwd = std::fs::read_to_string("/etc/passwd").unwrap();
-    let fields: Vec<&str> = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).find(|fields| fields[0] == name)?;
+    let fields: Vec<&str> = passwd
+        .lines()
+        .map(|line| line.split(':').collect::<Vec<_>>())
+        .find(|fields| fields[0] == name)?;
     Some((fields[2].parse().ok()?, fields[3].parse().ok()?))
 }
 
@@ -268,7 +313,10 @@ pub fn mode(path: &Path) -> u32 {
 
 /// The names in a directory.
 pub fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
     names.sort();
     names
 }

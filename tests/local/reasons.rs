@@ -63,7 +63,11 @@ fn assert_hers_are_gone(desk: &Desk) {
     }
     assert!(dump.contains(OF_BERT) && dump.contains("Kuipers"));
     let kept = "select action || ' ' || done_by || ' ' || outcome from audit_log where reason = '' and action = 'cancel booking'";
-    assert_eq!(desk.texts(kept), ["cancel booking Femke cancelled"; 2], "that it was done is still known");
+    assert_eq!(
+        desk.texts(kept),
+        ["cancel booking Femke cancelled"; 2],
+        "that it was done is still known"
+    );
 }
 
 #[test]
@@ -71,7 +75,12 @@ fn why_a_persons_booking_was_cancelled_is_exported_and_erased() {
     let desk = desk();
     let exported = desk.run(&["customer", "export", "--email", "anna@example.org"]).well();
     let exported: serde_json::Value = serde_json::from_str(&exported).unwrap();
-    let reasons: BTreeSet<&str> = exported["actions"].as_array().unwrap().iter().map(|action| action["reason"].as_str().unwrap()).collect();
+    let reasons: BTreeSet<&str> = exported["actions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|action| action["reason"].as_str().unwrap())
+        .collect();
     // That she was exported is about her as well.
     assert_eq!(reasons, ["", OF_ANNA, OF_ANNA_BEFORE].into());
     assert_eq!(exported["actions"][1]["by"], "Femke");

@@ -36,22 +36,29 @@ fn plant(desk: &Desk, count: usize) {
     let hasher = SuppressionHasher::new(&key_of_theirs);
     let hashes: BTreeSet<SuppressionHash> = (0..count).map(|n| hasher.record(&key(n))).collect();
     let entry = Entry { erased_at: Timestamp::UNIX_EPOCH, unerased_at: None, hashes };
-    let ledger = BrandSuppressions { key: Some(key_of_theirs), erasures: [(Uuid::new_v4(), entry)].into() };
+    let ledger =
+        BrandSuppressions { key: Some(key_of_theirs), erasures: [(Uuid::new_v4(), entry)].into() };
     SuppressionFile::new(desk.ledger()).append("shop", &ledger).unwrap();
 }
 
 fn count(desk: &Desk) -> [String; 3] {
-    ["records", "customers", "answers"].map(|table| desk.texts(&format!("select count(*)::text from {table}")).remove(0))
+    ["records", "customers", "answers"]
+        .map(|table| desk.texts(&format!("select count(*)::text from {table}")).remove(0))
 }
 
 fn refused(ended: &RunEnd) {
     assert_eq!(ended.code, Some(1), "{}", ended.error);
     let sentence = "the suppression file would erase 12 of the 12 records of brand shop";
-    assert!(ended.error.contains(sentence) && ended.error.contains("raise erasure.max_erased_percent"), "{}", ended.error);
+    assert!(
+        ended.error.contains(sentence) && ended.error.contains("raise erasure.max_erased_percent"),
+        "{}",
+        ended.error
+    );
 }
 
 #[test]
-fn a_ledger_that_names_most_of_a_brand_keeps_the_service_from_starting_until_somebody_says_that_it_is_right() {
+fn a_ledger_that_names_most_of_a_brand_keeps_the_service_from_starting_until_somebody_says_that_it_is_right()
+ {
     let desk = Desk::empty();
     people(&desk, 12);
     let before = count(&desk);
@@ -65,7 +72,11 @@ fn a_ledger_that_names_most_of_a_brand_keeps_the_service_from_starting_until_som
     refused(&desk.run(&["customer", "erase", "--id", "omneo.profile:profile-0", "--yes"]));
     assert_eq!(count(&desk), before);
     let text = std::fs::read_to_string(&desk.settings).unwrap();
-    std::fs::write(&desk.settings, text.replace("[erasure]", "[erasure]\nmax_erased_percent = 100")).unwrap();
+    std::fs::write(
+        &desk.settings,
+        text.replace("[erasure]", "[erasure]\nmax_erased_percent = 100"),
+    )
+    .unwrap();
     desk.serve().stop();
     assert_eq!(count(&desk), ["0", "0", "0"], "now they are");
 }
@@ -88,11 +99,19 @@ fn a_ledger_that_was_refused_and_taken_away_leaves_nothing_behind() {
     refused(&run(&mut desk.command(&["serve"])));
     std::fs::remove_file(desk.ledger()).unwrap();
     // What comes in about them still counts.
-    desk.tell(vec![record(SourceKind::OmneoProfile, "profile-3", &[("attribute.segment", "garden")])]);
+    desk.tell(vec![record(
+        SourceKind::OmneoProfile,
+        "profile-3",
+        &[("attribute.segment", "garden")],
+    )]);
     assert_eq!(count(&desk), before, "somebody went who was told of again");
     desk.serve().stop();
     assert_eq!(count(&desk), before);
-    assert!(!desk.ledger().exists() || !std::fs::read_to_string(desk.ledger()).unwrap().contains("hashes"), "it was written down anew");
+    assert!(
+        !desk.ledger().exists()
+            || !std::fs::read_to_string(desk.ledger()).unwrap().contains("hashes"),
+        "it was written down anew"
+    );
 }
 
 #[test]
@@ -105,8 +124,13 @@ fn a_ledger_that_names_most_events_of_a_brand_erases_none() {
     let theirs = SuppressionKey([7; 32]);
     let hasher = SuppressionHasher::new(&theirs);
     let event = |n: usize| EventKey::new(Source::OmniLab, "booking", &format!("bk_{n}")).unwrap();
-    let entry = Entry { erased_at: Timestamp::UNIX_EPOCH, unerased_at: None, hashes: (0..20).map(|n| hasher.event(&event(n))).collect() };
-    let ledger = BrandSuppressions { key: Some(theirs), erasures: [(Uuid::new_v4(), entry)].into() };
+    let entry = Entry {
+        erased_at: Timestamp::UNIX_EPOCH,
+        unerased_at: None,
+        hashes: (0..20).map(|n| hasher.event(&event(n))).collect(),
+    };
+    let ledger =
+        BrandSuppressions { key: Some(theirs), erasures: [(Uuid::new_v4(), entry)].into() };
     SuppressionFile::new(desk.ledger()).append("shop", &ledger).unwrap();
     assert!(!starts(&mut desk.command(&["serve"])));
     assert_eq!(events(), before);

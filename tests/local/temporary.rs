@@ -5,7 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::process::{Running, Scratch, binaries, command, die_with_test, mode, names, our_uid, run, starts, user};
+use crate::process::{
+    Running, Scratch, binaries, command, die_with_test, mode, names, our_uid, run, starts, user,
+};
 
 /// A temporary directory as a machine has it.
 fn temporary(scratch: &Scratch) -> PathBuf {
@@ -18,24 +20,44 @@ fn temporary(scratch: &Scratch) -> PathBuf {
 fn a_demo_writes_nothing_where_somebody_waited_for_it() {
     let scratch = Scratch::new();
     let temporary = temporary(&scratch);
-    let ours: Vec<PathBuf> = ["log", "settings", "ledger", "lock"].map(|name| scratch.file(name, "ours", 0o600)).into();
+    let ours: Vec<PathBuf> =
+        ["log", "settings", "ledger", "lock"].map(|name| scratch.file(name, "ours", 0o600)).into();
     // The number of a process is known before it has the demo in it.
     let script = "set -e; trap=\"$TMPDIR/hookpoint-demo-$$\"; mkdir \"$trap\"; chmod 0777 \"$trap\"
         ln -s \"$1\" \"$trap/postgres.log\"; ln -s \"$2\" \"$trap/hookpoint.toml\"; ln -s \"$3\" \"$trap/ledger.jsonl\"; ln -s \"$4\" \"$trap/lock\"
         test -z \"$5\" || chown -h \"$5\" \"$trap\" \"$trap\"/*
         shift 5; exec \"$@\"";
-    let owner = if our_uid() == 0 { user("nobody").map(|(uid, gid)| format!("{uid}:{gid}")).unwrap() } else { String::new() };
+    let owner = if our_uid() == 0 {
+        user("nobody").map(|(uid, gid)| format!("{uid}:{gid}")).unwrap()
+    } else {
+        String::new()
+    };
     let mut shell = Command::new("sh");
-    shell.args(["-c", script, "sh"]).args(&ours).arg(owner).arg(env!("CARGO_BIN_EXE_hookpoint")).args(["demo", "--listen", "127.0.0.1:0"]);
-    shell.env("TMPDIR", &temporary).env("HOOKPOINT_CACHE_DIR", binaries()).env_remove("DATABASE_URL").stdin(Stdio::null());
+    shell
+        .args(["-c", script, "sh"])
+        .args(&ours)
+        .arg(owner)
+        .arg(env!("CARGO_BIN_EXE_hookpoint"))
+        .args(["demo", "--listen", "127.0.0.1:0"]);
+    shell
+        .env("TMPDIR", &temporary)
+        .env("HOOKPOINT_CACHE_DIR", binaries())
+        .env_remove("DATABASE_URL")
+        .stdin(Stdio::null());
     die_with_test(&mut shell);
     let demo = Running::demo(&mut shell);
     let planted = format!("hookpoint-demo-{}", demo.child.id());
-    let made: Vec<String> = names(&temporary).into_iter().filter(|name| name.starts_with("hookpoint-demo-") && *name != planted).collect();
+    let made: Vec<String> = names(&temporary)
+        .into_iter()
+        .filter(|name| name.starts_with("hookpoint-demo-") && *name != planted)
+        .collect();
     assert_eq!(made.len(), 1, "a directory of its own: {made:?}");
     assert_eq!(made[0].len(), "hookpoint-demo-".len() + 32, "nobody can guess {}", made[0]);
     assert_eq!(mode(&temporary.join(&made[0])) & 0o066, 0, "nobody looks around in it");
-    for secret in names(&temporary.join(&made[0])).iter().filter(|name| name.ends_with("secret") || *name == "lock" || *name == "postgres.log") {
+    for secret in names(&temporary.join(&made[0]))
+        .iter()
+        .filter(|name| name.ends_with("secret") || *name == "lock" || *name == "postgres.log")
+    {
         assert_eq!(mode(&temporary.join(&made[0]).join(secret)), 0o600, "{secret}");
     }
     demo.stop();
@@ -45,7 +67,10 @@ fn a_demo_writes_nothing_where_somebody_waited_for_it() {
         assert_eq!((meta.mode() & 0o777, meta.uid()), (0o600, our_uid()), "{}", file.display());
     }
     assert_eq!(names(&temporary), std::slice::from_ref(&planted), "its own directory is gone");
-    assert_eq!(names(&temporary.join(planted)), ["hookpoint.toml", "ledger.jsonl", "lock", "postgres.log"]);
+    assert_eq!(
+        names(&temporary.join(planted)),
+        ["hookpoint.toml", "ledger.jsonl", "lock", "postgres.log"]
+    );
 }
 
 /// A data directory that is too deep for a socket beside it.
@@ -82,7 +107,10 @@ fn the_socket_of_a_deep_data_directory_is_not_where_somebody_waited_for_it() {
     };
     for _ in 0..2 {
         let service = Running::serve(&mut deep(&["serve"]));
-        let made: Vec<String> = names(&temporary).into_iter().filter(|name| *name != planted.file_name().unwrap().to_string_lossy()).collect();
+        let made: Vec<String> = names(&temporary)
+            .into_iter()
+            .filter(|name| *name != planted.file_name().unwrap().to_string_lossy())
+            .collect();
         assert_eq!(made.len(), 1, "one for its socket: {made:?}");
         assert_eq!(mode(&temporary.join(&made[0])), 0o700);
         assert!(names(&temporary.join(&made[0])).contains(&".s.PGSQL.5432".to_owned()));
@@ -90,14 +118,24 @@ fn the_socket_of_a_deep_data_directory_is_not_where_somebody_waited_for_it() {
         assert!(run(&mut deep(&["key", "create", "--brand", "shop"])).well().contains("?key="));
         assert!(run(&mut deep(&["key", "list"])).well().contains("valid"));
         service.stop();
-        assert_eq!(names(&temporary), [planted.file_name().unwrap().to_string_lossy().into_owned()], "nothing is left");
+        assert_eq!(
+            names(&temporary),
+            [planted.file_name().unwrap().to_string_lossy().into_owned()],
+            "nothing is left"
+        );
     }
     // A command that starts a server of its own leaves nothing either.
     assert!(run(&mut deep(&["brand", "list"])).well().contains("shop"));
     assert_eq!(names(&temporary).len(), 1);
     let after = std::fs::metadata(&target).unwrap();
-    assert_eq!((after.mode(), after.uid(), after.gid()), (before.mode(), before.uid(), before.gid()));
-    assert_eq!((std::fs::read_link(&planted).unwrap(), names(&target)), (target, Vec::<String>::new()));
+    assert_eq!(
+        (after.mode(), after.uid(), after.gid()),
+        (before.mode(), before.uid(), before.gid())
+    );
+    assert_eq!(
+        (std::fs::read_link(&planted).unwrap(), names(&target)),
+        (target, Vec::<String>::new())
+    );
 }
 
 #[test]
@@ -141,7 +179,9 @@ fn a_temporary_directory_that_is_too_deep_for_a_socket_keeps_nobody_from_startin
     }
     let mut demo = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     demo.args(["demo", "--listen", "127.0.0.1:0"]).stdin(Stdio::null());
-    demo.env("TMPDIR", &temporary).env("HOOKPOINT_CACHE_DIR", binaries()).env_remove("DATABASE_URL");
+    demo.env("TMPDIR", &temporary)
+        .env("HOOKPOINT_CACHE_DIR", binaries())
+        .env_remove("DATABASE_URL");
     die_with_test(&mut demo);
     Running::demo(&mut demo).stop();
     assert_eq!(names(&temporary), Vec::<String>::new());
@@ -180,7 +220,9 @@ fn a_demo_that_is_told_to_end_before_it_is_ready_leaves_nothing() {
     let temporary = temporary(&scratch);
     let mut demo = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     demo.args(["demo", "--listen", "127.0.0.1:0"]).stdin(Stdio::null());
-    demo.env("TMPDIR", &temporary).env("HOOKPOINT_CACHE_DIR", binaries()).env_remove("DATABASE_URL");
+    demo.env("TMPDIR", &temporary)
+        .env("HOOKPOINT_CACHE_DIR", binaries())
+        .env_remove("DATABASE_URL");
     die_with_test(&mut demo);
     Running::told(&mut demo, "Starting an embedded Postgres").stop();
     assert_eq!(names(&temporary), Vec::<String>::new());

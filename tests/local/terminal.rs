@@ -12,7 +12,8 @@ fn is_hostile(c: char) -> bool {
 }
 
 fn assert_is_text(out: &str, what: &str) {
-    let found: Vec<String> = out.chars().filter(|c| is_hostile(*c)).map(|c| c.escape_unicode().to_string()).collect();
+    let found: Vec<String> =
+        out.chars().filter(|c| is_hostile(*c)).map(|c| c.escape_unicode().to_string()).collect();
     assert_eq!(found, Vec::<String>::new(), "{what}: {out:?}");
 }
 
@@ -33,7 +34,9 @@ client_secret = [{ file = SECRET }]\ncancel_bookings = true\n",
     );
     desk.tell(anna_and_bert());
     let said = |value: &str| json!({"at": "2026-01-01T00:00:00Z", "value": value});
-    let state = |fields: Value| json!({"fields": fields, "first_at": "2026-01-01T00:00:00Z", "asserted_at": "2026-01-01T00:00:00Z"}).to_string();
+    let state = |fields: Value| {
+        json!({"fields": fields, "first_at": "2026-01-01T00:00:00Z", "asserted_at": "2026-01-01T00:00:00Z"}).to_string()
+    };
     let hostile = without_nul();
     let person = json!({
         "name.first": said(&hostile), "name.last": said("Verburg"), "email.main": said("anna@example.org"), "phone.main": said("+31612312311"),
@@ -43,8 +46,14 @@ client_secret = [{ file = SECRET }]\ncancel_bookings = true\n",
         "record": said("omniotap.contact:crm-1"), "occurred_at": said("2026-11-24T12:30:00Z"), "data.activity": said(&hostile),
         "data.status": said(&hostile),
     });
-    desk.sql(&format!("update records set state = {}::json where record_key = 'omniotap.contact:crm-1'", quoted(&state(person))));
-    desk.sql(&format!("update events set state = {}::json where event_key like '%bk_anna%'", quoted(&state(event))));
+    desk.sql(&format!(
+        "update records set state = {}::json where record_key = 'omniotap.contact:crm-1'",
+        quoted(&state(person))
+    ));
+    desk.sql(&format!(
+        "update events set state = {}::json where event_key like '%bk_anna%'",
+        quoted(&state(event))
+    ));
     let body = json!({"id": "crm-1", "email": "anna@example.org", "firstName": HOSTILE, "note\u{9b}2J\u{202e}": [HOSTILE]}).to_string();
     let headers = json!({"x-said": hostile}).to_string();
     let insert = format!(
@@ -77,7 +86,12 @@ fn an_export_commands_no_terminal_and_says_what_was_said() {
     assert_eq!(export["records"][0]["state"]["fields"]["name.first"]["value"], hostile);
     assert_eq!(export["events"][0]["state"]["fields"]["data.activity"]["value"], hostile);
     assert_eq!(export["decisions"][0]["reason"], hostile);
-    let exported = export["deliveries"].as_array().unwrap().iter().find(|exported| exported["id"] == delivery.as_str()).unwrap();
+    let exported = export["deliveries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|exported| exported["id"] == delivery.as_str())
+        .unwrap();
     assert_eq!(exported["body"]["firstName"], HOSTILE);
     assert_eq!(exported["body"]["note\u{9b}2J\u{202e}"], json!([HOSTILE]));
     assert_eq!(exported["headers"]["x-said"], hostile);
@@ -104,7 +118,10 @@ fn no_command_lets_what_was_said_command_the_terminal() {
         assert_is_text(&desk.run(arguments).well(), &arguments.join(" "));
     }
     // It asks before it erases, and shows whom; and a booking before it is cancelled.
-    for arguments in [&["customer", "erase", "--email", "anna@example.org"][..], &["booking", "cancel", "--booking", "bk_anna", "--reason", "x"]] {
+    for arguments in [
+        &["customer", "erase", "--email", "anna@example.org"][..],
+        &["booking", "cancel", "--booking", "bk_anna", "--reason", "x"],
+    ] {
         let asked = desk.run(arguments);
         assert_eq!(asked.code, Some(1), "{arguments:?}");
         assert_is_text(&asked.out, &arguments.join(" "));
@@ -117,9 +134,14 @@ fn an_answer_as_json_commands_no_terminal_and_says_what_was_said() {
     let (desk, _) = desk();
     desk.run(&["rebuild"]).well();
     let arguments = ["lookup", "--email", "anna@example.org", "--json"];
-    let answer = desk.texts("select body::text from answers where body::text like '%anna@example.org%'").remove(0);
+    let answer = desk
+        .texts("select body::text from answers where body::text like '%anna@example.org%'")
+        .remove(0);
     let out = desk.run(&arguments).well();
-    assert_eq!(serde_json::from_str::<Value>(&out).unwrap()[0], serde_json::from_str::<Value>(&answer).unwrap());
+    assert_eq!(
+        serde_json::from_str::<Value>(&out).unwrap()[0],
+        serde_json::from_str::<Value>(&answer).unwrap()
+    );
     assert_is_text(&out, "lookup --json");
 }
 

@@ -21,7 +21,9 @@ fn a_schema_of_a_later_version_keeps_neither_the_service_nor_its_commands_from_w
     assert!(desk.run(&["lookup", "--email", "anna@example.org"]).well().contains("Verburg"));
     assert!(desk.run(&["key", "revoke", &id]).well().contains("The key is revoked"));
     assert!(desk.run(&["key", "list"]).well().contains("revoked"));
-    assert!(desk.run(&["customer", "export", "--email", "anna@example.org"]).well().contains("Verburg"));
+    assert!(
+        desk.run(&["customer", "export", "--email", "anna@example.org"]).well().contains("Verburg")
+    );
     desk.run(&["customer", "erase", "--email", "anna@example.org", "--yes"]).well();
     let known = "select version::text from _sqlx_migrations order by version desc limit 1";
     assert_eq!(desk.texts(known), ["99990101000001"], "what the later version did stays");

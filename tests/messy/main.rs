@@ -1,6 +1,12 @@
 //! Values of all four systems as the real world writes them. A value that cannot be parsed is left out and never
 //! becomes another value. A placeholder counts as empty.
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::string_slice
+)]
 
 mod values;
 
@@ -41,23 +47,50 @@ struct Person {
 
 fn person() -> impl Strategy<Value = Person> {
     let source = proptest::sample::select(&Source::ALL[..]);
-    (0..5_000_usize, source, 0..FIRSTS.len(), 100..20_000_000_i64).prop_flat_map(|(n, source, first, ago)| {
-        let (first, said_at) = (FIRSTS[first], received_at() - SignedDuration::from_secs(ago));
-        // Midnight exactly means a day without a time.
-        let said_at = if said_at.as_second() % 86_400 == 0 { said_at + SignedDuration::from_secs(1) } else { said_at };
-        let parts =
-            (values::record_id(n), values::first_name(first), values::email(n), values::phone(n), values::order_number(n), values::time(said_at));
-        parts.prop_map(move |(id, name, email, phone, order, time)| Person { n, source, first, said_at, id, name, email, phone, order, time })
-    })
+    (0..5_000_usize, source, 0..FIRSTS.len(), 100..20_000_000_i64).prop_flat_map(
+        |(n, source, first, ago)| {
+            let (first, said_at) = (FIRSTS[first], received_at() - SignedDuration::from_secs(ago));
+            // Midnight exactly means a day without a time.
+            let said_at = if said_at.as_second() % 86_400 == 0 {
+                said_at + SignedDuration::from_secs(1)
+            } else {
+                said_at
+            };
+            let parts = (
+                values::record_id(n),
+                values::first_name(first),
+                values::email(n),
+                values::phone(n),
+                values::order_number(n),
+                values::time(said_at),
+            );
+            parts.prop_map(move |(id, name, email, phone, order, time)| Person {
+                n,
+                source,
+                first,
+                said_at,
+                id,
+                name,
+                email,
+                phone,
+                order,
+                time,
+            })
+        },
+    )
 }
 
 impl Person {
     /// The deliveries about the person, and whether each is an API response.
     fn deliveries(&self) -> Vec<Delivery> {
         let [id, name, email, phone, order, time] =
-            [&self.id, &self.name, &self.email, &self.phone, &self.order, &self.time].map(|messy| &messy.sent);
+            [&self.id, &self.name, &self.email, &self.phone, &self.order, &self.time]
+                .map(|messy| &messy.sent);
         let delivery = |headers: &[(&str, &str)], body: Value| Delivery {
-            headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
+            headers: headers
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
             body: body.to_string().into_bytes(),
             received_at: received_at(),
         };
@@ -66,21 +99,33 @@ impl Person {
                 let about = |entity: &str, data: Value| json!({"event_id": "e", "entity_type": entity, "action": "updated", "data": data});
                 let ticket = json!({"id": values::uuid(self.n), "contactId": id, "number": order, "updatedAt": time});
                 let contact = json!({"id": id, "firstName": name, "email": email, "phone": phone, "updatedAt": time});
-                vec![delivery(&[], about("contact", contact)), delivery(&[], about("ticket", ticket))]
+                vec![
+                    delivery(&[], about("contact", contact)),
+                    delivery(&[], about("ticket", ticket)),
+                ]
             }
             Source::Omneo => {
                 let profile = json!({"id": id, "first_name": name, "email": email, "mobile_phone": phone, "updated_at": time});
-                let purchase =
-                    json!({"id": values::uuid(self.n), "profile_id": id, "order_number": order, "transacted_at": time, "updated_at": time});
-                vec![delivery(&[("x-omneo-event", "profile.updated")], profile), delivery(&[("x-omneo-event", "transaction.updated")], purchase)]
+                let purchase = json!({"id": values::uuid(self.n), "profile_id": id, "order_number": order, "transacted_at": time, "updated_at": time});
+                vec![
+                    delivery(&[("x-omneo-event", "profile.updated")], profile),
+                    delivery(&[("x-omneo-event", "transaction.updated")], purchase),
+                ]
             }
             Source::OmniLab => {
-                let data = json!({"external_id": id, "first_name": name, "email": email, "phone": phone});
-                vec![delivery(&[("webhook-id", "msg_1")], json!({"type": "feedback.submitted.v1", "timestamp": time, "data": data}))]
+                let data =
+                    json!({"external_id": id, "first_name": name, "email": email, "phone": phone});
+                vec![delivery(
+                    &[("webhook-id", "msg_1")],
+                    json!({"type": "feedback.submitted.v1", "timestamp": time, "data": data}),
+                )]
             }
             Source::Syncaroo => {
                 let member = json!({"id": id, "firstName": name, "email": email, "phone": phone});
-                vec![delivery(&[("answer", "yes")], json!({"id": "61c18cf515e22a061cf589b1", "updatedAt": time, "member": member}))]
+                vec![delivery(
+                    &[("answer", "yes")],
+                    json!({"id": "61c18cf515e22a061cf589b1", "updatedAt": time, "member": member}),
+                )]
             }
         }
     }
@@ -102,12 +147,23 @@ impl Person {
     fn changes(&self) -> Vec<Change> {
         let settings = SourceSettings::default();
         let reader = settings.reader(self.source);
-        let read =
-            |delivery: &Delivery| if delivery.headers.contains_key("answer") { reader.parse_reply(delivery) } else { reader.parse_webhook(delivery) };
+        let read = |delivery: &Delivery| {
+            if delivery.headers.contains_key("answer") {
+                reader.parse_reply(delivery)
+            } else {
+                reader.parse_webhook(delivery)
+            }
+        };
         let readings = self.deliveries();
         readings
             .iter()
-            .filter_map(|delivery| if let Ok(ParsedWebhook::Changes(changes)) = read(delivery) { Some(changes) } else { None })
+            .filter_map(|delivery| {
+                if let Ok(ParsedWebhook::Changes(changes)) = read(delivery) {
+                    Some(changes)
+                } else {
+                    None
+                }
+            })
             .flatten()
             .collect()
     }
@@ -119,13 +175,29 @@ fn region() -> Option<Region> {
 
 /// A value with a meaning is stored, and no other value is. Placeholders and unclear values are not stored. Unclear
 /// values are reported.
-fn judge_addresses(messy: &Messy, found: &BTreeSet<String>, own: &[String; 2], field: &str, told: &BTreeSet<String>) {
+fn judge_addresses(
+    messy: &Messy,
+    found: &BTreeSet<String>,
+    own: &[String; 2],
+    field: &str,
+    told: &BTreeSet<String>,
+) {
     let (sent, is_told) = (&messy.sent, told.contains(field));
-    assert!(found.iter().all(|value| own.contains(value)), "another person's value: {sent} became {found:?}");
+    assert!(
+        found.iter().all(|value| own.contains(value)),
+        "another person's value: {sent} became {found:?}"
+    );
     match messy.meaning {
-        Meaning::Own => assert!(found.contains(&own[0]) && !is_told, "{sent} was not parsed: {found:?}"),
-        Meaning::Nothing => assert!(found.is_empty() && !is_told, "{sent} is a placeholder, not {found:?}"),
-        Meaning::Unclear => assert!(found.is_empty() && is_told, "{sent} is unclear, and became {found:?}; reported: {told:?}"),
+        Meaning::Own => {
+            assert!(found.contains(&own[0]) && !is_told, "{sent} was not parsed: {found:?}")
+        }
+        Meaning::Nothing => {
+            assert!(found.is_empty() && !is_told, "{sent} is a placeholder, not {found:?}")
+        }
+        Meaning::Unclear => assert!(
+            found.is_empty() && is_told,
+            "{sent} is unclear, and became {found:?}; reported: {told:?}"
+        ),
     }
 }
 
@@ -134,16 +206,37 @@ fn judge_record(person: &Person, key: &RecordKey, update: &Update) {
     let record = Record { key: key.clone(), versions: FieldVersions::from(update.clone()) };
     let told = unread_fields(update, region());
     let identifiers = identifiers_of(&record, region());
-    let of = |kind| identifiers.values.iter().filter(|value| value.kind == kind).map(|value| value.value.clone()).collect::<BTreeSet<_>>();
+    let of = |kind| {
+        identifiers
+            .values
+            .iter()
+            .filter(|value| value.kind == kind)
+            .map(|value| value.value.clone())
+            .collect::<BTreeSet<_>>()
+    };
     let n = person.n;
     let phone = if person.source == Source::Omneo { "phone.mobile" } else { "phone.main" };
-    judge_addresses(&person.phone, &of(IdentifierKind::Phone), &[values::line(n), values::second_line(n)], phone, &told);
-    judge_addresses(&person.email, &of(IdentifierKind::Email), &[values::mailbox(n), values::second_mailbox(n)], "email.main", &told);
+    judge_addresses(
+        &person.phone,
+        &of(IdentifierKind::Phone),
+        &[values::line(n), values::second_line(n)],
+        phone,
+        &told,
+    );
+    judge_addresses(
+        &person.email,
+        &of(IdentifierKind::Email),
+        &[values::mailbox(n), values::second_mailbox(n)],
+        "email.main",
+        &told,
+    );
     let (name, own) = (record.name().folded(), PersonName::new(Some(person.first), None).folded());
     match person.name.meaning {
         Meaning::Own => assert_eq!(name.key(), own.key(), "{}", person.name.sent),
         Meaning::Nothing => assert_eq!(name.key(), "", "{}", person.name.sent),
-        Meaning::Unclear => assert!(name.key().is_empty() && told.contains("name.first"), "{}", person.name.sent),
+        Meaning::Unclear => {
+            assert!(name.key().is_empty() && told.contains("name.first"), "{}", person.name.sent)
+        }
     }
     // Values that are reported on arrival can be found later by an admin.
     let kept: BTreeSet<String> = unread_values(&record.versions, region()).into_keys().collect();
@@ -155,15 +248,30 @@ fn judge_event(person: &Person, event: &Event, update: &Update) {
     let record = event.record();
     match person.id.meaning {
         Meaning::Own => assert_eq!(record, Some(person.key()), "{}", person.id.sent),
-        Meaning::Nothing | Meaning::Unclear => assert_eq!(record, None, "{} is nobody", person.id.sent),
+        Meaning::Nothing | Meaning::Unclear => {
+            assert_eq!(record, None, "{} is nobody", person.id.sent)
+        }
     }
     let numbers: Vec<String> = event.references().map(|(_, number)| number).collect();
-    let has_number = matches!(person.source, Source::OmnioTap | Source::Omneo) && person.order.meaning == Meaning::Own;
-    assert_eq!(numbers, if has_number { vec![values::order(person.n)] } else { Vec::new() }, "{}", person.order.sent);
-    assert_eq!(told.contains("record"), person.id.meaning == Meaning::Unclear && person.source != Source::Syncaroo, "{}", person.id.sent);
+    let has_number = matches!(person.source, Source::OmnioTap | Source::Omneo)
+        && person.order.meaning == Meaning::Own;
+    assert_eq!(
+        numbers,
+        if has_number { vec![values::order(person.n)] } else { Vec::new() },
+        "{}",
+        person.order.sent
+    );
+    assert_eq!(
+        told.contains("record"),
+        person.id.meaning == Meaning::Unclear && person.source != Source::Syncaroo,
+        "{}",
+        person.id.sent
+    );
     let is_told = told.iter().any(|field| field.starts_with("reference."));
     assert!(
-        person.order.meaning != Meaning::Unclear || is_told || !matches!(person.source, Source::OmnioTap | Source::Omneo),
+        person.order.meaning != Meaning::Unclear
+            || is_told
+            || !matches!(person.source, Source::OmnioTap | Source::Omneo),
         "{}",
         person.order.sent
     );
@@ -173,7 +281,12 @@ fn judge_event(person: &Person, event: &Event, update: &Update) {
             Meaning::Nothing => received_at(),
             Meaning::Unclear => UNCLEAR_AT,
         };
-        assert_eq!(event.is_undated(), person.time.meaning == Meaning::Unclear, "{}", person.time.sent);
+        assert_eq!(
+            event.is_undated(),
+            person.time.meaning == Meaning::Unclear,
+            "{}",
+            person.time.sent
+        );
         assert_eq!(event.occurred_at(), expected, "{}", person.time.sent);
     }
 }
@@ -181,10 +294,15 @@ fn judge_event(person: &Person, event: &Event, update: &Update) {
 /// The time of an update is its timestamp, but never after its receipt. Without a timestamp, it is the time of receipt.
 /// If the timestamp cannot be parsed, or is a placeholder date, the update is older than all others.
 fn judge_time(person: &Person, update: &Update, told: &BTreeSet<String>) {
-    let is_time = |field: &String| field.ends_with("_at") || field.ends_with("updatedAt") || field.ends_with("timestamp");
+    let is_time = |field: &String| {
+        field.ends_with("_at") || field.ends_with("updatedAt") || field.ends_with("timestamp")
+    };
     match person.time.meaning {
         Meaning::Own => assert_eq!(update.at, person.said_at, "{}", person.time.sent),
-        Meaning::Nothing if person.time.sent.as_str().is_none_or(str::is_empty) && person.time.sent != json!(0) => {
+        Meaning::Nothing
+            if person.time.sent.as_str().is_none_or(str::is_empty)
+                && person.time.sent != json!(0) =>
+        {
             assert_eq!(update.at, received_at(), "{}", person.time.sent);
         }
         Meaning::Nothing => assert_eq!(update.at, UNCLEAR_AT, "{}", person.time.sent),

@@ -37,18 +37,23 @@ fn nothing(words: &'static [&'static str]) -> impl Strategy<Value = Messy> {
 }
 
 /// Invisible characters.
-const INVISIBLE: [char; 10] = ['\u{ad}', '\u{34f}', '\u{61c}', '\u{200b}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{fe0f}', '\u{feff}'];
+const INVISIBLE: [char; 10] = [
+    '\u{ad}', '\u{34f}', '\u{61c}', '\u{200b}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}',
+    '\u{fe0f}', '\u{feff}',
+];
 
 /// A text with invisible characters in it, and blanks around it.
 fn smudged(text: String) -> impl Strategy<Value = String> {
     let smudges = proptest::collection::vec((0..64_usize, select(&INVISIBLE[..])), 0..3);
-    (smudges, select(&["", " ", "\u{a0}", "\u{202f}", "\t"][..])).prop_map(move |(smudges, blank)| {
-        let mut chars: Vec<char> = text.chars().collect();
-        for (at, c) in smudges {
-            chars.insert(at % (chars.len() + 1), c);
-        }
-        format!("{blank}{}{blank}", chars.into_iter().collect::<String>())
-    })
+    (smudges, select(&["", " ", "\u{a0}", "\u{202f}", "\t"][..])).prop_map(
+        move |(smudges, blank)| {
+            let mut chars: Vec<char> = text.chars().collect();
+            for (at, c) in smudges {
+                chars.insert(at % (chars.len() + 1), c);
+            }
+            format!("{blank}{}{blank}", chars.into_iter().collect::<String>())
+        },
+    )
 }
 
 // -------------------------------------------------------------------------------------------------------------- phones
@@ -82,7 +87,9 @@ fn spelled(digits: &str) -> impl Strategy<Value = String> + use<> {
         format!("6{a}{b}"),
     ];
     (select(forms.to_vec()), select(vec!['0', '٠', '۰', '०', '０'])).prop_map(|(form, zero)| {
-        let digit = |c: char| c.to_digit(10).and_then(|value| char::from_u32(u32::from(zero) + value)).unwrap_or(c);
+        let digit = |c: char| {
+            c.to_digit(10).and_then(|value| char::from_u32(u32::from(zero) + value)).unwrap_or(c)
+        };
         form.chars().map(digit).collect()
     })
 }
@@ -90,15 +97,27 @@ fn spelled(digits: &str) -> impl Strategy<Value = String> + use<> {
 pub fn phone(n: usize) -> impl Strategy<Value = Messy> {
     let labels = select(&["", "tel:", "TEL: ", "Tel. ", "whatsapp:", "Mobiel: ", "'"][..]);
     let ends = select(&["", "", "", " ext. 5", " x5", ";ext=5", ",,5#", " toestel 12", "."][..]);
-    let one = (labels, spelled(&line(n)), ends).prop_map(|(label, number, end)| format!("{label}{number}{end}")).prop_flat_map(smudged).prop_map(own);
-    let floats = prop_oneof![Just(format!("{}.0", line(n))), Just(format!("06{}.0", &line(n)[4..]))].prop_map(own);
-    let lists = (spelled(&line(n)), select(&[", ", "; ", " / ", " | ", " of ", "\n"][..]), spelled(&second_line(n)))
+    let one = (labels, spelled(&line(n)), ends)
+        .prop_map(|(label, number, end)| format!("{label}{number}{end}"))
+        .prop_flat_map(smudged)
+        .prop_map(own);
+    let floats =
+        prop_oneof![Just(format!("{}.0", line(n))), Just(format!("06{}.0", &line(n)[4..]))]
+            .prop_map(own);
+    let lists = (
+        spelled(&line(n)),
+        select(&[", ", "; ", " / ", " | ", " of ", "\n"][..]),
+        spelled(&second_line(n)),
+    )
         .prop_filter("a number without its zero counts only alone", |(_, _, second)| {
             second.starts_with(|c: char| !c.is_numeric() || c.to_digit(10) == Some(0))
         })
-        .prop_filter("a slash within is no separator", |(first, _, second)| !first.contains('/') && !second.contains('/'))
+        .prop_filter("a slash within is no separator", |(first, _, second)| {
+            !first.contains('/') && !second.contains('/')
+        })
         .prop_map(|(first, separator, second)| own(format!("{first}{separator}{second}")));
-    let array = (spelled(&line(n)), spelled(&second_line(n))).prop_map(|(first, _)| own(json!([first])));
+    let array =
+        (spelled(&line(n)), spelled(&second_line(n))).prop_map(|(first, _)| own(json!([first])));
     let digits = line(n)[1..].to_owned();
     let broken = vec![
         json!(format!("{}…", &digits[..6])),
@@ -114,8 +133,22 @@ pub fn phone(n: usize) -> impl Strategy<Value = Messy> {
         json!({"number": line(n)}),
         json!(true),
     ];
-    let placeholders =
-        nothing(&["null", "undefined", "None", "n/a", "unknown", "0", "-", ".", "?", "", "0000000000", "+00 000", "(null)", "anonymous"]);
+    let placeholders = nothing(&[
+        "null",
+        "undefined",
+        "None",
+        "n/a",
+        "unknown",
+        "0",
+        "-",
+        ".",
+        "?",
+        "",
+        "0000000000",
+        "+00 000",
+        "(null)",
+        "anonymous",
+    ]);
     prop_oneof![6 => one, 1 => floats, 2 => lists, 1 => array, 3 => select(broken).prop_map(unclear), 2 => placeholders]
 }
 
@@ -158,7 +191,19 @@ pub fn email(n: usize) -> impl Strategy<Value = Messy> {
         json!({"address": mailbox(n)}),
         json!(false),
     ];
-    let placeholders = nothing(&["null", "undefined", "none", "N/A", "unknown", "0", "-", ".", "", "no email", "(none)"]);
+    let placeholders = nothing(&[
+        "null",
+        "undefined",
+        "none",
+        "N/A",
+        "unknown",
+        "0",
+        "-",
+        ".",
+        "",
+        "no email",
+        "(none)",
+    ]);
     prop_oneof![6 => one, 3 => select(broken).prop_map(unclear), 2 => placeholders]
 }
 
@@ -180,9 +225,23 @@ pub fn first_name(first: &'static str) -> impl Strategy<Value = Messy> {
         first.replace('á', "&aacute;").replace('ł', "&lstrok;").replace('-', "&#45;"),
     ];
     let one = select(forms).prop_flat_map(smudged).prop_map(own);
-    let titles = select(&["Mr.", "Mevr.", "Dr", "Herr", "Frau Dr."][..]).prop_map(|title| Messy { sent: json!(title), meaning: Meaning::Nothing });
-    let broken = vec![unclear(json!({"first": first})), unclear(json!([first])), unclear(json!(true))];
-    let placeholders = nothing(&["null", "undefined", "None", "n/a", "unknown", "0", "-", ".", "?", "", "[object Object]"]);
+    let titles = select(&["Mr.", "Mevr.", "Dr", "Herr", "Frau Dr."][..])
+        .prop_map(|title| Messy { sent: json!(title), meaning: Meaning::Nothing });
+    let broken =
+        vec![unclear(json!({"first": first})), unclear(json!([first])), unclear(json!(true))];
+    let placeholders = nothing(&[
+        "null",
+        "undefined",
+        "None",
+        "n/a",
+        "unknown",
+        "0",
+        "-",
+        ".",
+        "?",
+        "",
+        "[object Object]",
+    ]);
     prop_oneof![6 => one, 1 => titles, 1 => select(broken), 2 => placeholders]
 }
 
@@ -195,9 +254,25 @@ pub fn uuid(n: usize) -> String {
 /// Possible ids of a record at its source.
 #[allow(dead_code, reason = "over HTTP the ids are needed to find the answers")]
 pub fn record_id(n: usize) -> impl Strategy<Value = Messy> {
-    let forms =
-        vec![json!(uuid(n)), json!(uuid(n).to_uppercase()), json!(format!("{{{}}}", uuid(n).to_uppercase())), json!(format!("urn:uuid:{}", uuid(n)))];
-    let placeholders = nothing(&["null", "undefined", "None", "n/a", "unknown", "0", "-", "", "00000000-0000-0000-0000-000000000000", "NaN", "-1"]);
+    let forms = vec![
+        json!(uuid(n)),
+        json!(uuid(n).to_uppercase()),
+        json!(format!("{{{}}}", uuid(n).to_uppercase())),
+        json!(format!("urn:uuid:{}", uuid(n))),
+    ];
+    let placeholders = nothing(&[
+        "null",
+        "undefined",
+        "None",
+        "n/a",
+        "unknown",
+        "0",
+        "-",
+        "",
+        "00000000-0000-0000-0000-000000000000",
+        "NaN",
+        "-1",
+    ]);
     let smudges = smudged(uuid(n)).prop_map(own);
     prop_oneof![5 => select(forms).prop_map(own), 2 => smudges, 2 => placeholders]
 }
@@ -209,8 +284,15 @@ pub fn order(n: usize) -> String {
 
 pub fn order_number(n: usize) -> impl Strategy<Value = Messy> {
     let number: u64 = order(n).parse().unwrap();
-    let forms = vec![json!(order(n)), json!(number), json!(number as f64), json!(format!("{number}.0")), json!(format!(" {number}\u{200b}"))];
-    let broken = vec![unclear(json!({"order": number})), unclear(json!([number])), unclear(json!(true))];
+    let forms = vec![
+        json!(order(n)),
+        json!(number),
+        json!(number as f64),
+        json!(format!("{number}.0")),
+        json!(format!(" {number}\u{200b}")),
+    ];
+    let broken =
+        vec![unclear(json!({"order": number})), unclear(json!([number])), unclear(json!(true))];
     let placeholders = nothing(&["null", "undefined", "0", "-", "n/a", "", "0.0"]);
     prop_oneof![5 => select(forms).prop_map(own), 1 => select(broken), 2 => placeholders]
 }
@@ -218,7 +300,8 @@ pub fn order_number(n: usize) -> impl Strategy<Value = Messy> {
 // --------------------------------------------------------------------------------------------------------------- times
 
 pub fn time(at: Timestamp) -> impl Strategy<Value = Messy> {
-    let (second, zoned) = (at.as_second(), at.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(1))));
+    let (second, zoned) =
+        (at.as_second(), at.to_zoned(jiff::tz::TimeZone::fixed(jiff::tz::offset(1))));
     let forms = vec![
         json!(at.to_string()),
         json!(at.strftime("%Y-%m-%d %H:%M:%S").to_string()),
@@ -252,7 +335,16 @@ pub fn time(at: Timestamp) -> impl Strategy<Value = Messy> {
         json!(true),
         json!({"date": at.to_string()}),
     ];
-    let placeholders =
-        nothing(&["null", "", "0", "-", "0000-00-00 00:00:00", "0001-01-01T00:00:00", "1970-01-01", "1970-01-01T00:00:00Z", "/Date(0)/"]);
+    let placeholders = nothing(&[
+        "null",
+        "",
+        "0",
+        "-",
+        "0000-00-00 00:00:00",
+        "0001-01-01T00:00:00",
+        "1970-01-01",
+        "1970-01-01T00:00:00Z",
+        "/Date(0)/",
+    ]);
     prop_oneof![6 => select(forms).prop_map(own), 3 => select(broken).prop_map(unclear), 2 => placeholders]
 }

@@ -27,7 +27,11 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
     app.stop().await;
     let store = hookpoint::storage::database::Database::open(
         &place,
-        hookpoint::storage::database::PoolSize { connections: 1, acquire_timeout: std::time::Duration::from_secs(5), statement: None },
+        hookpoint::storage::database::PoolSize {
+            connections: 1,
+            acquire_timeout: std::time::Duration::from_secs(5),
+            statement: None,
+        },
         false,
     );
     let rows = list_keys(&store.await.unwrap().pool).await.unwrap();
@@ -36,11 +40,25 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
 
 #[tokio::test]
 async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
-    let closed = Options { replace: vec![("workers = 2", "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]".to_owned())], ..Options::default() };
+    let closed = Options {
+        replace: vec![(
+            "workers = 2",
+            "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]".to_owned(),
+        )],
+        ..Options::default()
+    };
     let app = TestApp::start_without_warm_up(closed).await;
     let response = app.ask(&format!("key=wrong&{QUERY}")).await;
-    assert_eq!((response.status, response.code().as_str()), (403, "network-forbidden"), "before the key is checked");
-    assert_eq!(app.send("GET", "/health/ready", &[]).await.status, 200, "the list applies to the lookup endpoint only");
+    assert_eq!(
+        (response.status, response.code().as_str()),
+        (403, "network-forbidden"),
+        "before the key is checked"
+    );
+    assert_eq!(
+        app.send("GET", "/health/ready", &[]).await.status,
+        200,
+        "the list applies to the lookup endpoint only"
+    );
     app.stop().await;
 
     let proxied = "workers = 2\nallowed_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]\ntrusted_proxies = [\"127.0.0.0/8\"]";
@@ -63,33 +81,56 @@ async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
         let response = app.send("GET", &target, &[("X-Forwarded-For", forwarded)]).await;
         assert_eq!((response.status, response.code().as_str()), (status, code), "{forwarded}");
     }
-    assert_eq!(app.send("GET", &target, &[]).await.status, 403, "the proxy itself is not an allowed network");
-    assert_eq!(app.send("GET", &target, &[("Forwarded", "for=192.0.2.7")]).await.status, 403, "only the configured header counts");
+    assert_eq!(
+        app.send("GET", &target, &[]).await.status,
+        403,
+        "the proxy itself is not an allowed network"
+    );
+    assert_eq!(
+        app.send("GET", &target, &[("Forwarded", "for=192.0.2.7")]).await.status,
+        403,
+        "only the configured header counts"
+    );
     app.stop().await;
 }
 
 #[tokio::test]
 async fn wrong_keys_throttle_wrong_keys_and_nothing_else() {
     let few = Options {
-        replace: vec![("lookups_per_second = 100000", "lookups_per_second = 100000\nwrong_keys_per_minute = 5".to_owned())],
+        replace: vec![(
+            "lookups_per_second = 100000",
+            "lookups_per_second = 100000\nwrong_keys_per_minute = 5".to_owned(),
+        )],
         ..Options::default()
     };
     let app = TestApp::start_with(few).await;
-    let statuses = [app.ask("key=a&primaryID=1").await.status, app.ask("key=b&primaryID=1").await.status];
+    let statuses =
+        [app.ask("key=a&primaryID=1").await.status, app.ask("key=b&primaryID=1").await.status];
     assert_eq!(statuses, [401, 401]);
     let mut last = app.ask("key=c&primaryID=1").await;
     for _ in 0..10 {
         last = app.ask("key=d&primaryID=1").await;
     }
     assert_eq!((last.status, last.code().as_str()), (429, "too-many-wrong-keys"));
-    assert!(last.header("retry-after").and_then(|seconds| seconds.parse::<u64>().ok()).is_some_and(|seconds| (1..=60).contains(&seconds)));
-    assert_eq!(app.ask(&format!("key={KEY}&primaryID=1")).await.status, 200, "a valid key from the same network is accepted");
+    assert!(
+        last.header("retry-after")
+            .and_then(|seconds| seconds.parse::<u64>().ok())
+            .is_some_and(|seconds| (1..=60).contains(&seconds))
+    );
+    assert_eq!(
+        app.ask(&format!("key={KEY}&primaryID=1")).await.status,
+        200,
+        "a valid key from the same network is accepted"
+    );
     app.stop().await;
 }
 
 #[tokio::test]
 async fn a_key_has_its_own_limit() {
-    let slow = Options { replace: vec![("lookups_per_second = 100000", "lookups_per_second = 1".to_owned())], ..Options::default() };
+    let slow = Options {
+        replace: vec![("lookups_per_second = 100000", "lookups_per_second = 1".to_owned())],
+        ..Options::default()
+    };
     let app = TestApp::start_with(slow).await;
     app.key(&app.brand, "quick", None).await;
     app.until("key=quick&primaryID=1", |response| response.status != 401).await;
@@ -106,15 +147,25 @@ async fn a_key_has_its_own_limit() {
 #[tokio::test]
 async fn misses_are_refused_only_where_a_setting_says_so() {
     for (refuse, expected) in [("false", 200), ("true", 429)] {
-        let limits = format!("lookups_per_second = 100000\nnot_found_per_minute = 3\nenforce_not_found_limit = {refuse}");
-        let app = TestApp::start_with(Options { replace: vec![("lookups_per_second = 100000", limits)], ..Options::default() }).await;
+        let limits = format!(
+            "lookups_per_second = 100000\nnot_found_per_minute = 3\nenforce_not_found_limit = {refuse}"
+        );
+        let app = TestApp::start_with(Options {
+            replace: vec![("lookups_per_second = 100000", limits)],
+            ..Options::default()
+        })
+        .await;
         app.apply(crate::support::story_changes(&app.brand)).await;
         let mut last = app.ask(&format!("key={KEY}&primaryID=0")).await;
         for n in 1..6 {
             last = app.ask(&format!("key={KEY}&primaryID={n}")).await;
         }
         assert_eq!(last.status, expected, "{refuse}");
-        assert_eq!(app.ask(&format!("key={KEY}&{QUERY}")).await.status, 200, "a known person is still found");
+        assert_eq!(
+            app.ask(&format!("key={KEY}&{QUERY}")).await.status,
+            200,
+            "a known person is still found"
+        );
         app.stop().await;
     }
 }

@@ -30,8 +30,14 @@ pub type Dump = BTreeMap<String, Vec<String>>;
 pub async fn dump(pool: &Pool, brand_id: i32) -> Dump {
     let mut dump = BTreeMap::new();
     for (table, columns) in tables(pool).await {
-        let query = format!("select row_to_json(t)::text from (select {columns} from {table} where brand_id = $1) as t order by 1");
-        let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query)).bind(brand_id).fetch_all(pool).await.unwrap();
+        let query = format!(
+            "select row_to_json(t)::text from (select {columns} from {table} where brand_id = $1) as t order by 1"
+        );
+        let rows: Vec<(String,)> = sqlx::query_as(sqlx::AssertSqlSafe(query))
+            .bind(brand_id)
+            .fetch_all(pool)
+            .await
+            .unwrap();
         dump.insert(table, rows.into_iter().map(|(row,)| row).collect());
     }
     dump
@@ -44,8 +50,16 @@ const DECIDED: [&str; 2] = ["decisions", "shared_value_decisions"];
 const SAID: [&str; 4] = ["records", "events", "event_references", "source_merges"];
 
 async fn truncate(pool: &Pool, kept: &[&str]) {
-    let tables: Vec<String> = tables(pool).await.into_iter().map(|(table, _)| table).filter(|table| !kept.contains(&table.as_str())).collect();
-    sqlx::query(sqlx::AssertSqlSafe(format!("truncate {}", tables.join(", ")))).execute(pool).await.unwrap();
+    let tables: Vec<String> = tables(pool)
+        .await
+        .into_iter()
+        .map(|(table, _)| table)
+        .filter(|table| !kept.contains(&table.as_str()))
+        .collect();
+    sqlx::query(sqlx::AssertSqlSafe(format!("truncate {}", tables.join(", "))))
+        .execute(pool)
+        .await
+        .unwrap();
 }
 
 /// Deletes everything except the decisions.
@@ -73,9 +87,14 @@ async fn any_order_batching_and_repetition_of_the_story_gives_the_same_bytes() {
     let changes = story_changes(&app.brand);
     app.apply(changes.clone()).await;
     let expected = dump(app.pool(), app.brand.id()).await;
-    assert!(expected["answers"].len() > 40 && expected["shared_values"].len() == 1 && !expected["source_merges"].is_empty());
+    assert!(
+        expected["answers"].len() > 40
+            && expected["shared_values"].len() == 1
+            && !expected["source_merges"].is_empty()
+    );
     let orders = (Just((0..changes.len()).collect::<Vec<_>>()).prop_shuffle(), any::<u64>());
-    let mut runner = TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
+    let mut runner =
+        TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() });
     let (pool, brand) = (app.pool().clone(), app.brand.clone());
     let runtime = tokio::runtime::Handle::current();
     let result = tokio::task::block_in_place(|| {
@@ -95,7 +114,12 @@ async fn any_order_batching_and_repetition_of_the_story_gives_the_same_bytes() {
 }
 
 /// Splits an order into batches of 1 to `largest` changes, and repeats about a third of the changes later.
-pub fn batches(changes: &[Change], order: &[usize], mut rng: u64, largest: u64) -> Vec<Vec<Change>> {
+pub fn batches(
+    changes: &[Change],
+    order: &[usize],
+    mut rng: u64,
+    largest: u64,
+) -> Vec<Vec<Change>> {
     let mut roll = move |sides: u64| {
         rng = rng.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (rng >> 33) % sides
@@ -147,18 +171,29 @@ async fn batches_applied_at_the_same_time_end_the_same() {
 #[tokio::test]
 async fn a_change_is_seen_at_once_by_another_replica_that_had_remembered_the_old_answer() {
     let app = TestApp::demo().await;
-    let replica = TestApp::start_with(crate::support::Options { place: Some((app.place.clone(), app.database.clone())), ..Default::default() }).await;
-    let query = format!("key={}&channelAddressType=email&address=thomas%40example.org", crate::support::KEY);
+    let replica = TestApp::start_with(crate::support::Options {
+        place: Some((app.place.clone(), app.database.clone())),
+        ..Default::default()
+    })
+    .await;
+    let query = format!(
+        "key={}&channelAddressType=email&address=thomas%40example.org",
+        crate::support::KEY
+    );
     let old = replica.ask(&query).await.body;
     assert_eq!(replica.ask(&query).await.body, old);
     let text = r#"{"headers":{"x-omneo-event":"profile.updated"},"received_at":"2026-11-21T12:00:00Z",
         "body":{"id":"679964aa-c748-484d-89d9-5c968ab3f6c0","point_balance":31337,"updated_at":"2026-11-21 12:00:00"}}"#;
     let recorded = hookpoint::demo::recorded_deliveries::Recorded::parse(text).unwrap();
-    let changes =
-        hookpoint::demo::recorded_deliveries::changes(&[(hookpoint::customer::model::source::Source::Omneo, recorded)], &app.brand.rules.sources)
-            .unwrap();
+    let changes = hookpoint::demo::recorded_deliveries::changes(
+        &[(hookpoint::customer::model::source::Source::Omneo, recorded)],
+        &app.brand.rules.sources,
+    )
+    .unwrap();
     app.apply(changes).await;
-    replica.until(&query, |response| response.body.contains("31,337") && response.body != old).await;
+    replica
+        .until(&query, |response| response.body.contains("31,337") && response.body != old)
+        .await;
     replica.stop().await;
     app.stop().await;
 }
@@ -169,8 +204,16 @@ async fn other_templates_render_stored_customers_anew() {
     let before = app.by_email("thomas@example.org").await;
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
-    let replace = vec![("customerType\"", "kind\"".to_owned()), ("locale = \"en\"", "locale = \"nl\"".to_owned())];
-    let app = TestApp::start_with(crate::support::Options { replace, place: Some(place), ..Default::default() }).await;
+    let replace = vec![
+        ("customerType\"", "kind\"".to_owned()),
+        ("locale = \"en\"", "locale = \"nl\"".to_owned()),
+    ];
+    let app = TestApp::start_with(crate::support::Options {
+        replace,
+        place: Some(place),
+        ..Default::default()
+    })
+    .await;
     let after = app.by_email("thomas@example.org").await;
     assert_eq!(after[0]["customFields"][0], serde_json::json!({"kind": "unlimited"}));
     assert_eq!(after[0]["customerID"], before[0]["customerID"]);

@@ -13,7 +13,13 @@ use crate::support::{KEY, Options, TestApp, encode, now, server};
 
 /// Stores people, each with an address.
 async fn people(app: &TestApp, number: usize) -> Vec<String> {
-    let contact = |n: usize| crate::load::contact(&format!("c{n}"), 0, &[("name.first", "Anna"), ("email.main", &format!("p{n}@example.org"))]);
+    let contact = |n: usize| {
+        crate::load::contact(
+            &format!("c{n}"),
+            0,
+            &[("name.first", "Anna"), ("email.main", &format!("p{n}@example.org"))],
+        )
+    };
     app.apply((0..number).map(contact).collect()).await;
     app.wait_until_current().await;
     (0..number).map(query).collect()
@@ -31,8 +37,10 @@ async fn hold_answers(connection: &mut PgConnection) -> Transaction<'_, Postgres
 
 /// The number of an application's statements that wait for a lock.
 async fn held(server: &Pool, app: &TestApp) -> i64 {
-    let waiting = "select count(*) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'";
-    let (waits,): (i64,) = sqlx::query_as(waiting).bind(&app.database).fetch_one(server).await.unwrap();
+    let waiting =
+        "select count(*) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'";
+    let (waits,): (i64,) =
+        sqlx::query_as(waiting).bind(&app.database).fetch_one(server).await.unwrap();
     waits
 }
 
@@ -65,7 +73,11 @@ async fn lookups_that_arrive_meanwhile_travel_together_on_few_connections() {
     let (responses, ()) = futures_util::future::join(all, release).await;
     for (n, response) in responses.iter().enumerate() {
         assert_eq!(response.status, 200);
-        assert!(response.body.contains(&format!("\"p{n}@example.org\"")), "lookup {n} got another person's answer: {}", response.body);
+        assert!(
+            response.body.contains(&format!("\"p{n}@example.org\"")),
+            "lookup {n} got another person's answer: {}",
+            response.body
+        );
     }
     let metrics = hookpoint::telemetry::metrics().render();
     assert!(metrics.contains("hookpoint_batch_lookups_bucket"), "{metrics}");
@@ -97,7 +109,10 @@ async fn one_that_cannot_be_answered_takes_no_others_down() {
     for (n, response) in responses.iter().enumerate() {
         let expected = if n == 3 || n == 5 { 500 } else { 200 };
         assert_eq!(response.status, expected, "{n}: {}", response.body);
-        assert!(expected == 500 || response.body.contains(&format!("\"p{n}@example.org\"")), "lookup {n} got another person's answer");
+        assert!(
+            expected == 500 || response.body.contains(&format!("\"p{n}@example.org\"")),
+            "lookup {n} got another person's answer"
+        );
     }
     app.stop().await;
 }
@@ -119,13 +134,20 @@ async fn answers_of_earlier_settings_are_made_anew_on_the_way() {
 
 /// Makes all cached answers of the brand expire, as a very large change does.
 async fn expire_everything(app: &TestApp) {
-    sqlx::query("select pg_notify('hookpoint_changed', $1)").bind(format!("{} *", app.brand.id())).execute(app.pool()).await.unwrap();
+    sqlx::query("select pg_notify('hookpoint_changed', $1)")
+        .bind(format!("{} *", app.brand.id()))
+        .execute(app.pool())
+        .await
+        .unwrap();
     app.wait_until_current().await;
 }
 
 #[tokio::test]
 async fn an_expired_answer_does_not_wait_for_a_store_that_is_known_to_be_away() {
-    let patient = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 3000".to_owned())], ..Options::default() };
+    let patient = Options {
+        replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 3000".to_owned())],
+        ..Options::default()
+    };
     let app = TestApp::start_with(patient).await;
     let queries = people(&app, 2).await;
     let hot = app.ask(&queries[0]).await;
@@ -141,13 +163,19 @@ async fn an_expired_answer_does_not_wait_for_a_store_that_is_known_to_be_away() 
             assert_eq!((old.status, &old.body), (200, &hot.body));
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), again).await.expect("twenty old answers take less than twenty deadlines");
+    tokio::time::timeout(Duration::from_secs(20), again)
+        .await
+        .expect("twenty old answers take less than twenty deadlines");
     assert_eq!(app.ask(&queries[1]).await.status, 500, "never looked up before");
     lock.rollback().await.unwrap();
     // A change from the meantime is visible as soon as Postgres is back.
     app.apply(vec![crate::load::contact("c0", 1, &[("name.first", "Bo")])]).await;
-    app.until(&queries[0], |response| response.status == 200 && response.body.contains("\"Bo\"")).await;
-    app.until(&queries[1], |response| response.status == 200 && response.body.contains("\"p1@example.org\"")).await;
+    app.until(&queries[0], |response| response.status == 200 && response.body.contains("\"Bo\""))
+        .await;
+    app.until(&queries[1], |response| {
+        response.status == 200 && response.body.contains("\"p1@example.org\"")
+    })
+    .await;
     assert!(app.clock.now() == now(), "no clock was moved for that");
     app.stop().await;
 }
@@ -161,12 +189,26 @@ async fn an_answer_that_was_overtaken_on_its_way_is_given_but_not_remembered() {
     let brand_id = app.brand.id();
     for (n, what, overtake) in [
         (0, "nothing", "select 1".to_owned()),
-        (1, "a change", format!("select pg_notify('hookpoint_changed', '{brand_id} {}')", STANDARD_NO_PAD.encode(hash(1)))),
-        (2, "a change of very many", format!("select pg_notify('hookpoint_changed', '{brand_id} *')")),
+        (
+            1,
+            "a change",
+            format!(
+                "select pg_notify('hookpoint_changed', '{brand_id} {}')",
+                STANDARD_NO_PAD.encode(hash(1))
+            ),
+        ),
+        (
+            2,
+            "a change of very many",
+            format!("select pg_notify('hookpoint_changed', '{brand_id} *')"),
+        ),
         (
             3,
             "a lost listener",
-            format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}' and query ilike 'listen%'", app.database),
+            format!(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = '{}' and query ilike 'listen%'",
+                app.database
+            ),
         ),
     ] {
         let mut blocker = app.session().await;
@@ -180,10 +222,16 @@ async fn an_answer_that_was_overtaken_on_its_way_is_given_but_not_remembered() {
         let (given, ()) = futures_util::future::join(app.ask(&queries[n]), release).await;
         assert_eq!(given.status, 200, "{what}");
         // This change has no notification, so only a replica without the cached answer sees it.
-        sqlx::query("update answers set body = replace(body, 'Anna', 'Bo')").execute(app.pool()).await.unwrap();
+        sqlx::query("update answers set body = replace(body, 'Anna', 'Bo')")
+            .execute(app.pool())
+            .await
+            .unwrap();
         let then = app.ask(&queries[n]).await;
         assert_eq!(then.body != given.body, n != 0, "invalidated by {what}");
-        sqlx::query("update answers set body = replace(body, 'Bo', 'Anna')").execute(app.pool()).await.unwrap();
+        sqlx::query("update answers set body = replace(body, 'Bo', 'Anna')")
+            .execute(app.pool())
+            .await
+            .unwrap();
         drop(blocker);
     }
     app.stop().await;

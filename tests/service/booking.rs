@@ -6,7 +6,9 @@ use std::time::Duration;
 use hookpoint::admin::cancel_booking::{Attribution, CancelError, Refreshed, cancel};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{CLIENT_ID, Fault, ObjectKind, Part, SystemOptions, Systems, World, omnilab};
+use hookpoint::demo::systems::{
+    CLIENT_ID, Fault, ObjectKind, Part, SystemOptions, Systems, World, omnilab,
+};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::CallSettings;
@@ -43,7 +45,13 @@ impl Desk {
         for booking in [BOOKING, "bk_2"] {
             world.put(ObjectKind::Appointment, appointment(booking));
         }
-        let systems = Systems::start(Arc::clone(&world), &Secrets::known(), SystemOptions::default(), Clock::system()).unwrap();
+        let systems = Systems::start(
+            Arc::clone(&world),
+            &Secrets::known(),
+            SystemOptions::default(),
+            Clock::system(),
+        )
+        .unwrap();
         let (source, webhook) = (Source::OmniLab, "[brands.demo.sources.omnilab.webhook]");
         let api = format!(
             "[brands.demo.sources.omnilab.api]\nbase_url = \"{}\"\ntoken_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\naudience = \"{}\"
@@ -53,12 +61,28 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
             omnilab::AUDIENCE,
             Secrets::known().of_api(source)
         );
-        let lookup = "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]";
+        let lookup =
+            "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]";
         let replace = vec![("[lookup]", lookup.to_owned()), (webhook, api)];
-        let app = TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await;
-        let calls = CallSettings { response_timeout_ms: 500, total_timeout_ms: 500, ..CallSettings::default() };
+        let app = TestApp::start_with(Options {
+            skips_verification: true,
+            replace,
+            ..Options::default()
+        })
+        .await;
+        let calls = CallSettings {
+            response_timeout_ms: 500,
+            total_timeout_ms: 500,
+            ..CallSettings::default()
+        };
         let background = BackgroundTasks::new();
-        let accounts = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
+        let accounts = UpstreamClients::new(
+            app.pool(),
+            &[Arc::clone(&app.brand)],
+            &calls,
+            &background,
+            &app.clock,
+        );
         let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
         Self { systems, app, account, background }
     }
@@ -69,7 +93,13 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
             "external_id": "CONTACT-123", "email": "lotte@example.org", "booking": booking, "activity": "Styling session", "booking_status": "CONFIRMED",
         }});
         let id = format!("msg_{booking}");
-        let response = post(self.app.application.address, "/webhooks/demo/omnilab", &[("webhook-id", &id)], body.to_string().as_bytes()).await;
+        let response = post(
+            self.app.application.address,
+            "/webhooks/demo/omnilab",
+            &[("webhook-id", &id)],
+            body.to_string().as_bytes(),
+        )
+        .await;
         assert_eq!(response.status, 202, "{}", response.body);
         work_off(&self.app).await;
     }
@@ -83,18 +113,30 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
     async fn shown(&self) -> Vec<String> {
         self.app.wait_until_current().await;
         let found = self.app.by_email("lotte@example.org").await;
-        found[0]["timeline"].as_array().unwrap().iter().map(|event| event["message"].as_str().unwrap().to_owned()).collect()
+        found[0]["timeline"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|event| event["message"].as_str().unwrap().to_owned())
+            .collect()
     }
 
     async fn outcomes(&self) -> Vec<String> {
         let rows = list_actions(self.app.pool(), self.app.brand.id(), 10).await.unwrap();
-        assert!(rows.iter().all(|row| (row.done_by.as_str(), row.reason.as_str()) == ("Femke", "the customer is ill")));
+        assert!(
+            rows.iter().all(|row| (row.done_by.as_str(), row.reason.as_str())
+                == ("Femke", "the customer is ill"))
+        );
         rows.into_iter().map(|row| row.outcome).collect()
     }
 
     /// The number of cancel requests at the source.
     fn cancellations(&self) -> usize {
-        self.systems.arrivals(Source::OmniLab).iter().filter(|arrival| arrival.path.contains("cancel")).count()
+        self.systems
+            .arrivals(Source::OmniLab)
+            .iter()
+            .filter(|arrival| arrival.path.contains("cancel"))
+            .count()
     }
 
     async fn close(self) {
@@ -120,7 +162,10 @@ async fn a_booking_is_cancelled_and_all_bookings_of_its_customer_are_seen_anew()
 #[tokio::test]
 async fn a_booking_that_is_not_known_here_is_not_cancelled() {
     let desk = Desk::open().await;
-    assert!(matches!(desk.cancel("bk_2").await, Err(CancelError::NotKnown)), "it may belong to anybody");
+    assert!(
+        matches!(desk.cancel("bk_2").await, Err(CancelError::NotKnown)),
+        "it may belong to anybody"
+    );
     assert_eq!((desk.outcomes().await.len(), desk.cancellations()), (0, 0));
     desk.close().await;
 }
@@ -141,7 +186,9 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     // The booking is stored here, and no longer exists at the source.
     desk.book("bk_gone").await;
     assert!(matches!(desk.cancel("bk_gone").await, Err(CancelError::Refused(_))));
-    for (n, fault) in [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate() {
+    for (n, fault) in
+        [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate()
+    {
         let (booking, tried) = (format!("bk_fault{n}"), desk.cancellations());
         desk.systems.world().put(ObjectKind::Appointment, appointment(&booking));
         desk.book(&booking).await;
@@ -149,10 +196,18 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
         // The bookings cannot be read again either.
         desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(400));
         assert!(matches!(desk.cancel(&booking).await, Err(CancelError::Unknown(_))), "{fault:?}");
-        assert_eq!((desk.cancellations(), desk.outcomes().await.len()), (tried + 1, n + 2), "{fault:?}");
+        assert_eq!(
+            (desk.cancellations(), desk.outcomes().await.len()),
+            (tried + 1, n + 2),
+            "{fault:?}"
+        );
     }
     let outcomes = desk.outcomes().await;
-    assert!(outcomes.iter().all(|outcome| outcome.contains("not cancelled") || outcome.contains("may or may not be cancelled")), "{outcomes:?}");
+    assert!(
+        outcomes.iter().all(|outcome| outcome.contains("not cancelled")
+            || outcome.contains("may or may not be cancelled")),
+        "{outcomes:?}"
+    );
     assert!(!outcomes.iter().any(|outcome| outcome.contains("bk_")), "{outcomes:?}");
     desk.book(BOOKING).await;
     desk.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(409));

@@ -31,7 +31,11 @@ async fn every_documented_form_finds_the_customer() {
         assert_eq!(response.status, 200, "{query} {}", response.body);
         assert_eq!(response.header("content-type"), Some("application/json; charset=utf-8"));
         assert_eq!(response.header("cache-control"), Some("no-store"));
-        assert_eq!(serde_json::from_str::<Vec<Value>>(&response.body).unwrap(), expected, "{query}");
+        assert_eq!(
+            serde_json::from_str::<Vec<Value>>(&response.body).unwrap(),
+            expected,
+            "{query}"
+        );
         let again = app.ask(&query).await;
         assert_eq!(again.body, response.body, "the cached answer has the same bytes");
     }
@@ -85,10 +89,22 @@ async fn every_row_of_the_table_has_its_status_and_code() {
         ("key=xyzzy&channelAddressType=&address=a%40example.org", 400, "parameter-empty"),
         ("key=xyzzy&primaryID=", 400, "parameter-empty"),
         ("key=xyzzy&primaryID", 400, "parameter-empty"),
-        ("key=xyzzy&channelAddressType=email&address=a%40example.org&address=b%40example.org", 400, "parameter-repeated"),
-        ("key=xyzzy&channelAddressType=email&channelAddressType=email&address=a%40example.org", 400, "parameter-repeated"),
+        (
+            "key=xyzzy&channelAddressType=email&address=a%40example.org&address=b%40example.org",
+            400,
+            "parameter-repeated",
+        ),
+        (
+            "key=xyzzy&channelAddressType=email&channelAddressType=email&address=a%40example.org",
+            400,
+            "parameter-repeated",
+        ),
         ("key=xyzzy&primaryID=1&primaryID=1", 400, "parameter-repeated"),
-        ("key=xyzzy&channelAddressType=email&address=a%40example.org&primaryID=1", 400, "both-forms"),
+        (
+            "key=xyzzy&channelAddressType=email&address=a%40example.org&primaryID=1",
+            400,
+            "both-forms",
+        ),
         ("key=xyzzy&address=a%40example.org&primaryID=1", 400, "both-forms"),
         ("key=xyzzy&channelAddressType=email&primaryID=", 400, "both-forms"),
         ("key=xyzzy&channelAddressType=telephone&address=%2B31612312311", 400, "channel-unknown"),
@@ -96,29 +112,69 @@ async fn every_row_of_the_table_has_its_status_and_code() {
         ("key=xyzzy&channelAddressType=%FF&address=a%40example.org", 400, "channel-unknown"),
         ("key=xyzzy&channelAddressType=phoneNumber&address=0612312311", 400, "phone-malformed"),
         ("key=xyzzy&channelAddressType=phoneNumber&address=31612312311", 400, "phone-malformed"),
-        ("key=xyzzy&channelAddressType=phoneNumber&address=%2B31%206%2012312311", 400, "phone-malformed"),
-        ("key=xyzzy&channelAddressType=phoneNumber&address=%2B%2B31612312311", 400, "phone-malformed"),
+        (
+            "key=xyzzy&channelAddressType=phoneNumber&address=%2B31%206%2012312311",
+            400,
+            "phone-malformed",
+        ),
+        (
+            "key=xyzzy&channelAddressType=phoneNumber&address=%2B%2B31612312311",
+            400,
+            "phone-malformed",
+        ),
         ("key=xyzzy&channelAddressType=phoneNumber&address=++31612312311", 400, "phone-malformed"),
         ("key=xyzzy&channelAddressType=phoneNumber&address=%2B0612312311", 400, "phone-malformed"),
         ("key=xyzzy&channelAddressType=phoneNumber&address=%2B31612", 400, "phone-malformed"),
-        ("key=xyzzy&channelAddressType=phoneNumber&address=%2B999123456789", 400, "phone-malformed"),
-        ("key=xyzzy&channelAddressType=phoneNumber&address=%2B3161231231112345678", 400, "phone-malformed"),
-        ("key=xyzzy&channelAddressType=phoneNumber&address=%EF%BC%8B31612312311", 400, "phone-malformed"),
-        ("key=xyzzy&channelAddressType=phoneNumber&address=%2B31612312311%0A", 400, "phone-malformed"),
+        (
+            "key=xyzzy&channelAddressType=phoneNumber&address=%2B999123456789",
+            400,
+            "phone-malformed",
+        ),
+        (
+            "key=xyzzy&channelAddressType=phoneNumber&address=%2B3161231231112345678",
+            400,
+            "phone-malformed",
+        ),
+        (
+            "key=xyzzy&channelAddressType=phoneNumber&address=%EF%BC%8B31612312311",
+            400,
+            "phone-malformed",
+        ),
+        (
+            "key=xyzzy&channelAddressType=phoneNumber&address=%2B31612312311%0A",
+            400,
+            "phone-malformed",
+        ),
         ("key=xyzzy&channelAddressType=phoneNumber&address=%5BNumber%5D", 400, "phone-malformed"),
-        ("key=xyzzy&channelAddressType=phoneNumber&address=thomas%40example.org", 400, "phone-malformed"),
+        (
+            "key=xyzzy&channelAddressType=phoneNumber&address=thomas%40example.org",
+            400,
+            "phone-malformed",
+        ),
         ("key=xyzzy&channelAddressType=phoneNumber&address=%2", 400, "phone-malformed"),
         ("key=xyzzy&channelAddressType=email&address=%7B%7Baddress%7D%7D", 400, "email-malformed"),
         ("key=xyzzy&channelAddressType=email&address=%2B31612312311", 400, "email-malformed"),
         ("key=xyzzy&channelAddressType=email&address=thomas", 400, "email-malformed"),
         ("key=xyzzy&channelAddressType=email&address=thomas%40localhost", 400, "email-malformed"),
-        ("key=xyzzy&channelAddressType=email&address=thomas%40%5B127.0.0.1%5D", 400, "email-malformed"),
+        (
+            "key=xyzzy&channelAddressType=email&address=thomas%40%5B127.0.0.1%5D",
+            400,
+            "email-malformed",
+        ),
         ("key=xyzzy&channelAddressType=email&address=a..b%40example.org", 400, "email-malformed"),
-        ("key=xyzzy&channelAddressType=email&address=%20thomas%40example.org", 400, "email-malformed"),
+        (
+            "key=xyzzy&channelAddressType=email&address=%20thomas%40example.org",
+            400,
+            "email-malformed",
+        ),
         ("key=xyzzy&channelAddressType=email&address=a%00b%40example.org", 400, "email-malformed"),
         ("key=xyzzy&channelAddressType=email&address=a%zz%40example.org", 400, "email-malformed"),
         ("key=xyzzy&channelAddressType=email&address=%FF%40example.org", 400, "email-malformed"),
-        ("key=xyzzy&channelAddressType=email&address=T%20%3Ca%40example.org%3E", 400, "email-malformed"),
+        (
+            "key=xyzzy&channelAddressType=email&address=T%20%3Ca%40example.org%3E",
+            400,
+            "email-malformed",
+        ),
         (&format!("key=xyzzy&{long_email}"), 400, "email-malformed"),
         ("key=xyzzy&primaryID=a%00b", 400, "primary-id-malformed"),
         ("key=xyzzy&primaryID=a%0Ab", 400, "primary-id-malformed"),
@@ -129,7 +185,12 @@ async fn every_row_of_the_table_has_its_status_and_code() {
         (&format!("key=xyzzy&primaryID=1&x={long}"), 400, "query-too-long"),
     ] {
         let response = app.ask(query).await;
-        assert_eq!((response.status, response.code().as_str()), (status, code), "{query}: {}", response.body);
+        assert_eq!(
+            (response.status, response.code().as_str()),
+            (status, code),
+            "{query}: {}",
+            response.body
+        );
         assert_is_problem(&response, query);
     }
     app.stop().await;
@@ -144,10 +205,19 @@ fn assert_is_problem(response: &crate::support::Response, query: &str) {
     assert_eq!(body["request_id"].as_str(), response.header("x-request-id"));
     assert!(response.header("x-request-id").is_some_and(|id| id.len() == 36));
     // The response contains nothing of the request.
-    for value in query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value).filter(|value| value.len() > 4) {
+    for value in query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(_, value)| value)
+        .filter(|value| value.len() > 4)
+    {
         let decoded = percent_encoding::percent_decode_str(value).decode_utf8_lossy().into_owned();
         let known_word = ["email", "phoneNumber"].contains(&value);
-        assert!(known_word || (!response.body.contains(value) && !response.body.contains(&decoded)), "{query}: {}", response.body);
+        assert!(
+            known_word || (!response.body.contains(value) && !response.body.contains(&decoded)),
+            "{query}: {}",
+            response.body
+        );
     }
 }
 
@@ -164,7 +234,11 @@ async fn only_get_and_head_are_methods() {
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"] {
         for path in [&target, "/health/live", "/health/ready", "/problems/key-missing"] {
             let response = app.send(method, path, &[]).await;
-            assert_eq!((response.status, response.header("allow")), (405, Some("GET, HEAD")), "{method} {path}");
+            assert_eq!(
+                (response.status, response.header("allow")),
+                (405, Some("GET, HEAD")),
+                "{method} {path}"
+            );
             assert_is_problem(&response, "");
         }
     }
@@ -174,9 +248,16 @@ async fn only_get_and_head_are_methods() {
 #[tokio::test]
 async fn unknown_paths_are_not_found_and_every_problem_has_a_page() {
     let app = TestApp::start().await;
-    for path in
-        ["/", "/omnidesk", "/omnidesk/customerlookup/", "/omnidesk/customerlookup/canary", "/metrics", "/problems/canary", "/problems/", "/%00%ff"]
-    {
+    for path in [
+        "/",
+        "/omnidesk",
+        "/omnidesk/customerlookup/",
+        "/omnidesk/customerlookup/canary",
+        "/metrics",
+        "/problems/canary",
+        "/problems/",
+        "/%00%ff",
+    ] {
         let response = app.send("GET", path, &[]).await;
         assert_eq!(response.status, 404, "{path}");
         assert_is_problem(&response, "");
@@ -184,7 +265,10 @@ async fn unknown_paths_are_not_found_and_every_problem_has_a_page() {
     }
     for problem in hookpoint::http::problem::Problem::ALL {
         let page = app.send("GET", &format!("/problems/{}", problem.code()), &[]).await;
-        assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+        assert_eq!(
+            (page.status, page.header("content-type")),
+            (200, Some("text/html; charset=utf-8"))
+        );
         assert!(page.body.contains(problem.title()));
     }
     for path in ["/health/live", "/health/ready"] {
@@ -199,24 +283,41 @@ async fn the_response_has_exactly_the_documented_shape() {
     let text = app.ask(&format!("key={KEY}&{EMAIL}")).await.body;
     let customers: Vec<Value> = serde_json::from_str(&text).unwrap();
     // serde_json sorts keys, so the order is checked in the text.
-    let order = ["\"addresses\":", "\"customerFirstname\":", "\"customerID\":", "\"customerLastname\":", "\"customFields\":", "\"timeline\":"];
+    let order = [
+        "\"addresses\":",
+        "\"customerFirstname\":",
+        "\"customerID\":",
+        "\"customerLastname\":",
+        "\"customFields\":",
+        "\"timeline\":",
+    ];
     let places: Vec<usize> = order.iter().map(|key| text.find(key).unwrap()).collect();
     assert!(places.is_sorted());
     assert!(text.contains(r#"{"address":"thomas@example.org","type":"email"}"#));
-    assert!(text.contains(r#"{"customerType":"unlimited"},{"customerSince":"2019-12-24"},{"favoriteColor":"orange"}"#));
+    assert!(text.contains(
+        r#"{"customerType":"unlimited"},{"customerSince":"2019-12-24"},{"favoriteColor":"orange"}"#
+    ));
     let customer = customers[0].as_object().unwrap();
     assert_eq!(customer.len(), 6);
     let timeline = customer["timeline"].as_array().unwrap();
-    let mut sources: Vec<&str> = timeline.iter().map(|item| item["source"].as_str().unwrap()).collect();
+    let mut sources: Vec<&str> =
+        timeline.iter().map(|item| item["source"].as_str().unwrap()).collect();
     sources.sort_unstable();
     sources.dedup();
     assert_eq!(sources, ["omneo", "omnilab", "omniotap", "syncaroo"]);
-    let times: Vec<&str> = timeline.iter().map(|item| item["lastUpdate"].as_str().unwrap()).collect();
+    let times: Vec<&str> =
+        timeline.iter().map(|item| item["lastUpdate"].as_str().unwrap()).collect();
     assert!(times.is_sorted_by(|a, b| a >= b), "newest first");
     for item in timeline {
         assert_eq!(item.as_object().unwrap().len(), 6);
         assert!(item.as_object().unwrap().values().all(Value::is_string));
-        assert!(jiff::civil::DateTime::strptime("%Y-%m-%d %H:%M:%S", item["lastUpdate"].as_str().unwrap()).is_ok());
+        assert!(
+            jiff::civil::DateTime::strptime(
+                "%Y-%m-%d %H:%M:%S",
+                item["lastUpdate"].as_str().unwrap()
+            )
+            .is_ok()
+        );
     }
     assert!(text.contains(
         "\"externalID\":\"7000035\",\"lastUpdate\":\"2026-01-17 14:12:27\",\"type\":\"event\",\"message\":\"Purchase NL-2026-00042 of EUR 149.95"

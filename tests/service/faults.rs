@@ -13,8 +13,15 @@ const COLD: &str = "channelAddressType=email&address=noor%40example.org";
 pub async fn cut(app: &TestApp) {
     let server = server().await;
     let name = &app.database;
-    sqlx::query(sqlx::AssertSqlSafe(format!("alter database {name} with allow_connections false"))).execute(&server).await.unwrap();
-    sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1").bind(name).execute(&server).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("alter database {name} with allow_connections false")))
+        .execute(&server)
+        .await
+        .unwrap();
+    sqlx::query("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1")
+        .bind(name)
+        .execute(&server)
+        .await
+        .unwrap();
 }
 
 pub async fn restore(app: &TestApp) {
@@ -24,7 +31,10 @@ pub async fn restore(app: &TestApp) {
 
 #[tokio::test]
 async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_heals_by_itself() {
-    let usual = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 800".to_owned())], ..Options::default() };
+    let usual = Options {
+        replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 800".to_owned())],
+        ..Options::default()
+    };
     let app = TestApp::start_with(usual).await;
     app.apply(story_changes(&app.brand)).await;
     app.wait_until_current().await;
@@ -35,13 +45,20 @@ async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_h
         let cold = app.ask(&format!("key={KEY}&{COLD}")).await;
         assert_eq!((cold.status, cold.code().as_str()), (500, "lookup-failed"));
         let hot = app.ask(&format!("key={KEY}&{KNOWN}")).await;
-        assert_eq!((hot.status, &hot.body), (200, &known.body), "an expired answer is better than none");
+        assert_eq!(
+            (hot.status, &hot.body),
+            (200, &known.body),
+            "an expired answer is better than none"
+        );
     }
     assert_eq!(app.ask(&format!("key=wrong&{COLD}")).await.status, 401, "keys are cached");
     let ready = app.send("GET", "/health/ready", &[]).await;
     assert!(ready.status == 200 && ready.body.contains("\"degraded\":true"), "{}", ready.body);
     restore(&app).await;
-    app.until(&format!("key={KEY}&{COLD}"), |response| response.status == 200 && response.body.contains("Noor")).await;
+    app.until(&format!("key={KEY}&{COLD}"), |response| {
+        response.status == 200 && response.body.contains("Noor")
+    })
+    .await;
     // The change listener is connected again a moment later.
     for _ in 0..400 {
         if app.send("GET", "/health/ready", &[]).await.body.contains("\"degraded\":false") {
@@ -56,21 +73,33 @@ async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_h
 
 #[tokio::test]
 async fn a_slow_store_is_given_up_at_the_deadline_and_cannot_pile_up_requests() {
-    let impatient = Options { replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 300\nmax_waiting = 4".to_owned())], ..Options::default() };
+    let impatient = Options {
+        replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 300\nmax_waiting = 4".to_owned())],
+        ..Options::default()
+    };
     let app = TestApp::start_with(impatient).await;
     app.apply(story_changes(&app.brand)).await;
     let mut blocker = app.session().await;
     let mut lock = blocker.begin().await.unwrap();
     sqlx::query("lock table answers in access exclusive mode").execute(&mut *lock).await.unwrap();
     let started = std::time::Instant::now();
-    let queries: Vec<String> = (0..12).map(|n| format!("key={KEY}&channelAddressType=phoneNumber&address=%2B316000000{n:02}")).collect();
-    let responses = futures_util::future::join_all(queries.iter().map(|query| app.ask(query))).await;
-    assert!(started.elapsed() < Duration::from_secs(5), "a hanging Postgres delays no cached answer");
+    let queries: Vec<String> = (0..12)
+        .map(|n| format!("key={KEY}&channelAddressType=phoneNumber&address=%2B316000000{n:02}"))
+        .collect();
+    let responses =
+        futures_util::future::join_all(queries.iter().map(|query| app.ask(query))).await;
+    assert!(
+        started.elapsed() < Duration::from_secs(5),
+        "a hanging Postgres delays no cached answer"
+    );
     let failed = responses.iter().filter(|response| response.status == 500).count();
     let refused: Vec<_> = responses.iter().filter(|response| response.status == 503).collect();
     assert_eq!(failed + refused.len(), 12);
     assert!(failed >= 1 && !refused.is_empty(), "{failed} failed");
-    assert!(refused.iter().all(|response| response.code() == "overloaded" && response.header("retry-after") == Some("1")));
+    assert!(
+        refused.iter().all(|response| response.code() == "overloaded"
+            && response.header("retry-after") == Some("1"))
+    );
     lock.rollback().await.unwrap();
     drop(blocker);
     app.until(&format!("key={KEY}&{KNOWN}"), |response| response.status == 200).await;
@@ -90,7 +119,8 @@ async fn equal_questions_at_the_same_time_are_asked_once() {
         async move {
             for _ in 0..200 {
                 let waiting = "select count(*) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'";
-                let (waits,): (i64,) = sqlx::query_as(waiting).bind(&name).fetch_one(&server).await.unwrap();
+                let (waits,): (i64,) =
+                    sqlx::query_as(waiting).bind(&name).fetch_one(&server).await.unwrap();
                 if waits == count {
                     return true;
                 }
@@ -108,7 +138,11 @@ async fn equal_questions_at_the_same_time_are_asked_once() {
         lock.rollback().await.unwrap();
     };
     let (responses, ()) = futures_util::future::join(all, release).await;
-    assert!(responses.iter().all(|response| response.status == 200 && response.body == responses[0].body));
+    assert!(
+        responses
+            .iter()
+            .all(|response| response.status == 200 && response.body == responses[0].body)
+    );
     drop(blocker);
     app.stop().await;
 }
@@ -127,7 +161,10 @@ async fn a_head_that_never_ends_does_not_keep_its_connection() {
             if connection.write_all(b"a").await.is_err() {
                 return;
             }
-            if let Ok(Ok(0) | Err(_)) = tokio::time::timeout(Duration::from_millis(300), connection.read(&mut [0; 4096])).await {
+            if let Ok(Ok(0) | Err(_)) =
+                tokio::time::timeout(Duration::from_millis(300), connection.read(&mut [0; 4096]))
+                    .await
+            {
                 return;
             }
         }

@@ -15,7 +15,9 @@ use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::ApiRequest;
 use hookpoint::storage::delivery_queue::Claim;
-use hookpoint::storage::follow_ups::{FollowUpCounts, Outcome, claim_follow_ups, count_follow_ups, finish_follow_up};
+use hookpoint::storage::follow_ups::{
+    FollowUpCounts, Outcome, claim_follow_ups, count_follow_ups, finish_follow_up,
+};
 use hookpoint::sync::follow_up::FollowUps;
 use hookpoint::upstream::{CallPriority, UpstreamClient, UpstreamClients};
 use jiff::ToSpan;
@@ -44,35 +46,68 @@ fn api(systems: &Systems, source: Source) -> String {
     let (base_url, secret) = (systems.base_url(source), Secrets::known().of_api(source));
     let proof = match source {
         Source::Omneo => format!("token = [{{ env = \"{secret}\" }}]"),
-        _ => format!("token_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{secret}\" }}]", systems.token_url(source)),
+        _ => format!(
+            "token_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{secret}\" }}]",
+            systems.token_url(source)
+        ),
     };
-    let connection = if source == Source::Syncaroo { "[brands.demo.sources.syncaroo]\nconnection_id = 555\n\n" } else { "" };
-    format!("{connection}[brands.demo.sources.{source}.api]\nbase_url = \"{base_url}\"\n{proof}\ncalls_per_minute = 60000\n")
+    let connection = if source == Source::Syncaroo {
+        "[brands.demo.sources.syncaroo]\nconnection_id = 555\n\n"
+    } else {
+        ""
+    };
+    format!(
+        "{connection}[brands.demo.sources.{source}.api]\nbase_url = \"{base_url}\"\n{proof}\ncalls_per_minute = 60000\n"
+    )
 }
 
 impl Office {
     async fn open(source: Source) -> Self {
-        Self::open_with(source, CallSettings { breaker_failures: 1_000, ..CallSettings::default() }).await
+        Self::open_with(source, CallSettings { breaker_failures: 1_000, ..CallSettings::default() })
+            .await
     }
 
     async fn open_with(source: Source, calls: CallSettings) -> Self {
         let world = Arc::new(World::new(Clock::system()));
         let terms = SystemOptions { names_places: false, ..SystemOptions::default() };
-        let systems = Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
-        let lookup = "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]\n";
-        let accounts =
-            format!("{}\n[brands.demo.sources.{source}.api.live]\nwhen = \"off\"\n\n[brands.demo.sources.omniotap.webhook]", api(&systems, source));
-        let replace = vec![("[lookup]", lookup.to_owned()), ("[brands.demo.sources.omniotap.webhook]", accounts)];
-        let app = TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await;
+        let systems =
+            Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
+        let lookup =
+            "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]\n";
+        let accounts = format!(
+            "{}\n[brands.demo.sources.{source}.api.live]\nwhen = \"off\"\n\n[brands.demo.sources.omniotap.webhook]",
+            api(&systems, source)
+        );
+        let replace = vec![
+            ("[lookup]", lookup.to_owned()),
+            ("[brands.demo.sources.omniotap.webhook]", accounts),
+        ];
+        let app = TestApp::start_with(Options {
+            skips_verification: true,
+            replace,
+            ..Options::default()
+        })
+        .await;
         let background = BackgroundTasks::new();
-        let accounts = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &calls, &background, &app.clock);
+        let accounts = UpstreamClients::new(
+            app.pool(),
+            &[Arc::clone(&app.brand)],
+            &calls,
+            &background,
+            &app.clock,
+        );
         let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
         Self { systems, world, app, account, background }
     }
 
     fn follow_ups(&self) -> FollowUps {
         let settings = SyncSettings { follow_up_max_attempts: 3, ..SyncSettings::default() };
-        FollowUps::new(self.app.pool().clone(), Arc::clone(&self.account), &settings, self.app.clock.clone())
+        FollowUps::new(
+            self.app.pool().clone(),
+            Arc::clone(&self.account),
+            &settings,
+            self.app.clock.clone(),
+        )
     }
 
     /// Makes all due follow-up calls.
@@ -86,7 +121,13 @@ impl Office {
     }
 
     async fn receive(&self, source: &str, headers: &[(&str, &str)], body: &Value) {
-        let response = post(self.app.application.address, &format!("/webhooks/demo/{source}"), headers, body.to_string().as_bytes()).await;
+        let response = post(
+            self.app.application.address,
+            &format!("/webhooks/demo/{source}"),
+            headers,
+            body.to_string().as_bytes(),
+        )
+        .await;
         assert_eq!(response.status, 202, "{}", response.body);
         work_off(&self.app).await;
     }
@@ -99,7 +140,12 @@ impl Office {
     }
 
     async fn hint_at_booking(&self) {
-        self.hint("bookings", &format!("'{BOOKING}"), &format!("locations/{LOCATION}/resources/{ROOM}/bookings/{BOOKING}")).await;
+        self.hint(
+            "bookings",
+            &format!("'{BOOKING}"),
+            &format!("locations/{LOCATION}/resources/{ROOM}/bookings/{BOOKING}"),
+        )
+        .await;
     }
 
     fn book(&self, status: &str, updated_at: &str) {
@@ -114,14 +160,20 @@ impl Office {
     }
 
     fn name_room(&self, name: &str) {
-        self.world.put(ObjectKind::Resource, json!({"id": ROOM, "name": name, "type": "meeting-room", "location": {"id": LOCATION}}));
+        self.world.put(
+            ObjectKind::Resource,
+            json!({"id": ROOM, "name": name, "type": "meeting-room", "location": {"id": LOCATION}}),
+        );
     }
 
     /// The first message that an agent sees about the person who booked.
     async fn shown(&self) -> String {
         self.app.wait_until_current().await;
         let found = self.app.by_email("lotte@example.org").await;
-        found.first().map(|customer| customer["timeline"][0]["message"].as_str().unwrap().to_owned()).unwrap_or_default()
+        found
+            .first()
+            .map(|customer| customer["timeline"][0]["message"].as_str().unwrap().to_owned())
+            .unwrap_or_default()
     }
 
     fn calls(&self, source: Source) -> usize {
@@ -162,18 +214,39 @@ async fn a_booking_that_a_webhook_hints_at_is_asked_for_and_says_where() {
 #[tokio::test]
 async fn a_running_service_asks_by_itself() {
     let world = Arc::new(World::new(Clock::system()));
-    let systems = Systems::start(Arc::clone(&world), &Secrets::known(), SystemOptions::default(), Clock::system()).unwrap();
-    let accounts = format!("{}\n[brands.demo.sources.omniotap.webhook]", api(&systems, Source::Syncaroo));
-    let replace = vec![("[brands.demo.sources.omniotap.webhook]", accounts), ("[lookup]", "[sync]\nbackfill = false\n\n[lookup]".to_owned())];
-    let app = TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await;
+    let systems = Systems::start(
+        Arc::clone(&world),
+        &Secrets::known(),
+        SystemOptions::default(),
+        Clock::system(),
+    )
+    .unwrap();
+    let accounts =
+        format!("{}\n[brands.demo.sources.omniotap.webhook]", api(&systems, Source::Syncaroo));
+    let replace = vec![
+        ("[brands.demo.sources.omniotap.webhook]", accounts),
+        ("[lookup]", "[sync]\nbackfill = false\n\n[lookup]".to_owned()),
+    ];
+    let app =
+        TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() })
+            .await;
     let background = BackgroundTasks::new();
-    let account = UpstreamClients::new(app.pool(), &[Arc::clone(&app.brand)], &CallSettings::default(), &background, &app.clock);
+    let account = UpstreamClients::new(
+        app.pool(),
+        &[Arc::clone(&app.brand)],
+        &CallSettings::default(),
+        &background,
+        &app.clock,
+    );
     let account = Arc::clone(account.get(app.brand.id(), Source::Syncaroo).unwrap());
     let office = Office { systems, world, app, account, background };
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
     office.hint_at_booking().await;
     let query = "key=xyzzy&channelAddressType=email&address=lotte%40example.org";
-    office.app.until(query, |response| response.body.contains("Meeting room Amstel, Amsterdam")).await;
+    office
+        .app
+        .until(query, |response| response.body.contains("Meeting room Amstel, Amsterdam"))
+        .await;
     office.close().await;
 }
 
@@ -186,12 +259,27 @@ async fn what_is_hinted_at_often_is_asked_once() {
     }
     assert_eq!((states(&office.app).await.len(), office.counts().await), (5, (1, 0)));
     // A call in progress may not include the object of this webhook.
-    let claim = Claim { token: Uuid::new_v4(), frozen_at: Some(office.app.clock.now()), lease: Duration::from_secs(60), limit: 8 };
-    assert_eq!(claim_follow_ups(office.app.pool(), office.app.brand.id(), Source::Syncaroo, &claim).await.unwrap().len(), 1);
+    let claim = Claim {
+        token: Uuid::new_v4(),
+        frozen_at: Some(office.app.clock.now()),
+        lease: Duration::from_secs(60),
+        limit: 8,
+    };
+    assert_eq!(
+        claim_follow_ups(office.app.pool(), office.app.brand.id(), Source::Syncaroo, &claim)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
     office.hint_at_booking().await;
     assert_eq!(office.counts().await, (2, 0));
     office.follow().await;
-    assert_eq!((office.counts().await, office.shown().await.as_str()), ((1, 0), SHOWN), "another worker has claimed it");
+    assert_eq!(
+        (office.counts().await, office.shown().await.as_str()),
+        ((1, 0), SHOWN),
+        "another worker has claimed it"
+    );
     // The worker that claimed it is gone.
     office.later(61).await;
     office.follow().await;
@@ -205,14 +293,24 @@ async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
     office.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
     office.hint_at_booking().await;
-    for (seconds, counts) in [(0, (1, 0)), (0, (1, 0)), (2, (1, 0)), (4, (0, 1)), (10_000, (0, 1))] {
+    for (seconds, counts) in [(0, (1, 0)), (0, (1, 0)), (2, (1, 0)), (4, (0, 1)), (10_000, (0, 1))]
+    {
         office.later(seconds).await;
         office.follow().await;
         assert_eq!(office.counts().await, counts, "{seconds}");
     }
-    let FollowUpCounts { note, .. } = count_follow_ups(office.app.pool(), office.app.brand.id()).await.unwrap().remove(0);
+    let FollowUpCounts { note, .. } =
+        count_follow_ups(office.app.pool(), office.app.brand.id()).await.unwrap().remove(0);
     assert_eq!(note, "the source answered with status 500 (tried 3 times)");
-    assert_eq!(office.systems.arrivals(Source::Syncaroo).iter().filter(|arrival| arrival.path.contains("bookings")).count(), 3);
+    assert_eq!(
+        office
+            .systems
+            .arrivals(Source::Syncaroo)
+            .iter()
+            .filter(|arrival| arrival.path.contains("bookings"))
+            .count(),
+        3
+    );
     // The next follow-up succeeds, so nothing needs attention any more.
     office.systems.clear_faults();
     office.hint_at_booking().await;
@@ -226,21 +324,34 @@ async fn what_fails_while_it_is_hinted_at_again_waits_once() {
     let office = Office::open(Source::Syncaroo).await;
     office.hint_at_booking().await;
     let (pool, brand_id, now) = (office.app.pool(), office.app.brand.id(), office.app.clock.now());
-    let claim = Claim { token: Uuid::new_v4(), frozen_at: Some(now), lease: Duration::from_secs(60), limit: 8 };
-    let claimed = claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().remove(0);
+    let claim = Claim {
+        token: Uuid::new_v4(),
+        frozen_at: Some(now),
+        lease: Duration::from_secs(60),
+        limit: 8,
+    };
+    let claimed =
+        claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().remove(0);
     office.hint_at_booking().await;
     assert_eq!(office.counts().await, (2, 0));
     let again = Outcome::Retry(now + 1.hours(), "the source answered with status 500".to_owned());
     finish_follow_up(pool, brand_id, claimed.follow_up_id, claim.token, &again).await.unwrap();
     assert_eq!(office.counts().await, (1, 0));
-    assert_eq!(claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().len(), 1, "the new one, at once");
+    assert_eq!(
+        claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().len(),
+        1,
+        "the new one, at once"
+    );
     office.close().await;
 }
 
 #[tokio::test]
 async fn an_account_that_is_left_alone_uses_up_no_attempt() {
-    let office =
-        Office::open_with(Source::Syncaroo, CallSettings { breaker_failures: 1, breaker_open_seconds: 600, ..CallSettings::default() }).await;
+    let office = Office::open_with(
+        Source::Syncaroo,
+        CallSettings { breaker_failures: 1, breaker_open_seconds: 600, ..CallSettings::default() },
+    )
+    .await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
     office.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
     office.hint_at_booking().await;
@@ -249,8 +360,19 @@ async fn an_account_that_is_left_alone_uses_up_no_attempt() {
         office.later(10).await;
     }
     assert_eq!(office.counts().await, (1, 0));
-    assert_eq!(office.systems.arrivals(Source::Syncaroo).iter().filter(|arrival| arrival.path.contains("bookings")).count(), 1);
-    let (attempts,): (i32,) = sqlx::query_as("select attempts from follow_ups").fetch_one(office.app.pool()).await.unwrap();
+    assert_eq!(
+        office
+            .systems
+            .arrivals(Source::Syncaroo)
+            .iter()
+            .filter(|arrival| arrival.path.contains("bookings"))
+            .count(),
+        1
+    );
+    let (attempts,): (i32,) = sqlx::query_as("select attempts from follow_ups")
+        .fetch_one(office.app.pool())
+        .await
+        .unwrap();
     assert_eq!(attempts, 1);
     office.close().await;
 }
@@ -297,8 +419,24 @@ async fn when_a_room_gets_another_name_bookings_say_so() {
     }
     // A later response about the booking still wins, and contains the name at that time.
     office.name_room("Library");
-    let resources = office.account.call(&ApiRequest::about("resources", LOCATION), CallPriority::Backfill, Duration::from_secs(5)).await.unwrap();
-    apply_reply(office.app.pool(), &office.account, CallPriority::Backfill, Duration::from_secs(5), &resources).await.unwrap();
+    let resources = office
+        .account
+        .call(
+            &ApiRequest::about("resources", LOCATION),
+            CallPriority::Backfill,
+            Duration::from_secs(5),
+        )
+        .await
+        .unwrap();
+    apply_reply(
+        office.app.pool(),
+        &office.account,
+        CallPriority::Backfill,
+        Duration::from_secs(5),
+        &resources,
+    )
+    .await
+    .unwrap();
     assert_eq!(office.shown().await, SHOWN.replace("Meeting room Amstel", "Library"));
     office.close().await;
 }
@@ -341,8 +479,16 @@ async fn merge(office: &Office) {
         "created_at": "2025-01-09 18:22:10", "updated_at": "2026-07-15 11:00:05",
     });
     office.world.put(ObjectKind::Identity, identity);
-    office.receive("omneo", &[("x-omneo-event", "profile.created")], &profile(LOSER, "old@example.org")).await;
-    office.receive("omneo", &[merged], &json!({"id": PROFILE, "updated_at": "2026-07-15 11:00:05"})).await;
+    office
+        .receive(
+            "omneo",
+            &[("x-omneo-event", "profile.created")],
+            &profile(LOSER, "old@example.org"),
+        )
+        .await;
+    office
+        .receive("omneo", &[merged], &json!({"id": PROFILE, "updated_at": "2026-07-15 11:00:05"}))
+        .await;
 }
 
 #[tokio::test]
@@ -362,11 +508,25 @@ async fn a_merge_is_read_again_with_whom_it_was_of() {
 async fn what_is_to_be_asked_about_somebody_goes_with_an_erasure() {
     let office = Office::open(Source::Omneo).await;
     merge(&office).await;
-    office.receive("omneo", &[("x-omneo-event", "profile.merged")], &json!({"id": "another", "updated_at": "2026-07-15 11:00:05"})).await;
+    office
+        .receive(
+            "omneo",
+            &[("x-omneo-event", "profile.merged")],
+            &json!({"id": "another", "updated_at": "2026-07-15 11:00:05"}),
+        )
+        .await;
     assert_eq!(office.counts().await, (4, 0));
     let ledger = SuppressionFile::new(suppression_file_of(&office.app.database));
     let key = RecordKey::new(SourceKind::OmneoProfile, PROFILE).unwrap();
-    erase(office.app.pool(), &office.app.brand, &ledger, (&[key].into(), office.app.clock.now()), &mut |_| ()).await.unwrap();
+    erase(
+        office.app.pool(),
+        &office.app.brand,
+        &ledger,
+        (&[key].into(), office.app.clock.now()),
+        &mut |_| (),
+    )
+    .await
+    .unwrap();
     assert_eq!(office.counts().await, (2, 0));
     office.follow().await;
     office.app.wait_until_current().await;
@@ -386,8 +546,7 @@ async fn a_source_that_is_not_called_leaves_nothing_to_ask() {
 #[tokio::test]
 async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     let office = Office::open(Source::Omneo).await;
-    let profile =
-        |points: i32| json!({"id": PROFILE, "first_name": "Lotte", "last_name": "de Graaf", "email": "lotte@example.org", "point_balance": points});
+    let profile = |points: i32| json!({"id": PROFILE, "first_name": "Lotte", "last_name": "de Graaf", "email": "lotte@example.org", "point_balance": points});
     let now_there = |points: i32| office.world.put(ObjectKind::Profile, profile(points));
     let say = async |event: &str, body: &Value| {
         office.later(60).await;
@@ -396,7 +555,13 @@ async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     };
     let points = async || {
         office.app.wait_until_current().await;
-        office.app.by_email("lotte@example.org").await.first().map(|customer| customer["customFields"].to_string()).unwrap_or_default()
+        office
+            .app
+            .by_email("lotte@example.org")
+            .await
+            .first()
+            .map(|customer| customer["customFields"].to_string())
+            .unwrap_or_default()
     };
     now_there(10);
     say("profile.updated", &profile(10)).await;
@@ -422,7 +587,11 @@ async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     assert!(points().await.contains("10"));
     // Now it is deleted.
     office.world.remove(ObjectKind::Profile, PROFILE);
-    say("profile.deleted", &json!({"id": PROFILE, "first_name": "Lotte", "email": "lotte@example.org"})).await;
+    say(
+        "profile.deleted",
+        &json!({"id": PROFILE, "first_name": "Lotte", "email": "lotte@example.org"}),
+    )
+    .await;
     office.follow().await;
     assert_eq!(points().await, "");
     office.close().await;

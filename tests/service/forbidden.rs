@@ -27,16 +27,24 @@ impl Oracle {
         let needs_first = self.rules.email_link_requires_first_name;
         decided_different(view, left, right)
             || (tie >= Tie::Referred && two_ids(&lefts, &rights))
-            || (tie == Tie::Mailed && self.rules.email_link_requires_compatible_names && names_disagree_on_mailbox(&lefts, &rights, borne))
+            || (tie == Tie::Mailed
+                && self.rules.email_link_requires_compatible_names
+                && names_disagree_on_mailbox(&lefts, &rights, borne))
             || (tie == Tie::Mailed
                 && self.rules.email_link_requires_compatible_names
                 && needs_first
                 && borne.is_some_and(|borne| bears_nobody(borne, &lefts, &rights)))
-            || (tie == Tie::Phoned && (names_disagree_on_line(&lefts, &rights, on.map(|(value, _)| value)) || strangers_by_email(&lefts, &rights)))
+            || (tie == Tie::Phoned
+                && (names_disagree_on_line(&lefts, &rights, on.map(|(value, _)| value))
+                    || strangers_by_email(&lefts, &rights)))
     }
 
     /// Whether two groups may both have a number although one of them reported it years before the other.
-    pub fn may_share_for_years(view: &View, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
+    pub fn may_share_for_years(
+        view: &View,
+        left: &BTreeSet<usize>,
+        right: &BTreeSet<usize>,
+    ) -> bool {
         let (ours, theirs) = (all_names(&of(view, left)), all_names(&of(view, right)));
         any_pair(&ours, &theirs, |a, b| a.is_spelling_of(b) || a.has_family_name_of(b))
     }
@@ -44,18 +52,30 @@ impl Oracle {
     /// The mistakes in resolved customers, checked without repeating the levels: in any order of the evidence, the
     /// checked groups of a customer's records were clusters, or unions of clusters, that met on a level. Names are
     /// checked less strictly than on the levels, because a union may ignore a name that counted in its cluster.
-    pub fn faults(&self, view: &View, customers: &BTreeMap<String, BTreeSet<RecordKey>>) -> Vec<String> {
-        let number: BTreeMap<&RecordKey, usize> = view.people.iter().enumerate().map(|(n, person)| (&person.key, n)).collect();
+    pub fn faults(
+        &self,
+        view: &View,
+        customers: &BTreeMap<String, BTreeSet<RecordKey>>,
+    ) -> Vec<String> {
+        let number: BTreeMap<&RecordKey, usize> =
+            view.people.iter().enumerate().map(|(n, person)| (&person.key, n)).collect();
         let mut faults = Vec::new();
         for (customer, keys) in customers {
-            let members: BTreeSet<usize> = keys.iter().filter_map(|key| number.get(key).copied()).collect();
-            let (unconfirmed, trusted): (BTreeSet<usize>, BTreeSet<usize>) = members.iter().partition(|n| view.people[**n].is_unconfirmed);
+            let members: BTreeSet<usize> =
+                keys.iter().filter_map(|key| number.get(key).copied()).collect();
+            let (unconfirmed, trusted): (BTreeSet<usize>, BTreeSet<usize>) =
+                members.iter().partition(|n| view.people[**n].is_unconfirmed);
             let found = if trusted.is_empty() {
                 self.faults_of(view, &unconfirmed)
             } else {
-                [self.faults_of(view, &trusted), self.faults_of_unconfirmed(view, &trusted, &unconfirmed)].concat()
+                [
+                    self.faults_of(view, &trusted),
+                    self.faults_of_unconfirmed(view, &trusted, &unconfirmed),
+                ]
+                .concat()
             };
-            faults.extend(found.into_iter().map(|fault| format!("{customer}: {fault} of {keys:?}")));
+            faults
+                .extend(found.into_iter().map(|fault| format!("{customer}: {fault} of {keys:?}")));
         }
         faults
     }
@@ -74,32 +94,52 @@ impl Oracle {
             linked.sets().into_values().filter(|set| set.is_subset(members)).collect::<Vec<_>>()
         });
         let (mail, phone) = members.first().map_or((true, true), |n| view.people[*n].may_link);
-        for (a, b) in members.iter().flat_map(|a| members.iter().map(move |b| (*a, *b))).filter(|pair| view.apart.contains(pair)) {
+        for (a, b) in members
+            .iter()
+            .flat_map(|a| members.iter().map(move |b| (*a, *b)))
+            .filter(|pair| view.apart.contains(pair))
+        {
             faults.push(format!("decided different: {a} {b}"));
         }
-        let mut check = |groups: &[BTreeSet<usize>], what: &str, wrong: &dyn Fn(&BTreeSet<usize>, &BTreeSet<usize>) -> bool| {
-            for (n, left) in groups.iter().enumerate() {
-                let others = groups[n + 1..].iter().filter(|right| wrong(left, right));
-                faults.extend(others.map(|right| format!("{what}: {left:?} {right:?}")));
-            }
-        };
+        let mut check =
+            |groups: &[BTreeSet<usize>],
+             what: &str,
+             wrong: &dyn Fn(&BTreeSet<usize>, &BTreeSet<usize>) -> bool| {
+                for (n, left) in groups.iter().enumerate() {
+                    let others = groups[n + 1..].iter().filter(|right| wrong(left, right));
+                    faults.extend(others.map(|right| format!("{what}: {left:?} {right:?}")));
+                }
+            };
         let on_line = |a: &FoldedName, b: &FoldedName| a.on_line(b) > OnLine::Different;
-        check(&merged, "different ids of a unique kind", &|a, b| two_ids(&of(view, a), &of(view, b)));
-        check(&mailed, "names disagree on the phone", &|a, b| no_names_agree(&of(view, a), &of(view, b), on_line));
+        check(&merged, "different ids of a unique kind", &|a, b| {
+            two_ids(&of(view, a), &of(view, b))
+        });
+        check(&mailed, "names disagree on the phone", &|a, b| {
+            no_names_agree(&of(view, a), &of(view, b), on_line)
+        });
         check(&mailed, "nothing but a phone in common, and other mailboxes", &|a, b| {
             let (a, b) = (of(view, a), of(view, b));
             let agree = any_pair(&all_names(&a), &all_names(&b), agree_in_full_on_line);
             have_different(IdentifierKind::Email, &a, &b) && !agree && !are_known_by_mailbox(&a, &b)
         });
-        let have_phone = view.ties[&Tie::Phoned].iter().any(|piece| (&piece.holders & members).len() > 1);
+        let have_phone =
+            view.ties[&Tie::Phoned].iter().any(|piece| (&piece.holders & members).len() > 1);
         if mailed.len() == 1 && !(phone && have_phone) {
             if self.rules.email_link_requires_compatible_names {
-                let on_mailbox = |a: &FoldedName, b: &FoldedName| a.agrees_on_mailbox(b, true) || !a.has_first() || !b.has_first();
-                check(&referred, "names disagree on the e-mail", &|a, b| no_names_agree(&of(view, a), &of(view, b), on_mailbox));
+                let on_mailbox = |a: &FoldedName, b: &FoldedName| {
+                    a.agrees_on_mailbox(b, true) || !a.has_first() || !b.has_first()
+                };
+                check(&referred, "names disagree on the e-mail", &|a, b| {
+                    no_names_agree(&of(view, a), &of(view, b), on_mailbox)
+                });
             }
             if self.rules.email_link_requires_first_name && referred.len() > 1 {
-                let without = referred.iter().filter(|group| !bears_somebody(view, group, &(members - group)));
-                faults.extend(without.map(|group| format!("a mailbox that bears no name is all that ties {group:?}")));
+                let without = referred
+                    .iter()
+                    .filter(|group| !bears_somebody(view, group, &(members - group)));
+                faults.extend(without.map(|group| {
+                    format!("a mailbox that bears no name is all that ties {group:?}")
+                }));
             }
         }
         let last = match (phone, mail) {
@@ -114,18 +154,38 @@ impl Oracle {
     }
 
     /// Unconfirmed records need evidence in common with the trusted records of their customer, and no contradiction.
-    fn faults_of_unconfirmed(&self, view: &View, trusted: &BTreeSet<usize>, unconfirmed: &BTreeSet<usize>) -> Vec<String> {
+    fn faults_of_unconfirmed(
+        &self,
+        view: &View,
+        trusted: &BTreeSet<usize>,
+        unconfirmed: &BTreeSet<usize>,
+    ) -> Vec<String> {
         let end = |n: usize| view.ends.get(&view.people[n].key).unwrap_or(&view.people[n].key);
         let fits = |guest: usize| {
-            let party: BTreeSet<usize> = unconfirmed.iter().copied().filter(|other| end(*other) == end(guest)).collect();
+            let party: BTreeSet<usize> =
+                unconfirmed.iter().copied().filter(|other| end(*other) == end(guest)).collect();
             [Tie::Merged, Tie::Referred, Tie::Mailed, Tie::Phoned].into_iter().any(|tie| {
-                let common = |holders: &BTreeSet<usize>| !holders.is_disjoint(&party) && !holders.is_disjoint(trusted);
+                let common = |holders: &BTreeSet<usize>| {
+                    !holders.is_disjoint(&party) && !holders.is_disjoint(trusted)
+                };
                 let mut pieces = view.ties[&tie].iter().filter(|piece| common(&piece.holders));
                 let all = &party | trusted;
-                pieces.any(|piece| !self.forbidden(view, tie, piece.value.as_ref().map(|value| (value, &all)), &party, trusted))
+                pieces.any(|piece| {
+                    !self.forbidden(
+                        view,
+                        tie,
+                        piece.value.as_ref().map(|value| (value, &all)),
+                        &party,
+                        trusted,
+                    )
+                })
             })
         };
-        unconfirmed.iter().filter(|guest| !fits(**guest)).map(|guest| format!("{guest} is a guest without reason")).collect()
+        unconfirmed
+            .iter()
+            .filter(|guest| !fits(**guest))
+            .map(|guest| format!("{guest} is a guest without reason"))
+            .collect()
     }
 }
 
@@ -140,34 +200,60 @@ fn decided_different(view: &View, left: &BTreeSet<usize>, right: &BTreeSet<usize
 fn two_ids(left: &[&Person], right: &[&Person]) -> bool {
     let ids = |people: &[&Person]| {
         let mut ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
-        people.iter().flat_map(|person| person.unique_ids.clone()).for_each(|(kind, own)| ids.entry(kind).or_default().extend(own));
+        people
+            .iter()
+            .flat_map(|person| person.unique_ids.clone())
+            .for_each(|(kind, own)| ids.entry(kind).or_default().extend(own));
         ids
     };
     let (left, right) = (ids(left), ids(right));
-    left.iter().any(|(kind, ours)| right.get(kind).is_some_and(|theirs| ours.union(theirs).count() > 1))
+    left.iter()
+        .any(|(kind, ours)| right.get(kind).is_some_and(|theirs| ours.union(theirs).count() > 1))
 }
 
 /// All names of a group.
 fn all_names<'a>(people: &[&'a Person]) -> Vec<&'a FoldedName> {
-    people.iter().filter(|person| !person.is_loser && person.name.is_known()).map(|person| &person.name).collect()
+    people
+        .iter()
+        .filter(|person| !person.is_loser && person.name.is_known())
+        .map(|person| &person.name)
+        .collect()
 }
 
 /// The names of a group that count. A short form does not count next to its fuller name. On a mailbox only first names
 /// count.
-fn names<'a>(people: &[&'a Person], is_short_for: fn(&FoldedName, &FoldedName) -> bool) -> Vec<&'a FoldedName> {
+fn names<'a>(
+    people: &[&'a Person],
+    is_short_for: fn(&FoldedName, &FoldedName) -> bool,
+) -> Vec<&'a FoldedName> {
     let all = all_names(people);
-    all.iter().filter(|name| !all.iter().any(|fuller| fuller != *name && is_short_for(name, fuller))).copied().collect()
+    all.iter()
+        .filter(|name| !all.iter().any(|fuller| fuller != *name && is_short_for(name, fuller)))
+        .copied()
+        .collect()
 }
 
-fn any_pair(left: &[&FoldedName], right: &[&FoldedName], agree: impl Fn(&FoldedName, &FoldedName) -> bool) -> bool {
+fn any_pair(
+    left: &[&FoldedName],
+    right: &[&FoldedName],
+    agree: impl Fn(&FoldedName, &FoldedName) -> bool,
+) -> bool {
     left.iter().any(|a| right.iter().any(|b| agree(a, b)))
 }
 
-fn none_agree(left: &[&FoldedName], right: &[&FoldedName], agree: impl Fn(&FoldedName, &FoldedName) -> bool) -> bool {
+fn none_agree(
+    left: &[&FoldedName],
+    right: &[&FoldedName],
+    agree: impl Fn(&FoldedName, &FoldedName) -> bool,
+) -> bool {
     !left.is_empty() && !right.is_empty() && !any_pair(left, right, agree)
 }
 
-fn no_names_agree(left: &[&Person], right: &[&Person], agree: impl Fn(&FoldedName, &FoldedName) -> bool) -> bool {
+fn no_names_agree(
+    left: &[&Person],
+    right: &[&Person],
+    agree: impl Fn(&FoldedName, &FoldedName) -> bool,
+) -> bool {
     none_agree(&all_names(left), &all_names(right), agree)
 }
 
@@ -177,14 +263,20 @@ fn where_both_have<'a>(
     right: Vec<&'a FoldedName>,
     has: fn(&FoldedName) -> bool,
 ) -> (Vec<&'a FoldedName>, Vec<&'a FoldedName>) {
-    let with = |names: &[&'a FoldedName]| names.iter().filter(|name| has(name)).copied().collect::<Vec<_>>();
+    let with = |names: &[&'a FoldedName]| {
+        names.iter().filter(|name| has(name)).copied().collect::<Vec<_>>()
+    };
     let (a, b) = (with(&left), with(&right));
     if a.is_empty() || b.is_empty() { (left, right) } else { (a, b) }
 }
 
 /// The identifiers of one kind that link a group.
 fn values(kind: IdentifierKind, people: &[&Person]) -> BTreeSet<Identifier> {
-    people.iter().flat_map(|person| person.links.clone()).filter(|value| value.kind == kind).collect()
+    people
+        .iter()
+        .flat_map(|person| person.links.clone())
+        .filter(|value| value.kind == kind)
+        .collect()
 }
 
 /// Whether both have linking identifiers of a kind, and none in common.
@@ -194,7 +286,10 @@ fn have_different(kind: IdentifierKind, left: &[&Person], right: &[&Person]) -> 
 }
 
 /// The first names that a mailbox contains, among those of its holders `who`. `None` if it is not a mailbox.
-fn mailbox_of<'a>(view: &'a View, on: Option<(&Identifier, &BTreeSet<usize>)>) -> Option<Vec<&'a FoldedName>> {
+fn mailbox_of<'a>(
+    view: &'a View,
+    on: Option<(&Identifier, &BTreeSet<usize>)>,
+) -> Option<Vec<&'a FoldedName>> {
     let (value, who) = on.filter(|(value, _)| value.kind == IdentifierKind::Email)?;
     Some(borne_by(value, &of(view, who)))
 }
@@ -206,17 +301,29 @@ fn is_own_mailbox(borne: &[&FoldedName], left: &[&Person], right: &[&Person]) ->
 
 /// The first names that a mailbox contains.
 fn borne_by<'a>(mailbox: &Identifier, people: &[&'a Person]) -> Vec<&'a FoldedName> {
-    all_names(people).into_iter().filter(|name| name.has_first() && name.is_borne_by(&mailbox.value)).collect()
+    all_names(people)
+        .into_iter()
+        .filter(|name| name.has_first() && name.is_borne_by(&mailbox.value))
+        .collect()
 }
 
 /// Names that only look alike do not count between people with different phones, unless the mailbox contains one of the
 /// names.
-fn names_disagree_on_mailbox(left: &[&Person], right: &[&Person], borne: Option<&[&FoldedName]>) -> bool {
-    let alike_counts = borne.is_none_or(|borne| is_own_mailbox(borne, left, right)) || !have_different(IdentifierKind::Phone, left, right);
-    let (ours, theirs) =
-        where_both_have(names(left, FoldedName::has_short_first_for), names(right, FoldedName::has_short_first_for), FoldedName::has_first);
+fn names_disagree_on_mailbox(
+    left: &[&Person],
+    right: &[&Person],
+    borne: Option<&[&FoldedName]>,
+) -> bool {
+    let alike_counts = borne.is_none_or(|borne| is_own_mailbox(borne, left, right))
+        || !have_different(IdentifierKind::Phone, left, right);
+    let (ours, theirs) = where_both_have(
+        names(left, FoldedName::has_short_first_for),
+        names(right, FoldedName::has_short_first_for),
+        FoldedName::has_first,
+    );
     let is_half = ours.iter().chain(&theirs).any(|name| !name.has_first());
-    none_agree(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, alike_counts)) && !(is_half && is_mailbox_of_both(left, right))
+    none_agree(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, alike_counts))
+        && !(is_half && is_mailbox_of_both(left, right))
 }
 
 /// One side has no first name, no name of it agrees with the other, and the mailbox contains neither the other's name
@@ -225,7 +332,8 @@ fn bears_nobody(borne: &[&FoldedName], left: &[&Person], right: &[&Person]) -> b
     let (ours, theirs) = (all_names(left), all_names(right));
     let with_first = |names: &[&FoldedName]| names.iter().any(|name| name.has_first());
     let named = if with_first(&ours) { &ours } else { &theirs };
-    let is_borne = any_pair(named, borne, |name, borne| name == borne || borne.first_is_known_to_agree(name));
+    let is_borne =
+        any_pair(named, borne, |name, borne| name == borne || borne.first_is_known_to_agree(name));
     with_first(&ours) != with_first(&theirs)
         && !any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
         && !is_borne
@@ -234,9 +342,12 @@ fn bears_nobody(borne: &[&FoldedName], left: &[&Person], right: &[&Person]) -> b
 
 /// Whether a mailbox of both consists of the first name of one and the family name of the other.
 fn is_mailbox_of_both(left: &[&Person], right: &[&Person]) -> bool {
-    let (ours, theirs) = (values(IdentifierKind::Email, left), values(IdentifierKind::Email, right));
+    let (ours, theirs) =
+        (values(IdentifierKind::Email, left), values(IdentifierKind::Email, right));
     let is_of = |mailbox: &Identifier| {
-        any_pair(&all_names(left), &all_names(right), |a, b| a.is_written_with(b, &mailbox.value) || b.is_written_with(a, &mailbox.value))
+        any_pair(&all_names(left), &all_names(right), |a, b| {
+            a.is_written_with(b, &mailbox.value) || b.is_written_with(a, &mailbox.value)
+        })
     };
     ours.intersection(&theirs).any(is_of)
 }
@@ -250,15 +361,25 @@ fn has_in_mailbox(left: &[&Person], right: &[&Person], has: fn(&FoldedName, &str
 /// Whether mailboxes show that two groups without a common mailbox are not strangers: one consists of the other's name,
 /// or both have the same letters, which are more than a first or a family name alone.
 fn are_known_by_mailbox(left: &[&Person], right: &[&Person]) -> bool {
-    let is_half = |mailbox: &Identifier| [left, right].into_iter().flat_map(all_names).any(|name| name.is_half_in(&mailbox.value));
+    let is_half = |mailbox: &Identifier| {
+        [left, right].into_iter().flat_map(all_names).any(|name| name.is_half_in(&mailbox.value))
+    };
     let letters = |mailbox: &Identifier| {
         let local = mailbox.value.rsplit_once('@').map_or("", |(local, _)| local);
-        let letters: String = local.split('+').next().unwrap().chars().filter(|c| c.is_alphabetic()).collect();
-        [("aa", "a"), ("ae", "a"), ("oe", "o"), ("ue", "u")].iter().fold(letters, |letters, (two, one)| letters.replace(two, one))
+        let letters: String =
+            local.split('+').next().unwrap().chars().filter(|c| c.is_alphabetic()).collect();
+        [("aa", "a"), ("ae", "a"), ("oe", "o"), ("ue", "u")]
+            .iter()
+            .fold(letters, |letters, (two, one)| letters.replace(two, one))
     };
-    let (ours, theirs) = (values(IdentifierKind::Email, left), values(IdentifierKind::Email, right));
-    let mut alike = ours.iter().filter(|one| theirs.iter().any(|other| letters(one) == letters(other)) && letters(one).len() >= 5);
-    has_in_mailbox(left, right, FoldedName::is_written_in) || has_in_mailbox(right, left, FoldedName::is_written_in) || alike.any(|one| !is_half(one))
+    let (ours, theirs) =
+        (values(IdentifierKind::Email, left), values(IdentifierKind::Email, right));
+    let mut alike = ours.iter().filter(|one| {
+        theirs.iter().any(|other| letters(one) == letters(other)) && letters(one).len() >= 5
+    });
+    has_in_mailbox(left, right, FoldedName::is_written_in)
+        || has_in_mailbox(right, left, FoldedName::is_written_in)
+        || alike.any(|one| !is_half(one))
 }
 
 fn agree_in_full_on_line(a: &FoldedName, b: &FoldedName) -> bool {
@@ -267,7 +388,13 @@ fn agree_in_full_on_line(a: &FoldedName, b: &FoldedName) -> bool {
 
 /// Whether names agree by more than not contradicting each other, and not only look alike on a mailbox that contains
 /// neither.
-pub fn agree_in_full(view: &View, tie: Tie, on: Option<(&Identifier, &BTreeSet<usize>)>, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
+pub fn agree_in_full(
+    view: &View,
+    tie: Tie,
+    on: Option<(&Identifier, &BTreeSet<usize>)>,
+    left: &BTreeSet<usize>,
+    right: &BTreeSet<usize>,
+) -> bool {
     let (lefts, rights) = (of(view, left), of(view, right));
     match tie {
         Tie::Mailed => {
@@ -276,8 +403,10 @@ pub fn agree_in_full(view: &View, tie: Tie, on: Option<(&Identifier, &BTreeSet<u
                 names(&rights, FoldedName::has_short_first_for),
                 FoldedName::has_first,
             );
-            let is_own = mailbox_of(view, on).is_none_or(|borne| is_own_mailbox(&borne, &lefts, &rights));
-            any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree) && any_pair(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, is_own))
+            let is_own =
+                mailbox_of(view, on).is_none_or(|borne| is_own_mailbox(&borne, &lefts, &rights));
+            any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
+                && any_pair(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, is_own))
         }
         Tie::Phoned => {
             let (ours, theirs) = speaking_on_line(&lefts, &rights);
@@ -290,9 +419,13 @@ pub fn agree_in_full(view: &View, tie: Tie, on: Option<(&Identifier, &BTreeSet<u
 /// Whether a group without first names has a reason to be joined with others by e-mail alone.
 fn bears_somebody(view: &View, group: &BTreeSet<usize>, others: &BTreeSet<usize>) -> bool {
     let (ours, theirs) = (all_names(&of(view, group)), all_names(&of(view, others)));
-    let is_reason =
-        |value: &Identifier| value.kind != IdentifierKind::Email || theirs.iter().any(|name| name.has_first() && name.is_borne_by(&value.value));
-    let mut common = view.ties[&Tie::Mailed].iter().filter(|piece| !piece.holders.is_disjoint(group) && !piece.holders.is_disjoint(others));
+    let is_reason = |value: &Identifier| {
+        value.kind != IdentifierKind::Email
+            || theirs.iter().any(|name| name.has_first() && name.is_borne_by(&value.value))
+    };
+    let mut common = view.ties[&Tie::Mailed]
+        .iter()
+        .filter(|piece| !piece.holders.is_disjoint(group) && !piece.holders.is_disjoint(others));
     ours.iter().any(|name| name.has_first())
         || of(view, others).iter().any(|person| !person.name.has_first())
         || any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
@@ -305,7 +438,10 @@ fn bears_somebody(view: &View, group: &BTreeSet<usize>, others: &BTreeSet<usize>
 fn names_disagree_on_line(left: &[&Person], right: &[&Person], line: Option<&Identifier>) -> bool {
     let (ours, theirs) = speaking_on_line(left, right);
     let is_mobile = || line.is_none_or(|line| Phone::parse_e164(&line.value).unwrap().is_mobile());
-    let married = || has_in_mailbox(left, right, FoldedName::is_written_in) || has_in_mailbox(right, left, FoldedName::is_written_in);
+    let married = || {
+        has_in_mailbox(left, right, FoldedName::is_written_in)
+            || has_in_mailbox(right, left, FoldedName::is_written_in)
+    };
     match ours.iter().flat_map(|a| theirs.iter().map(|b| a.on_line(b))).max() {
         None | Some(OnLine::InFull | OnLine::AsFarAsKnown | OnLine::Alike) => false,
         Some(OnLine::Forms) => !is_mobile(),
@@ -314,8 +450,15 @@ fn names_disagree_on_line(left: &[&Person], right: &[&Person], line: Option<&Ide
     }
 }
 
-fn speaking_on_line<'a>(left: &[&'a Person], right: &[&'a Person]) -> (Vec<&'a FoldedName>, Vec<&'a FoldedName>) {
-    let (left, right) = where_both_have(names(left, FoldedName::is_short_for), names(right, FoldedName::is_short_for), FoldedName::has_first);
+fn speaking_on_line<'a>(
+    left: &[&'a Person],
+    right: &[&'a Person],
+) -> (Vec<&'a FoldedName>, Vec<&'a FoldedName>) {
+    let (left, right) = where_both_have(
+        names(left, FoldedName::is_short_for),
+        names(right, FoldedName::is_short_for),
+        FoldedName::has_first,
+    );
     where_both_have(left, right, FoldedName::has_last)
 }
 
@@ -325,7 +468,9 @@ fn speaking_on_line<'a>(left: &[&'a Person], right: &[&'a Person]) -> (Vec<&'a F
 fn strangers_by_email(left: &[&Person], right: &[&Person]) -> bool {
     let (ours, theirs) = speaking_on_line(left, right);
     let best = ours.iter().flat_map(|a| theirs.iter().map(|b| a.on_line(b))).max();
-    let spelled = |left: &[&Person], right: &[&Person]| has_in_mailbox(left, right, FoldedName::is_spelled_in);
+    let spelled = |left: &[&Person], right: &[&Person]| {
+        has_in_mailbox(left, right, FoldedName::is_spelled_in)
+    };
     let agree = match best {
         Some(OnLine::InFull) => true,
         Some(OnLine::Alike) => spelled(left, right) || spelled(right, left),

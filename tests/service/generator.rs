@@ -48,7 +48,8 @@ const FIRST_NAMES: [&str; 18] = [
     "Jan en Eva",
     "Eva & Jan",
 ];
-const LAST_NAMES: [&str; 8] = ["Bakker", "Baker", "de Bakker-Vos", "de Vries", "el Amrani", "Al", "Jan", "Bakker II"];
+const LAST_NAMES: [&str; 8] =
+    ["Bakker", "Baker", "de Bakker-Vos", "de Vries", "el Amrani", "Al", "Jan", "Bakker II"];
 const BLOCKED: [&str; 3] = ["info@example.org", "test@example.org", "balie@example.org"];
 
 /// People who live close together and share most of their values.
@@ -63,12 +64,20 @@ struct Street {
 
 impl Street {
     fn new(n: usize, rng: &mut Dice) -> Self {
-        let keys =
-            SourceKind::ALL.into_iter().flat_map(|kind| (0..3).map(move |id| RecordKey::new(kind, &format!("{}{id}", n + 1)).unwrap())).collect();
+        let keys = SourceKind::ALL
+            .into_iter()
+            .flat_map(|kind| {
+                (0..3).map(move |id| RecordKey::new(kind, &format!("{}{id}", n + 1)).unwrap())
+            })
+            .collect();
         Self {
             keys: rng.shuffled(keys),
             // The third mailbox contains names of people who may live here.
-            emails: vec![format!("m{n}0@example.org"), format!("m{n}1@example.org"), format!("jan.eva.robert.{n}@example.org")],
+            emails: vec![
+                format!("m{n}0@example.org"),
+                format!("m{n}1@example.org"),
+                format!("jan.eva.robert.{n}@example.org"),
+            ],
             phones: (0..3).map(|m| format!("+316{n:02}{m}00000")).collect(),
             handles: (0..2).map(|m| format!("10{n:02}{m}")).collect(),
             firsts: (0..3).map(|_| *rng.pick(&FIRST_NAMES)).collect(),
@@ -124,18 +133,33 @@ impl Generator {
     }
 
     fn say(&mut self, key: &RecordKey, second: usize, scope: Scope, fields: Fields) {
-        self.changes
-            .push(Change::Record { key: key.clone(), update: Update { at: at(second), received_at: at(second + self.rng.roll(3)), scope, fields } });
+        self.changes.push(Change::Record {
+            key: key.clone(),
+            update: Update {
+                at: at(second),
+                received_at: at(second + self.rng.roll(3)),
+                scope,
+                fields,
+            },
+        });
     }
 
     fn email(&mut self, street: usize) -> String {
         let street = self.near(street);
-        if self.rng.chance(4) { (*self.rng.pick(&BLOCKED)).to_owned() } else { self.rng.pick(&self.streets[street].emails).clone() }
+        if self.rng.chance(4) {
+            (*self.rng.pick(&BLOCKED)).to_owned()
+        } else {
+            self.rng.pick(&self.streets[street].emails).clone()
+        }
     }
 
     fn phone(&mut self, street: usize) -> String {
         let street = self.near(street);
-        if self.rng.chance(3) { "+31201234567".to_owned() } else { self.rng.pick(&self.streets[street].phones).clone() }
+        if self.rng.chance(3) {
+            "+31201234567".to_owned()
+        } else {
+            self.rng.pick(&self.streets[street].phones).clone()
+        }
     }
 
     /// Field names with values.
@@ -155,7 +179,11 @@ impl Generator {
             (format!("{}mobile", field::PHONE), 60, json!(self.phone(street))),
             (format!("{}home", field::PHONE), 14, json!(self.phone(street))),
             (field::FACEBOOK.to_owned(), 6, json!(handle)),
-            (field::TWITTER.to_owned(), 5, json!(if self.rng.chance(20) { "null".to_owned() } else { format!("@H{handle}") })),
+            (
+                field::TWITTER.to_owned(),
+                5,
+                json!(if self.rng.chance(20) { "null".to_owned() } else { format!("@H{handle}") }),
+            ),
             (field::CREATED_AT.to_owned(), 30, json!(created)),
             (format!("{}tier", field::ATTRIBUTE), 30, json!(tier)),
             (format!("{}points", field::ATTRIBUTE), 15, json!(points)),
@@ -229,10 +257,15 @@ impl Generator {
     /// Text that anybody can type into a form: another person's address, their own phone, and any name or none. Some
     /// refer to one id in several systems.
     fn forms(&mut self, street: usize) {
-        let participants: Vec<RecordKey> =
-            self.streets[street].keys.iter().filter(|key| key.kind == SourceKind::OmniLabParticipant).cloned().collect();
+        let participants: Vec<RecordKey> = self.streets[street]
+            .keys
+            .iter()
+            .filter(|key| key.kind == SourceKind::OmniLabParticipant)
+            .cloned()
+            .collect();
         for key in participants {
-            let mut fields: Fields = [(format!("{}home", field::EMAIL), Some(json!(self.email(street))))].into();
+            let mut fields: Fields =
+                [(format!("{}home", field::EMAIL), Some(json!(self.email(street))))].into();
             let place = &self.streets[street];
             let (first, last) = (*self.rng.pick(&place.firsts), *self.rng.pick(&place.lasts));
             let said = [(field::FIRST_NAME, 45, json!(first)), (field::LAST_NAME, 35, json!(last))];
@@ -249,10 +282,19 @@ impl Generator {
             self.say(&key, second, Scope::Partial, fields);
         }
         for _ in 0..3 {
-            let (key, id) = (self.rng.pick(self.streets[street].known()).clone(), self.rng.pick(&self.streets[street].keys).id.clone());
-            let kinds = [SourceKind::OmneoProfile, SourceKind::OmnioTapContact, SourceKind::OmniLabParticipant];
+            let (key, id) = (
+                self.rng.pick(self.streets[street].known()).clone(),
+                self.rng.pick(&self.streets[street].keys).id.clone(),
+            );
+            let kinds = [
+                SourceKind::OmneoProfile,
+                SourceKind::OmnioTapContact,
+                SourceKind::OmniLabParticipant,
+            ];
             let said = kinds.into_iter().filter(|_| self.rng.chance(60));
-            let fields: Fields = said.map(|kind| (format!("{}{kind}#3", field::REFERENCE), Some(json!(id)))).collect();
+            let fields: Fields = said
+                .map(|kind| (format!("{}{kind}#3", field::REFERENCE), Some(json!(id))))
+                .collect();
             let second = 5 + self.rng.roll(6);
             self.say(&key, second, Scope::Partial, fields);
         }
@@ -277,7 +319,9 @@ impl Generator {
     /// A value moves from one record to another, which may lose it again.
     fn moves(&mut self, street: usize) {
         for _ in 0..4 {
-            let chain: Vec<RecordKey> = (0..2 + self.rng.roll(2)).map(|_| self.rng.pick(self.streets[street].known()).clone()).collect();
+            let chain: Vec<RecordKey> = (0..2 + self.rng.roll(2))
+                .map(|_| self.rng.pick(self.streets[street].known()).clone())
+                .collect();
             let (name, value) = if self.rng.chance(50) {
                 (format!("{}home", field::EMAIL), self.email(street))
             } else {
@@ -285,9 +329,19 @@ impl Generator {
             };
             let second = self.rng.roll(5);
             for (n, pair) in chain.windows(2).enumerate() {
-                self.say(&pair[0], second + n, Scope::Partial, [(name.clone(), Some(json!(value)))].into());
+                self.say(
+                    &pair[0],
+                    second + n,
+                    Scope::Partial,
+                    [(name.clone(), Some(json!(value)))].into(),
+                );
                 self.say(&pair[0], second + n + 1, Scope::Partial, [(name.clone(), None)].into());
-                self.say(&pair[1], second + n + 1, Scope::Partial, [(name.clone(), Some(json!(value)))].into());
+                self.say(
+                    &pair[1],
+                    second + n + 1,
+                    Scope::Partial,
+                    [(name.clone(), Some(json!(value)))].into(),
+                );
             }
         }
     }
@@ -297,7 +351,11 @@ impl Generator {
         for _ in 0..3 {
             let kind = *self.rng.pick(&SourceKind::ALL);
             let place = &self.streets[street].keys;
-            let own: Vec<RecordKey> = place.iter().filter(|key| key.kind == kind || self.rng.chance(6)).cloned().collect();
+            let own: Vec<RecordKey> = place
+                .iter()
+                .filter(|key| key.kind == kind || self.rng.chance(6))
+                .cloned()
+                .collect();
             let (loser, winner) = (self.rng.pick(&own).clone(), self.rng.pick(&own).clone());
             if loser != winner {
                 let at = at(self.rng.roll(4));
@@ -315,17 +373,34 @@ impl Generator {
                 let place = self.near(street);
                 let record = self.rng.pick(&self.streets[place].keys).to_string();
                 let occurred = at(self.rng.roll(5)).to_string();
-                let mut fields: Fields = [(event_field::OCCURRED_AT.to_owned(), Some(json!(occurred)))].into();
-                fields.insert(event_field::RECORD.to_owned(), self.rng.chance(90).then(|| json!(record)));
+                let mut fields: Fields =
+                    [(event_field::OCCURRED_AT.to_owned(), Some(json!(occurred)))].into();
+                fields.insert(
+                    event_field::RECORD.to_owned(),
+                    self.rng.chance(90).then(|| json!(record)),
+                );
                 if self.rng.chance(50) {
                     let (order, total) = (format!("O{}", self.rng.roll(6)), self.rng.roll(50));
-                    fields.insert(format!("{}order_number", event_field::REFERENCE), Some(json!(order)));
+                    fields.insert(
+                        format!("{}order_number", event_field::REFERENCE),
+                        Some(json!(order)),
+                    );
                     fields.insert(format!("{}total", event_field::DATA), Some(json!(total)));
                 }
-                let scope = *self.rng.pick(&[Scope::Partial, Scope::Partial, Scope::Whole, Scope::Deletion]);
+                let scope = *self.rng.pick(&[
+                    Scope::Partial,
+                    Scope::Partial,
+                    Scope::Whole,
+                    Scope::Deletion,
+                ]);
                 let fields = if scope == Scope::Deletion { Fields::new() } else { fields };
                 let second = self.rng.roll(6);
-                let update = Update { at: at(second), received_at: at(second + self.rng.roll(3)), scope, fields };
+                let update = Update {
+                    at: at(second),
+                    received_at: at(second + self.rng.roll(3)),
+                    scope,
+                    fields,
+                };
                 self.changes.push(Change::Event { key: key.clone(), update });
             }
         }
@@ -342,10 +417,10 @@ impl Generator {
             let right = self.rng.pick(&self.streets[other].keys).clone();
             let of = |key: &RecordKey| person.get(key).unwrap_or(key).clone();
             let (one, two) = (of(&left), of(&right));
-            let told_apart = decisions
-                .iter()
-                .filter(|d| !d.same)
-                .any(|d| [(of(&d.left), of(&d.right)), (of(&d.right), of(&d.left))].contains(&(one.clone(), two.clone())));
+            let told_apart = decisions.iter().filter(|d| !d.same).any(|d| {
+                [(of(&d.left), of(&d.right)), (of(&d.right), of(&d.left))]
+                    .contains(&(one.clone(), two.clone()))
+            });
             if one == two || (same && told_apart) {
                 continue;
             }

@@ -6,7 +6,9 @@ use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
 use hookpoint::inbox::Worker;
 use hookpoint::settings::file::InboxSettings;
-use hookpoint::storage::deliveries::{DeliveryFilter, ListedRow, discard_deliveries, list_deliveries, replay_deliveries};
+use hookpoint::storage::deliveries::{
+    DeliveryFilter, ListedRow, discard_deliveries, list_deliveries, replay_deliveries,
+};
 use hookpoint::storage::delivery_queue::delete_old_deliveries;
 use jiff::ToSpan;
 use serde_json::{Value, json};
@@ -30,7 +32,13 @@ fn worker(app: &TestApp) -> Worker {
 }
 
 async fn send(app: &TestApp, source: &str, headers: &[(&str, &str)], body: &Value) -> Response {
-    post(app.application.address, &format!("/webhooks/demo/{source}"), headers, body.to_string().as_bytes()).await
+    post(
+        app.application.address,
+        &format!("/webhooks/demo/{source}"),
+        headers,
+        body.to_string().as_bytes(),
+    )
+    .await
 }
 
 async fn accepted(app: &TestApp, source: &str, headers: &[(&str, &str)], body: &Value) {
@@ -50,7 +58,9 @@ pub async fn work_off(app: &TestApp) {
 }
 
 pub async fn deliveries(app: &TestApp) -> Vec<ListedRow> {
-    let mut rows = list_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), 1_000).await.unwrap();
+    let mut rows = list_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), 1_000)
+        .await
+        .unwrap();
     rows.reverse();
     rows
 }
@@ -61,14 +71,20 @@ pub async fn states(app: &TestApp) -> Vec<(String, String)> {
 
 async fn name(app: &TestApp, id: &str) -> String {
     let found = app.by_email(&format!("{id}@example.org")).await;
-    found.first().map(|customer| customer["customerFirstname"].as_str().unwrap().to_owned()).unwrap_or_default()
+    found
+        .first()
+        .map(|customer| customer["customerFirstname"].as_str().unwrap().to_owned())
+        .unwrap_or_default()
 }
 
 #[tokio::test]
 async fn a_delivery_is_applied_soon_after_it_is_acknowledged() {
     let app = TestApp::start_with(Options { skips_verification: true, ..Options::default() }).await;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
-    app.until("key=xyzzy&channelAddressType=email&address=c-1%40example.org", |response| response.body.contains("\"Anna\"")).await;
+    app.until("key=xyzzy&channelAddressType=email&address=c-1%40example.org", |response| {
+        response.body.contains("\"Anna\"")
+    })
+    .await;
     app.stop().await;
 }
 
@@ -91,7 +107,9 @@ async fn many_receipts_of_the_same_and_of_others_at_once_are_stored_once_each() 
     let sent = (0..200).map(|n| {
         let body = contact(&format!("e{}", n % 50), &format!("c-{}", n % 50), "Anna", 1);
         let address = app.application.address;
-        async move { post(address, "/webhooks/demo/omniotap", &[], body.to_string().as_bytes()).await.status }
+        async move {
+            post(address, "/webhooks/demo/omniotap", &[], body.to_string().as_bytes()).await.status
+        }
     });
     let statuses = futures_util::future::join_all(sent).await;
     assert!(statuses.iter().all(|status| *status == 202), "{statuses:?}");
@@ -105,7 +123,14 @@ async fn without_an_id_what_says_a_then_b_then_a_ends_as_a() {
     let omneo = [("x-omneo-event", "profile.updated")];
     let profile = |points: i32| json!({"id": "p-1", "email": "p-1@example.org", "first_name": "Piet", "point_balance": points});
     let points = |customers: Vec<Value>| customers[0]["customFields"].to_string();
-    for (body, stored) in [(profile(10), 1), (profile(10), 1), (profile(20), 2), (profile(20), 2), (profile(10), 3), (profile(10), 3)] {
+    for (body, stored) in [
+        (profile(10), 1),
+        (profile(10), 1),
+        (profile(20), 2),
+        (profile(20), 2),
+        (profile(10), 3),
+        (profile(10), 3),
+    ] {
         accepted(&app, "omneo", &omneo, &body).await;
         assert_eq!(deliveries(&app).await.len(), stored);
     }
@@ -130,9 +155,17 @@ async fn what_cannot_be_read_is_kept_and_ends_as_dead_with_the_reason() {
     let foreign = json!({"event_id": "x", "tenant_id": "another", "entity_type": "contact", "action": "created", "data": {"id": "1"}}).to_string();
     let deep = format!("{}{}", "[".repeat(20_000), "]".repeat(20_000));
     for body in ["{\"half", "", deep.as_str(), "\u{feff}\u{0}", "{}", foreign.as_str()] {
-        assert_eq!(post(address, "/webhooks/demo/omniotap", &[], body.as_bytes()).await.status, 202, "{}", &body[..body.len().min(20)]);
+        assert_eq!(
+            post(address, "/webhooks/demo/omniotap", &[], body.as_bytes()).await.status,
+            202,
+            "{}",
+            &body[..body.len().min(20)]
+        );
     }
-    assert_eq!(post(address, "/webhooks/demo/omniotap", &[], &[0xff, 0xfe, 0x00]).await.status, 202);
+    assert_eq!(
+        post(address, "/webhooks/demo/omniotap", &[], &[0xff, 0xfe, 0x00]).await.status,
+        202
+    );
     accepted(
         &app,
         "omniotap",
@@ -152,8 +185,13 @@ async fn what_cannot_be_read_is_kept_and_ends_as_dead_with_the_reason() {
         "lists or objects nested too deeply at byte 127",
         "no value where one is expected at byte 0",
     ];
-    let mut expected: Vec<(String, String)> = not_json.iter().map(|fault| dead(&format!("the body is not JSON: {fault}"))).collect();
-    expected.extend([dead("it belongs to another tenant"), dead("there is no tenant_id"), ("done".to_owned(), "ignored: unknown entity".to_owned())]);
+    let mut expected: Vec<(String, String)> =
+        not_json.iter().map(|fault| dead(&format!("the body is not JSON: {fault}"))).collect();
+    expected.extend([
+        dead("it belongs to another tenant"),
+        dead("there is no tenant_id"),
+        ("done".to_owned(), "ignored: unknown entity".to_owned()),
+    ]);
     expected.sort();
     assert_eq!(states, expected);
     app.stop().await;
@@ -172,7 +210,10 @@ async fn who_comes_back_after_the_lease_writes_nothing() {
     app.wait_until_current().await;
     assert_eq!(name(&app, "c-1").await, "Anna");
     // Somebody repairs the data by hand. A write by the slow worker would undo this.
-    sqlx::query("update records set state = replace(state::text, 'Anna', 'Mended')::json").execute(app.pool()).await.unwrap();
+    sqlx::query("update records set state = replace(state::text, 'Anna', 'Mended')::json")
+        .execute(app.pool())
+        .await
+        .unwrap();
     let content = |app: &TestApp| {
         let query = sqlx::query_as(
             "select (select string_agg(state::text, ',') from records), (select string_agg(row_to_json(d)::text, ',') from deliveries d)",
@@ -207,17 +248,26 @@ async fn one_that_always_fails_keeps_nobody_else_and_heals_by_replay() {
     poison(&app, "Poison", "23514").await;
     for n in 0..20 {
         let name = if n == 7 { "Poison" } else { "Anna" };
-        accepted(&app, "omniotap", &[], &contact(&format!("e{n}"), &format!("c-{n}"), name, 1)).await;
+        accepted(&app, "omniotap", &[], &contact(&format!("e{n}"), &format!("c-{n}"), name, 1))
+            .await;
     }
     work_off(&app).await;
-    let dead: Vec<_> = deliveries(&app).await.into_iter().filter(|row| row.state != "done").collect();
+    let dead: Vec<_> =
+        deliveries(&app).await.into_iter().filter(|row| row.state != "done").collect();
     assert_eq!(dead.len(), 1);
-    assert_eq!((dead[0].state.as_str(), dead[0].note.as_str()), ("dead", "database: SQLSTATE 23514"));
+    assert_eq!(
+        (dead[0].state.as_str(), dead[0].note.as_str()),
+        ("dead", "database: SQLSTATE 23514")
+    );
     assert_eq!(name(&app, "c-19").await, "Anna");
     assert_eq!(name(&app, "c-7").await, "");
     sqlx::raw_sql("drop trigger poison on records").execute(app.pool()).await.unwrap();
-    let which = DeliveryFilter { states: Some(vec!["dead".to_owned()]), ..DeliveryFilter::default() };
-    assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &which, app.clock.now()).await.unwrap(), 1);
+    let which =
+        DeliveryFilter { states: Some(vec!["dead".to_owned()]), ..DeliveryFilter::default() };
+    assert_eq!(
+        replay_deliveries(app.pool(), app.brand.id(), &which, app.clock.now()).await.unwrap(),
+        1
+    );
     work_off(&app).await;
     app.wait_until_current().await;
     assert_eq!(name(&app, "c-7").await, "Poison");
@@ -234,7 +284,12 @@ async fn what_may_heal_is_tried_again_later_and_later_and_given_up_in_the_end() 
         assert_eq!(worker(&app).step().await.unwrap(), 1, "{attempt}");
         assert_eq!(worker(&app).step().await.unwrap(), 0, "not before its time");
         let row = deliveries(&app).await.remove(0);
-        assert_eq!((row.attempts, row.state.as_str()), (attempt, if attempt < 3 { "pending" } else { "dead" }), "{}", row.note);
+        assert_eq!(
+            (row.attempts, row.state.as_str()),
+            (attempt, if attempt < 3 { "pending" } else { "dead" }),
+            "{}",
+            row.note
+        );
         pauses.push(row.due_at.duration_since(app.clock.now()));
         app.clock.set(row.due_at);
     }
@@ -252,7 +307,10 @@ async fn what_ends_every_worker_that_begins_it_is_given_up() {
         app.clock.set(now() + (61 * n).seconds());
     }
     work_off(&app).await;
-    assert_eq!(states(&app).await, [("dead".to_owned(), "the service stopped or took too long at every attempt".to_owned())]);
+    assert_eq!(
+        states(&app).await,
+        [("dead".to_owned(), "the service stopped or took too long at every attempt".to_owned())]
+    );
     app.stop().await;
 }
 
@@ -260,7 +318,13 @@ async fn what_ends_every_worker_that_begins_it_is_given_up() {
 async fn replaying_everything_changes_nothing_that_was_right() {
     let app = receiver().await;
     for (n, name) in ["Anna", "Annabel", "Ann"].into_iter().enumerate() {
-        accepted(&app, "omniotap", &[], &contact(&format!("e{n}"), "c-1", name, i64::try_from(n).unwrap())).await;
+        accepted(
+            &app,
+            "omniotap",
+            &[],
+            &contact(&format!("e{n}"), "c-1", name, i64::try_from(n).unwrap()),
+        )
+        .await;
     }
     let deleted = json!({"event_id": "gone", "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact", "action": "deleted",
         "occurred_at": "2025-07-01T00:00:00Z", "data": {"id": "c-2"}});
@@ -270,7 +334,10 @@ async fn replaying_everything_changes_nothing_that_was_right() {
     let content = "select (select string_agg(record_key || state::text || live, ',' order by record_key) from records),
         (select string_agg(customer_key || body, ',' order by customer_key) from answers)";
     let before: (String, String) = sqlx::query_as(content).fetch_one(app.pool()).await.unwrap();
-    let replayed = replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap();
+    let replayed =
+        replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now())
+            .await
+            .unwrap();
     assert_eq!(replayed, 5);
     work_off(&app).await;
     let after: (String, String) = sqlx::query_as(content).fetch_one(app.pool()).await.unwrap();
@@ -306,10 +373,14 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
     let omneo = [("x-omneo-event", "profile.updated")];
     let profile = json!({"id": "p-1", "email": "p-1@example.org"});
     for n in 0..5 {
-        accepted(&app, "omniotap", &[], &contact(&format!("e{n}"), &format!("c-{n}"), "Anna", 1)).await;
+        accepted(&app, "omniotap", &[], &contact(&format!("e{n}"), &format!("c-{n}"), "Anna", 1))
+            .await;
     }
     accepted(&app, "omneo", &omneo, &profile).await;
-    assert_eq!(post(app.application.address, "/webhooks/demo/omniotap", &[], b"no json").await.status, 202);
+    assert_eq!(
+        post(app.application.address, "/webhooks/demo/omniotap", &[], b"no json").await.status,
+        202
+    );
     work_off(&app).await;
     forget(days(30)).await;
     assert_eq!(deliveries(&app).await.len(), 7, "not before its time");
@@ -317,7 +388,10 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
     forget(days(31)).await;
     assert_eq!(
         states(&app).await,
-        [("dead".to_owned(), "the body is not JSON: a word that JSON does not allow at byte 1".to_owned())],
+        [(
+            "dead".to_owned(),
+            "the body is not JSON: a word that JSON does not allow at byte 1".to_owned()
+        )],
         "until a person decides"
     );
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
@@ -345,11 +419,20 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     accepted(&app, "omniotap", &[], &contact("e2", "c-2", "Bea", 1)).await;
     // Deliveries that cannot be applied are about her as well: one that cannot be parsed, one of an unknown kind, one
     // with an update before it.
-    assert_eq!(post(address, "/webhooks/demo/omniotap", &[], b"to: c-1@example.org").await.status, 202);
+    assert_eq!(
+        post(address, "/webhooks/demo/omniotap", &[], b"to: c-1@example.org").await.status,
+        202
+    );
     let invoice = json!({"event_id": "i1", "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "invoice", "action": "created",
         "data": {"id": "1", "email": "c-1@example.org"}});
     accepted(&app, "omniotap", &[], &invoice).await;
-    accepted(&app, "omneo", &[("x-omneo-event", "profile.before.update")], &json!({"id": "p-9", "email": "C-1@example.org"})).await;
+    accepted(
+        &app,
+        "omneo",
+        &[("x-omneo-event", "profile.before.update")],
+        &json!({"id": "p-9", "email": "C-1@example.org"}),
+    )
+    .await;
     work_off(&app).await;
     assert_eq!(deliveries(&app).await.len(), 5);
     // A worker processes one of her deliveries while she is erased.
@@ -362,13 +445,25 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     for event_id in ["e1", "e4"] {
         accepted(&app, "omniotap", &[], &contact(event_id, "c-1", "Anna", 3)).await;
     }
-    assert_eq!(post(address, "/webhooks/demo/omniotap", &[], b"cc: c-1@example.org").await.status, 202);
+    assert_eq!(
+        post(address, "/webhooks/demo/omniotap", &[], b"cc: c-1@example.org").await.status,
+        202
+    );
     work_off(&app).await;
-    assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap(), 1);
+    assert_eq!(
+        replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now())
+            .await
+            .unwrap(),
+        1
+    );
     work_off(&app).await;
     app.wait_until_current().await;
     assert_eq!((name(&app, "c-1").await.as_str(), name(&app, "c-2").await.as_str()), ("", "Bea"));
-    let bodies: Vec<(String,)> = sqlx::query_as("select convert_from(body, 'UTF8') from deliveries").fetch_all(app.pool()).await.unwrap();
+    let bodies: Vec<(String,)> =
+        sqlx::query_as("select convert_from(body, 'UTF8') from deliveries")
+            .fetch_all(app.pool())
+            .await
+            .unwrap();
     assert!(bodies.len() == 1 && !bodies[0].0.contains("c-1"), "{bodies:?}");
     app.stop().await;
 }

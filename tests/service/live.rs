@@ -35,7 +35,8 @@ impl Crm {
         let world = Arc::new(World::new(Clock::system()));
         world.put(ObjectKind::Contact, contact("c1", "Ann", EMAIL, PHONE));
         let terms = SystemOptions { calls: 1_000_000, ..SystemOptions::default() };
-        let systems = Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
+        let systems =
+            Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
         Self { systems, world }
     }
 
@@ -53,7 +54,9 @@ impl Crm {
             Secrets::known().of_api(Source::OmnioTap)
         );
         // A cache would hide whether the source is called.
-        let lookup = format!("[sync]\nbackfill = false\n\n[lookup]\nnegative_cache_seconds = 0\ncache_seconds = 0\n{lookup}");
+        let lookup = format!(
+            "[sync]\nbackfill = false\n\n[lookup]\nnegative_cache_seconds = 0\ncache_seconds = 0\n{lookup}"
+        );
         Options { replace: vec![(webhook, api), ("[lookup]", lookup)], ..Options::default() }
     }
 
@@ -87,10 +90,17 @@ async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
 async fn concurrent_lookups_of_one_person_share_the_calls() {
     let crm = Crm::start();
     let app = crm.app("unknown", "").await;
-    crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(Duration::from_millis(300))));
+    crm.systems.set_fault(
+        Source::OmnioTap,
+        Part::Api,
+        Some(Fault::Slow(Duration::from_millis(300))),
+    );
     let query = format!("key={KEY}&channelAddressType=email&address={}", EMAIL.replace('@', "%40"));
     let answers = futures_util::future::join_all((0..20).map(|_| app.ask(&query))).await;
-    assert!(answers.iter().all(|answer| answer.body.contains("Ann")), "each waits for the same answer");
+    assert!(
+        answers.iter().all(|answer| answer.body.contains("Ann")),
+        "each waits for the same answer"
+    );
     let alone = {
         let crm = Crm::start();
         let app = crm.app("unknown", "").await;
@@ -119,7 +129,10 @@ async fn whom_nobody_knows_is_asked_about_once() {
     let other = TestApp::start_with(Options { place, ..crm.options("unknown", "") }).await;
     assert!(other.by_email("nobody@example.org").await.is_empty());
     assert_eq!(crm.calls(), calls);
-    sqlx::query("update live_queries set queried_at = queried_at - interval '1 hour'").execute(app.pool()).await.unwrap();
+    sqlx::query("update live_queries set queried_at = queried_at - interval '1 hour'")
+        .execute(app.pool())
+        .await
+        .unwrap();
     assert!(app.by_email("nobody@example.org").await.is_empty());
     assert!(crm.calls() > calls);
     other.stop().await;
@@ -158,7 +171,10 @@ async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
     changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");
     crm.world.put(ObjectKind::Contact, changed);
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"], "it was asked a moment ago");
-    sqlx::query("update live_queries set queried_at = queried_at - interval '20 minutes'").execute(app.pool()).await.unwrap();
+    sqlx::query("update live_queries set queried_at = queried_at - interval '20 minutes'")
+        .execute(app.pool())
+        .await
+        .unwrap();
     assert_eq!(names(&app.by_email(EMAIL).await), ["Anna"]);
     crm.stop(app).await;
 }
@@ -166,12 +182,14 @@ async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
 #[tokio::test]
 async fn whom_a_search_merely_resembles_is_nobody() {
     let crm = Crm::start();
-    crm.world.put(ObjectKind::Contact, contact("c2", "Joanna", "jo-ann@example.org", "+31612340002"));
+    crm.world
+        .put(ObjectKind::Contact, contact("c2", "Joanna", "jo-ann@example.org", "+31612340002"));
     let app = crm.app("unknown", "").await;
     // The system's search finds both.
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     assert!(app.by_email("nn@example.org").await.is_empty());
-    let records: i64 = sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
+    let records: i64 =
+        sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
     assert_eq!(records, 1, "other people in the response are not stored");
     crm.stop(app).await;
 }
@@ -180,8 +198,14 @@ async fn whom_a_search_merely_resembles_is_nobody() {
 async fn a_source_that_fails_leaves_the_answer_as_it_is() {
     let crm = Crm::start();
     let app = crm.app("unknown", "").await;
-    for fault in [Fault::Status(500), Fault::Garbage, Fault::Truncated, Fault::Html, Fault::Closed, Fault::Redirect("http://127.0.0.1:9/".to_owned())]
-    {
+    for fault in [
+        Fault::Status(500),
+        Fault::Garbage,
+        Fault::Truncated,
+        Fault::Html,
+        Fault::Closed,
+        Fault::Redirect("http://127.0.0.1:9/".to_owned()),
+    ] {
         crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(fault.clone()));
         assert!(app.by_email(EMAIL).await.is_empty(), "{fault:?}");
     }
@@ -200,7 +224,8 @@ async fn who_was_erased_is_not_brought_back_by_asking() {
     let calls = crm.calls();
     assert!(app.by_email(EMAIL).await.is_empty() && app.by_phone(PHONE).await.is_empty());
     assert!(crm.calls() > calls, "she is still in the source");
-    let left: i64 = sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
+    let left: i64 =
+        sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
     assert_eq!(left, 0);
     crm.stop(app).await;
 }

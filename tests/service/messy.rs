@@ -32,16 +32,26 @@ struct Person {
 }
 
 fn people() -> Vec<Person> {
-    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner = TestRunner::new_with_rng(
+        Config::default(),
+        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+    );
     fn one<S: Strategy>(runner: &mut TestRunner, strategy: &S) -> S::Value {
         strategy.new_tree(runner).unwrap().current()
     }
     let person = |n: usize| {
         let runner = &mut runner;
-        let (email, phone, order) = (one(runner, &values::email(n)), one(runner, &values::phone(n)), one(runner, &values::order_number(n)));
+        let (email, phone, order) = (
+            one(runner, &values::email(n)),
+            one(runner, &values::phone(n)),
+            one(runner, &values::order_number(n)),
+        );
         // Everybody else has another first name, so that it joins nobody.
         let name = one(runner, &values::first_name(FIRSTS[n % FIRSTS.len()]));
-        let time = one(runner, &values::time(now() - SignedDuration::from_secs(100_000 + i64::try_from(n).unwrap())));
+        let time = one(
+            runner,
+            &values::time(now() - SignedDuration::from_secs(100_000 + i64::try_from(n).unwrap())),
+        );
         let id = values::uuid(n);
         let letters = if n.is_multiple_of(2) {
             let about = |entity: &str, event: usize, data: Value| {
@@ -53,11 +63,11 @@ fn people() -> Vec<Person> {
             let ticket = json!({"id": format!("t-{n}"), "contactId": id, "number": order.sent, "updatedAt": time.sent});
             vec![about("contact", n, contact), about("ticket", n, ticket)]
         } else {
-            let letter = |event: &str, body: Value| Letter::new(Source::Omneo, 0, body.to_string()).with("x-omneo-event", event);
-            let profile =
-                json!({"id": id.to_uppercase(), "first_name": name.sent, "email": email.sent, "mobile_phone": phone.sent, "updated_at": time.sent});
-            let purchase =
-                json!({"id": format!("p-{n}"), "profile_id": id, "order_number": order.sent, "transacted_at": time.sent, "updated_at": time.sent});
+            let letter = |event: &str, body: Value| {
+                Letter::new(Source::Omneo, 0, body.to_string()).with("x-omneo-event", event)
+            };
+            let profile = json!({"id": id.to_uppercase(), "first_name": name.sent, "email": email.sent, "mobile_phone": phone.sent, "updated_at": time.sent});
+            let purchase = json!({"id": format!("p-{n}"), "profile_id": id, "order_number": order.sent, "transacted_at": time.sent, "updated_at": time.sent});
             vec![letter("profile.updated", profile), letter("transaction.updated", purchase)]
         };
         Person { n, id, email, phone, order, letters }
@@ -70,7 +80,8 @@ async fn found(app: &TestApp, person: &Person, query: String, messy: &Messy) {
     let response = app.ask(&format!("key={KEY}&{query}")).await;
     assert_eq!(response.status, 200, "{}", messy.sent);
     let customers: Vec<Value> = serde_json::from_str(&response.body).unwrap();
-    let ids: BTreeSet<&str> = customers.iter().map(|customer| customer["customerID"].as_str().unwrap()).collect();
+    let ids: BTreeSet<&str> =
+        customers.iter().map(|customer| customer["customerID"].as_str().unwrap()).collect();
     let right = BTreeSet::from([person.id.as_str()]);
     let expected = if messy.meaning == Meaning::Own { right } else { BTreeSet::new() };
     assert_eq!(ids, expected, "{} of {}", messy.sent, person.n);
@@ -88,8 +99,20 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     work_off(&app).await;
     app.wait_until_current().await;
     for person in &people {
-        found(&app, person, format!("channelAddressType=phoneNumber&address={}", encode(&values::line(person.n))), &person.phone).await;
-        found(&app, person, format!("channelAddressType=email&address={}", encode(&values::mailbox(person.n))), &person.email).await;
+        found(
+            &app,
+            person,
+            format!("channelAddressType=phoneNumber&address={}", encode(&values::line(person.n))),
+            &person.phone,
+        )
+        .await;
+        found(
+            &app,
+            person,
+            format!("channelAddressType=email&address={}", encode(&values::mailbox(person.n))),
+            &person.email,
+        )
+        .await;
         found(&app, person, format!("primaryID={}", values::order(person.n)), &person.order).await;
         let own = Messy { sent: json!("id"), meaning: Meaning::Own };
         found(&app, person, format!("primaryID={}", person.id.to_uppercase()), &own).await;
@@ -100,10 +123,16 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     let mut told: BTreeMap<(String, String), i64> = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.note.is_empty()) {
         let fields = row.note.strip_prefix("applied; could not be read: ").unwrap();
-        fields.split(", ").for_each(|field| *told.entry((row.source.clone(), field.to_owned())).or_default() += 1);
+        fields.split(", ").for_each(|field| {
+            *told.entry((row.source.clone(), field.to_owned())).or_default() += 1
+        });
     }
     let unclear = people.iter().filter(|person| person.phone.meaning == Meaning::Unclear).count();
-    let phones: i64 = told.iter().filter(|((_, field), _)| field.starts_with("phone.")).map(|(_, count)| count).sum();
+    let phones: i64 = told
+        .iter()
+        .filter(|((_, field), _)| field.starts_with("phone."))
+        .map(|(_, count)| count)
+        .sum();
     assert!(unclear > 5 && usize::try_from(phones).unwrap() == unclear, "{told:?}");
     // ... counted for `inbox status`, ...
     let mut counted = BTreeMap::new();
@@ -124,10 +153,23 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
         assert!(is_counted, "{source} {field}");
     }
     // ... and in the explanation of a lookup.
-    let person = people.iter().find(|person| person.phone.meaning == Meaning::Unclear && person.phone.sent.is_string()).unwrap();
+    let person = people
+        .iter()
+        .find(|person| person.phone.meaning == Meaning::Unclear && person.phone.sent.is_string())
+        .unwrap();
     let kind = if person.n.is_multiple_of(2) { "omniotap.contact" } else { "omneo.profile" };
-    let explanation = explain(&mut app.pool().acquire().await.unwrap(), &app.brand, &format!("{kind}:{}", person.id)).await.unwrap().unwrap();
+    let explanation = explain(
+        &mut app.pool().acquire().await.unwrap(),
+        &app.brand,
+        &format!("{kind}:{}", person.id),
+    )
+    .await
+    .unwrap()
+    .unwrap();
     let unread: Vec<&String> = explanation.unread.values().flat_map(BTreeMap::values).collect();
-    assert!(unread.iter().any(|value| person.phone.sent.as_str().unwrap().contains(value.as_str())), "{unread:?}");
+    assert!(
+        unread.iter().any(|value| person.phone.sent.as_str().unwrap().contains(value.as_str())),
+        "{unread:?}"
+    );
     app.stop().await;
 }

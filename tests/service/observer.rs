@@ -34,12 +34,32 @@ pub struct Met {
 impl Met {
     /// Situations that every population has.
     pub fn assert_enough(&self) {
-        let Self { contested_values, became_shared, ceased_to_be_shared, partial_updates, deletions_first, source_merges, .. } = self;
-        for n in [contested_values, became_shared, ceased_to_be_shared, partial_updates, deletions_first, source_merges] {
+        let Self {
+            contested_values,
+            became_shared,
+            ceased_to_be_shared,
+            partial_updates,
+            deletions_first,
+            source_merges,
+            ..
+        } = self;
+        for n in [
+            contested_values,
+            became_shared,
+            ceased_to_be_shared,
+            partial_updates,
+            deletions_first,
+            source_merges,
+        ] {
             assert!(*n >= 100, "{self:?}");
         }
         // Rarer: each needs several people with one value.
-        for n in [self.in_between, self.numbers_moved, self.dangling_references, self.ambiguous_references] {
+        for n in [
+            self.in_between,
+            self.numbers_moved,
+            self.dangling_references,
+            self.ambiguous_references,
+        ] {
             assert!(n >= 10, "{self:?}");
         }
     }
@@ -79,7 +99,11 @@ impl Met {
 
 /// Values that several customers have.
 fn contested(view: &View) -> BTreeSet<Identifier> {
-    let numbered = view.customers.iter().enumerate().flat_map(|(n, customer)| customer.iter().map(move |key| (key, n)));
+    let numbered = view
+        .customers
+        .iter()
+        .enumerate()
+        .flat_map(|(n, customer)| customer.iter().map(move |key| (key, n)));
     let number: BTreeMap<&RecordKey, usize> = numbered.collect();
     let mut holders: BTreeMap<&Identifier, BTreeSet<usize>> = BTreeMap::new();
     for person in &view.people {
@@ -87,12 +111,17 @@ fn contested(view: &View) -> BTreeSet<Identifier> {
             holders.entry(value).or_default().insert(number[&person.key]);
         }
     }
-    holders.into_iter().filter(|(_, customers)| customers.len() > 1).map(|(value, _)| value.clone()).collect()
+    holders
+        .into_iter()
+        .filter(|(_, customers)| customers.len() > 1)
+        .map(|(value, _)| value.clone())
+        .collect()
 }
 
 /// Components above the cap in `there`, with a member that was not above it in `here`: by phones, by e-mails.
 fn crossings(here: &View, there: &View) -> (usize, usize) {
-    let was: BTreeMap<&RecordKey, (bool, bool)> = here.people.iter().map(|person| (&person.key, person.may_link)).collect();
+    let was: BTreeMap<&RecordKey, (bool, bool)> =
+        here.people.iter().map(|person| (&person.key, person.may_link)).collect();
     let (mut phones, mut emails) = (BTreeSet::new(), BTreeSet::new());
     for person in &there.people {
         let Some((mail, phone)) = was.get(&person.key) else { continue };
@@ -129,7 +158,12 @@ impl Observer {
                     *said.entry(key).or_default() |= update.scope != Scope::Deletion;
                 }
                 Change::Merge(merge) => {
-                    met.source_merges += usize::from(!self.oracle.merges.contains_key(&(merge.loser.clone(), merge.winner.clone())));
+                    met.source_merges += usize::from(
+                        !self
+                            .oracle
+                            .merges
+                            .contains_key(&(merge.loser.clone(), merge.winner.clone())),
+                    );
                 }
                 Change::Event { .. } => {}
             }

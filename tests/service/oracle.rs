@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use hookpoint::customer::identity::rules::IdentityRules;
 use hookpoint::customer::model::field_versions::FieldVersions;
-use hookpoint::customer::model::identifier::{Identifier, IdentifierKind, Identifiers, identifiers_of};
+use hookpoint::customer::model::identifier::{
+    Identifier, IdentifierKind, Identifiers, identifiers_of,
+};
 use hookpoint::customer::model::name::FoldedName;
 use hookpoint::customer::model::record::{Change, Record, RecordKey};
 use hookpoint::customer::model::source::SourceKind;
@@ -106,7 +108,8 @@ pub enum Tie {
 }
 
 impl Tie {
-    pub const ALL: [Self; 5] = [Self::Decided, Self::Merged, Self::Referred, Self::Mailed, Self::Phoned];
+    pub const ALL: [Self; 5] =
+        [Self::Decided, Self::Merged, Self::Referred, Self::Mailed, Self::Phoned];
 }
 
 /// Disjoint sets of people, by the number of each person's set.
@@ -142,24 +145,39 @@ type Cluster = BTreeSet<usize>;
 
 impl Oracle {
     pub fn new(rules: IdentityRules, decisions: Vec<Decided>) -> Self {
-        Self { rules, decisions, records: BTreeMap::new(), merges: BTreeMap::new(), live: BTreeMap::new() }
+        Self {
+            rules,
+            decisions,
+            records: BTreeMap::new(),
+            merges: BTreeMap::new(),
+            live: BTreeMap::new(),
+        }
     }
 
     pub fn hear(&mut self, change: &Change) {
         match change {
             Change::Record { key, update } => {
                 let said = FieldVersions::from(update.clone());
-                self.records.entry(key.clone()).and_modify(|known| known.join(said.clone())).or_insert(said);
+                self.records
+                    .entry(key.clone())
+                    .and_modify(|known| known.join(said.clone()))
+                    .or_insert(said);
                 let record = Record { key: key.clone(), versions: self.records[key].clone() };
                 self.live.remove(key);
                 if record.versions.is_live() {
                     let identifiers = identifiers_of(&record, self.rules.region);
                     let said_at = phones_said_at(&record, &self.rules);
-                    self.live.insert(key.clone(), Live { name: record.name().folded(), identifiers, said_at });
+                    self.live.insert(
+                        key.clone(),
+                        Live { name: record.name().folded(), identifiers, said_at },
+                    );
                 }
             }
             Change::Merge(merge) if merge.loser != merge.winner => {
-                let latest = self.merges.entry((merge.loser.clone(), merge.winner.clone())).or_insert(merge.at);
+                let latest = self
+                    .merges
+                    .entry((merge.loser.clone(), merge.winner.clone()))
+                    .or_insert(merge.at);
                 *latest = merge.at.max(*latest);
             }
             Change::Merge(_) | Change::Event { .. } => {}
@@ -173,12 +191,19 @@ impl Oracle {
             let known = next.entry(loser).or_insert((*at, winner));
             *known = (*known).max((*at, winner));
         }
-        let keys: BTreeSet<&RecordKey> = self.merges.keys().flat_map(|(loser, winner)| [loser, winner]).collect();
+        let keys: BTreeSet<&RecordKey> =
+            self.merges.keys().flat_map(|(loser, winner)| [loser, winner]).collect();
         let end = |start: &RecordKey| {
             let mut path = vec![start];
             while let Some((_, winner)) = next.get(path[path.len() - 1]) {
                 if let Some(begin) = path.iter().position(|key| key == winner) {
-                    return path[begin..].iter().filter_map(|key| next.get(*key)).max().unwrap().1.clone();
+                    return path[begin..]
+                        .iter()
+                        .filter_map(|key| next.get(*key))
+                        .max()
+                        .unwrap()
+                        .1
+                        .clone();
                 }
                 path.push(winner);
             }
@@ -200,9 +225,11 @@ impl Oracle {
         let mut view = View { people, ends, shared, same, apart, ties, moved, customers, hard };
         view.ties = Tie::ALL.into_iter().map(|tie| (tie, ties_of(&view, tie))).collect();
         let customers = self.customers(&mut view);
-        let keys = |customer: Cluster| customer.into_iter().map(|n| view.people[n].key.clone()).collect();
+        let keys =
+            |customer: Cluster| customer.into_iter().map(|n| view.people[n].key.clone()).collect();
         view.customers = customers.into_iter().map(keys).collect();
-        let moved = view.moved.iter().map(|(n, number)| (number.clone(), view.people[*n].key.clone()));
+        let moved =
+            view.moved.iter().map(|(n, number)| (number.clone(), view.people[*n].key.clone()));
         view.hard.moved = moved.collect();
         view
     }
@@ -216,11 +243,19 @@ impl Oracle {
             let (is_loser, is_unconfirmed) = (end(key) != *key, unconfirmed.contains(key));
             // Trusted records are resolved as if no unconfirmed ones existed: only unconfirmed records know an
             // unconfirmed record's key.
-            let is_known = |id: &RecordKey| ends.contains_key(id) || (self.live.contains_key(id) && (is_unconfirmed || !unconfirmed.contains(id)));
+            let is_known = |id: &RecordKey| {
+                ends.contains_key(id)
+                    || (self.live.contains_key(id) && (is_unconfirmed || !unconfirmed.contains(id)))
+            };
             let mut links: BTreeSet<Identifier> = live.identifiers.values.clone();
-            links.retain(|value| !is_loser && live.identifiers.may_link(value) && !self.rules.blocklist.blocks(value));
-            let referred: Vec<RecordKey> = links.iter().filter_map(Identifier::referred_record).collect();
-            let bearers = |id: &RecordKey| referred.iter().filter(|other| other.id == id.id && is_known(other)).count();
+            links.retain(|value| {
+                !is_loser && live.identifiers.may_link(value) && !self.rules.blocklist.blocks(value)
+            });
+            let referred: Vec<RecordKey> =
+                links.iter().filter_map(Identifier::referred_record).collect();
+            let bearers = |id: &RecordKey| {
+                referred.iter().filter(|other| other.id == id.id && is_known(other)).count()
+            };
             let is_ambiguous = |id: &RecordKey| bearers(id) > 1;
             // If exactly one of several kinds has an id, the reference means that kind.
             let is_meant = |id: &RecordKey| bearers(id) == 0 || (bearers(id) == 1 && is_known(id));
@@ -229,14 +264,18 @@ impl Oracle {
                 hard.ambiguous.insert(key.clone());
             }
             let mut unique_ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
-            let stands_for = std::iter::once(key.clone()).chain(links.iter().filter_map(Identifier::referred_record));
+            let stands_for = std::iter::once(key.clone())
+                .chain(links.iter().filter_map(Identifier::referred_record));
             for id in stands_for.filter(|id| self.rules.one_record_per_person.contains(&id.kind)) {
                 if !is_known(&id) && id != *key {
                     hard.dangling.insert(key.clone());
                     continue;
                 }
                 let id_now = end(&id);
-                unique_ids.entry(id.kind).or_default().insert(classes.get(&id_now).cloned().unwrap_or(id_now));
+                unique_ids
+                    .entry(id.kind)
+                    .or_default()
+                    .insert(classes.get(&id_now).cloned().unwrap_or(id_now));
             }
             people.push(Person {
                 key: key.clone(),
@@ -258,29 +297,54 @@ impl Oracle {
     /// Existing records that anybody could have written. A decision that two records are the same person confirms both.
     /// If a record is gone, it confirms the record that it was merged into.
     fn unconfirmed(&self, end: &dyn Fn(&RecordKey) -> RecordKey) -> BTreeSet<RecordKey> {
-        let named = self.decisions.iter().filter(|decision| decision.same).flat_map(|decision| [&decision.left, &decision.right]);
-        let confirmed: BTreeSet<RecordKey> = named.map(|key| if self.live.contains_key(key) { key.clone() } else { end(key) }).collect();
-        self.live.keys().filter(|key| self.rules.self_asserted.contains(&key.kind) && !confirmed.contains(*key)).cloned().collect()
+        let named = self
+            .decisions
+            .iter()
+            .filter(|decision| decision.same)
+            .flat_map(|decision| [&decision.left, &decision.right]);
+        let confirmed: BTreeSet<RecordKey> = named
+            .map(|key| if self.live.contains_key(key) { key.clone() } else { end(key) })
+            .collect();
+        self.live
+            .keys()
+            .filter(|key| self.rules.self_asserted.contains(&key.kind) && !confirmed.contains(*key))
+            .cloned()
+            .collect()
     }
 
     /// Ids that decisions joined, each with the least of them.
-    fn decided_classes(&self, end: &dyn Fn(&RecordKey) -> RecordKey) -> BTreeMap<RecordKey, RecordKey> {
+    fn decided_classes(
+        &self,
+        end: &dyn Fn(&RecordKey) -> RecordKey,
+    ) -> BTreeMap<RecordKey, RecordKey> {
         let mut classes: BTreeMap<RecordKey, RecordKey> = BTreeMap::new();
         for decision in self.decisions.iter().filter(|decision| decision.same) {
-            let priority = |key: &RecordKey| classes.get(&end(key)).cloned().unwrap_or_else(|| end(key));
+            let priority =
+                |key: &RecordKey| classes.get(&end(key)).cloned().unwrap_or_else(|| end(key));
             let (one, two) = (priority(&decision.left), priority(&decision.right));
             let (least, other) = if one < two { (one, two) } else { (two, one) };
-            classes.values_mut().filter(|priority| **priority == other).for_each(|priority| *priority = least.clone());
+            classes
+                .values_mut()
+                .filter(|priority| **priority == other)
+                .for_each(|priority| *priority = least.clone());
             classes.insert(other, least);
         }
         classes
     }
 
     /// The effect of decisions. Among trusted records it is the same with and without unconfirmed ones.
-    fn decided(&self, people: &[Person], ends: &BTreeMap<RecordKey, RecordKey>) -> (Vec<BTreeSet<usize>>, BTreeSet<(usize, usize)>) {
+    fn decided(
+        &self,
+        people: &[Person],
+        ends: &BTreeMap<RecordKey, RecordKey>,
+    ) -> (Vec<BTreeSet<usize>>, BTreeSet<(usize, usize)>) {
         let (same, mut apart) = self.decided_among(people, ends, |person| !person.is_unconfirmed);
         let (_, of_all) = self.decided_among(people, ends, |_| true);
-        apart.extend(of_all.into_iter().filter(|(a, b)| people[*a].is_unconfirmed || people[*b].is_unconfirmed));
+        apart.extend(
+            of_all
+                .into_iter()
+                .filter(|(a, b)| people[*a].is_unconfirmed || people[*b].is_unconfirmed),
+        );
         (same, apart)
     }
 
@@ -293,23 +357,40 @@ impl Oracle {
         counts: fn(&Person) -> bool,
     ) -> (Vec<BTreeSet<usize>>, BTreeSet<(usize, usize)>) {
         let counted = people.iter().zip(0..).filter(|(person, _)| counts(person));
-        let number: BTreeMap<&RecordKey, usize> = counted.map(|(person, n)| (&person.key, n)).collect();
-        let meant = |key: &RecordKey| if number.contains_key(key) { key.clone() } else { ends.get(key).unwrap_or(key).clone() };
+        let number: BTreeMap<&RecordKey, usize> =
+            counted.map(|(person, n)| (&person.key, n)).collect();
+        let meant = |key: &RecordKey| {
+            if number.contains_key(key) {
+                key.clone()
+            } else {
+                ends.get(key).unwrap_or(key).clone()
+            }
+        };
         let mut classes: Vec<BTreeSet<RecordKey>> = Vec::new();
         for decision in self.decisions.iter().filter(|decision| decision.same) {
             let pair = BTreeSet::from([meant(&decision.left), meant(&decision.right)]);
-            let (met, mut apart): (Vec<_>, Vec<_>) = classes.into_iter().partition(|priority| !priority.is_disjoint(&pair));
+            let (met, mut apart): (Vec<_>, Vec<_>) =
+                classes.into_iter().partition(|priority| !priority.is_disjoint(&pair));
             apart.push(met.into_iter().flatten().chain(pair).collect());
             classes = apart;
         }
-        let live = |keys: &BTreeSet<RecordKey>| keys.iter().filter_map(|key| number.get(key).copied()).collect::<BTreeSet<usize>>();
+        let live = |keys: &BTreeSet<RecordKey>| {
+            keys.iter().filter_map(|key| number.get(key).copied()).collect::<BTreeSet<usize>>()
+        };
         let of = |key: &RecordKey| match number.get(&meant(key)) {
             Some(n) => BTreeSet::from([*n]),
-            None => classes.iter().find(|priority| priority.contains(&meant(key))).map(live).unwrap_or_default(),
+            None => classes
+                .iter()
+                .find(|priority| priority.contains(&meant(key)))
+                .map(live)
+                .unwrap_or_default(),
         };
         let mut apart = BTreeSet::new();
         for decision in self.decisions.iter().filter(|decision| !decision.same) {
-            for (a, b) in of(&decision.left).into_iter().flat_map(|a| of(&decision.right).into_iter().map(move |b| (a, b))) {
+            for (a, b) in of(&decision.left)
+                .into_iter()
+                .flat_map(|a| of(&decision.right).into_iter().map(move |b| (a, b)))
+            {
                 if a != b {
                     apart.extend([(a, b), (b, a)]);
                 }
@@ -321,8 +402,13 @@ impl Oracle {
     /// Addresses of too many records of one unique kind, or under too many names elsewhere. Self-asserted records do
     /// not count, even if somebody confirmed them.
     fn shared(&self, people: &[Person]) -> BTreeSet<Identifier> {
-        let mut holders: BTreeMap<&Identifier, (BTreeMap<SourceKind, usize>, BTreeMap<String, FoldedName>)> = BTreeMap::new();
-        for person in people.iter().filter(|person| !self.rules.self_asserted.contains(&person.key.kind)) {
+        let mut holders: BTreeMap<
+            &Identifier,
+            (BTreeMap<SourceKind, usize>, BTreeMap<String, FoldedName>),
+        > = BTreeMap::new();
+        for person in
+            people.iter().filter(|person| !self.rules.self_asserted.contains(&person.key.kind))
+        {
             for value in person.links.iter().filter(|value| value.kind.is_address()) {
                 let (records, names) = holders.entry(value).or_default();
                 if self.rules.one_record_per_person.contains(&person.key.kind) {
@@ -333,14 +419,20 @@ impl Oracle {
             }
         }
         let above = self.rules.shared_value_threshold;
-        let shared = holders.into_iter().filter(|(_, (records, names))| records.values().any(|n| *n > above) || are_of_more_than(above, names));
+        let shared = holders.into_iter().filter(|(_, (records, names))| {
+            records.values().any(|n| *n > above) || are_of_more_than(above, names)
+        });
         shared.map(|(value, _)| value.clone()).collect()
     }
 
     /// Resolves trusted records first, as if no others existed. Then each group of unconfirmed records joins the one
     /// trusted cluster that it fits. The groups that fit none or several are resolved among themselves.
     fn customers(&self, view: &mut View) -> Vec<Cluster> {
-        let of_sort = |is_unconfirmed: bool| (0..view.people.len()).filter(|n| view.people[*n].is_unconfirmed == is_unconfirmed).collect::<Cluster>();
+        let of_sort = |is_unconfirmed: bool| {
+            (0..view.people.len())
+                .filter(|n| view.people[*n].is_unconfirmed == is_unconfirmed)
+                .collect::<Cluster>()
+        };
         let (trusted, unconfirmed) = (of_sort(false), of_sort(true));
         let mut customers = self.clusters(view, &trusted);
         let clusters = customers.clone();
@@ -352,8 +444,10 @@ impl Oracle {
             }
         }
         for (cluster, party) in &placed {
-            let beside =
-                |(place, other): &&(usize, Cluster)| place == cluster && other.iter().any(|b| party.iter().any(|a| view.apart.contains(&(*a, *b))));
+            let beside = |(place, other): &&(usize, Cluster)| {
+                place == cluster
+                    && other.iter().any(|b| party.iter().any(|a| view.apart.contains(&(*a, *b))))
+            };
             if placed.iter().any(|other| beside(&other)) {
                 others.extend(party);
             } else {
@@ -372,13 +466,18 @@ impl Oracle {
             for piece in view.ties[&tie].iter().filter(|piece| !piece.holders.is_disjoint(party)) {
                 let (holders, value) = (self.usable(view, tie, piece), piece.value.as_ref());
                 let is_allowed = |cluster: &Cluster| {
-                    if tie == Tie::Phoned && value.is_some_and(|value| self.was_said_long_before(view, value, party, cluster)) {
+                    if tie == Tie::Phoned
+                        && value.is_some_and(|value| {
+                            self.was_said_long_before(view, value, party, cluster)
+                        })
+                    {
                         return false;
                     }
                     let all = cluster | party;
                     !self.forbidden(view, tie, value.map(|value| (value, &all)), party, cluster)
                 };
-                let fits = |cluster: &Cluster| !cluster.is_disjoint(&holders) && is_allowed(cluster);
+                let fits =
+                    |cluster: &Cluster| !cluster.is_disjoint(&holders) && is_allowed(cluster);
                 fitting.extend((0..clusters.len()).filter(|n| fits(&clusters[*n])));
             }
             if fitting.len() > 1 {
@@ -400,9 +499,13 @@ impl Oracle {
     /// The components of some people, also connected through records that are gone and through decisions that they
     /// differ; and whether each is small enough for phones and e-mails to link.
     fn find_components(&self, view: &mut View, among: &Cluster) {
-        let mut keys: Vec<RecordKey> = view.people.iter().map(|person| person.key.clone()).collect();
-        let mut hanging: Vec<[RecordKey; 2]> = self.merges.keys().map(|(loser, winner)| [loser.clone(), winner.clone()]).collect();
-        hanging.extend(self.decisions.iter().map(|decision| [decision.left.clone(), decision.right.clone()]));
+        let mut keys: Vec<RecordKey> =
+            view.people.iter().map(|person| person.key.clone()).collect();
+        let mut hanging: Vec<[RecordKey; 2]> =
+            self.merges.keys().map(|(loser, winner)| [loser.clone(), winner.clone()]).collect();
+        hanging.extend(
+            self.decisions.iter().map(|decision| [decision.left.clone(), decision.right.clone()]),
+        );
         for person in among.iter().map(|n| &view.people[*n]) {
             hanging.extend(person.refers_to.iter().map(|key| [person.key.clone(), key.clone()]));
         }
@@ -414,12 +517,19 @@ impl Oracle {
             }
         }
         let mut without_phones = Sets::singles(keys.len());
-        hanging.iter().for_each(|pair| without_phones.join(&pair.iter().map(|key| number[key]).collect()));
-        let join_holders = |sets: &mut Sets, tie| view.ties[&tie].iter().for_each(|piece: &Piece| sets.join(&(&piece.holders & among)));
+        hanging
+            .iter()
+            .for_each(|pair| without_phones.join(&pair.iter().map(|key| number[key]).collect()));
+        let join_holders = |sets: &mut Sets, tie| {
+            view.ties[&tie].iter().for_each(|piece: &Piece| sets.join(&(&piece.holders & among)))
+        };
         join_holders(&mut without_phones, Tie::Mailed);
         let mut whole = without_phones.clone();
         join_holders(&mut whole, Tie::Phoned);
-        let fits = |sets: &Sets, n: usize| among.iter().filter(|other| sets.0[**other] == sets.0[n]).count() <= self.rules.component_cap;
+        let fits = |sets: &Sets, n: usize| {
+            among.iter().filter(|other| sets.0[**other] == sets.0[n]).count()
+                <= self.rules.component_cap
+        };
         for n in among {
             let person = &mut view.people[*n];
             person.may_link = (fits(&without_phones, *n), fits(&whole, *n));
@@ -429,7 +539,8 @@ impl Oracle {
 
     /// The holders of a piece of evidence whom it may link.
     fn usable(&self, view: &View, tie: Tie, piece: &Piece) -> BTreeSet<usize> {
-        let has_moved = |n: &usize| piece.value.clone().is_some_and(|value| view.moved.contains(&(*n, value)));
+        let has_moved =
+            |n: &usize| piece.value.clone().is_some_and(|value| view.moved.contains(&(*n, value)));
         let may_link = |n: &usize| match tie {
             Tie::Decided | Tie::Merged | Tie::Referred => true,
             Tie::Mailed => self.rules.link_by_email && view.people[*n].may_link.0,
@@ -441,25 +552,43 @@ impl Oracle {
     /// Applies the evidence of one level to some clusters, all values at once.
     fn level(&self, view: &mut View, tie: Tie, before: &[Cluster]) -> Vec<Cluster> {
         let mut joined = Sets::singles(before.len());
-        let owner: BTreeMap<usize, usize> =
-            before.iter().enumerate().flat_map(|(n, cluster)| cluster.iter().map(move |member| (*member, n))).collect();
-        let holding = |holders: &BTreeSet<usize>| holders.iter().filter_map(|member| owner.get(member).copied()).collect::<BTreeSet<usize>>();
-        for piece in view.ties[&tie].clone().into_iter().filter(|piece| holding(&piece.holders).len() > 1) {
+        let owner: BTreeMap<usize, usize> = before
+            .iter()
+            .enumerate()
+            .flat_map(|(n, cluster)| cluster.iter().map(move |member| (*member, n)))
+            .collect();
+        let holding = |holders: &BTreeSet<usize>| {
+            holders
+                .iter()
+                .filter_map(|member| owner.get(member).copied())
+                .collect::<BTreeSet<usize>>()
+        };
+        for piece in
+            view.ties[&tie].clone().into_iter().filter(|piece| holding(&piece.holders).len() > 1)
+        {
             if tie == Tie::Phoned {
                 self.find_moved(view, &piece, before);
             }
             let holding = holding(&self.usable(view, tie, &piece));
             let all: Cluster = holding.iter().flat_map(|n| before[*n].clone()).collect();
             let on = piece.value.as_ref().map(|value| (value, &all));
-            let are_allowed = |a: usize, b: usize| !self.forbidden(view, tie, on, &before[a], &before[b]);
-            let in_full = |a: usize, b: usize| are_allowed(a, b) && agree_in_full(view, tie, on, &before[a], &before[b]);
+            let are_allowed =
+                |a: usize, b: usize| !self.forbidden(view, tie, on, &before[a], &before[b]);
+            let in_full = |a: usize, b: usize| {
+                are_allowed(a, b) && agree_in_full(view, tie, on, &before[a], &before[b])
+            };
             let (groups, in_between) = agreeing(&holding, &are_allowed, &in_full);
             groups.iter().for_each(|group| joined.join(group));
-            let outside = in_between.iter().flat_map(|n| &before[*n]).map(|n| (piece.value.clone(), view.people[*n].key.clone()));
+            let outside = in_between
+                .iter()
+                .flat_map(|n| &before[*n])
+                .map(|n| (piece.value.clone(), view.people[*n].key.clone()));
             view.hard.in_between.extend(outside.collect::<Vec<_>>());
         }
         // A group that several values connect is not formed if two members must not be joined.
-        let is_allowed = |group: &BTreeSet<usize>| pairs(group).all(|(a, b)| !self.forbidden(view, tie, None, &before[a], &before[b]));
+        let is_allowed = |group: &BTreeSet<usize>| {
+            pairs(group).all(|(a, b)| !self.forbidden(view, tie, None, &before[a], &before[b]))
+        };
         let after = joined.sets().into_values().flat_map(|group| {
             let clusters = group.iter().map(|n| before[*n].clone());
             if is_allowed(&group) { vec![clusters.flatten().collect()] } else { clusters.collect() }
@@ -468,25 +597,62 @@ impl Oracle {
     }
 
     /// Whether a form contained a number years before another record did.
-    fn was_said_long_before(&self, view: &View, number: &Identifier, party: &Cluster, cluster: &Cluster) -> bool {
-        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_reassigned_after_years));
-        let holders = |of: &Cluster| of.iter().map(|n| &view.people[*n]).filter(|person| person.links.contains(number)).collect::<Vec<_>>();
-        let newest = |of: &Cluster| holders(of).into_iter().filter_map(|person| person.said_at.get(number)).max().copied();
-        let is_later = newest(party).zip(newest(cluster)).is_some_and(|(one, two)| two.duration_since(one) >= years);
-        self.rules.phone_reassigned_after_years > 0 && is_later && !Self::may_share_for_years(view, party, cluster)
+    fn was_said_long_before(
+        &self,
+        view: &View,
+        number: &Identifier,
+        party: &Cluster,
+        cluster: &Cluster,
+    ) -> bool {
+        let years = SignedDuration::from_hours(
+            24 * 365 * i64::from(self.rules.phone_reassigned_after_years),
+        );
+        let holders = |of: &Cluster| {
+            of.iter()
+                .map(|n| &view.people[*n])
+                .filter(|person| person.links.contains(number))
+                .collect::<Vec<_>>()
+        };
+        let newest = |of: &Cluster| {
+            holders(of).into_iter().filter_map(|person| person.said_at.get(number)).max().copied()
+        };
+        let is_later = newest(party)
+            .zip(newest(cluster))
+            .is_some_and(|(one, two)| two.duration_since(one) >= years);
+        self.rules.phone_reassigned_after_years > 0
+            && is_later
+            && !Self::may_share_for_years(view, party, cluster)
     }
 
     /// Finds the people who lost a number, because a person with another name reported it years later.
     fn find_moved(&self, view: &mut View, piece: &Piece, clusters: &[Cluster]) {
-        let Some(number) = piece.value.clone().filter(|_| self.rules.phone_reassigned_after_years > 0) else { return };
+        let Some(number) =
+            piece.value.clone().filter(|_| self.rules.phone_reassigned_after_years > 0)
+        else {
+            return;
+        };
         let holders = self.usable(view, Tie::Phoned, piece);
-        let years = SignedDuration::from_hours(24 * 365 * i64::from(self.rules.phone_reassigned_after_years));
-        let holding: Vec<Cluster> = clusters.iter().map(|cluster| cluster & &holders).filter(|held| !held.is_empty()).collect();
-        let newest = |held: &Cluster| held.iter().filter_map(|n| view.people[*n].said_at.get(&number)).max().copied();
-        let whole = |held: &Cluster| clusters.iter().find(|cluster| held.is_subset(cluster)).unwrap();
-        let is_later = |one: &Cluster, two: &Cluster| newest(one).zip(newest(two)).is_some_and(|(one, two)| two.duration_since(one) >= years);
-        let lost =
-            holding.iter().filter(|one| holding.iter().any(|two| is_later(one, two) && !Self::may_share_for_years(view, whole(one), whole(two))));
+        let years = SignedDuration::from_hours(
+            24 * 365 * i64::from(self.rules.phone_reassigned_after_years),
+        );
+        let holding: Vec<Cluster> = clusters
+            .iter()
+            .map(|cluster| cluster & &holders)
+            .filter(|held| !held.is_empty())
+            .collect();
+        let newest = |held: &Cluster| {
+            held.iter().filter_map(|n| view.people[*n].said_at.get(&number)).max().copied()
+        };
+        let whole =
+            |held: &Cluster| clusters.iter().find(|cluster| held.is_subset(cluster)).unwrap();
+        let is_later = |one: &Cluster, two: &Cluster| {
+            newest(one).zip(newest(two)).is_some_and(|(one, two)| two.duration_since(one) >= years)
+        };
+        let lost = holding.iter().filter(|one| {
+            holding.iter().any(|two| {
+                is_later(one, two) && !Self::may_share_for_years(view, whole(one), whole(two))
+            })
+        });
         let lost: Vec<(usize, Identifier)> = lost.flatten().map(|n| (*n, number.clone())).collect();
         view.moved.extend(lost);
     }
@@ -507,14 +673,32 @@ fn agreeing(
     are_allowed: &dyn Fn(usize, usize) -> bool,
     in_full: &dyn Fn(usize, usize) -> bool,
 ) -> (Vec<BTreeSet<usize>>, BTreeSet<usize>) {
-    let first: BTreeSet<(usize, usize)> = pairs(all).filter(|(a, b)| are_allowed(*a, *b)).flat_map(|(a, b)| [(a, b), (b, a)]).collect();
+    let first: BTreeSet<(usize, usize)> = pairs(all)
+        .filter(|(a, b)| are_allowed(*a, *b))
+        .flat_map(|(a, b)| [(a, b), (b, a)])
+        .collect();
     let is_anothers = |(n, m): (usize, usize)| {
-        let others = first.iter().filter(|(a, _)| *a == n).map(|(_, other)| *other).filter(|other| *other != m);
-        !in_full(n, m) && others.into_iter().any(|other| in_full(n, other) && !first.contains(&(other, m)))
+        let others = first
+            .iter()
+            .filter(|(a, _)| *a == n)
+            .map(|(_, other)| *other)
+            .filter(|other| *other != m);
+        !in_full(n, m)
+            && others.into_iter().any(|other| in_full(n, other) && !first.contains(&(other, m)))
     };
-    let lines: BTreeSet<(usize, usize)> = first.iter().copied().filter(|(a, b)| !is_anothers((*a, *b)) && !is_anothers((*b, *a))).collect();
-    let neighbours = |n: usize| lines.iter().filter(|(a, _)| *a == n).map(|(_, b)| *b).collect::<BTreeSet<usize>>();
-    let in_between: BTreeSet<usize> = all.iter().copied().filter(|n| pairs(&neighbours(*n)).any(|pair| !lines.contains(&pair))).collect();
+    let lines: BTreeSet<(usize, usize)> = first
+        .iter()
+        .copied()
+        .filter(|(a, b)| !is_anothers((*a, *b)) && !is_anothers((*b, *a)))
+        .collect();
+    let neighbours = |n: usize| {
+        lines.iter().filter(|(a, _)| *a == n).map(|(_, b)| *b).collect::<BTreeSet<usize>>()
+    };
+    let in_between: BTreeSet<usize> = all
+        .iter()
+        .copied()
+        .filter(|n| pairs(&neighbours(*n)).any(|pair| !lines.contains(&pair)))
+        .collect();
     let rest: BTreeSet<usize> = all - &in_between;
     let mut groups: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
     for n in &rest {
@@ -529,12 +713,20 @@ fn ties_of(view: &View, tie: Tie) -> Vec<Piece> {
     let end = |key: &RecordKey| view.ends.get(key).unwrap_or(key).to_string();
     let mut pieces: BTreeMap<(String, Option<Identifier>), BTreeSet<usize>> = BTreeMap::new();
     for (n, person) in view.people.iter().enumerate() {
-        let referred = person.links.iter().filter_map(Identifier::referred_record).map(|key| end(&key));
+        let referred =
+            person.links.iter().filter_map(Identifier::referred_record).map(|key| end(&key));
         let addresses = |phone: bool| {
-            let values = person.links.iter().filter(move |value| value.kind.is_address() && (value.kind == IdentifierKind::Phone) == phone);
+            let values = person.links.iter().filter(move |value| {
+                value.kind.is_address() && (value.kind == IdentifierKind::Phone) == phone
+            });
             values.map(|value| (String::new(), Some(value.clone()))).collect()
         };
-        let classes = view.same.iter().enumerate().filter(|(_, priority)| priority.contains(&n)).map(|(priority, _)| priority.to_string());
+        let classes = view
+            .same
+            .iter()
+            .enumerate()
+            .filter(|(_, priority)| priority.contains(&n))
+            .map(|(priority, _)| priority.to_string());
         let evidence: Vec<(String, Option<Identifier>)> = match tie {
             Tie::Decided => classes.map(|priority| (priority, None)).collect(),
             Tie::Merged => vec![(end(&person.key), None)],

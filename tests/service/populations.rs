@@ -31,7 +31,10 @@ impl Arrival {
             order.sort_by_cached_key(|n| second(&population.changes[*n]) + rng.roll(4) as i64);
         }
         let largest = *rng.pick(largest);
-        Self { why: format!("population {seed}, order {turn}"), batches: batches(&population.changes, &order, rng.0, largest) }
+        Self {
+            why: format!("population {seed}, order {turn}"),
+            batches: batches(&population.changes, &order, rng.0, largest),
+        }
     }
 
     async fn apply(&self, app: &TestApp, n: usize) {
@@ -69,7 +72,11 @@ async fn decide(app: &TestApp, decisions: &[Decided]) {
     for decided in decisions {
         let insert = "insert into decisions (brand_id, decision_id, left_key, right_key, same_person, decided_by, reason, decided_at)
             values ($1, gen_random_uuid(), $2, $3, $4, 'a tester', 'a test', '2026-03-01')";
-        let query = sqlx::query(insert).bind(app.brand.id()).bind(decided.left.to_string()).bind(decided.right.to_string()).bind(decided.same);
+        let query = sqlx::query(insert)
+            .bind(app.brand.id())
+            .bind(decided.left.to_string())
+            .bind(decided.right.to_string())
+            .bind(decided.same);
         query.execute(app.pool()).await.unwrap();
     }
 }
@@ -114,7 +121,9 @@ async fn at_the_same_time(app: &TestApp, arrival: &Arrival) {
         let (pool, brand, why) = (app.pool().clone(), app.brand.clone(), arrival.to_string());
         tokio::spawn(async move {
             for batch in own {
-                apply(&pool, &brand, batch).await.unwrap_or_else(|error| panic!("{why}, two at a time: {error}"));
+                apply(&pool, &brand, batch)
+                    .await
+                    .unwrap_or_else(|error| panic!("{why}, two at a time: {error}"));
             }
         })
     };
@@ -124,10 +133,17 @@ async fn at_the_same_time(app: &TestApp, arrival: &Arrival) {
 
 /// The stored customers, each with all its keys.
 async fn customers(app: &TestApp) -> BTreeMap<String, BTreeSet<RecordKey>> {
-    let rows: Vec<(String, String)> = sqlx::query_as("select customer_key, record_key from customer_records").fetch_all(app.pool()).await.unwrap();
+    let rows: Vec<(String, String)> =
+        sqlx::query_as("select customer_key, record_key from customer_records")
+            .fetch_all(app.pool())
+            .await
+            .unwrap();
     let mut customers: BTreeMap<String, BTreeSet<RecordKey>> = BTreeMap::new();
     for (customer, record) in rows {
-        assert!(customers.entry(customer).or_default().insert(record.parse().unwrap()), "the same key twice");
+        assert!(
+            customers.entry(customer).or_default().insert(record.parse().unwrap()),
+            "the same key twice"
+        );
     }
     customers
 }
@@ -135,8 +151,16 @@ async fn customers(app: &TestApp) -> BTreeMap<String, BTreeSet<RecordKey>> {
 /// Conditions that every state must fulfil.
 async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     let view = &observer.view;
-    let shared: Vec<(String, String)> = sqlx::query_as("select kind, value from shared_values order by 1, 2").fetch_all(app.pool()).await.unwrap();
-    let mut expected: Vec<(String, String)> = view.shared.iter().map(|value| (value.kind.as_str().to_owned(), value.value.clone())).collect();
+    let shared: Vec<(String, String)> =
+        sqlx::query_as("select kind, value from shared_values order by 1, 2")
+            .fetch_all(app.pool())
+            .await
+            .unwrap();
+    let mut expected: Vec<(String, String)> = view
+        .shared
+        .iter()
+        .map(|value| (value.kind.as_str().to_owned(), value.value.clone()))
+        .collect();
     expected.sort();
     assert_eq!(shared, expected, "{why}: shared values");
     let found = customers(app).await;
@@ -145,8 +169,14 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     for (customer, keys) in &found {
         for key in keys {
             assert!(seen.insert(key), "{why}: {key} belongs to two customers");
-            let successors = || keys.iter().any(|heir| live.contains(heir) && view.ends.get(heir) == view.ends.get(key));
-            assert!(live.contains(key) || (view.ends.contains_key(key) && successors()), "{why}: {key} represents {customer} without a reason");
+            let successors = || {
+                keys.iter()
+                    .any(|heir| live.contains(heir) && view.ends.get(heir) == view.ends.get(key))
+            };
+            assert!(
+                live.contains(key) || (view.ends.contains_key(key) && successors()),
+                "{why}: {key} represents {customer} without a reason"
+            );
         }
     }
     for key in &live {
@@ -158,32 +188,59 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     }
     let faults = observer.oracle.faults(view, &found);
     assert!(faults.is_empty(), "{why}: {faults:#?}");
-    let found: BTreeSet<BTreeSet<RecordKey>> = found.into_values().map(|keys| keys.intersection(&live).cloned().collect()).collect();
-    let (missing, instead): (Vec<_>, Vec<_>) = (view.customers.difference(&found).collect(), found.difference(&view.customers).collect());
-    let readable = |sets: Vec<&BTreeSet<RecordKey>>| sets.iter().map(|set| set.iter().map(ToString::to_string).collect()).collect::<Vec<Vec<_>>>();
-    let concerned: BTreeSet<&RecordKey> = missing.iter().chain(&instead).flat_map(|keys| keys.iter()).collect();
-    let about: Vec<String> = view.people.iter().filter(|person| concerned.contains(&person.key)).map(describe).collect();
+    let found: BTreeSet<BTreeSet<RecordKey>> =
+        found.into_values().map(|keys| keys.intersection(&live).cloned().collect()).collect();
+    let (missing, instead): (Vec<_>, Vec<_>) =
+        (view.customers.difference(&found).collect(), found.difference(&view.customers).collect());
+    let readable = |sets: Vec<&BTreeSet<RecordKey>>| {
+        sets.iter()
+            .map(|set| set.iter().map(ToString::to_string).collect())
+            .collect::<Vec<Vec<_>>>()
+    };
+    let concerned: BTreeSet<&RecordKey> =
+        missing.iter().chain(&instead).flat_map(|keys| keys.iter()).collect();
+    let about: Vec<String> =
+        view.people.iter().filter(|person| concerned.contains(&person.key)).map(describe).collect();
     let differ = (readable(missing), readable(instead));
-    assert!(differ.0.is_empty() && differ.1.is_empty(), "{why}: missing {:#?}, instead {:#?}, about {about:#?}", differ.0, differ.1);
+    assert!(
+        differ.0.is_empty() && differ.1.is_empty(),
+        "{why}: missing {:#?}, instead {:#?}, about {about:#?}",
+        differ.0,
+        differ.1
+    );
 }
 
 fn describe(person: &Person) -> String {
-    let values = |values: &BTreeSet<Identifier>| values.iter().map(|value| value.value.as_str()).collect::<Vec<&str>>().join(" ");
+    let values = |values: &BTreeSet<Identifier>| {
+        values.iter().map(|value| value.value.as_str()).collect::<Vec<&str>>().join(" ")
+    };
     let ids: Vec<String> = person.unique_ids.values().flatten().map(ToString::to_string).collect();
     let (key, name, guest) = (&person.key, person.name.key(), person.is_unconfirmed);
-    format!("{key}: {name:?}, guest {guest}, found by {}, linked by {}, ids {ids:?}", values(&person.found_by), values(&person.links))
+    format!(
+        "{key}: {name:?}, guest {guest}, found by {}, linked by {}, ids {ids:?}",
+        values(&person.found_by),
+        values(&person.links)
+    )
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customer_ever_holds_a_forbidden_pair() {
     // Above the cap, the check of self-asserted values is not repeated for each change.
-    let met = hold_every_batch_against_the_oracle(strict("\"omneo.profile\", \"omnilab.participant\"", 4, ""), 11..=19).await;
+    let met = hold_every_batch_against_the_oracle(
+        strict("\"omneo.profile\", \"omnilab.participant\"", 4, ""),
+        11..=19,
+    )
+    .await;
     met.assert_enough_crossings();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customer_ever_holds_a_forbidden_pair_because_of_what_anybody_wrote() {
-    let met = hold_every_batch_against_the_oracle(strict("\"omneo.profile\", \"omnilab.participant\"", 1_000, PARTICIPANTS), 11..=19).await;
+    let met = hold_every_batch_against_the_oracle(
+        strict("\"omneo.profile\", \"omnilab.participant\"", 1_000, PARTICIPANTS),
+        11..=19,
+    )
+    .await;
     met.assert_enough_unconfirmed();
 }
 
@@ -215,7 +272,9 @@ async fn resolving_everything_gives_what_resolving_the_touched_components_gave()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resolving_everything_gives_the_same_where_anybody_may_write() {
-    let met = make_everything_anew_in_between(strict("\"omneo.profile\"", 1_000, PARTICIPANTS), 21..=29).await;
+    let met =
+        make_everything_anew_in_between(strict("\"omneo.profile\"", 1_000, PARTICIPANTS), 21..=29)
+            .await;
     met.assert_enough_unconfirmed();
 }
 
@@ -235,8 +294,14 @@ async fn make_everything_anew_in_between(options: Options, seeds: RangeInclusive
                 // The following changes start from the rebuilt tables.
                 let touched = dump(app.pool(), app.brand.id()).await;
                 clear_what_is_derived(app.pool()).await;
-                rebuild(app.pool(), &app.brand, &mut |_| {}).await.unwrap_or_else(|error| panic!("{arrival}: rebuild after batch {n}: {error}"));
-                assert_same(&touched, &dump(app.pool(), app.brand.id()).await, &format!("{arrival}, after batch {n}"));
+                rebuild(app.pool(), &app.brand, &mut |_| {})
+                    .await
+                    .unwrap_or_else(|error| panic!("{arrival}: rebuild after batch {n}: {error}"));
+                assert_same(
+                    &touched,
+                    &dump(app.pool(), app.brand.id()).await,
+                    &format!("{arrival}, after batch {n}"),
+                );
             }
         }
     }

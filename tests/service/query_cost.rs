@@ -26,27 +26,42 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
     // Stop the application, because its maintenance jobs read tables, too.
     app.stop().await;
-    let size = PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
+    let size =
+        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
     let filling = Database::open(&place, size, false).await.unwrap();
     fill(&filling.pool, brand.id(), 5_000).await;
     filling.close().await;
     until_used_by(0, &name).await;
     let counting = Database::open(&place, size, false).await.unwrap();
-    let directory = scratch().join(format!("hookpoint-test-{}", std::process::id())).join("turnstile");
+    let directory =
+        scratch().join(format!("hookpoint-test-{}", std::process::id())).join("turnstile");
     let turnstile = CountingProxy::open(&directory, &socket_directory());
-    let place = Place::Server(Url(format!("postgres://hookpoint@localhost/{name}?host={}", directory.display())));
+    let place = Place::Server(Url(format!(
+        "postgres://hookpoint@localhost/{name}?host={}",
+        directory.display()
+    )));
     let database = Database::open(&place, size, false).await.unwrap();
     // The first change prepares statements.
     apply(&database.pool, &brand, vec![contact("p1", 0, &[("name.first", "Anne")])]).await.unwrap();
     let (before, rows) = (sequential_scans(&counting.pool).await, rows_read(&counting.pool).await);
-    let new = [("name.first", "Bo"), ("name.last", "Berg"), ("email.main", "p17@example.org"), ("phone.main", "06 99999999")];
+    let new = [
+        ("name.first", "Bo"),
+        ("name.last", "Berg"),
+        ("email.main", "p17@example.org"),
+        ("phone.main", "06 99999999"),
+    ];
     let frees = [("email.main", "")];
     for (what, id, fields, most) in [
         ("a name", "p2", &[("name.first", "Anne")][..], 4),
         ("a phone number", "p3", &[("phone.main", "+31699999999")], 4),
         ("somebody else's address", "p4", &[("email.main", "p5@example.org")], 4),
         ("somebody new", "new", &new, 4),
-        ("somebody new with an id that another system uses", "p6000", &[("email.main", "p6@example.org")], 4),
+        (
+            "somebody new with an id that another system uses",
+            "p6000",
+            &[("email.main", "p6@example.org")],
+            4,
+        ),
         ("nothing", "p7", &frees, 4),
     ] {
         let trips = turnstile.trips();
@@ -58,17 +73,39 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     // A value that is no longer shared can link its holders again. That takes one more query.
     for n in 0..6 {
         let name = format!("Name{n}");
-        apply(&database.pool, &brand, vec![contact(&format!("p1{n}"), 2, &[("name.last", &name), ("phone.main", "+31688888888")])]).await.unwrap();
+        apply(
+            &database.pool,
+            &brand,
+            vec![contact(
+                &format!("p1{n}"),
+                2,
+                &[("name.last", &name), ("phone.main", "+31688888888")],
+            )],
+        )
+        .await
+        .unwrap();
     }
     for (n, most) in [(0, 4), (1, 5)] {
         let trips = turnstile.trips();
-        apply(&database.pool, &brand, vec![contact(&format!("p1{n}"), 3, &[("phone.main", "+31600000000")])]).await.unwrap();
+        apply(
+            &database.pool,
+            &brand,
+            vec![contact(&format!("p1{n}"), 3, &[("phone.main", "+31600000000")])],
+        )
+        .await
+        .unwrap();
         let trips = turnstile.trips() - trips;
         assert!(trips <= most, "the holder number {n}: {trips} round trips");
     }
     let rules = ReadRules { max_customers: 10, multiple_matches: MultipleMatches::All };
     let phone = hookpoint::customer::model::phone::Phone::parse_e164("+31600000100").unwrap();
-    assert_eq!(find(&database.pool, &brand, &Question::Address(phone.into()), rules).await.unwrap().customers, 1);
+    assert_eq!(
+        find(&database.pool, &brand, &Question::Address(phone.into()), rules)
+            .await
+            .unwrap()
+            .customers,
+        1
+    );
     for id in ["omneo:p200", "p201", "t1"] {
         find(&database.pool, &brand, &Question::Id(id.to_owned()), rules).await.unwrap();
     }
@@ -77,7 +114,10 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     until_used_by(1, &name).await;
     assert_eq!(sequential_scans(&counting.pool).await, before);
     let rows = rows_read(&counting.pool).await - rows;
-    assert!(rows < 5_000, "{rows} rows were read for 15 changes and 4 lookups, a hundred or two each");
+    assert!(
+        rows < 5_000,
+        "{rows} rows were read for 15 changes and 4 lookups, a hundred or two each"
+    );
     counting.close().await;
 }
 
@@ -97,43 +137,85 @@ async fn flood(pool: &Pool, brand_id: i32, count: u32) {
         )
     };
     // Autovacuum must not collect statistics about these tables meanwhile.
-    let unseen =
-        ["deliveries", "follow_ups", "suppression_hashes"].map(|table| format!("alter table {table} set (autovacuum_enabled = off);")).concat();
-    let statements =
-        [unseen, "set session_replication_role = replica;".to_owned(), fill(brand_id + 1, "done"), "analyze;".to_owned(), fill(brand_id, "pending")]
-            .concat();
+    let unseen = ["deliveries", "follow_ups", "suppression_hashes"]
+        .map(|table| format!("alter table {table} set (autovacuum_enabled = off);"))
+        .concat();
+    let statements = [
+        unseen,
+        "set session_replication_role = replica;".to_owned(),
+        fill(brand_id + 1, "done"),
+        "analyze;".to_owned(),
+        fill(brand_id, "pending"),
+    ]
+    .concat();
     sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(pool).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_waits_though_postgres_knows_nothing_of_the_brand() {
+async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_waits_though_postgres_knows_nothing_of_the_brand()
+ {
     let app = TestApp::start().await;
     let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
     app.stop().await;
-    let size = PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10), statement: None };
+    let size =
+        PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10), statement: None };
     let filling = Database::open(&place, size, false).await.unwrap();
     flood(&filling.pool, brand.id(), 5_000).await;
     filling.close().await;
     until_used_by(0, &name).await;
-    let counting = Database::open(&place, PoolSize { connections: 1, ..size }, false).await.unwrap();
+    let counting =
+        Database::open(&place, PoolSize { connections: 1, ..size }, false).await.unwrap();
     let mut before = rows_read(&counting.pool).await;
-    for (what, most) in [("claimed and finished", 500), ("finished long ago", 500), ("to be asked", 500), ("hinted at of erased people", 10_000)] {
+    for (what, most) in [
+        ("claimed and finished", 500),
+        ("finished long ago", 500),
+        ("to be asked", 500),
+        ("hinted at of erased people", 10_000),
+    ] {
         let database = Database::open(&place, size, false).await.unwrap();
         match what {
             "claimed and finished" => {
                 let settings = InboxSettings { batch_size: 20, ..InboxSettings::default() };
-                let worker = Worker::new(database.pool.clone(), Arc::clone(&brand), &settings, Clock::system());
+                let worker = Worker::new(
+                    database.pool.clone(),
+                    Arc::clone(&brand),
+                    &settings,
+                    Clock::system(),
+                );
                 assert_eq!(worker.step().await.unwrap(), 20);
             }
             "finished long ago" => {
                 let later = Clock::system().now() + 1.hours();
-                assert!(delete_old_deliveries(&database.pool, brand.id(), later, Timestamp::UNIX_EPOCH, 20).await.unwrap());
+                assert!(
+                    delete_old_deliveries(
+                        &database.pool,
+                        brand.id(),
+                        later,
+                        Timestamp::UNIX_EPOCH,
+                        20
+                    )
+                    .await
+                    .unwrap()
+                );
             }
             "to be asked" => {
-                let claim = Claim { token: Uuid::new_v4(), frozen_at: None, lease: Duration::from_secs(60), limit: 8 };
-                assert_eq!(claim_follow_ups(&database.pool, brand.id(), Source::OmniLab, &claim).await.unwrap().len(), 8);
+                let claim = Claim {
+                    token: Uuid::new_v4(),
+                    frozen_at: None,
+                    lease: Duration::from_secs(60),
+                    limit: 8,
+                };
+                assert_eq!(
+                    claim_follow_ups(&database.pool, brand.id(), Source::OmniLab, &claim)
+                        .await
+                        .unwrap()
+                        .len(),
+                    8
+                );
             }
-            _ => delete_erased_follow_ups(&mut database.pool.acquire().await.unwrap(), brand.id()).await.unwrap(),
+            _ => delete_erased_follow_ups(&mut database.pool.acquire().await.unwrap(), brand.id())
+                .await
+                .unwrap(),
         }
         // A connection reports its statistics when it closes.
         database.close().await;

@@ -30,7 +30,8 @@ async fn deliver(app: &TestApp, letter: Letter) {
 }
 
 async fn omneo(app: &TestApp, event: &str, body: Value) {
-    deliver(app, Letter::new(Source::Omneo, 0, body.to_string()).with("x-omneo-event", event)).await;
+    deliver(app, Letter::new(Source::Omneo, 0, body.to_string()).with("x-omneo-event", event))
+        .await;
 }
 
 /// A webhook of the CRM. `envelope` has the fields that differ from the usual ones.
@@ -67,12 +68,30 @@ async fn a_deletion_takes_away_what_was_said_before_it_without_a_time() {
                     omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "email": "anna@example.org", "updated_at": ago(7)}))
                         .await;
                 }
-                1 => omneo(&app, "balance.updated", json!({"profile_id": "p-1", "point_balance": 500})).await,
-                _ => omneo(&app, "profile.deleted", json!({"id": "p-1", "profile_type": "deleted", "updated_at": ago(7)})).await,
+                1 => {
+                    omneo(
+                        &app,
+                        "balance.updated",
+                        json!({"profile_id": "p-1", "point_balance": 500}),
+                    )
+                    .await
+                }
+                _ => {
+                    omneo(
+                        &app,
+                        "profile.deleted",
+                        json!({"id": "p-1", "profile_type": "deleted", "updated_at": ago(7)}),
+                    )
+                    .await
+                }
             }
         }
         assert_eq!(customer(&app, "primaryID=p-1").await, None, "{order:?}");
-        assert_eq!(customer(&app, "channelAddressType=email&address=anna%40example.org").await, None, "{order:?}");
+        assert_eq!(
+            customer(&app, "channelAddressType=email&address=anna%40example.org").await,
+            None,
+            "{order:?}"
+        );
         app.stop().await;
     }
 }
@@ -80,24 +99,70 @@ async fn a_deletion_takes_away_what_was_said_before_it_without_a_time() {
 #[tokio::test]
 async fn a_deletion_that_is_heard_of_after_words_without_a_time_is_a_deletion_of_them() {
     let app = receiver(&[]).await;
-    for (n, deletion) in
-        [json!({"occurred_at": ago(2)}), json!({}), json!({"occurred_at": "0000-00-00 00:00:00"}), json!({"occurred_at": "soon"})].iter().enumerate()
+    for (n, deletion) in [
+        json!({"occurred_at": ago(2)}),
+        json!({}),
+        json!({"occurred_at": "0000-00-00 00:00:00"}),
+        json!({"occurred_at": "soon"}),
+    ]
+    .iter()
+    .enumerate()
     {
         let (id, email) = (format!("c-{n}"), format!("c{n}@example.org"));
         let data = json!({"id": id, "firstName": "Anna", "email": email, "updatedAt": ago(7)});
-        omniotap(&app, "contact", "created", json!({"event_id": format!("a{n}"), "occurred_at": ago(7)}), data).await;
-        omniotap(&app, "contact", "updated", json!({"event_id": format!("b{n}")}), json!({"id": id, "lastName": "Bakker", "email": email})).await;
+        omniotap(
+            &app,
+            "contact",
+            "created",
+            json!({"event_id": format!("a{n}"), "occurred_at": ago(7)}),
+            data,
+        )
+        .await;
+        omniotap(
+            &app,
+            "contact",
+            "updated",
+            json!({"event_id": format!("b{n}")}),
+            json!({"id": id, "lastName": "Bakker", "email": email}),
+        )
+        .await;
         assert!(customer(&app, &format!("primaryID={id}")).await.is_some());
-        omniotap(&app, "contact", "deleted", json!({"event_id": format!("c{n}"), "occurred_at": deletion["occurred_at"]}), json!({"id": id})).await;
+        omniotap(
+            &app,
+            "contact",
+            "deleted",
+            json!({"event_id": format!("c{n}"), "occurred_at": deletion["occurred_at"]}),
+            json!({"id": id}),
+        )
+        .await;
         assert_eq!(customer(&app, &format!("primaryID={id}")).await, None, "{deletion}");
-        assert_eq!(customer(&app, &format!("channelAddressType=email&address=c{n}%40example.org")).await, None, "{deletion}");
+        assert_eq!(
+            customer(&app, &format!("channelAddressType=email&address=c{n}%40example.org")).await,
+            None,
+            "{deletion}"
+        );
     }
     // The same for events.
-    omneo(&app, "profile.created", json!({"id": "p-9", "first_name": "Anna", "email": "p9@example.org", "updated_at": ago(7)})).await;
-    omneo(&app, "reward.created", json!({"id": "r-9", "profile_id": "p-9", "issued_at": ago(6), "updated_at": ago(6)})).await;
-    omneo(&app, "reward.updated", json!({"id": "r-9", "profile_id": "p-9", "value_remaining": 4})).await;
-    assert_eq!(customer(&app, "primaryID=p-9").await.unwrap()["timeline"].as_array().unwrap().len(), 1);
-    omneo(&app, "reward.deleted", json!({"id": "r-9", "deleted_at": ago(5), "updated_at": ago(6)})).await;
+    omneo(
+        &app,
+        "profile.created",
+        json!({"id": "p-9", "first_name": "Anna", "email": "p9@example.org", "updated_at": ago(7)}),
+    )
+    .await;
+    omneo(
+        &app,
+        "reward.created",
+        json!({"id": "r-9", "profile_id": "p-9", "issued_at": ago(6), "updated_at": ago(6)}),
+    )
+    .await;
+    omneo(&app, "reward.updated", json!({"id": "r-9", "profile_id": "p-9", "value_remaining": 4}))
+        .await;
+    assert_eq!(
+        customer(&app, "primaryID=p-9").await.unwrap()["timeline"].as_array().unwrap().len(),
+        1
+    );
+    omneo(&app, "reward.deleted", json!({"id": "r-9", "deleted_at": ago(5), "updated_at": ago(6)}))
+        .await;
     assert_eq!(customer(&app, "primaryID=p-9").await.unwrap()["timeline"], json!([]));
     app.stop().await;
 }
@@ -107,8 +172,16 @@ async fn who_is_restored_at_the_source_is_there_again_in_any_order() {
     let steps = |id: &str| {
         let data = json!({"id": id, "firstName": "Anna", "email": format!("{id}@example.org"), "updatedAt": ago(7)});
         [
-            ("created", json!({"event_id": format!("{id}-1"), "occurred_at": ago(7)}), data.clone()),
-            ("deleted", json!({"event_id": format!("{id}-2"), "occurred_at": ago(3)}), json!({"id": id})),
+            (
+                "created",
+                json!({"event_id": format!("{id}-1"), "occurred_at": ago(7)}),
+                data.clone(),
+            ),
+            (
+                "deleted",
+                json!({"event_id": format!("{id}-2"), "occurred_at": ago(3)}),
+                json!({"id": id}),
+            ),
             ("updated", json!({"event_id": format!("{id}-3"), "occurred_at": ago(1)}), data),
         ]
     };
@@ -119,8 +192,13 @@ async fn who_is_restored_at_the_source_is_there_again_in_any_order() {
             let (action, envelope, data) = steps(&id)[*step].clone();
             omniotap(&app, "contact", action, envelope, data).await;
         }
-        let found = customer(&app, &format!("channelAddressType=email&address={id}%40example.org")).await;
-        assert_eq!(found.map(|found| found["customerFirstname"].clone()), Some(json!("Anna")), "{order:?}");
+        let found =
+            customer(&app, &format!("channelAddressType=email&address={id}%40example.org")).await;
+        assert_eq!(
+            found.map(|found| found["customerFirstname"].clone()),
+            Some(json!("Anna")),
+            "{order:?}"
+        );
     }
     app.stop().await;
 }
@@ -128,18 +206,34 @@ async fn who_is_restored_at_the_source_is_there_again_in_any_order() {
 #[tokio::test]
 async fn a_word_that_may_be_either_part_is_no_first_name_beside_one_that_is_known() {
     let app = receiver(&[]).await;
-    for (id, last, full) in [("a", "Jansen", "Jansen"), ("b", "Jansen", "Jansen Piet"), ("c", "O'Neil", "O'Neil Piet")] {
+    for (id, last, full) in
+        [("a", "Jansen", "Jansen"), ("b", "Jansen", "Jansen Piet"), ("c", "O'Neil", "O'Neil Piet")]
+    {
         let email = format!("piet.jansen{id}@example.org");
         let data = json!({"id": id, "firstName": "Piet", "lastName": last, "email": email, "updatedAt": ago(7)});
-        omniotap(&app, "contact", "created", json!({"event_id": id, "occurred_at": ago(7)}), data).await;
+        omniotap(&app, "contact", "created", json!({"event_id": id, "occurred_at": ago(7)}), data)
+            .await;
         omneo(&app, "profile.updated", json!({"id": format!("p-{id}"), "full_name": full, "email": email, "updated_at": ago(1)})).await;
-        let found = customer(&app, &format!("channelAddressType=email&address=piet.jansen{id}%40example.org")).await.unwrap();
-        assert_eq!((&found["customerFirstname"], &found["customerLastname"]), (&json!("Piet"), &json!(last)), "{full}");
+        let found = customer(
+            &app,
+            &format!("channelAddressType=email&address=piet.jansen{id}%40example.org"),
+        )
+        .await
+        .unwrap();
+        assert_eq!(
+            (&found["customerFirstname"], &found["customerLastname"]),
+            (&json!("Piet"), &json!(last)),
+            "{full}"
+        );
     }
     // If no part of the name is certain, a guessed part is better than none.
     omneo(&app, "profile.updated", json!({"id": "p-d", "full_name": "Anna Smit", "email": "anna@example.org", "updated_at": ago(1)})).await;
-    let found = customer(&app, "channelAddressType=email&address=anna%40example.org").await.unwrap();
-    assert_eq!((&found["customerFirstname"], &found["customerLastname"]), (&json!("Anna"), &json!("Smit")));
+    let found =
+        customer(&app, "channelAddressType=email&address=anna%40example.org").await.unwrap();
+    assert_eq!(
+        (&found["customerFirstname"], &found["customerLastname"]),
+        (&json!("Anna"), &json!("Smit"))
+    );
     app.stop().await;
 }
 
@@ -147,16 +241,43 @@ async fn a_word_that_may_be_either_part_is_no_first_name_beside_one_that_is_know
 async fn a_clock_that_is_ahead_wins_nothing() {
     let app = receiver(&[]).await;
     let minute = (now() + 60.seconds()).to_string();
-    for (n, ahead) in ["2062-01-01T00:00:00Z", &minute, "2199-12-31T23:59:59Z"].into_iter().enumerate() {
+    for (n, ahead) in
+        ["2062-01-01T00:00:00Z", &minute, "2199-12-31T23:59:59Z"].into_iter().enumerate()
+    {
         let id = format!("c-{n}");
         let data = |name: &str, at: &str| json!({"id": id, "firstName": name, "email": format!("{id}@example.org"), "updatedAt": at});
-        omniotap(&app, "contact", "updated", json!({"event_id": format!("{n}-1")}), data("Ahead", ahead)).await;
+        omniotap(
+            &app,
+            "contact",
+            "updated",
+            json!({"event_id": format!("{n}-1")}),
+            data("Ahead", ahead),
+        )
+        .await;
         app.clock.set(app.clock.now() + 30.seconds());
         let at = (app.clock.now() - 1.second()).to_string();
-        omniotap(&app, "contact", "updated", json!({"event_id": format!("{n}-2")}), data("Today", &at)).await;
-        assert_eq!(customer(&app, &format!("primaryID={id}")).await.unwrap()["customerFirstname"], "Today", "{ahead}");
+        omniotap(
+            &app,
+            "contact",
+            "updated",
+            json!({"event_id": format!("{n}-2")}),
+            data("Today", &at),
+        )
+        .await;
+        assert_eq!(
+            customer(&app, &format!("primaryID={id}")).await.unwrap()["customerFirstname"],
+            "Today",
+            "{ahead}"
+        );
         let at = app.clock.now().to_string();
-        omniotap(&app, "contact", "deleted", json!({"event_id": format!("{n}-3"), "occurred_at": at}), json!({"id": id})).await;
+        omniotap(
+            &app,
+            "contact",
+            "deleted",
+            json!({"event_id": format!("{n}-3"), "occurred_at": at}),
+            json!({"id": id}),
+        )
+        .await;
         assert_eq!(customer(&app, &format!("primaryID={id}")).await, None, "{ahead}");
     }
     app.stop().await;
@@ -165,17 +286,32 @@ async fn a_clock_that_is_ahead_wins_nothing() {
 #[tokio::test]
 async fn what_is_stored_with_a_time_in_the_future_is_repaired_by_the_next_answer_of_the_source() {
     let app = receiver(&[]).await;
-    let key = hookpoint::customer::model::record::RecordKey::new(hookpoint::customer::model::source::SourceKind::OmnioTapContact, "c-1").unwrap();
+    let key = hookpoint::customer::model::record::RecordKey::new(
+        hookpoint::customer::model::source::SourceKind::OmnioTapContact,
+        "c-1",
+    )
+    .unwrap();
     let said = |name: &str, at: Timestamp, received_at: Timestamp| {
-        let fields = [("name.first", name), ("email.main", "c1@example.org")].map(|(field, value)| (field.to_owned(), Some(json!(value))));
-        Change::Record { key: key.clone(), update: Update { at, received_at, scope: Scope::Whole, fields: fields.into() } }
+        let fields = [("name.first", name), ("email.main", "c1@example.org")]
+            .map(|(field, value)| (field.to_owned(), Some(json!(value))));
+        Change::Record {
+            key: key.clone(),
+            update: Update { at, received_at, scope: Scope::Whole, fields: fields.into() },
+        }
     };
     let future: Timestamp = "2062-01-01T00:00:00Z".parse().unwrap();
     // As stored by older versions, without the limit of the receipt.
     apply(app.pool(), &app.brand, vec![said("Frozen", future, future)]).await.unwrap();
     apply(app.pool(), &app.brand, vec![said("Webhook", now(), now())]).await.unwrap();
     assert_eq!(customer(&app, "primaryID=c-1").await.unwrap()["customerFirstname"], "Frozen");
-    apply_changes_of_reply(app.pool(), &app.brand, vec![said("Repaired", now(), now())], now() + 1.hour()).await.unwrap();
+    apply_changes_of_reply(
+        app.pool(),
+        &app.brand,
+        vec![said("Repaired", now(), now())],
+        now() + 1.hour(),
+    )
+    .await
+    .unwrap();
     assert_eq!(customer(&app, "primaryID=c-1").await.unwrap()["customerFirstname"], "Repaired");
     let after = now() + 5.seconds();
     apply(app.pool(), &app.brand, vec![said("Webhook", after, after)]).await.unwrap();
@@ -187,10 +323,18 @@ async fn what_is_stored_with_a_time_in_the_future_is_repaired_by_the_next_answer
 async fn of_two_words_of_one_second_the_later_one_counts() {
     let app = receiver(&[]).await;
     let at = "2026-11-20 10:00:00";
-    omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "updated_at": at, "point_balance": 1})).await;
+    omneo(
+        &app,
+        "profile.created",
+        json!({"id": "p-1", "first_name": "Anna", "updated_at": at, "point_balance": 1}),
+    )
+    .await;
     for points in ["9", "10", "8"] {
         omneo(&app, "balance.updated", json!({"profile_id": "p-1", "point_balance": points.parse::<i64>().unwrap(), "updated_at": at})).await;
-        assert_eq!(custom_field(&customer(&app, "primaryID=p-1").await.unwrap(), "points").as_deref(), Some(points));
+        assert_eq!(
+            custom_field(&customer(&app, "primaryID=p-1").await.unwrap(), "points").as_deref(),
+            Some(points)
+        );
     }
     app.stop().await;
 }
@@ -198,8 +342,15 @@ async fn of_two_words_of_one_second_the_later_one_counts() {
 #[tokio::test]
 async fn placeholders_of_ids_tell_no_two_deliveries_alike() {
     let app = receiver(&[]).await;
-    let placeholders =
-        [json!("00000000-0000-0000-0000-000000000000"), json!("null"), json!(0), json!("0"), json!("undefined"), json!(""), json!(null)];
+    let placeholders = [
+        json!("00000000-0000-0000-0000-000000000000"),
+        json!("null"),
+        json!(0),
+        json!("0"),
+        json!("undefined"),
+        json!(""),
+        json!(null),
+    ];
     for (n, id) in placeholders.iter().enumerate() {
         let data = json!({"id": format!("c-{n}"), "firstName": "Anna", "email": format!("c{n}@example.org"), "updatedAt": ago(1)});
         omniotap(&app, "contact", "created", json!({"event_id": id}), data.clone()).await;
@@ -207,10 +358,12 @@ async fn placeholders_of_ids_tell_no_two_deliveries_alike() {
         omniotap(&app, "contact", "created", json!({"event_id": id}), data).await;
         assert!(customer(&app, &format!("primaryID=c-{n}")).await.is_some(), "{id}");
     }
-    for (n, id) in ["null", "0", "undefined", "00000000-0000-0000-0000-000000000000"].into_iter().enumerate() {
-        let body =
-            json!({"type": "feedback.submitted.v1", "timestamp": ago(1), "data": {"external_id": format!("x-{n}"), "comment": format!("{n}")}});
-        deliver(&app, Letter::new(Source::OmniLab, 0, body.to_string()).with("webhook-id", id)).await;
+    for (n, id) in
+        ["null", "0", "undefined", "00000000-0000-0000-0000-000000000000"].into_iter().enumerate()
+    {
+        let body = json!({"type": "feedback.submitted.v1", "timestamp": ago(1), "data": {"external_id": format!("x-{n}"), "comment": format!("{n}")}});
+        deliver(&app, Letter::new(Source::OmniLab, 0, body.to_string()).with("webhook-id", id))
+            .await;
         let found = customer(&app, &format!("primaryID=x-{n}")).await.unwrap();
         assert_eq!(found["timeline"][0]["message"], format!("Feedback: {n}"), "{id}");
     }
@@ -220,15 +373,26 @@ async fn placeholders_of_ids_tell_no_two_deliveries_alike() {
 #[tokio::test]
 async fn an_id_that_several_people_seem_to_have_is_nobodys() {
     let app = receiver(&[]).await;
-    for (n, id) in ["undefined", "null", "0", "n/a", "00000000-0000-0000-0000-000000000000"].into_iter().enumerate() {
+    for (n, id) in ["undefined", "null", "0", "n/a", "00000000-0000-0000-0000-000000000000"]
+        .into_iter()
+        .enumerate()
+    {
         let data = json!({"external_id": id, "email": format!("x{n}@example.org"), "first_name": "Anna", "comment": "mine"});
         let body = json!({"type": "feedback.submitted.v1", "timestamp": ago(1), "data": data});
-        deliver(&app, Letter::new(Source::OmniLab, u32::try_from(n).unwrap(), body.to_string())).await;
+        deliver(&app, Letter::new(Source::OmniLab, u32::try_from(n).unwrap(), body.to_string()))
+            .await;
         assert_eq!(customer(&app, &format!("primaryID={id}")).await, None);
         let data = json!({"id": format!("t-{n}"), "customerId": id, "contactId": "c-1", "subject": format!("{n}"), "updatedAt": ago(1)});
         omniotap(&app, "ticket", "created", json!({"event_id": format!("t{n}")}), data).await;
     }
-    omniotap(&app, "contact", "created", json!({"event_id": "c"}), json!({"id": "c-1", "firstName": "Anna", "updatedAt": ago(1)})).await;
+    omniotap(
+        &app,
+        "contact",
+        "created",
+        json!({"event_id": "c"}),
+        json!({"id": "c-1", "firstName": "Anna", "updatedAt": ago(1)}),
+    )
+    .await;
     let found = customer(&app, "primaryID=c-1").await.unwrap();
     assert_eq!(found["timeline"].as_array().unwrap().len(), 5, "the other fields");
     assert!(deliveries(&app).await.iter().all(|row| row.state == "done"));
@@ -265,63 +429,120 @@ async fn a_country_is_the_numbers_own_or_the_number_is_nothing() {
             json!({"id": id, "first_name": "Anna", "mobile_phone": number, "mobile_phone_country": country, "updated_at": ago(1)}),
         )
         .await;
-        let phones: Vec<Value> = customer(&app, &format!("primaryID={id}")).await.unwrap()["addresses"].as_array().unwrap().clone();
-        let expected: Vec<Value> = found.into_iter().map(|number| json!({"address": number, "type": "telephone"})).collect();
+        let phones: Vec<Value> =
+            customer(&app, &format!("primaryID={id}")).await.unwrap()["addresses"]
+                .as_array()
+                .unwrap()
+                .clone();
+        let expected: Vec<Value> = found
+            .into_iter()
+            .map(|number| json!({"address": number, "type": "telephone"}))
+            .collect();
         assert_eq!(phones, expected, "{country}");
     }
     // The digits of a national number are a number of another country: `612349980` would be Australian.
     let numbers = json!({"id": "p-91", "mobile_phone": "0612349980", "mobile_phone_e164": "612349980", "updated_at": ago(1)});
     omneo(&app, "profile.created", numbers).await;
-    assert_eq!(customer(&app, "primaryID=p-91").await.unwrap()["addresses"], json!([{"address": "+31612349980", "type": "telephone"}]));
+    assert_eq!(
+        customer(&app, "primaryID=p-91").await.unwrap()["addresses"],
+        json!([{"address": "+31612349980", "type": "telephone"}])
+    );
     // The country also applies to the other number.
     let body = json!({"id": "p-90", "first_name": "Anna", "secondary_phone": "020 7946 0018", "mobile_phone_country": "UK", "updated_at": ago(1)});
     omneo(&app, "profile.created", body).await;
-    assert!(customer(&app, "channelAddressType=phoneNumber&address=%2B442079460018").await.is_some());
+    assert!(
+        customer(&app, "channelAddressType=phoneNumber&address=%2B442079460018").await.is_some()
+    );
     app.stop().await;
 }
 
 #[tokio::test]
 async fn numbers_are_shown_and_found_in_the_digits_that_they_were_sent_in() {
-    let app =
-        receiver(&[("value = \"{% if omneo.points is defined %}{{ omneo.points | number }}{% endif %}\"", "value = \"{{ omneo.points }}\"")]).await;
-    for (n, points) in ["9007199254740993", "89314404000123456701", "89314404000123456702", "1e400", "12.5"].into_iter().enumerate() {
-        let body = format!("{{\"id\": \"p-{n}\", \"first_name\": \"Anna\", \"point_balance\": {points}, \"updated_at\": \"{}\"}}", ago(1));
-        deliver(&app, Letter::new(Source::Omneo, 0, body).with("x-omneo-event", "profile.created")).await;
-        assert_eq!(custom_field(&customer(&app, &format!("primaryID=p-{n}")).await.unwrap(), "points").as_deref(), Some(points));
+    let app = receiver(&[(
+        "value = \"{% if omneo.points is defined %}{{ omneo.points | number }}{% endif %}\"",
+        "value = \"{{ omneo.points }}\"",
+    )])
+    .await;
+    for (n, points) in
+        ["9007199254740993", "89314404000123456701", "89314404000123456702", "1e400", "12.5"]
+            .into_iter()
+            .enumerate()
+    {
+        let body = format!(
+            "{{\"id\": \"p-{n}\", \"first_name\": \"Anna\", \"point_balance\": {points}, \"updated_at\": \"{}\"}}",
+            ago(1)
+        );
+        deliver(&app, Letter::new(Source::Omneo, 0, body).with("x-omneo-event", "profile.created"))
+            .await;
+        assert_eq!(
+            custom_field(&customer(&app, &format!("primaryID=p-{n}")).await.unwrap(), "points")
+                .as_deref(),
+            Some(points)
+        );
     }
-    for (id, asked) in [("89314404000123456701", "89314404000123456701"), ("770002.0", "770002"), ("89314404000123456702", "89314404000123456702")] {
-        let body = format!("{{\"id\": {id}, \"first_name\": \"N{asked}\", \"updated_at\": \"{}\"}}", ago(1));
-        deliver(&app, Letter::new(Source::Omneo, 0, body).with("x-omneo-event", "profile.created")).await;
-        assert_eq!(customer(&app, &format!("primaryID={asked}")).await.unwrap()["customerFirstname"], format!("N{asked}"));
+    for (id, asked) in [
+        ("89314404000123456701", "89314404000123456701"),
+        ("770002.0", "770002"),
+        ("89314404000123456702", "89314404000123456702"),
+    ] {
+        let body = format!(
+            "{{\"id\": {id}, \"first_name\": \"N{asked}\", \"updated_at\": \"{}\"}}",
+            ago(1)
+        );
+        deliver(&app, Letter::new(Source::Omneo, 0, body).with("x-omneo-event", "profile.created"))
+            .await;
+        assert_eq!(
+            customer(&app, &format!("primaryID={asked}")).await.unwrap()["customerFirstname"],
+            format!("N{asked}")
+        );
     }
     let purchase = json!({"id": 5, "profile_id": 770_002, "order_number": 100_698_768.0, "transacted_at": ago(1), "updated_at": ago(1)});
     omneo(&app, "transaction.created", purchase).await;
     for asked in ["100698768", "100698768.0"] {
-        assert_eq!(customer(&app, &format!("primaryID={asked}")).await.unwrap()["customerID"], "770002", "{asked}");
+        assert_eq!(
+            customer(&app, &format!("primaryID={asked}")).await.unwrap()["customerID"],
+            "770002",
+            "{asked}"
+        );
     }
     app.stop().await;
 }
 
 #[tokio::test]
 async fn a_day_is_the_same_day_in_fields_messages_and_events() {
-    let app = receiver(&[("time_zone = \"Europe/Amsterdam\"", "time_zone = \"America/New_York\"")]).await;
-    for (n, since) in ["2023-01-15", "2023-01-15 00:00:00", "20230115", "2023/01/15", "2023-01-15Z"].into_iter().enumerate() {
+    let app =
+        receiver(&[("time_zone = \"Europe/Amsterdam\"", "time_zone = \"America/New_York\"")]).await;
+    for (n, since) in ["2023-01-15", "2023-01-15 00:00:00", "20230115", "2023/01/15", "2023-01-15Z"]
+        .into_iter()
+        .enumerate()
+    {
         let id = format!("p-{n}");
-        omneo(&app, "profile.created", json!({"id": id, "first_name": "Anna", "joined_at": since, "updated_at": ago(1)})).await;
-        let reward =
-            json!({"id": format!("r-{n}"), "profile_id": id, "issued_at": since, "expires_at": since, "value_remaining": 4, "updated_at": ago(1)});
+        omneo(
+            &app,
+            "profile.created",
+            json!({"id": id, "first_name": "Anna", "joined_at": since, "updated_at": ago(1)}),
+        )
+        .await;
+        let reward = json!({"id": format!("r-{n}"), "profile_id": id, "issued_at": since, "expires_at": since, "value_remaining": 4, "updated_at": ago(1)});
         omneo(&app, "reward.created", reward).await;
         let found = customer(&app, &format!("primaryID={id}")).await.unwrap();
         assert_eq!(custom_field(&found, "customerSince").as_deref(), Some("2023-01-15"), "{since}");
         assert_eq!(found["timeline"][0]["lastUpdate"], "2023-01-15 00:00:00", "{since}");
-        assert!(found["timeline"][0]["message"].as_str().unwrap().ends_with("until 2023-01-15"), "{found}");
+        assert!(
+            found["timeline"][0]["message"].as_str().unwrap().ends_with("until 2023-01-15"),
+            "{found}"
+        );
     }
     app.stop().await;
 }
 
 #[tokio::test]
 async fn programs_say_no_in_many_ways() {
-    let app = receiver(&[("\"omneo.identity.loyalty_card\"", "\"omneo.identity.loyalty_card\", \"omneo.identity.card\"")]).await;
+    let app = receiver(&[(
+        "\"omneo.identity.loyalty_card\"",
+        "\"omneo.identity.loyalty_card\", \"omneo.identity.card\"",
+    )])
+    .await;
     for (n, (active, finds)) in [
         (json!(0), false),
         (json!("0"), false),
@@ -336,14 +557,26 @@ async fn programs_say_no_in_many_ways() {
     .into_iter()
     .enumerate()
     {
-        omneo(&app, "profile.created", json!({"id": format!("p-{n}"), "first_name": "Anna", "updated_at": ago(2)})).await;
-        let identity =
-            json!({"profile_id": format!("p-{n}"), "handle": "card", "identifier": format!("CARD{n}"), "is_active": active, "updated_at": ago(1)});
+        omneo(
+            &app,
+            "profile.created",
+            json!({"id": format!("p-{n}"), "first_name": "Anna", "updated_at": ago(2)}),
+        )
+        .await;
+        let identity = json!({"profile_id": format!("p-{n}"), "handle": "card", "identifier": format!("CARD{n}"), "is_active": active, "updated_at": ago(1)});
         omneo(&app, "identity.created", identity).await;
-        assert_eq!(customer(&app, &format!("primaryID=CARD{n}")).await.is_some(), finds, "{active}");
+        assert_eq!(
+            customer(&app, &format!("primaryID=CARD{n}")).await.is_some(),
+            finds,
+            "{active}"
+        );
         let purchase = json!({"id": format!("t-{n}"), "profile_id": format!("p-{n}"), "total": 5, "currency": "EUR", "is_void": active, "transacted_at": ago(1), "updated_at": ago(1)});
         omneo(&app, "transaction.created", purchase).await;
-        let message = customer(&app, &format!("primaryID=p-{n}")).await.unwrap()["timeline"][0]["message"].as_str().unwrap().to_owned();
+        let message =
+            customer(&app, &format!("primaryID=p-{n}")).await.unwrap()["timeline"][0]["message"]
+                .as_str()
+                .unwrap()
+                .to_owned();
         let is_void = active == json!(1) || active == json!("Y");
         assert_eq!(message.ends_with("(void)"), is_void, "{active}: {message}");
     }
@@ -376,14 +609,22 @@ async fn one_id_for_two_contents_is_shown_since_the_senders_ids_are_broken() {
 async fn a_header_in_two_lines_is_one_list_and_a_packed_body_is_refused() {
     let app = receiver(&[]).await;
     let body = json!({"type": "feedback.submitted.v1", "timestamp": ago(1), "data": {"external_id": "x-1", "comment": "hi"}});
-    let sent = Letter::new(Source::OmniLab, 1, body.to_string()).signed_with(&secret_of(Source::OmniLab), app.clock.now());
+    let sent = Letter::new(Source::OmniLab, 1, body.to_string())
+        .signed_with(&secret_of(Source::OmniLab), app.clock.now());
     let right = sent.header("webhook-signature").unwrap().to_owned();
-    for lines in [["v1,AAAA", right.as_str()], [right.as_str(), "v1,AAAA"], [right.as_str(), right.as_str()], ["v1a,AAAA", right.as_str()]] {
+    for lines in [
+        ["v1,AAAA", right.as_str()],
+        [right.as_str(), "v1,AAAA"],
+        [right.as_str(), right.as_str()],
+        ["v1a,AAAA", right.as_str()],
+    ] {
         let mut two = sent.without("webhook-signature");
         two.headers.extend(lines.map(|line| ("webhook-signature".to_owned(), line.to_owned())));
         assert_eq!(two.to(&app).await.status, 202, "{lines:?}");
     }
-    for (encoding, status) in [("gzip", 415), ("br", 415), ("identity, gzip", 415), ("identity", 202), ("", 202)] {
+    for (encoding, status) in
+        [("gzip", 415), ("br", 415), ("identity, gzip", 415), ("identity", 202), ("", 202)]
+    {
         let response = sent.with("content-encoding", encoding).to(&app).await;
         assert_eq!(response.status, status, "{encoding}: {}", response.head);
         assert_eq!(response.header("accept-encoding"), (status == 415).then_some("identity"));
@@ -393,22 +634,41 @@ async fn a_header_in_two_lines_is_one_list_and_a_packed_body_is_refused() {
 
 #[tokio::test]
 async fn a_template_that_fails_is_counted_told_once_and_named() {
-    let app = receiver(&[("value = \"{{ omneo.custom_favorite_color }}\"", "value = \"{{ 7 // omneo.points }}\"")]).await;
+    let app = receiver(&[(
+        "value = \"{{ omneo.custom_favorite_color }}\"",
+        "value = \"{{ 7 // omneo.points }}\"",
+    )])
+    .await;
     for points in [0, 7, 0, 0] {
         app.clock.set(app.clock.now() + 1.second());
         let at = app.clock.now().to_string();
         omneo(&app, "profile.updated", json!({"id": "p-1", "first_name": "Anna", "point_balance": points, "gender": points, "updated_at": at})).await;
         let found = customer(&app, "primaryID=p-1").await.unwrap();
-        assert_eq!(custom_field(&found, "favoriteColor"), (points == 7).then(|| "1".to_owned()), "{found}");
-        assert_eq!(custom_field(&found, "points"), Some(points.to_string()), "everything else is shown");
+        assert_eq!(
+            custom_field(&found, "favoriteColor"),
+            (points == 7).then(|| "1".to_owned()),
+            "{found}"
+        );
+        assert_eq!(
+            custom_field(&found, "points"),
+            Some(points.to_string()),
+            "everything else is shown"
+        );
     }
-    let explanation = explain(&mut app.pool().acquire().await.unwrap(), &app.brand, "omneo.profile:p-1").await.unwrap().unwrap();
+    let explanation =
+        explain(&mut app.pool().acquire().await.unwrap(), &app.brand, "omneo.profile:p-1")
+            .await
+            .unwrap()
+            .unwrap();
     assert_eq!(explanation.failed_templates.iter().collect::<Vec<_>>(), ["custom_fields.2.value"]);
     let text = logs().text();
-    let told = text.lines().filter(|line| line.contains("template failed") && line.contains("custom_fields.2.value"));
+    let told = text
+        .lines()
+        .filter(|line| line.contains("template failed") && line.contains("custom_fields.2.value"));
     assert_eq!(told.count(), 1, "once, not for every customer");
     let metrics = hookpoint::telemetry::metrics().render();
-    assert!(metrics.lines().any(|line| line.starts_with("hookpoint_template_failures_total{") && line.contains("custom_fields.2.value")));
+    assert!(metrics.lines().any(|line| line.starts_with("hookpoint_template_failures_total{")
+        && line.contains("custom_fields.2.value")));
     app.stop().await;
 }
 
@@ -433,8 +693,17 @@ async fn a_time_that_nobody_can_read_makes_nothing_new_and_brings_nobody_back() 
         omneo(&app, "profile.updated", said("Stale", time)).await;
         omneo(&app, "profile.updated", said("Good", &json!(ago(1)))).await;
         omneo(&app, "profile.updated", said("Staler", time)).await;
-        assert_eq!(customer(&app, &format!("primaryID={id}")).await.unwrap()["customerLastname"], "Good", "{time}");
-        omneo(&app, "profile.deleted", json!({"id": id, "profile_type": "deleted", "updated_at": ago(1)})).await;
+        assert_eq!(
+            customer(&app, &format!("primaryID={id}")).await.unwrap()["customerLastname"],
+            "Good",
+            "{time}"
+        );
+        omneo(
+            &app,
+            "profile.deleted",
+            json!({"id": id, "profile_type": "deleted", "updated_at": ago(1)}),
+        )
+        .await;
         omneo(&app, "profile.updated", said("Back", time)).await;
         assert_eq!(customer(&app, &format!("primaryID={id}")).await, None, "{time}");
     }
@@ -444,31 +713,79 @@ async fn a_time_that_nobody_can_read_makes_nothing_new_and_brings_nobody_back() 
 #[tokio::test]
 async fn what_happened_at_a_time_that_nobody_can_read_is_told_and_not_shown_as_of_now() {
     let app = receiver(&[]).await;
-    omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "updated_at": ago(7)})).await;
-    omniotap(&app, "contact", "created", json!({"event_id": "c"}), json!({"id": "c-1", "firstName": "Bert", "updatedAt": ago(7)})).await;
-    for (n, time) in [json!("15-01-2023"), json!("garbage"), json!({}), json!("2023-01-15 10:00:00 CET"), json!(true)].iter().enumerate() {
-        omneo(&app, "transaction.created", json!({"id": format!("t-{n}"), "profile_id": "p-1", "total": 5, "transacted_at": time})).await;
-        let ticket = json!({"id": format!("k-{n}"), "contactId": "c-1", "subject": "Hi", "updatedAt": time});
+    omneo(
+        &app,
+        "profile.created",
+        json!({"id": "p-1", "first_name": "Anna", "updated_at": ago(7)}),
+    )
+    .await;
+    omniotap(
+        &app,
+        "contact",
+        "created",
+        json!({"event_id": "c"}),
+        json!({"id": "c-1", "firstName": "Bert", "updatedAt": ago(7)}),
+    )
+    .await;
+    for (n, time) in [
+        json!("15-01-2023"),
+        json!("garbage"),
+        json!({}),
+        json!("2023-01-15 10:00:00 CET"),
+        json!(true),
+    ]
+    .iter()
+    .enumerate()
+    {
+        omneo(
+            &app,
+            "transaction.created",
+            json!({"id": format!("t-{n}"), "profile_id": "p-1", "total": 5, "transacted_at": time}),
+        )
+        .await;
+        let ticket =
+            json!({"id": format!("k-{n}"), "contactId": "c-1", "subject": "Hi", "updatedAt": time});
         omniotap(&app, "ticket", "created", json!({"event_id": format!("k{n}")}), ticket).await;
         let data = json!({"external_id": "o-1", "first_name": "Cleo", "comment": "Hi"});
         let body = json!({"type": "feedback.submitted.v1", "timestamp": time, "data": data});
-        deliver(&app, Letter::new(Source::OmniLab, u32::try_from(n).unwrap(), body.to_string())).await;
+        deliver(&app, Letter::new(Source::OmniLab, u32::try_from(n).unwrap(), body.to_string()))
+            .await;
     }
     for id in ["p-1", "c-1", "o-1"] {
-        assert_eq!(customer(&app, &format!("primaryID={id}")).await.unwrap()["timeline"], json!([]), "{id}");
+        assert_eq!(
+            customer(&app, &format!("primaryID={id}")).await.unwrap()["timeline"],
+            json!([]),
+            "{id}"
+        );
     }
-    assert!(deliveries(&app).await.iter().filter(|row| row.note.contains("could not be read: ")).count() >= 15);
+    assert!(
+        deliveries(&app)
+            .await
+            .iter()
+            .filter(|row| row.note.contains("could not be read: "))
+            .count()
+            >= 15
+    );
     // A date without a time means that day, from every source.
-    let ticket = json!({"id": "k-9", "contactId": "c-1", "subject": "Hi", "updatedAt": "2023-01-15"});
+    let ticket =
+        json!({"id": "k-9", "contactId": "c-1", "subject": "Hi", "updatedAt": "2023-01-15"});
     omniotap(&app, "ticket", "created", json!({"event_id": "k9"}), ticket).await;
-    assert_eq!(customer(&app, "primaryID=c-1").await.unwrap()["timeline"][0]["lastUpdate"], "2023-01-15 00:00:00");
+    assert_eq!(
+        customer(&app, "primaryID=c-1").await.unwrap()["timeline"][0]["lastUpdate"],
+        "2023-01-15 00:00:00"
+    );
     app.stop().await;
 }
 
 #[tokio::test]
 async fn what_is_no_number_is_not_shown_as_one_and_takes_nothing_else_away() {
     let app = receiver(&[]).await;
-    omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "updated_at": ago(7)})).await;
+    omneo(
+        &app,
+        "profile.created",
+        json!({"id": "p-1", "first_name": "Anna", "updated_at": ago(7)}),
+    )
+    .await;
     for (n, (total, currency, message)) in [
         (json!(5), json!(978), "EUR 5.00"),
         (json!("12.50"), json!("EUR"), "EUR 12.50"),
@@ -489,7 +806,10 @@ async fn what_is_no_number_is_not_shown_as_one_and_takes_nothing_else_away() {
         omneo(&app, "transaction.created", purchase).await;
         let found = customer(&app, "primaryID=p-1").await.unwrap();
         let events = found["timeline"].as_array().unwrap();
-        let shown = events.iter().find(|event| event["externalID"] == id.as_str()).unwrap_or_else(|| panic!("{sent} is not shown"));
+        let shown = events
+            .iter()
+            .find(|event| event["externalID"] == id.as_str())
+            .unwrap_or_else(|| panic!("{sent} is not shown"));
         let text = shown["message"].as_str().unwrap();
         assert!(text.contains(message), "{sent}: {text}");
         for nothing in ["True", "true", "NaN", "undefined", "free", "[5]", "n/a"] {
@@ -502,14 +822,24 @@ async fn what_is_no_number_is_not_shown_as_one_and_takes_nothing_else_away() {
 #[tokio::test]
 async fn whose_it_is_where_that_cannot_be_read_is_told() {
     let app = receiver(&[]).await;
-    let ticket = json!({"id": "k-1", "contactId": {"id": "c-1"}, "subject": "Hi", "updatedAt": ago(1)});
+    let ticket =
+        json!({"id": "k-1", "contactId": {"id": "c-1"}, "subject": "Hi", "updatedAt": ago(1)});
     omniotap(&app, "ticket", "created", json!({"event_id": "k1"}), ticket).await;
-    omneo(&app, "transaction.created", json!({"id": "t-1", "profile_id": true, "total": 5, "updated_at": ago(1)})).await;
+    omneo(
+        &app,
+        "transaction.created",
+        json!({"id": "t-1", "profile_id": true, "total": 5, "updated_at": ago(1)}),
+    )
+    .await;
     let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.note).collect();
     assert!(remarks.iter().all(|note| note.contains("record")), "{remarks:?}");
-    let attributes = json!([{"handle": "size", "value": {"eu": 38}}, {"handle": "colour", "value": "blue"}]);
+    let attributes =
+        json!([{"handle": "size", "value": {"eu": 38}}, {"handle": "colour", "value": "blue"}]);
     omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "custom_attributes": attributes, "updated_at": ago(1)})).await;
     let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.note).collect();
-    assert!(remarks.iter().any(|note| note == "applied; could not be read: attribute.custom"), "{remarks:?}");
+    assert!(
+        remarks.iter().any(|note| note == "applied; could not be read: attribute.custom"),
+        "{remarks:?}"
+    );
     app.stop().await;
 }

@@ -17,10 +17,23 @@ use crate::support::{KEY, Options, Response, TestApp, story_changes};
 
 /// A record with a first name, an e-mail address and a phone number. Empty values are left out.
 fn contact(id: &str, first: &str, email: &str, phone: &str) -> Change {
-    let fields = [("name.first", first), ("name.last", "Smit"), ("email.main", email), ("phone.main", phone)];
-    let fields = fields.into_iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| (name.to_owned(), Some(value.into()))).collect();
-    let update =
-        Update { at: "2026-11-20T10:00:00Z".parse().unwrap(), received_at: "2026-11-20T10:00:00Z".parse().unwrap(), scope: Scope::Partial, fields };
+    let fields = [
+        ("name.first", first),
+        ("name.last", "Smit"),
+        ("email.main", email),
+        ("phone.main", phone),
+    ];
+    let fields = fields
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (name.to_owned(), Some(value.into())))
+        .collect();
+    let update = Update {
+        at: "2026-11-20T10:00:00Z".parse().unwrap(),
+        received_at: "2026-11-20T10:00:00Z".parse().unwrap(),
+        scope: Scope::Partial,
+        fields,
+    };
     Change::Record { key: RecordKey::new(SourceKind::OmnioTapContact, id).unwrap(), update }
 }
 
@@ -48,7 +61,9 @@ async fn execute(pool: &Pool, sql: &'static str) {
 
 async fn wait_for_the_sweep(app: &TestApp) {
     for _ in 0..400 {
-        if get_rederive(app.pool(), app.brand.id()).await.unwrap().derivation_hash.as_deref() == Some(app.brand.rules.hash().as_slice()) {
+        if get_rederive(app.pool(), app.brand.id()).await.unwrap().derivation_hash.as_deref()
+            == Some(app.brand.rules.hash().as_slice())
+        {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(25)).await;
@@ -61,7 +76,11 @@ async fn a_rebuild_gives_the_same_bytes_from_nothing_but_what_the_sources_said()
     let app = TestApp::demo().await;
     let expected = dump(app.pool(), app.brand.id()).await;
     let unchanged = run(app.pool(), &app.brand).await;
-    assert_eq!((unchanged.done, unchanged.customers), (unchanged.total, 0), "unchanged customers are not written again");
+    assert_eq!(
+        (unchanged.done, unchanged.customers),
+        (unchanged.total, 0),
+        "unchanged customers are not written again"
+    );
     clear_what_is_derived(app.pool()).await;
     let made = run(app.pool(), &app.brand).await;
     assert!(made.customers >= 43, "{made:?}");
@@ -114,14 +133,27 @@ async fn a_rebuild_runs_beside_changes() {
 #[tokio::test]
 async fn changed_rules_reach_stored_customers_in_the_background() {
     let app = TestApp::start().await;
-    app.apply(vec![contact("a", "Ruben", "ruben@example.org", "+31644556677"), contact("b", "Ruben", "", "+31644556677")]).await;
+    app.apply(vec![
+        contact("a", "Ruben", "ruben@example.org", "+31644556677"),
+        contact("b", "Ruben", "", "+31644556677"),
+    ])
+    .await;
     wait_for_the_sweep(&app).await;
     assert_eq!(app.by_phone("+31644556677").await.len(), 1);
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
 
-    let rule = ("[brands.demo.sources.omniotap]", "[brands.demo.identity]\nlink_by_phone = false\n\n[brands.demo.sources.omniotap]".to_owned());
-    let app = TestApp::start_with(Options { replace: vec![rule], place: Some(place), ..Default::default() }).await;
+    let rule = (
+        "[brands.demo.sources.omniotap]",
+        "[brands.demo.identity]\nlink_by_phone = false\n\n[brands.demo.sources.omniotap]"
+            .to_owned(),
+    );
+    let app = TestApp::start_with(Options {
+        replace: vec![rule],
+        place: Some(place),
+        ..Default::default()
+    })
+    .await;
     wait_for_the_sweep(&app).await;
     assert_eq!(app.by_phone("+31644556677").await.len(), 2, "without any new data about them");
     assert!(!rederive(app.pool(), &app.brand).await.unwrap(), "there is nothing left to do");
@@ -133,11 +165,19 @@ async fn a_sweep_goes_on_where_it_was_interrupted() {
     let app = TestApp::demo().await;
     wait_for_the_sweep(&app).await;
     let expected = dump(app.pool(), app.brand.id()).await;
-    execute(app.pool(), "update answers set body = '{}'; update brands set derivation_hash = null").await;
+    execute(app.pool(), "update answers set body = '{}'; update brands set derivation_hash = null")
+        .await;
     save_rederive(app.pool(), app.brand.id(), app.brand.rules.hash(), "omniotap").await.unwrap();
     assert!(rederive(app.pool(), &app.brand).await.unwrap());
-    let broken: Vec<(String,)> = sqlx::query_as("select customer_key from answers where body = '{}'").fetch_all(app.pool()).await.unwrap();
-    assert!(!broken.is_empty() && broken.iter().all(|(key,)| key.as_str() < "omniotap"), "{broken:?}");
+    let broken: Vec<(String,)> =
+        sqlx::query_as("select customer_key from answers where body = '{}'")
+            .fetch_all(app.pool())
+            .await
+            .unwrap();
+    assert!(
+        !broken.is_empty() && broken.iter().all(|(key,)| key.as_str() < "omniotap"),
+        "{broken:?}"
+    );
     execute(app.pool(), "update brands set derivation_hash = null").await;
     assert!(rederive(app.pool(), &app.brand).await.unwrap());
     assert_same(&expected, &dump(app.pool(), app.brand.id()).await, "made anew");
@@ -152,11 +192,13 @@ async fn reviews(app: &TestApp) -> Vec<(String, String, String, Vec<String>)> {
 #[tokio::test]
 async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
     let app = TestApp::start().await;
-    let couple = vec![contact("a", "Ruben", "", "+31644556677"), contact("b", "Iris", "", "+31644556677")];
+    let couple =
+        vec![contact("a", "Ruben", "", "+31644556677"), contact("b", "Iris", "", "+31644556677")];
     app.apply(couple.clone()).await;
     app.apply(couple).await;
     let both = vec!["omniotap.contact:a".to_owned(), "omniotap.contact:b".to_owned()];
-    let doubt = ("phone".to_owned(), "+31644556677".to_owned(), "names disagree".to_owned(), both.clone());
+    let doubt =
+        ("phone".to_owned(), "+31644556677".to_owned(), "names disagree".to_owned(), both.clone());
     assert_eq!(reviews(&app).await, [doubt]);
     // A record without a name is a separate open question about the same line.
     let mut nameless = contact("c", "", "", "+31644556677");
@@ -187,7 +229,11 @@ async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
 #[tokio::test]
 async fn a_line_that_a_person_decided_to_be_shared_links_nobody() {
     let app = TestApp::start().await;
-    app.apply(vec![contact("a", "Ruben", "", "+31644556677"), contact("b", "Ruben", "", "+31644556677")]).await;
+    app.apply(vec![
+        contact("a", "Ruben", "", "+31644556677"),
+        contact("b", "Ruben", "", "+31644556677"),
+    ])
+    .await;
     assert_eq!(app.by_phone("+31644556677").await.len(), 1);
     execute(
         app.pool(),
@@ -197,7 +243,11 @@ async fn a_line_that_a_person_decided_to_be_shared_links_nobody() {
     .await;
     run(app.pool(), &app.brand).await;
     let query = format!("key={KEY}&channelAddressType=phoneNumber&address=%2B31644556677");
-    let customers = |response: &Response| serde_json::from_str::<Vec<serde_json::Value>>(&response.body).map(|found| found.len()).unwrap_or_default();
+    let customers = |response: &Response| {
+        serde_json::from_str::<Vec<serde_json::Value>>(&response.body)
+            .map(|found| found.len())
+            .unwrap_or_default()
+    };
     app.until(&query, |response| customers(response) == 2).await;
     execute(app.pool(), "update shared_value_decisions set undone_at = now()").await;
     run(app.pool(), &app.brand).await;
@@ -237,16 +287,36 @@ async fn every_customer_every_refusal_and_every_field_can_say_why() {
     let ruben = why(&app, "omniotap.contact:a").await;
     let key = |id: &str| RecordKey::new(SourceKind::OmnioTapContact, id).unwrap();
     assert_eq!(ruben.links, [("e-mail", "ruben@example.org".to_owned(), vec![key("a"), key("b")])]);
-    assert_eq!(ruben.doubts, [("phone", "+31644556677".to_owned(), "names disagree", vec!["omniotap.contact:c".to_owned()])]);
-    assert_eq!(ruben.records, [(key("a"), "Ruben Smit".to_owned()), (key("b"), "R. Smit".to_owned())]);
+    assert_eq!(
+        ruben.doubts,
+        [(
+            "phone",
+            "+31644556677".to_owned(),
+            "names disagree",
+            vec!["omniotap.contact:c".to_owned()]
+        )]
+    );
+    assert_eq!(
+        ruben.records,
+        [(key("a"), "Ruben Smit".to_owned()), (key("b"), "R. Smit".to_owned())]
+    );
     let at = "2026-11-20T10:00:00Z".parse().unwrap();
     let said = |name: &str, value: &str| (name.to_owned(), value.to_owned(), at);
-    let by_the_first = [said("customer.first_name", "Ruben"), said("email.main", "ruben@example.org"), said("phone.main", "+31644556677")];
+    let by_the_first = [
+        said("customer.first_name", "Ruben"),
+        said("email.main", "ruben@example.org"),
+        said("phone.main", "+31644556677"),
+    ];
     assert_eq!(ruben.record_values[&key("a")], by_the_first);
-    assert_eq!(ruben.record_values[&key("b")], [said("customer.last_name", "Smit"), said("email.main", "ruben@example.org")]);
+    assert_eq!(
+        ruben.record_values[&key("b")],
+        [said("customer.last_name", "Smit"), said("email.main", "ruben@example.org")]
+    );
     assert!(ruben.decisions.is_empty() && ruben.remarks.is_empty());
     let iris = why(&app, "omniotap.contact:c").await;
-    let mailbox = Identifier::from(hookpoint::customer::model::email::Email::parse("info@example.org").unwrap());
+    let mailbox = Identifier::from(
+        hookpoint::customer::model::email::Email::parse("info@example.org").unwrap(),
+    );
     assert_eq!(iris.finds_only, [(mailbox, "blocked: it identifies nobody")]);
     assert!(iris.links.is_empty() && iris.remarks.is_empty());
     let mut connection = app.pool().acquire().await.unwrap();

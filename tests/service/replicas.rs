@@ -8,7 +8,11 @@ use crate::load::{CountingProxy, contact};
 use crate::support::{KEY, Options, Response, TestApp, encode, scratch, server, socket_directory};
 
 async fn second(app: &TestApp) -> TestApp {
-    TestApp::start_with(Options { place: Some((app.place.clone(), app.database.clone())), ..Options::default() }).await
+    TestApp::start_with(Options {
+        place: Some((app.place.clone(), app.database.clone())),
+        ..Options::default()
+    })
+    .await
 }
 
 fn query(n: usize) -> String {
@@ -16,11 +20,20 @@ fn query(n: usize) -> String {
 }
 
 fn named(name: &'static str) -> impl Fn(&Response) -> bool {
-    move |response| response.status == 200 && response.body.contains(&format!("\"customerFirstname\":\"{name}\""))
+    move |response| {
+        response.status == 200
+            && response.body.contains(&format!("\"customerFirstname\":\"{name}\""))
+    }
 }
 
 async fn name(app: &TestApp, people: usize, minute: i64, name: &str) {
-    let contact = |n: usize| contact(&format!("c{n}"), minute, &[("name.first", name), ("email.main", &format!("p{n}@example.org"))]);
+    let contact = |n: usize| {
+        contact(
+            &format!("c{n}"),
+            minute,
+            &[("name.first", name), ("email.main", &format!("p{n}@example.org"))],
+        )
+    };
     app.apply((0..people).map(contact).collect()).await;
 }
 
@@ -29,7 +42,9 @@ async fn a_change_on_one_is_seen_on_the_other_and_so_is_one_of_very_many() {
     let one = TestApp::start().await;
     let other = second(&one).await;
     // Two addresses and two ids each: 400 people have more than a notification can name, so the whole brand expires.
-    for (people, minute, is_called) in [(3, 0, "Anna"), (3, 1, "Bo"), (400, 2, "Cleo"), (400, 3, "Dirk")] {
+    for (people, minute, is_called) in
+        [(3, 0, "Anna"), (3, 1, "Bo"), (400, 2, "Cleo"), (400, 3, "Dirk")]
+    {
         name(&one, people, minute, is_called).await;
         for app in [&one, &other] {
             app.wait_until_current().await;
@@ -57,7 +72,8 @@ async fn a_replica_whose_listener_is_cut_learns_what_it_missed() {
         // Both listen again, and have missed nothing so far.
         one.wait_until_current().await;
         other.wait_until_current().await;
-        let (cut,): (i64,) = sqlx::query_as(cut).bind(&one.database).fetch_one(&server).await.unwrap();
+        let (cut,): (i64,) =
+            sqlx::query_as(cut).bind(&one.database).fetch_one(&server).await.unwrap();
         assert_eq!(cut, 2, "both listened");
         name(&one, 2, minute, is_called).await;
         one.until(&query(0), named(is_called)).await;
@@ -72,8 +88,16 @@ async fn a_replica_that_hears_nothing_more_stops_trusting_what_it_remembers() {
     let one = TestApp::start().await;
     let directory = scratch().join(format!("hookpoint-test-{}", std::process::id())).join("mute");
     let door = CountingProxy::open(&directory, &socket_directory());
-    let through = Place::Server(Url(format!("postgres://hookpoint@localhost/{}?host={}", one.database, directory.display())));
-    let listener_disconnected = TestApp::start_with(Options { place: Some((through, one.database.clone())), ..Options::default() }).await;
+    let through = Place::Server(Url(format!(
+        "postgres://hookpoint@localhost/{}?host={}",
+        one.database,
+        directory.display()
+    )));
+    let listener_disconnected = TestApp::start_with(Options {
+        place: Some((through, one.database.clone())),
+        ..Options::default()
+    })
+    .await;
     name(&one, 1, 0, "Anna").await;
     listener_disconnected.until(&query(0), named("Anna")).await;
     listener_disconnected.wait_until_current().await;

@@ -63,19 +63,32 @@ impl Stage {
         let direct = PgPoolOptions::new().max_connections(2).connect(url_of(&place)).await.unwrap();
         count_endings(&direct).await;
         let (wire, replace) = (Wire::lay().await, served(&format!("[brands.{slug}]\n\n")));
-        let options = Options { replace, place: Some((wire.to(&name), name)), skips_verification: true, runs_as_served: true };
+        let options = Options {
+            replace,
+            place: Some((wire.to(&name), name)),
+            skips_verification: true,
+            runs_as_served: true,
+        };
         let app = TestApp::start_with(options).await;
         let brand = brand_of(&app, slug);
         app.key(&brand, slug, None).await;
         for name in names {
-            let person = |n: usize| load::contact(&format!("cold-{name}-{n}"), 1, &[("name.first", "Anna"), ("email.main", &cold(name, n))]);
+            let person = |n: usize| {
+                load::contact(
+                    &format!("cold-{name}-{n}"),
+                    1,
+                    &[("name.first", "Anna"), ("email.main", &cold(name, n))],
+                )
+            };
             let people = (0..COLD).map(person).collect();
             hookpoint::ingest::apply::apply(app.pool(), &brand, people).await.unwrap();
         }
         app.wait_until_current().await;
-        app.until(&format!("key={slug}&primaryID=warm-up"), |response| response.status == 200).await;
+        app.until(&format!("key={slug}&primaryID=warm-up"), |response| response.status == 200)
+            .await;
         // As after a busy day: all connections for lookups are open.
-        let queries: Vec<String> = (0..40).map(|n| format!("key={slug}&primaryID=nobody-{n}")).collect();
+        let queries: Vec<String> =
+            (0..40).map(|n| format!("key={slug}&primaryID=nobody-{n}")).collect();
         let asked = futures_util::future::join_all(queries.iter().map(|query| app.ask(query)));
         assert!(asked.await.iter().all(|response| response.status == 200));
         Self { app, brand, wire, direct }
@@ -103,16 +116,20 @@ impl Stage {
 
     /// A gauge of the brand, in whole seconds.
     async fn gauge(&self, name: &str) -> Option<i64> {
-        let page = send(self.app.application.metrics_address.unwrap(), "GET", "/metrics", &[]).await.body;
+        let page =
+            send(self.app.application.metrics_address.unwrap(), "GET", "/metrics", &[]).await.body;
         let start = format!("{name}{{brand=\"{}\"}} ", self.key());
-        page.lines().find_map(|line| line.strip_prefix(&start)).map(|value| value.trim().parse::<f64>().unwrap() as i64)
+        page.lines()
+            .find_map(|line| line.strip_prefix(&start))
+            .map(|value| value.trim().parse::<f64>().unwrap() as i64)
     }
 
     /// Every webhook was stored once, and done once at most. Lookups check that it was done.
     async fn expect_nothing_doubled(&self, broken: &mut Vec<String>) {
         let query = "select count(*), count(distinct body), (select count(*) from endings), (select count(distinct delivery_id) from endings)
             from deliveries";
-        let (stored, bodies, endings, ended): (i64, i64, i64, i64) = sqlx::query_as(query).fetch_one(&self.direct).await.unwrap();
+        let (stored, bodies, endings, ended): (i64, i64, i64, i64) =
+            sqlx::query_as(query).fetch_one(&self.direct).await.unwrap();
         if stored != bodies || endings != ended {
             broken.push(format!("{stored} deliveries of {bodies} webhooks are stored, and {ended} of them were done {endings} times"));
         }
@@ -179,7 +196,8 @@ async fn a_fail_over_before_it_is_known_that_something_was_claimed_delays_it_for
 async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_everything_goes_on() {
     let stage = Stage::start("silent", &["remembered", "silent"]).await;
     let address = stage.app.application.address;
-    let remembered: Vec<String> = (0..5).map(|n| by_email(stage.key(), &cold("remembered", n))).collect();
+    let remembered: Vec<String> =
+        (0..5).map(|n| by_email(stage.key(), &cold("remembered", n))).collect();
     for target in &remembered {
         assert!(is_one(&send(address, "GET", target, &[]).await, "Anna"));
     }
@@ -194,7 +212,12 @@ async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_eve
         let asked = Instant::now();
         let answer = send(address, "GET", target, &[]).await;
         // The first lookup to notice waits for its deadline.
-        assert!(is_one(&answer, "Anna") && asked.elapsed() < Duration::from_millis(1_300), "{} after {:?}", answer.status, asked.elapsed());
+        assert!(
+            is_one(&answer, "Anna") && asked.elapsed() < Duration::from_millis(1_300),
+            "{} after {:?}",
+            answer.status,
+            asked.elapsed()
+        );
         if stage.is_degraded().await {
             degraded_after.get_or_insert_with(|| silent_since.elapsed());
         } else {
@@ -202,7 +225,10 @@ async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_eve
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(degraded_after.is_some_and(|after| after < Duration::from_secs(4)), "degraded after {degraded_after:?}");
+    assert!(
+        degraded_after.is_some_and(|after| after < Duration::from_secs(4)),
+        "degraded after {degraded_after:?}"
+    );
     stage.wire.heal();
     let healed_at = Instant::now();
     let mut broken = traffic.goes_on(healed_at).await;
@@ -223,14 +249,23 @@ async fn parts(stage: &Stage) -> Vec<(&'static str, String)> {
     let ready = stage.ready().await;
     assert_eq!(ready.status, 200, "{}", ready.body);
     let told: Value = serde_json::from_str(&ready.body).unwrap();
-    let parts = ["lookups", "changes", "storing", "applying"].map(|part| (part, told[part].as_str().unwrap_or("not told").to_owned()));
+    let parts = ["lookups", "changes", "storing", "applying"]
+        .map(|part| (part, told[part].as_str().unwrap_or("not told").to_owned()));
     let is_known = |told: &str| ["ok", "failing"].contains(&told);
-    assert!(parts.iter().all(|(_, told)| is_known(told)), "/health/ready does not list the parts: {}", ready.body);
+    assert!(
+        parts.iter().all(|(_, told)| is_known(told)),
+        "/health/ready does not list the parts: {}",
+        ready.body
+    );
     parts.into()
 }
 
 /// Waits until the parts are as expected. After the timeout, returns their states.
-async fn until_parts(stage: &Stage, since: Instant, expected: impl Fn(&[(&'static str, String)]) -> bool) -> Result<(), String> {
+async fn until_parts(
+    stage: &Stage,
+    since: Instant,
+    expected: impl Fn(&[(&'static str, String)]) -> bool,
+) -> Result<(), String> {
     loop {
         let parts = parts(stage).await;
         if expected(&parts) {
@@ -255,16 +290,23 @@ async fn health_and_metrics_tell_of_a_silence_and_of_its_end() {
     while stage.gauge(WATCHED).await.is_none() && begin.elapsed() < BEFORE_LONG {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    let watched = stage.gauge(WATCHED).await.unwrap_or_else(|| panic!("/metrics has no {WATCHED} of the brand"));
+    let watched = stage
+        .gauge(WATCHED)
+        .await
+        .unwrap_or_else(|| panic!("/metrics has no {WATCHED} of the brand"));
     let now = jiff::Timestamp::now().as_second();
-    assert!((now - 60..=now + 1).contains(&watched), "{watched} is not a moment ago, which is {now}");
+    assert!(
+        (now - 60..=now + 1).contains(&watched),
+        "{watched} is not a moment ago, which is {now}"
+    );
 
     stage.wire.fall_silent();
     let silent_since = Instant::now();
     // Changes from before the silence may be reported a moment later.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let watched = stage.gauge(WATCHED).await;
-    let is_failing = |parts: &[(&'static str, String)]| parts.contains(&("storing", "failing".to_owned()));
+    let is_failing =
+        |parts: &[(&'static str, String)]| parts.contains(&("storing", "failing".to_owned()));
     until_parts(&stage, silent_since, is_failing).await.expect("nothing is stored any more");
     // Longer than the interval of the checks.
     while silent_since.elapsed() < Duration::from_secs(14) {
@@ -289,28 +331,46 @@ async fn hang(place: &Place, brand: &Brand) -> PgConnection {
     let mut writer = PgConnection::connect(url_of(place)).await.unwrap();
     sqlx::raw_sql("begin").execute(&mut writer).await.unwrap();
     // The first number is that of the service's own writers.
-    sqlx::query("select pg_advisory_xact_lock(1752131440, $1)").bind(brand.id()).execute(&mut writer).await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(1752131440, $1)")
+        .bind(brand.id())
+        .execute(&mut writer)
+        .await
+        .unwrap();
     writer
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
-    let options = Options { replace: served("[brands.a]\n\n[brands.b]\n\n[brands.c]\n\n"), skips_verification: true, ..Options::default() };
+    let options = Options {
+        replace: served("[brands.a]\n\n[brands.b]\n\n[brands.c]\n\n"),
+        skips_verification: true,
+        ..Options::default()
+    };
     let app = TestApp::start_with(Options { runs_as_served: true, ..options }).await;
     let address = app.application.address;
     for slug in ["a", "b", "c"] {
         app.key(&brand_of(&app, slug), slug, None).await;
-        app.until(&format!("key={slug}&primaryID=warm-up"), |response| response.status == 200).await;
+        app.until(&format!("key={slug}&primaryID=warm-up"), |response| response.status == 200)
+            .await;
     }
     let accepted = async |slug: &str, n: usize| {
         let body = contact(&format!("e-{n}"), &format!("c-{n}"), "Anna", 1).to_string();
-        let response = post(address, &format!("/webhooks/{slug}/omniotap"), &[], body.as_bytes()).await;
+        let response =
+            post(address, &format!("/webhooks/{slug}/omniotap"), &[], body.as_bytes()).await;
         assert_eq!(response.status, 202, "webhook {n} of {slug}: {}", response.body);
     };
-    let is_applied = async |slug: &str, n: usize| is_one(&send(address, "GET", &by_email(slug, &format!("c-{n}@example.org")), &[]).await, "Anna");
+    let is_applied = async |slug: &str, n: usize| {
+        is_one(
+            &send(address, "GET", &by_email(slug, &format!("c-{n}@example.org")), &[]).await,
+            "Anna",
+        )
+    };
     let applied_within = async |slug: &str, n: usize, begin: Instant, bound: Duration| {
         while !is_applied(slug, n).await {
-            assert!(begin.elapsed() < bound, "webhook {n} of {slug} is not applied within {bound:?}");
+            assert!(
+                begin.elapsed() < bound,
+                "webhook {n} of {slug} is not applied within {bound:?}"
+            );
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
@@ -318,7 +378,10 @@ async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
         accepted(slug, 0).await;
         applied_within(slug, 0, Instant::now(), Duration::from_secs(20)).await;
     }
-    let writers = [hang(&app.place, &brand_of(&app, "a")).await, hang(&app.place, &brand_of(&app, "b")).await];
+    let writers = [
+        hang(&app.place, &brand_of(&app, "a")).await,
+        hang(&app.place, &brand_of(&app, "b")).await,
+    ];
     for slug in ["a", "b"] {
         accepted(slug, 1).await;
     }
@@ -333,7 +396,10 @@ async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
         tokio::time::sleep(Duration::from_millis(800)).await;
     }
     for slug in ["a", "b"] {
-        assert!(!is_applied(slug, 1).await, "another writer uses {slug}: no worker was delayed, so the test proves nothing");
+        assert!(
+            !is_applied(slug, 1).await,
+            "another writer uses {slug}: no worker was delayed, so the test proves nothing"
+        );
     }
     for writer in writers {
         writer.close().await.unwrap();

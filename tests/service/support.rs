@@ -18,7 +18,9 @@ use hookpoint::ingest::apply::apply;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use hookpoint::sources::secret::SecretRef;
-use hookpoint::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError, WebhookVerifier};
+use hookpoint::sources::webhook::{
+    SecretIn, UnverifiedWebhook, Verification, VerificationError, WebhookVerifier,
+};
 use hookpoint::storage::api_keys::{KeyRow, insert_key};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
@@ -68,7 +70,11 @@ pub fn logs() -> &'static Logs {
         let logs = Logs::default();
         let writer = logs.clone();
         let settings = TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() };
-        tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(&settings, move || writer.clone())).unwrap();
+        tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(
+            &settings,
+            move || writer.clone(),
+        ))
+        .unwrap();
         hookpoint::telemetry::metrics();
         logs
     })
@@ -79,13 +85,21 @@ pub fn scratch() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let reachable = |dir: &Path| {
         use std::os::unix::fs::PermissionsExt;
-        dir.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
+        dir.ancestors().all(|dir| {
+            std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0)
+        })
     };
     if reachable(target) { target.to_owned() } else { std::env::temp_dir() }
 }
 
 pub fn layout(name: &str) -> Layout {
-    Layout { data_dir: scratch().join(name), postgres_bin: None, cache_dir: scratch().join("postgres-binaries"), fetch: true, durable: false }
+    Layout {
+        data_dir: scratch().join(name),
+        postgres_bin: None,
+        cache_dir: scratch().join("postgres-binaries"),
+        fetch: true,
+        durable: false,
+    }
 }
 
 struct Cluster {
@@ -100,7 +114,12 @@ fn cluster() -> &'static Cluster {
         let start = || {
             sweep_abandoned(&scratch(), "hookpoint-test-");
             let runtime = tokio::runtime::Runtime::new().unwrap();
-            runtime.block_on(Embedded::start(layout(&format!("hookpoint-test-{}", std::process::id())))).unwrap()
+            runtime
+                .block_on(Embedded::start(layout(&format!(
+                    "hookpoint-test-{}",
+                    std::process::id()
+                ))))
+                .unwrap()
         };
         let embedded = std::thread::spawn(start).join().unwrap();
         Cluster { embedded, template: tokio::sync::Mutex::new(false) }
@@ -113,10 +132,17 @@ pub fn socket_directory() -> PathBuf {
 }
 
 fn url(database: &str) -> Place {
-    Place::Server(Url(format!("postgres://hookpoint@localhost/{database}?host={}", socket_directory().display())))
+    Place::Server(Url(format!(
+        "postgres://hookpoint@localhost/{database}?host={}",
+        socket_directory().display()
+    )))
 }
 
-const SIZE: PoolSize = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: Some(Duration::from_secs(10)) };
+const SIZE: PoolSize = PoolSize {
+    connections: 6,
+    acquire_timeout: Duration::from_secs(10),
+    statement: Some(Duration::from_secs(10)),
+};
 
 /// A connection to the server itself.
 pub async fn server() -> Pool {
@@ -125,9 +151,13 @@ pub async fn server() -> Pool {
 
 /// Waits until a database has this many connections: Postgres notices a closed connection a moment later.
 pub async fn until_used_by(connections: i64, database: &str) {
-    let (server, query) = (server().await, "select count(*) from pg_stat_activity where datname = $1 and backend_type = 'client backend'");
+    let (server, query) = (
+        server().await,
+        "select count(*) from pg_stat_activity where datname = $1 and backend_type = 'client backend'",
+    );
     for _ in 0..600 {
-        let (used_by,): (i64,) = sqlx::query_as(query).bind(database).fetch_one(&server).await.unwrap();
+        let (used_by,): (i64,) =
+            sqlx::query_as(query).bind(database).fetch_one(&server).await.unwrap();
         if used_by == connections {
             return server.close();
         }
@@ -148,7 +178,10 @@ pub async fn database() -> (Place, String) {
         *made = true;
     }
     let name = format!("test_{}", Uuid::new_v4().simple());
-    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name} template template"))).execute(&server).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name} template template")))
+        .execute(&server)
+        .await
+        .unwrap();
     server.close();
     (url(&name), name)
 }
@@ -177,12 +210,14 @@ pub struct Options {
 
 /// The suppression file of the applications on a database.
 pub fn suppression_file_of(database: &str) -> PathBuf {
-    scratch().join(format!("hookpoint-test-{}", std::process::id())).join("ledgers").join(format!("{database}.jsonl"))
+    scratch()
+        .join(format!("hookpoint-test-{}", std::process::id()))
+        .join("ledgers")
+        .join(format!("{database}.jsonl"))
 }
 
 pub fn settings_text(replace: &[(&str, String)]) -> String {
-    let head =
-        "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\nworkers = 2\ndrain_seconds = 0\n\n[limits]\nlookups_per_second = 100000\n\n";
+    let head = "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\nworkers = 2\ndrain_seconds = 0\n\n[limits]\nlookups_per_second = 100000\n\n";
     let mut text = format!("{head}{SETTINGS}");
     for (from, to) in replace {
         assert!(text.contains(from), "{from}");
@@ -196,7 +231,8 @@ pub fn settings_text(replace: &[(&str, String)]) -> String {
 }
 
 pub fn settings(replace: &[(&str, String)]) -> Settings {
-    Settings::parse_with(&settings_text(replace), Path::new("test.toml"), &kept).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+    Settings::parse_with(&settings_text(replace), Path::new("test.toml"), &kept)
+        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
 /// The secret that a source shares with the demo's brand.
@@ -207,14 +243,22 @@ pub fn secret_of(source: Source) -> String {
 /// The secret with this name. A name that the demo does not have is the secret itself.
 fn kept(place: &SecretRef) -> Result<Vec<u8>, String> {
     let SecretRef::Env(name) = place else { return Err("names no file".to_owned()) };
-    let source = Source::ALL.into_iter().find(|source| *name == format!("{}_SECRET", source.as_str().to_uppercase()));
-    Ok(source.map_or_else(|| name.clone(), |source| written(source, &secret_of(source))).into_bytes())
+    let source = Source::ALL
+        .into_iter()
+        .find(|source| *name == format!("{}_SECRET", source.as_str().to_uppercase()));
+    Ok(source
+        .map_or_else(|| name.clone(), |source| written(source, &secret_of(source)))
+        .into_bytes())
 }
 
 /// A secret in its source's format.
 pub fn written(source: Source, secret: &str) -> String {
     use base64::Engine;
-    if source == Source::OmniLab { format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(secret)) } else { secret.to_owned() }
+    if source == Source::OmniLab {
+        format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(secret))
+    } else {
+        secret.to_owned()
+    }
 }
 
 impl TestApp {
@@ -243,9 +287,13 @@ impl TestApp {
         let clock = if options.runs_as_served { Clock::system() } else { Clock::frozen(now()) };
         let size = if options.runs_as_served { settings.pool_size() } else { SIZE };
         let store = Database::open(&place, size, false).await.unwrap();
-        let application = Application::start(&settings.file, settings.brands, store, clock.clone()).await.unwrap();
+        let application = Application::start(&settings.file, settings.brands, store, clock.clone())
+            .await
+            .unwrap();
         let readiness = application.readiness();
-        tokio::time::timeout(Duration::from_secs(30), readiness.until_ready()).await.expect("the service gets ready");
+        tokio::time::timeout(Duration::from_secs(30), readiness.until_ready())
+            .await
+            .expect("the service gets ready");
         let brand = application.brands.values().find(|brand| brand.rules.slug == "demo").unwrap();
         let app = Self { brand: Arc::clone(brand), clock, place, database: name, application };
         if hookpoint::storage::api_keys::list_keys(app.pool()).await.unwrap().is_empty() {
@@ -264,12 +312,17 @@ impl TestApp {
 
     /// Waits until the application has processed the notifications of all applied changes.
     pub async fn wait_until_current(&self) {
-        tokio::time::timeout(Duration::from_secs(60), self.application.catch_up()).await.expect("it hears").unwrap();
+        tokio::time::timeout(Duration::from_secs(60), self.application.catch_up())
+            .await
+            .expect("it hears")
+            .unwrap();
     }
 
     /// A separate session, without time-outs in Postgres.
     pub async fn session(&self) -> sqlx::PgConnection {
-        <sqlx::PgConnection as sqlx::Connection>::connect_with(&self.pool().connect_options()).await.unwrap()
+        <sqlx::PgConnection as sqlx::Connection>::connect_with(&self.pool().connect_options())
+            .await
+            .unwrap()
     }
 
     pub fn pool(&self) -> &Pool {
@@ -331,7 +384,12 @@ impl TestApp {
         self.until_within(10, query, expected).await
     }
 
-    pub async fn until_within(&self, seconds: u32, query: &str, expected: impl Fn(&Response) -> bool) -> Response {
+    pub async fn until_within(
+        &self,
+        seconds: u32,
+        query: &str,
+        expected: impl Fn(&Response) -> bool,
+    ) -> Response {
         for _ in 0..seconds * 40 {
             let response = self.ask(query).await;
             if expected(&response) {
@@ -366,7 +424,9 @@ impl Verification for NoVerification {
 }
 
 fn open_doors(rules: &mut BrandRules) {
-    rules.webhook_verifiers = Source::ALL.map(|source| (source, WebhookVerifier { source, proof: Box::new(NoVerification) })).into();
+    rules.webhook_verifiers = Source::ALL
+        .map(|source| (source, WebhookVerifier { source, proof: Box::new(NoVerification) }))
+        .into();
 }
 
 pub fn story_changes(brand: &Brand) -> Vec<Change> {
@@ -389,7 +449,12 @@ pub struct Response {
 
 impl Response {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().skip(1).filter_map(|line| line.split_once(':')).find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        self.head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(':'))
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
     }
 
     pub fn code(&self) -> String {
@@ -398,19 +463,31 @@ impl Response {
     }
 }
 
-pub async fn send(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)]) -> Response {
+pub async fn send(
+    address: SocketAddr,
+    method: &str,
+    target: &str,
+    headers: &[(&str, &str)],
+) -> Response {
     exchange(address, head(address, method, target, headers).into_bytes()).await
 }
 
 /// Sends a body.
-pub async fn post(address: SocketAddr, target: &str, headers: &[(&str, &str)], body: &[u8]) -> Response {
+pub async fn post(
+    address: SocketAddr,
+    target: &str,
+    headers: &[(&str, &str)],
+    body: &[u8],
+) -> Response {
     let length = body.len().to_string();
-    let headers: Vec<(&str, &str)> = headers.iter().copied().chain([("Content-Length", length.as_str())]).collect();
+    let headers: Vec<(&str, &str)> =
+        headers.iter().copied().chain([("Content-Length", length.as_str())]).collect();
     exchange(address, [head(address, "POST", target, &headers).as_bytes(), body].concat()).await
 }
 
 pub fn head(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &str)]) -> String {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let headers: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     format!("{method} {target} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n{headers}\r\n")
 }
 
@@ -425,7 +502,8 @@ pub async fn exchange(address: SocketAddr, request: Vec<u8>) -> Response {
         let _ = stream.read_to_end(&mut bytes);
         let text = String::from_utf8(bytes).unwrap();
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+        let status =
+            head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
         Response { status, head: head.to_owned(), body: body.to_owned() }
     };
     tokio::task::spawn_blocking(exchange).await.unwrap()

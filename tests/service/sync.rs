@@ -5,7 +5,10 @@ use std::sync::Arc;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{CLIENT_ID, Envelope, Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World, omnilab};
+use hookpoint::demo::systems::{
+    CLIENT_ID, Envelope, Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World,
+    omnilab,
+};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
@@ -74,22 +77,49 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
             secrets.of_api(Source::OmniLab),
             omnilab::AUDIENCE
         );
-        let nobody_else = "[sync]\nbackfill = false\nreconcile_hours = 0\nincremental_minutes = 0\n\n[lookup]".to_owned();
+        let nobody_else =
+            "[sync]\nbackfill = false\nreconcile_hours = 0\nincremental_minutes = 0\n\n[lookup]"
+                .to_owned();
         let leak = |text: String| &*Box::leak(text.into_boxed_str());
-        let replace = vec![(leak(tap.0), tap.1), (leak(omneo.0), omneo.1), (webhook, lab), ("[lookup]", nobody_else)];
+        let replace = vec![
+            (leak(tap.0), tap.1),
+            (leak(omneo.0), omneo.1),
+            (webhook, lab),
+            ("[lookup]", nobody_else),
+        ];
         let app = TestApp::start_with(Options { replace, ..Options::default() }).await;
         let brands = [Arc::clone(&app.brand)];
-        let accounts = UpstreamClients::new(app.pool(), &brands, &CallSettings::default(), &BackgroundTasks::new(), &app.clock);
+        let accounts = UpstreamClients::new(
+            app.pool(),
+            &brands,
+            &CallSettings::default(),
+            &BackgroundTasks::new(),
+            &app.clock,
+        );
         Self { systems, world, app, accounts }
     }
 
     pub fn runner(&self, source: Source) -> SyncRunner {
         let account = Arc::clone(self.accounts.get(self.app.brand.id(), source).unwrap());
-        SyncRunner::new(self.app.pool().clone(), account, &SyncSettings::default(), self.app.clock.clone())
+        SyncRunner::new(
+            self.app.pool().clone(),
+            account,
+            &SyncSettings::default(),
+            self.app.clock.clone(),
+        )
     }
 
     pub fn stream(&self, source: Source, name: &str) -> Stream {
-        *self.app.brand.rules.sources.api(source).streams().iter().find(|stream| stream.name == name).unwrap()
+        *self
+            .app
+            .brand
+            .rules
+            .sources
+            .api(source)
+            .streams()
+            .iter()
+            .find(|stream| stream.name == name)
+            .unwrap()
     }
 
     pub async fn scan(&self, source: Source, name: &str) -> RunEnd {
@@ -100,7 +130,9 @@ client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"
 
     async fn contacts(&self) -> (u64, u64, u64, Option<f32>, String) {
         match self.scan(Source::OmnioTap, "contacts").await {
-            RunEnd::Complete { progress, deleted, drift, note, .. } => (progress.scanned, progress.changed, deleted, drift, note),
+            RunEnd::Complete { progress, deleted, drift, note, .. } => {
+                (progress.scanned, progress.changed, deleted, drift, note)
+            }
             other => panic!("{other:?}"),
         }
     }
@@ -174,7 +206,10 @@ async fn who_is_missing_from_a_list_but_still_there_stays() {
         .unwrap();
     let (_, _, deleted, ..) = scan.contacts().await;
     assert_eq!(deleted, 0);
-    let live: i64 = sqlx::query_scalar("select count(*) from records where live").fetch_one(scan.app.pool()).await.unwrap();
+    let live: i64 = sqlx::query_scalar("select count(*) from records where live")
+        .fetch_one(scan.app.pool())
+        .await
+        .unwrap();
     assert_eq!(live, 30);
     scan.stop().await;
 }
@@ -197,12 +232,18 @@ async fn whom_the_source_merged_away_is_not_gone() {
     scan.world.put(ObjectKind::Profile, profile(1));
     scan.world.put(ObjectKind::Profile, profile(2));
     scan.scan(Source::Omneo, "profiles").await;
-    let key = |n: usize| RecordKey::new(SourceKind::OmneoProfile, &format!("00000000-0000-4000-8000-{n:012}")).unwrap();
+    let key = |n: usize| {
+        RecordKey::new(SourceKind::OmneoProfile, &format!("00000000-0000-4000-8000-{n:012}"))
+            .unwrap()
+    };
     let at = "2026-02-01T09:00:00Z".parse().unwrap();
     scan.app.apply(vec![Change::Merge(SourceMerge { loser: key(2), winner: key(1), at })]).await;
     scan.world.remove(ObjectKind::Profile, &key(2).id);
     assert!(scan.is_known("b2@example.org").await);
-    assert!(matches!(scan.scan(Source::Omneo, "profiles").await, RunEnd::Complete { deleted: 0, .. }));
+    assert!(matches!(
+        scan.scan(Source::Omneo, "profiles").await,
+        RunEnd::Complete { deleted: 0, .. }
+    ));
     assert!(scan.is_known("b2@example.org").await, "the loser's address still finds the winner");
     scan.stop().await;
 }
@@ -212,7 +253,11 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
     let (first, second) = (scan.runner(Source::OmnioTap), scan.runner(Source::OmnioTap));
-    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
+    scan.systems.set_fault(
+        Source::OmnioTap,
+        Part::Api,
+        Some(Fault::Slow(std::time::Duration::from_millis(200))),
+    );
     let reached = tokio::sync::Notify::new();
     let listener = |sign: hookpoint::sync::ProgressEvent<'_>| {
         if sign.progress.scanned >= 40 {
@@ -224,13 +269,23 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
         () = reached.notified() => {}
     }
     // The run was dropped, as by a kill: its lease is still valid.
-    assert_eq!(second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap(), RunEnd::LeaseHeldElsewhere);
+    assert_eq!(
+        second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap(),
+        RunEnd::LeaseHeldElsewhere
+    );
     assert!(scan.row_of("contacts").await.is_first_under_way());
     scan.systems.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
     scan.systems.clear_request_log();
-    let RunEnd::Complete { progress, drift: None, .. } = second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
-    assert!(progress.scanned == 90 && scan.systems.arrivals(Source::OmnioTap).len() <= 4, "{progress:?}");
+    let RunEnd::Complete { progress, drift: None, .. } =
+        second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap()
+    else {
+        panic!()
+    };
+    assert!(
+        progress.scanned == 90 && scan.systems.arrivals(Source::OmnioTap).len() <= 4,
+        "{progress:?}"
+    );
     assert!(scan.is_known("p0@example.org").await && scan.is_known("p89@example.org").await);
     scan.stop().await;
 }
@@ -240,7 +295,11 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
     let (pool, brand_id) = (scan.app.pool().clone(), scan.app.brand.id());
-    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(100))));
+    scan.systems.set_fault(
+        Source::OmnioTap,
+        Part::Api,
+        Some(Fault::Slow(std::time::Duration::from_millis(100))),
+    );
     let begun = tokio::sync::Notify::new();
     let runner = scan.runner(Source::OmnioTap);
     let cancel = async {
@@ -257,7 +316,12 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
     let RunEnd::Broken(reason) = scan.scan(Source::OmnioTap, "contacts").await else { panic!() };
     let rows = list_streams(&pool, brand_id).await.unwrap();
-    assert!(rows.iter().any(|row| row.note == reason && row.is_failing() && row.last_full_started_at.is_some()), "{reason}");
+    assert!(
+        rows.iter().any(|row| row.note == reason
+            && row.is_failing()
+            && row.last_full_started_at.is_some()),
+        "{reason}"
+    );
     assert!(scan.is_known("p0@example.org").await, "nobody is deleted because of that");
     scan.stop().await;
 }
@@ -285,7 +349,15 @@ async fn a_list_with_somebody_erased_in_it_is_walked_once_and_brings_nobody_back
     scan.contacts().await;
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c7").unwrap();
     let ledger = SuppressionFile::new(suppression_file_of(&scan.app.database));
-    erase(scan.app.pool(), &scan.app.brand, &ledger, (&[record].into(), scan.app.clock.now()), &mut |_| ()).await.unwrap();
+    erase(
+        scan.app.pool(),
+        &scan.app.brand,
+        &ledger,
+        (&[record].into(), scan.app.clock.now()),
+        &mut |_| (),
+    )
+    .await
+    .unwrap();
     assert_eq!(scan.contacts().await, (40, 0, 0, Some(0.0), String::new()));
     assert!(!scan.is_known("p7@example.org").await);
     scan.stop().await;
@@ -295,7 +367,11 @@ async fn a_list_with_somebody_erased_in_it_is_walked_once_and_brings_nobody_back
 async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_with() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
-    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Slow(std::time::Duration::from_millis(200))));
+    scan.systems.set_fault(
+        Source::OmnioTap,
+        Part::Api,
+        Some(Fault::Slow(std::time::Duration::from_millis(200))),
+    );
     let reached = tokio::sync::Notify::new();
     let listener = |sign: hookpoint::sync::ProgressEvent<'_>| {
         if sign.progress.scanned >= 40 {
@@ -307,11 +383,20 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
         ended = killed.scan(stream, SyncMode::Full, &listener) => panic!("{ended:?}"),
         () = reached.notified() => {}
     }
-    assert_eq!(cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now()).await.unwrap(), 1);
+    assert_eq!(
+        cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now())
+            .await
+            .unwrap(),
+        1
+    );
     scan.systems.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
     scan.systems.clear_request_log();
-    let RunEnd::Complete { progress, .. } = scan.runner(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap() else { panic!() };
+    let RunEnd::Complete { progress, .. } =
+        scan.runner(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap()
+    else {
+        panic!()
+    };
     assert_eq!(progress.scanned, 90, "a new run, from the beginning");
     scan.stop().await;
 }
@@ -319,12 +404,15 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
 /// Runs everything that is due at a source, as the service does. Returns the number of calls.
 async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
     scan.systems.clear_request_log();
-    run_due_streams(&scan.runner(source), &SyncSettings::default(), ScheduleKind::Full).await.unwrap();
+    run_due_streams(&scan.runner(source), &SyncSettings::default(), ScheduleKind::Full)
+        .await
+        .unwrap();
     scan.systems.arrivals(source).len()
 }
 
 #[tokio::test]
-async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_and_is_asked_about_once_it_is_there() {
+async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_and_is_asked_about_once_it_is_there()
+ {
     let scan = Traversal::start(3).await;
     assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "the list comes first");
     // 404 for the whole list: the address in the settings is wrong.
@@ -337,7 +425,10 @@ async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_an
     scan.systems.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_mins(16));
     walk_due_at(&scan, Source::OmnioTap).await;
-    assert!(walk_due_at(&scan, Source::OmniLab).await >= 3, "the source is asked about them at once");
+    assert!(
+        walk_due_at(&scan, Source::OmniLab).await >= 3,
+        "the source is asked about them at once"
+    );
     let row = scan.row_of("bookings").await;
     assert!(row.is_complete() && row.scanned == 3, "{}", row.scanned);
     assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "and once");
@@ -360,7 +451,8 @@ async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked
     scan.contacts().await;
     for (booking, external_id) in [("bk_1", "OWN-1"), ("bk_2", "c0")] {
         let (webhook, mut object) = appointment(booking, external_id);
-        let reading = scan.app.brand.rules.sources.reader(Source::OmniLab).parse_webhook(&webhook).unwrap();
+        let reading =
+            scan.app.brand.rules.sources.reader(Source::OmniLab).parse_webhook(&webhook).unwrap();
         let ParsedWebhook::Changes(changes) = reading else { panic!("{reading:?}") };
         scan.app.apply(changes).await;
         // The webhook about the cancellation is lost.
@@ -372,10 +464,21 @@ async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked
     let ended = scan.scan(Source::OmniLab, "bookings").await;
     let RunEnd::Complete { progress, .. } = ended else { panic!("{ended:?}") };
     let mut db = scan.app.pool().acquire().await.unwrap();
-    let bookings = list_events_after(&mut db, scan.app.brand.id(), (Source::OmniLab, "booking"), "", 10).await.unwrap();
+    let bookings =
+        list_events_after(&mut db, scan.app.brand.id(), (Source::OmniLab, "booking"), "", 10)
+            .await
+            .unwrap();
     drop(db);
-    let cancelled: Vec<&str> = bookings.iter().filter(|booking| is_cancelled(booking)).map(|booking| booking.key.id.as_str()).collect();
+    let cancelled: Vec<&str> = bookings
+        .iter()
+        .filter(|booking| is_cancelled(booking))
+        .map(|booking| booking.key.id.as_str())
+        .collect();
     assert_eq!(cancelled, ["bk_1", "bk_2"]);
-    assert_eq!((progress.scanned, progress.total), (3, Some(3)), "two contacts, one of them also a participant, and another participant");
+    assert_eq!(
+        (progress.scanned, progress.total),
+        (3, Some(3)),
+        "two contacts, one of them also a participant, and another participant"
+    );
     scan.stop().await;
 }

@@ -79,7 +79,10 @@ async fn every_page_of_a_list_is_walked_in_every_envelope() {
             assert_eq!(there.len(), count, "{envelope:?}");
             // If the response has no number of pages, the client may read an empty last page.
             let more = usize::from(envelope != Envelope::Pagination);
-            assert!((most..=most + more).contains(&pages), "{envelope:?}: {pages} pages of {count}");
+            assert!(
+                (most..=most + more).contains(&pages),
+                "{envelope:?}: {pages} pages of {count}"
+            );
         }
         line.close().await;
     }
@@ -90,7 +93,9 @@ async fn a_list_whose_pages_are_smaller_than_asked_for_is_walked_to_its_end() {
     for envelope in [Envelope::Pagination, Envelope::Named] {
         let line = Line::open(Stage::open()).await;
         contacts(&line.stage, 100);
-        line.stage.systems.change_options(|terms| (terms.max_page, terms.envelope) = (30, envelope));
+        line.stage
+            .systems
+            .change_options(|terms| (terms.max_page, terms.envelope) = (30, envelope));
         let (there, pages) = line.scan(OmnioTap, line.first(OmnioTap, "contacts")).await;
         assert!(there.len() == 100 && pages <= 5, "{envelope:?}: {} on {pages}", there.len());
         line.close().await;
@@ -101,7 +106,10 @@ async fn a_list_whose_pages_are_smaller_than_asked_for_is_walked_to_its_end() {
 async fn links_are_followed_to_the_last_page() {
     let line = Line::open(stage()).await;
     for n in 1..=1_000 {
-        line.stage.world.put(ObjectKind::Transaction, json!({"id": n, "profile_id": "p1", "total": 1, "updated_at": "2026-01-01 00:00:00"}));
+        line.stage.world.put(
+            ObjectKind::Transaction,
+            json!({"id": n, "profile_id": "p1", "total": 1, "updated_at": "2026-01-01 00:00:00"}),
+        );
     }
     let (there, pages) = line.scan(Omneo, line.first(Omneo, "transactions")).await;
     assert_eq!((there.len(), pages), (1_000, 2));
@@ -116,7 +124,11 @@ async fn the_bookings_of_a_participant_are_walked() {
         appointments(&line.stage, count);
         let (there, pages) = line.scan(OmniLab, question(&line, OmniLab)).await;
         // On a full page, a count that equals the page size may be the count of the page only.
-        assert!(there.len() == count && (most..=most + 1).contains(&pages), "{} of {count} on {pages}", there.len());
+        assert!(
+            there.len() == count && (most..=most + 1).contains(&pages),
+            "{} of {count} on {pages}",
+            there.len()
+        );
     }
     line.close().await;
 }
@@ -126,7 +138,11 @@ async fn a_booking_that_a_webhook_names_is_asked_for_with_its_places() {
     let line = Line::open(stage()).await;
     for names_places in [true, false] {
         line.stage.systems.change_options(|terms| terms.names_places = names_places);
-        let url = format!("{}/555/locations/loc/resources/res/bookings/{}", line.stage.systems.base_url(Syncaroo), booking()["id"].as_str().unwrap());
+        let url = format!(
+            "{}/555/locations/loc/resources/res/bookings/{}",
+            line.stage.systems.base_url(Syncaroo),
+            booking()["id"].as_str().unwrap()
+        );
         let ask = hint(&line, &url).pop().unwrap();
         let heard = line.call(Syncaroo, &ask).await.unwrap();
         assert_eq!(heard.changes.len(), 2, "the member, and what was booked");
@@ -138,7 +154,10 @@ async fn a_booking_that_a_webhook_names_is_asked_for_with_its_places() {
     }
     let heard = line.call(Syncaroo, &line.first(Syncaroo, "locations")).await.unwrap();
     assert_eq!((heard.places.len(), heard.follow.len()), (1, 1));
-    assert_eq!(line.call(Syncaroo, &heard.follow[0]).await.unwrap().places[0].name, "Meeting room Amstel");
+    assert_eq!(
+        line.call(Syncaroo, &heard.follow[0]).await.unwrap().places[0].name,
+        "Meeting room Amstel"
+    );
     line.close().await;
 }
 
@@ -149,7 +168,11 @@ fn hint(line: &Line, url: &str) -> Vec<ApiRequest> {
         "metaData": {"syncarooId": booking()["id"], "resourceType": "meeting-room", "attributeType": "bookings", "apiUrl": url}
     });
     let body = serde_json::to_vec(&body).unwrap();
-    line.api(Syncaroo).after_webhook(&hookpoint::sources::Delivery { headers: [].into(), body, received_at: crate::support::now() })
+    line.api(Syncaroo).after_webhook(&hookpoint::sources::Delivery {
+        headers: [].into(),
+        body,
+        received_at: crate::support::now(),
+    })
 }
 
 // ------------------------------------------------------------------------------------------------------------- tokens
@@ -158,14 +181,34 @@ fn hint(line: &Line, url: &str) -> Vec<ApiRequest> {
 async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
     for source in [OmniLab, Syncaroo] {
         let line = Line::open(stage()).await;
-        let tokens = || line.stage.systems.arrivals(source).iter().filter(|arrival| arrival.path.contains("token")).count();
+        let tokens = || {
+            line.stage
+                .systems
+                .arrivals(source)
+                .iter()
+                .filter(|arrival| arrival.path.contains("token"))
+                .count()
+        };
         let asks: Vec<ApiRequest> = match source {
             OmniLab => (0..20).map(|n| bookings_of(&format!("CONTACT-{n}"))).collect(),
             _ => (0..20)
-                .flat_map(|n| hint(&line, &format!("{}/555/locations/loc/resources/res/bookings/{n}", line.stage.systems.base_url(source))))
+                .flat_map(|n| {
+                    hint(
+                        &line,
+                        &format!(
+                            "{}/555/locations/loc/resources/res/bookings/{n}",
+                            line.stage.systems.base_url(source)
+                        ),
+                    )
+                })
                 .collect(),
         };
-        let all = async || join_all(asks.iter().map(|ask| line.call(source, ask))).await.into_iter().all(|called| called.is_ok());
+        let all = async || {
+            join_all(asks.iter().map(|ask| line.call(source, ask)))
+                .await
+                .into_iter()
+                .all(|called| called.is_ok())
+        };
         assert!(all().await);
         assert_eq!(tokens(), 1, "{source}");
         line.stage.systems.end_tokens(source);
@@ -174,7 +217,10 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
         line.stage.systems.add_fault(source, Part::Api, Fault::ExpiredTokens);
         assert!(line.call(source, &asks[0]).await.is_ok());
         line.stage.systems.set_fault(source, Part::Api, Some(Fault::ExpiredTokens));
-        assert!(matches!(line.call(source, &asks[0]).await, Err(CallError::Status(401))), "a new token doesn't help: no third one is tried");
+        assert!(
+            matches!(line.call(source, &asks[0]).await, Err(CallError::Status(401))),
+            "a new token doesn't help: no third one is tried"
+        );
         line.close().await;
     }
 }
@@ -182,15 +228,25 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
 #[tokio::test]
 async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
     for source in [OmniLab, Syncaroo] {
-        for fault in
-            [Fault::Silent, Fault::Unfinished, Fault::Endless, Fault::Garbage, Fault::Truncated, Fault::Html, Fault::Closed, Fault::Status(401)]
-        {
+        for fault in [
+            Fault::Silent,
+            Fault::Unfinished,
+            Fault::Endless,
+            Fault::Garbage,
+            Fault::Truncated,
+            Fault::Html,
+            Fault::Closed,
+            Fault::Status(401),
+        ] {
             let line = Line::open(stage()).await;
             line.stage.systems.set_fault(source, Part::Tokens, Some(fault.clone()));
             let called = line.call(source, &question(&line, source)).await;
             assert!(matches!(called, Err(CallError::NoToken(_))), "{source}: {fault:?}");
             let arrivals = line.stage.systems.arrivals(source);
-            assert!(arrivals.iter().all(|arrival| arrival.path.contains("token")), "{source}: no request is sent without a token");
+            assert!(
+                arrivals.iter().all(|arrival| arrival.path.contains("token")),
+                "{source}: no request is sent without a token"
+            );
             line.close().await;
         }
     }
@@ -201,7 +257,9 @@ async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
 /// Whether an error is the expected effect of a fault.
 fn is_expected(fault: &Fault, source: Source, error: Option<&CallError>) -> bool {
     match (fault, error) {
-        (Fault::Slow(_), None) | (Fault::Silent | Fault::Unfinished, Some(CallError::TimedOut)) => true,
+        (Fault::Slow(_), None) | (Fault::Silent | Fault::Unfinished, Some(CallError::TimedOut)) => {
+            true
+        }
         (Fault::Endless, Some(CallError::TooLarge | CallError::TimedOut)) => true,
         (Fault::Status(status), Some(CallError::Status(met))) => status == met,
         (Fault::Garbage | Fault::Truncated | Fault::Html, Some(CallError::NotJson(_))) => true,
@@ -240,14 +298,28 @@ async fn each_fault_is_met_and_the_next_call_is_as_always() {
         for fault in &faults {
             line.stage.systems.set_fault(source, Part::Api, Some(fault.clone()));
             let called = line.call(source, &ask).await;
-            assert!(is_expected(fault, source, called.as_ref().err()), "{source}: {fault:?} resulted in {:?}", called.err());
+            assert!(
+                is_expected(fault, source, called.as_ref().err()),
+                "{source}: {fault:?} resulted in {:?}",
+                called.err()
+            );
             line.stage.systems.clear_faults();
-            let after = line.call(source, &ask).await.unwrap_or_else(|error| panic!("{source} after {fault:?}: {error}"));
-            assert!(after.there == usual.there && after.changes.len() == usual.changes.len(), "{source} after {fault:?}");
+            let after = line
+                .call(source, &ask)
+                .await
+                .unwrap_or_else(|error| panic!("{source} after {fault:?}: {error}"));
+            assert!(
+                after.there == usual.there && after.changes.len() == usual.changes.len(),
+                "{source} after {fault:?}"
+            );
         }
         line.stage.systems.add_fault(source, Part::Api, Fault::ExpiredTokens);
         let called = line.call(source, &ask).await;
-        assert!(is_expected(&Fault::ExpiredTokens, source, called.as_ref().err()), "{source}: {:?}", called.err());
+        assert!(
+            is_expected(&Fault::ExpiredTokens, source, called.as_ref().err()),
+            "{source}: {:?}",
+            called.err()
+        );
     }
     assert_no_visitor(&elsewhere);
     line.close().await;
@@ -262,11 +334,22 @@ async fn a_429_is_an_error_and_not_asked_again_at_once() {
             let ask = question(&line, source);
             line.stage.systems.add_fault(source, Part::Api, Fault::TooMany(after));
             let called = line.call(source, &ask).await;
-            assert!(matches!(called, Err(CallError::Status(429))), "{source} {after:?}: {:?}", called.err());
+            assert!(
+                matches!(called, Err(CallError::Status(429))),
+                "{source} {after:?}: {:?}",
+                called.err()
+            );
             let arrivals = line.stage.systems.arrivals(source);
-            assert_eq!(arrivals.iter().filter(|arrival| !arrival.path.contains("token")).count(), 1, "{source} {after:?}");
+            assert_eq!(
+                arrivals.iter().filter(|arrival| !arrival.path.contains("token")).count(),
+                1,
+                "{source} {after:?}"
+            );
             if after.is_some() {
-                assert!(line.call(source, &ask).await.is_ok(), "{source}: calls continue after the limit");
+                assert!(
+                    line.call(source, &ask).await.is_ok(),
+                    "{source}: calls continue after the limit"
+                );
             }
             line.close().await;
         }
@@ -292,7 +375,10 @@ fn origin(stage: &Stage, source: Source) -> String {
 async fn links_that_lead_elsewhere_are_not_followed() {
     let (elsewhere, line) = (Stage::open(), Line::open(stage()).await);
     for n in 1..=1_200 {
-        line.stage.world.put(ObjectKind::Transaction, json!({"id": n, "profile_id": "p1", "updated_at": "2026-01-01 00:00:00"}));
+        line.stage.world.put(
+            ObjectKind::Transaction,
+            json!({"id": n, "profile_id": "p1", "updated_at": "2026-01-01 00:00:00"}),
+        );
     }
     let away = origin(&elsewhere, Omneo);
     line.stage.systems.change_options(|terms| terms.links_lead_to = Some(away));
@@ -335,12 +421,29 @@ async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
 async fn redirects_take_neither_a_question_nor_a_secret_elsewhere() {
     let (elsewhere, line) = (Arc::new(Stage::open()), Line::open(stage()).await);
     for source in Source::ALL {
-        line.stage.systems.add_fault(source, Part::Api, Fault::Redirect(format!("{}/any", elsewhere.systems.base_url(source))));
-        assert!(matches!(line.call(source, &question(&line, source)).await, Err(CallError::Redirected)), "{source}");
+        line.stage.systems.add_fault(
+            source,
+            Part::Api,
+            Fault::Redirect(format!("{}/any", elsewhere.systems.base_url(source))),
+        );
+        assert!(
+            matches!(line.call(source, &question(&line, source)).await, Err(CallError::Redirected)),
+            "{source}"
+        );
         if !elsewhere.systems.token_url(source).is_empty() {
             line.stage.systems.end_tokens(source);
-            line.stage.systems.set_fault(source, Part::Tokens, Some(Fault::Redirect(elsewhere.systems.token_url(source))));
-            assert!(matches!(line.call(source, &question(&line, source)).await, Err(CallError::NoToken(_) | CallError::Status(401))), "{source}");
+            line.stage.systems.set_fault(
+                source,
+                Part::Tokens,
+                Some(Fault::Redirect(elsewhere.systems.token_url(source))),
+            );
+            assert!(
+                matches!(
+                    line.call(source, &question(&line, source)).await,
+                    Err(CallError::NoToken(_) | CallError::Status(401))
+                ),
+                "{source}"
+            );
         }
     }
     assert_no_visitor(&elsewhere);

@@ -44,30 +44,77 @@ fn the_world_is_as_the_story_left_it() {
     let is_there = |thing, id| world.get(thing, id).is_some();
     let profile = world.get(ObjectKind::Profile, "679964aa-c748-484d-89d9-5c968ab3f6c0").unwrap();
     assert_eq!(
-        (&profile["point_balance"], &profile["tier_handle"], &profile["aggregations"]["shop_count"]),
+        (
+            &profile["point_balance"],
+            &profile["tier_handle"],
+            &profile["aggregations"]["shop_count"]
+        ),
         (&842.into(), &"gold".into(), &26.into())
     );
-    assert!(!is_there(ObjectKind::Profile, "ada6f79b-e3b8-4a18-b30a-119e5696ef56"), "it was merged into another");
-    assert_eq!(world.get(ObjectKind::Transaction, "7000203").unwrap()["profile_id"], "6d37b08e-e773-48a9-80e9-9ebd405ae196");
-    assert!(!is_there(ObjectKind::Contact, "aa9870f2-ca60-4191-accb-a19eb54a9c30"), "it was deleted");
-    assert!(is_there(ObjectKind::Contact, "420c546c-71ea-400d-bed5-050ab0b95a7c"), "it was deleted, and came back");
-    assert_eq!(world.get(ObjectKind::Ticket, "d9911068-a39c-42d4-b6a9-bcfc23505b98").unwrap()["status"], "solved");
-    assert_eq!(world.get(ObjectKind::Appointment, "bk_f4zeAhMtpNUF7q").unwrap()["booking_status"], "CHECKED_IN");
-    let cancelled = world.all(ObjectKind::Booking).into_iter().find(|booking| booking["id"].as_str().unwrap().starts_with("e6391c14")).unwrap();
+    assert!(
+        !is_there(ObjectKind::Profile, "ada6f79b-e3b8-4a18-b30a-119e5696ef56"),
+        "it was merged into another"
+    );
+    assert_eq!(
+        world.get(ObjectKind::Transaction, "7000203").unwrap()["profile_id"],
+        "6d37b08e-e773-48a9-80e9-9ebd405ae196"
+    );
+    assert!(
+        !is_there(ObjectKind::Contact, "aa9870f2-ca60-4191-accb-a19eb54a9c30"),
+        "it was deleted"
+    );
+    assert!(
+        is_there(ObjectKind::Contact, "420c546c-71ea-400d-bed5-050ab0b95a7c"),
+        "it was deleted, and came back"
+    );
+    assert_eq!(
+        world.get(ObjectKind::Ticket, "d9911068-a39c-42d4-b6a9-bcfc23505b98").unwrap()["status"],
+        "solved"
+    );
+    assert_eq!(
+        world.get(ObjectKind::Appointment, "bk_f4zeAhMtpNUF7q").unwrap()["booking_status"],
+        "CHECKED_IN"
+    );
+    let cancelled = world
+        .all(ObjectKind::Booking)
+        .into_iter()
+        .find(|booking| booking["id"].as_str().unwrap().starts_with("e6391c14"))
+        .unwrap();
     assert_eq!(cancelled["status"], "cancelled");
     assert_eq!(world.count(ObjectKind::Transaction), usize::try_from(BUSY_PURCHASES).unwrap() + 26);
     // Data that an API returns is not sent, and all other data is.
-    let sent = |source, what: &str| to_send.iter().filter(|(from, recorded)| *from == source && recorded.body.to_string().contains(what)).count();
+    let sent = |source, what: &str| {
+        to_send
+            .iter()
+            .filter(|(from, recorded)| *from == source && recorded.body.to_string().contains(what))
+            .count()
+    };
     assert_eq!(sent(Source::OmnioTap, "\"ticket\""), 0);
-    assert_eq!(sent(Source::OmnioTap, "aa9870f2-ca60-4191-accb-a19eb54a9c30"), 2, "made and deleted");
+    assert_eq!(
+        sent(Source::OmnioTap, "aa9870f2-ca60-4191-accb-a19eb54a9c30"),
+        2,
+        "made and deleted"
+    );
     assert_eq!(sent(Source::Omneo, "\"source_profile_id\""), 1);
     assert!(sent(Source::OmniLab, "touchpoint") > 10 && sent(Source::Syncaroo, "bookings") > 10);
-    assert!(to_send.len() < 130 && to_send.iter().all(|(_, recorded)| !recorded.is_answer()), "{}", to_send.len());
+    assert!(
+        to_send.len() < 130 && to_send.iter().all(|(_, recorded)| !recorded.is_answer()),
+        "{}",
+        to_send.len()
+    );
 }
 
 /// Every object of a world, as text.
 fn everything(world: &World) -> BTreeMap<(ObjectKind, String), Value> {
-    THINGS.into_iter().flat_map(|thing| world.all(thing).into_iter().map(move |object| ((thing, thing.id_of(&object).unwrap()), object))).collect()
+    THINGS
+        .into_iter()
+        .flat_map(|thing| {
+            world
+                .all(thing)
+                .into_iter()
+                .map(move |object| ((thing, thing.id_of(&object).unwrap()), object))
+        })
+        .collect()
 }
 
 #[test]
@@ -79,16 +126,32 @@ fn life_goes_on_and_the_people_of_the_examples_keep_still() {
     let mut life = BackgroundActivity::new(Arc::clone(&world));
     (0..1_000).for_each(|_| life.create_next());
     let after = everything(&world);
-    for thing in [ObjectKind::Transaction, ObjectKind::Ticket, ObjectKind::Appointment, ObjectKind::Booking] {
-        let count = |all: &BTreeMap<(ObjectKind, String), Value>| all.keys().filter(|(found, _)| *found == thing).count();
+    for thing in
+        [ObjectKind::Transaction, ObjectKind::Ticket, ObjectKind::Appointment, ObjectKind::Booking]
+    {
+        let count = |all: &BTreeMap<(ObjectKind, String), Value>| {
+            all.keys().filter(|(found, _)| *found == thing).count()
+        };
         assert!(count(&after) >= count(&before) + 190, "{thing:?}");
     }
-    assert!(world.all(ObjectKind::Ticket).iter().filter(|ticket| ticket["status"] == "solved").count() > 190);
+    assert!(
+        world.all(ObjectKind::Ticket).iter().filter(|ticket| ticket["status"] == "solved").count()
+            > 190
+    );
     // None of the new or changed objects is about them.
-    let (contact, profile) = ("a04a5ac2-0d32-4634-8ade-eba7e064d7a0", "679964aa-c748-484d-89d9-5c968ab3f6c0");
+    let (contact, profile) =
+        ("a04a5ac2-0d32-4634-8ade-eba7e064d7a0", "679964aa-c748-484d-89d9-5c968ab3f6c0");
     for (key, object) in after.iter().filter(|(key, object)| before.get(*key) != Some(object)) {
         let text = object.to_string();
-        for still in ["thomas@example.org", "nova@example.org", "12312311", contact, profile, "CONTACT-1001", "mbr_e7f811b7e5c30412"] {
+        for still in [
+            "thomas@example.org",
+            "nova@example.org",
+            "12312311",
+            contact,
+            profile,
+            "CONTACT-1001",
+            "mbr_e7f811b7e5c30412",
+        ] {
             assert!(!text.contains(still), "{:?}", key.0);
         }
     }

@@ -13,7 +13,9 @@ const A_WHILE: Duration = Duration::from_millis(300);
 
 fn stage() -> Stage {
     let stage = Stage::open();
-    (0..5).for_each(|n| stage.world.put(ObjectKind::Contact, json!({"id": n, "email": "thomas@example.org"})));
+    (0..5).for_each(|n| {
+        stage.world.put(ObjectKind::Contact, json!({"id": n, "email": "thomas@example.org"}))
+    });
     stage
 }
 
@@ -21,7 +23,8 @@ fn stage() -> Stage {
 async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
     let stage = stage();
     let set = |fault: Fault| stage.systems.set_fault(OmnioTap, Part::Api, Some(fault));
-    let get = async || stage.request(OmnioTap, reqwest::Method::GET, "/contacts").await.send().await;
+    let get =
+        async || stage.request(OmnioTap, reqwest::Method::GET, "/contacts").await.send().await;
 
     set(Fault::Slow(Duration::from_millis(50)));
     assert_eq!(get().await.unwrap().status(), 200);
@@ -29,7 +32,9 @@ async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
     set(Fault::Silent);
     assert!(tokio::time::timeout(A_WHILE, get()).await.is_err(), "no headers come");
 
-    for (fault, has_end) in [(Fault::Unfinished, false), (Fault::Endless, false), (Fault::Cut, true)] {
+    for (fault, has_end) in
+        [(Fault::Unfinished, false), (Fault::Endless, false), (Fault::Cut, true)]
+    {
         set(fault.clone());
         let answer = get().await.unwrap();
         assert_eq!(answer.status(), 200);
@@ -47,22 +52,40 @@ async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
 
     set(Fault::TooMany(Some(7)));
     let answer = get().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()), (429, "7"));
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers()["retry-after"].to_str().unwrap()),
+        (429, "7")
+    );
     set(Fault::TooMany(None));
     let answer = get().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.headers().get("retry-after"), answer.headers().get("x-ratelimit-reset")), (429, None, None));
+    assert_eq!(
+        (
+            answer.status().as_u16(),
+            answer.headers().get("retry-after"),
+            answer.headers().get("x-ratelimit-reset")
+        ),
+        (429, None, None)
+    );
 
     set(Fault::Status(500));
     assert_eq!(get().await.unwrap().status(), 500);
     set(Fault::Redirect("http://127.0.0.1:1/elsewhere".to_owned()));
     let answer = get().await.unwrap();
-    assert_eq!((answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()), (302, "http://127.0.0.1:1/elsewhere"));
+    assert_eq!(
+        (answer.status().as_u16(), answer.headers()["location"].to_str().unwrap()),
+        (302, "http://127.0.0.1:1/elsewhere")
+    );
     set(Fault::Html);
-    assert!(get().await.unwrap().headers()["content-type"].to_str().unwrap().starts_with("text/html"));
+    assert!(
+        get().await.unwrap().headers()["content-type"].to_str().unwrap().starts_with("text/html")
+    );
     for fault in [Fault::Garbage, Fault::Truncated] {
         set(fault.clone());
         let body = get().await.unwrap().bytes().await.unwrap();
-        assert!(!body.is_empty() && serde_json::from_slice::<serde_json::Value>(&body).is_err(), "{fault:?}");
+        assert!(
+            !body.is_empty() && serde_json::from_slice::<serde_json::Value>(&body).is_err(),
+            "{fault:?}"
+        );
     }
     set(Fault::Closed);
     assert!(get().await.unwrap_err().status().is_none());
@@ -85,7 +108,11 @@ async fn faults_meet_one_request_or_one_part() {
     }
     stage.systems.set_fault(OmniLab, Part::Tokens, Some(Fault::Status(500)));
     assert_eq!(stage.ask_for_token(OmniLab, "any").await.status(), 500);
-    assert_eq!(stage.bare(OmniLab, reqwest::Method::GET, "/v1/x").send().await.unwrap().status(), 401, "the other part works normally");
+    assert_eq!(
+        stage.bare(OmniLab, reqwest::Method::GET, "/v1/x").send().await.unwrap().status(),
+        401,
+        "the other part works normally"
+    );
     stage.systems.clear_faults();
     stage.token(OmniLab).await;
     stage.close().await;
@@ -104,7 +131,9 @@ async fn systems_end_with_everything_they_hold() {
         while stage.systems.arrivals(OmnioTap).is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        tokio::time::timeout(Duration::from_secs(30), stage.systems.stop()).await.expect("they end");
+        tokio::time::timeout(Duration::from_secs(30), stage.systems.stop())
+            .await
+            .expect("they end");
     };
     let (held, ()) = tokio::join!(held, end);
     assert!(held.map_or(true, |answer| answer.status() == 503));

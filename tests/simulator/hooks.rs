@@ -31,7 +31,8 @@ impl Receiver {
                     all.lock().unwrap().push((head, serde_json::from_slice(&body).unwrap()));
                 }
                 refusals = refusals.saturating_sub(1);
-                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                let answer =
+                    format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
                 stream.write_all(answer.as_bytes()).await.unwrap();
             }
         };
@@ -53,7 +54,14 @@ async fn read(stream: &mut tokio::net::TcpStream) -> (String, Vec<u8>) {
         bytes.extend_from_slice(&more[..count]);
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ").map(|n| n.parse::<usize>().unwrap())).unwrap();
+        let length = head
+            .lines()
+            .find_map(|line| {
+                line.to_lowercase()
+                    .strip_prefix("content-length: ")
+                    .map(|n| n.parse::<usize>().unwrap())
+            })
+            .unwrap();
         if body.len() >= length || count == 0 {
             return (head.to_owned(), body.as_bytes().to_vec());
         }
@@ -76,7 +84,9 @@ async fn every_change_is_told_signed_as_its_system_signs() {
     stage.systems.webhooks_settled().await;
     stage.world.delete(ObjectKind::Contact, "c");
     stage.systems.webhooks_settled().await;
-    stage.world.put(ObjectKind::Profile, json!({"id": "p", "first_name": "Thomas", "point_balance": 7}));
+    stage
+        .world
+        .put(ObjectKind::Profile, json!({"id": "p", "first_name": "Thomas", "point_balance": 7}));
     stage.world.change(ObjectKind::Transaction, &json!({"id": 1, "profile_id": "p"}));
     stage.systems.webhooks_settled().await;
     stage.world.change(ObjectKind::Appointment, &json!({"booking": "bk", "booking_status": "CONFIRMED", PARTICIPANT: {"external_id": "C-1"}}));
@@ -96,10 +106,19 @@ async fn every_change_is_told_signed_as_its_system_signs() {
     let bodies: Vec<&Value> = taken.iter().map(|(_, body)| body).collect();
     let said: Vec<&Value> = bodies[..3].iter().map(|body| &body["action"]).collect();
     assert_eq!(said, ["created", "updated", "deleted"]);
-    assert_eq!((&bodies[1]["data"]["email"], &bodies[1]["data"]["updatedAt"]), (&json!("b@example.org"), &json!("2026-11-21T12:00:00.000Z")));
+    assert_eq!(
+        (&bodies[1]["data"]["email"], &bodies[1]["data"]["updatedAt"]),
+        (&json!("b@example.org"), &json!("2026-11-21T12:00:00.000Z"))
+    );
     assert_eq!(bodies[3]["profile"]["point_balance"], 7);
-    assert_eq!((&bodies[4]["type"], &bodies[4]["data"]["external_id"]), (&json!("booking.created.v1"), &json!("C-1")));
-    let url = format!("{}/555/locations/loc/resources/res/bookings/bo", stage.systems.base_url(Source::Syncaroo));
+    assert_eq!(
+        (&bodies[4]["type"], &bodies[4]["data"]["external_id"]),
+        (&json!("booking.created.v1"), &json!("C-1"))
+    );
+    let url = format!(
+        "{}/555/locations/loc/resources/res/bookings/bo",
+        stage.systems.base_url(Source::Syncaroo)
+    );
     assert_eq!(bodies[5]["metaData"]["apiUrl"], json!(url));
     assert!(bodies[5]["hash"].is_string());
     stage.close().await;

@@ -37,11 +37,14 @@ impl Line {
     /// With other settings of the brand.
     pub async fn open_with(stage: Stage, change: impl FnOnce(String) -> String) -> Self {
         let text = change(demo::connected(&stage.systems));
-        let settings = demo::settings(&text, &stage.secrets).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let settings =
+            demo::settings(&text, &stage.secrets).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         assert!(settings.missing.is_empty());
-        let size = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
+        let size =
+            PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
         let database = Database::open(&database().await.0, size, false).await.unwrap();
-        let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        let brand =
+            open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
         let background = BackgroundTasks::new();
         // Faults must reach the client, so limits and the circuit breaker are generous.
         let calls = CallSettings {
@@ -51,7 +54,13 @@ impl Line {
             breaker_failures: 10_000,
             ..CallSettings::default()
         };
-        let accounts = UpstreamClients::new(&database.pool, &[Arc::clone(&brand)], &calls, &background, &stage.clock);
+        let accounts = UpstreamClients::new(
+            &database.pool,
+            &[Arc::clone(&brand)],
+            &calls,
+            &background,
+            &stage.clock,
+        );
         Self { stage, brand, accounts, background, database }
     }
 
@@ -63,17 +72,23 @@ impl Line {
         self.accounts.get(self.brand.id(), source).unwrap()
     }
 
-    pub async fn call(&self, source: Source, ask: &ApiRequest) -> Result<Arc<ParsedReply>, CallError> {
+    pub async fn call(
+        &self,
+        source: Source,
+        ask: &ApiRequest,
+    ) -> Result<Arc<ParsedReply>, CallError> {
         let call = self.account(source).call(ask, CallPriority::Live, Duration::from_secs(20));
         tokio::time::timeout(WITHOUT_END, call).await.expect("a call ends")
     }
 
     /// Reads all pages of a list. Returns the items and the number of pages.
     pub async fn scan(&self, source: Source, first: ApiRequest) -> (Vec<String>, usize) {
-        let (mut there, mut pages, mut ask, mut asked) = (Vec::new(), 0, Some(first), BTreeSet::new());
+        let (mut there, mut pages, mut ask, mut asked) =
+            (Vec::new(), 0, Some(first), BTreeSet::new());
         while let Some(next) = ask {
             assert!(asked.insert(next.clone()), "each page is requested once");
-            let heard = self.call(source, &next).await.unwrap_or_else(|error| panic!("{source}: {error}"));
+            let heard =
+                self.call(source, &next).await.unwrap_or_else(|error| panic!("{source}: {error}"));
             there.extend(heard.there.iter().cloned());
             pages += 1;
             ask = heard.next.clone();

@@ -26,7 +26,11 @@ fn stage() -> Stage {
     stage.world.put(ObjectKind::Profile, profile("p1", "thomas@example.org", "+31612312311"));
     stage.world.put(ObjectKind::Profile, profile("p2", "anna@example.org", "+31611111111"));
     stage.world.put(ObjectKind::Identity, json!({"id": 1, "profile_id": "p1", "handle": "loyalty_card", "identifier": "4711", "merged_from": null}));
-    (1..=40).for_each(|id| stage.world.put(ObjectKind::Transaction, transaction(id, if id % 4 == 0 { "p2" } else { "p1" })));
+    (1..=40).for_each(|id| {
+        stage
+            .world
+            .put(ObjectKind::Transaction, transaction(id, if id % 4 == 0 { "p2" } else { "p1" }))
+    });
     stage
 }
 
@@ -35,11 +39,22 @@ async fn who_has_no_token_is_refused() {
     let stage = stage();
     for token in [None, Some("wrong")] {
         let request = stage.bare(Omneo, Method::GET, "/profiles/p1");
-        let answer = if let Some(token) = token { request.bearer_auth(token) } else { request }.send().await.unwrap();
+        let answer = if let Some(token) = token { request.bearer_auth(token) } else { request }
+            .send()
+            .await
+            .unwrap();
         assert_eq!(answer.status(), 401);
         assert!(!answer.text().await.unwrap().contains("thomas"));
     }
-    assert_eq!(stage.systems.arrivals(Omneo).iter().map(|arrival| arrival.has_credential).collect::<Vec<_>>(), [false, true]);
+    assert_eq!(
+        stage
+            .systems
+            .arrivals(Omneo)
+            .iter()
+            .map(|arrival| arrival.has_credential)
+            .collect::<Vec<_>>(),
+        [false, true]
+    );
     stage.close().await;
 }
 
@@ -47,7 +62,10 @@ async fn who_has_no_token_is_refused() {
 async fn a_profile_and_each_of_its_parts_is_found_by_its_id() {
     let stage = stage();
     let whole = stage.read(Omneo, "/profiles/p1").await;
-    assert_eq!((&whole["data"]["email"], &whole["data"]["identities"][0]["identifier"]), (&json!("thomas@example.org"), &json!("4711")));
+    assert_eq!(
+        (&whole["data"]["email"], &whole["data"]["identities"][0]["identifier"]),
+        (&json!("thomas@example.org"), &json!("4711"))
+    );
     for (part, pointer, value) in [
         ("identities", "/data/0/handle", json!("loyalty_card")),
         ("attributes/custom", "/data/0/value", json!("orange")),
@@ -60,9 +78,19 @@ async fn a_profile_and_each_of_its_parts_is_found_by_its_id() {
         ("benefits", "/data", json!([])),
         ("interactions", "/data", json!([])),
     ] {
-        assert_eq!(stage.read(Omneo, &format!("/profiles/p1/{part}")).await.pointer(pointer), Some(&value), "{part}");
+        assert_eq!(
+            stage.read(Omneo, &format!("/profiles/p1/{part}")).await.pointer(pointer),
+            Some(&value),
+            "{part}"
+        );
     }
-    for gone in ["/profiles/nobody", "/profiles/nobody/identities", "/profiles/p1/nothing", "/nothing", "/profiles/p1/attributes"] {
+    for gone in [
+        "/profiles/nobody",
+        "/profiles/nobody/identities",
+        "/profiles/p1/nothing",
+        "/nothing",
+        "/profiles/p1/attributes",
+    ] {
         assert_eq!(stage.get(Omneo, gone).await.status(), 404, "{gone}");
     }
     stage.close().await;
@@ -71,21 +99,39 @@ async fn a_profile_and_each_of_its_parts_is_found_by_its_id() {
 #[tokio::test]
 async fn links_lead_from_the_first_page_to_the_last() {
     let stage = stage();
-    let mut next = Some(format!("{}/transactions?page[size]=15&filter[updated_at][gte]=2026-03-01%2000:00:00", stage.systems.base_url(Omneo)));
+    let mut next = Some(format!(
+        "{}/transactions?page[size]=15&filter[updated_at][gte]=2026-03-01%2000:00:00",
+        stage.systems.base_url(Omneo)
+    ));
     let (mut ids, mut pages) = (Vec::new(), 0);
     while let Some(url) = next {
-        let answer = json_of(stage.client.get(url).bearer_auth(stage.secrets.of_api(Omneo)).send().await.unwrap()).await;
-        ids.extend(answer["data"].as_array().unwrap().iter().map(|one| one["id"].as_u64().unwrap()));
+        let answer = json_of(
+            stage.client.get(url).bearer_auth(stage.secrets.of_api(Omneo)).send().await.unwrap(),
+        )
+        .await;
+        ids.extend(
+            answer["data"].as_array().unwrap().iter().map(|one| one["id"].as_u64().unwrap()),
+        );
         pages += 1;
         assert_eq!(answer["meta"]["current_page"], pages);
-        assert_eq!((&answer["meta"]["total"], &answer["meta"]["last_page"]), (&json!(40), &json!(3)));
+        assert_eq!(
+            (&answer["meta"]["total"], &answer["meta"]["last_page"]),
+            (&json!(40), &json!(3))
+        );
         assert_eq!(answer["links"]["prev"].is_null(), pages == 1);
         next = answer["links"]["next"].as_str().map(str::to_owned);
     }
     assert_eq!((ids, pages), ((1..=40).collect(), 3));
     let beyond = stage.read(Omneo, "/transactions?page[size]=15&page[number]=9").await;
-    assert_eq!((&beyond["data"], &beyond["meta"]["from"], &beyond["links"]["next"]), (&json!([]), &Value::Null, &Value::Null));
-    assert_eq!(stage.read(Omneo, "/transactions").await["data"].as_array().unwrap().len(), 15, "the default");
+    assert_eq!(
+        (&beyond["data"], &beyond["meta"]["from"], &beyond["links"]["next"]),
+        (&json!([]), &Value::Null, &Value::Null)
+    );
+    assert_eq!(
+        stage.read(Omneo, "/transactions").await["data"].as_array().unwrap().len(),
+        15,
+        "the default"
+    );
     stage.close().await;
 }
 
@@ -94,12 +140,22 @@ async fn profiles_are_found_by_address_identity_and_time() {
     let stage = stage();
     let found = async |query: &str| each(&stage.read(Omneo, query).await["data"], "id").join(" ");
     assert_eq!(found("/profiles?filter[email]=THOMAS%40example.org").await, "p1");
-    assert_eq!(found(&format!("/profiles?filter[mobile_phone]={}", encode("+31611111111"))).await, "p2");
-    assert_eq!(found("/profiles?filter[mobile_phone]=+31611111111").await, "", "a plus that nobody encoded is a space");
+    assert_eq!(
+        found(&format!("/profiles?filter[mobile_phone]={}", encode("+31611111111"))).await,
+        "p2"
+    );
+    assert_eq!(
+        found("/profiles?filter[mobile_phone]=+31611111111").await,
+        "",
+        "a plus that nobody encoded is a space"
+    );
     assert_eq!(found("/profiles?filter[email]=nobody%40example.org").await, "");
     assert_eq!(found("/identities/search-profile/4711").await, "p1");
     assert_eq!(found("/identities/search-profile/4712").await, "");
-    stage.world.put(ObjectKind::Profile, json!({"id": "p3", "email": "new@example.org", "updated_at": "2026-06-01 00:00:00"}));
+    stage.world.put(
+        ObjectKind::Profile,
+        json!({"id": "p3", "email": "new@example.org", "updated_at": "2026-06-01 00:00:00"}),
+    );
     assert_eq!(found("/profiles?filter[updated_at][gte]=2026-06-01%2000:00:00").await, "p3");
     assert_eq!(found("/profiles?filter[updated_at][lt]=2026-06-01T00:00:00Z").await, "p1 p2");
     assert_eq!(stage.get(Omneo, "/profiles?filter[shoe_size]=46").await.status(), 400);
@@ -110,7 +166,8 @@ async fn profiles_are_found_by_address_identity_and_time() {
 async fn a_merge_deletes_the_loser_and_moves_what_it_has() {
     let stage = stage();
     let merge = async |source: &str, destination: &str| {
-        let body = json!({"source_profile_id": source, "destination_profile_id": destination}).to_string();
+        let body =
+            json!({"source_profile_id": source, "destination_profile_id": destination}).to_string();
         stage.request(Omneo, Method::POST, "/profiles/merge").await.body(body).send().await.unwrap()
     };
     assert_eq!(merge("nobody", "p2").await.status(), 404);

@@ -21,7 +21,12 @@ fn booking(n: u32, status: &str) -> Value {
 
 fn stage() -> Stage {
     let stage = Stage::open();
-    (1..=20).for_each(|n| stage.world.put(ObjectKind::Appointment, booking(n, if n % 5 == 0 { "WAITLIST" } else { "CONFIRMED" })));
+    (1..=20).for_each(|n| {
+        stage.world.put(
+            ObjectKind::Appointment,
+            booking(n, if n % 5 == 0 { "WAITLIST" } else { "CONFIRMED" }),
+        )
+    });
     stage
 }
 
@@ -30,13 +35,16 @@ async fn tokens_are_given_for_the_right_secret_and_end_in_time() {
     let stage = stage();
     let refused = stage.ask_for_token(OmniLab, "wrong").await;
     assert_eq!(refused.status(), 401);
-    let nobody = stage.client.post(stage.systems.token_url(OmniLab)).body("{}").send().await.unwrap();
+    let nobody =
+        stage.client.post(stage.systems.token_url(OmniLab)).body("{}").send().await.unwrap();
     assert_eq!(nobody.status(), 400);
     let whole = json_of(stage.ask_for_token(OmniLab, &stage.secrets.of_api(OmniLab)).await).await;
     assert_eq!((&whole["token_type"], &whole["expires_in"]), (&json!("Bearer"), &json!(3600)));
     let token = whole["access_token"].as_str().unwrap();
     let status = async || {
-        let request = stage.bare(OmniLab, Method::GET, &format!("{BOOKINGS}?external_id=CONTACT-1")).bearer_auth(token);
+        let request = stage
+            .bare(OmniLab, Method::GET, &format!("{BOOKINGS}?external_id=CONTACT-1"))
+            .bearer_auth(token);
         request.send().await.unwrap().status().as_u16()
     };
     assert_eq!(status().await, 200);
@@ -54,30 +62,58 @@ async fn tokens_are_given_for_the_right_secret_and_end_in_time() {
 #[tokio::test]
 async fn the_bookings_of_a_contact_have_pages_and_filters() {
     let stage = stage();
-    let read = async |query: &str| stage.read(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1{query}")).await;
+    let read = async |query: &str| {
+        stage.read(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1{query}")).await
+    };
     let all = read("").await;
     assert_eq!((all["bookings"].as_array().unwrap().len(), &all["total_count"]), (18, &json!(18)));
-    assert!(all["bookings"][0].get(PARTICIPANT).is_none(), "the response does not identify the person");
+    assert!(
+        all["bookings"][0].get(PARTICIPANT).is_none(),
+        "the response does not identify the person"
+    );
     assert_eq!(each(&read("&page_size=10&page_number=2").await["bookings"], "booking").len(), 8);
     assert_eq!(read("&page_size=10&page_number=3").await["bookings"], json!([]));
-    assert_eq!(each(&read("&booking_status=WAITLIST").await["bookings"], "booking"), ["bk_5", "bk_15"]);
+    assert_eq!(
+        each(&read("&booking_status=WAITLIST").await["bookings"], "booking"),
+        ["bk_5", "bk_15"]
+    );
     assert_eq!(read("&interactions=int_0").await["total_count"], 8);
-    let range = "&slot_date_range.from=2026-12-05T00:00:00Z&slot_date_range.to=2026-12-06T23:00:00Z";
+    let range =
+        "&slot_date_range.from=2026-12-05T00:00:00Z&slot_date_range.to=2026-12-06T23:00:00Z";
     assert_eq!(each(&read(range).await["bookings"], "booking"), ["bk_4", "bk_5"]);
-    assert_eq!(stage.get(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1&interactions=a&public_keys=b")).await.status(), 400);
+    assert_eq!(
+        stage
+            .get(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1&interactions=a&public_keys=b"))
+            .await
+            .status(),
+        400
+    );
     assert_eq!(stage.get(OmniLab, BOOKINGS).await.status(), 400);
-    assert_eq!(stage.read(OmniLab, &format!("{BOOKINGS}?external_id=nobody")).await["bookings"], json!([]));
+    assert_eq!(
+        stage.read(OmniLab, &format!("{BOOKINGS}?external_id=nobody")).await["bookings"],
+        json!([])
+    );
     stage.close().await;
 }
 
 #[tokio::test]
 async fn a_cancelled_booking_is_listed_as_cancelled() {
     let stage = stage();
-    let cancel = async |body: Value| stage.request(OmniLab, Method::POST, CANCEL).await.body(body.to_string()).send().await.unwrap();
+    let cancel = async |body: Value| {
+        stage
+            .request(OmniLab, Method::POST, CANCEL)
+            .await
+            .body(body.to_string())
+            .send()
+            .await
+            .unwrap()
+    };
     assert_eq!(cancel(json!({})).await.status(), 400);
     assert_eq!(cancel(json!({"booking": "bk_99"})).await.status(), 404);
     assert_eq!(cancel(json!({"booking": "bk_1"})).await.text().await.unwrap(), "{}");
-    let cancelled = stage.read(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1&booking_status=CANCELLED")).await;
+    let cancelled = stage
+        .read(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1&booking_status=CANCELLED"))
+        .await;
     assert_eq!(each(&cancelled["bookings"], "booking"), ["bk_1"]);
     assert_eq!(cancelled["bookings"][0]["cancelled_at"], "2026-11-21T12:00:00.000Z");
     stage.close().await;

@@ -53,10 +53,17 @@ async fn lists_have_pages_and_the_last_one_may_be_empty() {
         assert_eq!((ids.first().copied(), ids.len()), (first, count), "{query}");
         assert_eq!(page["pagination"]["total"], 120);
     }
-    assert_eq!(stage.read(OmnioTap, "/contacts?limit=50").await["pagination"], json!({"page": 1, "limit": 50, "total": 120, "totalPages": 3}));
+    assert_eq!(
+        stage.read(OmnioTap, "/contacts?limit=50").await["pagination"],
+        json!({"page": 1, "limit": 50, "total": 120, "totalPages": 3})
+    );
     assert_eq!(stage.read(OmnioTap, "/leads").await["data"], json!([]));
     stage.systems.change_options(|terms| terms.max_page = 7);
-    assert_eq!(stage.read(OmnioTap, "/contacts?limit=50").await["data"].as_array().unwrap().len(), 7, "the system limits the page size");
+    assert_eq!(
+        stage.read(OmnioTap, "/contacts?limit=50").await["data"].as_array().unwrap().len(),
+        7,
+        "the system limits the page size"
+    );
     stage.close().await;
 }
 
@@ -66,7 +73,10 @@ async fn a_hundred_thousand_contacts_are_paged_as_quickly_as_a_few() {
     stage.systems.change_options(|terms| terms.calls = u32::MAX);
     let mut ids = 0;
     for page in (1..=1_000).step_by(50) {
-        ids += stage.read(OmnioTap, &format!("/contacts?page={page}&limit=100")).await["data"].as_array().unwrap().len();
+        ids += stage.read(OmnioTap, &format!("/contacts?page={page}&limit=100")).await["data"]
+            .as_array()
+            .unwrap()
+            .len();
     }
     assert_eq!(ids, 2_000);
     stage.close().await;
@@ -78,9 +88,16 @@ async fn search_finds_parts_in_any_case() {
     stage
         .world
         .put(ObjectKind::Contact, json!({"id": "x", "firstName": "Renée", "lastName": "O'Neil", "company": "Gracht BV", "email": "R@Example.net"}));
-    for (search, found) in
-        [("renée", 1), ("r@example.NET", 1), ("gracht", 1), ("FIRST29", 1), ("bakker", 30), ("06-00000007", 1), ("nobody", 0), ("c1@example.org", 1)]
-    {
+    for (search, found) in [
+        ("renée", 1),
+        ("r@example.NET", 1),
+        ("gracht", 1),
+        ("FIRST29", 1),
+        ("bakker", 30),
+        ("06-00000007", 1),
+        ("nobody", 0),
+        ("c1@example.org", 1),
+    ] {
         let page = stage.read(OmnioTap, &format!("/contacts?search={}", encode(search))).await;
         assert_eq!(page["pagination"]["total"], found, "{search}");
     }
@@ -90,18 +107,32 @@ async fn search_finds_parts_in_any_case() {
 #[tokio::test]
 async fn lists_are_filtered_by_what_the_page_names() {
     let stage = Stage::open();
-    for (n, (status, priority, source)) in [("new", "high", "website"), ("new", "low", "email"), ("lost", "high", "website")].into_iter().enumerate()
+    for (n, (status, priority, source)) in
+        [("new", "high", "website"), ("new", "low", "email"), ("lost", "high", "website")]
+            .into_iter()
+            .enumerate()
     {
         let lead = json!({"id": format!("lead-{n}"), "title": "A lead", "status": status, "priority": priority, "leadSource": source});
         stage.world.put(ObjectKind::Lead, lead);
-        stage.world.put(ObjectKind::Opportunity, json!({"id": format!("opportunity-{n}"), "stage": status}));
+        stage.world.put(
+            ObjectKind::Opportunity,
+            json!({"id": format!("opportunity-{n}"), "stage": status}),
+        );
     }
     let ids = async |query: &str| each(&stage.read(OmnioTap, query).await["data"], "id").join(" ");
     assert_eq!(ids("/leads?status=new&priority=high").await, "lead-0");
     assert_eq!(ids("/leads?source=website").await, "lead-0 lead-2");
     assert_eq!(ids("/opportunities?stage=lost").await, "opportunity-2");
-    assert_eq!(ids("/leads?color=red").await, "lead-0 lead-1 lead-2", "undocumented parameters are ignored");
-    assert_eq!(stage.get(OmnioTap, "/contacts/contact-000001").await.status(), 404, "nothing is found by its id");
+    assert_eq!(
+        ids("/leads?color=red").await,
+        "lead-0 lead-1 lead-2",
+        "undocumented parameters are ignored"
+    );
+    assert_eq!(
+        stage.get(OmnioTap, "/contacts/contact-000001").await.status(),
+        404,
+        "nothing is found by its id"
+    );
     assert_eq!(stage.get(OmnioTap, "/invoices").await.status(), 404);
     stage.close().await;
 }
@@ -130,14 +161,21 @@ async fn sixty_requests_are_answered_in_a_window_and_the_next_window_is_new() {
         assert_eq!(answer.headers()["x-ratelimit-reset"], (now().as_second() + 60).to_string());
     }
     let answer = stage.get(OmnioTap, "/tickets").await;
-    assert_eq!((answer.status().as_u16(), &answer.headers()["x-ratelimit-remaining"]), (429, &"0".parse().unwrap()));
+    assert_eq!(
+        (answer.status().as_u16(), &answer.headers()["x-ratelimit-remaining"]),
+        (429, &"0".parse().unwrap())
+    );
     stage.clock.set(now() + SignedDuration::from_secs(59));
     assert_eq!(stage.get(OmnioTap, "/contacts").await.status(), 429);
     stage.clock.set(now() + SignedDuration::from_secs(60));
     assert_eq!(stage.get(OmnioTap, "/contacts").await.status(), 200);
     let arrivals = stage.systems.arrivals(OmnioTap);
     assert_eq!(arrivals.len(), 63);
-    assert!(arrivals.iter().all(|arrival| arrival.has_credential && arrival.path.starts_with("/api/v1/")));
+    assert!(
+        arrivals
+            .iter()
+            .all(|arrival| arrival.has_credential && arrival.path.starts_with("/api/v1/"))
+    );
     assert_eq!(arrivals.iter().filter(|arrival| arrival.status == 429).count(), 2);
     stage.close().await;
 }
@@ -146,7 +184,11 @@ async fn sixty_requests_are_answered_in_a_window_and_the_next_window_is_new() {
 async fn what_is_created_is_listed() {
     let stage = Stage::open();
     let request = stage.request(OmnioTap, Method::POST, "/contacts").await;
-    let answer = request.body(json!({"firstName": "Jane", "email": "jane@example.com"}).to_string()).send().await.unwrap();
+    let answer = request
+        .body(json!({"firstName": "Jane", "email": "jane@example.com"}).to_string())
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.status(), 201);
     let made = json_of(answer).await["data"].clone();
     assert_eq!(stage.read(OmnioTap, "/contacts").await["data"], json!([made]));

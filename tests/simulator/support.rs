@@ -33,7 +33,9 @@ impl Stage {
 
     pub fn open_with(clock: Clock) -> Self {
         let (world, secrets) = (Arc::new(World::new(clock.clone())), Secrets::known());
-        let systems = Systems::start(Arc::clone(&world), &secrets, SystemOptions::default(), clock.clone()).unwrap();
+        let systems =
+            Systems::start(Arc::clone(&world), &secrets, SystemOptions::default(), clock.clone())
+                .unwrap();
         Self { systems, world, secrets, clock, client: client() }
     }
 
@@ -52,11 +54,20 @@ impl Stage {
     pub async fn ask_for_token(&self, source: Source, secret: &str) -> Response {
         let url = self.systems.token_url(source);
         let request = self.client.post(url);
-        let fields = [("grant_type", "client_credentials"), ("client_id", CLIENT_ID), ("client_secret", secret), ("audience", omnilab::AUDIENCE)];
+        let fields = [
+            ("grant_type", "client_credentials"),
+            ("client_id", CLIENT_ID),
+            ("client_secret", secret),
+            ("audience", omnilab::AUDIENCE),
+        ];
         let request = if source == Source::OmniLab {
-            request.body(json!(fields.iter().copied().collect::<std::collections::BTreeMap<_, _>>()).to_string())
+            request.body(
+                json!(fields.iter().copied().collect::<std::collections::BTreeMap<_, _>>())
+                    .to_string(),
+            )
         } else {
-            let form: Vec<String> = fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
+            let form: Vec<String> =
+                fields.iter().map(|(name, value)| format!("{name}={}", encode(value))).collect();
             request.header("content-type", "application/x-www-form-urlencoded").body(form.join("&"))
         };
         request.send().await.unwrap()
@@ -95,7 +106,12 @@ pub fn client() -> Client {
     PROVIDER.get_or_init(|| {
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
-    Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none()).timeout(Duration::from_secs(60)).build().unwrap()
+    Client::builder()
+        .no_proxy()
+        .redirect(reqwest::redirect::Policy::none())
+        .timeout(Duration::from_secs(60))
+        .build()
+        .unwrap()
 }
 
 pub async fn json_of(answer: Response) -> Value {

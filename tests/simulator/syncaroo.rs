@@ -27,8 +27,20 @@ async fn tokens_are_given_for_a_form() {
     assert_eq!(stage.ask_for_token(Syncaroo, "wrong").await.status(), 401);
     let answer = stage.ask_for_token(Syncaroo, &stage.secrets.of_api(Syncaroo)).await;
     assert_eq!(json_of(answer).await["token_type"], "Bearer");
-    assert_eq!(stage.client.get(stage.systems.token_url(Syncaroo)).send().await.unwrap().status(), 405);
-    assert_eq!(stage.bare(Syncaroo, Method::GET, "/555/locations").bearer_auth("wrong").send().await.unwrap().status(), 401);
+    assert_eq!(
+        stage.client.get(stage.systems.token_url(Syncaroo)).send().await.unwrap().status(),
+        405
+    );
+    assert_eq!(
+        stage
+            .bare(Syncaroo, Method::GET, "/555/locations")
+            .bearer_auth("wrong")
+            .send()
+            .await
+            .unwrap()
+            .status(),
+        401
+    );
     stage.close().await;
 }
 
@@ -37,15 +49,32 @@ async fn places_and_bookings_are_found_below_their_connection() {
     let stage = stage();
     assert_eq!(each(&stage.read(Syncaroo, "/555/locations").await["data"], "name"), ["Amsterdam"]);
     assert_eq!(stage.read(Syncaroo, "/555/locations/loc").await["name"], "Amsterdam");
-    assert_eq!(each(&stage.read(Syncaroo, "/555/locations/loc/resources").await["data"], "id"), ["res"]);
-    assert_eq!(stage.read(Syncaroo, "/555/locations/loc/resources/res").await["name"], "Meeting room Amstel");
-    let booking = stage.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
+    assert_eq!(
+        each(&stage.read(Syncaroo, "/555/locations/loc/resources").await["data"], "id"),
+        ["res"]
+    );
+    assert_eq!(
+        stage.read(Syncaroo, "/555/locations/loc/resources/res").await["name"],
+        "Meeting room Amstel"
+    );
+    let booking =
+        stage.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
     assert_eq!(booking["member"]["email"], "lotte@example.org");
-    for gone in ["/556/locations", "/555/locations/other", "/555/locations/loc/resources/res/bookings/none", "/555/bookings", "/555"] {
+    for gone in [
+        "/556/locations",
+        "/555/locations/other",
+        "/555/locations/loc/resources/res/bookings/none",
+        "/555/bookings",
+        "/555",
+    ] {
         assert_eq!(stage.get(Syncaroo, gone).await.status(), 404, "{gone}");
     }
     stage.systems.change_options(|terms| terms.names_places = false);
-    let booking = stage.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
-    assert_eq!((&booking["resource"], &booking["location"]), (&json!({"id": "res"}), &json!({"id": "loc"})));
+    let booking =
+        stage.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
+    assert_eq!(
+        (&booking["resource"], &booking["location"]),
+        (&json!({"id": "res"}), &json!({"id": "loc"}))
+    );
     stage.close().await;
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, date_time_ymd,
+};
 use rustls::pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -51,20 +53,28 @@ impl Authority {
 
     fn with(&self, claim: Claim, protocol: &str, is_curious: bool) -> Arc<ServerConfig> {
         let mut params = CertificateParams::new(vec![claim.host.to_owned()]).unwrap();
-        (params.not_before, params.not_after) = (date_time_ymd(claim.from, 1, 1), date_time_ymd(claim.to, 1, 1));
+        (params.not_before, params.not_after) =
+            (date_time_ymd(claim.from, 1, 1), date_time_ymd(claim.to, 1, 1));
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &self.issuer).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions().unwrap();
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .unwrap();
         let builder = if is_curious {
             let mut roots = RootCertStore::empty();
             roots.add(self.der().clone()).unwrap();
-            builder.with_client_cert_verifier(WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap())
+            builder.with_client_cert_verifier(
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                    .build()
+                    .unwrap(),
+            )
         } else {
             builder.with_no_client_auth()
         };
         let key = PrivatePkcs8KeyDer::from(key.serialize_der());
-        let mut config = builder.with_single_cert(vec![certificate.der().clone()], key.into()).unwrap();
+        let mut config =
+            builder.with_single_cert(vec![certificate.der().clone()], key.into()).unwrap();
         config.alpn_protocols = vec![protocol.as_bytes().to_vec()];
         Arc::new(config)
     }

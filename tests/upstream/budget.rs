@@ -11,13 +11,19 @@ use crate::support::{Options, Replica, database};
 use crate::vendor::{Arrival, Vendor, json};
 
 /// A short rate limit window. A busy machine exceeds it by a larger share than a real minute, so the margin is larger.
-const WINDOW: Window = Window { length: Duration::from_secs(4), margin: Duration::from_millis(500) };
+const WINDOW: Window =
+    Window { length: Duration::from_secs(4), margin: Duration::from_millis(500) };
 
 const LIMIT: usize = 60;
 
 /// The most requests that arrived in any window.
 fn most_in_a_window(arrivals: &[Arrival]) -> usize {
-    let within = |start: Instant| arrivals.iter().filter(move |arrival| arrival.at >= start && arrival.at - start < WINDOW.length).count();
+    let within = |start: Instant| {
+        arrivals
+            .iter()
+            .filter(move |arrival| arrival.at >= start && arrival.at - start < WINDOW.length)
+            .count()
+    };
     arrivals.iter().map(|arrival| within(arrival.at)).max().unwrap_or_default()
 }
 
@@ -39,7 +45,12 @@ async fn scan(replica: Arc<Replica>, priority: CallPriority, is_over: Arc<Atomic
 }
 
 /// Makes this many lookups' calls in a second, each about another person, each with a short deadline.
-async fn ring(replica: Arc<Replica>, per_second: u32, is_over: Arc<AtomicBool>, answered: Arc<AtomicUsize>) {
+async fn ring(
+    replica: Arc<Replica>,
+    per_second: u32,
+    is_over: Arc<AtomicBool>,
+    answered: Arc<AtomicUsize>,
+) {
     let mut callers = tokio::task::JoinSet::new();
     let mut every = tokio::time::interval(Duration::from_secs(1) / per_second);
     for n in 0.. {
@@ -62,7 +73,11 @@ async fn ring(replica: Arc<Replica>, per_second: u32, is_over: Arc<AtomicBool>, 
     }
 }
 
-fn of_class<'a>(arrivals: &'a [Arrival], priority: &str, since: Instant) -> impl Iterator<Item = &'a Arrival> {
+fn of_class<'a>(
+    arrivals: &'a [Arrival],
+    priority: &str,
+    since: Instant,
+) -> impl Iterator<Item = &'a Arrival> {
     let start = format!("/{priority}-");
     arrivals.iter().filter(move |arrival| arrival.at >= since && arrival.target.starts_with(&start))
 }
@@ -71,18 +86,30 @@ fn of_class<'a>(arrivals: &'a [Arrival], priority: &str, since: Instant) -> impl
 async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups() {
     let vendor = Vendor::start(|_| json(200, "{}")).await;
     let name = database().await;
-    let [one, two] =
-        [Replica::start_on(&name, &vendor.url(), options()).await, Replica::start_on(&name, &vendor.url(), options()).await].map(Arc::new);
+    let [one, two] = [
+        Replica::start_on(&name, &vendor.url(), options()).await,
+        Replica::start_on(&name, &vendor.url(), options()).await,
+    ]
+    .map(Arc::new);
     let (is_over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let mut all = tokio::task::JoinSet::new();
-    for (replica, priority) in [(&one, CallPriority::Backfill), (&two, CallPriority::Backfill), (&two, CallPriority::Reconcile)] {
+    for (replica, priority) in [
+        (&one, CallPriority::Backfill),
+        (&two, CallPriority::Backfill),
+        (&two, CallPriority::Reconcile),
+    ] {
         all.spawn(scan(Arc::clone(replica), priority, Arc::clone(&is_over)));
     }
     // First the backfill alone, then thousands of lookups at the same time.
     tokio::time::sleep(WINDOW.length * 2).await;
     let rang_at = Instant::now();
     for (replica, per_second) in [(&one, 150), (&two, 170)] {
-        all.spawn(ring(Arc::clone(replica), per_second, Arc::clone(&is_over), Arc::clone(&answered)));
+        all.spawn(ring(
+            Arc::clone(replica),
+            per_second,
+            Arc::clone(&is_over),
+            Arc::clone(&answered),
+        ));
     }
     tokio::time::sleep(WINDOW.length * 4).await;
     is_over.store(true, Ordering::SeqCst);
@@ -93,10 +120,15 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
     assert!(most_in_a_window(&arrivals) <= LIMIT, "{} in a window", most_in_a_window(&arrivals));
     // The first window after their start still contains calls of the backfill.
     let since = rang_at + WINDOW.length + WINDOW.margin;
-    let windows = 3.0 * WINDOW.length.as_secs_f64() / (WINDOW.length + WINDOW.margin).as_secs_f64() - 0.35;
+    let windows =
+        3.0 * WINDOW.length.as_secs_f64() / (WINDOW.length + WINDOW.margin).as_secs_f64() - 0.35;
     let live = of_class(&arrivals, "live", since).count() as f64;
-    let others = (of_class(&arrivals, "backfill", since).count() + of_class(&arrivals, "reconcile", since).count()) as f64;
-    assert!(live >= 40.0 * windows && others >= 5.0 * windows, "{live} and {others} in {windows} windows");
+    let others = (of_class(&arrivals, "backfill", since).count()
+        + of_class(&arrivals, "reconcile", since).count()) as f64;
+    assert!(
+        live >= 40.0 * windows && others >= 5.0 * windows,
+        "{live} and {others} in {windows} windows"
+    );
     assert!(answered.load(Ordering::SeqCst) as f64 >= live);
     for replica in [one, two] {
         Arc::into_inner(replica).unwrap().stop().await;
@@ -108,15 +140,21 @@ async fn a_backfill_alone_uses_what_there_is() {
     let vendor = Vendor::start(|_| json(200, "{}")).await;
     let replica = Arc::new(Replica::start(&vendor.url(), options()).await);
     let is_over = Arc::new(AtomicBool::new(false));
-    let walking = tokio::spawn(scan(Arc::clone(&replica), CallPriority::Backfill, Arc::clone(&is_over)));
+    let walking =
+        tokio::spawn(scan(Arc::clone(&replica), CallPriority::Backfill, Arc::clone(&is_over)));
     tokio::time::sleep(WINDOW.length * 4).await;
     is_over.store(true, Ordering::SeqCst);
     walking.await.unwrap();
     let arrivals = vendor.arrivals();
     assert!(most_in_a_window(&arrivals) <= LIMIT);
     // The margin is a larger share of this window than of a minute.
-    let windows = (arrivals.last().unwrap().at - arrivals[0].at).as_secs_f64() / (WINDOW.length + WINDOW.margin).as_secs_f64();
-    assert!(arrivals.len() as f64 >= 0.95 * LIMIT as f64 * windows, "{} in {windows} windows", arrivals.len());
+    let windows = (arrivals.last().unwrap().at - arrivals[0].at).as_secs_f64()
+        / (WINDOW.length + WINDOW.margin).as_secs_f64();
+    assert!(
+        arrivals.len() as f64 >= 0.95 * LIMIT as f64 * windows,
+        "{} in {windows} windows",
+        arrivals.len()
+    );
     Arc::into_inner(replica).unwrap().stop().await;
 }
 
@@ -129,7 +167,10 @@ async fn a_restart_does_not_begin_a_new_minute() {
     for _ in 0..3 {
         let replica = Replica::start_on(&name, &vendor.url(), options.clone()).await;
         for n in 0..8 {
-            let asked = replica.account.call(&ApiRequest::about("get", &n.to_string()), CallPriority::Live, timeout).await;
+            let asked = replica
+                .account
+                .call(&ApiRequest::about("get", &n.to_string()), CallPriority::Live, timeout)
+                .await;
             assert!(matches!(asked, Ok(_) | Err(CallError::RateLimited)));
         }
         replica.stop().await;
@@ -140,12 +181,16 @@ async fn a_restart_does_not_begin_a_new_minute() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_calls_a_second_are_granted_to_one_who_asks_page_after_page() {
     let vendor = Vendor::start(|_| json(200, "{}")).await;
-    let replica = Replica::start(&vendor.url(), Options { calls: 60_000, ..Options::default() }).await;
+    let replica =
+        Replica::start(&vendor.url(), Options { calls: 60_000, ..Options::default() }).await;
     let began = Instant::now();
     for n in 0..400 {
         replica.ask_as(CallPriority::Backfill, "get", &n.to_string()).await.unwrap();
     }
-    let rows: i64 = sqlx::query_scalar("select count(*) from call_grants").fetch_one(replica.pool()).await.unwrap();
+    let rows: i64 = sqlx::query_scalar("select count(*) from call_grants")
+        .fetch_one(replica.pool())
+        .await
+        .unwrap();
     // Not one row for each call: one row covers a tenth of a second.
     assert!(rows <= 2 + began.elapsed().as_millis() as i64 / 100, "{rows} rows");
     assert_eq!(vendor.arrivals().len(), 400);

@@ -18,7 +18,10 @@ async fn a_question_is_put_with_the_token_and_its_answer_read() {
     let arrivals = vendor.arrivals();
     assert_eq!((arrivals.len(), arrivals[0].target.as_str()), (1, "/v1/contacts?page=2"));
     assert_eq!(arrivals[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
-    assert_eq!(arrivals[0].header("user-agent"), Some(concat!("omnidesk-hookpoint/", env!("CARGO_PKG_VERSION"))));
+    assert_eq!(
+        arrivals[0].header("user-agent"),
+        Some(concat!("omnidesk-hookpoint/", env!("CARGO_PKG_VERSION")))
+    );
     replica.stop().await;
 }
 
@@ -26,14 +29,23 @@ async fn a_question_is_put_with_the_token_and_its_answer_read() {
 type Fault = (&'static str, fn() -> VendorAction, fn(&CallError) -> bool);
 
 fn chunked(kind: &str) -> Vec<u8> {
-    format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes()
+    format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n")
+        .into_bytes()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_fault_has_its_error_and_the_next_call_is_answered() {
     let faults: [Fault; 12] = [
-        ("hangs before the headers", || VendorAction::Hang(Vec::new()), |error| matches!(error, CallError::TimedOut)),
-        ("hangs in the headers", || VendorAction::Hang(b"HTTP/1.1 200 OK\r\nContent-".to_vec()), |error| matches!(error, CallError::TimedOut)),
+        (
+            "hangs before the headers",
+            || VendorAction::Hang(Vec::new()),
+            |error| matches!(error, CallError::TimedOut),
+        ),
+        (
+            "hangs in the headers",
+            || VendorAction::Hang(b"HTTP/1.1 200 OK\r\nContent-".to_vec()),
+            |error| matches!(error, CallError::TimedOut),
+        ),
         (
             "hangs in the body",
             || VendorAction::Hang([chunked("application/json"), b"1\r\n{\r\n".to_vec()].concat()),
@@ -46,16 +58,38 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
         ),
         (
             "is a page",
-            || answer(200, &[("Content-Type", "text/html")], b"<!doctype html><title>Sign in</title>"),
+            || {
+                answer(
+                    200,
+                    &[("Content-Type", "text/html")],
+                    b"<!doctype html><title>Sign in</title>",
+                )
+            },
             |error| error.to_string() == "the answer is not JSON: it is an HTML page",
         ),
-        ("is garbage", || json(200, "\0\u{1}garbage"), |error| matches!(error, CallError::NotJson(_))),
+        (
+            "is garbage",
+            || json(200, "\0\u{1}garbage"),
+            |error| matches!(error, CallError::NotJson(_)),
+        ),
         ("is cut off", || json(200, "{\"a\":"), |error| matches!(error, CallError::NotJson(_))),
         ("is empty", || json(200, ""), |error| matches!(error, CallError::NotJson(_))),
-        ("closes", || VendorAction::Close(Vec::new()), |error| matches!(error, CallError::Unreachable)),
+        (
+            "closes",
+            || VendorAction::Close(Vec::new()),
+            |error| matches!(error, CallError::Unreachable),
+        ),
         ("fails", || json(500, "{}"), |error| matches!(error, CallError::Status(500))),
-        ("is nobody's", || VendorAction::Close(b"SSH-2.0-OpenSSH\r\n".to_vec()), |error| matches!(error, CallError::Unreachable)),
-        ("makes no sense", || json(200, "\"unreadable\""), |error| matches!(error, CallError::Unreadable(_))),
+        (
+            "is nobody's",
+            || VendorAction::Close(b"SSH-2.0-OpenSSH\r\n".to_vec()),
+            |error| matches!(error, CallError::Unreachable),
+        ),
+        (
+            "makes no sense",
+            || json(200, "\"unreadable\""),
+            |error| matches!(error, CallError::Unreadable(_)),
+        ),
     ];
     let vendor = Vendor::start(|_| json(200, "1")).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
@@ -73,7 +107,10 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
 async fn a_redirect_is_not_followed() {
     let elsewhere = Vendor::start(|_| json(200, "{}")).await;
     let (to, own) = (format!("{}/x", elsewhere.url()), "/elsewhere");
-    let vendor = Vendor::start(move |arrival| answer(302, &[("Location", if arrival.number == 0 { &to } else { own })], b"")).await;
+    let vendor = Vendor::start(move |arrival| {
+        answer(302, &[("Location", if arrival.number == 0 { &to } else { own })], b"")
+    })
+    .await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     for n in 1..=2 {
         assert!(matches!(replica.ask("get", "a").await, Err(CallError::Redirected)));
@@ -84,7 +121,9 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_an_answer() {
-    let vendor = Vendor::start(|arrival| json(if arrival.number == 0 { 404 } else { 410 }, "{\"error\":1}")).await;
+    let vendor =
+        Vendor::start(|arrival| json(if arrival.number == 0 { 404 } else { 410 }, "{\"error\":1}"))
+            .await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     for _ in 0..2 {
         assert_eq!(replica.ask("get", "a").await.unwrap(), "missing");
@@ -94,7 +133,10 @@ async fn what_is_not_there_is_an_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_ask_the_same_share_a_call_that_goes_on_without_them() {
-    let vendor = Vendor::start(|_| VendorAction::After(Duration::from_millis(200), Box::new(json(200, "1")))).await;
+    let vendor = Vendor::start(|_| {
+        VendorAction::After(Duration::from_millis(200), Box::new(json(200, "1")))
+    })
+    .await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     let all = futures_util::future::join_all((0..50).map(|_| replica.ask("get", "a"))).await;
     assert!(all.iter().all(|heard| heard.as_ref().is_ok_and(|heard| heard == "1")));
@@ -127,23 +169,41 @@ async fn what_is_packed_is_unpacked_up_to_the_limit() {
 async fn json_is_taken_for_json_whatever_it_is_called() {
     let vendor = Vendor::start(|_| json(200, "1")).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
-    for kind in ["application/json; charset=utf-8", "application/vnd.api+json", "Application/JSON", "text/html", "text/plain", "\u{e9}"] {
+    for kind in [
+        "application/json; charset=utf-8",
+        "application/vnd.api+json",
+        "Application/JSON",
+        "text/html",
+        "text/plain",
+        "\u{e9}",
+    ] {
         vendor.behave(move |_| answer(200, &[("Content-Type", kind)], b"1"));
         assert_eq!(replica.ask("get", "a").await.unwrap(), "1", "{kind}");
-        vendor.behave(move |_| answer(200, &[("Content-Type", kind)], b"<html><body>anna@example.org</body></html>"));
+        vendor.behave(move |_| {
+            answer(200, &[("Content-Type", kind)], b"<html><body>anna@example.org</body></html>")
+        });
         let error = replica.ask("get", "b").await.unwrap_err();
         assert_eq!(error.to_string(), "the answer is not JSON: it is an HTML page", "{kind}");
     }
     vendor.behave(|_| answer(200, &[], b"\xef\xbb\xbf{\"a\":\"\\ud83d\"}"));
-    assert_eq!(replica.ask("get", "a").await.unwrap(), "{\"a\":\"\u{fffd}\"}", "with a byte order mark and half an emoji");
+    assert_eq!(
+        replica.ask("get", "a").await.unwrap(),
+        "{\"a\":\"\u{fffd}\"}",
+        "with a byte order mark and half an emoji"
+    );
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_url_is_followed_to_the_origins_of_the_account_and_nowhere_else() {
-    let (vendor, files, foreign) =
-        (Vendor::start(|_| json(200, "1")).await, Vendor::start(|_| json(200, "2")).await, Vendor::start(|_| json(200, "3")).await);
-    let replica = Replica::start(&vendor.url(), Options { origins: vec![files.url()], ..Options::default() }).await;
+    let (vendor, files, foreign) = (
+        Vendor::start(|_| json(200, "1")).await,
+        Vendor::start(|_| json(200, "2")).await,
+        Vendor::start(|_| json(200, "3")).await,
+    );
+    let replica =
+        Replica::start(&vendor.url(), Options { origins: vec![files.url()], ..Options::default() })
+            .await;
     assert_eq!(replica.ask("given", &format!("{}/next?page=2", vendor.url())).await.unwrap(), "1");
     assert_eq!(replica.ask("given", &format!("{}/file", files.url())).await.unwrap(), "2");
     let port = foreign.address.port();
@@ -155,8 +215,19 @@ async fn a_url_is_followed_to_the_origins_of_the_account_and_nowhere_else() {
     ] {
         assert!(matches!(replica.ask("given", &url).await, Err(CallError::BlockedOrigin)), "{url}");
     }
-    assert_eq!((vendor.arrivals().len(), files.arrivals().len(), foreign.arrivals().len(), foreign.connections()), (1, 1, 0, 0));
-    let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants").fetch_one(replica.pool()).await.unwrap();
+    assert_eq!(
+        (
+            vendor.arrivals().len(),
+            files.arrivals().len(),
+            foreign.arrivals().len(),
+            foreign.connections()
+        ),
+        (1, 1, 0, 0)
+    );
+    let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants")
+        .fetch_one(replica.pool())
+        .await
+        .unwrap();
     assert_eq!(granted, 2, "a call that was not made does not count");
     replica.stop().await;
 }
@@ -168,17 +239,35 @@ async fn only_what_may_be_sent_twice_is() {
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Unreachable)));
     assert_eq!(vendor.arrivals().len(), 2);
     assert!(matches!(replica.ask("post", "a").await, Err(CallError::Unreachable)));
-    assert_eq!((vendor.arrivals().len(), vendor.arrivals()[2].method.as_str(), vendor.arrivals()[2].body.as_str()), (3, "POST", "{\"about\":\"a\"}"));
+    assert_eq!(
+        (
+            vendor.arrivals().len(),
+            vendor.arrivals()[2].method.as_str(),
+            vendor.arrivals()[2].body.as_str()
+        ),
+        (3, "POST", "{\"about\":\"a\"}")
+    );
     vendor.behave(|_| answer(200, &[], b""));
-    assert_eq!(replica.ask("post", "b").await.unwrap(), "null", "a successful action needs no body");
+    assert_eq!(
+        replica.ask("post", "b").await.unwrap(),
+        "null",
+        "a successful action needs no body"
+    );
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_used_again_and_none_is_left() {
-    let vendor = Vendor::start(|arrival| json(if arrival.target == "/0" { 404 } else { 200 }, "1")).await;
-    let options =
-        Options { settings: CallSettings { response_timeout_ms: 200, breaker_failures: 1_000, ..Options::default().settings }, ..Options::default() };
+    let vendor =
+        Vendor::start(|arrival| json(if arrival.target == "/0" { 404 } else { 200 }, "1")).await;
+    let options = Options {
+        settings: CallSettings {
+            response_timeout_ms: 200,
+            breaker_failures: 1_000,
+            ..Options::default().settings
+        },
+        ..Options::default()
+    };
     let replica = Replica::start(&vendor.url(), options).await;
     for n in 0..20 {
         replica.ask("get", &n.to_string()).await.unwrap();
@@ -186,29 +275,59 @@ async fn connections_are_used_again_and_none_is_left() {
     assert_eq!(vendor.connections(), 1);
     vendor.behave(|_| VendorAction::Hang(Vec::new()));
     let hanging: Vec<String> = (0..100).map(|n| format!("hanging-{n}")).collect();
-    let asked = hanging.iter().map(|about| tokio::time::timeout(Duration::from_millis(50), replica.ask("get", about)));
+    let asked = hanging
+        .iter()
+        .map(|about| tokio::time::timeout(Duration::from_millis(50), replica.ask("get", about)));
     assert!(futures_util::future::join_all(asked).await.iter().all(Result::is_err));
-    until("nothing is under way", || replica.account.calls_under_way() == 0 && vendor.connections() == 0).await;
+    until("nothing is under way", || {
+        replica.account.calls_under_way() == 0 && vendor.connections() == 0
+    })
+    .await;
     assert!(vendor.arrivals().len() <= 20 + 8, "calls without a waiting caller were never made");
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
-    let vendor = Vendor::start(|arrival| if arrival.target.contains("page") { VendorAction::Hang(Vec::new()) } else { json(200, "1") }).await;
-    let settings = CallSettings { response_timeout_ms: 5_000, total_timeout_ms: 5_000, ..Options::default().settings };
+    let vendor = Vendor::start(|arrival| {
+        if arrival.target.contains("page") {
+            VendorAction::Hang(Vec::new())
+        } else {
+            json(200, "1")
+        }
+    })
+    .await;
+    let settings = CallSettings {
+        response_timeout_ms: 5_000,
+        total_timeout_ms: 5_000,
+        ..Options::default().settings
+    };
     let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
-    let pages: Vec<ApiRequest> = (0..20).map(|n| ApiRequest::about("get", &format!("page-{n}"))).collect();
-    let backfill = futures_util::future::join_all(pages.iter().map(|ask| replica.account.call(ask, CallPriority::Backfill, Duration::from_secs(60))));
+    let pages: Vec<ApiRequest> =
+        (0..20).map(|n| ApiRequest::about("get", &format!("page-{n}"))).collect();
+    let backfill = futures_util::future::join_all(
+        pages
+            .iter()
+            .map(|ask| replica.account.call(ask, CallPriority::Backfill, Duration::from_secs(60))),
+    );
     let lookups = async {
         until("the backfill has all its places", || vendor.arrivals().len() >= 6).await;
         for n in 0..10 {
             let ask = ApiRequest::about("get", &n.to_string());
-            assert!(replica.account.call(&ask, CallPriority::Live, Duration::from_secs(2)).await.is_ok());
+            assert!(
+                replica
+                    .account
+                    .call(&ask, CallPriority::Live, Duration::from_secs(2))
+                    .await
+                    .is_ok()
+            );
         }
     };
     tokio::select! { _ = backfill => panic!("it hangs"), () = lookups => {} }
-    assert_eq!(vendor.arrivals().iter().filter(|arrival| arrival.target.contains("page")).count(), 6);
+    assert_eq!(
+        vendor.arrivals().iter().filter(|arrival| arrival.target.contains("page")).count(),
+        6
+    );
     replica.stop().await;
 }
 

@@ -16,10 +16,17 @@ use crate::tls::trusting;
 use crate::vendor::{Vendor, json};
 
 /// A source, and a replica that calls it.
-async fn start(options: Options, behaviour: impl Fn(&Arrival) -> StreamAction + Send + Sync + 'static) -> (Streams, Replica) {
+async fn start(
+    options: Options,
+    behaviour: impl Fn(&Arrival) -> StreamAction + Send + Sync + 'static,
+) -> (Streams, Replica) {
     let authority = Authority::new();
     let vendor = Streams::start(authority.greeting(SOUND, "h2"), 100, behaviour).await;
-    let replica = Replica::start(&vendor.url(), Options { authority: trusting(&authority).authority, ..options }).await;
+    let replica = Replica::start(
+        &vendor.url(),
+        Options { authority: trusting(&authority).authority, ..options },
+    )
+    .await;
     (vendor, replica)
 }
 
@@ -29,16 +36,26 @@ fn abouts(count: usize) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_calls_at_once_share_a_connection() {
-    let (vendor, replica) = start(Options::default(), |_| StreamAction::After(Duration::from_millis(20), "{\"a\":1}")).await;
+    let (vendor, replica) =
+        start(Options::default(), |_| StreamAction::After(Duration::from_millis(20), "{\"a\":1}"))
+            .await;
     replica.ask("get", "first").await.unwrap();
     for round in 0..3 {
-        let abouts: Vec<String> = abouts(8).iter().map(|about| format!("{round}-{about}")).collect();
-        assert!(join_all(abouts.iter().map(|about| replica.ask("get", about))).await.iter().all(Result::is_ok));
+        let abouts: Vec<String> =
+            abouts(8).iter().map(|about| format!("{round}-{about}")).collect();
+        assert!(
+            join_all(abouts.iter().map(|about| replica.ask("get", about)))
+                .await
+                .iter()
+                .all(Result::is_ok)
+        );
     }
     replica.ask("post", "a").await.unwrap();
     let arrivals = vendor.arrivals();
     assert_eq!(arrivals.len(), 26);
-    assert!(arrivals.iter().all(|arrival| arrival.connection == 0 && arrival.authorization == format!("Bearer {TOKEN}")));
+    assert!(arrivals.iter().all(
+        |arrival| arrival.connection == 0 && arrival.authorization == format!("Bearer {TOKEN}")
+    ));
     replica.stop().await;
 }
 
@@ -46,15 +63,30 @@ async fn many_calls_at_once_share_a_connection() {
 async fn calls_that_begin_before_there_is_a_connection_are_all_answered() {
     let (vendor, replica) = start(Options::default(), |_| StreamAction::Answer(200, "1")).await;
     let abouts = abouts(20);
-    assert!(join_all(abouts.iter().map(|about| replica.ask("get", about))).await.iter().all(Result::is_ok));
+    assert!(
+        join_all(abouts.iter().map(|about| replica.ask("get", about)))
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
     assert_eq!(vendor.arrivals().len(), 20);
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_hangs_leaves_the_others_alone() {
-    let hangs = |arrival: &Arrival| if arrival.path.contains("hangs") { StreamAction::Hang } else { StreamAction::Answer(200, "1") };
-    let settings = CallSettings { response_timeout_ms: 5_000, total_timeout_ms: 5_000, ..Options::default().settings };
+    let hangs = |arrival: &Arrival| {
+        if arrival.path.contains("hangs") {
+            StreamAction::Hang
+        } else {
+            StreamAction::Answer(200, "1")
+        }
+    };
+    let settings = CallSettings {
+        response_timeout_ms: 5_000,
+        total_timeout_ms: 5_000,
+        ..Options::default().settings
+    };
     let (vendor, replica) = start(Options { settings, ..Options::default() }, hangs).await;
     let hanging = ApiRequest::about("get", "hangs");
     let hanging = replica.account.call(&hanging, CallPriority::Backfill, Duration::from_secs(20));
@@ -66,7 +98,10 @@ async fn a_call_that_hangs_leaves_the_others_alone() {
     };
     let (heard, ()) = tokio::join!(hanging, others);
     assert!(matches!(heard, Err(CallError::TimedOut)));
-    assert!(vendor.arrivals().iter().all(|arrival| arrival.connection == 0), "its connection stays open");
+    assert!(
+        vendor.arrivals().iter().all(|arrival| arrival.connection == 0),
+        "its connection stays open"
+    );
     replica.stop().await;
 }
 
@@ -88,9 +123,18 @@ async fn what_is_taken_back_or_broken_off_is_asked_once_more_if_it_may_be() {
         assert_eq!(vendor.arrivals().len(), 3);
         assert!(matches!(replica.ask("post", "a").await, Err(CallError::Unreachable)));
         assert_eq!(vendor.arrivals().len(), 4);
-        let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants").fetch_one(replica.pool()).await.unwrap();
+        let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants")
+            .fetch_one(replica.pool())
+            .await
+            .unwrap();
         assert_eq!(granted, 4, "each of them counts");
-        vendor.behave(move |arrival| if arrival.path == "/b" && arrival.number == 4 { deed.clone() } else { StreamAction::Answer(200, "1") });
+        vendor.behave(move |arrival| {
+            if arrival.path == "/b" && arrival.number == 4 {
+                deed.clone()
+            } else {
+                StreamAction::Answer(200, "1")
+            }
+        });
         assert_eq!(replica.ask("get", "b").await.unwrap(), "1");
         replica.stop().await;
     }
@@ -99,23 +143,41 @@ async fn what_is_taken_back_or_broken_off_is_asked_once_more_if_it_may_be() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_the_source_leaves_fails_no_call() {
     // Each connection answers three requests and then sends GOAWAY, as servers behind balancers do.
-    let leaves = |arrival: &Arrival| if arrival.number % 3 == 2 { StreamAction::Leave("1") } else { StreamAction::Answer(200, "1") };
+    let leaves = |arrival: &Arrival| {
+        if arrival.number % 3 == 2 {
+            StreamAction::Leave("1")
+        } else {
+            StreamAction::Answer(200, "1")
+        }
+    };
     let (vendor, replica) = start(Options::default(), leaves).await;
     for about in abouts(12) {
         assert_eq!(replica.ask("get", &about).await.unwrap(), "1");
     }
     let arrivals = vendor.arrivals();
     // Requests that met the GOAWAY on their way were sent again.
-    assert!((12..=16).contains(&arrivals.len()) && arrivals.last().unwrap().connection >= 2, "{}", arrivals.len());
+    assert!(
+        (12..=16).contains(&arrivals.len()) && arrivals.last().unwrap().connection >= 2,
+        "{}",
+        arrivals.len()
+    );
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_on_which_nothing_is_heard_any_more_is_left() {
-    let settings = CallSettings { response_timeout_ms: 300, total_timeout_ms: 1_000, breaker_failures: 1_000, ..Options::default().settings };
-    let (vendor, replica) = start(Options { settings, ..Options::default() }, |_| StreamAction::Answer(200, "1")).await;
+    let settings = CallSettings {
+        response_timeout_ms: 300,
+        total_timeout_ms: 1_000,
+        breaker_failures: 1_000,
+        ..Options::default().settings
+    };
+    let (vendor, replica) =
+        start(Options { settings, ..Options::default() }, |_| StreamAction::Answer(200, "1")).await;
     replica.ask("get", "first").await.unwrap();
-    vendor.behave(|arrival| if arrival.connection == 0 { StreamAction::Freeze } else { StreamAction::Answer(200, "1") });
+    vendor.behave(|arrival| {
+        if arrival.connection == 0 { StreamAction::Freeze } else { StreamAction::Answer(200, "1") }
+    });
     let mut failed = 0;
     while replica.ask("get", &failed.to_string()).await.is_err() {
         failed += 1;
@@ -127,9 +189,13 @@ async fn a_connection_on_which_nothing_is_heard_any_more_is_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_calls_are_too_many_over_http2() {
-    let (vendor, replica) = start(Options::default(), |_| StreamAction::Headed(429, "retry-after", "30")).await;
+    let (vendor, replica) =
+        start(Options::default(), |_| StreamAction::Headed(429, "retry-after", "30")).await;
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Status(429))));
-    let heard = replica.account.call(&ApiRequest::about("get", "b"), CallPriority::Live, Duration::from_millis(300)).await;
+    let heard = replica
+        .account
+        .call(&ApiRequest::about("get", "b"), CallPriority::Live, Duration::from_millis(300))
+        .await;
     assert!(matches!(heard, Err(CallError::RateLimited)));
     assert_eq!(vendor.arrivals().len(), 1);
     replica.stop().await;
@@ -137,13 +203,16 @@ async fn too_many_calls_are_too_many_over_http2() {
 
 /// The times at which the calls of an account count, in order.
 async fn counted(replica: &Replica) -> Vec<Timestamp> {
-    let query = "select granted_at from call_grants, generate_series(1, number) order by granted_at";
-    let counted: Vec<jiff_sqlx::Timestamp> = sqlx::query_scalar(query).fetch_all(replica.pool()).await.unwrap();
+    let query =
+        "select granted_at from call_grants, generate_series(1, number) order by granted_at";
+    let counted: Vec<jiff_sqlx::Timestamp> =
+        sqlx::query_scalar(query).fetch_all(replica.pool()).await.unwrap();
     counted.into_iter().map(jiff_sqlx::Timestamp::to_jiff).collect()
 }
 
 async fn postgres_says(replica: &Replica) -> Timestamp {
-    let now: jiff_sqlx::Timestamp = sqlx::query_scalar("select clock_timestamp()").fetch_one(replica.pool()).await.unwrap();
+    let now: jiff_sqlx::Timestamp =
+        sqlx::query_scalar("select clock_timestamp()").fetch_one(replica.pool()).await.unwrap();
     now.to_jiff()
 }
 
@@ -152,7 +221,12 @@ fn narrow(options: Options) -> Options {
     let window = Window { length: Duration::from_secs(60), margin: Duration::from_millis(200) };
     Options {
         window,
-        settings: CallSettings { response_timeout_ms: 10_000, total_timeout_ms: 10_000, connect_timeout_ms: 5_000, ..options.settings },
+        settings: CallSettings {
+            response_timeout_ms: 10_000,
+            total_timeout_ms: 10_000,
+            connect_timeout_ms: 5_000,
+            ..options.settings
+        },
         ..options
     }
 }
@@ -160,7 +234,8 @@ fn narrow(options: Options) -> Options {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_waited_for_the_handshake_counts_from_its_end() {
     let (authority, takes) = (Authority::new(), Duration::from_millis(600));
-    let vendor = Vendor::secure(&authority.greeting(SOUND, "http/1.1"), takes, |_| json(200, "1")).await;
+    let vendor =
+        Vendor::secure(&authority.greeting(SOUND, "http/1.1"), takes, |_| json(200, "1")).await;
     let replica = Replica::start(&vendor.url(), narrow(trusting(&authority))).await;
     let began = postgres_says(&replica).await;
     replica.ask("get", "a").await.unwrap();
@@ -173,17 +248,31 @@ async fn a_call_that_waited_for_the_handshake_counts_from_its_end() {
 async fn a_call_that_waited_for_its_turn_on_a_connection_counts_no_earlier_than_it_arrived() {
     let authority = Authority::new();
     // The source accepts one request at a time, and says so. Nothing shows how long a request waits for the others.
-    let vendor = Streams::start(authority.greeting(SOUND, "h2"), 1, |_| StreamAction::After(Duration::from_millis(500), "1")).await;
+    let vendor = Streams::start(authority.greeting(SOUND, "h2"), 1, |_| {
+        StreamAction::After(Duration::from_millis(500), "1")
+    })
+    .await;
     let replica = Replica::start(&vendor.url(), narrow(trusting(&authority))).await;
     replica.ask("get", "first").await.unwrap();
     let began = postgres_says(&replica).await;
     let abouts: Vec<String> = (0..3).map(|n| n.to_string()).collect();
-    assert!(join_all(abouts.iter().map(|about| replica.ask("get", about))).await.iter().all(Result::is_ok));
+    assert!(
+        join_all(abouts.iter().map(|about| replica.ask("get", about)))
+            .await
+            .iter()
+            .all(Result::is_ok)
+    );
     let arrivals = vendor.arrivals();
     assert!(arrivals.iter().all(|arrival| arrival.connection == 0));
-    assert!(arrivals[3].at - arrivals[1].at >= Duration::from_millis(990), "they waited for each other");
+    assert!(
+        arrivals[3].at - arrivals[1].at >= Duration::from_millis(990),
+        "they waited for each other"
+    );
     for (n, at) in (0..).zip(&counted(&replica).await[1..]) {
-        assert!(at.duration_since(began) >= SignedDuration::from_millis(500 * n), "{n}: {at} and {began}");
+        assert!(
+            at.duration_since(began) >= SignedDuration::from_millis(500 * n),
+            "{n}: {at} and {began}"
+        );
     }
     replica.stop().await;
 }

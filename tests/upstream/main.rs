@@ -1,5 +1,12 @@
 //! Calls to the sources' APIs: how often, to which addresses, and how responses are handled.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::string_slice
+)]
 #![allow(clippy::disallowed_methods)]
 
 mod authority;

@@ -14,8 +14,13 @@ use crate::support::{Options, Replica};
 use crate::vendor::{Vendor, VendorAction, answer, json};
 
 /// The person of the request, the content of the response, and the credentials.
-const CANARIES: [&str; 5] =
-    ["canary@ask.example", "canary%40ask.example", "canary-in-the-reply", "canary-of-the-token", "canary-of-the-client-secret"];
+const CANARIES: [&str; 5] = [
+    "canary@ask.example",
+    "canary%40ask.example",
+    "canary-in-the-reply",
+    "canary-of-the-token",
+    "canary-of-the-client-secret",
+];
 
 #[derive(Clone, Default)]
 struct Logs(Arc<Mutex<Vec<u8>>>);
@@ -41,11 +46,34 @@ fn acts() -> Vec<fn() -> VendorAction> {
         || json(500, "\"canary-in-the-reply\""),
         || json(400, "\"canary-in-the-reply\""),
         || answer(200, &[("Content-Type", "text/canary-in-the-reply")], b"canary-in-the-reply"),
-        || answer(302, &[("Location", "http://canary-in-the-reply.example/?canary%40ask.example")], b""),
-        || answer(200, &[("X-RateLimit-Remaining", "canary-in-the-reply"), ("Date", "canary-in-the-reply")], b"canary-in-the-reply"),
-        || VendorAction::Close(b"HTTP/1.1 200 canary-in-the-reply\r\nX: canary-in-the-reply\r\n\x00".to_vec()),
+        || {
+            answer(
+                302,
+                &[("Location", "http://canary-in-the-reply.example/?canary%40ask.example")],
+                b"",
+            )
+        },
+        || {
+            answer(
+                200,
+                &[
+                    ("X-RateLimit-Remaining", "canary-in-the-reply"),
+                    ("Date", "canary-in-the-reply"),
+                ],
+                b"canary-in-the-reply",
+            )
+        },
+        || {
+            VendorAction::Close(
+                b"HTTP/1.1 200 canary-in-the-reply\r\nX: canary-in-the-reply\r\n\x00".to_vec(),
+            )
+        },
         || VendorAction::Close(b"canary-in-the-reply".to_vec()),
-        || VendorAction::Hang(b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ncanary-in-the-reply".to_vec()),
+        || {
+            VendorAction::Hang(
+                b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ncanary-in-the-reply".to_vec(),
+            )
+        },
         || answer(200, &[("Content-Encoding", "gzip")], b"canary-in-the-reply"),
         || json(200, &format!("\"{}\"", "canary-in-the-reply".repeat(10_000))),
         || answer(429, &[("Retry-After", "canary-in-the-reply")], b"canary-in-the-reply"),
@@ -54,13 +82,19 @@ fn acts() -> Vec<fn() -> VendorAction> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_call_is_logged_or_shown() {
-    let (logs, settings) = (Logs::default(), TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() });
+    let (logs, settings) =
+        (Logs::default(), TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() });
     let writer = logs.clone();
     // Only this test of the binary captures the log. Log lines of the other tests may be in it.
-    tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(&settings, move || writer.clone())).unwrap();
+    tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(
+        &settings,
+        move || writer.clone(),
+    ))
+    .unwrap();
     hookpoint::telemetry::metrics();
     let mut shown = String::new();
-    let settings = CallSettings { total_timeout_ms: 500, breaker_failures: 2, ..Options::default().settings };
+    let settings =
+        CallSettings { total_timeout_ms: 500, breaker_failures: 2, ..Options::default().settings };
     for act in acts() {
         let vendor = Vendor::start(move |arrival| match arrival.target.as_str() {
             "/oauth:token" => json(200, "{\"access_token\":\"canary-of-the-token\"}"),
@@ -74,22 +108,41 @@ async fn nothing_of_a_call_is_logged_or_shown() {
             audience: String::new(),
             style: TokenStyle::Form,
         });
-        let replica = Replica::start(&vendor.url(), Options { credential, settings: settings.clone(), ..Options::default() }).await;
-        for (what, about) in [("get", "contacts?email=canary%40ask.example"), ("post", "canary@ask.example"), ("given", "http://canary@ask.example/")]
-        {
+        let replica = Replica::start(
+            &vendor.url(),
+            Options { credential, settings: settings.clone(), ..Options::default() },
+        )
+        .await;
+        for (what, about) in [
+            ("get", "contacts?email=canary%40ask.example"),
+            ("post", "canary@ask.example"),
+            ("given", "http://canary@ask.example/"),
+        ] {
             let ask = ApiRequest::about(what, about);
-            let heard = replica.account.call(&ask, CallPriority::Live, Duration::from_millis(200)).await;
+            let heard =
+                replica.account.call(&ask, CallPriority::Live, Duration::from_millis(200)).await;
             write!(shown, "{ask:?} {heard:?} ").unwrap();
             if let Err(error) = heard {
                 write!(shown, "{error} {error:#?} ").unwrap();
             }
         }
-        assert!(vendor.arrivals().iter().any(|arrival| arrival.head.contains("canary-of-the-token")));
+        assert!(
+            vendor.arrivals().iter().any(|arrival| arrival.head.contains("canary-of-the-token"))
+        );
         for n in 0..2 {
             let ask = ApiRequest::about("get", &format!("canary%40ask.example{n}"));
-            let _ = replica.account.call(&ask, CallPriority::Backfill, Duration::from_millis(200)).await;
+            let _ = replica
+                .account
+                .call(&ask, CallPriority::Backfill, Duration::from_millis(200))
+                .await;
         }
-        let row = hookpoint::storage::upstream_accounts::get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap();
+        let row = hookpoint::storage::upstream_accounts::get_account(
+            replica.pool(),
+            replica.brand.id(),
+            replica.account.source,
+        )
+        .await
+        .unwrap();
         write!(shown, "{row:?}").unwrap();
         replica.stop().await;
     }
@@ -100,7 +153,10 @@ async fn nothing_of_a_call_is_logged_or_shown() {
     away.stop().await;
     shown.push_str(&hookpoint::telemetry::metrics().render());
     let said = String::from_utf8(logs.0.lock().unwrap().clone()).unwrap();
-    assert!(said.contains("circuit breaker opened") && shown.contains("hookpoint_calls_total{"), "the log is not empty: {said}");
+    assert!(
+        said.contains("circuit breaker opened") && shown.contains("hookpoint_calls_total{"),
+        "the log is not empty: {said}"
+    );
     for canary in CANARIES {
         assert!(!said.contains(canary), "{canary} in the log");
         assert!(!shown.contains(canary), "{canary} in {shown}");

@@ -67,7 +67,11 @@ type Seen = (Arc<Mutex<Vec<Arrival>>>, Arc<Mutex<Behaviour>>);
 
 impl Streams {
     /// Accepts this many requests at once on a connection.
-    pub async fn start(greeting: Arc<ServerConfig>, at_once: u32, behaviour: impl Fn(&Arrival) -> StreamAction + Send + Sync + 'static) -> Self {
+    pub async fn start(
+        greeting: Arc<ServerConfig>,
+        at_once: u32,
+        behaviour: impl Fn(&Arrival) -> StreamAction + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let arrivals = Arc::new(Mutex::new(Vec::new()));
@@ -77,7 +81,13 @@ impl Streams {
             let mut tasks = JoinSet::new();
             for connection in 0.. {
                 let (stream, _) = listener.accept().await.unwrap();
-                tasks.spawn(serve(stream, TlsAcceptor::from(Arc::clone(&greeting)), at_once, connection, seen.clone()));
+                tasks.spawn(serve(
+                    stream,
+                    TlsAcceptor::from(Arc::clone(&greeting)),
+                    at_once,
+                    connection,
+                    seen.clone(),
+                ));
             }
         });
         Self { address, arrivals, behaviour, task: task.abort_handle() }
@@ -97,17 +107,37 @@ impl Streams {
     }
 }
 
-async fn serve(stream: TcpStream, acceptor: TlsAcceptor, at_once: u32, connection: usize, (arrivals, behaviour): Seen) {
+async fn serve(
+    stream: TcpStream,
+    acceptor: TlsAcceptor,
+    at_once: u32,
+    connection: usize,
+    (arrivals, behaviour): Seen,
+) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
-    let handshake = h2::server::Builder::new().max_concurrent_streams(at_once).handshake::<_, Cursor<Vec<u8>>>(stream);
+    let handshake = h2::server::Builder::new()
+        .max_concurrent_streams(at_once)
+        .handshake::<_, Cursor<Vec<u8>>>(stream);
     let Ok(mut streams) = handshake.await else { return };
     let mut tasks = JoinSet::new();
     while let Some(Ok((request, respond))) = streams.accept().await {
-        let header = |name: &str| request.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default();
+        let header = |name: &str| {
+            request
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+                .unwrap_or_default()
+        };
         let (path, authorization) = (request.uri().path().to_owned(), header("authorization"));
         let arrival = {
             let mut arrivals = arrivals.lock().unwrap();
-            let arrival = Arrival { at: Instant::now(), number: arrivals.len(), connection, path, authorization };
+            let arrival = Arrival {
+                at: Instant::now(),
+                number: arrivals.len(),
+                connection,
+                path,
+                authorization,
+            };
             arrivals.push(arrival.clone());
             arrival
         };
@@ -124,17 +154,26 @@ async fn serve(stream: TcpStream, acceptor: TlsAcceptor, at_once: u32, connectio
     }
 }
 
-async fn answer(request: Request<RecvStream>, mut respond: SendResponse<Cursor<Vec<u8>>>, deed: StreamAction) {
+async fn answer(
+    request: Request<RecvStream>,
+    mut respond: SendResponse<Cursor<Vec<u8>>>,
+    deed: StreamAction,
+) {
     let response = Response::builder().header("content-type", "application/json");
     let (response, body) = match deed {
         StreamAction::Answer(status, body) => (response.status(status), body),
-        StreamAction::Headed(status, name, value) => (response.status(status).header(name, value), "1"),
+        StreamAction::Headed(status, name, value) => {
+            (response.status(status).header(name, value), "1")
+        }
         StreamAction::After(time, body) => {
             tokio::time::sleep(time).await;
             (response, body)
         }
         StreamAction::Reset(reason) => return respond.send_reset(reason),
-        StreamAction::Hang | StreamAction::Leave(_) | StreamAction::Break | StreamAction::Freeze => return std::future::pending().await,
+        StreamAction::Hang
+        | StreamAction::Leave(_)
+        | StreamAction::Break
+        | StreamAction::Freeze => return std::future::pending().await,
     };
     // A request with an unread body would be reset.
     let mut said = request.into_body();

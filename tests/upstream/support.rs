@@ -16,7 +16,8 @@ use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::{
-    AccountRules, ApiConnector, ApiRequest, Credential, LiveSettings, LookupTarget, ParsedReply, Reply, Request, Stream, Target,
+    AccountRules, ApiConnector, ApiRequest, Credential, LiveSettings, LookupTarget, ParsedReply,
+    Reply, Request, Stream, Target,
 };
 use hookpoint::sources::secret::Secret;
 use hookpoint::sources::{Delivery, Unreadable};
@@ -42,7 +43,9 @@ fn scratch() -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let reachable = |dir: &Path| {
         use std::os::unix::fs::PermissionsExt;
-        dir.ancestors().all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
+        dir.ancestors().all(|dir| {
+            std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0)
+        })
     };
     if reachable(target) { target.to_owned() } else { std::env::temp_dir() }
 }
@@ -59,20 +62,33 @@ fn cluster() -> &'static Cluster {
         let start = || {
             sweep_abandoned(&scratch(), "hookpoint-accounts-");
             let data_dir = scratch().join(format!("hookpoint-accounts-{}", std::process::id()));
-            let layout = Layout { data_dir, postgres_bin: None, cache_dir: scratch().join("postgres-binaries"), fetch: true, durable: false };
+            let layout = Layout {
+                data_dir,
+                postgres_bin: None,
+                cache_dir: scratch().join("postgres-binaries"),
+                fetch: true,
+                durable: false,
+            };
             tokio::runtime::Runtime::new().unwrap().block_on(Embedded::start(layout)).unwrap()
         };
-        Cluster { embedded: std::thread::spawn(start).join().unwrap(), template: tokio::sync::Mutex::new(false) }
+        Cluster {
+            embedded: std::thread::spawn(start).join().unwrap(),
+            template: tokio::sync::Mutex::new(false),
+        }
     })
 }
 
 fn url(database: &str) -> Place {
     let socket = cluster().embedded.layout().data_dir.join("run");
-    Place::Server(Url(format!("postgres://hookpoint@localhost/{database}?host={}", socket.display())))
+    Place::Server(Url(format!(
+        "postgres://hookpoint@localhost/{database}?host={}",
+        socket.display()
+    )))
 }
 
 pub async fn open(database: &str) -> Database {
-    let size = PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
+    let size =
+        PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
     Database::open(&url(database), size, false).await.unwrap()
 }
 
@@ -88,7 +104,10 @@ pub async fn database() -> String {
         *made = true;
     }
     let name = format!("test_{}", Uuid::new_v4().simple());
-    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name} template template"))).execute(&server.pool).await.unwrap();
+    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name} template template")))
+        .execute(&server.pool)
+        .await
+        .unwrap();
     server.close().await;
     name
 }
@@ -130,14 +149,22 @@ impl ApiConnector for Plain {
         match ask.what.as_str() {
             "get" => Some(Request::get(below)),
             "given" => Some(Request::get(Target::Given(ask.about.clone()))),
-            "post" => Some(Request { body: Some(json!({ "about": ask.about })), target: below, is_repeatable: false }),
+            "post" => Some(Request {
+                body: Some(json!({ "about": ask.about })),
+                target: below,
+                is_repeatable: false,
+            }),
             _ => None,
         }
     }
 
     fn read(&self, _: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
         let body = if reply.is_missing { "missing".to_owned() } else { reply.body.to_string() };
-        if body.contains("unreadable") { Err(Unreadable::Missing("sense")) } else { Ok(ParsedReply { there: vec![body], ..ParsedReply::default() }) }
+        if body.contains("unreadable") {
+            Err(Unreadable::Missing("sense"))
+        } else {
+            Ok(ParsedReply { there: vec![body], ..ParsedReply::default() })
+        }
     }
 }
 
@@ -171,7 +198,14 @@ impl Default for Options {
             ..CallSettings::default()
         };
         let credential = Credential::Bearer(Secret::new(TOKEN.into()));
-        Self { calls: 60_000, window: Window::MINUTE, credential, origins: Vec::new(), settings, authority: None }
+        Self {
+            calls: 60_000,
+            window: Window::MINUTE,
+            credential,
+            origins: Vec::new(),
+            settings,
+            authority: None,
+        }
     }
 }
 
@@ -182,10 +216,18 @@ impl Replica {
 
     pub async fn start_on(name: &str, base_url: &str, options: Options) -> Self {
         let database = open(name).await;
-        let settings = Settings::parse("[brands.demo]", Path::new("test.toml")).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-        let brand = open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        let settings = Settings::parse("[brands.demo]", Path::new("test.toml"))
+            .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+        let brand =
+            open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
         let background = BackgroundTasks::new();
-        let board = UpstreamClientFactory::new(&database.pool, &options.settings, options.window, &background, &Clock::frozen(now()));
+        let board = UpstreamClientFactory::new(
+            &database.pool,
+            &options.settings,
+            options.window,
+            &background,
+            &Clock::frozen(now()),
+        );
         let board = options.authority.into_iter().fold(board, UpstreamClientFactory::trusting);
         let rules = AccountRules {
             base_url: base_url.to_owned(),
@@ -207,15 +249,25 @@ impl Replica {
         self.ask_as(CallPriority::Live, what, about).await
     }
 
-    pub async fn ask_as(&self, priority: CallPriority, what: &str, about: &str) -> Result<String, CallError> {
-        let heard = self.account.call(&ApiRequest::about(what, about), priority, Duration::from_secs(20)).await?;
+    pub async fn ask_as(
+        &self,
+        priority: CallPriority,
+        what: &str,
+        about: &str,
+    ) -> Result<String, CallError> {
+        let heard = self
+            .account
+            .call(&ApiRequest::about(what, about), priority, Duration::from_secs(20))
+            .await?;
         Ok(heard.there.concat())
     }
 
     /// Stops, and asserts that nothing is left.
     pub async fn stop(self) {
         until("nothing is under way", || self.account.calls_under_way() == 0).await;
-        tokio::time::timeout(Duration::from_secs(10), self.background.end()).await.expect("all tasks end");
+        tokio::time::timeout(Duration::from_secs(10), self.background.end())
+            .await
+            .expect("all tasks end");
         self.database.close().await;
     }
 }

@@ -20,19 +20,29 @@ use crate::vendor::{Vendor, json};
 const PROTOCOLS: [&str; 2] = ["http/1.1", "h2"];
 
 pub fn trusting(authority: &Authority) -> Options {
-    Options { authority: Some(Certificate::from_der(authority.der()).unwrap()), ..Options::default() }
+    Options {
+        authority: Some(Certificate::from_der(authority.der()).unwrap()),
+        ..Options::default()
+    }
 }
 
 fn token_at(token_url: &str) -> Credential {
     let (token_url, client_id) = (token_url.to_owned(), "client-1".to_owned());
     let client_secret = Secret::new("the-client's-secret".into());
-    Credential::ClientCredentials(ClientCredentials { token_url, client_id, client_secret, audience: String::new(), style: TokenStyle::Form })
+    Credential::ClientCredentials(ClientCredentials {
+        token_url,
+        client_id,
+        client_secret,
+        audience: String::new(),
+        style: TokenStyle::Form,
+    })
 }
 
 /// The reported failure of the account, once there is one.
 async fn failure(replica: &Replica) -> String {
     for _ in 0..1_000 {
-        let row = get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap();
+        let row =
+            get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap();
         if row.open_until.is_some() {
             return row.failure;
         }
@@ -44,7 +54,9 @@ async fn failure(replica: &Replica) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_is_asked_in_secret_over_one_connection() {
     let authority = Authority::new();
-    let vendor = Vendor::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, |_| json(200, "1")).await;
+    let vendor =
+        Vendor::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, |_| json(200, "1"))
+            .await;
     let replica = Replica::start(&vendor.url(), trusting(&authority)).await;
     for n in 0..5 {
         assert_eq!(replica.ask("get", &n.to_string()).await.unwrap(), "1");
@@ -58,19 +70,37 @@ async fn a_source_is_asked_in_secret_over_one_connection() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_fetched_in_secret_too() {
     let authority = Authority::new();
-    let tokens = |path: &str| if path == "/oauth:token" { "{\"access_token\":\"token-1\"}" } else { "1" };
-    let one = Vendor::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, move |arrival| json(200, tokens(&arrival.target))).await;
-    let two = Streams::start(authority.greeting(SOUND, "h2"), 100, move |arrival| StreamAction::Answer(200, tokens(&arrival.path))).await;
+    let tokens =
+        |path: &str| if path == "/oauth:token" { "{\"access_token\":\"token-1\"}" } else { "1" };
+    let one =
+        Vendor::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, move |arrival| {
+            json(200, tokens(&arrival.target))
+        })
+        .await;
+    let two = Streams::start(authority.greeting(SOUND, "h2"), 100, move |arrival| {
+        StreamAction::Answer(200, tokens(&arrival.path))
+    })
+    .await;
     // Also from a host of its own, with another protocol.
-    for (url, token_url) in
-        [(one.url(), "/oauth:token".to_owned()), (two.url(), "/oauth:token".to_owned()), (two.url(), format!("{}/oauth:token", one.url()))]
-    {
-        let replica = Replica::start(&url, Options { credential: token_at(&token_url), ..trusting(&authority) }).await;
+    for (url, token_url) in [
+        (one.url(), "/oauth:token".to_owned()),
+        (two.url(), "/oauth:token".to_owned()),
+        (two.url(), format!("{}/oauth:token", one.url())),
+    ] {
+        let replica = Replica::start(
+            &url,
+            Options { credential: token_at(&token_url), ..trusting(&authority) },
+        )
+        .await;
         assert_eq!(replica.ask("get", "a").await.unwrap(), "1");
         replica.stop().await;
     }
-    assert_eq!((one.arrivals()[1].header("authorization"), one.arrivals().len()), (Some("Bearer token-1"), 3));
-    let authorizations: Vec<String> = two.arrivals().into_iter().map(|arrival| arrival.authorization).collect();
+    assert_eq!(
+        (one.arrivals()[1].header("authorization"), one.arrivals().len()),
+        (Some("Bearer token-1"), 3)
+    );
+    let authorizations: Vec<String> =
+        two.arrivals().into_iter().map(|arrival| arrival.authorization).collect();
     assert_eq!(authorizations, ["", "Bearer token-1", "Bearer token-1"]);
 }
 
@@ -91,7 +121,12 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
             CertificateProblem::OtherHost,
             "the TLS certificate of the source is not trusted: it was issued for another host",
         ),
-        (&known, Claim { to: 2001, ..SOUND }, CertificateProblem::Expired, "the TLS certificate of the source is not trusted: it has expired"),
+        (
+            &known,
+            Claim { to: 2001, ..SOUND },
+            CertificateProblem::Expired,
+            "the TLS certificate of the source is not trusted: it has expired",
+        ),
         (
             &known,
             Claim { from: 2999, ..SOUND },
@@ -100,19 +135,35 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
         ),
     ] {
         for protocol in PROTOCOLS {
-            let vendor = Vendor::secure(&by.greeting(claim, protocol), Duration::ZERO, |_| json(200, "1")).await;
-            let replica = Replica::start(&vendor.url(), Options { settings: settings.clone(), ..trusting(&known) }).await;
+            let vendor =
+                Vendor::secure(&by.greeting(claim, protocol), Duration::ZERO, |_| json(200, "1"))
+                    .await;
+            let replica = Replica::start(
+                &vendor.url(),
+                Options { settings: settings.clone(), ..trusting(&known) },
+            )
+            .await;
             for n in 0..3 {
                 let heard = replica.ask("get", &n.to_string()).await;
-                assert!(matches!(heard, Err(CallError::UntrustedCertificate(why)) if why == expected), "{words}: {heard:?}");
+                assert!(
+                    matches!(heard, Err(CallError::UntrustedCertificate(why)) if why == expected),
+                    "{words}: {heard:?}"
+                );
                 assert!(heard.unwrap_err().is_retryable(), "a certificate can be renewed");
             }
-            assert!(matches!(replica.ask("get", "3").await, Err(CallError::CircuitOpen)), "the circuit breaker is open");
+            assert!(
+                matches!(replica.ask("get", "3").await, Err(CallError::CircuitOpen)),
+                "the circuit breaker is open"
+            );
             assert_eq!(failure(&replica).await, words);
             assert!(vendor.arrivals().is_empty());
             replica.stop().await;
 
-            let replica = Replica::start(&vendor.url(), Options { credential: token_at("/oauth:token"), ..trusting(&known) }).await;
+            let replica = Replica::start(
+                &vendor.url(),
+                Options { credential: token_at("/oauth:token"), ..trusting(&known) },
+            )
+            .await;
             let heard = replica.ask("get", "a").await;
             assert!(
                 matches!(&heard, Err(CallError::NoToken(why)) if matches!(**why, CallError::UntrustedCertificate(why) if why == expected)),
@@ -126,9 +177,16 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_authority_besides_the_machine_s_nobody_of_ours_is_trusted() {
-    let vendor = Vendor::secure(&Authority::new().greeting(SOUND, "http/1.1"), Duration::ZERO, |_| json(200, "1")).await;
+    let vendor =
+        Vendor::secure(&Authority::new().greeting(SOUND, "http/1.1"), Duration::ZERO, |_| {
+            json(200, "1")
+        })
+        .await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
-    assert!(matches!(replica.ask("get", "a").await, Err(CallError::UntrustedCertificate(CertificateProblem::UnknownAuthority))));
+    assert!(matches!(
+        replica.ask("get", "a").await,
+        Err(CallError::UntrustedCertificate(CertificateProblem::UnknownAuthority))
+    ));
     replica.stop().await;
 }
 
@@ -136,18 +194,27 @@ async fn without_an_authority_besides_the_machine_s_nobody_of_ours_is_trusted() 
 async fn a_source_without_tls_or_with_an_old_one_gets_nothing() {
     let authority = Authority::new();
     // The last one is a TLS alert: none of these versions is supported.
-    for words in [&b"HTTP/1.1 400 Bad Request\r\n\r\n"[..], b"SSH-2.0-OpenSSH\r\n", b"\x15\x03\x01\x00\x02\x02\x46"] {
+    for words in [
+        &b"HTTP/1.1 400 Bad Request\r\n\r\n"[..],
+        b"SSH-2.0-OpenSSH\r\n",
+        b"\x15\x03\x01\x00\x02\x02\x46",
+    ] {
         let replica = Replica::start(&blurt(words).await, trusting(&authority)).await;
         let heard = replica.ask("get", "a").await;
         assert!(matches!(heard, Err(CallError::TlsFailed)), "{heard:?}");
         replica.stop().await;
     }
     for protocol in PROTOCOLS {
-        let vendor = Vendor::secure(&authority.curious(SOUND, protocol), Duration::ZERO, |_| json(200, "1")).await;
+        let vendor =
+            Vendor::secure(&authority.curious(SOUND, protocol), Duration::ZERO, |_| json(200, "1"))
+                .await;
         let replica = Replica::start(&vendor.url(), trusting(&authority)).await;
         let heard = replica.ask("get", "a").await;
         // The alert comes after the handshake. Whether it is read depends on timing.
-        assert!(matches!(heard, Err(CallError::TlsFailed | CallError::Unreachable)), "{protocol}: {heard:?}");
+        assert!(
+            matches!(heard, Err(CallError::TlsFailed | CallError::Unreachable)),
+            "{protocol}: {heard:?}"
+        );
         assert!(vendor.arrivals().is_empty());
         replica.stop().await;
     }
@@ -157,9 +224,16 @@ async fn a_source_without_tls_or_with_an_old_one_gets_nothing() {
 async fn a_handshake_that_hangs_ends_when_connecting_has_to() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("https://{}", listener.local_addr().unwrap());
-    let settings = CallSettings { connect_timeout_ms: 200, response_timeout_ms: 120_000, total_timeout_ms: 120_000, ..CallSettings::default() };
+    let settings = CallSettings {
+        connect_timeout_ms: 200,
+        response_timeout_ms: 120_000,
+        total_timeout_ms: 120_000,
+        ..CallSettings::default()
+    };
     let replica = Replica::start(&base_url, Options { settings, ..Options::default() }).await;
-    let heard = tokio::time::timeout(Duration::from_secs(60), replica.ask("get", "a")).await.expect("it ends");
+    let heard = tokio::time::timeout(Duration::from_secs(60), replica.ask("get", "a"))
+        .await
+        .expect("it ends");
     assert!(matches!(heard, Err(CallError::TimedOut)));
     replica.stop().await;
 }

@@ -16,21 +16,36 @@ const SECRET: &str = "the-client's-secret&more";
 
 fn options(token_url: &str, style: TokenStyle) -> Options {
     let client_secret = Secret::new(SECRET.into());
-    let (token_url, client_id, audience) = (token_url.to_owned(), "client-1".to_owned(), "https://omnilab.test".to_owned());
-    let credential = Credential::ClientCredentials(ClientCredentials { token_url, client_id, client_secret, audience, style });
+    let (token_url, client_id, audience) =
+        (token_url.to_owned(), "client-1".to_owned(), "https://omnilab.test".to_owned());
+    let credential = Credential::ClientCredentials(ClientCredentials {
+        token_url,
+        client_id,
+        client_secret,
+        audience,
+        style,
+    });
     Options { credential, ..Options::default() }
 }
 
 /// Issues numbered tokens, and answers requests with the newest one.
-fn with_tokens(lasts: u64, answered: impl Fn(&str) -> bool + Send + Sync + 'static) -> impl Fn(&Arrival) -> VendorAction + Send + Sync {
+fn with_tokens(
+    lasts: u64,
+    answered: impl Fn(&str) -> bool + Send + Sync + 'static,
+) -> impl Fn(&Arrival) -> VendorAction + Send + Sync {
     let given = AtomicUsize::new(0);
     move |arrival| {
         if arrival.target == "/oauth:token" {
             let number = given.fetch_add(1, Ordering::SeqCst) + 1;
-            let body = format!("{{\"access_token\":\"token-{number}\",\"token_type\":\"Bearer\",\"expires_in\":{lasts}}}");
+            let body = format!(
+                "{{\"access_token\":\"token-{number}\",\"token_type\":\"Bearer\",\"expires_in\":{lasts}}}"
+            );
             return VendorAction::After(Duration::from_millis(50), Box::new(json(200, &body)));
         }
-        json(if answered(arrival.header("authorization").unwrap_or_default()) { 200 } else { 401 }, "1")
+        json(
+            if answered(arrival.header("authorization").unwrap_or_default()) { 200 } else { 401 },
+            "1",
+        )
     }
 }
 
@@ -40,11 +55,14 @@ fn tokens(vendor: &Vendor) -> Vec<Arrival> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_is_fetched_once_for_all_and_used_until_it_ends() {
-    let vendor = Vendor::start(with_tokens(3_600, |authorization| authorization == "Bearer token-1")).await;
+    let vendor =
+        Vendor::start(with_tokens(3_600, |authorization| authorization == "Bearer token-1")).await;
     let replica = Replica::start(&vendor.url(), options("/oauth:token", TokenStyle::Json)).await;
     let asks: Vec<String> = (0..20).map(|n| n.to_string()).collect();
     for _ in 0..2 {
-        let all = futures_util::future::join_all(asks.iter().map(|about| replica.ask("get", about))).await;
+        let all =
+            futures_util::future::join_all(asks.iter().map(|about| replica.ask("get", about)))
+                .await;
         assert!(all.iter().all(Result::is_ok), "{all:?}");
     }
     let tokens = tokens(&vendor);
@@ -54,7 +72,10 @@ async fn a_token_is_fetched_once_for_all_and_used_until_it_ends() {
         "grant_type": "client_credentials", "client_id": "client-1", "client_secret": SECRET, "audience": "https://omnilab.test",
     });
     assert_eq!((body, tokens[0].header("authorization")), (expected, None));
-    let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants").fetch_one(replica.pool()).await.unwrap();
+    let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants")
+        .fetch_one(replica.pool())
+        .await
+        .unwrap();
     assert_eq!(granted, 41, "the token's call counts at the source too");
     replica.stop().await;
 }
@@ -63,24 +84,33 @@ async fn a_token_is_fetched_once_for_all_and_used_until_it_ends() {
 async fn a_token_may_be_given_elsewhere_and_asked_for_as_a_form() {
     let issuer = Vendor::start(with_tokens(3_600, |_| false)).await;
     let vendor = Vendor::start(|_| json(200, "1")).await;
-    let replica = Replica::start(&vendor.url(), options(&format!("{}/oauth:token", issuer.url()), TokenStyle::Form)).await;
+    let replica = Replica::start(
+        &vendor.url(),
+        options(&format!("{}/oauth:token", issuer.url()), TokenStyle::Form),
+    )
+    .await;
     replica.ask("get", "a").await.unwrap();
     let expected = "grant_type=client_credentials&client_id=client-1&client_secret=the-client%27s-secret%26more&audience=https%3A%2F%2Fomnilab.test";
     assert_eq!(tokens(&issuer)[0].body, expected);
-    assert_eq!(tokens(&issuer)[0].header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!(
+        tokens(&issuer)[0].header("content-type"),
+        Some("application/x-www-form-urlencoded")
+    );
     assert_eq!(vendor.arrivals()[0].header("authorization"), Some("Bearer token-1"));
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_refused_is_renewed_once_for_all() {
-    let vendor = Vendor::start(with_tokens(3_600, |authorization| authorization == "Bearer token-1")).await;
+    let vendor =
+        Vendor::start(with_tokens(3_600, |authorization| authorization == "Bearer token-1")).await;
     let replica = Replica::start(&vendor.url(), options("/oauth:token", TokenStyle::Json)).await;
     replica.ask("get", "a").await.unwrap();
     // Earlier tokens are no longer valid.
     vendor.behave(with_second_token());
     let asks: Vec<String> = (0..6).map(|n| n.to_string()).collect();
-    let all = futures_util::future::join_all(asks.iter().map(|about| replica.ask("get", about))).await;
+    let all =
+        futures_util::future::join_all(asks.iter().map(|about| replica.ask("get", about))).await;
     assert!(all.iter().all(Result::is_ok), "{all:?}");
     assert_eq!(tokens(&vendor).len(), 2);
     replica.stop().await;
@@ -88,33 +118,59 @@ async fn a_token_that_is_refused_is_renewed_once_for_all() {
 
 fn with_second_token() -> impl Fn(&Arrival) -> VendorAction + Send + Sync {
     |arrival| match arrival.target.as_str() {
-        "/oauth:token" => VendorAction::After(Duration::from_millis(50), Box::new(json(200, "{\"access_token\":\"token-2\"}"))),
-        _ => json(if arrival.header("authorization") == Some("Bearer token-2") { 200 } else { 401 }, "1"),
+        "/oauth:token" => VendorAction::After(
+            Duration::from_millis(50),
+            Box::new(json(200, "{\"access_token\":\"token-2\"}")),
+        ),
+        _ => json(
+            if arrival.header("authorization") == Some("Bearer token-2") { 200 } else { 401 },
+            "1",
+        ),
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_has_ended_is_not_used() {
     let vendor = Vendor::start(with_tokens(1, |_| true)).await;
-    let replica = Arc::new(Replica::start(&vendor.url(), options("/oauth:token", TokenStyle::Json)).await);
+    let replica =
+        Arc::new(Replica::start(&vendor.url(), options("/oauth:token", TokenStyle::Json)).await);
     replica.ask("get", "a").await.unwrap();
     // It is valid for a second.
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     replica.ask("get", "b").await.unwrap();
-    let seen: Vec<_> = vendor.arrivals().iter().filter_map(|arrival| arrival.header("authorization").map(str::to_owned)).collect();
+    let seen: Vec<_> = vendor
+        .arrivals()
+        .iter()
+        .filter_map(|arrival| arrival.header("authorization").map(str::to_owned))
+        .collect();
     assert_eq!(seen, ["Bearer token-1", "Bearer token-2"]);
     Arc::into_inner(replica).unwrap().stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_there_is_no_token_nobody_asks_again_and_again() {
-    for body in ["{}", "{\"access_token\":\"\"}", "{\"access_token\":7}", "{\"access_token\":\"a\\nb\"}", "[]"] {
+    for body in [
+        "{}",
+        "{\"access_token\":\"\"}",
+        "{\"access_token\":7}",
+        "{\"access_token\":\"a\\nb\"}",
+        "[]",
+    ] {
         let vendor = Vendor::start(move |_| json(200, body)).await;
-        let replica = Replica::start(&vendor.url(), options("/oauth:token", TokenStyle::Json)).await;
+        let replica =
+            Replica::start(&vendor.url(), options("/oauth:token", TokenStyle::Json)).await;
         let asks: Vec<String> = (0..20).map(|n| n.to_string()).collect();
         for _ in 0..3 {
-            let all = futures_util::future::join_all(asks.iter().map(|about| replica.ask("get", about))).await;
-            assert!(all.iter().all(|heard| matches!(heard, Err(CallError::NoToken(_) | CallError::CircuitOpen))), "{body}: {all:?}");
+            let all =
+                futures_util::future::join_all(asks.iter().map(|about| replica.ask("get", about)))
+                    .await;
+            assert!(
+                all.iter().all(|heard| matches!(
+                    heard,
+                    Err(CallError::NoToken(_) | CallError::CircuitOpen)
+                )),
+                "{body}: {all:?}"
+            );
         }
         assert_eq!((tokens(&vendor).len(), vendor.arrivals().len()), (1, 1), "{body}");
         replica.stop().await;
@@ -124,8 +180,13 @@ async fn where_there_is_no_token_nobody_asks_again_and_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn who_finds_out_whether_an_account_is_back_asks_for_a_token_however_often_there_was_none() {
     let vendor = Vendor::start(|_| json(500, "{}")).await;
-    let settings = CallSettings { breaker_failures: 1, breaker_open_seconds: 1, ..CallSettings::default() };
-    let replica = Replica::start(&vendor.url(), Options { settings, ..options("/oauth:token", TokenStyle::Json) }).await;
+    let settings =
+        CallSettings { breaker_failures: 1, breaker_open_seconds: 1, ..CallSettings::default() };
+    let replica = Replica::start(
+        &vendor.url(),
+        Options { settings, ..options("/oauth:token", TokenStyle::Json) },
+    )
+    .await;
     let mut without = 0;
     while without < 4 {
         match replica.ask("get", "a").await {
@@ -143,7 +204,10 @@ async fn a_key_that_is_refused_leaves_the_account_alone() {
     let vendor = Vendor::start(|_| json(401, "{}")).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     for n in 0..10 {
-        assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::Status(401) | CallError::CircuitOpen)));
+        assert!(matches!(
+            replica.ask("get", &n.to_string()).await,
+            Err(CallError::Status(401) | CallError::CircuitOpen)
+        ));
     }
     assert_eq!(vendor.arrivals().len(), 5);
     until("it is left alone", || !replica.account.is_callable()).await;

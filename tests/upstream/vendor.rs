@@ -25,7 +25,12 @@ pub struct Arrival {
 
 impl Arrival {
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().skip(1).filter_map(|line| line.split_once(':')).find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+        self.head
+            .lines()
+            .skip(1)
+            .filter_map(|line| line.split_once(':'))
+            .find(|(n, _)| n.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.trim())
     }
 }
 
@@ -45,8 +50,10 @@ pub enum VendorAction {
 
 /// A response with a body.
 pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> VendorAction {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let head = format!("HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
+    let headers: String =
+        headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let head =
+        format!("HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
     VendorAction::Answer([head.as_bytes(), body].concat())
 }
 
@@ -73,28 +80,39 @@ impl Drop for Vendor {
 }
 
 impl Vendor {
-    pub async fn start(behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static) -> Self {
+    pub async fn start(
+        behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static,
+    ) -> Self {
         Self::start_with(None, behaviour).await
     }
 
     /// A server with TLS, which may delay the handshake.
-    pub async fn secure(greeting: &Arc<ServerConfig>, takes: Duration, behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static) -> Self {
+    pub async fn secure(
+        greeting: &Arc<ServerConfig>,
+        takes: Duration,
+        behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static,
+    ) -> Self {
         Self::start_with(Some((TlsAcceptor::from(Arc::clone(greeting)), takes)), behaviour).await
     }
 
-    async fn start_with(greeting: Option<(TlsAcceptor, Duration)>, behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static) -> Self {
+    async fn start_with(
+        greeting: Option<(TlsAcceptor, Duration)>,
+        behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static,
+    ) -> Self {
         let scheme = if greeting.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let arrivals = Arc::new(Mutex::new(Vec::new()));
         let behaviour: Arc<Mutex<Behaviour>> = Arc::new(Mutex::new(Arc::new(behaviour)));
         let connections = Arc::new(AtomicUsize::new(0));
-        let (kept, acts, open) = (Arc::clone(&arrivals), Arc::clone(&behaviour), Arc::clone(&connections));
+        let (kept, acts, open) =
+            (Arc::clone(&arrivals), Arc::clone(&behaviour), Arc::clone(&connections));
         let task = tokio::spawn(async move {
             let mut tasks = tokio::task::JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                let (kept, acts, open, greeting) = (Arc::clone(&kept), Arc::clone(&acts), Arc::clone(&open), greeting.clone());
+                let (kept, acts, open, greeting) =
+                    (Arc::clone(&kept), Arc::clone(&acts), Arc::clone(&open), greeting.clone());
                 tasks.spawn(async move {
                     open.fetch_add(1, Ordering::SeqCst);
                     match greeting {
@@ -132,7 +150,11 @@ impl Vendor {
     }
 }
 
-async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, arrivals: Arc<Mutex<Vec<Arrival>>>, behaviour: Arc<Mutex<Behaviour>>) {
+async fn serve(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    behaviour: Arc<Mutex<Behaviour>>,
+) {
     let mut unread = Vec::new();
     while let Some(arrival) = receive(&mut stream, &mut unread).await {
         let arrival = {
@@ -181,7 +203,8 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin), unread: &mut Vec<u8>) ->
     let head = String::from_utf8(unread[..end].to_vec()).unwrap();
     let mut words = head.split(' ').map(str::to_owned);
     let (method, target) = (words.next().unwrap(), words.next().unwrap());
-    let mut arrival = Arrival { at: Instant::now(), number: 0, method, target, head, body: String::new() };
+    let mut arrival =
+        Arrival { at: Instant::now(), number: 0, method, target, head, body: String::new() };
     let length = arrival.header("content-length").map_or(0, |length| length.parse().unwrap());
     while unread.len() < end + length {
         more(stream, unread).await?;

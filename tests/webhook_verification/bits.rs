@@ -37,19 +37,35 @@ fn no_bit_of_what_others_signed_may_be_another() {
                 same += 1;
                 continue;
             }
-            assert!(vector.check(&vector.headers, &body).is_err(), "{}: bit {bit} of the body", vector.name);
+            assert!(
+                vector.check(&vector.headers, &body).is_err(),
+                "{}: bit {bit} of the body",
+                vector.name
+            );
             refused += 1;
         }
         let signed_alone = vector.webhook.get("signing_input").is_some();
-        for (name, value) in vector.headers.iter().filter(|(name, _)| !signed_alone || *name == "webhook-signature") {
+        for (name, value) in
+            vector.headers.iter().filter(|(name, _)| !signed_alone || *name == "webhook-signature")
+        {
             for bit in 0..value.len() * 8 {
                 let Ok(other) = String::from_utf8(flipped(value.as_bytes(), bit)) else { continue };
                 if is_hex(value) && is_hex(&other) && other.eq_ignore_ascii_case(value) {
                     same += 1;
                     continue;
                 }
-                let headers = vector.headers.iter().map(|(key, old)| (key.clone(), if key == name { other.clone() } else { old.clone() })).collect();
-                assert!(vector.check(&headers, &vector.body).is_err(), "{}: bit {bit} of {name}", vector.name);
+                let headers = vector
+                    .headers
+                    .iter()
+                    .map(|(key, old)| {
+                        (key.clone(), if key == name { other.clone() } else { old.clone() })
+                    })
+                    .collect();
+                assert!(
+                    vector.check(&headers, &vector.body).is_err(),
+                    "{}: bit {bit} of {name}",
+                    vector.name
+                );
                 refused += 1;
             }
         }
@@ -63,7 +79,10 @@ fn is_hex(text: &str) -> bool {
 
 /// Bits are flipped in the bytes of a signature, because its letters may have another case.
 fn judge(outcome: Result<(), VerificationError>, flip: bool) -> Result<(), TestCaseError> {
-    prop_assert_eq!(outcome, if flip { Err(VerificationError::Wrong("signature")) } else { Ok(()) });
+    prop_assert_eq!(
+        outcome,
+        if flip { Err(VerificationError::Wrong("signature")) } else { Ok(()) }
+    );
     Ok(())
 }
 

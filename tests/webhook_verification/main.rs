@@ -1,5 +1,12 @@
 //! Webhook verification: which webhooks are accepted and which are rejected.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::as_conversions, clippy::string_slice)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::as_conversions,
+    clippy::string_slice
+)]
 
 mod bits;
 mod omnilab;
@@ -25,8 +32,12 @@ const OTHER: &str = "somebody-elses-secret-";
 
 /// The verifier and the mistakes for these settings of a source's `webhook` table. The name of an environment variable
 /// is the secret itself.
-fn settled(source: Source, webhook: &str) -> (Option<Box<dyn Verification>>, Vec<(String, String)>) {
-    let settings: SourceSettings = toml::from_str(&format!("[{}.webhook]\n{webhook}", source.as_str())).unwrap();
+fn settled(
+    source: Source,
+    webhook: &str,
+) -> (Option<Box<dyn Verification>>, Vec<(String, String)>) {
+    let settings: SourceSettings =
+        toml::from_str(&format!("[{}.webhook]\n{webhook}", source.as_str())).unwrap();
     let fetch = |place: &SecretRef| match place {
         SecretRef::Env(name) => Ok(name.clone().into_bytes()),
         SecretRef::File(_) => Err("names no file".to_owned()),
@@ -55,8 +66,13 @@ fn now() -> Timestamp {
 
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
-fn check(proof: &dyn Verification, headers: Headers<'_>, body: &[u8]) -> Result<(), VerificationError> {
-    let headers: BTreeMap<String, String> = headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+fn check(
+    proof: &dyn Verification,
+    headers: Headers<'_>,
+    body: &[u8],
+) -> Result<(), VerificationError> {
+    let headers: BTreeMap<String, String> =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     proof.check(&UnverifiedWebhook { headers: &headers, secret: None, body, received_at: now() })
 }
 

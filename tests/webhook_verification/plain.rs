@@ -15,7 +15,9 @@ fn door(source: Source, more: &str, keys: &[&str]) -> Box<dyn Verification> {
 #[test]
 fn while_a_secret_is_changed_both_are_valid() {
     for (source, header) in [(Source::Omneo, OMNEO), (Source::OmnioTap, "x-omniotap-signature")] {
-        let by = |door: &dyn Verification, key: &str| check(door, &[(header, &hex(&hmac_sha256(key.as_bytes(), BODY)))], BODY);
+        let by = |door: &dyn Verification, key: &str| {
+            check(door, &[(header, &hex(&hmac_sha256(key.as_bytes(), BODY)))], BODY)
+        };
         for keys in [[OLD, NEW], [NEW, OLD]] {
             let door = door(source, "", &keys);
             assert_eq!((by(&*door, OLD), by(&*door, NEW)), (Ok(()), Ok(())));
@@ -28,9 +30,15 @@ fn while_a_secret_is_changed_both_are_valid() {
 #[test]
 fn a_missing_header_is_refused() {
     let signature = hex(&hmac_sha256(NEW.as_bytes(), BODY));
-    assert_eq!(check(&*door(Source::Omneo, "", &[NEW]), &[("x-omneo-event", "profile.updated")], BODY), Err(VerificationError::Missing(OMNEO)));
+    assert_eq!(
+        check(&*door(Source::Omneo, "", &[NEW]), &[("x-omneo-event", "profile.updated")], BODY),
+        Err(VerificationError::Missing(OMNEO))
+    );
     let door = door(Source::OmnioTap, "signature_header = \"X-Signature\"", &[NEW]);
-    assert_eq!(check(&*door, &[("x-omniotap-signature", &signature)], BODY), Err(VerificationError::Missing("signature header")));
+    assert_eq!(
+        check(&*door, &[("x-omniotap-signature", &signature)], BODY),
+        Err(VerificationError::Missing("signature header"))
+    );
     assert_eq!(check(&*door, &[("x-signature", &signature)], BODY), Ok(()));
 }
 
@@ -42,14 +50,24 @@ fn hex_has_either_case_and_nothing_else() {
     assert_eq!(check(&*door, &[(OMNEO, &right.to_uppercase())], BODY), Ok(()));
     let cut = &right[..62];
     for wrong in [cut, &format!("{right}00"), &format!("{right}{right}")] {
-        assert_eq!(check(&*door, &[(OMNEO, wrong)], BODY), Err(VerificationError::Wrong("signature")), "{wrong}");
+        assert_eq!(
+            check(&*door, &[(OMNEO, wrong)], BODY),
+            Err(VerificationError::Wrong("signature")),
+            "{wrong}"
+        );
     }
     // A header in two lines is one list.
     for list in [format!("{right}, {right}"), format!("{cut}, {right}"), format!(" {right}")] {
         assert_eq!(check(&*door, &[(OMNEO, &list)], BODY), Ok(()), "{list}");
     }
-    for odd in [&right[..63], &format!("0x{right}"), &base64(&bytes), "", ",", "é", "\u{ff10}\u{ff10}"] {
-        assert_eq!(check(&*door, &[(OMNEO, odd)], BODY), Err(VerificationError::Malformed(OMNEO)), "{odd}");
+    for odd in
+        [&right[..63], &format!("0x{right}"), &base64(&bytes), "", ",", "é", "\u{ff10}\u{ff10}"]
+    {
+        assert_eq!(
+            check(&*door, &[(OMNEO, odd)], BODY),
+            Err(VerificationError::Malformed(OMNEO)),
+            "{odd}"
+        );
     }
 }
 
@@ -57,22 +75,41 @@ fn hex_has_either_case_and_nothing_else() {
 fn base64_is_of_the_standard_alphabet_with_padding_or_without() {
     let door = door(Source::OmnioTap, "encoding = \"base64\"\nsignature_header = \"h\"", &[NEW]);
     // A body whose signature contains letters in which the alphabets differ.
-    let body = (0_u32..).map(|n| n.to_string()).find(|body| base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes())).contains('+')).unwrap();
+    let body = (0_u32..)
+        .map(|n| n.to_string())
+        .find(|body| base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes())).contains('+'))
+        .unwrap();
     let right = base64(&hmac_sha256(NEW.as_bytes(), body.as_bytes()));
     let given = |signature: &str| check(&*door, &[("h", signature)], body.as_bytes());
     assert_eq!(given(&right), Ok(()));
     assert_eq!(given(right.trim_end_matches('=')), Ok(()));
-    for odd in [right.replace('+', "-"), format!("{right}="), format!("={right}"), right.replace('=', "=\n"), String::new()] {
+    for odd in [
+        right.replace('+', "-"),
+        format!("{right}="),
+        format!("={right}"),
+        right.replace('=', "=\n"),
+        String::new(),
+    ] {
         assert_eq!(given(&odd), Err(VerificationError::Malformed("signature header")), "{odd}");
     }
 }
 
 #[test]
 fn what_stands_in_front_of_a_signature_has_to_stand_there() {
-    let door = door(Source::OmnioTap, "signature_prefix = \"sha256=\"\nsignature_header = \"h\"", &[NEW]);
+    let door =
+        door(Source::OmnioTap, "signature_prefix = \"sha256=\"\nsignature_header = \"h\"", &[NEW]);
     let right = hex(&hmac_sha256(NEW.as_bytes(), BODY));
     assert_eq!(check(&*door, &[("h", &format!("sha256={right}"))], BODY), Ok(()));
-    for odd in [right.clone(), format!("SHA256={right}"), format!("sha256=sha256={right}"), "sha256".to_owned()] {
-        assert_eq!(check(&*door, &[("h", &odd)], BODY), Err(VerificationError::Malformed("signature header")), "{odd}");
+    for odd in [
+        right.clone(),
+        format!("SHA256={right}"),
+        format!("sha256=sha256={right}"),
+        "sha256".to_owned(),
+    ] {
+        assert_eq!(
+            check(&*door, &[("h", &odd)], BODY),
+            Err(VerificationError::Malformed("signature header")),
+            "{odd}"
+        );
     }
 }

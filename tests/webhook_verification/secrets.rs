@@ -10,7 +10,12 @@ use super::{NEW, OLD, OTHER, check, now, proof, secrets, settled};
 const WITH_URL_SECRET: [Source; 3] = [Source::Omneo, Source::OmnioTap, Source::Syncaroo];
 
 fn with(proof: &dyn Verification, secret: Option<&str>) -> Result<(), VerificationError> {
-    proof.check(&UnverifiedWebhook { headers: &BTreeMap::new(), secret, body: b"\xff", received_at: now() })
+    proof.check(&UnverifiedWebhook {
+        headers: &BTreeMap::new(),
+        secret,
+        body: b"\xff",
+        received_at: now(),
+    })
 }
 
 #[test]
@@ -20,18 +25,43 @@ fn a_secret_in_the_url_is_whole_and_one_of_those_that_are_valid() {
         assert_eq!((door.name(), door.secret_in()), ("secret", Some(SecretIn::Path)));
         assert_eq!((with(&*door, Some(OLD)), with(&*door, Some(NEW))), (Ok(()), Ok(())));
         assert_eq!(with(&*door, None), Err(VerificationError::Missing("secret in the URL")));
-        for wrong in ["", OTHER, &OLD[1..], &OLD[..10], &format!("{OLD} "), &OLD.to_uppercase(), &format!("{OLD}{NEW}"), "\0é"] {
-            assert_eq!(with(&*door, Some(wrong)), Err(VerificationError::Wrong("secret in the URL")), "{wrong}");
+        for wrong in [
+            "",
+            OTHER,
+            &OLD[1..],
+            &OLD[..10],
+            &format!("{OLD} "),
+            &OLD.to_uppercase(),
+            &format!("{OLD}{NEW}"),
+            "\0é",
+        ] {
+            assert_eq!(
+                with(&*door, Some(wrong)),
+                Err(VerificationError::Wrong("secret in the URL")),
+                "{wrong}"
+            );
         }
-        let door = proof(source, &format!("verification = \"secret\"\nsecret_in = \"query\"\n{}", secrets(&[NEW])));
+        let door = proof(
+            source,
+            &format!("verification = \"secret\"\nsecret_in = \"query\"\n{}", secrets(&[NEW])),
+        );
         assert_eq!(door.secret_in(), Some(SecretIn::Query));
-        assert_eq!(with(&*door, Some(OLD)), Err(VerificationError::Wrong("secret in the URL")), "the old one is removed");
+        assert_eq!(
+            with(&*door, Some(OLD)),
+            Err(VerificationError::Wrong("secret in the URL")),
+            "the old one is removed"
+        );
     }
 }
 
 #[test]
 fn a_secret_in_the_url_proves_nothing_where_a_signature_is_asked_for() {
-    for (source, way) in [(Source::Omneo, "signature"), (Source::OmnioTap, "signature"), (Source::OmniLab, "signature"), (Source::Syncaroo, "hash")] {
+    for (source, way) in [
+        (Source::Omneo, "signature"),
+        (Source::OmnioTap, "signature"),
+        (Source::OmniLab, "signature"),
+        (Source::Syncaroo, "hash"),
+    ] {
         let raw = if source == Source::OmniLab { "key_encoding = \"raw\"\n" } else { "" };
         let door = proof(source, &format!("verification = \"{way}\"\n{raw}{}", secrets(&[NEW])));
         assert_eq!(door.secret_in(), None);
@@ -43,7 +73,10 @@ fn a_secret_in_the_url_proves_nothing_where_a_signature_is_asked_for() {
 fn everybody_comes_in_only_where_the_settings_say_so() {
     for source in Source::ALL {
         let door = proof(source, "verification = \"none\"");
-        assert_eq!((door.name(), door.secret_in(), check(&*door, &[], b"")), ("none", None, Ok(())));
+        assert_eq!(
+            (door.name(), door.secret_in(), check(&*door, &[], b"")),
+            ("none", None, Ok(()))
+        );
         let (door, mistakes) = settled(source, "");
         assert!(door.is_none() && mistakes.is_empty(), "there is no default");
     }
@@ -51,7 +84,9 @@ fn everybody_comes_in_only_where_the_settings_say_so() {
 
 #[test]
 fn a_brand_without_settings_has_no_door() {
-    let settings = hookpoint::settings::Settings::parse("[brands.demo]", std::path::Path::new("brand.toml")).unwrap();
+    let settings =
+        hookpoint::settings::Settings::parse("[brands.demo]", std::path::Path::new("brand.toml"))
+            .unwrap();
     assert!(settings.brands[0].webhook_verifiers.is_empty());
 }
 
@@ -67,10 +102,18 @@ fn nothing_shows_a_secret() {
             known.contains(way)
         });
         for way in ways {
-            let raw = if source == Source::OmniLab { "key_encoding = \"raw\"\nauthorization = [{ env = \"Bearer abc-def-ghi\" }]\n" } else { "" };
-            let door = proof(source, &format!("verification = \"{way}\"\n{raw}{}", secrets(&[NEW])));
+            let raw = if source == Source::OmniLab {
+                "key_encoding = \"raw\"\nauthorization = [{ env = \"Bearer abc-def-ghi\" }]\n"
+            } else {
+                ""
+            };
+            let door =
+                proof(source, &format!("verification = \"{way}\"\n{raw}{}", secrets(&[NEW])));
             let shown = format!("{door:?}");
-            assert!(shown.contains("[redacted]") && !shown.contains(NEW) && !shown.contains("abc-def"), "{shown}");
+            assert!(
+                shown.contains("[redacted]") && !shown.contains(NEW) && !shown.contains("abc-def"),
+                "{shown}"
+            );
             for byte in [format!("{:?}", NEW.as_bytes()), format!("{:x?}", NEW.as_bytes())] {
                 assert!(!shown.contains(byte.trim_matches(['[', ']'])), "{shown}");
             }
@@ -80,9 +123,18 @@ fn nothing_shows_a_secret() {
 
 #[test]
 fn a_short_secret_is_told_without_what_it_is() {
-    let (_, mistakes) = settled(Source::Omneo, &format!("verification = \"signature\"\n{}", secrets(&[NEW, "fifteen-bytes--"])));
-    assert_eq!(mistakes, [("secrets.1".to_owned(), "is too short: a secret needs at least 16 bytes".to_owned())]);
+    let (_, mistakes) = settled(
+        Source::Omneo,
+        &format!("verification = \"signature\"\n{}", secrets(&[NEW, "fifteen-bytes--"])),
+    );
+    assert_eq!(
+        mistakes,
+        [("secrets.1".to_owned(), "is too short: a secret needs at least 16 bytes".to_owned())]
+    );
     // Nine bytes, in base64.
-    let (_, mistakes) = settled(Source::OmniLab, &format!("verification = \"signature\"\n{}", secrets(&["whsec_bmluZWJ5dGVz"])));
+    let (_, mistakes) = settled(
+        Source::OmniLab,
+        &format!("verification = \"signature\"\n{}", secrets(&["whsec_bmluZWJ5dGVz"])),
+    );
     assert_eq!(mistakes.len(), 1, "its bytes are counted, not its letters");
 }

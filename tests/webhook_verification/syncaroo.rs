@@ -19,7 +19,9 @@ fn with_hash(body: &str, text: &str, key: &str) -> Vec<u8> {
 
 #[test]
 fn while_a_secret_is_changed_both_are_valid() {
-    let by = |door: &dyn Verification, key: &str| check(door, &[], &with_hash(r#"{"a":1,"hash":"HASH"}"#, r#"{"a":1}"#, key));
+    let by = |door: &dyn Verification, key: &str| {
+        check(door, &[], &with_hash(r#"{"a":1,"hash":"HASH"}"#, r#"{"a":1}"#, key))
+    };
     for keys in [[OLD, NEW], [NEW, OLD]] {
         let door = door("", &keys);
         assert_eq!((by(&*door, OLD), by(&*door, NEW)), (Ok(()), Ok(())));
@@ -33,7 +35,13 @@ fn while_a_secret_is_changed_both_are_valid() {
 fn the_text_is_the_object_without_its_hash() {
     for (body, compact, php, python, sorted) in [
         (r#"{"hash":"HASH"}"#, "{}", "{}", "{}", "{}"),
-        (r#"{"b":1,"hash":"HASH","a":2}"#, r#"{"b":1,"a":2}"#, r#"{"b":1,"a":2}"#, r#"{"b": 1, "a": 2}"#, r#"{"a":2,"b":1}"#),
+        (
+            r#"{"b":1,"hash":"HASH","a":2}"#,
+            r#"{"b":1,"a":2}"#,
+            r#"{"b":1,"a":2}"#,
+            r#"{"b": 1, "a": 2}"#,
+            r#"{"a":2,"b":1}"#,
+        ),
         (
             "\n{ \"b\" : [ 1 , {\"d\":null,\"c\":true} ] ,\t\"hash\" : \"HASH\" }\r\n",
             r#"{"b":[1,{"d":null,"c":true}]}"#,
@@ -70,10 +78,16 @@ fn the_text_is_the_object_without_its_hash() {
             r#"{"inner":{"hash":"kept"}}"#,
         ),
     ] {
-        for (style, text) in [("compact", compact), ("php", php), ("python", python), ("sorted", sorted)] {
+        for (style, text) in
+            [("compact", compact), ("php", php), ("python", python), ("sorted", sorted)]
+        {
             let door = door(&format!("serialization = \"{style}\""), &[NEW]);
             assert_eq!(check(&*door, &[], &with_hash(body, text, NEW)), Ok(()), "{style}: {body}");
-            assert_eq!(check(&*door, &[], &with_hash(body, &format!("{text} "), NEW)), Err(VerificationError::Wrong("hash")), "{style}: {body}");
+            assert_eq!(
+                check(&*door, &[], &with_hash(body, &format!("{text} "), NEW)),
+                Err(VerificationError::Wrong("hash")),
+                "{style}: {body}"
+            );
         }
     }
 }
@@ -81,7 +95,9 @@ fn the_text_is_the_object_without_its_hash() {
 #[test]
 fn what_is_no_object_with_one_hash_is_refused() {
     let door = door("", &[NEW]);
-    let deep = |open: &str, close: &str, depth: usize| format!("{{\"a\":{}1{},\"hash\":\"HASH\"}}", open.repeat(depth), close.repeat(depth));
+    let deep = |open: &str, close: &str, depth: usize| {
+        format!("{{\"a\":{}1{},\"hash\":\"HASH\"}}", open.repeat(depth), close.repeat(depth))
+    };
     for (body, outcome) in [
         (String::new(), VerificationError::Malformed("body")),
         ("not JSON".to_owned(), VerificationError::Malformed("body")),
@@ -92,9 +108,15 @@ fn what_is_no_object_with_one_hash_is_refused() {
         ("\u{feff}{\"hash\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
         ("{\"hash\":\"HASH\"".to_owned(), VerificationError::Malformed("body")),
         ("{\"hash\":\"HASH\",\"hash\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
-        ("{\"hash\":\"HASH\",\"h\\u0061sh\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
+        (
+            "{\"hash\":\"HASH\",\"h\\u0061sh\":\"HASH\"}".to_owned(),
+            VerificationError::Malformed("body"),
+        ),
         ("{\"a\":1,\"hash\":\"HASH\",\"a\":1}".to_owned(), VerificationError::Malformed("body")),
-        ("{\"a\":{\"b\":1,\"b\":2},\"hash\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
+        (
+            "{\"a\":{\"b\":1,\"b\":2},\"hash\":\"HASH\"}".to_owned(),
+            VerificationError::Malformed("body"),
+        ),
         ("{\"a\":\"\\ud83d\",\"hash\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
         ("{\"a\":truetrue,\"hash\":\"HASH\"}".to_owned(), VerificationError::Malformed("body")),
         (deep("[", "]", 128), VerificationError::Malformed("body")),
@@ -110,30 +132,53 @@ fn what_is_no_object_with_one_hash_is_refused() {
         ("{\"hash\":\" HASH\"}".to_owned(), VerificationError::Malformed("hash")),
         ("{\"hash\":\"\"}".to_owned(), VerificationError::Wrong("hash")),
     ] {
-        assert_eq!(check(&*door, &[], &with_hash(&body, "{}", NEW)), Err(outcome), "{}", &body[..body.len().min(60)]);
+        assert_eq!(
+            check(&*door, &[], &with_hash(&body, "{}", NEW)),
+            Err(outcome),
+            "{}",
+            &body[..body.len().min(60)]
+        );
     }
-    assert_eq!(check(&*door, &[], b"{\"a\":\"\xff\",\"hash\":\"00\"}"), Err(VerificationError::Malformed("body")));
+    assert_eq!(
+        check(&*door, &[], b"{\"a\":\"\xff\",\"hash\":\"00\"}"),
+        Err(VerificationError::Malformed("body"))
+    );
     let shallow = deep("[", "]", 120);
     let text = shallow.replace(",\"hash\":\"HASH\"", "");
-    assert_eq!(check(&*door, &[], &with_hash(&shallow, &text, NEW)), Ok(()), "as deep as anything that is read");
+    assert_eq!(
+        check(&*door, &[], &with_hash(&shallow, &text, NEW)),
+        Ok(()),
+        "as deep as anything that is read"
+    );
     let large = "{\"a\":1e999,\"b\":89314404000123456701,\"hash\":\"HASH\"}";
     let text = "{\"a\":1e999,\"b\":89314404000123456701}";
-    assert_eq!(check(&*door, &[], &with_hash(large, text, NEW)), Ok(()), "numbers keep their digits");
+    assert_eq!(
+        check(&*door, &[], &with_hash(large, text, NEW)),
+        Ok(()),
+        "numbers keep their digits"
+    );
 }
 
 #[test]
 fn the_settings_say_what_is_processed_first_and_what_is_dropped() {
     let priority = |settings: &str, body: &str| {
         let settings: SourceSettings = toml::from_str(settings).unwrap();
-        let delivery = Delivery { headers: BTreeMap::new(), body: body.as_bytes().to_vec(), received_at: now() };
+        let delivery = Delivery {
+            headers: BTreeMap::new(),
+            body: body.as_bytes().to_vec(),
+            received_at: now(),
+        };
         settings.reader(Source::Syncaroo).label(&delivery).priority
     };
-    let about = |attribute: &str, resource: &str| format!(r#"{{"metaData":{{"attributeType":"{attribute}","resourceType":"{resource}"}}}}"#);
+    let about = |attribute: &str, resource: &str| {
+        format!(r#"{{"metaData":{{"attributeType":"{attribute}","resourceType":"{resource}"}}}}"#)
+    };
     assert_eq!(priority("", &about("bookings", "hot-desk")), Priority::High);
     assert_eq!(priority("", &about("resources", "hot-desk")), Priority::Normal);
     let drop_desks = r#"syncaroo.webhook_priorities = [{ attribute = "*", resource = "hot-desk", priority = "drop" }]"#;
     assert_eq!(priority(drop_desks, &about("bookings", "hot-desk")), Priority::Drop);
     assert_eq!(priority(drop_desks, &about("bookings", "office")), Priority::Normal);
-    let drop_all = r#"syncaroo.webhook_priorities = [{ attribute = "*", resource = "*", priority = "drop" }]"#;
+    let drop_all =
+        r#"syncaroo.webhook_priorities = [{ attribute = "*", resource = "*", priority = "drop" }]"#;
     assert_eq!(priority(drop_all, "not JSON"), Priority::Normal);
 }

@@ -29,8 +29,17 @@ pub struct Vector {
 }
 
 impl Vector {
-    pub fn check(&self, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<(), VerificationError> {
-        self.door.proof.check(&UnverifiedWebhook { headers, secret: None, body, received_at: self.received_at })
+    pub fn check(
+        &self,
+        headers: &BTreeMap<String, String>,
+        body: &[u8],
+    ) -> Result<(), VerificationError> {
+        self.door.proof.check(&UnverifiedWebhook {
+            headers,
+            secret: None,
+            body,
+            received_at: self.received_at,
+        })
     }
 }
 
@@ -38,8 +47,12 @@ pub fn vectors() -> Vec<Vector> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/signatures");
     let mut all = Vec::new();
     for source in Source::ALL {
-        let files = std::fs::read_dir(root.join(source.as_str())).unwrap().map(|entry| entry.unwrap().path());
-        let mut files: Vec<PathBuf> = files.filter(|path| path.extension().is_some_and(|extension| extension == "toml")).collect();
+        let files = std::fs::read_dir(root.join(source.as_str()))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let mut files: Vec<PathBuf> = files
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .collect();
         files.sort();
         all.extend(files.iter().map(|path| vector(source, path)));
     }
@@ -48,7 +61,8 @@ pub fn vectors() -> Vec<Vector> {
 
 fn vector(source: Source, path: &Path) -> Vector {
     let written: Written = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-    let file = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("secret-{}", uuid::Uuid::new_v4()));
+    let file =
+        PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("secret-{}", uuid::Uuid::new_v4()));
     // With a newline at the end, as editors write it.
     std::fs::write(&file, format!("{}\n", written.secret)).unwrap();
     let settings = format!(
@@ -57,12 +71,20 @@ fn vector(source: Source, path: &Path) -> Vector {
         file.display(),
         toml::to_string(&written.webhook).unwrap()
     );
-    let mut settings = Settings::parse(&settings, path).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    let mut settings =
+        Settings::parse(&settings, path).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
     std::fs::remove_file(file).unwrap();
     let door = settings.brands.remove(0).webhook_verifiers.remove(&source).unwrap();
     let body = std::fs::read(path.with_extension("body")).unwrap();
     let name = format!("{}/{}", source.as_str(), path.file_stem().unwrap().display());
-    Vector { name, webhook: written.webhook, headers: written.headers, body, received_at: written.received_at, door }
+    Vector {
+        name,
+        webhook: written.webhook,
+        headers: written.headers,
+        body,
+        received_at: written.received_at,
+        door,
+    }
 }
 
 #[test]
@@ -81,9 +103,22 @@ fn what_is_let_in_keeps_its_body_and_the_headers_that_reading_needs() {
     for vector in vectors().into_iter().filter(|vector| vector.name.starts_with("omnilab")) {
         let settings = hookpoint::sources::SourceSettings::default();
         let reader = settings.reader(vector.door.source);
-        let incoming = UnverifiedWebhook { headers: &vector.headers, secret: None, body: &vector.body, received_at: vector.received_at };
-        let admitted = vector.door.verify(reader, &incoming).map_err(|refused| refused.to_string()).unwrap();
-        assert!(admitted.delivery.body == vector.body && admitted.delivery.received_at == vector.received_at);
-        assert_eq!(admitted.delivery.headers.keys().collect::<Vec<_>>(), ["webhook-id"], "no signature is stored");
+        let incoming = UnverifiedWebhook {
+            headers: &vector.headers,
+            secret: None,
+            body: &vector.body,
+            received_at: vector.received_at,
+        };
+        let admitted =
+            vector.door.verify(reader, &incoming).map_err(|refused| refused.to_string()).unwrap();
+        assert!(
+            admitted.delivery.body == vector.body
+                && admitted.delivery.received_at == vector.received_at
+        );
+        assert_eq!(
+            admitted.delivery.headers.keys().collect::<Vec<_>>(),
+            ["webhook-id"],
+            "no signature is stored"
+        );
     }
 }

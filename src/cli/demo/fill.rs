@@ -30,7 +30,9 @@ pub(super) async fn fill(
     file: &SettingsFile,
 ) -> anyhow::Result<()> {
     // OmniLab and Syncaroo can only be asked about ids that a webhook has brought, so their webhooks come first.
-    let (first, then): (Vec<_>, Vec<_>) = to_send.into_iter().partition(|(source, _)| matches!(source, Source::OmniLab | Source::Syncaroo));
+    let (first, then): (Vec<_>, Vec<_>) = to_send
+        .into_iter()
+        .partition(|(source, _)| matches!(source, Source::OmniLab | Source::Syncaroo));
     send(application, systems, &first, secrets).await?;
     until_applied(application).await?;
     ask(application, file).await?;
@@ -39,12 +41,22 @@ pub(super) async fn fill(
 }
 
 /// Sends webhooks one after the other, because some have no time and so their order counts.
-async fn send(application: &Application, systems: &Systems, to_send: &[(Source, Recorded)], secrets: &Secrets) -> anyhow::Result<()> {
+async fn send(
+    application: &Application,
+    systems: &Systems,
+    to_send: &[(Source, Recorded)],
+    secrets: &Secrets,
+) -> anyhow::Result<()> {
     let bar = bar(to_send.len());
-    let (sender, clock) = (Sender::new(format!("http://{}", application.address))?, Clock::system());
+    let (sender, clock) =
+        (Sender::new(format!("http://{}", application.address))?, Clock::system());
     let base_url = systems.base_url(Source::Syncaroo);
     for (source, recorded) in to_send {
-        let body = if *source == Source::Syncaroo { syncaroo::led_to(&base_url, &recorded.body) } else { recorded.body.clone() };
+        let body = if *source == Source::Syncaroo {
+            syncaroo::led_to(&base_url, &recorded.body)
+        } else {
+            recorded.body.clone()
+        };
         sender.send(secrets.sign(*source, recorded.headers(), &body, clock.now())).await?;
         bar.inc(1);
     }
@@ -54,7 +66,8 @@ async fn send(application: &Application, systems: &Systems, to_send: &[(Source, 
 
 fn bar(webhooks: usize) -> ProgressBar {
     let bar = ProgressBar::new(u64::try_from(webhooks).unwrap_or_default());
-    let style = ProgressStyle::with_template("{wide_bar}  {human_pos} of {human_len} webhooks  {per_sec}");
+    let style =
+        ProgressStyle::with_template("{wide_bar}  {human_pos} of {human_len} webhooks  {per_sec}");
     match style {
         Ok(style) if std::io::stderr().is_terminal() => bar.with_style(style),
         _ => ProgressBar::hidden(),
@@ -63,14 +76,17 @@ fn bar(webhooks: usize) -> ProgressBar {
 
 /// Reads all data of the systems, as `hookpoint sync run` does.
 async fn ask(application: &Application, file: &SettingsFile) -> anyhow::Result<()> {
-    let (background, clock, pool) = (BackgroundTasks::new(), Clock::system(), &application.database.pool);
+    let (background, clock, pool) =
+        (BackgroundTasks::new(), Clock::system(), &application.database.pool);
     let brands: Vec<_> = application.brands.values().cloned().collect();
     let accounts = UpstreamClients::new(pool, &brands, &file.calls, &background, &clock);
     let bars = MultiProgress::new();
     let runners: Vec<SyncRunner> = brands
         .iter()
         .flat_map(|brand| accounts.of_brand(brand.id()))
-        .map(|account| SyncRunner::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone()))
+        .map(|account| {
+            SyncRunner::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone())
+        })
         .collect();
     let mut broken: usize = 0;
     // One after the other. At the same time, they would take the few database connections from each other and the
@@ -79,13 +95,20 @@ async fn ask(application: &Application, file: &SettingsFile) -> anyhow::Result<(
         broken = broken.saturating_add(sync_account(runner, runner.api().streams(), &bars).await?);
     }
     background.end().await;
-    anyhow::ensure!(broken == 0, "{broken} of the streams of the simulated systems could not be read");
+    anyhow::ensure!(
+        broken == 0,
+        "{broken} of the streams of the simulated systems could not be read"
+    );
     Ok(())
 }
 
 async fn until_applied(application: &Application) -> anyhow::Result<()> {
     let brand = application.brands.values().next().context("the demo has no brand")?;
-    while list_backlog(&application.database.pool, brand.id()).await?.iter().any(|backlog| backlog.state == "pending") {
+    while list_backlog(&application.database.pool, brand.id())
+        .await?
+        .iter()
+        .any(|backlog| backlog.state == "pending")
+    {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     Ok(())

@@ -42,8 +42,10 @@ pub(super) struct DemoArguments {
 pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let mut shutdown = ShutdownSignal::listen()?;
     // As with the key: if only this machine can reach the demo, well-known secrets are safe.
-    let secrets = if arguments.listen.ip().is_loopback() { Ok(Secrets::known()) } else { Secrets::random() };
-    let secrets = secrets.map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?;
+    let secrets =
+        if arguments.listen.ip().is_loopback() { Ok(Secrets::known()) } else { Secrets::random() };
+    let secrets =
+        secrets.map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?;
     let clock = Clock::system();
     let world = Arc::new(World::new(clock.clone()));
     let systems = Systems::start(Arc::clone(&world), &secrets, SystemOptions::default(), clock)?;
@@ -55,21 +57,37 @@ pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
 
 const PREFIX: &str = "hookpoint-demo-";
 
-async fn show(arguments: &DemoArguments, secrets: &Secrets, systems: Systems, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
+async fn show(
+    arguments: &DemoArguments,
+    secrets: &Secrets,
+    systems: Systems,
+    shutdown: &mut ShutdownSignal,
+) -> anyhow::Result<()> {
     let text = demo::connected(&systems);
-    let mut settings = demo::settings(&text, secrets).map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
+    let mut settings =
+        demo::settings(&text, secrets).map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
     configure(&mut settings, arguments);
     telemetry::start(&settings.file.telemetry);
     telemetry::metrics();
-    print_line("Starting an embedded Postgres, simulators of the four systems, and a brand with customers …");
+    print_line(
+        "Starting an embedded Postgres, simulators of the four systems, and a brand with customers …",
+    );
     sweep_abandoned(&std::env::temp_dir(), PREFIX);
     let data_dir = make_directory(&std::env::temp_dir(), PREFIX)?;
     // The suppression list is deleted together with the demo's data.
     settings.file.erasure.suppression_file = data_dir.join("ledger.jsonl").display().to_string();
     let cache_dir = crate::settings::default_cache_dir();
     let fetch = cache_dir.is_some();
-    let layout = Layout { data_dir: data_dir.clone(), postgres_bin: None, cache_dir: cache_dir.unwrap_or_default(), fetch, durable: false };
-    let result = live(settings, &Place::Embedded(layout), (arguments, secrets), systems, &text, shutdown).await;
+    let layout = Layout {
+        data_dir: data_dir.clone(),
+        postgres_bin: None,
+        cache_dir: cache_dir.unwrap_or_default(),
+        fetch,
+        durable: false,
+    };
+    let result =
+        live(settings, &Place::Embedded(layout), (arguments, secrets), systems, &text, shutdown)
+            .await;
     let _ = std::fs::remove_dir_all(&data_dir);
     result
 }
@@ -84,7 +102,9 @@ async fn live(
 ) -> anyhow::Result<()> {
     let database = Database::open(place, settings.pool_size(), false).await?;
     let data_dir = database.data_dir();
-    let application = Application::start_unprepared(&settings.file, settings.brands, database, Clock::system()).await?;
+    let application =
+        Application::start_unprepared(&settings.file, settings.brands, database, Clock::system())
+            .await?;
     let background = BackgroundTasks::new();
     let started = async {
         let world = Arc::clone(systems.world());
@@ -97,7 +117,15 @@ async fn live(
         application.catch_up().await?;
         application.set_prepared();
         application.readiness().until_ready().await;
-        send::print_instructions(&Instructions { key, application: &application, systems: &systems, secrets, data_dir, settings: text }).await?;
+        send::print_instructions(&Instructions {
+            key,
+            application: &application,
+            systems: &systems,
+            secrets,
+            data_dir,
+            settings: text,
+        })
+        .await?;
         background.spawn_endless(BackgroundActivity::new(world).run_forever());
         Ok(true)
     };

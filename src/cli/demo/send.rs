@@ -31,26 +31,42 @@ pub(super) struct Instructions<'a> {
 }
 
 /// Creates the API key for lookups.
-pub(super) async fn make_key(application: &Application, arguments: &DemoArguments) -> anyhow::Result<String> {
-    let (brand, clock) = (application.brands.values().next().context("the demo has no brand")?, Clock::system());
+pub(super) async fn make_key(
+    application: &Application,
+    arguments: &DemoArguments,
+) -> anyhow::Result<String> {
+    let (brand, clock) =
+        (application.brands.values().next().context("the demo has no brand")?, Clock::system());
     let key = match &arguments.key {
         Some(key) => key.clone(),
         None if arguments.listen.ip().is_loopback() => "demo".to_owned(),
-        None => NewKey::generate().map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?.reveal().to_owned(),
+        None => NewKey::generate()
+            .map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?
+            .reveal()
+            .to_owned(),
     };
-    insert_key(&application.database.pool, &key::new_row(brand, "demo", &key, clock.now(), None)?).await?;
+    insert_key(&application.database.pool, &key::new_row(brand, "demo", &key, clock.now(), None)?)
+        .await?;
     Ok(key)
 }
 
 /// Prints the instructions.
 pub(super) async fn print_instructions(instructions: &Instructions<'_>) -> anyhow::Result<()> {
     let Instructions { key, application, systems, secrets, .. } = instructions;
-    let (brand, clock) = (application.brands.values().next().context("the demo has no brand")?, Clock::system());
-    let counts = crate::storage::brands::count_brand(&application.database.pool, brand.id(), clock.now()).await?;
+    let (brand, clock) =
+        (application.brands.values().next().context("the demo has no brand")?, Clock::system());
+    let counts =
+        crate::storage::brands::count_brand(&application.database.pool, brand.id(), clock.now())
+            .await?;
     let encoded = percent_encoding::utf8_percent_encode(key, percent_encoding::NON_ALPHANUMERIC);
     let base = format!("http://{}", application.address);
     let url = format!("{base}/omnidesk/customerlookup?key={encoded}");
-    let by_email = |email: &str| print_line(&format!("  curl '{url}&channelAddressType=email&address={}'", email.replace('@', "%40")));
+    let by_email = |email: &str| {
+        print_line(&format!(
+            "  curl '{url}&channelAddressType=email&address={}'",
+            email.replace('@', "%40")
+        ))
+    };
     print_line(&format!(
         "\nReady: {} customers from {} records and {} events of OmnioTap, Omneo, OmniLab and Syncaroo.\n",
         counts.customers, counts.records, counts.events
@@ -59,12 +75,23 @@ pub(super) async fn print_instructions(instructions: &Instructions<'_>) -> anyho
     by_email("thomas@example.org");
     print_line(&format!("  curl '{url}&channelAddressType=phoneNumber&address=%2B31612312311'"));
     print_line(&format!("  curl '{url}&primaryID=NL-2026-00042'"));
-    print_line(&format!("\n{} is in no webhook and no backfill. The lookup itself fetches her from the systems:", newcomer::EMAIL));
+    print_line(&format!(
+        "\n{} is in no webhook and no backfill. The lookup itself fetches her from the systems:",
+        newcomer::EMAIL
+    ));
     by_email(newcomer::EMAIL);
-    print_line(&format!("\nEvery {} seconds a customer buys, books or asks something. {REGULAR} buys most often:", PAUSE.as_secs()));
+    print_line(&format!(
+        "\nEvery {} seconds a customer buys, books or asks something. {REGULAR} buys most often:",
+        PAUSE.as_secs()
+    ));
     by_email(REGULAR);
-    print_line(&format!("\nSend one webhook of each system, and look up {} after each:", examples::EMAIL));
-    for (_, request) in examples::examples(secrets, &systems.base_url(Source::Syncaroo), clock.now()) {
+    print_line(&format!(
+        "\nSend one webhook of each system, and look up {} after each:",
+        examples::EMAIL
+    ));
+    for (_, request) in
+        examples::examples(secrets, &systems.base_url(Source::Syncaroo), clock.now())
+    {
         print_line(&format!("  {}", request.as_curl(&base)));
     }
     by_email(examples::EMAIL);
@@ -72,7 +99,11 @@ pub(super) async fn print_instructions(instructions: &Instructions<'_>) -> anyho
         let file = write_settings(data_dir, instructions.settings, secrets)?;
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hookpoint"));
         print_line("\nShow the state of the APIs and the webhooks, and explain a lookup:");
-        for command in ["sync status".to_owned(), "inbox status".to_owned(), format!("lookup --email {REGULAR} --why")] {
+        for command in [
+            "sync status".to_owned(),
+            "inbox status".to_owned(),
+            format!("lookup --email {REGULAR} --why"),
+        ] {
             print_line(&format!("  {} --settings {} {command}", program.display(), file.display()));
         }
     }
@@ -93,14 +124,24 @@ pub(super) async fn print_instructions(instructions: &Instructions<'_>) -> anyho
 
 /// Writes the settings to a file, for commands that run beside the demo. Each secret gets a file of its own.
 fn write_settings(data_dir: &Path, brand: &str, secrets: &Secrets) -> anyhow::Result<PathBuf> {
-    let mut text = format!("[database]\ndata_dir = {:?}\n\n{brand}", data_dir.display().to_string());
+    let mut text =
+        format!("[database]\ndata_dir = {:?}\n\n{brand}", data_dir.display().to_string());
     for (name, secret) in secrets.by_name() {
         let file = data_dir.join(name.to_lowercase());
-        let mut open = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
+        let mut open =
+            std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
         open.write_all(&secret)?;
-        text = text.replace(&format!("env = {name:?}"), &format!("file = {:?}", file.display().to_string()));
+        text = text.replace(
+            &format!("env = {name:?}"),
+            &format!("file = {:?}", file.display().to_string()),
+        );
     }
     let file = data_dir.join("hookpoint.toml");
-    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?.write_all(text.as_bytes())?;
+    std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&file)?
+        .write_all(text.as_bytes())?;
     Ok(file)
 }

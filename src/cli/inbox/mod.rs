@@ -20,7 +20,9 @@ use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::settings::Settings;
-use crate::storage::deliveries::{DeliveryFilter, discard_deliveries, find_delivery, list_deliveries, replay_deliveries};
+use crate::storage::deliveries::{
+    DeliveryFilter, discard_deliveries, find_delivery, list_deliveries, replay_deliveries,
+};
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum InboxCommand {
@@ -100,7 +102,11 @@ enum State {
 
 impl FilterArguments {
     fn is_everything(&self) -> bool {
-        self.source.is_none() && self.state.is_empty() && self.event.is_none() && self.since.is_none() && self.until.is_none()
+        self.source.is_none()
+            && self.state.is_empty()
+            && self.event.is_none()
+            && self.since.is_none()
+            && self.until.is_none()
     }
 
     fn which(&self, ids: &[Uuid]) -> DeliveryFilter {
@@ -124,10 +130,25 @@ fn words(ids: &[Uuid]) -> String {
 fn time(text: &str) -> Result<Timestamp, String> {
     let ago = || {
         let span: Span = text.parse().ok()?;
-        Clock::system().now().to_zoned(TimeZone::UTC).checked_sub(span).ok().map(|then| then.timestamp())
+        Clock::system()
+            .now()
+            .to_zoned(TimeZone::UTC)
+            .checked_sub(span)
+            .ok()
+            .map(|then| then.timestamp())
     };
-    let day = || text.parse::<jiff::civil::Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
-    text.parse().ok().or_else(day).or_else(ago).ok_or_else(|| "not a time; write 2026-11-20, 2026-11-20T09:30:00Z or 6h".to_owned())
+    let day = || {
+        text.parse::<jiff::civil::Date>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()
+            .map(|day| day.timestamp())
+    };
+    text.parse()
+        .ok()
+        .or_else(day)
+        .or_else(ago)
+        .ok_or_else(|| "not a time; write 2026-11-20, 2026-11-20T09:30:00Z or 6h".to_owned())
 }
 
 pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Result<()> {
@@ -137,14 +158,26 @@ pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Re
         InboxCommand::Show { reveal, .. } => !reveal,
         InboxCommand::Replay(_) | InboxCommand::Discard(_) => false,
     };
-    let database = if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
-    let brands = if is_read_only { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
+    let database =
+        if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
+    let brands = if is_read_only {
+        find_brands(&database, settings.brands).await?
+    } else {
+        open_brands(&database, settings.brands).await?
+    };
     let (pool, now) = (&database.pool, Clock::system().now());
     let of = |slug: &Option<String>| {
-        let mut wanted: Vec<Arc<Brand>> =
-            brands.values().filter(|brand| slug.as_ref().is_none_or(|slug| *slug == brand.rules.slug)).cloned().collect();
+        let mut wanted: Vec<Arc<Brand>> = brands
+            .values()
+            .filter(|brand| slug.as_ref().is_none_or(|slug| *slug == brand.rules.slug))
+            .cloned()
+            .collect();
         wanted.sort_by(|one, other| one.rules.slug.cmp(&other.rules.slug));
-        if wanted.is_empty() { Err(anyhow::anyhow!("there is no such brand in the settings; brands: {names}")) } else { Ok(wanted) }
+        if wanted.is_empty() {
+            Err(anyhow::anyhow!("there is no such brand in the settings; brands: {names}"))
+        } else {
+            Ok(wanted)
+        }
     };
     match &command {
         InboxCommand::Status { brand } => {
@@ -157,16 +190,29 @@ pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Re
                 list(pool, &brand, &which.which(&[]), *limit).await?;
             }
         }
-        InboxCommand::Show { id, reveal, actor } => show(pool, &of(&None)?, *id, reveal.then_some(actor)).await?,
+        InboxCommand::Show { id, reveal, actor } => {
+            show(pool, &of(&None)?, *id, reveal.then_some(actor)).await?
+        }
         InboxCommand::Replay(some) | InboxCommand::Discard(some) => {
             let is_selected = !some.ids.is_empty() || !some.which.is_everything() || some.all;
-            anyhow::ensure!(is_selected, "select deliveries: by ids, --source, --state, --event, --since, --until, or --all");
+            anyhow::ensure!(
+                is_selected,
+                "select deliveries: by ids, --source, --state, --event, --since, --until, or --all"
+            );
             let which = some.which.which(&some.ids);
             let mut count = 0_u64;
             for brand in of(&some.which.brand)? {
                 let is_discard = matches!(command, InboxCommand::Discard(_));
-                let target = if some.ids.is_empty() { "selected by filter".to_owned() } else { words(&some.ids) };
-                let act = Act { action: if is_discard { "discard deliveries" } else { "replay deliveries" }, records: None, target };
+                let target = if some.ids.is_empty() {
+                    "selected by filter".to_owned()
+                } else {
+                    words(&some.ids)
+                };
+                let act = Act {
+                    action: if is_discard { "discard deliveries" } else { "replay deliveries" },
+                    records: None,
+                    target,
+                };
                 let entry = some.actor.begin(pool, &brand, act).await?;
                 let of_brand = if is_discard {
                     discard_deliveries(pool, brand.id(), &which, now).await?
@@ -188,14 +234,29 @@ pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Re
     Ok(())
 }
 
-async fn list(pool: &Pool, brand: &Brand, which: &DeliveryFilter, limit: u32) -> anyhow::Result<()> {
+async fn list(
+    pool: &Pool,
+    brand: &Brand,
+    which: &DeliveryFilter,
+    limit: u32,
+) -> anyhow::Result<()> {
     let rows = list_deliveries(pool, brand.id(), which, limit).await?;
-    print_line(&format!("{}: {}\n", brand.rules.slug, if rows.is_empty() { "no matching deliveries" } else { "the newest first" }));
+    print_line(&format!(
+        "{}: {}\n",
+        brand.rules.slug,
+        if rows.is_empty() { "no matching deliveries" } else { "the newest first" }
+    ));
     if !rows.is_empty() {
-        print_line(&format!("  {:<38}{:<21}{:<10}{:<11}{:>5}  {}", "id", "received (UTC)", "source", "state", "tries", "event and note"));
+        print_line(&format!(
+            "  {:<38}{:<21}{:<10}{:<11}{:>5}  {}",
+            "id", "received (UTC)", "source", "state", "tries", "event and note"
+        ));
     }
     for row in rows {
-        let (at, note) = (row.received_at.strftime("%F %T").to_string(), if row.note.is_empty() { String::new() } else { format!("  {}", row.note) });
+        let (at, note) = (
+            row.received_at.strftime("%F %T").to_string(),
+            if row.note.is_empty() { String::new() } else { format!("  {}", row.note) },
+        );
         print_line(&plain(&format!(
             "  {:<38}{at:<21}{:<10}{:<11}{:>5}  {}{note}",
             row.delivery_id.to_string(),
@@ -208,12 +269,18 @@ async fn list(pool: &Pool, brand: &Brand, which: &DeliveryFilter, limit: u32) ->
     Ok(())
 }
 
-async fn show(pool: &Pool, brands: &[Arc<Brand>], id: Uuid, reveal: Option<&ActorArguments>) -> anyhow::Result<()> {
+async fn show(
+    pool: &Pool,
+    brands: &[Arc<Brand>],
+    id: Uuid,
+    reveal: Option<&ActorArguments>,
+) -> anyhow::Result<()> {
     let mut found = None;
     for brand in brands {
         found = found.or(find_delivery(pool, brand.id(), id).await?.map(|row| (brand, row)));
     }
-    let (brand, row) = found.context("there is no delivery with this id; `hookpoint inbox list` shows the ids")?;
+    let (brand, row) =
+        found.context("there is no delivery with this id; `hookpoint inbox list` shows the ids")?;
     if let Some(actor) = reveal {
         let act = Act { action: "reveal delivery", records: None, target: id.to_string() };
         actor.begin(pool, brand, act).await?.end("shown").await?;

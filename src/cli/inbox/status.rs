@@ -13,17 +13,37 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
     print_line(&format!("{}\n", brand.rules.slug));
     print_line(&format!(
         "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
-        "source", "verified by", "received", "refused", "duplicates", "pending", "oldest", "done", "retried", "dead", "last seen", "usual gap"
+        "source",
+        "verified by",
+        "received",
+        "refused",
+        "duplicates",
+        "pending",
+        "oldest",
+        "done",
+        "retried",
+        "dead",
+        "last seen",
+        "usual gap"
     ));
     let counts = count_deliveries(pool, brand.id()).await?;
     let watches = list_source_health(pool, brand).await?;
     for watch in &watches {
         let of_source = || counts.iter().filter(|(source, ..)| source == watch.source.as_str());
-        let done: i64 = of_source().filter(|(_, state, ..)| state == "done").map(|(_, _, count, _)| count).sum();
+        let done: i64 = of_source()
+            .filter(|(_, state, ..)| state == "done")
+            .map(|(_, _, count, _)| count)
+            .sum();
         let retried: i64 = of_source().map(|(.., retried)| retried).sum();
-        let oldest = watch.oldest_pending_at.map_or_else(|| "-".to_owned(), |at| span(now.duration_since(at)));
-        let silence = watch.silence(now).map_or_else(|| "never".to_owned(), |silence| format!("{} ago", span(silence)));
-        let usual = watch.usual_silence.map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
+        let oldest = watch
+            .oldest_pending_at
+            .map_or_else(|| "-".to_owned(), |at| span(now.duration_since(at)));
+        let silence = watch
+            .silence(now)
+            .map_or_else(|| "never".to_owned(), |silence| format!("{} ago", span(silence)));
+        let usual = watch
+            .usual_silence
+            .map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
         print_line(&format!(
             "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
             watch.source.as_str(),
@@ -39,7 +59,9 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
     for watch in &watches {
         remarks(watch, now).iter().for_each(|note| print_line(&format!("  {note}")));
         let unread = list_invalid_values(pool, brand.id(), watch.source).await?;
-        unread_values(watch.source.as_str(), &unread).iter().for_each(|note| print_line(&format!("  {note}")));
+        unread_values(watch.source.as_str(), &unread)
+            .iter()
+            .for_each(|note| print_line(&format!("  {note}")));
     }
     Ok(())
 }
@@ -54,7 +76,10 @@ fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
         Some(_) => {}
     }
     if watch.is_failing() {
-        let since = watch.stats.refused_since.map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
+        let since = watch
+            .stats
+            .refused_since
+            .map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
         let count = watch.stats.refused_in_a_row;
         remarks.push(format!("{name}: the last {count} webhooks were all refused{since}. Compare the secret here with the one at the source"));
     }
@@ -83,8 +108,15 @@ const MOST_FIELDS: usize = 8;
 /// The line about values that were left out because they could not be parsed.
 fn unread_values(source: &str, rows: &[InvalidValueRow]) -> Option<String> {
     let last_at = rows.iter().map(|row| row.last_at).max()?;
-    let named: Vec<String> = rows.iter().take(MOST_FIELDS).map(|row| format!("{} {}", row.field, row.count)).collect();
-    let more = if rows.len() > MOST_FIELDS { format!(" and {} more fields", rows.len().saturating_sub(MOST_FIELDS)) } else { String::new() };
+    let named: Vec<String> =
+        rows.iter().take(MOST_FIELDS).map(|row| format!("{} {}", row.field, row.count)).collect();
+    let more = if rows.len() > MOST_FIELDS {
+        format!(" and {} more fields", rows.len().saturating_sub(MOST_FIELDS))
+    } else {
+        String::new()
+    };
     let (named, last_at) = (named.join(", "), last_at.strftime("%F %T UTC"));
-    Some(format!("{source}: values left out that could not be parsed: {named}{more} (last {last_at}). See `inbox list`, `lookup --why`"))
+    Some(format!(
+        "{source}: values left out that could not be parsed: {named}{more} (last {last_at}). See `inbox list`, `lookup --why`"
+    ))
 }

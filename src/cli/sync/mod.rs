@@ -54,7 +54,9 @@ impl FilterArguments {
     /// The selected streams of a source.
     fn streams(&self, brand: &Brand, source: Source) -> Vec<Stream> {
         let all = brand.rules.sources.api(source).streams().iter();
-        all.filter(|stream| self.stream.as_deref().is_none_or(|wanted| wanted == stream.name)).copied().collect()
+        all.filter(|stream| self.stream.as_deref().is_none_or(|wanted| wanted == stream.name))
+            .copied()
+            .collect()
     }
 
     /// Refuses the name of a stream that no selected source has.
@@ -78,20 +80,41 @@ impl FilterArguments {
 
 pub(super) async fn run(command: SyncCommand, settings: Settings) -> anyhow::Result<()> {
     let is_read_only = matches!(command, SyncCommand::Status { .. });
-    let database = if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
-    let brands = if is_read_only { find_brands(&database, settings.brands).await? } else { open_brands(&database, settings.brands).await? };
+    let database =
+        if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
+    let brands = if is_read_only {
+        find_brands(&database, settings.brands).await?
+    } else {
+        open_brands(&database, settings.brands).await?
+    };
     let brands: Vec<Arc<Brand>> = brands.into_values().collect();
     let done = match command {
-        SyncCommand::Run(which) => run::run(&database.pool, &wanted(&brands, which.brand.as_deref())?, &which, &settings.file).await,
-        SyncCommand::Status { brand } => status::status(&database.pool, &wanted(&brands, brand.as_deref())?).await,
-        SyncCommand::Cancel(which) => cancel(&database.pool, &wanted(&brands, which.brand.as_deref())?, &which).await,
+        SyncCommand::Run(which) => {
+            run::run(
+                &database.pool,
+                &wanted(&brands, which.brand.as_deref())?,
+                &which,
+                &settings.file,
+            )
+            .await
+        }
+        SyncCommand::Status { brand } => {
+            status::status(&database.pool, &wanted(&brands, brand.as_deref())?).await
+        }
+        SyncCommand::Cancel(which) => {
+            cancel(&database.pool, &wanted(&brands, which.brand.as_deref())?, &which).await
+        }
     };
     database.close().await;
     done
 }
 
 fn wanted(brands: &[Arc<Brand>], name: Option<&str>) -> anyhow::Result<Vec<Arc<Brand>>> {
-    let mut wanted: Vec<Arc<Brand>> = brands.iter().filter(|brand| name.is_none_or(|name| name == brand.rules.slug)).cloned().collect();
+    let mut wanted: Vec<Arc<Brand>> = brands
+        .iter()
+        .filter(|brand| name.is_none_or(|name| name == brand.rules.slug))
+        .cloned()
+        .collect();
     wanted.sort_by(|one, other| one.rules.slug.cmp(&other.rules.slug));
     (!wanted.is_empty()).then_some(wanted).context("there is no such brand in the settings")
 }
@@ -100,12 +123,23 @@ async fn cancel(pool: &Pool, brands: &[Arc<Brand>], which: &FilterArguments) -> 
     which.check()?;
     let mut count: u64 = 0;
     for brand in brands {
-        count = count.saturating_add(cancel_streams(pool, brand.id(), which.source, which.stream.as_deref(), Clock::system().now()).await?);
+        count = count.saturating_add(
+            cancel_streams(
+                pool,
+                brand.id(),
+                which.source,
+                which.stream.as_deref(),
+                Clock::system().now(),
+            )
+            .await?,
+        );
     }
     match count {
         0 => print_line("There was no unfinished run."),
         1 => print_line("1 run cancelled. `hookpoint sync run` starts a new one."),
-        count => print_line(&format!("{count} runs cancelled. `hookpoint sync run` starts new ones.")),
+        count => {
+            print_line(&format!("{count} runs cancelled. `hookpoint sync run` starts new ones."))
+        }
     }
     Ok(())
 }

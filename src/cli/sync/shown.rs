@@ -49,17 +49,30 @@ impl Reasons {
 impl RunDisplay {
     pub(super) fn new(runner: &SyncRunner, stream: Stream, bars: &MultiProgress) -> Self {
         let name = format!("{} {} {}", runner.brand().rules.slug, runner.source(), stream.name);
-        let style = ProgressStyle::with_template("{prefix}  {wide_bar}  {human_pos} of {human_len}  {per_sec}  {eta} left  {msg}").ok();
-        let bar = style
-            .filter(|_| std::io::stderr().is_terminal())
-            .map(|style| bars.add(ProgressBar::no_length().with_style(style).with_prefix(name.clone())));
+        let style = ProgressStyle::with_template(
+            "{prefix}  {wide_bar}  {human_pos} of {human_len}  {per_sec}  {eta} left  {msg}",
+        )
+        .ok();
+        let bar = style.filter(|_| std::io::stderr().is_terminal()).map(|style| {
+            bars.add(ProgressBar::no_length().with_style(style).with_prefix(name.clone()))
+        });
         let now = Instant::now();
-        Self { name, bar, state: Mutex::new(DisplayState { at: now, scanned: None, printed_at: now, reasons: Reasons::default() }) }
+        Self {
+            name,
+            bar,
+            state: Mutex::new(DisplayState {
+                at: now,
+                scanned: None,
+                printed_at: now,
+                reasons: Reasons::default(),
+            }),
+        }
     }
 
     pub(super) fn update(&self, ProgressEvent { progress, note }: ProgressEvent<'_>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = if note.is_empty() { String::new() } else { format!("waiting: {}", plain(note)) };
+        let waits =
+            if note.is_empty() { String::new() } else { format!("waiting: {}", plain(note)) };
         let is_first = state.scanned.is_none();
         let scanned_before = *state.scanned.get_or_insert(progress.scanned);
         if let Some(bar) = &self.bar {
@@ -78,9 +91,15 @@ impl RunDisplay {
             }
         } else if state.printed_at.elapsed() >= PRINT_INTERVAL {
             state.printed_at = Instant::now();
-            let scanned = u32::try_from(progress.scanned.saturating_sub(scanned_before)).unwrap_or(u32::MAX);
+            let scanned =
+                u32::try_from(progress.scanned.saturating_sub(scanned_before)).unwrap_or(u32::MAX);
             let rate = f64::from(scanned) / state.at.elapsed().as_secs_f64();
-            print_line(&format!("{}: {}{}", self.name, amount(progress), remaining(progress, rate)));
+            print_line(&format!(
+                "{}: {}{}",
+                self.name,
+                amount(progress),
+                remaining(progress, rate)
+            ));
         }
     }
 
@@ -92,7 +111,13 @@ impl RunDisplay {
             RunEnd::Complete { progress, deleted, drift, note, .. } => {
                 let found = drift.map_or_else(
                     || format!("{} new or changed", progress.changed),
-                    |drift| format!("{:.2} % drift: {} new or changed, {deleted} deleted", f64::from(drift) * 100.0, progress.changed),
+                    |drift| {
+                        format!(
+                            "{:.2} % drift: {} new or changed, {deleted} deleted",
+                            f64::from(drift) * 100.0,
+                            progress.changed
+                        )
+                    },
                 );
                 let note = if note.is_empty() { String::new() } else { format!("; {note}") };
                 format!("{} read, {found}{note}", progress.scanned)
@@ -106,7 +131,10 @@ impl RunDisplay {
 }
 
 fn amount(progress: Progress) -> String {
-    progress.total.map_or_else(|| progress.scanned.to_string(), |total| format!("{} of {total}", progress.scanned))
+    progress.total.map_or_else(
+        || progress.scanned.to_string(),
+        |total| format!("{} of {total}", progress.scanned),
+    )
 }
 
 /// The speed and the time left: `, 58 a minute, 12 min left`.
@@ -114,9 +142,16 @@ fn remaining(progress: Progress, rate: f64) -> String {
     if rate <= 0.0 {
         return String::new();
     }
-    let left = progress.total.map(|total| u32::try_from(total.saturating_sub(progress.scanned)).unwrap_or(u32::MAX));
-    let left = left.map_or_else(String::new, |left| format!(", {} left", time(f64::from(left) / rate)));
-    if rate >= 1.0 { format!(", {rate:.0} a second{left}") } else { format!(", {:.0} a minute{left}", rate * 60.0) }
+    let left = progress
+        .total
+        .map(|total| u32::try_from(total.saturating_sub(progress.scanned)).unwrap_or(u32::MAX));
+    let left =
+        left.map_or_else(String::new, |left| format!(", {} left", time(f64::from(left) / rate)));
+    if rate >= 1.0 {
+        format!(", {rate:.0} a second{left}")
+    } else {
+        format!(", {:.0} a minute{left}", rate * 60.0)
+    }
 }
 
 fn time(seconds: f64) -> String {
@@ -136,10 +171,27 @@ mod tests {
     #[test]
     fn a_reason_is_printed_once_and_repeated_after_a_while() {
         let (mut reasons, begin) = (Reasons::default(), Instant::now());
-        let said: Vec<bool> = (0..60).map(|n| reasons.should_print("it could not be reached", begin + Duration::from_secs(n))).collect();
-        assert_eq!(said.iter().enumerate().filter(|(_, is_said)| **is_said).map(|(n, _)| n).collect::<Vec<_>>(), [0, 30]);
-        assert!(reasons.should_print("it answered 500", begin + Duration::from_secs(31)), "another reason is shown at once");
-        assert!(!reasons.should_print("it could not be reached", begin + Duration::from_secs(32)), "it was shown a moment ago");
+        let said: Vec<bool> = (0..60)
+            .map(|n| {
+                reasons.should_print("it could not be reached", begin + Duration::from_secs(n))
+            })
+            .collect();
+        assert_eq!(
+            said.iter()
+                .enumerate()
+                .filter(|(_, is_said)| **is_said)
+                .map(|(n, _)| n)
+                .collect::<Vec<_>>(),
+            [0, 30]
+        );
+        assert!(
+            reasons.should_print("it answered 500", begin + Duration::from_secs(31)),
+            "another reason is shown at once"
+        );
+        assert!(
+            !reasons.should_print("it could not be reached", begin + Duration::from_secs(32)),
+            "it was shown a moment ago"
+        );
     }
 
     #[test]
@@ -147,7 +199,10 @@ mod tests {
         let progress = Progress { scanned: 1_000, changed: 0, total: Some(10_000) };
         assert_eq!(amount(progress), "1000 of 10000");
         assert_eq!(remaining(progress, 0.5), ", 30 a minute, 5.0 h left");
-        assert_eq!(remaining(progress, 100.0), ", 100 a second, 90 s left".replace("90 s", "2 min"));
+        assert_eq!(
+            remaining(progress, 100.0),
+            ", 100 a second, 90 s left".replace("90 s", "2 min")
+        );
         assert_eq!(remaining(progress, 0.0), "");
         assert_eq!(remaining(Progress { total: None, ..progress }, 100.0), ", 100 a second");
     }

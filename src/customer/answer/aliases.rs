@@ -22,9 +22,13 @@ impl Aliases {
         let mut latest: BTreeMap<&RecordKey, (Timestamp, &RecordKey)> = BTreeMap::new();
         for merge in merges() {
             let fact = (merge.at, &merge.winner);
-            latest.entry(&merge.loser).and_modify(|known| *known = (*known).max(fact)).or_insert(fact);
+            latest
+                .entry(&merge.loser)
+                .and_modify(|known| *known = (*known).max(fact))
+                .or_insert(fact);
         }
-        let winners = latest.keys().map(|loser| ((*loser).clone(), end_of(loser, &latest).clone())).collect();
+        let winners =
+            latest.keys().map(|loser| ((*loser).clone(), end_of(loser, &latest).clone())).collect();
         let pairs = merges().map(|merge| (merge.loser.clone(), merge.winner.clone())).collect();
         Self { winners, pairs }
     }
@@ -49,12 +53,16 @@ impl Aliases {
     /// Every key that a merge names, with the record that represents it. If the same loser is later merged into another
     /// record, the earlier winner stays listed.
     pub fn iter(&self) -> impl Iterator<Item = (&RecordKey, &RecordKey)> {
-        let named: BTreeSet<&RecordKey> = self.pairs().flat_map(|(loser, winner)| [loser, winner]).collect();
+        let named: BTreeSet<&RecordKey> =
+            self.pairs().flat_map(|(loser, winner)| [loser, winner]).collect();
         named.into_iter().map(|key| (key, self.canonical(key)))
     }
 }
 
-fn end_of<'a>(start: &'a RecordKey, latest: &BTreeMap<&'a RecordKey, (Timestamp, &'a RecordKey)>) -> &'a RecordKey {
+fn end_of<'a>(
+    start: &'a RecordKey,
+    latest: &BTreeMap<&'a RecordKey, (Timestamp, &'a RecordKey)>,
+) -> &'a RecordKey {
     let mut seen = BTreeSet::from([start]);
     let mut here = start;
     while let Some((_, next)) = latest.get(here) {
@@ -66,7 +74,10 @@ fn end_of<'a>(start: &'a RecordKey, latest: &BTreeMap<&'a RecordKey, (Timestamp,
     here
 }
 
-fn winner_of_cycle<'a>(on_cycle: &'a RecordKey, latest: &BTreeMap<&'a RecordKey, (Timestamp, &'a RecordKey)>) -> &'a RecordKey {
+fn winner_of_cycle<'a>(
+    on_cycle: &'a RecordKey,
+    latest: &BTreeMap<&'a RecordKey, (Timestamp, &'a RecordKey)>,
+) -> &'a RecordKey {
     let mut here = on_cycle;
     let mut best: Option<(Timestamp, &RecordKey)> = None;
     while let Some((at, next)) = latest.get(here) {
@@ -89,12 +100,22 @@ mod tests {
     }
 
     fn merge(loser: &str, winner: &str, second: i64) -> SourceMerge {
-        SourceMerge { loser: key(loser), winner: key(winner), at: Timestamp::from_second(second).unwrap() }
+        SourceMerge {
+            loser: key(loser),
+            winner: key(winner),
+            at: Timestamp::from_second(second).unwrap(),
+        }
     }
 
     #[test]
     fn chains_are_followed_and_cycles_end_at_the_latest_winner() {
-        let aliases = Aliases::new(&[merge("a", "b", 1), merge("b", "c", 2), merge("x", "y", 1), merge("y", "x", 5), merge("w", "x", 3)]);
+        let aliases = Aliases::new(&[
+            merge("a", "b", 1),
+            merge("b", "c", 2),
+            merge("x", "y", 1),
+            merge("y", "x", 5),
+            merge("w", "x", 3),
+        ]);
         assert_eq!(aliases.canonical(&key("a")), &key("c"));
         for id in ["x", "y", "w"] {
             assert_eq!(aliases.canonical(&key(id)), &key("x"));
@@ -111,9 +132,19 @@ mod tests {
 
     #[test]
     fn every_key_is_named_that_any_merge_names_also_one_that_another_replaces() {
-        let named = |merges: &[SourceMerge]| Aliases::new(merges).iter().map(|(key, end)| (key.clone(), end.clone())).collect::<Vec<_>>();
-        let expected = [("a", "c"), ("b", "b"), ("c", "c")].map(|(name, end)| (key(name), key(end)));
+        let named = |merges: &[SourceMerge]| {
+            Aliases::new(merges)
+                .iter()
+                .map(|(key, end)| (key.clone(), end.clone()))
+                .collect::<Vec<_>>()
+        };
+        let expected =
+            [("a", "c"), ("b", "b"), ("c", "c")].map(|(name, end)| (key(name), key(end)));
         assert_eq!(named(&[merge("a", "b", 1), merge("a", "c", 2), merge("x", "x", 3)]), expected);
-        assert_eq!(named(&[merge("a", "c", 1), merge("a", "b", 1)]), expected, "at the same time the greater counts");
+        assert_eq!(
+            named(&[merge("a", "c", 1), merge("a", "b", 1)]),
+            expected,
+            "at the same time the greater counts"
+        );
     }
 }

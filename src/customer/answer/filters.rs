@@ -58,17 +58,27 @@ impl FromStr for Locale {
 
 /// Adds `date`, `datetime`, `time`, `money`, `number` and `urlencode` to the built-in filters of the template engine.
 pub(crate) fn register(environment: &mut Environment<'static>, zone: &TimeZone, locale: Locale) {
-    for (name, format) in [("date", "%Y-%m-%d"), ("datetime", "%Y-%m-%d %H:%M"), ("time", "%H:%M")] {
+    for (name, format) in [("date", "%Y-%m-%d"), ("datetime", "%Y-%m-%d %H:%M"), ("time", "%H:%M")]
+    {
         let zone = zone.clone();
         environment.add_filter(name, move |value: &Value| match point_in_time(value, &zone) {
             Some(at) => Ok(at.strftime(format).to_string()),
-            None if value.is_undefined() || value.is_none() || value.as_str().is_some_and(|text| text.trim().is_empty()) => Ok(String::new()),
-            None => Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "not a date")),
+            None if value.is_undefined()
+                || value.is_none()
+                || value.as_str().is_some_and(|text| text.trim().is_empty()) =>
+            {
+                Ok(String::new())
+            }
+            None => {
+                Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "not a date"))
+            }
         });
     }
     environment.add_filter("number", move |value: &Value| number(value, locale, None));
     environment.add_filter("money", move |value: &Value, currency: Option<Value>| {
-        let currency = currency.filter(|currency| !currency.is_undefined() && !currency.is_none()).map(|currency| currency.to_string());
+        let currency = currency
+            .filter(|currency| !currency.is_undefined() && !currency.is_none())
+            .map(|currency| currency.to_string());
         let code = currency.as_deref().map(str::trim).filter(|code| !code.is_empty());
         let amount = number(value, locale, Some(minor_units(code, value)));
         match code.filter(|_| !amount.is_empty()) {
@@ -86,7 +96,9 @@ pub(crate) fn register(environment: &mut Environment<'static>, zone: &TimeZone, 
 /// day.
 fn point_in_time(value: &Value, zone: &TimeZone) -> Option<Zoned> {
     let text = value.as_str().map(|text| text.trim().replace('/', "-"))?;
-    let text = text.split('[').next().map(|text| text.strip_suffix("T00:00:00").or_else(|| text.strip_suffix(" 00:00:00")).unwrap_or(text))?;
+    let text = text.split('[').next().map(|text| {
+        text.strip_suffix("T00:00:00").or_else(|| text.strip_suffix(" 00:00:00")).unwrap_or(text)
+    })?;
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at.to_zoned(zone.clone()));
     }
@@ -95,34 +107,50 @@ fn point_in_time(value: &Value, zone: &TimeZone) -> Option<Zoned> {
     {
         return day.to_zoned(zone.clone()).ok();
     }
-    Some(text.parse::<civil::DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.with_time_zone(zone.clone()))
+    Some(
+        text.parse::<civil::DateTime>()
+            .ok()?
+            .to_zoned(TimeZone::UTC)
+            .ok()?
+            .with_time_zone(zone.clone()),
+    )
 }
 
 /// The number of decimals of a currency (ISO 4217). Two if no currency is named. For an unknown currency, as many as
 /// the amount has.
 fn minor_units(code: Option<&str>, amount: &Value) -> u32 {
     let Some(code) = code else { return 2 };
-    let exponent = Currency::from_code(&code.to_ascii_uppercase()).and_then(|currency| currency.exponent());
-    exponent.map_or_else(|| decimal(&amount.to_string()).map_or(2, |amount| amount.normalize().scale().max(2)), u32::from)
+    let exponent =
+        Currency::from_code(&code.to_ascii_uppercase()).and_then(|currency| currency.exponent());
+    exponent.map_or_else(
+        || decimal(&amount.to_string()).map_or(2, |amount| amount.normalize().scale().max(2)),
+        u32::from,
+    )
 }
 
 /// A number with thousands separators and exactly its own digits. A text that is not a number, or has too many digits
 /// to read, stays unchanged.
 fn number(value: &Value, locale: Locale, decimals: Option<u32>) -> String {
-    let text = if value.is_undefined() || value.is_none() { String::new() } else { value.to_string() };
+    let text =
+        if value.is_undefined() || value.is_none() { String::new() } else { value.to_string() };
     let Some(amount) = decimal(&text) else { return text };
     let amount = match decimals {
-        Some(decimals) => amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero),
+        Some(decimals) => {
+            amount.round_dp_with_strategy(decimals, RoundingStrategy::MidpointAwayFromZero)
+        }
         None => amount.normalize(),
     };
     let plain = match decimals {
-        Some(decimals) => format!("{:.*}", usize::try_from(decimals).unwrap_or_default(), amount.abs()),
+        Some(decimals) => {
+            format!("{:.*}", usize::try_from(decimals).unwrap_or_default(), amount.abs())
+        }
         None => amount.abs().to_string(),
     };
     let (whole, fraction) = plain.split_once('.').unwrap_or((&plain, ""));
     let (thousands, point) = locale.separators();
     // No minus sign for an amount that is rounded to zero.
-    let mut out = if amount.is_sign_negative() && !amount.is_zero() { "-".to_owned() } else { String::new() };
+    let mut out =
+        if amount.is_sign_negative() && !amount.is_zero() { "-".to_owned() } else { String::new() };
     for (n, digit) in whole.chars().enumerate() {
         if n > 0 && whole.len().saturating_sub(n).is_multiple_of(3) {
             out.push(thousands);
@@ -139,8 +167,16 @@ fn number(value: &Value, locale: Locale, decimals: Option<u32>) -> String {
 /// Parses a number exactly, without a float.
 fn decimal(text: &str) -> Option<Decimal> {
     let text = text.trim();
-    let is_number = text.starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.' || c == '+') && text.contains(|c: char| c.is_ascii_digit());
-    let number = || if text.contains(['e', 'E']) { Decimal::from_scientific(text).ok() } else { Decimal::from_str_exact(text).ok() };
+    let is_number = text
+        .starts_with(|c: char| c.is_ascii_digit() || c == '-' || c == '.' || c == '+')
+        && text.contains(|c: char| c.is_ascii_digit());
+    let number = || {
+        if text.contains(['e', 'E']) {
+            Decimal::from_scientific(text).ok()
+        } else {
+            Decimal::from_str_exact(text).ok()
+        }
+    };
     is_number.then(number).flatten()
 }
 

@@ -58,7 +58,8 @@ pub struct TemplateError {
 }
 
 /// The names that every template can use. `event` exists in messages and links only.
-pub(crate) const ROOTS: [&str; 7] = ["customer", "attributes", "omneo", "omniotap", "omnilab", "syncaroo", "event"];
+pub(crate) const ROOTS: [&str; 7] =
+    ["customer", "attributes", "omneo", "omniotap", "omnilab", "syncaroo", "event"];
 
 /// The most steps of one template: enough for any message, and too few to delay a lookup.
 const FUEL: u64 = 20_000;
@@ -88,15 +89,24 @@ impl Presenter {
         for (name, source) in templates(&rules) {
             digest.update(format!("{name}\u{0}{source}\u{0}"));
             let refuse = |problem: String| TemplateError { template: name.clone(), problem };
-            environment.add_template_owned(name.clone(), source.clone()).map_err(|error| refuse(in_words(&error)))?;
+            environment
+                .add_template_owned(name.clone(), source.clone())
+                .map_err(|error| refuse(in_words(&error)))?;
             let has_event = !name.starts_with(FIELDS);
-            if let Some(problem) = template_check::mistake(&environment, &name, &source, has_event) {
+            if let Some(problem) = template_check::mistake(&environment, &name, &source, has_event)
+            {
                 return Err(refuse(problem));
             }
         }
         let names: Vec<&str> = rules.custom_fields.iter().map(|(name, _)| name.as_str()).collect();
-        digest.update(format!("{names:?}|{}|{:?}|{}|", rules.time_zone_name, rules.locale, rules.merging));
-        digest.update(format!("{}|{}|{:?}", rules.timeline_type, rules.timeline_limit, rules.hidden_events));
+        digest.update(format!(
+            "{names:?}|{}|{:?}|{}|",
+            rules.time_zone_name, rules.locale, rules.merging
+        ));
+        digest.update(format!(
+            "{}|{}|{:?}",
+            rules.timeline_type, rules.timeline_limit, rules.hidden_events
+        ));
         digest.update(format!("{DERIVATION_VERSION}"));
         let mut hash = [0; 16];
         hash.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
@@ -106,7 +116,10 @@ impl Presenter {
     /// Returns true on the first call for a template. Used to report each failing template once.
     #[must_use]
     pub fn is_first_failure(&self, template: &str) -> bool {
-        self.reported_failures.lock().unwrap_or_else(PoisonError::into_inner).insert(template.to_owned())
+        self.reported_failures
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(template.to_owned())
     }
 
     /// Hash of everything that affects rendering: settings, templates and version.
@@ -132,15 +145,24 @@ impl Presenter {
             let value = self.render(&field_template(n), &facts, &failed)?;
             Some(CustomField { name: name.clone(), value })
         });
-        let part =
-            |part: &Option<crate::customer::answer::profile::Sourced<String>>| part.as_ref().map(|sourced| sourced.value.clone()).unwrap_or_default();
+        let part = |part: &Option<crate::customer::answer::profile::Sourced<String>>| {
+            part.as_ref().map(|sourced| sourced.value.clone()).unwrap_or_default()
+        };
         let answer = Answer {
-            addresses: profile.addresses.iter().map(|a| Address { address: a.value.clone(), kind: a.kind.as_str() }).collect(),
+            addresses: profile
+                .addresses
+                .iter()
+                .map(|a| Address { address: a.value.clone(), kind: a.kind.as_str() })
+                .collect(),
             customer_firstname: part(&profile.first_name),
             customer_id: profile.customer_id.clone(),
             customer_lastname: part(&profile.last_name),
             custom_fields: fields.collect(),
-            timeline: events.iter().take(self.rules.timeline_limit).filter_map(|event| self.item(event, &facts, &failed)).collect(),
+            timeline: events
+                .iter()
+                .take(self.rules.timeline_limit)
+                .filter_map(|event| self.item(event, &facts, &failed))
+                .collect(),
         };
         Rendered { answer, failed_templates: failed.into_inner() }
     }
@@ -153,15 +175,25 @@ impl Presenter {
         let event_type = event.key.event_type();
         let context = minijinja::context! { event => Value::from_serialize(EventFacts::new(event, &event_type)), ..facts.clone() };
         let named = message_template(&event_type);
-        let template = if self.environment.get_template(&named).is_ok() { named } else { message_template("default") };
+        let template = if self.environment.get_template(&named).is_ok() {
+            named
+        } else {
+            message_template("default")
+        };
         let message = self.render(&template, &context, failed)?;
         let own = event.versions.text(field::URL).filter(|url| is_link(url)).map(str::to_owned);
-        let url = own.or_else(|| self.render(&url_template(event.key.source), &context, failed)).unwrap_or_default();
+        let url = own
+            .or_else(|| self.render(&url_template(event.key.source), &context, failed))
+            .unwrap_or_default();
         Some(TimelineItem {
             external_id: event.key.id.clone(),
             last_update: match event.day() {
                 Some(day) => format!("{day} 00:00:00"),
-                None => event.occurred_at().to_zoned(self.rules.time_zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+                None => event
+                    .occurred_at()
+                    .to_zoned(self.rules.time_zone.clone())
+                    .strftime("%Y-%m-%d %H:%M:%S")
+                    .to_string(),
             },
             kind: self.rules.timeline_type.clone(),
             message,
@@ -214,9 +246,19 @@ fn url_template(source: Source) -> String {
 fn templates(rules: &PresentationRules) -> Vec<(String, String)> {
     let mut messages: BTreeMap<String, String> = rules.locale.messages();
     messages.extend(rules.messages.clone());
-    let fields = rules.custom_fields.iter().enumerate().map(|(n, (_, source))| (field_template(n), source.clone()));
-    let urls = rules.url_templates.iter().map(|(source, template)| (url_template(*source), template.clone()));
-    fields.chain(messages.into_iter().map(|(name, source)| (message_template(&name), source))).chain(urls).collect()
+    let fields = rules
+        .custom_fields
+        .iter()
+        .enumerate()
+        .map(|(n, (_, source))| (field_template(n), source.clone()));
+    let urls = rules
+        .url_templates
+        .iter()
+        .map(|(source, template)| (url_template(*source), template.clone()));
+    fields
+        .chain(messages.into_iter().map(|(name, source)| (message_template(&name), source)))
+        .chain(urls)
+        .collect()
 }
 
 fn in_words(error: &minijinja::Error) -> String {
@@ -258,7 +300,9 @@ impl<'a> ProfileFacts<'a> {
     }
 }
 
-fn plain(attributes: &BTreeMap<String, crate::customer::answer::profile::Sourced<serde_json::Value>>) -> BTreeMap<&str, &serde_json::Value> {
+fn plain(
+    attributes: &BTreeMap<String, crate::customer::answer::profile::Sourced<serde_json::Value>>,
+) -> BTreeMap<&str, &serde_json::Value> {
     attributes.iter().map(|(name, sourced)| (name.as_str(), &sourced.value)).collect()
 }
 
@@ -276,8 +320,19 @@ struct EventFacts<'a> {
 impl<'a> EventFacts<'a> {
     fn new(event: &'a Event, event_type: &'a str) -> Self {
         let own = ["type", "id", "source", "occurred_at"];
-        let data = event.versions.with_prefix(field::DATA).map(|(name, value, _)| (name, value)).filter(|(name, _)| !own.contains(name));
-        let occurred_at = event.day().map_or_else(|| event.occurred_at().to_string(), |day| day.to_string());
-        Self { event_type, id: &event.key.id, source: event.key.source.as_str(), occurred_at, data: data.collect() }
+        let data = event
+            .versions
+            .with_prefix(field::DATA)
+            .map(|(name, value, _)| (name, value))
+            .filter(|(name, _)| !own.contains(name));
+        let occurred_at =
+            event.day().map_or_else(|| event.occurred_at().to_string(), |day| day.to_string());
+        Self {
+            event_type,
+            id: &event.key.id,
+            source: event.key.source.as_str(),
+            occurred_at,
+            data: data.collect(),
+        }
     }
 }

@@ -73,44 +73,79 @@ impl Profile {
     /// A record that its source merged into another of these records is an alias: it still finds the customer, but adds
     /// no values.
     #[must_use]
-    pub fn merge(records: &[&Record], aliases: Vec<RecordKey>, rules: MergeRules<'_>) -> Option<Self> {
+    pub fn merge(
+        records: &[&Record],
+        aliases: Vec<RecordKey>,
+        rules: MergeRules<'_>,
+    ) -> Option<Self> {
         let mut ordered: Vec<&Record> = records.to_vec();
         ordered.sort_by_cached_key(|record| {
-            let (is_unconfirmed, is_loser) = (rules.unconfirmed.contains(&record.key), rules.aliases.is_loser(&record.key));
-            (is_unconfirmed, is_loser, rules.identity.rank(record.key.kind), record.created_at(), record.key.clone())
+            let (is_unconfirmed, is_loser) =
+                (rules.unconfirmed.contains(&record.key), rules.aliases.is_loser(&record.key));
+            (
+                is_unconfirmed,
+                is_loser,
+                rules.identity.rank(record.key.kind),
+                record.created_at(),
+                record.key.clone(),
+            )
         });
         let first = ordered.first()?;
         let speaking = rules.speaking(&ordered);
         // If the customer has trusted records, self-asserted records add no address and no name.
         let is_self_asserted = rules.unconfirmed.contains(&first.key);
-        let counts = |record: &&Record| is_self_asserted || !rules.unconfirmed.contains(&record.key);
+        let counts =
+            |record: &&Record| is_self_asserted || !rules.unconfirmed.contains(&record.key);
         // A guessed part of a name does not count next to a certain one.
         let mut naming: Vec<&Record> = speaking.iter().copied().filter(counts).collect();
-        let sure: Vec<&Record> = naming.iter().copied().filter(|record| record.name().is_sure()).collect();
+        let sure: Vec<&Record> =
+            naming.iter().copied().filter(|record| record.name().is_sure()).collect();
         if !sure.is_empty() {
             naming = sure;
         }
-        let survivor = |name: &str, said: &dyn Fn(&Record) -> Option<(Value, Timestamp)>| rules.survivor(&naming, name, said);
-        let text = |sourced: Sourced<Value>| Some(Sourced { value: sourced.value.as_str()?.to_owned(), record: sourced.record, at: sourced.at });
-        let first_name =
-            survivor("first_name", &|record| Some((Value::from(record.name().first?), name_said_at(record, field::FIRST_NAME)))).and_then(text);
-        let last_name =
-            survivor("last_name", &|record| Some((Value::from(record.name().last?), name_said_at(record, field::LAST_NAME)))).and_then(text);
+        let survivor = |name: &str, said: &dyn Fn(&Record) -> Option<(Value, Timestamp)>| {
+            rules.survivor(&naming, name, said)
+        };
+        let text = |sourced: Sourced<Value>| {
+            Some(Sourced {
+                value: sourced.value.as_str()?.to_owned(),
+                record: sourced.record,
+                at: sourced.at,
+            })
+        };
+        let first_name = survivor("first_name", &|record| {
+            Some((Value::from(record.name().first?), name_said_at(record, field::FIRST_NAME)))
+        })
+        .and_then(text);
+        let last_name = survivor("last_name", &|record| {
+            Some((Value::from(record.name().last?), name_said_at(record, field::LAST_NAME)))
+        })
+        .and_then(text);
         let (mut addresses, mut asserted) = (Vec::new(), Vec::new());
         for record in &ordered {
             for identifier in identifiers_of(record, rules.identity.region).values {
-                let is_own = identifier.kind.is_address() && !rules.moved.contains(&(record.key.clone(), identifier.clone()));
+                let is_own = identifier.kind.is_address()
+                    && !rules.moved.contains(&(record.key.clone(), identifier.clone()));
                 if is_own && !addresses.contains(&identifier) && !asserted.contains(&identifier) {
-                    if counts(record) { addresses.push(identifier) } else { asserted.push(identifier) }
+                    if counts(record) {
+                        addresses.push(identifier)
+                    } else {
+                        asserted.push(identifier)
+                    }
                 }
             }
         }
         addresses.sort_by_key(|identifier| identifier.kind);
         let by_source = Source::ALL.into_iter().map(|source| {
-            let of_source: Vec<&Record> = speaking.iter().filter(|record| record.key.kind.source() == source).copied().collect();
+            let of_source: Vec<&Record> = speaking
+                .iter()
+                .filter(|record| record.key.kind.source() == source)
+                .copied()
+                .collect();
             (source, rules.attributes(&of_source))
         });
-        let mut record_keys: Vec<RecordKey> = records.iter().map(|record| record.key.clone()).chain(aliases).collect();
+        let mut record_keys: Vec<RecordKey> =
+            records.iter().map(|record| record.key.clone()).chain(aliases).collect();
         record_keys.sort();
         record_keys.dedup();
         Some(Self {
@@ -131,8 +166,14 @@ impl Profile {
     /// prefers customers that are found by trusted records.
     #[must_use]
     pub fn found_by(&self, rules: &IdentityRules) -> BTreeMap<Identifier, bool> {
-        let asserted = self.asserted.iter().filter(|_| rules.lookup_by_self_asserted).map(|address| (address.clone(), true));
-        asserted.chain(self.addresses.iter().map(|address| (address.clone(), self.is_self_asserted))).collect()
+        let asserted = self
+            .asserted
+            .iter()
+            .filter(|_| rules.lookup_by_self_asserted)
+            .map(|address| (address.clone(), true));
+        asserted
+            .chain(self.addresses.iter().map(|address| (address.clone(), self.is_self_asserted)))
+            .collect()
     }
 
     /// Shows the id with the name of its source, because another customer of the brand has the same id.
@@ -146,40 +187,72 @@ impl Profile {
 /// The time of a part of the name: of the part itself, or of the whole name.
 fn name_said_at(record: &Record, part: &str) -> Timestamp {
     let versions = &record.versions;
-    versions.said_at(part).or_else(|| versions.said_at(field::FULL_NAME)).unwrap_or_else(|| versions.first_at())
+    versions
+        .said_at(part)
+        .or_else(|| versions.said_at(field::FULL_NAME))
+        .unwrap_or_else(|| versions.first_at())
 }
 
 impl MergeRules<'_> {
     /// The records that are not aliases of others, separately for trusted and self-asserted records. If all are
     /// aliases, all of them.
     fn speaking<'r>(&self, ordered: &[&'r Record]) -> Vec<&'r Record> {
-        let (unconfirmed, trusted): (Vec<&Record>, Vec<&Record>) = ordered.iter().partition(|record| self.unconfirmed.contains(&record.key));
+        let (unconfirmed, trusted): (Vec<&Record>, Vec<&Record>) =
+            ordered.iter().partition(|record| self.unconfirmed.contains(&record.key));
         let of = |records: Vec<&'r Record>| {
-            let own: Vec<&Record> = records.iter().filter(|record| !self.aliases.is_loser(&record.key)).copied().collect();
+            let own: Vec<&Record> = records
+                .iter()
+                .filter(|record| !self.aliases.is_loser(&record.key))
+                .copied()
+                .collect();
             if own.is_empty() { records } else { own }
         };
         of(trusted).into_iter().chain(of(unconfirmed)).collect()
     }
 
-    fn survivor(&self, records: &[&Record], name: &str, said: &dyn Fn(&Record) -> Option<(Value, Timestamp)>) -> Option<Sourced<Value>> {
+    fn survivor(
+        &self,
+        records: &[&Record],
+        name: &str,
+        said: &dyn Fn(&Record) -> Option<(Value, Timestamp)>,
+    ) -> Option<Sourced<Value>> {
         let order = self.precedence.get(name);
         let rank = |record: &RecordKey| match order {
-            Some(order) => (false, order.iter().position(|listed| *listed == record.kind).unwrap_or(usize::MAX)),
+            Some(order) => (
+                false,
+                order.iter().position(|listed| *listed == record.kind).unwrap_or(usize::MAX),
+            ),
             None => (self.unconfirmed.contains(record), self.identity.rank(record.kind)),
         };
         records
             .iter()
-            .filter_map(|record| said(record).map(|(value, at)| Sourced { value, record: record.key.clone(), at }))
-            .max_by_key(|sourced| (std::cmp::Reverse(rank(&sourced.record)), sourced.at, sourced.value.to_string(), sourced.record.clone()))
+            .filter_map(|record| {
+                said(record).map(|(value, at)| Sourced { value, record: record.key.clone(), at })
+            })
+            .max_by_key(|sourced| {
+                (
+                    std::cmp::Reverse(rank(&sourced.record)),
+                    sourced.at,
+                    sourced.value.to_string(),
+                    sourced.record.clone(),
+                )
+            })
     }
 
     fn attributes(&self, records: &[&Record]) -> BTreeMap<String, Sourced<Value>> {
-        let mut names: Vec<&str> = records.iter().flat_map(|record| record.versions.with_prefix(field::ATTRIBUTE).map(|(name, _, _)| name)).collect();
+        let mut names: Vec<&str> = records
+            .iter()
+            .flat_map(|record| {
+                record.versions.with_prefix(field::ATTRIBUTE).map(|(name, _, _)| name)
+            })
+            .collect();
         names.sort_unstable();
         names.dedup();
         let survivors = names.into_iter().filter_map(|name| {
             let field = format!("{}{name}", field::ATTRIBUTE);
-            let said = |record: &Record| Some((record.versions.get(&field)?.clone(), record.versions.said_at(&field)?));
+            let said = |record: &Record| {
+                Some((record.versions.get(&field)?.clone(), record.versions.said_at(&field)?))
+            };
             Some((name.to_owned(), self.survivor(records, name, &said)?))
         });
         survivors.collect()

@@ -5,20 +5,34 @@ use minijinja::{Environment, ErrorKind};
 use super::presentation::ROOTS;
 
 /// Describes the mistake in a compiled template, if there is one.
-pub(crate) fn mistake(environment: &Environment<'_>, name: &str, source: &str, has_event: bool) -> Option<String> {
+pub(crate) fn mistake(
+    environment: &Environment<'_>,
+    name: &str,
+    source: &str,
+    has_event: bool,
+) -> Option<String> {
     let roots: Vec<&str> = ROOTS.into_iter().filter(|root| has_event || *root != "event").collect();
     let used = environment.get_template(name).ok()?.undeclared_variables(false);
     if let Some(unknown) = used.iter().find(|name| !roots.contains(&name.as_str())) {
-        return Some(format!("there is no `{unknown}` here; this template can use {}", roots.join(", ")));
+        return Some(format!(
+            "there is no `{unknown}` here; this template can use {}",
+            roots.join(", ")
+        ));
     }
     let (filters, tests) = filters_and_tests(source);
     let fails = |expression: String, kind: ErrorKind| {
-        let evaluated = environment.compile_expression_owned(expression).and_then(|expression| expression.eval(()));
+        let evaluated = environment
+            .compile_expression_owned(expression)
+            .and_then(|expression| expression.eval(()));
         evaluated.is_err_and(|error| error.kind() == kind)
     };
-    let filter = filters.into_iter().find(|filter| fails(format!("''|{filter}"), ErrorKind::UnknownFilter));
-    let test = tests.into_iter().find(|test| fails(format!("'' is {test}"), ErrorKind::UnknownTest));
-    filter.map(|filter| format!("there is no filter `{filter}`")).or_else(|| test.map(|test| format!("there is no test `{test}`")))
+    let filter =
+        filters.into_iter().find(|filter| fails(format!("''|{filter}"), ErrorKind::UnknownFilter));
+    let test =
+        tests.into_iter().find(|test| fails(format!("'' is {test}"), ErrorKind::UnknownTest));
+    filter
+        .map(|filter| format!("there is no filter `{filter}`"))
+        .or_else(|| test.map(|test| format!("there is no test `{test}`")))
 }
 
 /// The names after `|` and `is` in a template's tags. The engine checks a name only when it reaches it, so a mistake in
@@ -30,7 +44,12 @@ fn filters_and_tests(source: &str) -> (Vec<String>, Vec<String>) {
     for tag in tags {
         let words = words(&without_strings(tag));
         for (n, word) in words.iter().enumerate() {
-            let next = |by: usize| words.get(n.saturating_add(by)).filter(|name| name.starts_with(|c: char| c.is_alphabetic() || c == '_')).cloned();
+            let next = |by: usize| {
+                words
+                    .get(n.saturating_add(by))
+                    .filter(|name| name.starts_with(|c: char| c.is_alphabetic() || c == '_'))
+                    .cloned()
+            };
             match word.as_str() {
                 "|" => filters.extend(next(1)),
                 "is" if next(1).as_deref() == Some("not") => tests.extend(next(2)),
@@ -99,7 +118,11 @@ mod tests {
         ] {
             assert!(of(source).is_some_and(|mistake| mistake.contains(part)), "{source}");
         }
-        for right in ["{{ omneo.tier | replace('a|b is c', \"d\") | upper }}", "a | shout is b", "{% if omneo.tier is defined %}x{% endif %}"] {
+        for right in [
+            "{{ omneo.tier | replace('a|b is c', \"d\") | upper }}",
+            "a | shout is b",
+            "{% if omneo.tier is defined %}x{% endif %}",
+        ] {
             assert_eq!(of(right), None, "{right}");
         }
     }

@@ -82,7 +82,9 @@ impl FoldedName {
             (FirstNames::Forms | FirstNames::Different, _) => OnLine::Different,
             (FirstNames::Alike, None | Some(true)) => OnLine::Alike,
             (_, None | Some(true)) => OnLine::AsFarAsKnown,
-            (FirstNames::Equal, Some(false)) if self.has_first() && other.has_first() => OnLine::FirstName,
+            (FirstNames::Equal, Some(false)) if self.has_first() && other.has_first() => {
+                OnLine::FirstName
+            }
             (_, Some(false)) => OnLine::Different,
         };
         self.best(other, OnLine::AsFarAsKnown, OnLine::Different, grade)
@@ -92,7 +94,9 @@ impl FoldedName {
     #[must_use]
     pub fn is_spelling_of(&self, other: &Self) -> bool {
         self.compare(other, |pair| match pair.first {
-            FirstNames::Equal | FirstNames::Initials | FirstNames::Alike => pair.last != Some(false),
+            FirstNames::Equal | FirstNames::Initials | FirstNames::Alike => {
+                pair.last != Some(false)
+            }
             FirstNames::Unknown => pair.last == Some(true),
             FirstNames::Forms | FirstNames::Different => false,
         })
@@ -111,7 +115,13 @@ impl FoldedName {
 
     /// The best grade of any pair of interpretations. A single word can be either part of the other name. Pairs without
     /// a common part count only if no pair has one.
-    fn best<G: Ord>(&self, other: &Self, unknown: G, different: G, grade: impl Fn(&Comparison) -> G) -> G {
+    fn best<G: Ord>(
+        &self,
+        other: &Self,
+        unknown: G,
+        different: G,
+        grade: impl Fn(&Comparison) -> G,
+    ) -> G {
         if !self.is_known() || !other.is_known() {
             return unknown;
         }
@@ -119,8 +129,11 @@ impl FoldedName {
             return different;
         }
         let pairs = self.readings.iter().flat_map(|a| other.readings.iter().map(move |b| (a, b)));
-        let compared =
-            pairs.map(|(a, b)| Comparison { first: self.first_names(a, other, b), last: family_names_agree(a, b), swapped: a.is_swapped(b) });
+        let compared = pairs.map(|(a, b)| Comparison {
+            first: self.first_names(a, other, b),
+            last: family_names_agree(a, b),
+            swapped: a.is_swapped(b),
+        });
         let (mut saying, mut vacuous): (Option<G>, Option<G>) = (None, None);
         for pair in compared {
             let says_something = pair.first != FirstNames::Unknown || pair.last.is_some();
@@ -147,7 +160,10 @@ impl Reading {
         let is_beginning = a.starts_with(b) || b.starts_with(a);
         if a == b || are_one_in_latin(a, b) {
             FirstNames::Equal
-        } else if a == other.initials || b == self.initials || (is_beginning && (is_letter(a) || is_letter(b))) {
+        } else if a == other.initials
+            || b == self.initials
+            || (is_beginning && (is_letter(a) || is_letter(b)))
+        {
             FirstNames::Initials
         } else if is_beginning || one_edit_apart(a, b) || differ_in_doubled_letters(a, b) {
             FirstNames::Alike
@@ -160,7 +176,10 @@ impl Reading {
 
     fn is_swapped(&self, other: &Self) -> bool {
         let is_whole = !self.first.is_empty() && !self.last.is_empty() && !other.last.is_empty();
-        is_whole && self.first != other.first && self.first == other.bare && self.bare == other.first
+        is_whole
+            && self.first != other.first
+            && self.first == other.bare
+            && self.bare == other.first
     }
 }
 
@@ -172,9 +191,20 @@ fn family_names_agree(a: &Reading, b: &Reading) -> Option<bool> {
     }
     let are_one = |one: &str, other: &str| one == other || are_one_in_latin(one, other);
     let is_long = |word: &str| word.chars().nth(2).is_some();
-    let shares = || a.last.iter().any(|one| is_long(one) && b.last.iter().any(|other| are_one(one, other)));
-    let is_one_word = || are_one(&a.family, &b.family) || are_one(&a.bare, &b.bare) || has_only_particles_more(a, b) || has_only_particles_more(b, a);
-    Some(is_one_word() || shares() || one_edit_apart(&a.family, &b.family) || one_edit_apart(&a.bare, &b.bare))
+    let shares =
+        || a.last.iter().any(|one| is_long(one) && b.last.iter().any(|other| are_one(one, other)));
+    let is_one_word = || {
+        are_one(&a.family, &b.family)
+            || are_one(&a.bare, &b.bare)
+            || has_only_particles_more(a, b)
+            || has_only_particles_more(b, a)
+    };
+    Some(
+        is_one_word()
+            || shares()
+            || one_edit_apart(&a.family, &b.family)
+            || one_edit_apart(&a.bare, &b.bare),
+    )
 }
 
 /// Whether a family name in one word consists of particles and the other name: `vandenberg` is Berg.
@@ -186,7 +216,8 @@ fn has_only_particles_more(name: &Reading, other: &Reading) -> bool {
 /// Whether letters consist only of particles of two letters or more.
 fn are_particles(letters: &str) -> bool {
     let long = PARTICLES.iter().filter(|particle| particle.len() > 1);
-    letters.is_empty() || long.filter_map(|particle| letters.strip_prefix(particle)).any(are_particles)
+    letters.is_empty()
+        || long.filter_map(|particle| letters.strip_prefix(particle)).any(are_particles)
 }
 
 #[cfg(test)]
@@ -218,7 +249,14 @@ mod tests {
             (("Bakker", "Thomas"), ("Thomas", "Bakker")),
         ] {
             let (a, b) = (name(a.0, a.1), name(b.0, b.1));
-            assert!(a.on_line(&b) >= OnLine::Alike && b.on_line(&a) >= OnLine::Alike && a.agrees_on_mailbox(&b, true), "{} {}", a.key(), b.key());
+            assert!(
+                a.on_line(&b) >= OnLine::Alike
+                    && b.on_line(&a) >= OnLine::Alike
+                    && a.agrees_on_mailbox(&b, true),
+                "{} {}",
+                a.key(),
+                b.key()
+            );
         }
     }
 
@@ -235,22 +273,39 @@ mod tests {
         ] {
             let (a, b) = (name(a.0, a.1), name(b.0, b.1));
             assert!(
-                a.on_line(&b) == OnLine::Different && b.on_line(&a) == OnLine::Different && !a.agrees_on_mailbox(&b, true),
+                a.on_line(&b) == OnLine::Different
+                    && b.on_line(&a) == OnLine::Different
+                    && !a.agrees_on_mailbox(&b, true),
                 "{} {}",
                 a.key(),
                 b.key()
             );
         }
-        assert_eq!(name("Jan", "de Vries").on_line(&name("Jan", "de Boer")), OnLine::FirstName, "two on one line");
-        assert!(name("Jan", "de Vries").agrees_on_mailbox(&name("Jan", "de Boer"), true), "who married");
+        assert_eq!(
+            name("Jan", "de Vries").on_line(&name("Jan", "de Boer")),
+            OnLine::FirstName,
+            "two on one line"
+        );
+        assert!(
+            name("Jan", "de Vries").agrees_on_mailbox(&name("Jan", "de Boer"), true),
+            "who married"
+        );
     }
 
     #[test]
     fn forms_of_a_name_and_other_scripts_agree_on_one_mailbox_with_one_family_name() {
-        for (a, b) in [(("Bob", "Smith"), ("Robert", "Smith")), (("Aase", "Hansen"), ("Åse", "Hansen")), (("Анна", "Иванова"), ("Anna", "Ivanova"))]
-        {
+        for (a, b) in [
+            (("Bob", "Smith"), ("Robert", "Smith")),
+            (("Aase", "Hansen"), ("Åse", "Hansen")),
+            (("Анна", "Иванова"), ("Anna", "Ivanova")),
+        ] {
             let (a, b) = (name(a.0, a.1), name(b.0, b.1));
-            assert!(a.agrees_on_mailbox(&b, true) && a.agrees_on_mailbox(&b, false), "{} {}", a.key(), b.key());
+            assert!(
+                a.agrees_on_mailbox(&b, true) && a.agrees_on_mailbox(&b, false),
+                "{} {}",
+                a.key(),
+                b.key()
+            );
             assert!(a.on_line(&b) >= OnLine::Forms, "{} {}", a.key(), b.key());
         }
         let (bob, robert) = (name("Bob", "Smith"), name("Robert", "Smith"));
@@ -260,10 +315,27 @@ mod tests {
 
     #[test]
     fn alike_names_are_not_equal() {
-        for (a, b) in [("Mario", "Maria"), ("Daniel", "Daniela"), ("Paul", "Paula"), ("Jan", "Janneke"), ("Andrea", "Andreas"), ("Julia", "Julian")] {
+        for (a, b) in [
+            ("Mario", "Maria"),
+            ("Daniel", "Daniela"),
+            ("Paul", "Paula"),
+            ("Jan", "Janneke"),
+            ("Andrea", "Andreas"),
+            ("Julia", "Julian"),
+        ] {
             let (a, b) = (name(a, "Rossi"), name(b, "Rossi"));
-            assert!(a.on_line(&b) >= OnLine::Alike && a.agrees_on_mailbox(&b, true), "{} {}", a.key(), b.key());
-            assert!(a.on_line(&b) < OnLine::InFull && !a.agrees_on_mailbox(&b, false), "{} {}", a.key(), b.key());
+            assert!(
+                a.on_line(&b) >= OnLine::Alike && a.agrees_on_mailbox(&b, true),
+                "{} {}",
+                a.key(),
+                b.key()
+            );
+            assert!(
+                a.on_line(&b) < OnLine::InFull && !a.agrees_on_mailbox(&b, false),
+                "{} {}",
+                a.key(),
+                b.key()
+            );
         }
         assert!(name("J.", "Rossi").on_line(&name("Julia", "Rossi")) == OnLine::InFull);
     }
@@ -271,12 +343,31 @@ mod tests {
     #[test]
     fn one_text_is_whatever_the_other_side_has() {
         let petra = name("Petra", "de Vries");
-        for text in ["Petra", "Vries", "de Vries", "van Vries", "Petra Vries, de", "Vries, Petra de", "Petra Vries", "Vries Petra", "P. de Vries"] {
-            assert!(whole(text).agrees_on_mailbox(&petra, true) && whole(text).on_line(&petra) >= OnLine::Alike, "{text}");
+        for text in [
+            "Petra",
+            "Vries",
+            "de Vries",
+            "van Vries",
+            "Petra Vries, de",
+            "Vries, Petra de",
+            "Petra Vries",
+            "Vries Petra",
+            "P. de Vries",
+        ] {
+            assert!(
+                whole(text).agrees_on_mailbox(&petra, true)
+                    && whole(text).on_line(&petra) >= OnLine::Alike,
+                "{text}"
+            );
         }
         for text in ["Anna", "Bakker", "Anna de Vries", "van der Berg", "Anna Vries"] {
             assert!(whole(text).on_line(&petra) < OnLine::Forms, "{text}");
         }
-        assert!(!whole("Petra").has_first() && !whole("de Vries").has_first() && whole("Petra Vries").has_first() && whole("de Vries").has_last());
+        assert!(
+            !whole("Petra").has_first()
+                && !whole("de Vries").has_first()
+                && whole("Petra Vries").has_first()
+                && whole("de Vries").has_last()
+        );
     }
 }

@@ -30,9 +30,16 @@ pub(crate) struct Cluster<'a> {
 
 impl<'a> Cluster<'a> {
     pub(crate) fn new(number: usize, member: &'a Member, person: &PersonFacts<'a>) -> Self {
-        let mut cluster = Self { members: vec![number], apart_from: person.apart_from.clone(), ids: person.ids.clone(), ..Self::default() };
+        let mut cluster = Self {
+            members: vec![number],
+            apart_from: person.apart_from.clone(),
+            ids: person.ids.clone(),
+            ..Self::default()
+        };
         if !person.is_loser {
-            let of_kind = |kind| member.linking.iter().filter(move |identifier| identifier.kind == kind).collect();
+            let of_kind = |kind| {
+                member.linking.iter().filter(move |identifier| identifier.kind == kind).collect()
+            };
             cluster.names.extend(member.name.is_known().then_some(&member.name));
             cluster.emails = of_kind(IdentifierKind::Email);
             cluster.phones = of_kind(IdentifierKind::Phone);
@@ -60,14 +67,21 @@ impl<'a> Cluster<'a> {
 
     /// Whether both have ids of the same unique kind, and the ids differ.
     pub(crate) fn has_other_ids_than(&self, other: &Self) -> bool {
-        self.ids.iter().any(|(kind, ids)| other.ids.get(kind).is_some_and(|others| ids.union(others).nth(1).is_some()))
+        self.ids.iter().any(|(kind, ids)| {
+            other.ids.get(kind).is_some_and(|others| ids.union(others).nth(1).is_some())
+        })
     }
 }
 
 /// The number of pairs of clusters without a decision that they are different people.
 pub(crate) fn undecided_pairs(among: &[&Cluster<'_>]) -> usize {
-    let pairs = among.len().saturating_mul(among.len().saturating_sub(1)).checked_div(2).unwrap_or_default();
-    let deciding: Vec<&&Cluster<'_>> = among.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();
+    let pairs = among
+        .len()
+        .saturating_mul(among.len().saturating_sub(1))
+        .checked_div(2)
+        .unwrap_or_default();
+    let deciding: Vec<&&Cluster<'_>> =
+        among.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();
     let decided = deciding.iter().enumerate().map(|(n, cluster)| {
         let others = deciding.iter().skip(n.saturating_add(1));
         others.filter(|other| cluster.is_decided_different_from(other)).count()

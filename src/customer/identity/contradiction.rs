@@ -90,10 +90,17 @@ impl Verdict {
             Unless::PhoneInCommon => have_none_in_common(&a.phones, &b.phones),
             Unless::Spelled => {
                 let is_spelled = |name: &FoldedName, mailbox: &str| name.is_spelled_in(mailbox);
-                have_none_in_common(&a.emails, &b.emails) && !has_name_of(a, b, is_spelled) && !has_name_of(b, a, is_spelled)
+                have_none_in_common(&a.emails, &b.emails)
+                    && !has_name_of(a, b, is_spelled)
+                    && !has_name_of(b, a, is_spelled)
             }
-            Unless::Known => have_none_in_common(&a.emails, &b.emails) && !are_known_by_mailbox(a, b),
-            Unless::Renamed => !has_name_of(a, b, FoldedName::is_written_in) && !has_name_of(b, a, FoldedName::is_written_in),
+            Unless::Known => {
+                have_none_in_common(&a.emails, &b.emails) && !are_known_by_mailbox(a, b)
+            }
+            Unless::Renamed => {
+                !has_name_of(a, b, FoldedName::is_written_in)
+                    && !has_name_of(b, a, FoldedName::is_written_in)
+            }
             Unless::OfBoth => !have_mailbox_of_both(a, b),
         }
     }
@@ -111,7 +118,12 @@ pub(crate) struct Among<'c, 'a> {
 impl<'c, 'a> Among<'c, 'a> {
     pub(crate) fn new(clusters: &'c [&'c Cluster<'a>], on: On<'_>, rules: &IdentityRules) -> Self {
         if !names_count(on.level, rules) {
-            return Self { clusters, class_of: vec![0; clusters.len()], verdicts: Vec::new(), level: on.level };
+            return Self {
+                clusters,
+                class_of: vec![0; clusters.len()],
+                verdicts: Vec::new(),
+                level: on.level,
+            };
         }
         let mut numbers: BTreeMap<&Names<'_>, usize> = BTreeMap::new();
         let mut classes: Vec<&Names<'a>> = Vec::new();
@@ -125,7 +137,11 @@ impl<'c, 'a> Among<'c, 'a> {
         // If all have the same names, the mailbox decides nothing.
         let borne = if classes.len() > 1 { Borne::new(&classes, on) } else { None };
         let row = |n: usize, ours: &Names<'a>| {
-            classes.iter().take(n.saturating_add(1)).map(|theirs| verdict(ours, theirs, on, borne.as_ref(), rules)).collect()
+            classes
+                .iter()
+                .take(n.saturating_add(1))
+                .map(|theirs| verdict(ours, theirs, on, borne.as_ref(), rules))
+                .collect()
         };
         let verdicts = classes.iter().enumerate().map(|(n, ours)| row(n, ours)).collect();
         Self { clusters, class_of, verdicts, level: on.level }
@@ -144,11 +160,13 @@ impl<'c, 'a> Among<'c, 'a> {
         if self.level > Level::SourceMerge && self.some_have_other_ids() {
             return Some(Conflict::DifferentIds);
         }
-        self.some_disagree().or_else(|| self.some_are_decided_different().then_some(Conflict::DecidedDifferent))
+        self.some_disagree()
+            .or_else(|| self.some_are_decided_different().then_some(Conflict::DecidedDifferent))
     }
 
     fn some_have_other_ids(&self) -> bool {
-        let kinds: BTreeSet<_> = self.clusters.iter().flat_map(|cluster| cluster.ids.keys().copied()).collect();
+        let kinds: BTreeSet<_> =
+            self.clusters.iter().flat_map(|cluster| cluster.ids.keys().copied()).collect();
         kinds.into_iter().any(|kind| {
             let mut known = self.clusters.iter().filter_map(|cluster| cluster.ids.get(&kind));
             let first = known.next();
@@ -165,14 +183,26 @@ impl<'c, 'a> Among<'c, 'a> {
         for (cluster, class) in self.clusters.iter().zip(&self.class_of) {
             of_class.get_mut(*class).into_iter().for_each(|members| members.push(cluster));
         }
-        let pairs = || self.verdicts.iter().enumerate().flat_map(|(n, row)| row.iter().enumerate().map(move |(m, verdict)| (n, m, *verdict)));
+        let pairs = || {
+            self.verdicts.iter().enumerate().flat_map(|(n, row)| {
+                row.iter().enumerate().map(move |(m, verdict)| (n, m, *verdict))
+            })
+        };
         let is_met = |n: usize, m: usize, verdict: Verdict| {
-            let [ours, theirs] = [n, m].map(|class| of_class.get(class).map_or(&[][..], Vec::as_slice));
-            ours.iter().enumerate().any(|(at, a)| theirs.iter().skip(if n == m { at.saturating_add(1) } else { 0 }).any(|b| verdict.forbids(a, b)))
+            let [ours, theirs] =
+                [n, m].map(|class| of_class.get(class).map_or(&[][..], Vec::as_slice));
+            ours.iter().enumerate().any(|(at, a)| {
+                theirs
+                    .iter()
+                    .skip(if n == m { at.saturating_add(1) } else { 0 })
+                    .any(|b| verdict.forbids(a, b))
+            })
         };
         let grounds = |certain: bool| {
             pairs().filter_map(move |(n, m, verdict)| match verdict {
-                Verdict::Disagree(grounds, unless) if (unless == Unless::Never) == certain => is_met(n, m, verdict).then_some(grounds),
+                Verdict::Disagree(grounds, unless) if (unless == Unless::Never) == certain => {
+                    is_met(n, m, verdict).then_some(grounds)
+                }
                 Verdict::Agree { .. } | Verdict::Disagree(..) => None,
             })
         };
@@ -180,13 +210,21 @@ impl<'c, 'a> Among<'c, 'a> {
     }
 
     fn some_are_decided_different(&self) -> bool {
-        let deciding: Vec<&&Cluster<'_>> = self.clusters.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();
-        deciding.iter().enumerate().any(|(n, one)| deciding.iter().skip(n.saturating_add(1)).any(|other| one.is_decided_different_from(other)))
+        let deciding: Vec<&&Cluster<'_>> =
+            self.clusters.iter().filter(|cluster| !cluster.apart_from.is_empty()).collect();
+        deciding.iter().enumerate().any(|(n, one)| {
+            deciding
+                .iter()
+                .skip(n.saturating_add(1))
+                .any(|other| one.is_decided_different_from(other))
+        })
     }
 
     /// Whether two clusters, by their positions, must not be joined.
     fn is_forbidden(&self, one: usize, other: usize) -> bool {
-        let Some((a, b)) = self.clusters.get(one).zip(self.clusters.get(other)) else { return false };
+        let Some((a, b)) = self.clusters.get(one).zip(self.clusters.get(other)) else {
+            return false;
+        };
         self.verdict(one, other).is_some_and(|verdict| verdict.forbids(a, b))
             || (self.level > Level::SourceMerge && a.has_other_ids_than(b))
             || a.is_decided_different_from(b)
@@ -208,18 +246,36 @@ impl<'c, 'a> Among<'c, 'a> {
         }
         let alike = self.alike();
         let firsts: Vec<usize> = alike.iter().filter_map(|group| group.first().copied()).collect();
-        let agreement = Lines::new(firsts.len(), |n, m| n == m || firsts.get(n).zip(firsts.get(m)).is_some_and(|(a, b)| !self.is_forbidden(*a, *b)));
-        let in_full = |n: usize, m: usize| firsts.get(n).zip(firsts.get(m)).is_some_and(|(a, b)| self.agree_in_full(*a, *b));
-        let is_surpassed = |n: usize, m: usize| !in_full(n, m) && agreement.of(n).any(|other| in_full(n, other) && !agreement.has(other, m));
-        let lines = Lines::new(firsts.len(), |n, m| agreement.has(n, m) && !is_surpassed(n, m) && !is_surpassed(m, n));
-        let is_between = |n: &usize| lines.of(*n).any(|one| lines.of(*n).any(|other| !lines.has(one, other)));
+        let agreement = Lines::new(firsts.len(), |n, m| {
+            n == m
+                || firsts.get(n).zip(firsts.get(m)).is_some_and(|(a, b)| !self.is_forbidden(*a, *b))
+        });
+        let in_full = |n: usize, m: usize| {
+            firsts.get(n).zip(firsts.get(m)).is_some_and(|(a, b)| self.agree_in_full(*a, *b))
+        };
+        let is_surpassed = |n: usize, m: usize| {
+            !in_full(n, m)
+                && agreement.of(n).any(|other| in_full(n, other) && !agreement.has(other, m))
+        };
+        let lines = Lines::new(firsts.len(), |n, m| {
+            agreement.has(n, m) && !is_surpassed(n, m) && !is_surpassed(m, n)
+        });
+        let is_between =
+            |n: &usize| lines.of(*n).any(|one| lines.of(*n).any(|other| !lines.has(one, other)));
         let clear: Vec<usize> = (0..firsts.len()).filter(|n| !is_between(n)).collect();
         let mut partition = UnionFind::new(firsts.len());
         for (at, n) in clear.iter().enumerate() {
             let agreeing = clear.iter().skip(at.saturating_add(1)).filter(|m| lines.has(*n, **m));
             agreeing.for_each(|m| partition.join_all(&[*n, *m]));
         }
-        let whole = |group: Vec<usize>| group.into_iter().filter_map(|n| alike.get(n)).flatten().copied().collect::<Vec<usize>>();
+        let whole = |group: Vec<usize>| {
+            group
+                .into_iter()
+                .filter_map(|n| alike.get(n))
+                .flatten()
+                .copied()
+                .collect::<Vec<usize>>()
+        };
         partition.groups(&clear).into_iter().map(whole).filter(|group| group.len() > 1).collect()
     }
 
@@ -229,7 +285,10 @@ impl<'c, 'a> Among<'c, 'a> {
         let mut alike = Vec::new();
         for (n, (cluster, class)) in self.clusters.iter().zip(&self.class_of).enumerate() {
             if cluster.apart_from.is_empty() && !self.is_forbidden(n, n) {
-                known.entry((class, &cluster.ids, &cluster.emails, &cluster.phones)).or_default().push(n);
+                known
+                    .entry((class, &cluster.ids, &cluster.emails, &cluster.phones))
+                    .or_default()
+                    .push(n);
             } else {
                 alike.push(vec![n]);
             }
@@ -265,8 +324,11 @@ fn have_none_in_common(ours: &BTreeSet<&Identifier>, theirs: &BTreeSet<&Identifi
 /// Whether a mailbox of one consists of the whole name of the other, or two mailboxes have the same letters, which are
 /// more than a first or a family name.
 fn are_known_by_mailbox(a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
-    let is_half = |mailbox: &Identifier| a.names.union(&b.names).any(|name| name.is_half_in(&mailbox.value));
-    let is_alike = |one: &Identifier, other: &Identifier| are_written_alike(&one.value, &other.value) && !is_half(one);
+    let is_half =
+        |mailbox: &Identifier| a.names.union(&b.names).any(|name| name.is_half_in(&mailbox.value));
+    let is_alike = |one: &Identifier, other: &Identifier| {
+        are_written_alike(&one.value, &other.value) && !is_half(one)
+    };
     has_name_of(a, b, FoldedName::is_written_in)
         || has_name_of(b, a, FoldedName::is_written_in)
         || a.emails.iter().any(|one| b.emails.iter().any(|other| is_alike(one, other)))
@@ -279,9 +341,13 @@ fn has_name_of(a: &Cluster<'_>, b: &Cluster<'_>, has: fn(&FoldedName, &str) -> b
 
 fn have_mailbox_of_both(a: &Cluster<'_>, b: &Cluster<'_>) -> bool {
     let is_of = |mailbox: &Identifier, first: &Names<'_>, last: &Names<'_>| {
-        first.iter().any(|first| last.iter().any(|last| first.is_written_with(last, &mailbox.value)))
+        first
+            .iter()
+            .any(|first| last.iter().any(|last| first.is_written_with(last, &mailbox.value)))
     };
-    a.emails.intersection(&b.emails).any(|mailbox| is_of(mailbox, &a.names, &b.names) || is_of(mailbox, &b.names, &a.names))
+    a.emails
+        .intersection(&b.emails)
+        .any(|mailbox| is_of(mailbox, &a.names, &b.names) || is_of(mailbox, &b.names, &a.names))
 }
 
 /// Whether names can contradict evidence of a level.
@@ -293,20 +359,45 @@ const fn names_count(level: Level, rules: &IdentityRules) -> bool {
     }
 }
 
-fn verdict(ours: &Names<'_>, theirs: &Names<'_>, on: On<'_>, borne: Option<&Borne<'_>>, rules: &IdentityRules) -> Verdict {
-    if on.level == Level::Phone { on_line(ours, theirs, on.value) } else { on_mailbox(ours, theirs, borne, rules) }
+fn verdict(
+    ours: &Names<'_>,
+    theirs: &Names<'_>,
+    on: On<'_>,
+    borne: Option<&Borne<'_>>,
+    rules: &IdentityRules,
+) -> Verdict {
+    if on.level == Level::Phone {
+        on_line(ours, theirs, on.value)
+    } else {
+        on_mailbox(ours, theirs, borne, rules)
+    }
 }
 
 /// Compares names on a mailbox. If several values connect the clusters (`borne` is `None`), only names that disagree on
 /// every mailbox count.
-fn on_mailbox(ours: &Names<'_>, theirs: &Names<'_>, borne: Option<&Borne<'_>>, rules: &IdentityRules) -> Verdict {
-    let [mut a, mut b] = [ours, theirs].map(|names| speaking(names, FoldedName::has_short_first_for));
+fn on_mailbox(
+    ours: &Names<'_>,
+    theirs: &Names<'_>,
+    borne: Option<&Borne<'_>>,
+    rules: &IdentityRules,
+) -> Verdict {
+    let [mut a, mut b] =
+        [ours, theirs].map(|names| speaking(names, FoldedName::has_short_first_for));
     with_part(&mut a, &mut b, FoldedName::has_first);
-    let agrees = |alike: bool| a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| a.agrees_on_mailbox(b, alike)));
+    let agrees = |alike: bool| {
+        a.is_empty()
+            || b.is_empty()
+            || a.iter().any(|a| b.iter().any(|b| a.agrees_on_mailbox(b, alike)))
+    };
     if !agrees(true) {
         let is_half = a.iter().chain(&b).any(|name| !name.has_first());
-        Verdict::Disagree(Conflict::FirstNames, if is_half { Unless::OfBoth } else { Unless::Never })
-    } else if rules.email_link_requires_first_name && borne.is_some_and(|borne| borne.is_nobodys(ours, theirs)) {
+        Verdict::Disagree(
+            Conflict::FirstNames,
+            if is_half { Unless::OfBoth } else { Unless::Never },
+        )
+    } else if rules.email_link_requires_first_name
+        && borne.is_some_and(|borne| borne.is_nobodys(ours, theirs))
+    {
         Verdict::Disagree(Conflict::NoFirstName, Unless::OfBoth)
     } else if agrees(false) || borne.is_none_or(|borne| borne.bears_one_of(ours, theirs)) {
         Verdict::Agree { in_full: a.iter().any(|a| b.iter().any(|b| a.first_is_known_to_agree(b))) }
@@ -320,7 +411,9 @@ struct Borne<'a>(Vec<&'a FoldedName>);
 
 impl<'a> Borne<'a> {
     fn new(holders: &[&Names<'a>], on: On<'_>) -> Option<Self> {
-        let Identifier { kind: IdentifierKind::Email, value: email } = on.value?.address()? else { return None };
+        let Identifier { kind: IdentifierKind::Email, value: email } = on.value?.address()? else {
+            return None;
+        };
         let named = holders.iter().copied().flatten().copied().filter(|name| name.has_first());
         Some(Self(named.filter(|name| name.is_borne_by(email)).collect()))
     }
@@ -335,7 +428,9 @@ impl<'a> Borne<'a> {
     }
 
     fn bears(&self, names: &Names<'_>) -> bool {
-        names.iter().any(|name| self.0.iter().any(|borne| borne == name || borne.first_is_known_to_agree(name)))
+        names.iter().any(|name| {
+            self.0.iter().any(|borne| borne == name || borne.first_is_known_to_agree(name))
+        })
     }
 
     /// Whether the mailbox contains a name of one side. Then names that look alike on it count as one.
@@ -355,14 +450,17 @@ fn on_line(ours: &Names<'_>, theirs: &Names<'_>, line: Option<Held<'_>>) -> Verd
         OnLine::InFull => Verdict::Agree { in_full: true },
         OnLine::AsFarAsKnown => Verdict::Disagree(Conflict::EmailAddresses, Unless::Known),
         OnLine::Alike => Verdict::Disagree(Conflict::EmailAddresses, Unless::Spelled),
-        OnLine::Forms if line.is_none_or(is_mobile) => Verdict::Disagree(Conflict::EmailAddresses, Unless::Known),
+        OnLine::Forms if line.is_none_or(is_mobile) => {
+            Verdict::Disagree(Conflict::EmailAddresses, Unless::Known)
+        }
         OnLine::FirstName => Verdict::Disagree(Conflict::Names, Unless::Renamed),
         OnLine::Forms | OnLine::Different => Verdict::Disagree(Conflict::Names, Unless::Never),
     }
 }
 
 fn is_mobile(line: Held<'_>) -> bool {
-    line.address().is_some_and(|line| Phone::parse_e164(&line.value).is_ok_and(|phone| phone.is_mobile()))
+    line.address()
+        .is_some_and(|line| Phone::parse_e164(&line.value).is_ok_and(|phone| phone.is_mobile()))
 }
 
 /// Whether the names suggest neither one person nor one family: no name is a spelling of a name of the other side, or
@@ -373,16 +471,27 @@ pub(crate) fn are_unlike(ours: &Names<'_>, theirs: &Names<'_>) -> bool {
 
 /// The names that count. A short form does not count next to a fuller name. Otherwise one "E. Smit" would let Erik
 /// agree with Emma.
-fn speaking<'a>(names: &Names<'a>, is_short_for: fn(&FoldedName, &FoldedName) -> bool) -> Vec<&'a FoldedName> {
+fn speaking<'a>(
+    names: &Names<'a>,
+    is_short_for: fn(&FoldedName, &FoldedName) -> bool,
+) -> Vec<&'a FoldedName> {
     if names.len() < 2 {
         return names.iter().copied().collect();
     }
-    names.iter().copied().filter(|name| !names.iter().any(|fuller| is_short_for(name, fuller))).collect()
+    names
+        .iter()
+        .copied()
+        .filter(|name| !names.iter().any(|fuller| is_short_for(name, fuller)))
+        .collect()
 }
 
 /// If both sides have names with this part, names without it do not count. Otherwise one incomplete name would let
 /// strangers agree.
-fn with_part(ours: &mut Vec<&FoldedName>, theirs: &mut Vec<&FoldedName>, has: fn(&FoldedName) -> bool) {
+fn with_part(
+    ours: &mut Vec<&FoldedName>,
+    theirs: &mut Vec<&FoldedName>,
+    has: fn(&FoldedName) -> bool,
+) {
     if ours.iter().any(|name| has(name)) && theirs.iter().any(|name| has(name)) {
         ours.retain(|name| has(name));
         theirs.retain(|name| has(name));

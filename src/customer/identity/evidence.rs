@@ -30,11 +30,23 @@ pub struct Member {
 impl Member {
     /// Builds the member of an existing record. `links` may exclude further identifiers, such as shared ones.
     #[must_use]
-    pub fn new(record: &Record, rules: &IdentityRules, links: impl Fn(&Identifier) -> bool) -> Self {
+    pub fn new(
+        record: &Record,
+        rules: &IdentityRules,
+        links: impl Fn(&Identifier) -> bool,
+    ) -> Self {
         let identifiers = identifiers_of(record, rules.region);
-        let may_link = |value: &&Identifier| rules.may_link(value) && identifiers.may_link(value) && links(value);
+        let may_link = |value: &&Identifier| {
+            rules.may_link(value) && identifiers.may_link(value) && links(value)
+        };
         let linking = identifiers.values.iter().filter(may_link).cloned().collect();
-        Self { key: record.key.clone(), name: record.name().folded(), linking, identifiers: identifiers.values, said_at: identifiers.said_at }
+        Self {
+            key: record.key.clone(),
+            name: record.name().folded(),
+            linking,
+            identifiers: identifiers.values,
+            said_at: identifiers.said_at,
+        }
     }
 }
 
@@ -79,7 +91,8 @@ pub enum Level {
 
 impl Level {
     /// All levels, the strongest first.
-    pub const ALL: [Self; 5] = [Self::Decision, Self::SourceMerge, Self::Reference, Self::Email, Self::Phone];
+    pub const ALL: [Self; 5] =
+        [Self::Decision, Self::SourceMerge, Self::Reference, Self::Email, Self::Phone];
 
     /// The name in Postgres and on the command line.
     #[must_use]
@@ -181,56 +194,95 @@ pub(crate) struct PersonFacts<'a> {
 /// A decision stays valid after its records are gone: then the record that they were merged into, or that a decision
 /// says is the same, represents them.
 pub(crate) fn people<'a>(facts: &RecordFacts<'a>) -> Vec<PersonFacts<'a>> {
-    let numbers: BTreeMap<&RecordKey, usize> = facts.members.iter().zip(0..).map(|(member, n)| (&member.key, n)).collect();
-    let stands_for = |key| if numbers.contains_key(key) { key } else { facts.aliases.canonical(key) };
+    let numbers: BTreeMap<&RecordKey, usize> =
+        facts.members.iter().zip(0..).map(|(member, n)| (&member.key, n)).collect();
+    let stands_for =
+        |key| if numbers.contains_key(key) { key } else { facts.aliases.canonical(key) };
     let same = || facts.decisions.iter().filter(|decision| decision.same);
-    let same_ids = Classes::new(same().map(|decision| (facts.aliases.canonical(&decision.left), facts.aliases.canonical(&decision.right))));
-    let same_records = Classes::new(same().map(|decision| (stands_for(&decision.left), stands_for(&decision.right))));
-    let named: BTreeSet<&'a RecordKey> = facts.aliases.iter().flat_map(|(key, end)| [key, end]).collect();
-    let is_unconfirmed = |key: &RecordKey| facts.rules.self_asserted.contains(&key.kind) && same_records.least(key).is_none();
+    let same_ids = Classes::new(same().map(|decision| {
+        (facts.aliases.canonical(&decision.left), facts.aliases.canonical(&decision.right))
+    }));
+    let same_records = Classes::new(
+        same().map(|decision| (stands_for(&decision.left), stands_for(&decision.right))),
+    );
+    let named: BTreeSet<&'a RecordKey> =
+        facts.aliases.iter().flat_map(|(key, end)| [key, end]).collect();
+    let is_unconfirmed = |key: &RecordKey| {
+        facts.rules.self_asserted.contains(&key.kind) && same_records.least(key).is_none()
+    };
     // A self-asserted record cannot turn a reference of a trusted record into an id.
     let known = |key: &RecordKey, to_guest: bool| {
-        let member = || numbers.get_key_value(key).map(|(key, _)| *key).filter(|key| to_guest || !is_unconfirmed(key));
+        let member = || {
+            numbers
+                .get_key_value(key)
+                .map(|(key, _)| *key)
+                .filter(|key| to_guest || !is_unconfirmed(key))
+        };
         named.get(key).copied().or_else(member)
     };
     let mut people: Vec<PersonFacts<'a>> = Vec::with_capacity(facts.members.len());
     let mut of_class: BTreeMap<&RecordKey, Vec<usize>> = BTreeMap::new();
     for (n, member) in facts.members.iter().enumerate() {
-        let (is_loser, is_unconfirmed) = (facts.aliases.is_loser(&member.key), is_unconfirmed(&member.key));
+        let (is_loser, is_unconfirmed) =
+            (facts.aliases.is_loser(&member.key), is_unconfirmed(&member.key));
         let known = |key: &RecordKey| known(key, is_unconfirmed);
-        let referred = if is_loser { Vec::new() } else { referred_by(member, |key| known(key).is_some()) };
+        let referred =
+            if is_loser { Vec::new() } else { referred_by(member, |key| known(key).is_some()) };
         let mut ids: BTreeMap<SourceKind, BTreeSet<&RecordKey>> = BTreeMap::new();
         let borne = std::iter::once(&member.key).chain(referred.iter().filter_map(known));
         for key in borne.filter(|key| facts.rules.one_record_per_person.contains(&key.kind)) {
             let id = facts.aliases.canonical(key);
             ids.entry(key.kind).or_default().insert(same_ids.least(id).unwrap_or(id));
         }
-        let mut references: Vec<RecordKey> = referred.iter().map(|key| facts.aliases.canonical(key).clone()).collect();
+        let mut references: Vec<RecordKey> =
+            referred.iter().map(|key| facts.aliases.canonical(key).clone()).collect();
         references.sort_unstable();
         references.dedup();
         let canonical = facts.aliases.canonical(&member.key);
         let same = same_records.least(&member.key);
         of_class.entry(same.unwrap_or(&member.key)).or_default().push(n);
-        people.push(PersonFacts { canonical, is_loser, is_unconfirmed, references, ids, same, apart_from: BTreeSet::new() });
+        people.push(PersonFacts {
+            canonical,
+            is_loser,
+            is_unconfirmed,
+            references,
+            ids,
+            same,
+            apart_from: BTreeSet::new(),
+        });
     }
     let meant = |key, may_be: &dyn Fn(usize) -> bool| {
         let number = numbers.get(key).copied().filter(|n| may_be(*n));
         let key = if number.is_some() { key } else { facts.aliases.canonical(key) };
-        let of_class = || of_class.get(same_records.least(key).unwrap_or(key)).cloned().unwrap_or_default();
+        let of_class =
+            || of_class.get(same_records.least(key).unwrap_or(key)).cloned().unwrap_or_default();
         let members = numbers.get(key).map_or_else(of_class, |n| vec![*n]);
         members.into_iter().filter(|n| may_be(*n)).collect::<Vec<usize>>()
     };
-    let unconfirmed: BTreeSet<usize> = people.iter().enumerate().filter(|(_, person)| person.is_unconfirmed).map(|(n, _)| n).collect();
+    let unconfirmed: BTreeSet<usize> = people
+        .iter()
+        .enumerate()
+        .filter(|(_, person)| person.is_unconfirmed)
+        .map(|(n, _)| n)
+        .collect();
     for decision in facts.decisions.iter().filter(|decision| !decision.same) {
         // Trusted records are resolved as if the unconfirmed ones did not exist.
         for with_guests in [false, true] {
             let may_be = |n: usize| with_guests || !unconfirmed.contains(&n);
             let (left, right) = (meant(&decision.left, &may_be), meant(&decision.right, &may_be));
             let pairs = left.iter().flat_map(|one| right.iter().map(move |other| (*one, *other)));
-            for (one, other) in pairs.filter(|(one, other)| one != other && with_guests == (unconfirmed.contains(one) || unconfirmed.contains(other)))
-            {
-                people.get_mut(one).into_iter().for_each(|person| person.apart_from.extend([other]));
-                people.get_mut(other).into_iter().for_each(|person| person.apart_from.extend([one]));
+            for (one, other) in pairs.filter(|(one, other)| {
+                one != other
+                    && with_guests == (unconfirmed.contains(one) || unconfirmed.contains(other))
+            }) {
+                people
+                    .get_mut(one)
+                    .into_iter()
+                    .for_each(|person| person.apart_from.extend([other]));
+                people
+                    .get_mut(other)
+                    .into_iter()
+                    .for_each(|person| person.apart_from.extend([one]));
             }
         }
     }
@@ -261,12 +313,15 @@ struct Classes<'a>(BTreeMap<&'a RecordKey, &'a RecordKey>);
 impl<'a> Classes<'a> {
     fn new(pairs: impl Iterator<Item = (&'a RecordKey, &'a RecordKey)>) -> Self {
         let pairs: Vec<_> = pairs.collect();
-        let mut least: BTreeMap<&RecordKey, &RecordKey> = pairs.iter().flat_map(|(left, right)| [(*left, *left), (*right, *right)]).collect();
+        let mut least: BTreeMap<&RecordKey, &RecordKey> =
+            pairs.iter().flat_map(|(left, right)| [(*left, *left), (*right, *right)]).collect();
         let mut changed = true;
         while changed {
             changed = false;
             for (left, right) in &pairs {
-                let Some(smaller) = least.get(left).min(least.get(right)).copied() else { continue };
+                let Some(smaller) = least.get(left).min(least.get(right)).copied() else {
+                    continue;
+                };
                 for key in [left, right] {
                     changed |= least.insert(key, smaller) != Some(smaller);
                 }
@@ -282,15 +337,26 @@ impl<'a> Classes<'a> {
 
 impl PersonFacts<'_> {
     /// Passes on the member's evidence of a level. Two members with the same evidence are connected.
-    pub(crate) fn evidence<'a>(&'a self, level: Level, linking: &'a BTreeSet<Identifier>, mut take: impl FnMut(Held<'a>)) {
+    pub(crate) fn evidence<'a>(
+        &'a self,
+        level: Level,
+        linking: &'a BTreeSet<Identifier>,
+        mut take: impl FnMut(Held<'a>),
+    ) {
         match level {
             Level::Decision => self.same.into_iter().map(Held::Decision).for_each(take),
             Level::SourceMerge => take(Held::SourceMerge(self.canonical)),
-            Level::Reference => std::iter::once(self.canonical).chain(&self.references).map(Held::Reference).for_each(take),
+            Level::Reference => std::iter::once(self.canonical)
+                .chain(&self.references)
+                .map(Held::Reference)
+                .for_each(take),
             Level::Email | Level::Phone if self.is_loser => {}
             Level::Email | Level::Phone => linking
                 .iter()
-                .filter(|identifier| identifier.kind.is_address() && (identifier.kind == IdentifierKind::Phone) == (level == Level::Phone))
+                .filter(|identifier| {
+                    identifier.kind.is_address()
+                        && (identifier.kind == IdentifierKind::Phone) == (level == Level::Phone)
+                })
                 .map(Held::Address)
                 .for_each(take),
         }

@@ -26,7 +26,11 @@ pub struct InMemoryIdentity {
 impl InMemoryIdentity {
     /// Joins the changes in any order and resolves all customers. Events do not affect identity.
     #[must_use]
-    pub fn take(changes: impl IntoIterator<Item = Change>, decisions: &[Decision], rules: &IdentityRules) -> Self {
+    pub fn take(
+        changes: impl IntoIterator<Item = Change>,
+        decisions: &[Decision],
+        rules: &IdentityRules,
+    ) -> Self {
         let (records, merges) = joined(changes);
         let aliases = Aliases::new(&merges);
         let mut members: Vec<Member> = records
@@ -35,11 +39,13 @@ impl InMemoryIdentity {
             .filter(|record| record.versions.is_live())
             .map(|record| Member::new(&record, rules, |_| true))
             .collect();
-        let shared: HashSet<Identifier> = shared_values(&members, &aliases, rules).into_iter().cloned().collect();
+        let shared: HashSet<Identifier> =
+            shared_values(&members, &aliases, rules).into_iter().cloned().collect();
         for member in &mut members {
             member.linking.retain(|identifier| !shared.contains(identifier));
         }
-        let resolution = resolve(&RecordFacts { members: &members, aliases: &aliases, decisions, rules });
+        let resolution =
+            resolve(&RecordFacts { members: &members, aliases: &aliases, decisions, rules });
         Self { members, aliases, resolution }
     }
 
@@ -50,7 +56,9 @@ impl InMemoryIdentity {
     }
 }
 
-fn joined(changes: impl IntoIterator<Item = Change>) -> (BTreeMap<RecordKey, FieldVersions>, Vec<SourceMerge>) {
+fn joined(
+    changes: impl IntoIterator<Item = Change>,
+) -> (BTreeMap<RecordKey, FieldVersions>, Vec<SourceMerge>) {
     let mut records: BTreeMap<RecordKey, FieldVersions> = BTreeMap::new();
     let mut merges = Vec::new();
     for change in changes {
@@ -59,7 +67,9 @@ fn joined(changes: impl IntoIterator<Item = Change>) -> (BTreeMap<RecordKey, Fie
                 btree_map::Entry::Vacant(vacant) => {
                     vacant.insert(FieldVersions::from(update));
                 }
-                btree_map::Entry::Occupied(mut known) => known.get_mut().join(FieldVersions::from(update)),
+                btree_map::Entry::Occupied(mut known) => {
+                    known.get_mut().join(FieldVersions::from(update))
+                }
             },
             Change::Merge(merge) => merges.push(merge),
             Change::Event { .. } => {}
@@ -69,7 +79,11 @@ fn joined(changes: impl IntoIterator<Item = Change>) -> (BTreeMap<RecordKey, Fie
 }
 
 /// The shared values among the members.
-fn shared_values<'a>(members: &'a [Member], aliases: &Aliases, rules: &IdentityRules) -> HashSet<&'a Identifier> {
+fn shared_values<'a>(
+    members: &'a [Member],
+    aliases: &Aliases,
+    rules: &IdentityRules,
+) -> HashSet<&'a Identifier> {
     let mut holders: HashMap<&Identifier, Holders> = HashMap::new();
     for member in members.iter().filter(|member| !aliases.is_loser(&member.key)) {
         let name = member.name.key();
@@ -77,7 +91,11 @@ fn shared_values<'a>(members: &'a [Member], aliases: &Aliases, rules: &IdentityR
             holders.entry(identifier).or_default().add(member.key.kind, &name, rules);
         }
     }
-    holders.into_iter().filter(|(_, holders)| holders.is_shared(rules)).map(|(identifier, _)| identifier).collect()
+    holders
+        .into_iter()
+        .filter(|(_, holders)| holders.is_shared(rules))
+        .map(|(identifier, _)| identifier)
+        .collect()
 }
 
 #[cfg(test)]
@@ -93,12 +111,22 @@ mod tests {
     }
 
     fn record(key: &str, second: i64, scope: Scope, fields: &[(&str, &str)]) -> Change {
-        let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), Some(Value::from(*value)))).collect();
-        Change::Record { key: key.parse().unwrap(), update: Update { at: at(second), received_at: at(second), scope, fields } }
+        let fields = fields
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), Some(Value::from(*value))))
+            .collect();
+        Change::Record {
+            key: key.parse().unwrap(),
+            update: Update { at: at(second), received_at: at(second), scope, fields },
+        }
     }
 
     fn merge(loser: &str, winner: &str) -> Change {
-        Change::Merge(SourceMerge { loser: loser.parse().unwrap(), winner: winner.parse().unwrap(), at: Timestamp::UNIX_EPOCH })
+        Change::Merge(SourceMerge {
+            loser: loser.parse().unwrap(),
+            winner: winner.parse().unwrap(),
+            at: Timestamp::UNIX_EPOCH,
+        })
     }
 
     fn customers(changes: Vec<Change>) -> BTreeSet<Vec<String>> {
@@ -135,21 +163,47 @@ mod tests {
     #[test]
     fn a_line_is_shared_by_more_than_four_names_and_then_links_nobody() {
         let names = ["Anna", "Bert", "Chris", "Dirk", "Dirk", "Emma"];
-        let changes = |count: usize| names.iter().take(count).enumerate().map(|(n, name)| colleague(n, name)).collect::<Vec<_>>();
+        let changes = |count: usize| {
+            names
+                .iter()
+                .take(count)
+                .enumerate()
+                .map(|(n, name)| colleague(n, name))
+                .collect::<Vec<_>>()
+        };
         // Two records without a name on one line, and no other holder: they are one customer.
-        let nameless = [record("syncaroo.member:x", 1, Scope::Partial, &[LINE]), record("syncaroo.member:y", 1, Scope::Partial, &[LINE])];
+        let nameless = [
+            record("syncaroo.member:x", 1, Scope::Partial, &[LINE]),
+            record("syncaroo.member:y", 1, Scope::Partial, &[LINE]),
+        ];
         assert_eq!(customers(nameless.to_vec()).len(), 1);
-        let census = |changes: Vec<Change>| InMemoryIdentity::take(changes, &[], &IdentityRules::default());
-        assert!(census(changes(5)).members.iter().all(|member| member.linking.len() == 1), "four names, one of them twice");
+        let census =
+            |changes: Vec<Change>| InMemoryIdentity::take(changes, &[], &IdentityRules::default());
+        assert!(
+            census(changes(5)).members.iter().all(|member| member.linking.len() == 1),
+            "four names, one of them twice"
+        );
         let shared = census(changes(6));
-        assert!(shared.members.iter().all(|member| member.linking.is_empty() && member.identifiers.len() == 1));
+        assert!(
+            shared
+                .members
+                .iter()
+                .all(|member| member.linking.is_empty() && member.identifiers.len() == 1)
+        );
     }
 
     #[test]
     fn a_line_is_shared_by_more_than_four_records_of_a_unique_kind_but_losers_do_not_count() {
-        let profiles = |count: usize| (0..count).map(|n| record(&format!("omneo.profile:{n}"), 1, Scope::Partial, &[LINE])).collect::<Vec<_>>();
+        let profiles = |count: usize| {
+            (0..count)
+                .map(|n| record(&format!("omneo.profile:{n}"), 1, Scope::Partial, &[LINE]))
+                .collect::<Vec<_>>()
+        };
         let links = |changes: Vec<Change>| {
-            InMemoryIdentity::take(changes, &[], &IdentityRules::default()).members.iter().any(|member| !member.linking.is_empty())
+            InMemoryIdentity::take(changes, &[], &IdentityRules::default())
+                .members
+                .iter()
+                .any(|member| !member.linking.is_empty())
         };
         assert!(links(profiles(4)));
         assert!(!links(profiles(5)));
@@ -161,7 +215,10 @@ mod tests {
     #[test]
     fn blocked_values_link_nobody_and_merges_do() {
         let info = [("email.main", "info@example.org")];
-        let mut changes = vec![record("omneo.profile:1", 1, Scope::Partial, &info), record("omneo.profile:2", 1, Scope::Partial, &info)];
+        let mut changes = vec![
+            record("omneo.profile:1", 1, Scope::Partial, &info),
+            record("omneo.profile:2", 1, Scope::Partial, &info),
+        ];
         assert_eq!(customers(changes.clone()).len(), 2);
         changes.push(merge("omneo.profile:2", "omneo.profile:1"));
         assert_eq!(customers(changes), of(&[&["omneo.profile:1", "omneo.profile:2"]]));

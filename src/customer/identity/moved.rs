@@ -28,15 +28,31 @@ pub(crate) fn left_behind(
     before: &[Cluster<'_>],
     holding: &mut BTreeMap<usize, Vec<usize>>,
 ) -> Vec<Moved> {
-    let said: Vec<(usize, Timestamp)> = holding.iter().filter_map(|(n, members)| Some((*n, said_at(facts, number, members)?))).collect();
-    let unlike = |one: &usize, other: &usize| before.get(*one).zip(before.get(*other)).is_some_and(|(a, b)| are_unlike(&a.names, &b.names));
-    let is_lost = |(n, at): &&(usize, Timestamp)| said.iter().any(|(other, since)| is_long_before(facts, *at, *since) && unlike(n, other));
+    let said: Vec<(usize, Timestamp)> = holding
+        .iter()
+        .filter_map(|(n, members)| Some((*n, said_at(facts, number, members)?)))
+        .collect();
+    let unlike = |one: &usize, other: &usize| {
+        before
+            .get(*one)
+            .zip(before.get(*other))
+            .is_some_and(|(a, b)| are_unlike(&a.names, &b.names))
+    };
+    let is_lost = |(n, at): &&(usize, Timestamp)| {
+        said.iter().any(|(other, since)| is_long_before(facts, *at, *since) && unlike(n, other))
+    };
     let lost: Vec<usize> = said.iter().filter(is_lost).map(|(n, _)| *n).collect();
-    lost.into_iter().filter_map(|n| Some(Moved { evidence: number.to_evidence(), from: holding.remove(&n)? })).collect()
+    lost.into_iter()
+        .filter_map(|n| Some(Moved { evidence: number.to_evidence(), from: holding.remove(&n)? }))
+        .collect()
 }
 
 /// The latest time at which a source reported the number for any of the members.
-pub(crate) fn said_at(facts: &RecordFacts<'_>, number: Held<'_>, members: &[usize]) -> Option<Timestamp> {
+pub(crate) fn said_at(
+    facts: &RecordFacts<'_>,
+    number: Held<'_>,
+    members: &[usize],
+) -> Option<Timestamp> {
     let Held::Address(number) = number else { return None };
     members.iter().filter_map(|n| facts.members.get(*n)?.said_at.get(number).copied()).max()
 }
@@ -44,5 +60,7 @@ pub(crate) fn said_at(facts: &RecordFacts<'_>, number: Held<'_>, members: &[usiz
 /// Whether a report is so much older than another one that the number counts as reassigned.
 pub(crate) fn is_long_before(facts: &RecordFacts<'_>, at: Timestamp, since: Timestamp) -> bool {
     let years = i64::from(facts.rules.phone_reassigned_after_years);
-    years > 0 && since.duration_since(at) >= SignedDuration::from_hours(HOURS_OF_A_YEAR.saturating_mul(years))
+    years > 0
+        && since.duration_since(at)
+            >= SignedDuration::from_hours(HOURS_OF_A_YEAR.saturating_mul(years))
 }

@@ -92,8 +92,8 @@ pub struct Resolution {
 #[must_use]
 pub fn resolve(facts: &RecordFacts<'_>) -> Resolution {
     let resolver = Resolver { facts, people: people(facts) };
-    let (unconfirmed, trusted): (Vec<usize>, Vec<usize>) =
-        (0..facts.members.len()).partition(|n| resolver.person(*n).is_some_and(|person| person.is_unconfirmed));
+    let (unconfirmed, trusted): (Vec<usize>, Vec<usize>) = (0..facts.members.len())
+        .partition(|n| resolver.person(*n).is_some_and(|person| person.is_unconfirmed));
     let mut found = Found::default();
     resolver.resolve_all(&trusted, &mut found);
     if !unconfirmed.is_empty() {
@@ -120,20 +120,37 @@ impl Found<'_> {
     /// Drops review candidates that are settled: other evidence joined the customers, or decisions say that all of them
     /// differ.
     fn into_resolution(self) -> Resolution {
-        let mut all: Vec<Cluster<'_>> = self.clusters.into_iter().map(|(cluster, _)| cluster).collect();
+        let mut all: Vec<Cluster<'_>> =
+            self.clusters.into_iter().map(|(cluster, _)| cluster).collect();
         all.sort_by(|a, b| a.members.cmp(&b.members));
-        let positions: BTreeMap<usize, usize> =
-            all.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |member| (*member, n))).collect();
+        let positions: BTreeMap<usize, usize> = all
+            .iter()
+            .zip(0..)
+            .flat_map(|(cluster, n)| cluster.members.iter().map(move |member| (*member, n)))
+            .collect();
         let mut doubts = Vec::new();
         for (level, evidence, grounds, concerned) in self.doubts {
-            let clusters: BTreeSet<usize> = concerned.iter().filter_map(|member| positions.get(member).copied()).collect();
+            let clusters: BTreeSet<usize> =
+                concerned.iter().filter_map(|member| positions.get(member).copied()).collect();
             let still: Vec<&Cluster<'_>> = clusters.iter().filter_map(|n| all.get(*n)).collect();
             if undecided_pairs(&still) > 0 {
-                doubts.push(ReviewCandidate { level, evidence, grounds, clusters: clusters.into_iter().collect() });
+                doubts.push(ReviewCandidate {
+                    level,
+                    evidence,
+                    grounds,
+                    clusters: clusters.into_iter().collect(),
+                });
             }
         }
         let clusters = all.into_iter().map(|cluster| cluster.members).collect();
-        Resolution { clusters, unconfirmed: self.unconfirmed, links: self.links, doubts, moved: self.moved, oversized: self.oversized }
+        Resolution {
+            clusters,
+            unconfirmed: self.unconfirmed,
+            links: self.links,
+            doubts,
+            moved: self.moved,
+            oversized: self.oversized,
+        }
     }
 }
 
@@ -171,19 +188,29 @@ impl<'a> Resolver<'a> {
     /// records that are gone), and by addresses up to a level.
     fn components(&self, among: &[usize], last: Level) -> Vec<Vec<usize>> {
         let mut numbers: BTreeMap<&RecordKey, usize> = BTreeMap::new();
-        let referred: Vec<(usize, RecordKey)> = among.iter().flat_map(|n| self.referred(*n).map(|key| (*n, key))).collect();
-        let decisions = self.facts.decisions.iter().map(|decision| (&decision.left, &decision.right));
-        let pairs: Vec<(&RecordKey, &RecordKey)> = self.facts.aliases.pairs().chain(decisions).collect();
-        let named = pairs.iter().flat_map(|(left, right)| [*left, *right]).chain(referred.iter().map(|(_, key)| key));
+        let referred: Vec<(usize, RecordKey)> =
+            among.iter().flat_map(|n| self.referred(*n).map(|key| (*n, key))).collect();
+        let decisions =
+            self.facts.decisions.iter().map(|decision| (&decision.left, &decision.right));
+        let pairs: Vec<(&RecordKey, &RecordKey)> =
+            self.facts.aliases.pairs().chain(decisions).collect();
+        let named = pairs
+            .iter()
+            .flat_map(|(left, right)| [*left, *right])
+            .chain(referred.iter().map(|(_, key)| key));
         for key in self.facts.members.iter().map(|member| &member.key).chain(named) {
             let next = numbers.len();
             numbers.entry(key).or_insert(next);
         }
         let mut partition = UnionFind::new(numbers.len());
         let mut join = |left: Option<usize>, right: Option<usize>| {
-            left.zip(right).into_iter().for_each(|(left, right)| partition.join_all(&[left, right]));
+            left.zip(right)
+                .into_iter()
+                .for_each(|(left, right)| partition.join_all(&[left, right]));
         };
-        pairs.iter().for_each(|(left, right)| join(numbers.get(left).copied(), numbers.get(right).copied()));
+        pairs.iter().for_each(|(left, right)| {
+            join(numbers.get(left).copied(), numbers.get(right).copied())
+        });
         referred.iter().for_each(|(n, key)| join(Some(*n), numbers.get(key).copied()));
         for level in [Level::Email, Level::Phone].into_iter().filter(|level| *level <= last) {
             self.holders(level, among).values().for_each(|holders| partition.join_all(holders));
@@ -209,7 +236,8 @@ impl<'a> Resolver<'a> {
 
     /// Resolves one component with the evidence up to a level, as far as the rules use it.
     fn resolve_component(&self, component: &[usize], last: Level, found: &mut Found<'a>) {
-        let mut clusters: Vec<Cluster<'a>> = component.iter().filter_map(|n| self.cluster(*n)).collect();
+        let mut clusters: Vec<Cluster<'a>> =
+            component.iter().filter_map(|n| self.cluster(*n)).collect();
         for level in Level::ALL.into_iter().filter(|level| *level <= last && self.uses(*level)) {
             if clusters.len() > 1 {
                 clusters = self.apply_level(level, component, clusters, found);
@@ -218,7 +246,13 @@ impl<'a> Resolver<'a> {
         found.clusters.extend(clusters.into_iter().map(|cluster| (cluster, last)));
     }
 
-    fn apply_level(&self, level: Level, component: &[usize], before: Vec<Cluster<'a>>, found: &mut Found<'a>) -> Vec<Cluster<'a>> {
+    fn apply_level(
+        &self,
+        level: Level,
+        component: &[usize],
+        before: Vec<Cluster<'a>>,
+        found: &mut Found<'a>,
+    ) -> Vec<Cluster<'a>> {
         let mut common = self.holders(level, component);
         common.retain(|_, members| members.len() > 1);
         if common.is_empty() {
@@ -231,7 +265,8 @@ impl<'a> Resolver<'a> {
         let mut before: Vec<Option<Cluster<'a>>> = before.into_iter().map(Some).collect();
         let mut after = Vec::with_capacity(groups.len());
         for (n, group) in groups.iter().enumerate() {
-            let mut clusters = group.iter().filter_map(|cluster| before.get_mut(*cluster).and_then(Option::take));
+            let mut clusters =
+                group.iter().filter_map(|cluster| before.get_mut(*cluster).and_then(Option::take));
             if refused.contains(&n) {
                 after.extend(clusters);
             } else {
@@ -251,11 +286,20 @@ impl<'a> Resolver<'a> {
         partition: &mut UnionFind,
         found: &mut Found<'a>,
     ) -> Vec<Kept<'h>> {
-        let owner: BTreeMap<usize, usize> = before.iter().zip(0..).flat_map(|(cluster, n)| cluster.members.iter().map(move |m| (*m, n))).collect();
+        let owner: BTreeMap<usize, usize> = before
+            .iter()
+            .zip(0..)
+            .flat_map(|(cluster, n)| cluster.members.iter().map(move |m| (*m, n)))
+            .collect();
         let mut kept = Vec::new();
         for (evidence, members) in common {
             let mut holding: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
-            members.iter().for_each(|member| holding.entry(owner.get(member).copied().unwrap_or_default()).or_default().push(*member));
+            members.iter().for_each(|member| {
+                holding
+                    .entry(owner.get(member).copied().unwrap_or_default())
+                    .or_default()
+                    .push(*member)
+            });
             if holding.len() < 2 {
                 continue;
             }
@@ -264,7 +308,8 @@ impl<'a> Resolver<'a> {
             }
             let places: Vec<usize> = holding.keys().copied().collect();
             let clusters = some(before, &places);
-            let among = Among::new(&clusters, On { level, value: Some(evidence) }, self.facts.rules);
+            let among =
+                Among::new(&clusters, On { level, value: Some(evidence) }, self.facts.rules);
             let groups = match among.forbidden() {
                 None => vec![(0..places.len()).collect()],
                 Some(grounds) => {
@@ -273,9 +318,11 @@ impl<'a> Resolver<'a> {
                 }
             };
             for group in groups {
-                let clusters: Vec<usize> = group.iter().filter_map(|n| places.get(*n).copied()).collect();
+                let clusters: Vec<usize> =
+                    group.iter().filter_map(|n| places.get(*n).copied()).collect();
                 partition.join_all(&clusters);
-                let members = clusters.iter().filter_map(|n| holding.get(n)).flatten().copied().collect();
+                let members =
+                    clusters.iter().filter_map(|n| holding.get(n)).flatten().copied().collect();
                 kept.push(Kept { evidence, members, clusters });
             }
         }
@@ -284,11 +331,20 @@ impl<'a> Resolver<'a> {
 
     /// Returns the groups that contain a forbidden pair. Their evidence is reported as review candidates, the evidence
     /// of the other groups as links.
-    fn refused(&self, level: Level, groups: &[Vec<usize>], before: &[Cluster<'a>], kept: Vec<Kept<'_>>, found: &mut Found<'a>) -> BTreeSet<usize> {
+    fn refused(
+        &self,
+        level: Level,
+        groups: &[Vec<usize>],
+        before: &[Cluster<'a>],
+        kept: Vec<Kept<'_>>,
+        found: &mut Found<'a>,
+    ) -> BTreeSet<usize> {
         let mut group_of = vec![0; before.len()];
         let mut refused: BTreeMap<usize, Conflict> = BTreeMap::new();
         for (n, group) in groups.iter().enumerate() {
-            group.iter().for_each(|cluster| group_of.get_mut(*cluster).into_iter().for_each(|slot| *slot = n));
+            group.iter().for_each(|cluster| {
+                group_of.get_mut(*cluster).into_iter().for_each(|slot| *slot = n)
+            });
             if group.len() > 2 {
                 let clusters = some(before, group);
                 let among = Among::new(&clusters, On { level, value: None }, self.facts.rules);
@@ -297,11 +353,22 @@ impl<'a> Resolver<'a> {
         }
         let mut reported: BTreeSet<usize> = BTreeSet::new();
         for Kept { evidence, members, clusters } in kept {
-            let group = clusters.first().and_then(|cluster| group_of.get(*cluster)).copied().unwrap_or_default();
+            let group = clusters
+                .first()
+                .and_then(|cluster| group_of.get(*cluster))
+                .copied()
+                .unwrap_or_default();
             match (refused.get(&group), groups.get(group)) {
-                (None, _) if clusters.len() > 1 => found.links.push(Link { level, evidence: evidence.to_evidence(), members }),
+                (None, _) if clusters.len() > 1 => {
+                    found.links.push(Link { level, evidence: evidence.to_evidence(), members })
+                }
                 (Some(grounds), Some(concerned)) if reported.insert(group) => {
-                    found.doubts.push((level, evidence.to_evidence(), *grounds, firsts(&some(before, concerned))));
+                    found.doubts.push((
+                        level,
+                        evidence.to_evidence(),
+                        *grounds,
+                        firsts(&some(before, concerned)),
+                    ));
                 }
                 _ => {}
             }
@@ -313,8 +380,13 @@ impl<'a> Resolver<'a> {
     pub(crate) fn holders(&self, level: Level, among: &[usize]) -> BTreeMap<Held<'_>, Vec<usize>> {
         let mut holders: BTreeMap<Held<'_>, Vec<usize>> = BTreeMap::new();
         for n in among {
-            let (Some(member), Some(person)) = (self.facts.members.get(*n), self.people.get(*n)) else { continue };
-            person.evidence(level, &member.linking, |evidence| holders.entry(evidence).or_default().push(*n));
+            let (Some(member), Some(person)) = (self.facts.members.get(*n), self.people.get(*n))
+            else {
+                continue;
+            };
+            person.evidence(level, &member.linking, |evidence| {
+                holders.entry(evidence).or_default().push(*n)
+            });
         }
         holders
     }

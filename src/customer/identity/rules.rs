@@ -43,8 +43,14 @@ impl Default for IdentityRules {
     fn default() -> Self {
         Self {
             precedence: SourceKind::ALL.to_vec(),
-            one_record_per_person: SourceKind::ALL.into_iter().filter(|kind| kind.keeps_people_unique()).collect(),
-            self_asserted: SourceKind::ALL.into_iter().filter(|kind| kind.is_self_asserted()).collect(),
+            one_record_per_person: SourceKind::ALL
+                .into_iter()
+                .filter(|kind| kind.keeps_people_unique())
+                .collect(),
+            self_asserted: SourceKind::ALL
+                .into_iter()
+                .filter(|kind| kind.is_self_asserted())
+                .collect(),
             region: None,
             shared_value_threshold: 4,
             component_cap: 1_000,

@@ -33,7 +33,10 @@ impl Holders {
         if rules.one_record_per_person.contains(&kind) {
             let count = self.records.entry(kind).or_default();
             *count = count.saturating_add(1);
-        } else if !name_key.is_empty() && self.names.len() < most_names(rules) && !self.names.contains(name_key) {
+        } else if !name_key.is_empty()
+            && self.names.len() < most_names(rules)
+            && !self.names.contains(name_key)
+        {
             self.names.insert(name_key.to_owned());
         }
     }

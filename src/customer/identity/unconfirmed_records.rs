@@ -22,7 +22,12 @@ const LEVELS: [Level; 4] = [Level::SourceMerge, Level::Reference, Level::Email, 
 type Holders<'a> = BTreeMap<Level, BTreeMap<Held<'a>, BTreeMap<usize, Vec<usize>>>>;
 
 /// Adds unconfirmed records to the clusters of the trusted records. Returns the records that fit none.
-pub(crate) fn place<'a>(resolver: &'a Resolver<'a>, unconfirmed: &[usize], trusted: &[usize], found: &mut Found<'a>) -> Vec<usize> {
+pub(crate) fn place<'a>(
+    resolver: &'a Resolver<'a>,
+    unconfirmed: &[usize],
+    trusted: &[usize],
+    found: &mut Found<'a>,
+) -> Vec<usize> {
     let holders = holders(resolver, trusted, found);
     let mut joining: BTreeMap<usize, Vec<(Vec<usize>, Link)>> = BTreeMap::new();
     let mut left = Vec::new();
@@ -42,7 +47,8 @@ pub(crate) fn place<'a>(resolver: &'a Resolver<'a>, unconfirmed: &[usize], trust
             }
             found.links.push(link);
             if let Some((cluster, _)) = found.clusters.get_mut(place) {
-                let unconfirmed: Vec<Cluster<'_>> = party.iter().filter_map(|n| resolver.cluster(*n)).collect();
+                let unconfirmed: Vec<Cluster<'_>> =
+                    party.iter().filter_map(|n| resolver.cluster(*n)).collect();
                 *cluster = unconfirmed.into_iter().fold(std::mem::take(cluster), Cluster::join);
             }
         }
@@ -53,7 +59,11 @@ pub(crate) fn place<'a>(resolver: &'a Resolver<'a>, unconfirmed: &[usize], trust
 
 /// Whether a decision says that a member of one group differs from a member of the other.
 fn are_torn(resolver: &Resolver<'_>, some: &[usize], others: &[usize]) -> bool {
-    some.iter().any(|n| resolver.person(*n).is_some_and(|person| others.iter().any(|m| person.apart_from.contains(m))))
+    some.iter().any(|n| {
+        resolver
+            .person(*n)
+            .is_some_and(|person| others.iter().any(|m| person.apart_from.contains(m)))
+    })
 }
 
 /// Unconfirmed records, grouped by the merges of their source.
@@ -63,20 +73,39 @@ fn parties(resolver: &Resolver<'_>, unconfirmed: &[usize]) -> Vec<Vec<usize>> {
         parties.entry(person.canonical).or_default().push(n);
     }
     let parties = parties.into_values();
-    parties.flat_map(|party| if are_torn(resolver, &party, &party) { party.into_iter().map(|n| vec![n]).collect() } else { vec![party] }).collect()
+    parties
+        .flat_map(|party| {
+            if are_torn(resolver, &party, &party) {
+                party.into_iter().map(|n| vec![n]).collect()
+            } else {
+                vec![party]
+            }
+        })
+        .collect()
 }
 
 fn holders<'a>(resolver: &'a Resolver<'a>, trusted: &[usize], found: &Found<'a>) -> Holders<'a> {
-    let owner: BTreeMap<usize, usize> =
-        found.clusters.iter().zip(0..).flat_map(|((cluster, _), n)| cluster.members.iter().map(move |m| (*m, n))).collect();
-    let lost: BTreeSet<(Option<&Identifier>, usize)> =
-        found.moved.iter().flat_map(|moved| moved.from.iter().map(|n| (moved.evidence.address(), *n))).collect();
+    let owner: BTreeMap<usize, usize> = found
+        .clusters
+        .iter()
+        .zip(0..)
+        .flat_map(|((cluster, _), n)| cluster.members.iter().map(move |m| (*m, n)))
+        .collect();
+    let lost: BTreeSet<(Option<&Identifier>, usize)> = found
+        .moved
+        .iter()
+        .flat_map(|moved| moved.from.iter().map(|n| (moved.evidence.address(), *n)))
+        .collect();
     let mut holders = Holders::new();
     for level in LEVELS.into_iter().filter(|level| resolver.uses(*level)) {
         let of_level = holders.entry(level).or_default();
         for (evidence, members) in resolver.holders(level, trusted) {
-            for member in members.into_iter().filter(|member| evidence.address().is_none() || !lost.contains(&(evidence.address(), *member))) {
-                let Some(place) = owner.get(&member).filter(|place| found.clusters.get(**place).is_some_and(|(_, last)| level <= *last)) else {
+            for member in members.into_iter().filter(|member| {
+                evidence.address().is_none() || !lost.contains(&(evidence.address(), *member))
+            }) {
+                let Some(place) = owner.get(&member).filter(|place| {
+                    found.clusters.get(**place).is_some_and(|(_, last)| level <= *last)
+                }) else {
                     continue;
                 };
                 of_level.entry(evidence).or_default().entry(*place).or_default().push(member);
@@ -87,7 +116,12 @@ fn holders<'a>(resolver: &'a Resolver<'a>, trusted: &[usize], found: &Found<'a>)
 }
 
 /// The one cluster that a group of unconfirmed records fits. `None` if it fits several or none.
-fn place_of<'a>(resolver: &'a Resolver<'a>, party: &[usize], holders: &Holders<'a>, found: &mut Found<'a>) -> Option<(usize, Link)> {
+fn place_of<'a>(
+    resolver: &'a Resolver<'a>,
+    party: &[usize],
+    holders: &Holders<'a>,
+    found: &mut Found<'a>,
+) -> Option<(usize, Link)> {
     let own = party.iter().filter_map(|n| resolver.cluster(*n)).reduce(Cluster::join)?;
     for (level, of_level) in holders {
         let mut fitting: BTreeMap<usize, Link> = BTreeMap::new();
@@ -96,21 +130,37 @@ fn place_of<'a>(resolver: &'a Resolver<'a>, party: &[usize], holders: &Holders<'
             for (place, holding) in of_level.get(&evidence).into_iter().flatten() {
                 let Some((cluster, _)) = found.clusters.get(*place) else { continue };
                 let on = On { level: *level, value: Some(evidence) };
-                if *level == Level::Phone && is_lost(resolver, evidence, (&own, &members), (cluster, holding)) {
+                if *level == Level::Phone
+                    && is_lost(resolver, evidence, (&own, &members), (cluster, holding))
+                {
                     continue;
                 }
                 match Among::new(&[cluster, &own], on, resolver.facts.rules).forbidden() {
-                    Some(grounds) => unfitting.push((evidence.to_evidence(), grounds, holding.iter().chain(party).copied().collect())),
+                    Some(grounds) => unfitting.push((
+                        evidence.to_evidence(),
+                        grounds,
+                        holding.iter().chain(party).copied().collect(),
+                    )),
                     None => {
                         let members = holding.iter().chain(&members).copied().collect();
-                        fitting.entry(*place).or_insert(Link { level: *level, evidence: evidence.to_evidence(), members });
+                        fitting.entry(*place).or_insert(Link {
+                            level: *level,
+                            evidence: evidence.to_evidence(),
+                            members,
+                        });
                     }
                 }
             }
         }
-        found.doubts.extend(unfitting.into_iter().map(|(evidence, grounds, members)| (*level, evidence, grounds, members)));
+        found.doubts.extend(
+            unfitting
+                .into_iter()
+                .map(|(evidence, grounds, members)| (*level, evidence, grounds, members)),
+        );
         if fitting.len() > 1 {
-            let between = fitting.values().map(|link| (*level, link.evidence.clone(), Conflict::SelfAsserted, link.members.clone()));
+            let between = fitting.values().map(|link| {
+                (*level, link.evidence.clone(), Conflict::SelfAsserted, link.members.clone())
+            });
             found.doubts.extend(between);
         } else if let Some(place) = fitting.into_iter().next() {
             return Some(place);

@@ -74,15 +74,26 @@ impl Email {
         let (local, domain) = raw.rsplit_once('@').ok_or(EmailError)?;
         let local: String = local.nfc().flat_map(char::to_lowercase).nfc().collect();
         // Two hyphens in the third place are allowed (`r2---sn.mail.example`): many such domains exist.
-        let domain = Uts46::new().to_ascii(domain.as_bytes(), AsciiDenyList::STD3, Hyphens::CheckFirstLast, DnsLength::Verify);
+        let domain = Uts46::new().to_ascii(
+            domain.as_bytes(),
+            AsciiDenyList::STD3,
+            Hyphens::CheckFirstLast,
+            DnsLength::Verify,
+        );
         let domain = domain.map_err(|_| EmailError)?;
         let last_label = domain.rsplit('.').next().unwrap_or_default();
-        if !domain.contains('.') || last_label.bytes().all(|b| b.is_ascii_digit()) || local.len() > MAX_LOCAL {
+        if !domain.contains('.')
+            || last_label.bytes().all(|b| b.is_ascii_digit())
+            || local.len() > MAX_LOCAL
+        {
             return Err(EmailError);
         }
         let address = format!("{local}@{domain}");
-        let options = Options::default().without_display_text().without_domain_literal().with_required_tld();
-        if address.len() > MAX_ADDRESS || EmailAddress::parse_with_options(&address, options).is_err() {
+        let options =
+            Options::default().without_display_text().without_domain_literal().with_required_tld();
+        if address.len() > MAX_ADDRESS
+            || EmailAddress::parse_with_options(&address, options).is_err()
+        {
             return Err(EmailError);
         }
         Ok(Self(address))
@@ -123,7 +134,9 @@ fn without_scheme(text: &str) -> String {
     while let Some((before, from)) = at(rest).and_then(|at| rest.split_at_checked(at)) {
         out.push_str(before);
         let link = from.get(SCHEME.len()..).unwrap_or_default();
-        let end = link.find(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '>' | '"')).unwrap_or(link.len());
+        let end = link
+            .find(|c: char| c.is_whitespace() || matches!(c, ',' | ';' | '>' | '"'))
+            .unwrap_or(link.len());
         let (link, after) = link.split_at_checked(end).unwrap_or((link, ""));
         let address = link.split('?').next().unwrap_or_default();
         out.push_str(&percent_decode_str(address).decode_utf8_lossy());
@@ -136,29 +149,50 @@ fn without_scheme(text: &str) -> String {
 /// The addresses of a list (RFC 5322, section 3.4), or of a list separated by blanks or slashes.
 fn addresses_in(text: &str) -> Vec<String> {
     let words: Vec<&str> = text.split([' ', '/', '|']).filter(|word| !word.is_empty()).collect();
-    if words.len() > 1 && !text.contains('<') && words.iter().all(|word| word.matches('@').count() == 1) {
+    if words.len() > 1
+        && !text.contains('<')
+        && words.iter().all(|word| word.matches('@').count() == 1)
+    {
         return words.into_iter().map(str::to_owned).collect();
     }
     let Ok(list) = mailparse::addrparse(text) else {
         // The name before the address should be quoted, but is not.
-        let in_brackets: Vec<String> = text.split('<').skip(1).filter_map(|rest| Some(rest.split_once('>')?.0.to_owned())).collect();
+        let in_brackets: Vec<String> = text
+            .split('<')
+            .skip(1)
+            .filter_map(|rest| Some(rest.split_once('>')?.0.to_owned()))
+            .collect();
         return match in_brackets.as_slice() {
             // An entry that cannot be parsed does not discard the rest of the list.
-            [] if !text.contains('"') => text.split([',', ';']).map(|entry| entry.trim().to_owned()).filter(|entry| !entry.is_empty()).collect(),
+            [] if !text.contains('"') => text
+                .split([',', ';'])
+                .map(|entry| entry.trim().to_owned())
+                .filter(|entry| !entry.is_empty())
+                .collect(),
             [] => vec![text.to_owned()],
             // Text behind the last address is not a name.
-            _ => in_brackets.into_iter().chain(text.rsplit_once('>').map(|(_, rest)| rest.trim_matches([',', ';', ' ']).to_owned())).collect(),
+            _ => in_brackets
+                .into_iter()
+                .chain(
+                    text.rsplit_once('>')
+                        .map(|(_, rest)| rest.trim_matches([',', ';', ' ']).to_owned()),
+                )
+                .collect(),
         };
     };
     let mut addresses = Vec::new();
     for entry in list.iter() {
         match entry {
             MailAddr::Single(single) => addresses.push(single.addr.clone()),
-            MailAddr::Group(group) => addresses.extend(group.addrs.iter().map(|single| single.addr.clone())),
+            MailAddr::Group(group) => {
+                addresses.extend(group.addrs.iter().map(|single| single.addr.clone()))
+            }
         }
     }
     // A name with a comma is split into several entries. Only the last one has an address.
-    if let Some(last) = addresses.iter().rposition(|address| address.contains('@')).filter(|_| text.contains('<')) {
+    if let Some(last) =
+        addresses.iter().rposition(|address| address.contains('@')).filter(|_| text.contains('<'))
+    {
         let behind = addresses.split_off(last);
         addresses.retain(|address| address.contains('@'));
         addresses.extend(behind);
@@ -237,7 +271,10 @@ mod tests {
             ("\u{a0}anna@example.org\u{200b}", &["anna@example.org"]),
             ("an\u{ad}na@exam\u{200e}ple.org", &["anna@example.org"]),
             ("anna@example.org, bert@example.org", &["anna@example.org", "bert@example.org"]),
-            ("anna@example.org; Bert <bert@example.org>", &["anna@example.org", "bert@example.org"]),
+            (
+                "anna@example.org; Bert <bert@example.org>",
+                &["anna@example.org", "bert@example.org"],
+            ),
             ("anna@example.org bert@example.org", &["anna@example.org", "bert@example.org"]),
             ("anna@example.org / bert@example.org", &["anna@example.org", "bert@example.org"]),
             ("anna@example.org, Anna@example.org", &["anna@example.org"]),

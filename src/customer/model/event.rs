@@ -94,27 +94,34 @@ impl Event {
     /// so that the event sorts last.
     #[must_use]
     pub fn occurred_at(&self) -> Timestamp {
-        let first_reported = || if self.is_undated() { UNCLEAR_AT } else { self.versions.first_at() };
+        let first_reported =
+            || if self.is_undated() { UNCLEAR_AT } else { self.versions.first_at() };
         self.versions.time(field::OCCURRED_AT).unwrap_or_else(first_reported)
     }
 
     /// The day of the event, if the source gives a day without a time.
     #[must_use]
     pub fn day(&self) -> Option<Date> {
-        self.versions.text(field::OCCURRED_AT).filter(|text| text.len() == "2026-11-21".len()).and_then(|text| text.parse().ok())
+        self.versions
+            .text(field::OCCURRED_AT)
+            .filter(|text| text.len() == "2026-11-21".len())
+            .and_then(|text| text.parse().ok())
     }
 
     /// Whether the time of the event could not be parsed. Such an event must not appear in a timeline.
     #[must_use]
     pub fn is_undated(&self) -> bool {
         self.versions.text(field::OCCURRED_AT).is_none()
-            && self.versions.text(&format!("{}{}", crate::customer::model::unread::PREFIX, field::OCCURRED_AT)).is_some()
+            && self
+                .versions
+                .text(&format!("{}{}", crate::customer::model::unread::PREFIX, field::OCCURRED_AT))
+                .is_some()
     }
 
     /// Ids that find the event's customer: namespace and value.
     pub fn references(&self) -> impl Iterator<Item = (String, String)> {
-        self.versions
-            .with_prefix(field::REFERENCE)
-            .filter_map(|(name, value, _)| Some((format!("{}.{name}", self.key.event_type()), text::id(value.as_str()?)?)))
+        self.versions.with_prefix(field::REFERENCE).filter_map(|(name, value, _)| {
+            Some((format!("{}.{name}", self.key.event_type()), text::id(value.as_str()?)?))
+        })
     }
 }

@@ -45,7 +45,10 @@ pub enum Scope {
 
 impl fmt::Debug for Update {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Update").field("at", &self.at).field("scope", &self.scope).finish_non_exhaustive()
+        f.debug_struct("Update")
+            .field("at", &self.at)
+            .field("scope", &self.scope)
+            .finish_non_exhaustive()
     }
 }
 
@@ -142,7 +145,10 @@ pub struct FieldVersions {
 
 impl fmt::Debug for FieldVersions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Versions").field("fields", &self.fields.len()).field("live", &self.is_live()).finish_non_exhaustive()
+        f.debug_struct("Versions")
+            .field("fields", &self.fields.len())
+            .field("live", &self.is_live())
+            .finish_non_exhaustive()
     }
 }
 
@@ -154,13 +160,20 @@ impl From<Update> for FieldVersions {
         let is = |applies: bool| applies.then_some(at);
         let asserts = matches!(update.scope, Scope::Partial | Scope::Whole);
         let mut versions = Self {
-            fields: update.fields.into_iter().map(|(name, value)| (name, TimedValue { at, receipt_delay_us, value, timed: None })).collect(),
+            fields: update
+                .fields
+                .into_iter()
+                .map(|(name, value)| {
+                    (name, TimedValue { at, receipt_delay_us, value, timed: None })
+                })
+                .collect(),
             first_at: if at == UNCLEAR_AT { received_at } else { at },
             asserted_at: is(asserts && receipt_delay_us == 0),
             asserted_timed_at: is(asserts && receipt_delay_us > 0),
             whole_at: is(update.scope == Scope::Whole),
             deleted_at: is(update.scope == Scope::Deletion),
-            deletion_received_at: (update.scope == Scope::Deletion && at < received_at).then_some(received_at),
+            deletion_received_at: (update.scope == Scope::Deletion && at < received_at)
+                .then_some(received_at),
         };
         versions.prune_masked();
         versions
@@ -197,8 +210,10 @@ impl FieldVersions {
     /// can never count again.
     fn prune_masked(&mut self) {
         let (whole_at, deletion) = (self.whole_at, self.deletion());
-        let is_masked =
-            |word: &TimedValue| whole_at.is_some_and(|at| word.at < at) || deletion.is_some_and(|deletion| deletion.masks(word.at, word.is_timed()));
+        let is_masked = |word: &TimedValue| {
+            whole_at.is_some_and(|at| word.at < at)
+                || deletion.is_some_and(|deletion| deletion.masks(word.at, word.is_timed()))
+        };
         self.fields.retain(|_, field| {
             field.timed.take_if(|timed| is_masked(timed));
             if is_masked(field) {
@@ -212,7 +227,11 @@ impl FieldVersions {
     /// Whether the record or event exists. A deletion is only overridden by a later report of the source.
     #[must_use]
     pub fn is_live(&self) -> bool {
-        let stays = |at: Option<Timestamp>, is_timed| at.is_some_and(|at| self.deletion().is_none_or(|deletion| !deletion.masks(at, is_timed)));
+        let stays = |at: Option<Timestamp>, is_timed| {
+            at.is_some_and(|at| {
+                self.deletion().is_none_or(|deletion| !deletion.masks(at, is_timed))
+            })
+        };
         stays(self.asserted_timed_at, true) || stays(self.asserted_at, false)
     }
 
@@ -222,22 +241,32 @@ impl FieldVersions {
     #[must_use]
     pub fn without_future(&self, now: Timestamp) -> Option<Self> {
         let is_future = |at: Option<Timestamp>| at.is_some_and(|at| at > now);
-        let marks = [self.asserted_at, self.asserted_timed_at, self.whole_at, self.deleted_at, self.deletion_received_at];
+        let marks = [
+            self.asserted_at,
+            self.asserted_timed_at,
+            self.whole_at,
+            self.deleted_at,
+            self.deletion_received_at,
+        ];
         if !marks.into_iter().any(is_future) && !self.fields.values().any(|field| field.at > now) {
             return None;
         }
         let oldest = self.first_at.min(now);
         let past = |at: Option<Timestamp>| at.map(|at| if at > now { oldest } else { at });
         // A deleted record stays deleted until the source reports it again.
-        let deleted = |at: Option<Timestamp>| if is_future(at) { (!self.is_live()).then_some(now) } else { at };
+        let deleted = |at: Option<Timestamp>| {
+            if is_future(at) { (!self.is_live()).then_some(now) } else { at }
+        };
         let mut healed = self.clone();
         for field in healed.fields.values_mut().filter(|field| field.at > now) {
             (field.at, field.receipt_delay_us, field.timed) = (oldest, 0, None);
         }
         healed.first_at = oldest;
         healed.whole_at = past(healed.whole_at);
-        (healed.deleted_at, healed.deletion_received_at) = (deleted(healed.deleted_at), deleted(healed.deletion_received_at));
-        (healed.asserted_at, healed.asserted_timed_at) = (past(healed.asserted_at), past(healed.asserted_timed_at));
+        (healed.deleted_at, healed.deletion_received_at) =
+            (deleted(healed.deleted_at), deleted(healed.deletion_received_at));
+        (healed.asserted_at, healed.asserted_timed_at) =
+            (past(healed.asserted_at), past(healed.asserted_timed_at));
         healed.prune_masked();
         Some(healed)
     }
@@ -245,9 +274,14 @@ impl FieldVersions {
     /// Whether both have the same values, regardless of the times.
     #[must_use]
     pub fn has_same_values_as(&self, other: &Self) -> bool {
-        let said = |versions: &Self| versions.fields.iter().filter(|(_, field)| field.value.is_some()).count();
-        let agrees = |(name, field): (&String, &TimedValue)| field.value.as_ref().is_none_or(|value| other.get(name) == Some(value));
-        self.is_live() == other.is_live() && (!self.is_live() || (said(self) == said(other) && self.fields.iter().all(agrees)))
+        let said = |versions: &Self| {
+            versions.fields.iter().filter(|(_, field)| field.value.is_some()).count()
+        };
+        let agrees = |(name, field): (&String, &TimedValue)| {
+            field.value.as_ref().is_none_or(|value| other.get(name) == Some(value))
+        };
+        self.is_live() == other.is_live()
+            && (!self.is_live() || (said(self) == said(other) && self.fields.iter().all(agrees)))
     }
 
     /// Time of the first report.
@@ -278,16 +312,22 @@ impl FieldVersions {
     #[must_use]
     pub fn time(&self, name: &str) -> Option<Timestamp> {
         let text = self.text(name)?;
-        let day = || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
+        let day =
+            || text.parse::<Date>().ok()?.to_zoned(TimeZone::UTC).ok().map(|day| day.timestamp());
         text.parse().ok().or_else(day)
     }
 
     /// The known fields whose names begin with `prefix`: the rest of the name, the value and its time.
-    pub fn with_prefix<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = (&'a str, &'a Value, Timestamp)> {
+    pub fn with_prefix<'a>(
+        &'a self,
+        prefix: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a Value, Timestamp)> {
         self.fields
             .range(prefix.to_owned()..)
             .take_while(move |(name, _)| name.starts_with(prefix))
-            .filter_map(move |(name, field)| Some((name.strip_prefix(prefix)?, field.value.as_ref()?, field.at)))
+            .filter_map(move |(name, field)| {
+                Some((name.strip_prefix(prefix)?, field.value.as_ref()?, field.at))
+            })
     }
 
     /// The time of a field's latest value, also if it was cleared.

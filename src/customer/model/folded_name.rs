@@ -64,13 +64,18 @@ impl FoldedName {
         let behind = take_generation(&mut last).or_else(|| take_family_generation(&mut last));
         let generation = behind.or(behind_given);
         let key = key(&first, if couple.is_empty() { " " } else { BOTH }, &last, generation);
-        let readings = if first.is_empty() && last.is_empty() { Vec::new() } else { vec![Reading::new(&first, last)] };
+        let readings = if first.is_empty() && last.is_empty() {
+            Vec::new()
+        } else {
+            vec![Reading::new(&first, last)]
+        };
         Self { readings, generation, couple, key }
     }
 
     /// A name from a text in folded words, if the parts of the name are unknown.
     pub(crate) fn whole(mut words: Vec<String>) -> Self {
-        let behind_family_names = if words.len() > 2 { take_family_generation(&mut words) } else { None };
+        let behind_family_names =
+            if words.len() > 2 { take_family_generation(&mut words) } else { None };
         let generation = take_generation(&mut words).or(behind_family_names);
         let splits = match words.len() {
             0 => vec![],
@@ -81,7 +86,12 @@ impl FoldedName {
         let (first, last) = words.split_at_checked(1).unwrap_or_default();
         let key = key(first, " ", last, generation);
         let readings = splits.into_iter().filter_map(|split| words.split_at_checked(split));
-        Self { readings: readings.map(|(first, last)| Reading::new(first, last.to_vec())).collect(), generation, couple: BTreeSet::new(), key }
+        Self {
+            readings: readings.map(|(first, last)| Reading::new(first, last.to_vec())).collect(),
+            generation,
+            couple: BTreeSet::new(),
+            key,
+        }
     }
 
     /// Builds the name from its key. The key does not say whether a single word is the given name.
@@ -90,7 +100,9 @@ impl FoldedName {
         let mut parts = key.splitn(3, '\u{1f}');
         let mut part = || parts.next().unwrap_or_default();
         let (first, last, generation) = (part(), part(), part().parse().ok());
-        let words = |part: &str| part.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>();
+        let words = |part: &str| {
+            part.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect::<Vec<_>>()
+        };
         let given = match first.contains(BOTH) {
             true => Given::Couple(first.split(BOTH).map(str::to_owned).collect()),
             false => Given::One(words(first)),
@@ -130,7 +142,9 @@ impl FoldedName {
     /// Whether its given name is a short form of the given name of `fuller`: initials, or the beginning of the name.
     #[must_use]
     pub fn has_short_first_for(&self, fuller: &Self) -> bool {
-        let Some((short, long)) = self.readings.first().zip(fuller.readings.first()) else { return false };
+        let Some((short, long)) = self.readings.first().zip(fuller.readings.first()) else {
+            return false;
+        };
         let is_beginning = long.first.starts_with(&short.first) || short.first == long.initials;
         let is_shorter = !short.first.is_empty() && short.first.len() < long.first.len();
         is_shorter && is_beginning && self.couple.is_empty() && fuller.couple.is_empty()
@@ -139,7 +153,8 @@ impl FoldedName {
     /// Like [`has_short_first_for`](Self::has_short_first_for), and its family name adds nothing.
     #[must_use]
     pub fn is_short_for(&self, fuller: &Self) -> bool {
-        let has_family = |name: &Self| name.readings.first().is_some_and(|reading| !reading.last.is_empty());
+        let has_family =
+            |name: &Self| name.readings.first().is_some_and(|reading| !reading.last.is_empty());
         self.has_short_first_for(fuller) && (!has_family(self) || has_family(fuller))
     }
 }
@@ -148,9 +163,17 @@ impl Reading {
     fn new(first: &[String], last: Vec<String>) -> Self {
         let initials = first.iter().filter_map(|word| word.chars().next()).collect();
         let family = last.concat();
-        let without: Vec<String> = last.iter().filter(|word| !PARTICLES.contains(&word.as_str())).cloned().collect();
+        let without: Vec<String> =
+            last.iter().filter(|word| !PARTICLES.contains(&word.as_str())).cloned().collect();
         let last = if without.is_empty() { last } else { without };
-        Self { first: first.concat(), given: first.first().cloned().unwrap_or_default(), initials, bare: last.concat(), last, family }
+        Self {
+            first: first.concat(),
+            given: first.first().cloned().unwrap_or_default(),
+            initials,
+            bare: last.concat(),
+            last,
+            family,
+        }
     }
 }
 
@@ -177,14 +200,26 @@ mod tests {
         assert!(name("E.", "Smit").is_short_for(&name("Erik", "Smit")));
         assert!(name("J.P.", "Vries").is_short_for(&name("Jan Pieter", "de Vries")));
         assert!(!name("Erik", "Smit").is_short_for(&name("E.", "Smit")));
-        assert!(name("E.", "Smit").is_short_for(&name("Erik", "Bakker")), "a family name may be a typing error, or change");
+        assert!(
+            name("E.", "Smit").is_short_for(&name("Erik", "Bakker")),
+            "a family name may be a typing error, or change"
+        );
         assert!(!name("Erik", "Smit").is_short_for(&name("Erik", "Smit")));
-        assert!(!name("O.", "Benhaddou").is_short_for(&name("Omar", "")), "its family name would be lost");
+        assert!(
+            !name("O.", "Benhaddou").is_short_for(&name("Omar", "")),
+            "its family name would be lost"
+        );
     }
 
     #[test]
     fn a_key_gives_its_name_again() {
-        for name in [name("Jan Pieter", "de Vries"), name("Jan en Marie", "Haddad"), name("Jan", "Vos Jr."), whole("Jan"), name("", "Vos")] {
+        for name in [
+            name("Jan Pieter", "de Vries"),
+            name("Jan en Marie", "Haddad"),
+            name("Jan", "Vos Jr."),
+            whole("Jan"),
+            name("", "Vos"),
+        ] {
             assert_eq!(FoldedName::from_key(&name.key()), name, "{}", name.key);
         }
     }

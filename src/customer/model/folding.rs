@@ -45,7 +45,8 @@ const GENERATIONS_BEHIND_FAMILY_NAMES: [(&str, u8); 13] = [
 ];
 
 /// Short forms that need their dots: Şen and Jun without a dot are names.
-const SHORT_GENERATIONS: [(&str, &str); 4] = [("sen.", "senior"), ("jun.", "junior"), ("d.ä.", "der ältere"), ("d.j.", "der jüngere")];
+const SHORT_GENERATIONS: [(&str, &str); 4] =
+    [("sen.", "senior"), ("jun.", "junior"), ("d.ä.", "der ältere"), ("d.j.", "der jüngere")];
 
 /// A part of a name in folded words. Abbreviated generation words are written out.
 pub(crate) fn fold_name(text: &str) -> Vec<String> {
@@ -130,6 +131,12 @@ pub(crate) fn differ_in_doubled_letters(a: &str, b: &str) -> bool {
 /// digits: each digit counts.
 pub(crate) fn one_edit_apart(a: &str, b: &str) -> bool {
     let (long_a, long_b) = (a.chars().count(), b.chars().count());
-    let is_exact = |name: &str| name.chars().any(|c| c.is_numeric() || matches!(c, '\u{0590}'..='\u{08FF}'));
-    long_a >= 4 && long_b >= 4 && !is_exact(a) && !is_exact(b) && long_a.abs_diff(long_b) <= 1 && strsim::osa_distance(a, b) <= 1
+    let is_exact =
+        |name: &str| name.chars().any(|c| c.is_numeric() || matches!(c, '\u{0590}'..='\u{08FF}'));
+    long_a >= 4
+        && long_b >= 4
+        && !is_exact(a)
+        && !is_exact(b)
+        && long_a.abs_diff(long_b) <= 1
+        && strsim::osa_distance(a, b) <= 1
 }

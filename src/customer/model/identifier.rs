@@ -33,7 +33,8 @@ pub enum IdentifierKind {
 
 impl IdentifierKind {
     /// Every kind, in that order.
-    pub const ALL: [Self; 5] = [Self::Email, Self::Phone, Self::Facebook, Self::Twitter, Self::Reference];
+    pub const ALL: [Self; 5] =
+        [Self::Email, Self::Phone, Self::Facebook, Self::Twitter, Self::Reference];
 
     /// The name in Postgres. For addresses also the name in an answer.
     #[must_use]
@@ -94,7 +95,10 @@ impl Identifier {
     /// record.
     #[must_use]
     pub fn reference(namespace: &str, value: &str) -> Option<Self> {
-        Some(Self { kind: IdentifierKind::Reference, value: format!("{}:{}", text::id(namespace)?, text::id(value)?) })
+        Some(Self {
+            kind: IdentifierKind::Reference,
+            value: format!("{}:{}", text::id(namespace)?, text::id(value)?),
+        })
     }
 
     /// Whether this kind of identifier can link. An id in a namespace that is not a source kind (such as an account
@@ -134,9 +138,13 @@ impl Identifiers {
 #[must_use]
 pub fn identifiers_of(record: &Record, region: Option<Region>) -> Identifiers {
     let versions = &record.versions;
-    let texts = |prefix| versions.with_prefix(prefix).filter_map(|(slot, value, _)| Some((slot, value.as_str()?)));
-    let emails = texts(field::EMAIL).flat_map(|(_, raw)| EmailField::read(raw).emails).map(Identifier::from);
-    let references = texts(field::REFERENCE).filter_map(|(slot, value)| Identifier::reference(namespace_of(slot), value));
+    let texts = |prefix| {
+        versions.with_prefix(prefix).filter_map(|(slot, value, _)| Some((slot, value.as_str()?)))
+    };
+    let emails =
+        texts(field::EMAIL).flat_map(|(_, raw)| EmailField::read(raw).emails).map(Identifier::from);
+    let references = texts(field::REFERENCE)
+        .filter_map(|(slot, value)| Identifier::reference(namespace_of(slot), value));
     let social = |kind, name| {
         let value = versions.text(name).and_then(text::id)?;
         let value = value.trim_start_matches('@').to_lowercase();
@@ -144,19 +152,31 @@ pub fn identifiers_of(record: &Record, region: Option<Region>) -> Identifiers {
     };
     let facebook = social(IdentifierKind::Facebook, field::FACEBOOK);
     let twitter = social(IdentifierKind::Twitter, field::TWITTER);
-    let mut identifiers = Identifiers { values: emails.chain(references).chain(facebook).chain(twitter).collect(), ..Identifiers::default() };
+    let mut identifiers = Identifiers {
+        values: emails.chain(references).chain(facebook).chain(twitter).collect(),
+        ..Identifiers::default()
+    };
     let mut numbers: Vec<PhoneSpelling> = Vec::new();
-    for (_, raw, at) in versions.with_prefix(field::PHONE).filter_map(|(slot, value, at)| Some((slot, value.as_str()?, at))) {
+    for (_, raw, at) in versions
+        .with_prefix(field::PHONE)
+        .filter_map(|(slot, value, at)| Some((slot, value.as_str()?, at)))
+    {
         for number in PhoneField::read(raw, region).numbers {
             if at > UNCLEAR_AT {
-                let said_at = identifiers.said_at.entry(Identifier::from(number.phone.clone())).or_insert(at);
+                let said_at =
+                    identifiers.said_at.entry(Identifier::from(number.phone.clone())).or_insert(at);
                 *said_at = at.max(*said_at);
             }
             numbers.push(number);
         }
     }
-    let is_whole = |phone: &Phone| numbers.iter().any(|number| number.phone == *phone && number.extension.is_none());
-    let unlinked = numbers.iter().filter(|number| !is_whole(&number.phone)).map(|number| Identifier::from(number.phone.clone()));
+    let is_whole = |phone: &Phone| {
+        numbers.iter().any(|number| number.phone == *phone && number.extension.is_none())
+    };
+    let unlinked = numbers
+        .iter()
+        .filter(|number| !is_whole(&number.phone))
+        .map(|number| Identifier::from(number.phone.clone()));
     identifiers.unlinked.extend(unlinked);
     identifiers.values.extend(numbers.into_iter().map(|number| Identifier::from(number.phone)));
     identifiers
@@ -181,15 +201,26 @@ impl Blocklist {
     #[must_use]
     pub fn blocks(&self, identifier: &Identifier) -> bool {
         let value = identifier.value.as_str();
-        let bare = if identifier.kind == IdentifierKind::Reference { value.rsplit(':').next().unwrap_or(value) } else { value };
+        let bare = if identifier.kind == IdentifierKind::Reference {
+            value.rsplit(':').next().unwrap_or(value)
+        } else {
+            value
+        };
         let bare = bare.to_lowercase();
-        let local = if identifier.kind == IdentifierKind::Email { value.rsplit_once('@').map(|(local, _)| local) } else { None };
+        let local = if identifier.kind == IdentifierKind::Email {
+            value.rsplit_once('@').map(|(local, _)| local)
+        } else {
+            None
+        };
         is_placeholder(Sort::Id, bare.trim_start_matches('+'))
             || bare == "test"
             || self.values.contains(value)
             || local.is_some_and(|local| {
                 let local = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);
-                is_placeholder(Sort::Address, local) || local == "test" || is_of_nobody(local) || self.mailboxes.contains(local)
+                is_placeholder(Sort::Address, local)
+                    || local == "test"
+                    || is_of_nobody(local)
+                    || self.mailboxes.contains(local)
             })
     }
 }
@@ -200,9 +231,18 @@ mod tests {
 
     #[test]
     fn values_that_name_nobody_are_blocked() {
-        let list = Blocklist { mailboxes: ["balie".to_owned()].into(), values: ["+31201234567".to_owned()].into() };
+        let list = Blocklist {
+            mailboxes: ["balie".to_owned()].into(),
+            values: ["+31201234567".to_owned()].into(),
+        };
         let of = |kind, value: &str| Identifier { kind, value: value.to_owned() };
-        for blocked in ["test@example.org", "info@example.org", "info+x@example.org", "anonymous@example.org", "balie@example.org"] {
+        for blocked in [
+            "test@example.org",
+            "info@example.org",
+            "info+x@example.org",
+            "anonymous@example.org",
+            "balie@example.org",
+        ] {
             assert!(list.blocks(&of(IdentifierKind::Email, blocked)), "{blocked}");
         }
         assert!(list.blocks(&of(IdentifierKind::Phone, "+31201234567")));

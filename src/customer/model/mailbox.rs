@@ -55,8 +55,20 @@ const ROLES: [&str; 50] = [
 ];
 
 /// Beginnings of family mailboxes. The whole local part may be one of these, or the family's name follows.
-const FAMILIES: [&str; 12] =
-    ["familie", "family", "famille", "familia", "famiglia", "familien", "familjen", "rodzina", "ailesi", "huishouden", "haushalt", "thefamily"];
+const FAMILIES: [&str; 12] = [
+    "familie",
+    "family",
+    "famille",
+    "familia",
+    "famiglia",
+    "familien",
+    "familjen",
+    "rodzina",
+    "ailesi",
+    "huishouden",
+    "haushalt",
+    "thefamily",
+];
 
 /// Beginnings of family mailboxes that need a sign or digit after them, because names begin with them (`famke@`).
 const SHORT_FAMILIES: [&str; 4] = ["fam", "aile", "gezin", "huize"];
@@ -92,7 +104,17 @@ mod tests {
         ] {
             assert!(is_of_nobody(nobody), "{nobody}");
         }
-        for person in ["famke", "fama.b", "hhassan", "information.anna", "j.fam", "anna", "teamo", "gezina", "huizenga"] {
+        for person in [
+            "famke",
+            "fama.b",
+            "hhassan",
+            "information.anna",
+            "j.fam",
+            "anna",
+            "teamo",
+            "gezina",
+            "huizenga",
+        ] {
             assert!(!is_of_nobody(person), "{person}");
         }
     }

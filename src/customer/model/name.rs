@@ -12,8 +12,9 @@ pub use crate::customer::identity::agreement::OnLine;
 
 /// Words that are optional before a family name.
 pub(crate) const PARTICLES: [&str; 39] = [
-    "abou", "abu", "ait", "al", "ben", "bin", "bint", "da", "das", "de", "del", "della", "den", "der", "di", "do", "dos", "du", "e", "el", "ibn",
-    "la", "las", "le", "les", "los", "op", "ould", "t", "te", "ten", "ter", "thoe", "van", "von", "y", "zu", "zum", "zur",
+    "abou", "abu", "ait", "al", "ben", "bin", "bint", "da", "das", "de", "del", "della", "den",
+    "der", "di", "do", "dos", "du", "e", "el", "ibn", "la", "las", "le", "les", "los", "op",
+    "ould", "t", "te", "ten", "ter", "thoe", "van", "von", "y", "zu", "zum", "zur",
 ];
 
 /// Words between the given names of two people. They count in every text. The words of `AND_IN_GIVEN_NAMES` count only
@@ -66,7 +67,9 @@ impl PersonName {
             return Self::family(family, last);
         }
         let part = |part: Option<&str>| {
-            part.and_then(without_titles).map(|part| without_placeholders(&part)).filter(|part| !is_placeholder(Sort::Name, part))
+            part.and_then(without_titles)
+                .map(|part| without_placeholders(&part))
+                .filter(|part| !is_placeholder(Sort::Name, part))
         };
         Self { first: part(first), last: part(last), split: Split::Sure }
     }
@@ -75,11 +78,17 @@ impl PersonName {
     /// comma, and the part from a particle on. Otherwise the first word is assumed to be the given name.
     #[must_use]
     pub fn whole(text: &str) -> Self {
-        if let Some((family, last)) = text.trim().split_once(char::is_whitespace).filter(|(first, _)| is_family(first)) {
+        if let Some((family, last)) =
+            text.trim().split_once(char::is_whitespace).filter(|(first, _)| is_family(first))
+        {
             return Self::family(family, last);
         }
-        let Some(text) = without_titles(text).filter(|text| !is_placeholder(Sort::Name, text)) else { return Self::default() };
-        if let Some((before, behind)) = text.split_once(',').map(|(before, behind)| (before.trim(), behind.trim()))
+        let Some(text) = without_titles(text).filter(|text| !is_placeholder(Sort::Name, text))
+        else {
+            return Self::default();
+        };
+        if let Some((before, behind)) =
+            text.split_once(',').map(|(before, behind)| (before.trim(), behind.trim()))
             && !before.is_empty()
             && !behind.is_empty()
         {
@@ -106,38 +115,66 @@ impl PersonName {
         if is_generation(&given.join(" ")) {
             return Self::of_words(&before.split_whitespace().chain(given).collect::<Vec<_>>());
         }
-        let particles = given.split_off(given.iter().rposition(|word| !is_particle(word)).map_or(0, |last| last.saturating_add(1)));
+        let particles = given.split_off(
+            given
+                .iter()
+                .rposition(|word| !is_particle(word))
+                .map_or(0, |last| last.saturating_add(1)),
+        );
         let mut family: Vec<&str> = before.split_whitespace().collect();
-        if given.is_empty() && family.len() > 1 && !family.first().is_some_and(|word| is_particle(word)) {
+        if given.is_empty()
+            && family.len() > 1
+            && !family.first().is_some_and(|word| is_particle(word))
+        {
             given.push(family.remove(0));
         }
-        Self::new(Some(&given.join(" ")), Some(&particles.into_iter().chain(family).collect::<Vec<_>>().join(" ")))
+        Self::new(
+            Some(&given.join(" ")),
+            Some(&particles.into_iter().chain(family).collect::<Vec<_>>().join(" ")),
+        )
     }
 
     fn of_words(words: &[&str]) -> Self {
         // In `Peter Berg de jonge`, the generation words go to the end.
         for length in [2, 1] {
-            let split = words.len().checked_sub(length).filter(|left| *left > 0).and_then(|left| words.split_at_checked(left));
-            if let Some((rest, generation)) =
-                split.filter(|(rest, end)| is_generation(&end.join(" ")) && (rest.len() > 1 || !is_family_generation(&end.join(" "))))
-            {
+            let split = words
+                .len()
+                .checked_sub(length)
+                .filter(|left| *left > 0)
+                .and_then(|left| words.split_at_checked(left));
+            if let Some((rest, generation)) = split.filter(|(rest, end)| {
+                is_generation(&end.join(" "))
+                    && (rest.len() > 1 || !is_family_generation(&end.join(" ")))
+            }) {
                 let mut name = Self::of_words(rest);
                 let part = if name.last.is_some() { &mut name.last } else { &mut name.first };
-                part.iter_mut().for_each(|part| part.push_str(&format!(" {}", generation.join(" "))));
+                part.iter_mut()
+                    .for_each(|part| part.push_str(&format!(" {}", generation.join(" "))));
                 return name;
             }
         }
-        let and = words.iter().enumerate().skip(1).find(|(n, word)| is_and(word) || is_and_of_two(words, *n));
+        let and = words
+            .iter()
+            .enumerate()
+            .skip(1)
+            .find(|(n, word)| is_and(word) || is_and_of_two(words, *n));
         if let Some((n, _)) = and.filter(|(n, _)| n.saturating_add(1) < words.len()) {
             let (one, other) = words.split_at_checked(n).unwrap_or((words, &[]));
             return Self::couple(one, other);
         }
-        let at = |split: usize| words.split_at_checked(split).map(|(first, last)| (first.join(" "), last.join(" "))).unwrap_or_default();
+        let at = |split: usize| {
+            words
+                .split_at_checked(split)
+                .map(|(first, last)| (first.join(" "), last.join(" ")))
+                .unwrap_or_default()
+        };
         let particle = words.iter().position(|word| is_particle(word));
         match (words, particle) {
             ([word], _) => Self { split: Split::OneWord, ..Self::new(Some(word), None) },
             // `Vries de`
-            ([family, particles @ ..], Some(1)) if particles.iter().all(|word| is_particle(word)) => {
+            ([family, particles @ ..], Some(1))
+                if particles.iter().all(|word| is_particle(word)) =>
+            {
                 Self::new(None, Some(&format!("{} {family}", particles.join(" "))))
             }
             (_, Some(split)) if words.len() > split.saturating_add(1) => {
@@ -148,7 +185,11 @@ impl PersonName {
                 let (first, last) = at(1);
                 let name = Self::new(Some(&first), Some(&last));
                 // Only one word remains of `Anna undefined`.
-                let split = if name.first.is_some() && name.last.is_some() { Split::Guessed } else { Split::OneWord };
+                let split = if name.first.is_some() && name.last.is_some() {
+                    Split::Guessed
+                } else {
+                    Split::OneWord
+                };
                 Self { split, ..name }
             }
         }
@@ -159,8 +200,12 @@ impl PersonName {
     fn couple(one: &[&str], other: &[&str]) -> Self {
         let (mut first, mut last) = (Vec::new(), Vec::new());
         for words in [one, other] {
-            let given = words.iter().position(|word| !is_and(word) && !AND_IN_GIVEN_NAMES.contains(word)).unwrap_or_default();
-            let (names, family) = words.split_at_checked(given.saturating_add(1)).unwrap_or((words, &[]));
+            let given = words
+                .iter()
+                .position(|word| !is_and(word) && !AND_IN_GIVEN_NAMES.contains(word))
+                .unwrap_or_default();
+            let (names, family) =
+                words.split_at_checked(given.saturating_add(1)).unwrap_or((words, &[]));
             first.extend_from_slice(names);
             last.extend_from_slice(family);
         }
@@ -176,7 +221,9 @@ impl PersonName {
         let given = match (self.split, self.first.as_deref().and_then(given_names)) {
             (Split::Sure, Some(both)) => Given::Couple(both),
             (Split::Sure, None) => Given::One(first),
-            (Split::OneWord | Split::Guessed, _) => return FoldedName::whole(first.into_iter().chain(last).collect()),
+            (Split::OneWord | Split::Guessed, _) => {
+                return FoldedName::whole(first.into_iter().chain(last).collect());
+            }
         };
         FoldedName::new(given, last)
     }
@@ -188,10 +235,16 @@ fn given_names(first: &str) -> Option<BTreeSet<String>> {
         // It stands for the whole family, so it matches no single given name.
         return Some(BTreeSet::from([String::new(), "familie".to_owned()]));
     }
-    let spaced = ['&', '+', '/'].into_iter().fold(first.to_owned(), |text, sign| text.replace(sign, &format!(" {sign} ")));
+    let spaced = ['&', '+', '/']
+        .into_iter()
+        .fold(first.to_owned(), |text, sign| text.replace(sign, &format!(" {sign} ")));
     let words: Vec<String> = spaced.split_whitespace().map(str::to_lowercase).collect();
     let is_between = |word: &String| is_and(word) || AND_IN_GIVEN_NAMES.contains(&word.as_str());
-    let names: BTreeSet<String> = words.split(is_between).map(|name| fold_words(&name.join(" ")).concat()).filter(|name| !name.is_empty()).collect();
+    let names: BTreeSet<String> = words
+        .split(is_between)
+        .map(|name| fold_words(&name.join(" ")).concat())
+        .filter(|name| !name.is_empty())
+        .collect();
     (names.len() > 1).then_some(names)
 }
 
@@ -220,12 +273,17 @@ fn begins_with_and(last: &str) -> bool {
 fn is_particle(word: &str) -> bool {
     let folded = fold_words(word);
     // `Y.` is an initial.
-    !folded.is_empty() && !word.ends_with('.') && folded.iter().all(|word| PARTICLES.contains(&word.as_str()))
+    !folded.is_empty()
+        && !word.ends_with('.')
+        && folded.iter().all(|word| PARTICLES.contains(&word.as_str()))
 }
 
 /// Removes placeholders that programs write for a missing part (`Jan null`).
 fn without_placeholders(part: &str) -> String {
-    let said: Vec<&str> = part.split_whitespace().filter(|word| !is_no_value(word) || word.chars().all(|c| !c.is_alphabetic())).collect();
+    let said: Vec<&str> = part
+        .split_whitespace()
+        .filter(|word| !is_no_value(word) || word.chars().all(|c| !c.is_alphabetic()))
+        .collect();
     said.join(" ")
 }
 
@@ -270,19 +328,30 @@ mod tests {
             let name = PersonName::whole(text);
             assert_eq!((name.first.as_deref(), name.last.as_deref()), (first, last), "{text}");
         }
-        assert!(PersonName::new(Some("Jan null"), Some("Bakker")) == PersonName::new(Some("Jan"), Some("Bakker")));
+        assert!(
+            PersonName::new(Some("Jan null"), Some("Bakker"))
+                == PersonName::new(Some("Jan"), Some("Bakker"))
+        );
         assert!(PersonName::new(Some("Mevr."), Some("-")) == PersonName::default());
     }
 
     #[test]
     fn a_family_is_nobody_in_particular() {
         let family = PersonName::whole("Familie Smit").folded();
-        for name in [PersonName::new(Some("Fam."), Some("Smit")), PersonName::new(Some("Family"), Some("Smit")), PersonName::whole("gezin Smit")] {
+        for name in [
+            PersonName::new(Some("Fam."), Some("Smit")),
+            PersonName::new(Some("Family"), Some("Smit")),
+            PersonName::whole("gezin Smit"),
+        ] {
             assert_eq!(name.folded(), family);
         }
         for (first, last) in [("Jan", "Smit"), ("F.", "Smit"), ("Jan en Marie", "Smit")] {
             let other = PersonName::new(Some(first), Some(last)).folded();
-            assert!(!family.agrees_on_mailbox(&other, true) && family.on_line(&other) == OnLine::Different, "{first}");
+            assert!(
+                !family.agrees_on_mailbox(&other, true)
+                    && family.on_line(&other) == OnLine::Different,
+                "{first}"
+            );
         }
         assert_eq!(FoldedName::from_key(&family.key()), family);
     }
@@ -291,14 +360,22 @@ mod tests {
     fn a_couple_is_known_by_what_stands_between_its_names() {
         let couple = |first: &str, last: &str| PersonName::new(Some(first), Some(last)).folded();
         let both = couple("Jan en Marie", "Haddad");
-        for (first, last) in
-            [("Jan & Marie", "Haddad"), ("Marie und Jan", "Haddad"), ("Jan/Marie", "Haddad"), ("Jan", "en Marie Haddad"), ("Jan &", "Marie Haddad")]
-        {
+        for (first, last) in [
+            ("Jan & Marie", "Haddad"),
+            ("Marie und Jan", "Haddad"),
+            ("Jan/Marie", "Haddad"),
+            ("Jan", "en Marie Haddad"),
+            ("Jan &", "Marie Haddad"),
+        ] {
             assert_eq!(couple(first, last), both, "{first} {last}");
         }
         assert_eq!(PersonName::whole("Jan et Marie Haddad").folded(), both);
         assert_eq!(PersonName::whole("Jan y Marie Haddad").folded(), both);
         assert_ne!(couple("Jan-Marie", "Haddad"), both);
-        assert!(given_names("Jan").is_none() && given_names("Jan e").is_none() && given_names("J. & J.").is_none());
+        assert!(
+            given_names("Jan").is_none()
+                && given_names("Jan e").is_none()
+                && given_names("J. & J.").is_none()
+        );
     }
 }

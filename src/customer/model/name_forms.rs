@@ -32,15 +32,26 @@ const TWO_FOR_ONE: [(&str, &str); 4] = [("aa", "a"), ("ae", "a"), ("oe", "o"), (
 
 /// A folded name in Latin letters: Анна becomes anna, Aase and Åse become the same.
 pub(crate) fn latin(folded: &str) -> Cow<'_, str> {
-    let ascii = if folded.is_ascii() { Cow::Borrowed(folded) } else { Cow::Owned(deunicode(folded).to_lowercase()) };
-    let in_one = |text: Cow<'_, str>| TWO_FOR_ONE.iter().fold(text.into_owned(), |text, (two, one)| text.replace(two, one));
-    if TWO_FOR_ONE.iter().any(|(two, _)| ascii.contains(two)) { Cow::Owned(in_one(ascii)) } else { ascii }
+    let ascii = if folded.is_ascii() {
+        Cow::Borrowed(folded)
+    } else {
+        Cow::Owned(deunicode(folded).to_lowercase())
+    };
+    let in_one = |text: Cow<'_, str>| {
+        TWO_FOR_ONE.iter().fold(text.into_owned(), |text, (two, one)| text.replace(two, one))
+    };
+    if TWO_FOR_ONE.iter().any(|(two, _)| ascii.contains(two)) {
+        Cow::Owned(in_one(ascii))
+    } else {
+        ascii
+    }
 }
 
 /// Whether two folded names are the same in Latin letters. Two names in the same other script are compared in that
 /// script: 伟 and 薇 are both "Wei", but differ.
 pub(crate) fn are_one_in_latin(one: &str, other: &str) -> bool {
-    (one.is_ascii() || other.is_ascii()) && (latin(one) == latin(other) || are_romanised_alike(one, other))
+    (one.is_ascii() || other.is_ascii())
+        && (latin(one) == latin(other) || are_romanised_alike(one, other))
 }
 
 /// Whether two folded names match if one of them is not in Latin letters. Some names have several transliterations,
@@ -54,7 +65,8 @@ fn are_romanised_alike(one: &str, other: &str) -> bool {
 }
 
 /// Letters with the same meaning in the usual transliterations.
-const ROMANISED: [(&str, &str); 6] = [("kh", "h"), ("ks", "x"), ("j", "i"), ("y", "i"), ("iie", "ie"), ("ii", "i")];
+const ROMANISED: [(&str, &str); 6] =
+    [("kh", "h"), ("ks", "x"), ("j", "i"), ("y", "i"), ("iie", "ie"), ("ii", "i")];
 
 #[cfg(test)]
 mod tests {
@@ -62,10 +74,23 @@ mod tests {
 
     #[test]
     fn forms_of_one_name_are_known_and_others_are_not() {
-        for (one, other) in [("bob", "robert"), ("jan", "johannes"), ("liesbeth", "elisabeth"), ("kees", "cornelis"), ("robert", "bob")] {
+        for (one, other) in [
+            ("bob", "robert"),
+            ("jan", "johannes"),
+            ("liesbeth", "elisabeth"),
+            ("kees", "cornelis"),
+            ("robert", "bob"),
+        ] {
             assert!(are_forms_of_one(one, other), "{one} {other}");
         }
-        for (one, other) in [("jan", "piet"), ("mario", "maria"), ("daniel", "daniela"), ("johan", "johanna"), ("jan", "janneke"), ("x", "x")] {
+        for (one, other) in [
+            ("jan", "piet"),
+            ("mario", "maria"),
+            ("daniel", "daniela"),
+            ("johan", "johanna"),
+            ("jan", "janneke"),
+            ("x", "x"),
+        ] {
             assert!(!are_forms_of_one(one, other), "{one} {other}");
         }
     }
@@ -104,8 +129,13 @@ mod tests {
 
     #[test]
     fn names_are_written_in_latin_letters() {
-        for (name, other) in [("анна", "anna"), ("ase", "aase"), ("jurgen", "juergen"), ("иванова", "ivanova"), ("γιωργος", "giorgos")]
-        {
+        for (name, other) in [
+            ("анна", "anna"),
+            ("ase", "aase"),
+            ("jurgen", "juergen"),
+            ("иванова", "ivanova"),
+            ("γιωργος", "giorgos"),
+        ] {
             assert_eq!(latin(name), latin(other), "{name} {other}");
         }
     }

@@ -66,19 +66,26 @@ impl Phone {
     /// If the text is not E.164, or no country has such numbers.
     pub fn parse_e164(text: &str) -> Result<Self, PhoneError> {
         let digits = text.strip_prefix('+').ok_or(PhoneError::NotE164)?;
-        let shaped = (6..=15).contains(&digits.len()) && !digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit());
+        let shaped = (6..=15).contains(&digits.len())
+            && !digits.starts_with('0')
+            && digits.bytes().all(|b| b.is_ascii_digit());
         if !shaped {
             return Err(PhoneError::NotE164);
         }
         let (plans, national) = plans_of(digits).ok_or(PhoneError::NotPossible)?;
-        if plans.iter().any(|plan| has_length(plan, national.len())) { Ok(Self(text.to_owned())) } else { Err(PhoneError::NotPossible) }
+        if plans.iter().any(|plan| has_length(plan, national.len())) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(PhoneError::NotPossible)
+        }
     }
 
     /// Whether the numbering plan assigns such numbers. The check of the length alone is weaker.
     #[must_use]
     pub fn is_line(&self) -> bool {
         let digits = self.0.trim_start_matches('+');
-        plans_of(digits).is_some_and(|(plans, national)| plans.iter().any(|plan| is_line(plan, national)))
+        plans_of(digits)
+            .is_some_and(|(plans, national)| plans.iter().any(|plan| is_line(plan, national)))
     }
 
     /// Whether the number belongs to a mobile phone and cannot be a fixed line. A mobile phone usually belongs to one
@@ -86,10 +93,13 @@ impl Phone {
     #[must_use]
     pub fn is_mobile(&self) -> bool {
         let digits = self.0.trim_start_matches('+');
-        let has = |line: Option<&Descriptor>, national: &str| line.is_some_and(|line| is_whole(line, national));
+        let has = |line: Option<&Descriptor>, national: &str| {
+            line.is_some_and(|line| is_whole(line, national))
+        };
         plans_of(digits).is_some_and(|(plans, national)| {
             let types = || plans.iter().map(|plan| plan.descriptors());
-            types().any(|types| has(types.mobile(), national)) && !types().any(|types| has(types.fixed_line(), national))
+            types().any(|types| has(types.mobile(), national))
+                && !types().any(|types| has(types.fixed_line(), national))
         })
     }
 
@@ -134,15 +144,23 @@ impl Phone {
         if !rest.contains("(0)") && keeps_a_dialling_prefix(&plans, national) {
             return Err(PhoneError::Doubtful);
         }
-        let in_brackets: String = rest.chars().filter(|c| c.is_ascii_digit() || matches!(c, '(' | ')')).collect();
+        let in_brackets: String =
+            rest.chars().filter(|c| c.is_ascii_digit() || matches!(c, '(' | ')')).collect();
         let trunk_zero = plans.iter().any(|plan| plan.national_prefix() == Some("0"));
         if !trunk_zero {
-            return if rest.contains("(0)") { Err(PhoneError::Doubtful) } else { Self::parse_e164(&format!("+{digits}")) };
+            return if rest.contains("(0)") {
+                Err(PhoneError::Doubtful)
+            } else {
+                Self::parse_e164(&format!("+{digits}"))
+            };
         }
         let code = digits.strip_suffix(national).unwrap_or_default();
         match national.strip_prefix('0') {
             None => Self::parse_e164(&format!("+{digits}")),
-            Some(significant) if !significant.starts_with('0') && in_brackets.strip_prefix(code).is_some_and(|r| r.starts_with("(0)")) => {
+            Some(significant)
+                if !significant.starts_with('0')
+                    && in_brackets.strip_prefix(code).is_some_and(|r| r.starts_with("(0)")) =>
+            {
                 Self::parse_e164(&format!("+{code}{significant}"))
             }
             Some(_) => Err(PhoneError::Doubtful),
@@ -156,12 +174,21 @@ impl Phone {
         let plans = DATABASE.by_code(&code).ok_or(PhoneError::Doubtful)?;
         let without_trunk = plan.national_prefix().and_then(|trunk| digits.strip_prefix(trunk));
         // A transform rule replaces digits instead of removing a prefix, so such numbers are not changed here.
-        let without_prefix = if plan.national_prefix_transform_rule().is_none() { without_dialling_prefix(plan, digits) } else { None };
-        let readings = BTreeSet::from_iter([Some(digits), without_trunk, without_prefix].into_iter().flatten());
+        let without_prefix = if plan.national_prefix_transform_rule().is_none() {
+            without_dialling_prefix(plan, digits)
+        } else {
+            None
+        };
+        let readings = BTreeSet::from_iter(
+            [Some(digits), without_trunk, without_prefix].into_iter().flatten(),
+        );
         let a_line = |national: &str| plans.iter().any(|plan| is_line(plan, national));
         // The digits may be an international number without its plus: `49401800...` is also a German number, of another
         // line.
-        if digits.strip_prefix(code.to_string().as_str()).is_some_and(|rest| !readings.contains(rest) && a_line(rest)) {
+        if digits
+            .strip_prefix(code.to_string().as_str())
+            .is_some_and(|rest| !readings.contains(rest) && a_line(rest))
+        {
             return Err(PhoneError::Doubtful);
         }
         let mut lines = readings.into_iter().filter(|national| a_line(national));
@@ -185,7 +212,10 @@ fn plans_of(digits: &str) -> Option<(Vec<&'static Metadata>, &str)> {
 /// The digits without the prefix for calls inside the country, from the plan's expression or its trunk prefix.
 fn without_dialling_prefix<'a>(plan: &Metadata, digits: &'a str) -> Option<&'a str> {
     match plan.national_prefix_for_parsing() {
-        Some(prefix) => prefix.find(digits).filter(|found| found.start() == 0 && found.end() > 0).and_then(|found| digits.get(found.end()..)),
+        Some(prefix) => prefix
+            .find(digits)
+            .filter(|found| found.start() == 0 && found.end() > 0)
+            .and_then(|found| digits.get(found.end()..)),
         None => plan.national_prefix().and_then(|trunk| digits.strip_prefix(trunk)),
     }
 }
@@ -193,13 +223,18 @@ fn without_dialling_prefix<'a>(plan: &Metadata, digits: &'a str) -> Option<&'a s
 /// Whether a domestic dialling prefix stands at the start of the number: with it the number is not assigned, and
 /// without it the number could be.
 fn keeps_a_dialling_prefix(plans: &[&Metadata], national: &str) -> bool {
-    let could_be_less = |plan: &&Metadata| without_dialling_prefix(plan, national).is_some_and(|rest| plan.descriptors().general().is_match(rest));
+    let could_be_less = |plan: &&Metadata| {
+        without_dialling_prefix(plan, national)
+            .is_some_and(|rest| plan.descriptors().general().is_match(rest))
+    };
     plans.iter().any(could_be_less) && !plans.iter().any(|plan| is_line(plan, national))
 }
 
 /// Whether a plan has numbers of this length. The library keeps lengths per type of line only.
 fn has_length(plan: &Metadata, length: usize) -> bool {
-    lines_of(plan).flat_map(Descriptor::possible_length).any(|possible| usize::from(*possible) == length)
+    lines_of(plan)
+        .flat_map(Descriptor::possible_length)
+        .any(|possible| usize::from(*possible) == length)
 }
 
 /// Whether a type of line in the plan has such numbers. The library's own check ignores the last digits.
@@ -208,7 +243,11 @@ fn is_line(plan: &Metadata, national: &str) -> bool {
 }
 
 fn is_whole(line: &Descriptor, national: &str) -> bool {
-    let all = |national: &str| line.national_number().find(national).is_some_and(|found| found.start() == 0 && found.end() == national.len());
+    let all = |national: &str| {
+        line.national_number()
+            .find(national)
+            .is_some_and(|found| found.start() == 0 && found.end() == national.len())
+    };
     line.is_match(national) && all(national)
 }
 
@@ -231,14 +270,25 @@ fn lines_of(plan: &Metadata) -> impl Iterator<Item = &Descriptor> {
 
 /// The digits of a spelling. `None` if it contains anything but usual separators between them.
 fn digits_of(spelling: &str) -> Option<String> {
-    let punctuation =
-        |c: char| c.is_whitespace() || matches!(c, '-' | '.' | '(' | ')' | '/' | '~' | '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{30fc}');
-    spelling.chars().all(|c| c.is_ascii_digit() || punctuation(c)).then(|| spelling.chars().filter(char::is_ascii_digit).collect())
+    let punctuation = |c: char| {
+        c.is_whitespace()
+            || matches!(
+                c,
+                '-' | '.' | '(' | ')' | '/' | '~' | '\u{2010}'
+                    ..='\u{2015}' | '\u{2212}' | '\u{30fc}'
+            )
+    };
+    spelling
+        .chars()
+        .all(|c| c.is_ascii_digit() || punctuation(c))
+        .then(|| spelling.chars().filter(char::is_ascii_digit).collect())
 }
 
 /// Whether `00` at the start is exactly the plan's prefix for international calls.
 fn dials_abroad_with_00(plan: &Metadata, digits: &str) -> bool {
-    plan.international_prefix().and_then(|prefix| prefix.find(digits)).is_some_and(|found| found.start() == 0 && found.end() == 2)
+    plan.international_prefix()
+        .and_then(|prefix| prefix.find(digits))
+        .is_some_and(|found| found.start() == 0 && found.end() == 2)
 }
 
 #[cfg(test)]
@@ -287,7 +337,14 @@ mod tests {
 
     #[test]
     fn a_number_with_a_country_code_keeps_its_digits() {
-        for number in ["+33123456789", "+78121234567", "+37084012345", "+390612345678", "+15005550006", "+8613912345678"] {
+        for number in [
+            "+33123456789",
+            "+78121234567",
+            "+37084012345",
+            "+390612345678",
+            "+15005550006",
+            "+8613912345678",
+        ] {
             for region in ["US", "RU", "NL", "IT"] {
                 assert_eq!(Phone::normalise(number, region.parse().ok()).unwrap().as_str(), number);
             }
@@ -315,9 +372,19 @@ mod tests {
         }
         assert!(Phone::normalise("0612312311", None).is_err());
         assert!(Phone::normalise("+49 069 000024", None).is_err(), "a trunk zero after the code");
-        assert_eq!(Phone::parse_e164("+49069000024").map(|phone| phone.as_str().to_owned()).as_deref(), Ok("+49069000024"), "E.164 keeps its digits");
-        assert!(Phone::normalise("011 15-2345-6789", "AR".parse().ok()).is_err(), "would have to be rewritten");
-        assert!(Phone::normalise("0085221234567", "HK".parse().ok()).is_err(), "008 is a prefix too");
+        assert_eq!(
+            Phone::parse_e164("+49069000024").map(|phone| phone.as_str().to_owned()).as_deref(),
+            Ok("+49069000024"),
+            "E.164 keeps its digits"
+        );
+        assert!(
+            Phone::normalise("011 15-2345-6789", "AR".parse().ok()).is_err(),
+            "would have to be rewritten"
+        );
+        assert!(
+            Phone::normalise("0085221234567", "HK".parse().ok()).is_err(),
+            "008 is a prefix too"
+        );
     }
 
     #[test]

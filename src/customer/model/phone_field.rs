@@ -31,7 +31,9 @@ pub struct PhoneSpelling {
 impl PhoneSpelling {
     fn read(spelling: &str, region: Option<Region>) -> Result<Self, PhoneError> {
         match split_extension(spelling) {
-            Some((line, extension)) => Ok(Self { phone: Phone::normalise(line, region)?, extension: Some(extension) }),
+            Some((line, extension)) => {
+                Ok(Self { phone: Phone::normalise(line, region)?, extension: Some(extension) })
+            }
             None => Ok(Self { phone: Phone::normalise(spelling, region)?, extension: None }),
         }
     }
@@ -39,7 +41,10 @@ impl PhoneSpelling {
     /// The number as text that parses to the same value in every region.
     #[must_use]
     pub fn text(&self) -> String {
-        self.extension.as_ref().map_or_else(|| self.phone.as_str().to_owned(), |extension| format!("{};ext={extension}", self.phone.as_str()))
+        self.extension.as_ref().map_or_else(
+            || self.phone.as_str().to_owned(),
+            |extension| format!("{};ext={extension}", self.phone.as_str()),
+        )
     }
 }
 
@@ -50,7 +55,10 @@ impl PhoneField {
     #[must_use]
     pub fn read(raw: &str, region: Option<Region>) -> Self {
         if let Ok(phone) = Phone::parse_e164(raw) {
-            return Self { numbers: vec![PhoneSpelling { phone, extension: None }], has_unread: false };
+            return Self {
+                numbers: vec![PhoneSpelling { phone, extension: None }],
+                has_unread: false,
+            };
         }
         let mut field = Self::default();
         if raw.len() > MAX_FIELD {
@@ -110,18 +118,29 @@ impl PhoneField {
         if is_placeholder(Sort::Address, part) {
             return;
         }
-        let pieces: Vec<&str> = part.split('/').map(str::trim).filter(|piece| !piece.is_empty()).collect();
+        let pieces: Vec<&str> =
+            part.split('/').map(str::trim).filter(|piece| !piece.is_empty()).collect();
         let is_first = self.numbers.is_empty() && !self.has_unread;
         let mut read = Vec::new();
         for (n, piece) in pieces.iter().enumerate() {
             let piece = plain(piece);
             let says_where = piece.starts_with(['+', '0']) || piece.starts_with("(0");
-            let number = if (is_first && n == 0) || says_where { PhoneSpelling::read(&piece, region).ok() } else { None };
+            let number = if (is_first && n == 0) || says_where {
+                PhoneSpelling::read(&piece, region).ok()
+            } else {
+                None
+            };
             read.push(number);
         }
-        let begin = |count: usize| PhoneSpelling::read(&plain(&pieces.get(..count).unwrap_or_default().concat()), region).ok();
+        let begin = |count: usize| {
+            PhoneSpelling::read(&plain(&pieces.get(..count).unwrap_or_default().concat()), region)
+                .ok()
+        };
         // If the first pieces alone are a number, the role of the others is unknown (`030/1234560/61`).
-        let is_clear = || !(1..pieces.len()).any(|count| begin(count).is_some_and(|number| number.phone.is_line()));
+        let is_clear = || {
+            !(1..pieces.len())
+                .any(|count| begin(count).is_some_and(|number| number.phone.is_line()))
+        };
         let whole = || begin(pieces.len()).filter(|_| is_clear());
         let digits = |piece: &str| piece.bytes().filter(u8::is_ascii_digit).count();
         let are_suffixes = pieces.iter().skip(1).all(|piece| digits(piece) <= MOST_SUFFIX_DIGITS);
@@ -132,7 +151,11 @@ impl PhoneField {
                 self.has_unread = true;
                 vec![first.clone()]
             }
-            _ => (is_first || part.starts_with(['+', '0'])).then(whole).flatten().into_iter().collect(),
+            _ => (is_first || part.starts_with(['+', '0']))
+                .then(whole)
+                .flatten()
+                .into_iter()
+                .collect(),
         };
         self.has_unread |= numbers.is_empty();
         for number in numbers {
@@ -205,7 +228,11 @@ mod tests {
         ] {
             assert_eq!(field(raw, "NL"), (vec!["+31201234567;ext=5".to_owned()], false), "{raw}");
         }
-        assert_eq!(field("+31201234567;ext=5", ""), (vec!["+31201234567;ext=5".to_owned()], false), "its own form is parsed again");
+        assert_eq!(
+            field("+31201234567;ext=5", ""),
+            (vec!["+31201234567;ext=5".to_owned()], false),
+            "its own form is parsed again"
+        );
     }
 
     #[test]
@@ -233,7 +260,12 @@ mod tests {
             ("+31201234567 +31612312311", "", &["+31201234567", "+31612312311"], false),
             ("020-1234567; 06-12312311", "NL", &["+31201234567", "+31612312311"], false),
             ("020-1234567 of 06-12312311", "NL", &["+31201234567", "+31612312311"], false),
-            ("Thuis: 020-1234567, mobiel: 06-12312311", "NL", &["+31201234567", "+31612312311"], false),
+            (
+                "Thuis: 020-1234567, mobiel: 06-12312311",
+                "NL",
+                &["+31201234567", "+31612312311"],
+                false,
+            ),
             ("+31612312311, +31612312311", "", &["+31612312311"], false),
             ("06/12312311 x5", "NL", &["+31612312311;ext=5"], false),
             ("+31612312311, 12", "NL", &["+31612312311"], true),
@@ -255,7 +287,11 @@ mod tests {
     fn what_must_be_e164_may_lack_its_plus() {
         for raw in ["31612312311", "+31612312311", " 31612312311 ", "31612312311.0"] {
             let field = PhoneField::read_e164(raw);
-            assert!(field.numbers.iter().map(PhoneSpelling::text).eq(["+31612312311"]) && !field.has_unread, "{raw}");
+            assert!(
+                field.numbers.iter().map(PhoneSpelling::text).eq(["+31612312311"])
+                    && !field.has_unread,
+                "{raw}"
+            );
         }
         for raw in ["0612312311", "612312311", "612371063"] {
             let field = PhoneField::read_e164(raw);

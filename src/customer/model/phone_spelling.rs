@@ -8,7 +8,9 @@ use super::text;
 /// The text in ASCII digits. Removes invisible characters, marks that programs add (quotation marks, `tel:`), and
 /// brackets around the country code.
 pub(crate) fn plain(raw: &str) -> String {
-    let digit = |c: char| c.to_decimal_utf8().and_then(|digit| char::from_digit(u32::from(digit), 10)).unwrap_or(c);
+    let digit = |c: char| {
+        c.to_decimal_utf8().and_then(|digit| char::from_digit(u32::from(digit), 10)).unwrap_or(c)
+    };
     // A numeric character that is not a digit (`²`, `½`, `Ⅻ`) must not become a digit.
     let is_other_number = |c: char| c.is_numeric() && c.to_decimal_utf8().is_none();
     let visible: String = text::visible(raw)
@@ -26,10 +28,17 @@ pub(crate) fn plain(raw: &str) -> String {
             }
         })
         .collect();
-    let around = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '’' | '‘' | '“' | '”' | '`' | '=' | ';' | ',' | '.');
+    let around = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '\'' | '"' | '’' | '‘' | '“' | '”' | '`' | '=' | ';' | ',' | '.')
+    };
     let spelling = without_label(visible.trim_matches(around)).trim_matches(around);
     match spelling.strip_prefix('(').and_then(|rest| rest.split_once(')')) {
-        Some((code, rest)) if code.trim_start().starts_with('+') || code.trim_start().starts_with("00") => format!("{}{rest}", code.trim_start()),
+        Some((code, rest))
+            if code.trim_start().starts_with('+') || code.trim_start().starts_with("00") =>
+        {
+            format!("{}{rest}", code.trim_start())
+        }
         _ => spelling.to_owned(),
     }
 }
@@ -63,13 +72,18 @@ const LABELS: [&str; 22] = [
 fn without_label(spelling: &str) -> &str {
     let end = spelling.find(|c: char| !c.is_alphabetic()).unwrap_or(spelling.len());
     let Some((label, rest)) = spelling.split_at_checked(end) else { return spelling };
-    if LABELS.contains(&label.to_lowercase().as_str()) { rest.trim_start_matches([':', '.', ' ']) } else { spelling }
+    if LABELS.contains(&label.to_lowercase().as_str()) {
+        rest.trim_start_matches([':', '.', ' '])
+    } else {
+        spelling
+    }
 }
 
 /// Removes the `.0` of a number that was stored as a float. `None` if the zeros may be digits of the number.
 pub(crate) fn without_float(spelling: &str) -> Option<&str> {
     let Some((whole, fraction)) = spelling.rsplit_once('.') else { return Some(spelling) };
-    let is_float = whole.len() > 5 && whole.strip_prefix('+').unwrap_or(whole).bytes().all(|byte| byte.is_ascii_digit());
+    let is_float = whole.len() > 5
+        && whole.strip_prefix('+').unwrap_or(whole).bytes().all(|byte| byte.is_ascii_digit());
     let are_zeros = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
     match fraction {
         "0" if is_float => Some(whole),
@@ -80,18 +94,40 @@ pub(crate) fn without_float(spelling: &str) -> Option<&str> {
 }
 
 /// Labels before an extension. Each may have a dot or a colon behind it.
-const EXTENSIONS: [&str; 15] =
-    [";ext=", "extension", "extensie", "durchwahl", "toestel", "poste", "ext", "extn", "tst", "dw", "int", "x", "#", ",,", ","];
+const EXTENSIONS: [&str; 15] = [
+    ";ext=",
+    "extension",
+    "extensie",
+    "durchwahl",
+    "toestel",
+    "poste",
+    "ext",
+    "extn",
+    "tst",
+    "dw",
+    "int",
+    "x",
+    "#",
+    ",,",
+    ",",
+];
 
 /// Splits a text into the number and its extension. A comma with digits directly behind it means a pause in dialling.
 pub(crate) fn split_extension(spelling: &str) -> Option<(&str, String)> {
     let lower = spelling.to_ascii_lowercase();
-    let digits_at = lower.trim_end_matches('#').rfind(|c: char| !c.is_ascii_digit()).map(|at| at.saturating_add(1))?;
+    let digits_at = lower
+        .trim_end_matches('#')
+        .rfind(|c: char| !c.is_ascii_digit())
+        .map(|at| at.saturating_add(1))?;
     let extension = lower.trim_end_matches('#').get(digits_at..)?;
     let before = lower.get(..digits_at)?;
     let is_short = (1..=7).contains(&extension.len());
     let marked = |marker: &str| {
-        let before = if marker.ends_with(',') || marker.ends_with('=') { before } else { before.trim_end_matches(['.', ':', ' ', '=']) };
+        let before = if marker.ends_with(',') || marker.ends_with('=') {
+            before
+        } else {
+            before.trim_end_matches(['.', ':', ' ', '='])
+        };
         before.strip_suffix(marker)
     };
     let line = EXTENSIONS.iter().find_map(|marker| marked(marker)).filter(|_| is_short)?;
@@ -103,7 +139,8 @@ pub(crate) fn split_extension(spelling: &str) -> Option<(&str, String)> {
 pub(crate) fn parts(spelling: &str) -> Vec<String> {
     let mut parts = vec![String::new()];
     for word in spelling.replace(['\\', '|', ';', ',', '&'], " , ").split_whitespace() {
-        let separates = [",", "of", "or", "oder", "en", "and", "und", "et", "y"].contains(&word.to_lowercase().as_str());
+        let separates = [",", "of", "or", "oder", "en", "and", "und", "et", "y"]
+            .contains(&word.to_lowercase().as_str());
         if separates || word.starts_with('+') {
             parts.push(String::new());
         }

@@ -84,8 +84,11 @@ pub fn is_placeholder(sort: Sort, text: &str) -> bool {
     if is_nothing(text, &word) {
         return true;
     }
-    let is_number =
-        matches!(sort, Sort::Id | Sort::Address) && word.trim_start_matches('+').bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.' | b' '));
+    let is_number = matches!(sort, Sort::Id | Sort::Address)
+        && word
+            .trim_start_matches('+')
+            .bytes()
+            .all(|byte| matches!(byte, b'0' | b'-' | b'.' | b' '));
     is_number
         || (sort == Sort::Id && (word == MAX_UUID || is_unfilled(text)))
         || SOMETIMES.iter().any(|(known, sorts)| *known == word && sorts.contains(&sort))
@@ -101,7 +104,11 @@ pub fn is_no_value(text: &str) -> bool {
 fn is_nothing(text: &str, word: &str) -> bool {
     let is_punctuation_only = text.chars().all(|c| c.is_whitespace() || is_punctuation(c));
     let is_of_programs = word.split_whitespace().all(|part| PROGRAMS.contains(&part));
-    text == "NaN" || is_punctuation_only || ALWAYS.contains(&word) || is_of_programs || is_template(text)
+    text == "NaN"
+        || is_punctuation_only
+        || ALWAYS.contains(&word)
+        || is_of_programs
+        || is_template(text)
 }
 
 /// Words that programs write and that are never names. They may occur twice, for both parts of a name.
@@ -116,18 +123,40 @@ fn is_unfilled(text: &str) -> bool {
 /// Whether a text is an unfilled template: `{{contact.id}}`, `${id}`, `[[id]]`.
 fn is_template(text: &str) -> bool {
     let text = text.trim();
-    [("{{", "}}"), ("${", "}"), ("[[", "]]"), ("<%", "%>")].iter().any(|(start, end)| text.starts_with(start) && text.ends_with(end))
+    [("{{", "}}"), ("${", "}"), ("[[", "]]"), ("<%", "%>")]
+        .iter()
+        .any(|(start, end)| text.starts_with(start) && text.ends_with(end))
 }
 
 /// The word in lower case, without brackets and quotation marks.
 fn word(text: &str) -> String {
-    let around = |c: char| c.is_whitespace() || matches!(c, '(' | ')' | '[' | ']' | '<' | '>' | '{' | '}' | '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
+    let around = |c: char| {
+        c.is_whitespace()
+            || matches!(
+                c,
+                '(' | ')'
+                    | '['
+                    | ']'
+                    | '<'
+                    | '>'
+                    | '{'
+                    | '}'
+                    | '"'
+                    | '\''
+                    | '`'
+                    | '“'
+                    | '”'
+                    | '‘'
+                    | '’'
+            )
+    };
     let folded: String = text.nfkc().collect();
     folded.trim_matches(around).to_lowercase().replace(" / ", "/")
 }
 
 fn is_punctuation(c: char) -> bool {
-    c.is_ascii_punctuation() || matches!(c, '\u{2010}'..='\u{2027}' | '\u{2212}' | '·' | '¿' | '¡' | '«' | '»')
+    c.is_ascii_punctuation()
+        || matches!(c, '\u{2010}'..='\u{2027}' | '\u{2212}' | '·' | '¿' | '¡' | '«' | '»')
 }
 
 #[cfg(test)]

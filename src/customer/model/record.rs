@@ -149,7 +149,10 @@ impl Record {
     /// The person's name as this record has it.
     #[must_use]
     pub fn name(&self) -> PersonName {
-        let name = PersonName::new(self.versions.text(field::FIRST_NAME), self.versions.text(field::LAST_NAME));
+        let name = PersonName::new(
+            self.versions.text(field::FIRST_NAME),
+            self.versions.text(field::LAST_NAME),
+        );
         match self.versions.text(field::FULL_NAME) {
             Some(full) if name == PersonName::default() => PersonName::whole(full),
             _ => name,

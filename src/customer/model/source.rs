@@ -49,7 +49,13 @@ pub enum SourceKind {
 
 impl SourceKind {
     /// Every kind, in the default order of preference.
-    pub const ALL: [Self; 5] = [Self::OmneoProfile, Self::OmnioTapCustomer, Self::OmnioTapContact, Self::OmniLabParticipant, Self::SyncarooMember];
+    pub const ALL: [Self; 5] = [
+        Self::OmneoProfile,
+        Self::OmnioTapCustomer,
+        Self::OmnioTapContact,
+        Self::OmniLabParticipant,
+        Self::SyncarooMember,
+    ];
 
     /// The name that settings and record keys use.
     #[must_use]
@@ -88,7 +94,10 @@ impl SourceKind {
     pub const fn keeps_people_unique(self) -> bool {
         match self {
             Self::OmneoProfile => true,
-            Self::OmnioTapCustomer | Self::OmnioTapContact | Self::OmniLabParticipant | Self::SyncarooMember => false,
+            Self::OmnioTapCustomer
+            | Self::OmnioTapContact
+            | Self::OmniLabParticipant
+            | Self::SyncarooMember => false,
         }
     }
 }

@@ -49,7 +49,9 @@ pub fn id(raw: &str) -> Option<String> {
 #[must_use]
 pub fn is_possible_id(raw: &str) -> bool {
     let raw = trimmed(raw);
-    !raw.contains(char::is_control) && visible(raw).chars().count() <= MAX_ID_CHARS && raw.len() <= MAX_CHARS
+    !raw.contains(char::is_control)
+        && visible(raw).chars().count() <= MAX_ID_CHARS
+        && raw.len() <= MAX_CHARS
 }
 
 /// Removes blanks and control characters at both ends.
@@ -63,19 +65,31 @@ pub fn trimmed(raw: &str) -> &str {
 #[must_use]
 pub fn canonical_id(raw: &str) -> String {
     let id: String = visible(raw).nfc().collect();
-    let bare = id.strip_prefix('{').and_then(|id| id.strip_suffix('}')).filter(|id| is_uuid(id)).unwrap_or(&id);
+    let bare = id
+        .strip_prefix('{')
+        .and_then(|id| id.strip_suffix('}'))
+        .filter(|id| is_uuid(id))
+        .unwrap_or(&id);
     let (kind, last) = bare.rsplit_once(':').map_or(("", bare), |(kind, last)| (kind, last));
     if is_uuid(last) {
         let uuid = last.to_ascii_lowercase();
-        return if kind.is_empty() || kind.eq_ignore_ascii_case("urn:uuid") { uuid } else { format!("{kind}:{uuid}") };
+        return if kind.is_empty() || kind.eq_ignore_ascii_case("urn:uuid") {
+            uuid
+        } else {
+            format!("{kind}:{uuid}")
+        };
     }
-    let whole = bare.strip_suffix(".0").filter(|whole| !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()));
+    let whole = bare
+        .strip_suffix(".0")
+        .filter(|whole| !whole.is_empty() && whole.bytes().all(|byte| byte.is_ascii_digit()));
     whole.unwrap_or(bare).to_owned()
 }
 
 fn is_uuid(text: &str) -> bool {
     let groups = [8, 4, 4, 4, 12];
-    let is_group = |(group, length): (&str, usize)| group.len() == length && group.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let is_group = |(group, length): (&str, usize)| {
+        group.len() == length && group.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
     text.split('-').count() == groups.len() && text.split('-').zip(groups).all(is_group)
 }
 
@@ -128,9 +142,18 @@ mod tests {
     fn ids_have_one_form() {
         for (raw, id) in [
             ("D290F1EE-6C54-4B01-90E6-D701748F0851", Some("d290f1ee-6c54-4b01-90e6-d701748f0851")),
-            ("{D290F1EE-6C54-4B01-90E6-D701748F0851}", Some("d290f1ee-6c54-4b01-90e6-d701748f0851")),
-            ("urn:uuid:D290F1EE-6C54-4B01-90E6-D701748F0851", Some("d290f1ee-6c54-4b01-90e6-d701748f0851")),
-            ("omneo:D290F1EE-6C54-4B01-90E6-D701748F0851", Some("omneo:d290f1ee-6c54-4b01-90e6-d701748f0851")),
+            (
+                "{D290F1EE-6C54-4B01-90E6-D701748F0851}",
+                Some("d290f1ee-6c54-4b01-90e6-d701748f0851"),
+            ),
+            (
+                "urn:uuid:D290F1EE-6C54-4B01-90E6-D701748F0851",
+                Some("d290f1ee-6c54-4b01-90e6-d701748f0851"),
+            ),
+            (
+                "omneo:D290F1EE-6C54-4B01-90E6-D701748F0851",
+                Some("omneo:d290f1ee-6c54-4b01-90e6-d701748f0851"),
+            ),
             ("NL-2026-00042", Some("NL-2026-00042")),
             ("AbC", Some("AbC")),
             ("770002.0", Some("770002")),

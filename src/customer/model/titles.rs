@@ -37,12 +37,14 @@ const DOUBTFUL_TITLES: [&str; 6] = ["ing", "ir", "mag", "dipl", "rev", "heer"];
 
 /// Degrees behind a name; in lower case, without dots.
 const DEGREES: [&str; 24] = [
-    "msc", "bsc", "mba", "phd", "dphil", "llm", "llb", "mphil", "beng", "meng", "bba", "bcom", "mcom", "dds", "esq", "emba", "mpa", "mpharm", "dsc",
-    "drs", "dipl-ing", "mres", "msci", "bscn",
+    "msc", "bsc", "mba", "phd", "dphil", "llm", "llb", "mphil", "beng", "meng", "bba", "bcom",
+    "mcom", "dds", "esq", "emba", "mpa", "mpharm", "dsc", "drs", "dipl-ing", "mres", "msci",
+    "bscn",
 ];
 
 /// Degrees that are also names: they count only with dots, or in capitals after a comma.
-const SHORT_DEGREES: [&str; 11] = ["ma", "ba", "md", "ra", "rn", "bs", "ms", "aa", "ing", "bed", "med"];
+const SHORT_DEGREES: [&str; 11] =
+    ["ma", "ba", "md", "ra", "rn", "bs", "ms", "aa", "ing", "bed", "med"];
 
 /// A part of a name without titles and degrees. `None` if nothing else is left.
 pub(crate) fn without_titles(part: &str) -> Option<String> {
@@ -50,12 +52,19 @@ pub(crate) fn without_titles(part: &str) -> Option<String> {
     let mut words: Vec<&str> = spaced.split_whitespace().collect();
     while let Some((first, rest)) = words.split_first() {
         // "De heer" and "den heer" are titles; "De Heer" is a family name.
-        let is_the = first.eq_ignore_ascii_case("de") && rest.len() > 1 && rest.first().is_some_and(|next| *next == "heer");
+        let is_the = first.eq_ignore_ascii_case("de")
+            && rest.len() > 1
+            && rest.first().is_some_and(|next| *next == "heer");
         // A word between two titles: `Mr & Mrs`, `Dhr. en mevr.`
-        let is_between = ["&", "+", "en", "and", "und", "et", "of", "or"].contains(&first.to_lowercase().as_str())
+        let is_between = ["&", "+", "en", "and", "und", "et", "of", "or"]
+            .contains(&first.to_lowercase().as_str())
             && words.len() < spaced.split_whitespace().count()
             && rest.first().is_some_and(|next| is_title(next, rest.len() > 1));
-        if !is_the && !is_between && !is_title(first, !rest.is_empty()) && !is_degree_before(first, rest) {
+        if !is_the
+            && !is_between
+            && !is_title(first, !rest.is_empty())
+            && !is_degree_before(first, rest)
+        {
             break;
         }
         words.remove(0);
@@ -74,14 +83,17 @@ pub(crate) fn without_titles(part: &str) -> Option<String> {
 
 /// Whether a degree before a name counts: it must be a word that is always a degree.
 fn is_degree_before(word: &str, rest: &[&str]) -> bool {
-    !rest.is_empty() && ["phd", "msc", "mba"].contains(&word.replace('.', "").to_lowercase().as_str())
+    !rest.is_empty()
+        && ["phd", "msc", "mba"].contains(&word.replace('.', "").to_lowercase().as_str())
 }
 
 /// Inserts a blank after a title whose dot has none (`Dhr.Jan`).
 fn spaced_titles(part: &str) -> String {
     let spaced = part.split_once('.').filter(|(title, rest)| {
         let is_known = TITLES.contains(&title.to_lowercase().as_str());
-        is_known && rest.starts_with(char::is_uppercase) && !rest.split('.').next().is_some_and(|next| is_title(next, true))
+        is_known
+            && rest.starts_with(char::is_uppercase)
+            && !rest.split('.').next().is_some_and(|next| is_title(next, true))
     });
     spaced.map_or_else(|| part.to_owned(), |(title, rest)| format!("{title}. {rest}"))
 }
@@ -93,7 +105,8 @@ fn is_title(word: &str, is_followed: bool) -> bool {
             .filter(|piece| !piece.is_empty())
             .all(|piece| titles.contains(&piece) || (is_dotted && DOUBTFUL_TITLES.contains(&piece)))
     };
-    !bare.is_empty() && (every(&TITLES) || (is_followed && DOUBTFUL_TITLES.contains(&bare.as_str())))
+    !bare.is_empty()
+        && (every(&TITLES) || (is_followed && DOUBTFUL_TITLES.contains(&bare.as_str())))
 }
 
 fn is_degree(word: &str, is_behind_comma: bool) -> bool {
@@ -101,7 +114,9 @@ fn is_degree(word: &str, is_behind_comma: bool) -> bool {
     let bare = word.replace(['.', ',', '(', ')'], "");
     let is_capital = bare.chars().all(char::is_uppercase);
     let bare = bare.to_lowercase();
-    DEGREES.contains(&bare.as_str()) || (SHORT_DEGREES.contains(&bare.as_str()) && (is_dotted || (is_capital && is_behind_comma)))
+    DEGREES.contains(&bare.as_str())
+        || (SHORT_DEGREES.contains(&bare.as_str())
+            && (is_dotted || (is_capital && is_behind_comma)))
 }
 
 #[cfg(test)]

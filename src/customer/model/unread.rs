@@ -17,7 +17,10 @@ pub const PREFIX: &str = "unread.";
 /// The fields of an update that could not be parsed, or only in part. Field names are ours, never the sender's.
 #[must_use]
 pub fn unread_fields(update: &Update, region: Option<Region>) -> BTreeSet<String> {
-    let said = update.fields.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_ref()?.as_str()?)));
+    let said = update
+        .fields
+        .iter()
+        .filter_map(|(name, value)| Some((name.as_str(), value.as_ref()?.as_str()?)));
     said.filter_map(|(name, raw)| match name.strip_prefix(PREFIX) {
         Some(name) => Some(name.to_owned()),
         None => is_unread_address(name, raw, region).then(|| name.to_owned()),
@@ -58,8 +61,10 @@ fn is_unread_address(name: &str, raw: &str, region: Option<Region>) -> bool {
 /// stored, so that people see something.
 #[must_use]
 pub fn kept(name: &str, raw: &Value) -> (String, Option<Value>) {
-    let readable =
-        raw.as_str().and_then(crate::customer::model::text::non_empty).unwrap_or_else(|| crate::customer::model::text::clean(&raw.to_string()));
+    let readable = raw
+        .as_str()
+        .and_then(crate::customer::model::text::non_empty)
+        .unwrap_or_else(|| crate::customer::model::text::clean(&raw.to_string()));
     let text: String = readable.chars().take(MAX_CHARS).collect();
     (format!("{PREFIX}{name}"), Some(Value::from(text)))
 }
@@ -79,7 +84,11 @@ mod tests {
             (Value::from("a\u{0}b"), "ab"),
             (serde_json::json!({ "a": "\u{1}" }), r#"{"a":"\u0001"}"#),
         ] {
-            assert_eq!(kept("is_active", &raw), ("unread.is_active".to_owned(), Some(Value::from(shown))), "{raw}");
+            assert_eq!(
+                kept("is_active", &raw),
+                ("unread.is_active".to_owned(), Some(Value::from(shown))),
+                "{raw}"
+            );
         }
     }
 }

@@ -87,7 +87,8 @@ impl Figures {
         self.pairs_found += customers.pairs;
         self.pairs_missed += all - customers.pairs;
         self.pairs_with_evidence += pieces.pairs;
-        self.evident_pairs_found += pairs_by(records, |record| (record.customer, record.truth.piece), &counts).pairs;
+        self.evident_pairs_found +=
+            pairs_by(records, |record| (record.customer, record.truth.piece), &counts).pairs;
     }
 }
 
@@ -104,14 +105,21 @@ struct Grouped {
 }
 
 /// Groups the records by a key. Returns the number of groups, and of pairs in one group with a selected record.
-fn pairs_by<K: Ord>(records: &[Placed], key: impl Fn(&Placed) -> K, counts: &impl Fn(&Placed) -> bool) -> Grouped {
+fn pairs_by<K: Ord>(
+    records: &[Placed],
+    key: impl Fn(&Placed) -> K,
+    counts: &impl Fn(&Placed) -> bool,
+) -> Grouped {
     let mut groups: BTreeMap<K, (usize, usize)> = BTreeMap::new();
     for record in records {
         let (all, others) = groups.entry(key(record)).or_default();
         *all += 1;
         *others += usize::from(!counts(record));
     }
-    Grouped { groups: groups.len(), pairs: groups.values().map(|(all, others)| pairs(*all) - pairs(*others)).sum() }
+    Grouped {
+        groups: groups.len(),
+        pairs: groups.values().map(|(all, others)| pairs(*all) - pairs(*others)).sum(),
+    }
 }
 
 /// A part divided by a whole, which may be zero.

@@ -54,20 +54,39 @@ struct Found {
 impl Lookups {
     /// Looks up every address that belongs to one person.
     pub(super) fn measure(population: &Population, census: &InMemoryIdentity) -> Self {
-        let mut found: BTreeMap<&str, Found> = population.own_addresses.keys().map(|address| (address.as_str(), Found::default())).collect();
+        let mut found: BTreeMap<&str, Found> = population
+            .own_addresses
+            .keys()
+            .map(|address| (address.as_str(), Found::default()))
+            .collect();
         let moved = &census.resolution.moved;
-        let lost: BTreeSet<_> = moved.iter().flat_map(|moved| moved.from.iter().map(|member| (*member, moved.evidence.address()))).collect();
+        let lost: BTreeSet<_> = moved
+            .iter()
+            .flat_map(|moved| moved.from.iter().map(|member| (*member, moved.evidence.address())))
+            .collect();
         for (customer, members) in census.resolution.clusters.iter().enumerate() {
-            let members = members.iter().filter_map(|member| Some((*member, census.members.get(*member)?)));
-            for (number, member) in members.filter(|(_, member)| population.truth.contains_key(&member.key)) {
-                let finds = |identifier: &&Identifier| identifier.kind.is_address() && !lost.contains(&(number, Some(*identifier)));
+            let members =
+                members.iter().filter_map(|member| Some((*member, census.members.get(*member)?)));
+            for (number, member) in
+                members.filter(|(_, member)| population.truth.contains_key(&member.key))
+            {
+                let finds = |identifier: &&Identifier| {
+                    identifier.kind.is_address() && !lost.contains(&(number, Some(*identifier)))
+                };
                 for identifier in member.identifiers.iter().filter(finds) {
                     let Some(found) = found.get_mut(identifier.value.as_str()) else { continue };
-                    if is_trusted(&member.key) { &mut found.by_trusted } else { &mut found.by_others }.insert(customer);
+                    if is_trusted(&member.key) {
+                        &mut found.by_trusted
+                    } else {
+                        &mut found.by_others
+                    }
+                    .insert(customer);
                 }
             }
         }
-        let customers = |found: &Found| if found.by_trusted.is_empty() { found.by_others.len() } else { found.by_trusted.len() };
+        let customers = |found: &Found| {
+            if found.by_trusted.is_empty() { found.by_others.len() } else { found.by_trusted.len() }
+        };
         Self {
             addresses: found.len(),
             several: found.values().filter(|found| customers(found) > 1).count(),
@@ -79,8 +98,13 @@ impl Lookups {
 impl Forged {
     /// Compares the customers with the customers that exist without the forged forms.
     #[must_use]
-    pub fn measure(population: &Population, census: &InMemoryIdentity, honest: &InMemoryIdentity) -> Self {
-        let with_the_victim = census.customers().map(|customer| forms_with_their_victim(population, &customer)).sum();
+    pub fn measure(
+        population: &Population,
+        census: &InMemoryIdentity,
+        honest: &InMemoryIdentity,
+    ) -> Self {
+        let with_the_victim =
+            census.customers().map(|customer| forms_with_their_victim(population, &customer)).sum();
         let with = trusted_customers(census);
         let changed = trusted_customers(honest).difference(&with).count();
         Self { forms: population.forged.len(), with_the_victim, changed }
@@ -88,12 +112,22 @@ impl Forged {
 }
 
 fn forms_with_their_victim(population: &Population, customer: &BTreeSet<&RecordKey>) -> usize {
-    let people: BTreeSet<usize> = customer.iter().filter_map(|key| population.truth.get(*key)).map(|truth| truth.person).collect();
-    customer.iter().filter_map(|key| population.forged.get(*key)).filter(|victim| people.contains(victim)).count()
+    let people: BTreeSet<usize> = customer
+        .iter()
+        .filter_map(|key| population.truth.get(*key))
+        .map(|truth| truth.person)
+        .collect();
+    customer
+        .iter()
+        .filter_map(|key| population.forged.get(*key))
+        .filter(|victim| people.contains(victim))
+        .count()
 }
 
 /// The trusted records of each customer that has any.
 fn trusted_customers(census: &InMemoryIdentity) -> BTreeSet<BTreeSet<&RecordKey>> {
-    let trusted = census.customers().map(|customer| customer.into_iter().filter(|key| is_trusted(key)).collect::<BTreeSet<_>>());
+    let trusted = census.customers().map(|customer| {
+        customer.into_iter().filter(|key| is_trusted(key)).collect::<BTreeSet<_>>()
+    });
     trusted.filter(|customer| !customer.is_empty()).collect()
 }

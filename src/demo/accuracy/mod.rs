@@ -68,7 +68,10 @@ impl Accuracy {
             customers: 0,
             overall: Parts::default(),
             indistinguishable: Figures::default(),
-            situations: Situation::ALL.into_iter().map(|(situation, _)| (situation, Parts::default())).collect(),
+            situations: Situation::ALL
+                .into_iter()
+                .map(|(situation, _)| (situation, Parts::default()))
+                .collect(),
             joined: rules::joined(population, census),
             kept_apart: rules::kept_apart(population, census),
             lookups: Lookups::measure(population, census),
@@ -87,7 +90,12 @@ impl Accuracy {
         accuracy
     }
 
-    fn count_customer(&mut self, population: &Population, customer: &BTreeSet<&RecordKey>, people: &mut [Vec<Placed>]) {
+    fn count_customer(
+        &mut self,
+        population: &Population,
+        customer: &BTreeSet<&RecordKey>,
+        people: &mut [Vec<Placed>],
+    ) {
         let mut records_of: BTreeMap<usize, Vec<Truth>> = BTreeMap::new();
         for truth in customer.iter().filter_map(|key| population.truth.get(*key)) {
             records_of.entry(truth.person).or_default().push(*truth);
@@ -100,7 +108,9 @@ impl Accuracy {
         }
         for (person, records) in records_of {
             if let Some(placed) = people.get_mut(person) {
-                placed.extend(records.into_iter().map(|truth| Placed { customer: self.customers, truth }));
+                placed.extend(
+                    records.into_iter().map(|truth| Placed { customer: self.customers, truth }),
+                );
             }
         }
         self.customers += 1;
@@ -108,9 +118,14 @@ impl Accuracy {
 
     /// Counts a customer of several people. Pairs of people who are hard to distinguish are wrong pairs of the hard
     /// part, all others of the plain part.
-    fn count_false_merge(&mut self, population: &Population, records_of: &BTreeMap<usize, Vec<Truth>>) {
+    fn count_false_merge(
+        &mut self,
+        population: &Population,
+        records_of: &BTreeMap<usize, Vec<Truth>>,
+    ) {
         let wrong = |people: &[usize]| {
-            let counts: Vec<usize> = people.iter().filter_map(|person| records_of.get(person)).map(Vec::len).collect();
+            let counts: Vec<usize> =
+                people.iter().filter_map(|person| records_of.get(person)).map(Vec::len).collect();
             pairs(counts.iter().sum()) - counts.iter().map(|count| pairs(*count)).sum::<usize>()
         };
         let all: Vec<usize> = records_of.keys().copied().collect();
@@ -122,8 +137,11 @@ impl Accuracy {
         self.overall.plain.pairs_wrong += wrong(&all) - wrong_and_hard;
         let alike = connected(&all, &population.indistinguishable);
         self.indistinguishable.false_merges += usize::from(alike.len() == 1);
-        self.indistinguishable.pairs_wrong += alike.iter().map(|people| wrong(people)).sum::<usize>();
-        let is_in = |situation: Situation| records_of.values().flatten().any(|truth| truth.situations.has(situation));
+        self.indistinguishable.pairs_wrong +=
+            alike.iter().map(|people| wrong(people)).sum::<usize>();
+        let is_in = |situation: Situation| {
+            records_of.values().flatten().any(|truth| truth.situations.has(situation))
+        };
         for (_, parts) in self.situations.iter_mut().filter(|(situation, _)| is_in(**situation)) {
             parts.part(is_hard).false_merges += 1;
         }
@@ -147,7 +165,9 @@ fn connected(people: &[usize], pairs: &BTreeSet<Pair>) -> Vec<Vec<usize>> {
     let are_paired = |a: usize, b: usize| pairs.contains(&(a.min(b), a.max(b)));
     let mut groups: Vec<Vec<usize>> = Vec::new();
     for person in people {
-        let (with, mut rest): (Vec<_>, Vec<_>) = groups.into_iter().partition(|group| group.iter().any(|other| are_paired(*person, *other)));
+        let (with, mut rest): (Vec<_>, Vec<_>) = groups
+            .into_iter()
+            .partition(|group| group.iter().any(|other| are_paired(*person, *other)));
         rest.push(with.into_iter().flatten().chain([*person]).collect());
         groups = rest;
     }

@@ -28,11 +28,18 @@ pub struct KeptApart {
 
 /// The person of each member. `None` for forged forms.
 fn people_of(population: &Population, census: &InMemoryIdentity) -> Vec<Option<usize>> {
-    census.members.iter().map(|member| population.truth.get(&member.key).map(|truth| truth.person)).collect()
+    census
+        .members
+        .iter()
+        .map(|member| population.truth.get(&member.key).map(|truth| truth.person))
+        .collect()
 }
 
 /// What each level joined.
-pub(super) fn joined(population: &Population, census: &InMemoryIdentity) -> BTreeMap<Level, Joined> {
+pub(super) fn joined(
+    population: &Population,
+    census: &InMemoryIdentity,
+) -> BTreeMap<Level, Joined> {
     let people = people_of(population, census);
     let mut groups: Vec<usize> = (0..people.len()).collect();
     let mut before = Joined::default();
@@ -44,7 +51,10 @@ pub(super) fn joined(population: &Population, census: &InMemoryIdentity) -> BTre
             }
         }
         let after = together(&mut groups, &people);
-        levels.insert(level, Joined { right: after.right - before.right, wrong: after.wrong - before.wrong });
+        levels.insert(
+            level,
+            Joined { right: after.right - before.right, wrong: after.wrong - before.wrong },
+        );
         before = after;
     }
     levels
@@ -86,15 +96,22 @@ fn root(groups: &mut [usize], n: usize) -> usize {
 }
 
 /// The evidence that was not used, by its level and the conflict.
-pub(super) fn kept_apart(population: &Population, census: &InMemoryIdentity) -> BTreeMap<(Level, &'static str), KeptApart> {
+pub(super) fn kept_apart(
+    population: &Population,
+    census: &InMemoryIdentity,
+) -> BTreeMap<(Level, &'static str), KeptApart> {
     let people = people_of(population, census);
     let mut grounds: BTreeMap<(Level, &'static str), KeptApart> = BTreeMap::new();
     for doubt in &census.resolution.doubts {
         let counts = grounds.entry((doubt.level, doubt.grounds.as_str())).or_default();
-        let clusters = doubt.clusters.iter().filter_map(|cluster| census.resolution.clusters.get(*cluster));
+        let clusters =
+            doubt.clusters.iter().filter_map(|cluster| census.resolution.clusters.get(*cluster));
         let mut seen = BTreeSet::new();
         let splits_one = clusters.fold(false, |splits, cluster| {
-            let people: BTreeSet<usize> = cluster.iter().filter_map(|member| people.get(*member).copied().flatten()).collect();
+            let people: BTreeSet<usize> = cluster
+                .iter()
+                .filter_map(|member| people.get(*member).copied().flatten())
+                .collect();
             let again = people.iter().any(|person| seen.contains(person));
             seen.extend(people);
             splits || again

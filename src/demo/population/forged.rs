@@ -22,12 +22,20 @@ impl Records {
             if chance.happens(rates::FORGED_FORM) {
                 let name = forged_name(chance, victim);
                 let phone = format!("+3168{}", chance.digits(7));
-                self.forge_form(chance, number, [name.0, name.1, Some(mailbox.to_owned()), Some(phone)]);
+                self.forge_form(
+                    chance,
+                    number,
+                    [name.0, name.1, Some(mailbox.to_owned()), Some(phone)],
+                );
             }
             if chance.below(10_000) < rates::MANY_FORGED_FORMS {
                 for _ in 0..rates::FORMS {
                     let (given, family) = another_name(chance);
-                    self.forge_form(chance, number, [given, family, Some(mailbox.to_owned()), None]);
+                    self.forge_form(
+                        chance,
+                        number,
+                        [given, family, Some(mailbox.to_owned()), None],
+                    );
                 }
             }
         }
@@ -35,8 +43,16 @@ impl Records {
 
     fn forge_form(&mut self, chance: &mut SeededRng, victim: usize, said: [Option<String>; 4]) {
         let Some(key) = new_key(chance, SourceKind::OmniLabParticipant) else { return };
-        let slots = [field::FIRST_NAME.to_owned(), field::LAST_NAME.to_owned(), format!("{}main", field::EMAIL), format!("{}main", field::PHONE)];
-        let said = slots.into_iter().zip(said).filter_map(|(slot, text)| Some((slot, Some(Value::from(text?)))));
+        let slots = [
+            field::FIRST_NAME.to_owned(),
+            field::LAST_NAME.to_owned(),
+            format!("{}main", field::EMAIL),
+            format!("{}main", field::PHONE),
+        ];
+        let said = slots
+            .into_iter()
+            .zip(said)
+            .filter_map(|(slot, text)| Some((slot, Some(Value::from(text?)))));
         let mut fields: BTreeMap<String, Option<Value>> = said.collect();
         let at = some_time(chance);
         fields.insert(field::CREATED_AT.to_owned(), Some(Value::from(at.to_string())));
@@ -49,7 +65,9 @@ impl Records {
 fn forged_name(chance: &mut SeededRng, victim: &Person) -> (Option<String>, Option<String>) {
     match chance.below(1_000) {
         n if n < rates::FORGED_WITHOUT_NAME => (None, None),
-        n if n < rates::FORGED_WITHOUT_NAME + rates::FORGED_VICTIMS_NAME => (Some(victim.given.clone()), Some(victim.family.clone())),
+        n if n < rates::FORGED_WITHOUT_NAME + rates::FORGED_VICTIMS_NAME => {
+            (Some(victim.given.clone()), Some(victim.family.clone()))
+        }
         _ => another_name(chance),
     }
 }

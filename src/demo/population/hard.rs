@@ -22,12 +22,24 @@ use crate::customer::model::source::SourceKind;
 pub(super) fn hard(drafts: &[Draft], world: &World, alike: &BTreeSet<Pair>) -> BTreeSet<Pair> {
     let mut pairs = alike.clone();
     let people = world.people.len();
-    pairs.extend(world.couples.iter().zip(people..).flat_map(|(couple, number)| couple.partners.map(|partner| (partner, number))));
-    let unmarked: BTreeSet<usize> = drafts.iter().filter(|draft| draft.name.suffix.is_none()).map(|draft| draft.person).collect();
+    pairs.extend(
+        world
+            .couples
+            .iter()
+            .zip(people..)
+            .flat_map(|(couple, number)| couple.partners.map(|partner| (partner, number))),
+    );
+    let unmarked: BTreeSet<usize> = drafts
+        .iter()
+        .filter(|draft| draft.name.suffix.is_none())
+        .map(|draft| draft.person)
+        .collect();
     for address in [mailbox, line] {
         for holding in household_holders(drafts, world, address).into_values() {
             for (n, one) in holding.iter().enumerate() {
-                let others = holding.iter().skip(n + 1).filter(|other| other.person != one.person && are_hard(one, other, world, &unmarked));
+                let others = holding.iter().skip(n + 1).filter(|other| {
+                    other.person != one.person && are_hard(one, other, world, &unmarked)
+                });
                 pairs.extend(others.map(|other| pair(one.person, other.person)));
             }
         }
@@ -44,12 +56,21 @@ pub(super) fn own_addresses(drafts: &[Draft], world: &World) -> BTreeMap<String,
         let Some(person) = world.people.get(draft.person) else { continue };
         let mobile = person.mobile.e164();
         let mailboxes = [&person.mailbox, &person.second_mailbox, &person.work_mailbox];
-        let is_own = |address: &str| address == mobile || mailboxes.iter().any(|mailbox| mailbox.as_deref() == Some(address));
-        own.extend(draft.addresses().filter(|address| is_own(address)).map(|address| (address.to_owned(), draft.person)));
+        let is_own = |address: &str| {
+            address == mobile || mailboxes.iter().any(|mailbox| mailbox.as_deref() == Some(address))
+        };
+        own.extend(
+            draft
+                .addresses()
+                .filter(|address| is_own(address))
+                .map(|address| (address.to_owned(), draft.person)),
+        );
     }
     for draft in drafts {
         for address in draft.addresses() {
-            let is_households = |owner: &usize| *owner != draft.person && world.home_of(*owner) == world.home_of(draft.person);
+            let is_households = |owner: &usize| {
+                *owner != draft.person && world.home_of(*owner) == world.home_of(draft.person)
+            };
             if own.get(address).is_some_and(is_households) {
                 own.remove(address);
             }
@@ -89,5 +110,6 @@ fn are_hard(one: &Draft, other: &Draft, world: &World, unmarked: &BTreeSet<usize
 fn are_alike(name: &str, other: &str) -> bool {
     let (names, others) = (all_forms(name), all_forms(other));
     let first = |name: &str| plain(name.split([' ', '-']).next().unwrap_or_default());
-    are_forms_of_one(&first(name), &first(other)) || names.iter().any(|name| others.iter().any(|other| given_names_fit(name, other)))
+    are_forms_of_one(&first(name), &first(other))
+        || names.iter().any(|name| others.iter().any(|other| given_names_fit(name, other)))
 }

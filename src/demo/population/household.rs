@@ -25,14 +25,21 @@ impl World {
         let origin = chance.weighted(&names::ORIGINS).unwrap_or(Origin::Dutch);
         let name = names::family_name(chance, origin);
         let kin = if customers > 1 { kin(chance) } else { None };
-        let landline = chance.happens(if kin.is_some() { rates::LANDLINE_OF_KIN } else { rates::LANDLINE }).then(|| {
-            let area = chance.pick(&["10", "20", "30", "40", "50", "70"]);
-            self.new_line(chance, "31", area, 7)
-        });
+        let landline = chance
+            .happens(if kin.is_some() { rates::LANDLINE_OF_KIN } else { rates::LANDLINE })
+            .then(|| {
+                let area = chance.pick(&["10", "20", "30", "40", "50", "70"]);
+                self.new_line(chance, "31", area, 7)
+            });
         let first = self.people.len();
         let shares_nothing = kin.is_some() && landline.is_none();
-        self.homes.push(Home { members: (first..first + customers).collect(), landline, mailbox: None });
-        let family = Family { first, customers, origin, name, first_is_male: chance.happens(500), kin };
+        self.homes.push(Home {
+            members: (first..first + customers).collect(),
+            landline,
+            mailbox: None,
+        });
+        let family =
+            Family { first, customers, origin, name, first_is_male: chance.happens(500), kin };
         for place in 0..customers {
             self.add_member(chance, &family, place);
         }
@@ -50,13 +57,24 @@ impl World {
             1 => family.first_is_male == chance.happens(30),
             _ => chance.happens(500),
         };
-        let other_origin = if is_partner && chance.happens(rates::MIXED_COUPLE) { chance.weighted(&names::ORIGINS) } else { None };
+        let other_origin = if is_partner && chance.happens(rates::MIXED_COUPLE) {
+            chance.weighted(&names::ORIGINS)
+        } else {
+            None
+        };
         let origin = other_origin.unwrap_or(family.origin);
-        let born = if is_partner { names::family_name(chance, origin) } else { family.name.clone() };
-        let gendered = |name: &str| if male || kin.is_some() { name.to_owned() } else { names::for_woman(origin, name) };
+        let born =
+            if is_partner { names::family_name(chance, origin) } else { family.name.clone() };
+        let gendered = |name: &str| {
+            if male || kin.is_some() { name.to_owned() } else { names::for_woman(origin, name) }
+        };
         let (born, partners) = (gendered(&born), gendered(&family.name));
         let (name, family_before) = if is_partner && !male && chance.happens(rates::MARRIED_NAME) {
-            let married = if chance.happens(rates::BOTH_NAMES) { format!("{partners}-{born}") } else { partners };
+            let married = if chance.happens(rates::BOTH_NAMES) {
+                format!("{partners}-{born}")
+            } else {
+                partners
+            };
             (married, Some(born))
         } else if !is_child && kin.is_none() && chance.happens(rates::OTHER_NAME_CHANGE) {
             (gendered(&names::family_name(chance, origin)), Some(born))
@@ -64,16 +82,20 @@ impl World {
             (born, None)
         };
         let given = match (family.kin, self.people.get(family.first)) {
-            (Some(Kin::Alike(one, other)), _) if place < 2 => if place == 0 { one } else { other }.to_owned(),
+            (Some(Kin::Alike(one, other)), _) if place < 2 => {
+                if place == 0 { one } else { other }.to_owned()
+            }
             (Some(Kin::Generations(_)), Some(father)) if place == 1 => father.given.clone(),
             (Some(Kin::Generations(_)), None) => names::given_name(chance, origin, true),
             _ => names::given_name(chance, origin, male),
         };
         let person = Person {
             home: self.homes.len().saturating_sub(1),
-            employer: (!is_child && chance.happens(rates::EMPLOYED))
-                .then(|| chance.below(self.employers.len()).min(chance.below(self.employers.len()))),
-            partner: (place < 2 && family.customers > 1 && family.kin.is_none()).then(|| family.first + 1 - place),
+            employer: (!is_child && chance.happens(rates::EMPLOYED)).then(|| {
+                chance.below(self.employers.len()).min(chance.below(self.employers.len()))
+            }),
+            partner: (place < 2 && family.customers > 1 && family.kin.is_none())
+                .then(|| family.first + 1 - place),
             kin,
             mailbox: None,
             second_mailbox: None,
@@ -88,17 +110,31 @@ impl World {
         self.add_person(chance, person, origin, may_lack_a_mailbox);
     }
 
-    fn add_person(&mut self, chance: &mut SeededRng, mut person: Person, origin: Origin, may_lack_a_mailbox: bool) {
-        let name_then = person.family_before.clone().filter(|_| chance.happens(600)).unwrap_or_else(|| person.family.clone());
+    fn add_person(
+        &mut self,
+        chance: &mut SeededRng,
+        mut person: Person,
+        origin: Origin,
+        may_lack_a_mailbox: bool,
+    ) {
+        let name_then = person
+            .family_before
+            .clone()
+            .filter(|_| chance.happens(600))
+            .unwrap_or_else(|| person.family.clone());
         if !may_lack_a_mailbox || !chance.happens(rates::CHILD_WITHOUT_MAILBOX) {
             person.mailbox = Some(self.private_mailbox(chance, &person.given, &name_then));
         }
         if chance.happens(rates::SECOND_MAILBOX) {
-            person.second_mailbox = Some(self.private_mailbox(chance, &person.given, &person.family));
+            person.second_mailbox =
+                Some(self.private_mailbox(chance, &person.given, &person.family));
         }
         if let Some(employer) = person.employer.and_then(|n| self.employers.get(n)) {
             let domain = employer.domain.clone();
-            person.work_mailbox = Some(self.new_mailbox(&format!("{}.{}", plain(&person.given), plain(&person.family)), &domain));
+            person.work_mailbox = Some(self.new_mailbox(
+                &format!("{}.{}", plain(&person.given), plain(&person.family)),
+                &domain,
+            ));
         }
         if chance.happens(rates::NEW_NUMBER) {
             let new = self.mobile(chance, origin);
@@ -112,7 +148,11 @@ impl World {
     /// Adds a mailbox for the whole household. Most of these contain a word that says so.
     fn add_family_mailbox(&mut self, chance: &mut SeededRng, family: &Family) {
         let name = plain(&family.name);
-        let others = self.people.get(family.first + 1).map(|other| plain(&other.family)).filter(|other| *other != name);
+        let others = self
+            .people
+            .get(family.first + 1)
+            .map(|other| plain(&other.family))
+            .filter(|other| *other != name);
         let number = 1 + chance.below(99);
         let mailbox = match (chance.below(10), others) {
             (0..=1, _) => format!("familie.{name}"),
@@ -132,8 +172,13 @@ impl World {
     /// Adds an account of a couple, if they share a landline or mailbox.
     fn add_couple(&mut self, chance: &mut SeededRng, first: usize) {
         let home = self.homes.len().saturating_sub(1);
-        let Some(partner) = self.people.get(first).and_then(|person| person.partner) else { return };
-        let reachable = self.homes.get(home).is_some_and(|home| home.landline.is_some() || home.mailbox.is_some());
+        let Some(partner) = self.people.get(first).and_then(|person| person.partner) else {
+            return;
+        };
+        let reachable = self
+            .homes
+            .get(home)
+            .is_some_and(|home| home.landline.is_some() || home.mailbox.is_some());
         if reachable && chance.happens(rates::COUPLES_ACCOUNT) {
             self.couples.push(Couple { home, partners: [first, partner] });
         }

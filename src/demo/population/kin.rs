@@ -43,12 +43,17 @@ impl Kin {
     /// Relatives with similar given names.
     pub(super) fn alike(chance: &mut SeededRng) -> Option<Self> {
         let pairs: Vec<&'static str> = ALIKE.split(' ').collect();
-        pairs.get(chance.below(pairs.len()))?.split_once('=').map(|(one, other)| Self::Alike(one, other))
+        pairs
+            .get(chance.below(pairs.len()))?
+            .split_once('=')
+            .map(|(one, other)| Self::Alike(one, other))
     }
 
     /// A father and a son.
     pub(super) fn generations(chance: &mut SeededRng) -> Option<Self> {
-        chance.weighted(&[(Style::Latin, 800), (Style::Numerals, 130), (Style::Dutch, 70)]).map(Self::Generations)
+        chance
+            .weighted(&[(Style::Latin, 800), (Style::Numerals, 130), (Style::Dutch, 70)])
+            .map(Self::Generations)
     }
 
     /// The place of the household's first or second member. `None` for the others.

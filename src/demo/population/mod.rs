@@ -106,5 +106,9 @@ impl Population {
 fn truth(drafts: Vec<Draft>) -> BTreeMap<RecordKey, Truth> {
     let pieces = evidence::pieces(&drafts);
     let truths = drafts.into_iter().zip(pieces);
-    truths.map(|(draft, piece)| (draft.key, Truth { person: draft.person, piece, situations: draft.situations })).collect()
+    truths
+        .map(|(draft, piece)| {
+            (draft.key, Truth { person: draft.person, piece, situations: draft.situations })
+        })
+        .collect()
 }

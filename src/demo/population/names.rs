@@ -84,7 +84,11 @@ const OTHER_FORMS: &str = "Jan=Johannes Hans=Johannes Johan=Johannes Kees=Cornel
 
 /// The other forms of a given name.
 pub(super) fn other_forms(given: &str) -> impl Iterator<Item = &'static str> {
-    OTHER_FORMS.split(' ').filter_map(|pair| pair.split_once('=')).filter(move |(one, _)| *one == given).map(|(_, other)| other)
+    OTHER_FORMS
+        .split(' ')
+        .filter_map(|pair| pair.split_once('='))
+        .filter(move |(one, _)| *one == given)
+        .map(|(_, other)| other)
 }
 
 /// A given name and its other forms.
@@ -106,26 +110,36 @@ const FLEMISH: &str = "Peeters Janssens Maes Jacobs Mertens Willems Claes Goosse
 const WALLOON: &str = "Dubois Lambert Dupont Martin Lefèvre Leroy Denis Renard Gérard Noël Rousseau Delvaux Lejeune Hébert Charlier Mathieu Poncelet Marchal Dumont Collignon";
 const GERMAN: &str = "Müller Schmidt Schneider Fischer Weber Wagner Becker Schulz Hoffmann Schäfer Koch Bauer Richter Klein Wolf Schröder Neumann Schwarz Krüger Groß Weiß Köhler Böhm Jäger";
 const ENGLISH: &str = "Smith Jones Taylor Brown Williams Wilson Johnson Davies Robinson Wright Walker Evans Roberts Hughes O'Brien O'Connor McDonald McCarthy Murphy Kelly Byrne Ryan";
-const TURKISH: &str =
-    "Yılmaz Kaya Demir Şahin Çelik Yıldız Yıldırım Öztürk Aydın Özdemir Arslan Doğan Kılıç Aslan Çetin Kara Koç Kurt Özkan Şimşek Polat Güneş";
+const TURKISH: &str = "Yılmaz Kaya Demir Şahin Çelik Yıldız Yıldırım Öztürk Aydın Özdemir Arslan Doğan Kılıç Aslan Çetin Kara Koç Kurt Özkan Şimşek Polat Güneş";
 const POLISH: &str = "Nowak Wójcik Kowalczyk Woźniak Mazur Krawczyk Kaczmarek Zając Król Wieczorek Wróbel Stępień Pawlak Dudek Adamczyk Żak";
 const SPANISH: &str = "García Fernández González Rodríguez López Martínez Sánchez Pérez Gómez Martín Jiménez Ruiz Hernández Díaz Álvarez Moreno Muñoz Núñez Ibáñez Peña";
 
 /// A family name in the form for men. [`for_woman`] returns the other form.
 pub(super) fn family_name(chance: &mut SeededRng, origin: Origin) -> String {
-    let list = |chance: &mut SeededRng, names: &str| chance.pick_common(&names.split(' ').collect::<Vec<_>>()).to_owned();
+    let list = |chance: &mut SeededRng, names: &str| {
+        chance.pick_common(&names.split(' ').collect::<Vec<_>>()).to_owned()
+    };
     let compose = |chance: &mut SeededRng, starts: &str, ends: &str| {
-        let (starts, ends): (Vec<&str>, Vec<&str>) = (starts.split(' ').collect(), ends.split(' ').collect());
+        let (starts, ends): (Vec<&str>, Vec<&str>) =
+            (starts.split(' ').collect(), ends.split(' ').collect());
         format!("{}{}", chance.pick(&starts), chance.pick(&ends))
     };
     match (origin, chance.below(10)) {
         (Origin::Dutch, 0..=3) => list(chance, DUTCH),
         (Origin::Dutch, 4..=6) => {
-            let particle = chance.pick_common(&["van de", "van der", "van den", "van", "de", "ter", "ten", "van 't", "op de"]);
+            let particle = chance.pick_common(&[
+                "van de", "van der", "van den", "van", "de", "ter", "ten", "van 't", "op de",
+            ]);
             format!("{particle} {}", list(chance, DUTCH_PLACES))
         }
         (Origin::Dutch, 7) => {
-            format!("de {}", chance.pick_common(&["Vries", "Jong", "Boer", "Groot", "Bruijn", "Haan", "Graaf", "Wit", "Ruiter", "Leeuw"]))
+            format!(
+                "de {}",
+                chance.pick_common(&[
+                    "Vries", "Jong", "Boer", "Groot", "Bruijn", "Haan", "Graaf", "Wit", "Ruiter",
+                    "Leeuw"
+                ])
+            )
         }
         (Origin::Dutch, _) => compose(
             chance,
@@ -138,18 +152,26 @@ pub(super) fn family_name(chance: &mut SeededRng, origin: Origin) -> String {
             format!(
                 "{particle} {}",
                 chance.pick(&[
-                    "Smet", "Bossche", "Backer", "Wilde", "Cock", "Clercq", "Broeck", "Velde", "Eynde", "Damme", "Acker", "Berghe", "Poorten",
-                    "Meulen"
+                    "Smet", "Bossche", "Backer", "Wilde", "Cock", "Clercq", "Broeck", "Velde",
+                    "Eynde", "Damme", "Acker", "Berghe", "Poorten", "Meulen"
                 ])
             )
         }
         (Origin::Walloon, 0..=7) => list(chance, WALLOON),
         (Origin::Walloon, _) => {
-            format!("{} {}", chance.pick(&["De", "Le", "La", "Du"]), chance.pick(&["Greef", "Roy", "Bruyère", "Fontaine", "Pré", "Bois"]))
+            format!(
+                "{} {}",
+                chance.pick(&["De", "Le", "La", "Du"]),
+                chance.pick(&["Greef", "Roy", "Bruyère", "Fontaine", "Pré", "Bois"])
+            )
         }
         (Origin::German, 0..=5) => list(chance, GERMAN),
         (Origin::German, 6) => {
-            format!("{} {}", chance.pick(&["von", "von der", "zu"]), chance.pick(&["Berg", "Heide", "Hohenstein", "Lohe", "Osten", "Tann"]))
+            format!(
+                "{} {}",
+                chance.pick(&["von", "von der", "zu"]),
+                chance.pick(&["Berg", "Heide", "Hohenstein", "Lohe", "Osten", "Tann"])
+            )
         }
         (Origin::German, _) => compose(
             chance,
@@ -157,9 +179,11 @@ pub(super) fn family_name(chance: &mut SeededRng, origin: Origin) -> String {
             "mann maier bauer müller berger hofer feld bach stein",
         ),
         (Origin::English, 0..=5) => list(chance, ENGLISH),
-        (Origin::English, _) => {
-            compose(chance, "Ash Brad Hart Whit Har Nor Sut Wes Kings Lang Mid Thorn", "ton ley ford worth well field by ham wood")
-        }
+        (Origin::English, _) => compose(
+            chance,
+            "Ash Brad Hart Whit Har Nor Sut Wes Kings Lang Mid Thorn",
+            "ton ley ford worth well field by ham wood",
+        ),
         (Origin::Moroccan, n) => {
             let stem = compose(
                 chance,
@@ -174,11 +198,17 @@ pub(super) fn family_name(chance: &mut SeededRng, origin: Origin) -> String {
             }
         }
         (Origin::Turkish, 0..=5) => list(chance, TURKISH),
-        (Origin::Turkish, _) => compose(chance, "Öz Ak Kara Gün Er Boz Tan Ay Demir Baş", "türk taş doğan dağ kan soy demir oğlu men"),
+        (Origin::Turkish, _) => compose(
+            chance,
+            "Öz Ak Kara Gün Er Boz Tan Ay Demir Baş",
+            "türk taş doğan dağ kan soy demir oğlu men",
+        ),
         (Origin::Polish, 0..=3) => list(chance, POLISH),
-        (Origin::Polish, _) => {
-            compose(chance, "Kowal Wiśniew Lewandow Kamiń Zieliń Szymań Dąbrow Jabłoń Malinow Pawłow Wituc Górec", "ski ski ski cki")
-        }
+        (Origin::Polish, _) => compose(
+            chance,
+            "Kowal Wiśniew Lewandow Kamiń Zieliń Szymań Dąbrow Jabłoń Malinow Pawłow Wituc Górec",
+            "ski ski ski cki",
+        ),
         (Origin::Spanish, _) => format!("{} {}", list(chance, SPANISH), list(chance, SPANISH)),
     }
 }
@@ -193,13 +223,15 @@ pub(super) fn for_woman(origin: Origin, name: &str) -> String {
 
 /// Words before a family name that people may leave out.
 const PARTICLES: [&str; 20] = [
-    "van", "van de", "van der", "van den", "van 't", "de", "ter", "ten", "op de", "von", "von der", "zu", "el", "ait", "ben", "le", "la", "du",
-    "vander", "het",
+    "van", "van de", "van der", "van den", "van 't", "de", "ter", "ten", "op de", "von", "von der",
+    "zu", "el", "ait", "ben", "le", "la", "du", "vander", "het",
 ];
 
 /// Splits a family name after its particle. The first part is empty if it has none.
 pub(super) fn split_particle(name: &str) -> (&str, &str) {
     let mut ends = name.match_indices(' ').map(|(at, _)| at);
-    let longest = ends.rfind(|at| name.get(..*at).is_some_and(|start| PARTICLES.contains(&start.to_lowercase().as_str())));
+    let longest = ends.rfind(|at| {
+        name.get(..*at).is_some_and(|start| PARTICLES.contains(&start.to_lowercase().as_str()))
+    });
     longest.and_then(|at| Some((name.get(..at)?, name.get(at + 1..)?))).unwrap_or(("", name))
 }

@@ -83,7 +83,8 @@ pub(super) struct World {
 }
 
 /// Role mailboxes that are on every list of role mailboxes.
-pub(super) const KNOWN_ROLES: [&str; 6] = ["info", "sales", "office", "receptie", "administratie", "support"];
+pub(super) const KNOWN_ROLES: [&str; 6] =
+    ["info", "sales", "office", "receptie", "administratie", "support"];
 /// Role mailboxes that such lists often lack.
 const OTHER_ROLES: [&str; 4] = ["inkoop", "planning", "boekhouding", "secretariaat"];
 
@@ -110,7 +111,12 @@ impl World {
             let switchboard = world.new_line(chance, "31", "20", 7);
             let is_known_role = chance.happens(600);
             let role = chance.pick(if is_known_role { &KNOWN_ROLES } else { &OTHER_ROLES });
-            world.employers.push(Employer { role_mailbox: format!("{role}@{domain}"), domain, switchboard, is_known_role });
+            world.employers.push(Employer {
+                role_mailbox: format!("{role}@{domain}"),
+                domain,
+                switchboard,
+                is_known_role,
+            });
         }
         while world.people.len() < count {
             let room = count - world.people.len();
@@ -126,7 +132,8 @@ impl World {
 
     /// The home of a person or couple.
     pub(super) fn home_of(&self, who: usize) -> Option<usize> {
-        let couple = || self.couples.get(who.checked_sub(self.people.len())?).map(|couple| couple.home);
+        let couple =
+            || self.couples.get(who.checked_sub(self.people.len())?).map(|couple| couple.home);
         self.people.get(who).map(|person| person.home).or_else(couple)
     }
 
@@ -148,8 +155,12 @@ impl World {
         let abroad = chance.happens(rates::FOREIGN_NUMBER);
         match origin {
             Origin::Flemish | Origin::Walloon => self.belgian_mobile(chance),
-            Origin::German if abroad || chance.happens(500) => self.new_line(chance, "49", "151", 8),
-            Origin::English if abroad || chance.happens(500) => self.new_line(chance, "44", "77", 8),
+            Origin::German if abroad || chance.happens(500) => {
+                self.new_line(chance, "49", "151", 8)
+            }
+            Origin::English if abroad || chance.happens(500) => {
+                self.new_line(chance, "44", "77", 8)
+            }
             Origin::Polish if abroad || chance.happens(300) => self.new_line(chance, "48", "60", 7),
             Origin::Turkish if abroad => self.new_line(chance, "90", "53", 8),
             Origin::Moroccan if abroad => self.new_line(chance, "212", "66", 7),
@@ -162,7 +173,13 @@ impl World {
         }
     }
 
-    pub(super) fn new_line(&mut self, chance: &mut SeededRng, code: &'static str, start: &str, digits: u32) -> Line {
+    pub(super) fn new_line(
+        &mut self,
+        chance: &mut SeededRng,
+        code: &'static str,
+        start: &str,
+        digits: u32,
+    ) -> Line {
         loop {
             let line = Line { code, national: format!("{start}{}", chance.digits(digits)) };
             if self.taken_lines.insert(line.clone()) {
@@ -171,7 +188,12 @@ impl World {
         }
     }
 
-    pub(super) fn private_mailbox(&mut self, chance: &mut SeededRng, given: &str, family: &str) -> String {
+    pub(super) fn private_mailbox(
+        &mut self,
+        chance: &mut SeededRng,
+        given: &str,
+        family: &str,
+    ) -> String {
         let (given, family) = (plain(given), plain(family));
         let initial: String = given.chars().take(1).collect();
         let year = 50 + chance.below(55);
@@ -188,7 +210,8 @@ impl World {
 
     /// The mailbox, with a number appended if it is taken.
     pub(super) fn new_mailbox(&mut self, mailbox: &str, domain: &str) -> String {
-        let spellings = std::iter::once(format!("{mailbox}@{domain}")).chain((1..).map(|n: u32| format!("{mailbox}{n}@{domain}")));
+        let spellings = std::iter::once(format!("{mailbox}@{domain}"))
+            .chain((1..).map(|n: u32| format!("{mailbox}{n}@{domain}")));
         for address in spellings {
             if self.taken_mailboxes.insert(address.clone()) {
                 return address;

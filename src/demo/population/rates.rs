@@ -5,7 +5,8 @@
 use crate::customer::model::source::SourceKind;
 
 /// Customers per household.
-pub(super) const CUSTOMERS_PER_HOUSEHOLD: [(usize, usize); 5] = [(1, 560), (2, 290), (3, 80), (4, 50), (5, 20)];
+pub(super) const CUSTOMERS_PER_HOUSEHOLD: [(usize, usize); 5] =
+    [(1, 560), (2, 290), (3, 80), (4, 50), (5, 20)];
 /// Households with a landline.
 pub(super) const LANDLINE: usize = 350;
 /// Households of several customers with a common mailbox.
@@ -151,12 +152,36 @@ pub(super) const fn habits(kind: SourceKind) -> Habits {
         e164: 300,
     };
     match kind {
-        SourceKind::OmneoProfile => Habits { whole_name: 930, given_only: 50, e164: 1_000, without_marks: 50, ..all },
-        SourceKind::OmnioTapCustomer => Habits { initials: 200, phone: 800, ..all },
-        SourceKind::OmnioTapContact => {
-            Habits { whole_name: 780, given_only: 50, family_only: 60, email: 650, phone: 650, initials: 150, e164: 400, ..all }
+        SourceKind::OmneoProfile => {
+            Habits { whole_name: 930, given_only: 50, e164: 1_000, without_marks: 50, ..all }
         }
-        SourceKind::OmniLabParticipant => Habits { whole_name: 350, given_only: 300, family_only: 0, email: 850, phone: 250, ..all },
-        SourceKind::SyncarooMember => Habits { whole_name: 900, given_only: 40, family_only: 40, phone: 300, one_field: 600, initials: 30, ..all },
+        SourceKind::OmnioTapCustomer => Habits { initials: 200, phone: 800, ..all },
+        SourceKind::OmnioTapContact => Habits {
+            whole_name: 780,
+            given_only: 50,
+            family_only: 60,
+            email: 650,
+            phone: 650,
+            initials: 150,
+            e164: 400,
+            ..all
+        },
+        SourceKind::OmniLabParticipant => Habits {
+            whole_name: 350,
+            given_only: 300,
+            family_only: 0,
+            email: 850,
+            phone: 250,
+            ..all
+        },
+        SourceKind::SyncarooMember => Habits {
+            whole_name: 900,
+            given_only: 40,
+            family_only: 40,
+            phone: 300,
+            one_field: 600,
+            initials: 30,
+            ..all
+        },
     }
 }

@@ -31,7 +31,10 @@ pub(super) struct Draft {
 impl Draft {
     /// The addresses that it means.
     pub(super) fn addresses(&self) -> impl Iterator<Item = &str> {
-        [&self.email, &self.phone].into_iter().flatten().filter_map(|address| address.meant.as_deref())
+        [&self.email, &self.phone]
+            .into_iter()
+            .flatten()
+            .filter_map(|address| address.meant.as_deref())
     }
 }
 
@@ -55,7 +58,11 @@ impl Records {
         let mut records = Self::default();
         for person in 0..world.people.len() {
             let first = records.drafts.len();
-            let mut kinds: Vec<SourceKind> = rates::PRESENT.into_iter().filter(|(_, rate)| chance.happens(*rate)).map(|(kind, _)| kind).collect();
+            let mut kinds: Vec<SourceKind> = rates::PRESENT
+                .into_iter()
+                .filter(|(_, rate)| chance.happens(*rate))
+                .map(|(kind, _)| kind)
+                .collect();
             if kinds.is_empty() {
                 kinds.push(SourceKind::OmnioTapContact);
             }
@@ -91,21 +98,35 @@ impl Records {
         let early = changed && chance.happens(rates::BEFORE_THE_CHANGE);
         let habits = rates::habits(kind);
         let unique = kind.keeps_people_unique();
-        let mut writer = Writer { world, person: whom, habits, early, situations: Situations::default(), on_family_mailbox: false };
+        let mut writer = Writer {
+            world,
+            person: whom,
+            habits,
+            early,
+            situations: Situations::default(),
+            on_family_mailbox: false,
+        };
         let mut name = writer.name(chance);
         let (mut email, mut phone) = (writer.email(chance), writer.phone(chance, unique));
         if unique {
             email = email.filter(|email| self.profiles_have.insert(email.text.to_lowercase()));
-            phone = phone.filter(|phone| self.profiles_have.insert(phone.meant.clone().unwrap_or_default()));
+            phone = phone
+                .filter(|phone| self.profiles_have.insert(phone.meant.clone().unwrap_or_default()));
         }
         if email.is_none() && phone.is_none() {
             let (mailbox, line) = writer.any_address(chance);
-            email = mailbox.filter(|email| !unique || self.profiles_have.insert(email.text.to_lowercase()));
-            phone = line.filter(|phone| !unique || self.profiles_have.insert(phone.meant.clone().unwrap_or_default()));
+            email = mailbox
+                .filter(|email| !unique || self.profiles_have.insert(email.text.to_lowercase()));
+            phone = line.filter(|phone| {
+                !unique || self.profiles_have.insert(phone.meant.clone().unwrap_or_default())
+            });
         }
         writer.shorten(chance, &mut name);
         let mut fields = name_fields(&name, &mut writer, chance);
-        let mut set = |slot: String, address: Option<&Written>, messy: fn(&mut SeededRng, &str) -> String, writer: &mut Writer<'_>| {
+        let mut set = |slot: String,
+                       address: Option<&Written>,
+                       messy: fn(&mut SeededRng, &str) -> String,
+                       writer: &mut Writer<'_>| {
             let Some(address) = address else { return };
             let is_messy = address.meant.is_some() && chance.happens(rates::MESSY_ADDRESS);
             writer.situations.add_if(is_messy, Situation::MessyAddress);
@@ -120,10 +141,22 @@ impl Records {
             false => some_time(chance),
         };
         fields.insert(field::CREATED_AT.to_owned(), Some(Value::from(created_at.to_string())));
-        let mut draft = Draft { key: key.clone(), person, situations: writer.situations, name, email, phone, ids: vec![key] };
+        let mut draft = Draft {
+            key: key.clone(),
+            person,
+            situations: writer.situations,
+            name,
+            email,
+            phone,
+            ids: vec![key],
+        };
         let named = draft.name.given.is_some() || draft.name.family.is_some();
-        draft.situations.add_if(!named && draft.email.is_none() && draft.phone.is_some(), Situation::PhoneOnly);
-        draft.situations.add_if(!named && draft.phone.is_none() && draft.email.is_some(), Situation::EmailOnly);
+        draft
+            .situations
+            .add_if(!named && draft.email.is_none() && draft.phone.is_some(), Situation::PhoneOnly);
+        draft
+            .situations
+            .add_if(!named && draft.phone.is_none() && draft.email.is_some(), Situation::EmailOnly);
         self.tell(&draft.key, created_at, fields);
         if early && chance.happens(rates::BROUGHT_UP_TO_DATE) {
             self.bring_up_to_date(world, chance, &mut draft, created_at);
@@ -131,12 +164,26 @@ impl Records {
         self.drafts.push(draft);
     }
 
-    pub(super) fn tell(&mut self, key: &RecordKey, at: Timestamp, fields: BTreeMap<String, Option<Value>>) {
-        self.changes.push(Change::Record { key: key.clone(), update: Update { at, received_at: at, scope: Scope::Partial, fields } });
+    pub(super) fn tell(
+        &mut self,
+        key: &RecordKey,
+        at: Timestamp,
+        fields: BTreeMap<String, Option<Value>>,
+    ) {
+        self.changes.push(Change::Record {
+            key: key.clone(),
+            update: Update { at, received_at: at, scope: Scope::Partial, fields },
+        });
     }
 
     /// A later update: the new family name and number, in the correct spelling.
-    fn bring_up_to_date(&mut self, world: &World, chance: &mut SeededRng, draft: &mut Draft, created_at: Timestamp) {
+    fn bring_up_to_date(
+        &mut self,
+        world: &World,
+        chance: &mut SeededRng,
+        draft: &mut Draft,
+        created_at: Timestamp,
+    ) {
         let Some(person) = world.people.get(draft.person) else { return };
         let mut fields = BTreeMap::new();
         if draft.name.given.is_some() && draft.name.family.is_some() {
@@ -148,12 +195,18 @@ impl Records {
         }
         let before = person.mobile_before.as_ref().map(Line::e164);
         let new = person.mobile.e164();
-        let had_the_old = draft.phone.as_ref().is_some_and(|phone| phone.meant.is_some() && phone.meant == before);
-        if had_the_old && (!draft.key.kind.keeps_people_unique() || self.profiles_have.insert(new.clone())) {
+        let had_the_old = draft
+            .phone
+            .as_ref()
+            .is_some_and(|phone| phone.meant.is_some() && phone.meant == before);
+        if had_the_old
+            && (!draft.key.kind.keeps_people_unique() || self.profiles_have.insert(new.clone()))
+        {
             draft.phone = Some(Written { text: new.clone(), meant: Some(new.clone()) });
             fields.insert(slot_of(draft.key.kind), Some(Value::from(new)));
         }
-        let later = created_at.as_second() + 86_400 * i64::try_from(1 + chance.below(300)).unwrap_or(1);
+        let later =
+            created_at.as_second() + 86_400 * i64::try_from(1 + chance.below(300)).unwrap_or(1);
         self.tell(&draft.key.clone(), Timestamp::from_second(later).unwrap_or(created_at), fields);
     }
 
@@ -186,10 +239,13 @@ impl Records {
             let kind = match draft.key.kind {
                 SourceKind::OmniLabParticipant => SourceKind::OmneoProfile,
                 SourceKind::OmnioTapCustomer => SourceKind::OmnioTapContact,
-                SourceKind::OmneoProfile | SourceKind::OmnioTapContact | SourceKind::SyncarooMember => continue,
+                SourceKind::OmneoProfile
+                | SourceKind::OmnioTapContact
+                | SourceKind::SyncarooMember => continue,
             };
             let slot = format!("{}{}", field::REFERENCE, kind.as_str());
-            if draft.key.kind == SourceKind::OmniLabParticipant && chance.happens(rates::STRANGE_ID) {
+            if draft.key.kind == SourceKind::OmniLabParticipant && chance.happens(rates::STRANGE_ID)
+            {
                 draft.situations.add(Situation::StrangeId);
                 let id = if chance.happens(500) {
                     format!("CONTACT-{}", chance.digits(9))
@@ -199,10 +255,19 @@ impl Records {
                 told.push((draft.key.clone(), BTreeMap::from([(slot, Some(Value::from(id)))])));
                 continue;
             }
-            let Some(referred) = keys.iter().find(|key| key.kind == kind).filter(|_| chance.happens(rates::REFERENCE)) else { continue };
+            let Some(referred) = keys
+                .iter()
+                .find(|key| key.kind == kind)
+                .filter(|_| chance.happens(rates::REFERENCE))
+            else {
+                continue;
+            };
             draft.situations.add(Situation::Reference);
             draft.ids.push(referred.clone());
-            told.push((draft.key.clone(), BTreeMap::from([(slot, Some(Value::from(referred.id.clone())))])));
+            told.push((
+                draft.key.clone(),
+                BTreeMap::from([(slot, Some(Value::from(referred.id.clone())))]),
+            ));
         }
         for (key, fields) in told {
             self.tell(&key, Timestamp::from_second(FIRST_DAY).unwrap_or_default(), fields);
@@ -216,7 +281,8 @@ impl Records {
             let meant = own.iter().filter_map(|draft| address(draft)?.meant.as_ref());
             meant.collect::<HashSet<_>>().len() > 1
         };
-        let several = different(|draft| draft.email.as_ref()) || different(|draft| draft.phone.as_ref());
+        let several =
+            different(|draft| draft.email.as_ref()) || different(|draft| draft.phone.as_ref());
         for draft in own {
             draft.situations.add_if(several, Situation::SeveralAddresses);
         }
@@ -262,9 +328,15 @@ pub(super) fn slot_of(kind: SourceKind) -> String {
     format!("{}{slot}", field::PHONE)
 }
 
-fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut SeededRng) -> BTreeMap<String, Option<Value>> {
+fn name_fields(
+    name: &WrittenName,
+    writer: &mut Writer<'_>,
+    chance: &mut SeededRng,
+) -> BTreeMap<String, Option<Value>> {
     let mut fields = BTreeMap::new();
-    let mut set = |field: &str, value: Option<&str>| value.map(|value| fields.insert(field.to_owned(), Some(Value::from(value))));
+    let mut set = |field: &str, value: Option<&str>| {
+        value.map(|value| fields.insert(field.to_owned(), Some(Value::from(value))))
+    };
     match (&name.given, &name.family) {
         (None, None) if chance.happens(rates::PLACEHOLDER) => {
             set(field::FIRST_NAME, Some(chance.pick(&FILLED_NAMES)));
@@ -272,7 +344,8 @@ fn name_fields(name: &WrittenName, writer: &mut Writer<'_>, chance: &mut SeededR
             writer.situations.add(Situation::Placeholder);
         }
         (Some(given), Some(family)) if chance.happens(rates::TITLE) => {
-            let (given, family) = titled(chance, given, &name.parts().1.unwrap_or_else(|| family.clone()));
+            let (given, family) =
+                titled(chance, given, &name.parts().1.unwrap_or_else(|| family.clone()));
             if chance.happens(writer.habits.one_field) {
                 set(field::FULL_NAME, Some(&format!("{given} {family}")));
                 writer.situations.add(Situation::OneField);
@@ -307,20 +380,37 @@ fn tag_shared(drafts: &mut [Draft], world: &World) {
     let home_of = |who: usize| world.home_of(who).and_then(|home| world.homes.get(home));
     let at_home = |who: usize, address: &str| {
         let home = world.home_of(who);
-        users.get(address).is_some_and(|users| users.iter().filter(|user| world.home_of(**user) == home).count() > 1)
+        users.get(address).is_some_and(|users| {
+            users.iter().filter(|user| world.home_of(**user) == home).count() > 1
+        })
     };
     for draft in drafts {
-        let landline = home_of(draft.person).filter(|home| home.members.len() > 1).and_then(|home| home.landline.as_ref()).map(Line::e164);
+        let landline = home_of(draft.person)
+            .filter(|home| home.members.len() > 1)
+            .and_then(|home| home.landline.as_ref())
+            .map(Line::e164);
         let email = draft.email.as_ref().and_then(|email| email.meant.as_deref());
-        draft.situations.add_if(email.is_some_and(|email| at_home(draft.person, email)), Situation::FamilyMailbox);
+        draft.situations.add_if(
+            email.is_some_and(|email| at_home(draft.person, email)),
+            Situation::FamilyMailbox,
+        );
         if draft.addresses().any(|address| at_home(draft.person, address))
             && let Some(kin) = world.people.get(draft.person).and_then(|person| person.kin)
         {
-            draft.situations.add(if kin.has_the_others_name() { Situation::FatherAndSon } else { Situation::AlikeRelatives });
+            draft.situations.add(if kin.has_the_others_name() {
+                Situation::FatherAndSon
+            } else {
+                Situation::AlikeRelatives
+            });
         }
-        let Some(phone) = draft.phone.as_ref().and_then(|phone| phone.meant.as_deref()) else { continue };
+        let Some(phone) = draft.phone.as_ref().and_then(|phone| phone.meant.as_deref()) else {
+            continue;
+        };
         draft.situations.add_if(landline.as_deref() == Some(phone), Situation::HouseholdLine);
-        draft.situations.add_if(landline.as_deref() != Some(phone) && at_home(draft.person, phone), Situation::PartnersPhone);
+        draft.situations.add_if(
+            landline.as_deref() != Some(phone) && at_home(draft.person, phone),
+            Situation::PartnersPhone,
+        );
         draft.situations.add_if(recycled.contains(phone), Situation::RecycledNumber);
     }
 }

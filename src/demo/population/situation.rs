@@ -113,7 +113,11 @@ pub struct Situations(u32);
 
 impl Situations {
     fn bit(situation: Situation) -> u32 {
-        Situation::ALL.iter().zip(0_u32..).find(|((known, _), _)| *known == situation).map_or(0, |(_, n)| 1 << n)
+        Situation::ALL
+            .iter()
+            .zip(0_u32..)
+            .find(|((known, _), _)| *known == situation)
+            .map_or(0, |(_, n)| 1 << n)
     }
 
     /// Adds a situation.

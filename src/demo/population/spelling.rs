@@ -25,7 +25,13 @@ impl Line {
         let Self { code, national } = self;
         let area = if national.starts_with('6') { 1 } else { 2 };
         let (area, rest) = national.split_at_checked(area).unwrap_or((national, ""));
-        let pairs = rest.chars().collect::<Vec<_>>().chunks(2).map(|pair| pair.iter().collect::<String>()).collect::<Vec<_>>().join(" ");
+        let pairs = rest
+            .chars()
+            .collect::<Vec<_>>()
+            .chunks(2)
+            .map(|pair| pair.iter().collect::<String>())
+            .collect::<Vec<_>>()
+            .join(" ");
         match (at_home, chance.below(10)) {
             (true, 0..=2) => format!("0{national}"),
             (true, 3 | 4) => format!("0{area}-{rest}"),
@@ -66,7 +72,11 @@ pub(super) fn without_marks(text: &str) -> String {
 
 /// `J.W.` for Jan-Willem.
 pub(super) fn initials(given: &str) -> String {
-    given.split([' ', '-']).filter_map(|word| word.chars().next()).map(|c| format!("{c}.")).collect()
+    given
+        .split([' ', '-'])
+        .filter_map(|word| word.chars().next())
+        .map(|c| format!("{c}."))
+        .collect()
 }
 
 /// One typing error, never in the first letter: a letter swapped with its neighbour, left out, doubled or replaced.
@@ -115,12 +125,17 @@ pub(super) fn misdialled(chance: &mut SeededRng, line: &Line) -> Line {
 pub(super) fn mistyped_email(chance: &mut SeededRng, email: &str) -> String {
     let Some((mailbox, domain)) = email.split_once('@') else { return email.to_owned() };
     let (provider, rest) = domain.split_once('.').unwrap_or((domain, "example"));
-    if chance.happens(500) { format!("{}@{domain}", mistyped(chance, mailbox)) } else { format!("{mailbox}@{}.{rest}", mistyped(chance, provider)) }
+    if chance.happens(500) {
+        format!("{}@{domain}", mistyped(chance, mailbox))
+    } else {
+        format!("{mailbox}@{}.{rest}", mistyped(chance, provider))
+    }
 }
 
 /// A name with a title before it, or a degree behind it.
 pub(super) fn titled(chance: &mut SeededRng, given: &str, family: &str) -> (String, String) {
-    const TITLES: [&str; 9] = ["Dhr.", "Mevr.", "Mw.", "Mr.", "Drs.", "Dr.", "Ir.", "Prof. Dr.", "Herr"];
+    const TITLES: [&str; 9] =
+        ["Dhr.", "Mevr.", "Mw.", "Mr.", "Drs.", "Dr.", "Ir.", "Prof. Dr.", "Herr"];
     const DEGREES: [&str; 5] = ["MSc", "BSc", "PhD", "M.A.", "MBA"];
     if chance.happens(700) {
         (format!("{} {given}", chance.pick(&TITLES)), family.to_owned())
@@ -169,7 +184,11 @@ mod tests {
             let line = Line { code: "31", national: national.to_owned() };
             for _ in 0..100 {
                 let spelling = line.spelled(&mut chance, true);
-                assert_eq!(Phone::normalise(&spelling, region).unwrap().as_str(), line.e164(), "{spelling}");
+                assert_eq!(
+                    Phone::normalise(&spelling, region).unwrap().as_str(),
+                    line.e164(),
+                    "{spelling}"
+                );
             }
         }
     }

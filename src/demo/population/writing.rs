@@ -30,7 +30,9 @@ pub(super) struct WrittenName {
 impl WrittenName {
     /// The two written parts. A suffix stands at the end of the last one.
     pub(super) fn parts(&self) -> (Option<String>, Option<String>) {
-        let with_suffix = |part: &String| self.suffix.map_or_else(|| part.clone(), |suffix| format!("{part} {}", suffix.text));
+        let with_suffix = |part: &String| {
+            self.suffix.map_or_else(|| part.clone(), |suffix| format!("{part} {}", suffix.text))
+        };
         match &self.family {
             Some(family) => (self.given.clone(), Some(with_suffix(family))),
             None => (self.given.as_ref().map(with_suffix), None),
@@ -45,9 +47,16 @@ impl WrittenName {
         };
         let (particle, stem) = split_particle(family);
         let comma_before_suffix = if chance.happens(500) { "," } else { "" };
-        let suffix = self.suffix.map(|suffix| format!("{comma_before_suffix} {}", suffix.text)).unwrap_or_default();
+        let suffix = self
+            .suffix
+            .map(|suffix| format!("{comma_before_suffix} {}", suffix.text))
+            .unwrap_or_default();
         if !particle.is_empty() && self.suffix.is_none() && chance.happens(rates::PARTICLE_BEHIND) {
-            return if chance.happens(500) { format!("{stem}, {given} {particle}") } else { format!("{given} {stem}, {particle}") };
+            return if chance.happens(500) {
+                format!("{stem}, {given} {particle}")
+            } else {
+                format!("{given} {stem}, {particle}")
+            };
         }
         if chance.happens(rates::FAMILY_NAME_FIRST) {
             return format!("{family}, {given}{}", suffix.trim_start_matches(','));
@@ -70,10 +79,23 @@ const FILLED_MAILBOXES: [&str; 12] = [
     "unknown",
     "-",
 ];
-const FILLED_NUMBERS: [&str; 12] =
-    ["0000000000", "0612345678", "0000", "0600000000", "+31600000000", "1234567890", "null", "undefined", "N/A", "0", "?", "+00 000"];
+const FILLED_NUMBERS: [&str; 12] = [
+    "0000000000",
+    "0612345678",
+    "0000",
+    "0600000000",
+    "+31600000000",
+    "1234567890",
+    "null",
+    "undefined",
+    "N/A",
+    "0",
+    "?",
+    "+00 000",
+];
 /// Placeholders in required name fields.
-pub(super) const FILLED_NAMES: [&str; 10] = ["Onbekend", "Klant", "-", "Anonymous", "null", "undefined", "N/A", "?", "0", "None"];
+pub(super) const FILLED_NAMES: [&str; 10] =
+    ["Onbekend", "Klant", "-", "Anonymous", "null", "undefined", "N/A", "?", "0", "None"];
 
 /// Writes one record about one person.
 pub(super) struct Writer<'a> {
@@ -90,21 +112,27 @@ pub(super) struct Writer<'a> {
 impl Writer<'_> {
     pub(super) fn name(&mut self, chance: &mut SeededRng) -> WrittenName {
         let habits = self.habits;
-        let (mut given, mut family) = (self.person.given.clone(), self.person.family_at(self.early).to_owned());
+        let (mut given, mut family) =
+            (self.person.given.clone(), self.person.family_at(self.early).to_owned());
         let said = chance.below(1_000);
         let says_given = said < habits.whole_name + habits.given_only;
-        let says_family = said < habits.whole_name || (!says_given && said < habits.whole_name + habits.given_only + habits.family_only);
+        let says_family = said < habits.whole_name
+            || (!says_given && said < habits.whole_name + habits.given_only + habits.family_only);
         if !says_given && !says_family {
             return WrittenName::default();
         }
         self.situations.add_if(says_given != says_family, Situation::HalfName);
-        self.situations.add_if(says_family && self.person.family_before.is_some(), Situation::NameChange);
-        if let Some(other) = other_form(chance, &given).filter(|_| says_given && chance.happens(rates::OTHER_FORM)) {
+        self.situations
+            .add_if(says_family && self.person.family_before.is_some(), Situation::NameChange);
+        if let Some(other) =
+            other_form(chance, &given).filter(|_| says_given && chance.happens(rates::OTHER_FORM))
+        {
             other.clone_into(&mut given);
             self.situations.add(Situation::OtherForm);
         }
         for (said, part) in [(says_given, &mut given), (says_family, &mut family)] {
-            let barrels = part.split_once('-').map(|(one, other)| [one.to_owned(), other.to_owned()]);
+            let barrels =
+                part.split_once('-').map(|(one, other)| [one.to_owned(), other.to_owned()]);
             let Some([one, other]) = barrels.filter(|_| said) else { continue };
             self.situations.add(Situation::DoubleBarrelled);
             if chance.happens(rates::HALF_BARREL) {
@@ -116,15 +144,26 @@ impl Writer<'_> {
         let (particle, stem) = split_particle(&family);
         if says_family && !particle.is_empty() && chance.happens(rates::PARTICLE_LEFT_OUT) {
             self.situations.add(Situation::Particle);
-            family = if chance.happens(700) { stem.to_owned() } else { format!("{}{}", particle.replace(' ', ""), stem.to_lowercase()) };
+            family = if chance.happens(700) {
+                stem.to_owned()
+            } else {
+                format!("{}{}", particle.replace(' ', ""), stem.to_lowercase())
+            };
         }
         if chance.happens(habits.without_marks) {
             let bare = [without_marks(&given), without_marks(&family)];
-            self.situations.add_if((says_given && bare[0] != given) || (says_family && bare[1] != family), Situation::Marks);
+            self.situations.add_if(
+                (says_given && bare[0] != given) || (says_family && bare[1] != family),
+                Situation::Marks,
+            );
             [given, family] = bare;
         }
         if chance.happens(rates::NAME_TYPO) {
-            let part = if says_given && (!says_family || chance.happens(500)) { &mut given } else { &mut family };
+            let part = if says_given && (!says_family || chance.happens(500)) {
+                &mut given
+            } else {
+                &mut family
+            };
             let mistyped = mistyped(chance, part);
             self.situations.add_if(mistyped != *part, Situation::NameTypo);
             *part = mistyped;
@@ -134,17 +173,32 @@ impl Writer<'_> {
             self.situations.add(Situation::Initials);
         }
         if chance.happens(rates::ODD_CASE) {
-            let (upper, odd) = (chance.happens(500), |text: &str, upper: bool| if upper { text.to_uppercase() } else { text.to_lowercase() });
+            let (upper, odd) = (chance.happens(500), |text: &str, upper: bool| {
+                if upper { text.to_uppercase() } else { text.to_lowercase() }
+            });
             (given, family) = (odd(&given, upper), odd(&family, upper));
             self.situations.add(Situation::OddCase);
         }
-        let suffix = self.person.kin.and_then(|kin| kin.suffix(chance)).filter(|_| chance.happens(rates::SUFFIX_WRITTEN));
-        WrittenName { given: says_given.then_some(given), family: says_family.then_some(family), suffix, is_couples: false }
+        let suffix = self
+            .person
+            .kin
+            .and_then(|kin| kin.suffix(chance))
+            .filter(|_| chance.happens(rates::SUFFIX_WRITTEN));
+        WrittenName {
+            given: says_given.then_some(given),
+            family: says_family.then_some(family),
+            suffix,
+            is_couples: false,
+        }
     }
 
     /// With the family's mailbox, some people write only the family name.
     pub(super) fn shorten(&mut self, chance: &mut SeededRng, name: &mut WrittenName) {
-        if self.on_family_mailbox && name.given.is_some() && name.family.is_some() && chance.happens(rates::FAMILY_NAME_ALONE) {
+        if self.on_family_mailbox
+            && name.given.is_some()
+            && name.family.is_some()
+            && chance.happens(rates::FAMILY_NAME_ALONE)
+        {
             *name = WrittenName { family: name.family.take(), ..WrittenName::default() };
             self.situations.add(Situation::HalfName);
         }
@@ -156,46 +210,86 @@ impl Writer<'_> {
         }
         let home = self.world.homes.get(self.person.home);
         let employer = self.person.employer.and_then(|n| self.world.employers.get(n));
-        let family = home
-            .and_then(|home| home.mailbox.as_ref())
-            .filter(|_| chance.happens(if self.person.kin.is_some() { rates::KIN_GIVES_FAMILY_MAILBOX } else { rates::GIVES_FAMILY_MAILBOX }));
-        let work = self.person.work_mailbox.as_ref().filter(|_| chance.happens(rates::GIVES_WORK_MAILBOX));
-        let role = employer.map(|employer| &employer.role_mailbox).filter(|_| work.is_some() && chance.happens(rates::GIVES_ROLE_MAILBOX));
-        let second = self.person.second_mailbox.as_ref().filter(|_| chance.happens(rates::GIVES_SECOND_MAILBOX));
+        let family = home.and_then(|home| home.mailbox.as_ref()).filter(|_| {
+            chance.happens(if self.person.kin.is_some() {
+                rates::KIN_GIVES_FAMILY_MAILBOX
+            } else {
+                rates::GIVES_FAMILY_MAILBOX
+            })
+        });
+        let work =
+            self.person.work_mailbox.as_ref().filter(|_| chance.happens(rates::GIVES_WORK_MAILBOX));
+        let role = employer
+            .map(|employer| &employer.role_mailbox)
+            .filter(|_| work.is_some() && chance.happens(rates::GIVES_ROLE_MAILBOX));
+        let second = self
+            .person
+            .second_mailbox
+            .as_ref()
+            .filter(|_| chance.happens(rates::GIVES_SECOND_MAILBOX));
         self.on_family_mailbox = family.is_some();
         self.situations.add_if(family.is_none() && role.is_some(), Situation::RoleMailbox);
-        let own = self.person.mailbox.as_ref().or_else(|| self.parents_mailbox().filter(|_| chance.happens(600)));
+        let own = self
+            .person
+            .mailbox
+            .as_ref()
+            .or_else(|| self.parents_mailbox().filter(|_| chance.happens(600)));
         let mailbox = family.or(role).or(work).or(second).or(own)?;
         if chance.happens(rates::EMAIL_TYPO) {
             let typed = mistyped_email(chance, mailbox);
             self.situations.add_if(typed != *mailbox, Situation::EmailTypo);
             return Some(Written { meant: Some(typed.clone()), text: typed });
         }
-        let text = if chance.happens(rates::ODD_CASE) { mailbox.to_uppercase() } else { mailbox.clone() };
-        let is_nobodys = employer.is_some_and(|employer| employer.is_known_role && employer.role_mailbox == *mailbox);
+        let text =
+            if chance.happens(rates::ODD_CASE) { mailbox.to_uppercase() } else { mailbox.clone() };
+        let is_nobodys = employer
+            .is_some_and(|employer| employer.is_known_role && employer.role_mailbox == *mailbox);
         Some(Written { text, meant: (!is_nobodys).then(|| mailbox.clone()) })
     }
 
     fn parents_mailbox(&self) -> Option<&String> {
-        let members = self.world.homes.get(self.person.home).map(|home| home.members.as_slice()).unwrap_or_default();
-        members.iter().filter_map(|n| self.world.people.get(*n)).find_map(|member| member.mailbox.as_ref())
+        let members = self
+            .world
+            .homes
+            .get(self.person.home)
+            .map(|home| home.members.as_slice())
+            .unwrap_or_default();
+        members
+            .iter()
+            .filter_map(|n| self.world.people.get(*n))
+            .find_map(|member| member.mailbox.as_ref())
     }
 
     pub(super) fn phone(&mut self, chance: &mut SeededRng, mobiles_only: bool) -> Option<Written> {
         if !chance.happens(self.habits.phone) {
             return if mobiles_only { None } else { self.filled(chance, &FILLED_NUMBERS) };
         }
-        let landline = self.world.homes.get(self.person.home).and_then(|home| home.landline.as_ref());
-        let landline = landline
-            .filter(|_| !mobiles_only && chance.happens(if self.person.kin.is_some() { rates::KIN_GIVES_LANDLINE } else { rates::GIVES_LANDLINE }));
+        let landline =
+            self.world.homes.get(self.person.home).and_then(|home| home.landline.as_ref());
+        let landline = landline.filter(|_| {
+            !mobiles_only
+                && chance.happens(if self.person.kin.is_some() {
+                    rates::KIN_GIVES_LANDLINE
+                } else {
+                    rates::GIVES_LANDLINE
+                })
+        });
         let employer = self.person.employer.and_then(|n| self.world.employers.get(n));
-        let switchboard = employer.map(|employer| &employer.switchboard).filter(|_| !mobiles_only && chance.happens(rates::GIVES_SWITCHBOARD));
-        let partner = self.person.partner.and_then(|n| self.world.people.get(n)).map(|partner| &partner.mobile);
+        let switchboard = employer
+            .map(|employer| &employer.switchboard)
+            .filter(|_| !mobiles_only && chance.happens(rates::GIVES_SWITCHBOARD));
+        let partner = self
+            .person
+            .partner
+            .and_then(|n| self.world.people.get(n))
+            .map(|partner| &partner.mobile);
         let partner = partner.filter(|_| chance.happens(rates::GIVES_PARTNERS_PHONE));
-        let line = partner.or(switchboard).or(landline).unwrap_or(self.person.mobile_at(self.early));
+        let line =
+            partner.or(switchboard).or(landline).unwrap_or(self.person.mobile_at(self.early));
         self.situations.add_if(partner.is_some(), Situation::PartnersPhone);
         self.situations.add_if(partner.is_none() && switchboard.is_some(), Situation::Switchboard);
-        let typed = if chance.happens(rates::PHONE_TYPO) { misdialled(chance, line) } else { line.clone() };
+        let typed =
+            if chance.happens(rates::PHONE_TYPO) { misdialled(chance, line) } else { line.clone() };
         self.situations.add_if(typed != *line, Situation::PhoneTypo);
         Some(self.spelled(chance, &typed))
     }
@@ -220,9 +314,14 @@ impl Writer<'_> {
     }
 
     /// An address that reaches the person, for a record that would otherwise have none.
-    pub(super) fn any_address(&mut self, chance: &mut SeededRng) -> (Option<Written>, Option<Written>) {
+    pub(super) fn any_address(
+        &mut self,
+        chance: &mut SeededRng,
+    ) -> (Option<Written>, Option<Written>) {
         match &self.person.mailbox {
-            Some(mailbox) if chance.happens(500) => (Some(Written { text: mailbox.clone(), meant: Some(mailbox.clone()) }), None),
+            Some(mailbox) if chance.happens(500) => {
+                (Some(Written { text: mailbox.clone(), meant: Some(mailbox.clone()) }), None)
+            }
             _ => (None, Some(self.spelled(chance, self.person.mobile_at(self.early)))),
         }
     }
@@ -250,9 +349,11 @@ mod tests {
         assert_eq!(ways(&name("Petra", "de Vries")), expected.map(str::to_owned).into());
         assert_eq!(ways(&name("Petra", "")), ["Petra".to_owned()].into());
         assert_eq!(ways(&name("", "van der Berg")), ["van der Berg".to_owned()].into());
-        let suffix = Kin::generations(&mut SeededRng::new(1)).and_then(|kin| kin.place(0)?.suffix(&mut SeededRng::new(5)));
+        let suffix = Kin::generations(&mut SeededRng::new(1))
+            .and_then(|kin| kin.place(0)?.suffix(&mut SeededRng::new(5)));
         let text = suffix.unwrap().text;
-        let expected = [format!("Jan Vos {text}"), format!("Jan Vos, {text}"), format!("Vos, Jan {text}")];
+        let expected =
+            [format!("Jan Vos {text}"), format!("Jan Vos, {text}"), format!("Vos, Jan {text}")];
         assert_eq!(ways(&WrittenName { suffix, ..name("Jan", "Vos") }), expected.into());
     }
 }

@@ -20,7 +20,9 @@ impl SystemRequest {
     /// The decoded parts of the path after a prefix. `None` if the path does not begin with it.
     pub(super) fn below(&self, prefix: &str) -> Option<Vec<String>> {
         let rest = self.path.strip_prefix(prefix)?;
-        let decoded = |part: &str| percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned();
+        let decoded = |part: &str| {
+            percent_encoding::percent_decode_str(part).decode_utf8_lossy().into_owned()
+        };
         Some(rest.split('/').filter(|part| !part.is_empty()).map(decoded).collect())
     }
 
@@ -54,7 +56,11 @@ impl SystemRequest {
 
     /// The form in the body, as an object of strings.
     pub(super) fn form(&self) -> Value {
-        form_urlencoded::parse(&self.body).into_owned().map(|(name, value)| (name, Value::from(value))).collect::<serde_json::Map<_, _>>().into()
+        form_urlencoded::parse(&self.body)
+            .into_owned()
+            .map(|(name, value)| (name, Value::from(value)))
+            .collect::<serde_json::Map<_, _>>()
+            .into()
     }
 }
 

@@ -84,7 +84,10 @@ impl World {
     /// All objects of a kind, in the order of their creation.
     #[must_use]
     pub fn all(&self, thing: ObjectKind) -> Vec<Value> {
-        self.read().get(&thing).map(|table| table.all().iter().map(|object| object.value.clone()).collect()).unwrap_or_default()
+        self.read()
+            .get(&thing)
+            .map(|table| table.all().iter().map(|object| object.value.clone()).collect())
+            .unwrap_or_default()
     }
 
     /// The number of objects of a kind.
@@ -103,12 +106,22 @@ impl World {
     }
 
     /// A page of a list: of all objects, or of those that fit.
-    pub(super) fn page(&self, thing: ObjectKind, number: usize, size: usize, fits: Option<&dyn Fn(&Arc<Object>) -> bool>) -> Page {
+    pub(super) fn page(
+        &self,
+        thing: ObjectKind,
+        number: usize,
+        size: usize,
+        fits: Option<&dyn Fn(&Arc<Object>) -> bool>,
+    ) -> Page {
         let tables = self.read();
         let all = tables.get(&thing).map(Table::all).unwrap_or_default();
         match fits {
             None => Page::of(all, number, size),
-            Some(fits) => Page::of(&all.iter().filter(|row| fits(row)).cloned().collect::<Vec<_>>(), number, size),
+            Some(fits) => Page::of(
+                &all.iter().filter(|row| fits(row)).cloned().collect::<Vec<_>>(),
+                number,
+                size,
+            ),
         }
     }
 
@@ -118,13 +131,17 @@ impl World {
     }
 
     pub(super) fn tell(&self, thing: ObjectKind, action: Action, object: &Value) {
-        let Some(hooks) = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone() else { return };
+        let Some(hooks) = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone() else {
+            return;
+        };
         let now = self.now();
         let webhook = match thing.source() {
             Source::OmnioTap => Some(omniotap::webhook(thing, action, object, now)),
             Source::Omneo => omneo::webhook(self, thing, action, object),
             Source::OmniLab => Some(omnilab::webhook(action, object, now)),
-            Source::Syncaroo => syncaroo::webhook(thing, action, object, &hooks.links(Source::Syncaroo)),
+            Source::Syncaroo => {
+                syncaroo::webhook(thing, action, object, &hooks.links(Source::Syncaroo))
+            }
         };
         if let Some(webhook) = webhook {
             hooks.send(webhook);

@@ -37,7 +37,8 @@ impl SystemEndpoint {
 
     /// The base of URLs in this system's responses.
     pub(super) fn links(&self) -> String {
-        let elsewhere = self.terms().links_lead_to.map(|origin| format!("{origin}{}", self.base_path()));
+        let elsewhere =
+            self.terms().links_lead_to.map(|origin| format!("{origin}{}", self.base_path()));
         elsewhere.unwrap_or_else(|| self.base_url())
     }
 
@@ -89,7 +90,11 @@ impl SystemEndpoint {
                 if asked.method != "POST" {
                     return Answer::error(405, "Method not allowed");
                 }
-                let (form, audience) = if self.source == Source::OmniLab { (asked.json(), Some(omnilab::AUDIENCE)) } else { (asked.form(), None) };
+                let (form, audience) = if self.source == Source::OmniLab {
+                    (asked.json(), Some(omnilab::AUDIENCE))
+                } else {
+                    (asked.form(), None)
+                };
                 self.tokens.give(&form, &self.secret, audience, now, terms.token_seconds)
             }
             Source::OmniLab | Source::Syncaroo if !has_token() => Answer::unauthorized(),
@@ -104,7 +109,14 @@ impl SystemEndpoint {
             return Answer::unauthorized();
         }
         let counted = self.window.count(self.world.now(), terms.calls, terms.window_seconds);
-        let answer = if counted.is_over { Answer::error(429, "Too Many Requests") } else { omniotap::answer(&self.world, terms, asked) };
-        answer.with("x-ratelimit-limit", &terms.calls).with("x-ratelimit-remaining", &counted.remaining).with("x-ratelimit-reset", &counted.reset)
+        let answer = if counted.is_over {
+            Answer::error(429, "Too Many Requests")
+        } else {
+            omniotap::answer(&self.world, terms, asked)
+        };
+        answer
+            .with("x-ratelimit-limit", &terms.calls)
+            .with("x-ratelimit-remaining", &counted.remaining)
+            .with("x-ratelimit-reset", &counted.reset)
     }
 }

@@ -58,7 +58,12 @@ impl Systems {
     ///
     /// # Errors
     /// If they cannot listen.
-    pub fn start(world: Arc<World>, secrets: &Secrets, terms: SystemOptions, clock: Clock) -> std::io::Result<Self> {
+    pub fn start(
+        world: Arc<World>,
+        secrets: &Secrets,
+        terms: SystemOptions,
+        clock: Clock,
+    ) -> std::io::Result<Self> {
         let background = BackgroundTasks::new();
         let terms = Arc::new(RwLock::new(terms));
         let (mut desks, mut servers) = (Vec::new(), Vec::new());
@@ -84,7 +89,16 @@ impl Systems {
             });
             desks.push(desk);
         }
-        Ok(Self { world, desks, servers, background, secrets: secrets.clone(), terms, clock, hooks: None })
+        Ok(Self {
+            world,
+            desks,
+            servers,
+            background,
+            secrets: secrets.clone(),
+            terms,
+            clock,
+            hooks: None,
+        })
     }
 
     /// The data of the systems.
@@ -102,8 +116,13 @@ impl Systems {
     /// The URL of a system's token endpoint. Empty if it has none.
     #[must_use]
     pub fn token_url(&self, source: Source) -> String {
-        let url =
-            |desk: &SystemEndpoint| if desk.tokens_path().is_empty() { String::new() } else { format!("{}{}", desk.origin, desk.tokens_path()) };
+        let url = |desk: &SystemEndpoint| {
+            if desk.tokens_path().is_empty() {
+                String::new()
+            } else {
+                format!("{}{}", desk.origin, desk.tokens_path())
+            }
+        };
         self.desk(source).map(url).unwrap_or_default()
     }
 
@@ -112,7 +131,13 @@ impl Systems {
     /// # Errors
     /// If the HTTP client cannot be built.
     pub fn send_webhooks_to(&mut self, service: String) -> Result<(), NotAcknowledged> {
-        let hooks = SystemWebhooks::new(Sender::new(service)?, self.secrets.clone(), self.desks.clone(), self.background.clone(), self.clock.clone());
+        let hooks = SystemWebhooks::new(
+            Sender::new(service)?,
+            self.secrets.clone(),
+            self.desks.clone(),
+            self.background.clone(),
+            self.clock.clone(),
+        );
         self.world.set_hooks(Some(hooks.clone()));
         self.hooks = Some(hooks);
         Ok(())

@@ -53,10 +53,17 @@ impl ObjectKind {
     #[must_use]
     pub const fn source(self) -> Source {
         match self {
-            Self::Contact | Self::Customer | Self::Lead | Self::Opportunity | Self::Ticket => Source::OmnioTap,
-            Self::Profile | Self::Identity | Self::Transaction | Self::Order | Self::Reward | Self::Benefit | Self::Interaction | Self::Point => {
-                Source::Omneo
+            Self::Contact | Self::Customer | Self::Lead | Self::Opportunity | Self::Ticket => {
+                Source::OmnioTap
             }
+            Self::Profile
+            | Self::Identity
+            | Self::Transaction
+            | Self::Order
+            | Self::Reward
+            | Self::Benefit
+            | Self::Interaction
+            | Self::Point => Source::Omneo,
             Self::Appointment => Source::OmniLab,
             Self::Location | Self::Resource | Self::Booking => Source::Syncaroo,
         }
@@ -72,10 +79,16 @@ impl ObjectKind {
     const fn owners(self) -> &'static [&'static str] {
         match self {
             Self::Contact | Self::Profile | Self::Location => &[],
-            Self::Customer | Self::Lead | Self::Opportunity | Self::Ticket => &["/contactId", "/customerId"],
-            Self::Identity | Self::Transaction | Self::Order | Self::Reward | Self::Benefit | Self::Interaction | Self::Point => {
-                &["/profile_id", "/profile/id"]
+            Self::Customer | Self::Lead | Self::Opportunity | Self::Ticket => {
+                &["/contactId", "/customerId"]
             }
+            Self::Identity
+            | Self::Transaction
+            | Self::Order
+            | Self::Reward
+            | Self::Benefit
+            | Self::Interaction
+            | Self::Point => &["/profile_id", "/profile/id"],
             Self::Appointment => &["/participant/external_id"],
             Self::Resource => &["/location/id"],
             Self::Booking => &["/resource/id"],
@@ -84,13 +97,24 @@ impl ObjectKind {
 
     /// The index keys of an object, for finding it without a full scan.
     pub(super) fn keys_of(self, object: &Value) -> Vec<String> {
-        let owners = self.owners().iter().filter_map(|pointer| text_at(object, pointer)).map(|id| owner(&id));
+        let owners = self
+            .owners()
+            .iter()
+            .filter_map(|pointer| text_at(object, pointer))
+            .map(|id| owner(&id));
         let words: &[&str] = match self {
             Self::Profile => &["/email", "/mobile_phone", "/mobile_phone_e164"],
             Self::Identity => &["/identifier"],
             _ => &[],
         };
-        let mut keys: Vec<String> = owners.chain(words.iter().filter_map(|pointer| text_at(object, pointer)).map(|word| word_key(&word))).collect();
+        let mut keys: Vec<String> = owners
+            .chain(
+                words
+                    .iter()
+                    .filter_map(|pointer| text_at(object, pointer))
+                    .map(|word| word_key(&word)),
+            )
+            .collect();
         keys.sort();
         keys.dedup();
         keys
@@ -99,12 +123,18 @@ impl ObjectKind {
     /// The text that `search` matches.
     pub(super) fn text_of(self, object: &Value) -> String {
         let fields: &[&str] = match self {
-            Self::Contact | Self::Customer => &["/firstName", "/lastName", "/email", "/phone", "/company"],
+            Self::Contact | Self::Customer => {
+                &["/firstName", "/lastName", "/email", "/phone", "/company"]
+            }
             Self::Lead | Self::Opportunity => &["/title"],
             Self::Ticket => &["/number", "/subject"],
             _ => &[],
         };
-        let words: Vec<String> = fields.iter().filter_map(|pointer| object.pointer(pointer)?.as_str()).map(str::to_lowercase).collect();
+        let words: Vec<String> = fields
+            .iter()
+            .filter_map(|pointer| object.pointer(pointer)?.as_str())
+            .map(str::to_lowercase)
+            .collect();
         words.join(" ")
     }
 }

@@ -35,7 +35,11 @@ fn bookings(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answ
     let Some(external_id) = asked.parameter("external_id").filter(|id| !id.is_empty()) else {
         return Answer::error(400, "external_id is required");
     };
-    let wanted: Vec<String> = asked.parameters().filter(|(name, _)| name == "interactions").map(|(_, value)| value).collect();
+    let wanted: Vec<String> = asked
+        .parameters()
+        .filter(|(name, _)| name == "interactions")
+        .map(|(_, value)| value)
+        .collect();
     if !wanted.is_empty() && asked.parameter("public_keys").is_some() {
         return Answer::error(400, "interactions and public_keys can't be used together");
     }
@@ -45,17 +49,35 @@ fn bookings(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answ
     let fits = |row: &Arc<Object>| {
         let starts_at = time_at(&row.value, "/slot_starting_at");
         (status.is_none() || text_at(&row.value, "/booking_status") == status)
-            && (wanted.is_empty() || text_at(&row.value, "/interaction").is_some_and(|interaction| wanted.contains(&interaction)))
+            && (wanted.is_empty()
+                || text_at(&row.value, "/interaction")
+                    .is_some_and(|interaction| wanted.contains(&interaction)))
             && from.is_none_or(|from| starts_at.is_some_and(|at| at >= from))
             && to.is_none_or(|to| starts_at.is_some_and(|at| at <= to))
     };
-    let all: Vec<Arc<Object>> = world.by_key(ObjectKind::Appointment, &owner(&external_id)).into_iter().filter(fits).collect();
-    let page = Page::of(&all, asked.number("page_number").unwrap_or(1), asked.number("page_size").unwrap_or(50).min(terms.max_page));
-    Answer::ok(format!(r#"{{"bookings":{},"page_number":{},"page_size":{},"total_count":{}}}"#, page.list(), page.number, page.size, page.total))
+    let all: Vec<Arc<Object>> = world
+        .by_key(ObjectKind::Appointment, &owner(&external_id))
+        .into_iter()
+        .filter(fits)
+        .collect();
+    let page = Page::of(
+        &all,
+        asked.number("page_number").unwrap_or(1),
+        asked.number("page_size").unwrap_or(50).min(terms.max_page),
+    );
+    Answer::ok(format!(
+        r#"{{"bookings":{},"page_number":{},"page_size":{},"total_count":{}}}"#,
+        page.list(),
+        page.number,
+        page.size,
+        page.total
+    ))
 }
 
 fn cancel(world: &World, asked: &SystemRequest) -> Answer {
-    let Some(booking) = text_at(&asked.json(), "/booking") else { return Answer::error(400, "booking is required") };
+    let Some(booking) = text_at(&asked.json(), "/booking") else {
+        return Answer::error(400, "booking is required");
+    };
     if world.get(ObjectKind::Appointment, &booking).is_none() {
         return Answer::not_found();
     }
@@ -78,7 +100,10 @@ pub(super) fn webhook(action: Action, object: &Value, now: Timestamp) -> Webhook
         _ => "booking.updated.v1",
     };
     let mut data = object.as_object().cloned().unwrap_or_default();
-    let participant = data.remove(PARTICIPANT).and_then(|participant| participant.as_object().cloned()).unwrap_or_default();
+    let participant = data
+        .remove(PARTICIPANT)
+        .and_then(|participant| participant.as_object().cloned())
+        .unwrap_or_default();
     data.extend(participant);
     if action == Action::Deleted {
         data.insert("booking_status".to_owned(), Value::from("CANCELLED"));
@@ -95,7 +120,11 @@ pub fn event(name: &str, data: &Value, now: Timestamp) -> Webhook {
         ("webhook-id", format!("msg_{}", Uuid::new_v4().simple())),
     ];
     let headers = headers.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-    Webhook { source: Source::OmniLab, headers, body: json!({ "type": name, "timestamp": written(now), "data": data }) }
+    Webhook {
+        source: Source::OmniLab,
+        headers,
+        body: json!({ "type": name, "timestamp": written(now), "data": data }),
+    }
 }
 
 /// A time in this system's format.

@@ -30,13 +30,20 @@ const ENTITIES: [(&str, ObjectKind); 5] = [
 ];
 
 /// Filter parameters and their fields.
-const FILTERS: [(&str, &str); 4] = [("status", "/status"), ("priority", "/priority"), ("stage", "/stage"), ("source", "/leadSource")];
+const FILTERS: [(&str, &str); 4] = [
+    ("status", "/status"),
+    ("priority", "/priority"),
+    ("stage", "/stage"),
+    ("source", "/leadSource"),
+];
 
 /// Responds to an authorized request that is within the limit.
 pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
     let parts = asked.below(BASE).unwrap_or_default();
     let [part] = parts.as_slice() else { return Answer::not_found() };
-    let Some((name, thing)) = ENTITIES.into_iter().find(|(name, _)| name == part) else { return Answer::not_found() };
+    let Some((name, thing)) = ENTITIES.into_iter().find(|(name, _)| name == part) else {
+        return Answer::not_found();
+    };
     match asked.method.as_str() {
         "GET" => list(world, terms, asked, name, thing),
         "POST" if thing != ObjectKind::Opportunity => create(world, asked, thing),
@@ -44,14 +51,29 @@ pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest
     }
 }
 
-fn list(world: &World, terms: &SystemOptions, asked: &SystemRequest, name: &str, thing: ObjectKind) -> Answer {
-    let filters: Vec<(&str, String)> = FILTERS.into_iter().filter_map(|(parameter, pointer)| Some((pointer, asked.parameter(parameter)?))).collect();
-    let search = asked.parameter("search").map(|text| text.to_lowercase()).filter(|text| !text.is_empty());
+fn list(
+    world: &World,
+    terms: &SystemOptions,
+    asked: &SystemRequest,
+    name: &str,
+    thing: ObjectKind,
+) -> Answer {
+    let filters: Vec<(&str, String)> = FILTERS
+        .into_iter()
+        .filter_map(|(parameter, pointer)| Some((pointer, asked.parameter(parameter)?)))
+        .collect();
+    let search =
+        asked.parameter("search").map(|text| text.to_lowercase()).filter(|text| !text.is_empty());
     let fits = |row: &Arc<Object>| {
         search.as_ref().is_none_or(|text| row.words.contains(text))
-            && filters.iter().all(|(pointer, wanted)| text_at(&row.value, pointer).as_ref() == Some(wanted))
+            && filters
+                .iter()
+                .all(|(pointer, wanted)| text_at(&row.value, pointer).as_ref() == Some(wanted))
     };
-    let (number, size) = (asked.number("page").unwrap_or(1), asked.number("limit").unwrap_or(50).min(terms.max_page));
+    let (number, size) = (
+        asked.number("page").unwrap_or(1),
+        asked.number("limit").unwrap_or(50).min(terms.max_page),
+    );
     let is_all = search.is_none() && filters.is_empty();
     let page = world.page(thing, number, size, (!is_all).then_some(&fits));
     let (list, total) = (page.list(), page.total);
@@ -69,7 +91,9 @@ fn list(world: &World, terms: &SystemOptions, asked: &SystemRequest, name: &str,
 }
 
 fn create(world: &World, asked: &SystemRequest, thing: ObjectKind) -> Answer {
-    let Value::Object(mut object) = asked.json() else { return Answer::error(400, "A JSON object is expected") };
+    let Value::Object(mut object) = asked.json() else {
+        return Answer::error(400, "A JSON object is expected");
+    };
     let (id, at) = (Uuid::new_v4().to_string(), written(world.now()));
     for (name, value) in [("id", &id), ("createdAt", &at), ("updatedAt", &at)] {
         object.insert(name.to_owned(), Value::from(value.as_str()));
@@ -80,7 +104,12 @@ fn create(world: &World, asked: &SystemRequest, thing: ObjectKind) -> Answer {
 }
 
 /// The webhook about a change.
-pub(super) fn webhook(thing: ObjectKind, action: Action, object: &Value, now: Timestamp) -> Webhook {
+pub(super) fn webhook(
+    thing: ObjectKind,
+    action: Action,
+    object: &Value,
+    now: Timestamp,
+) -> Webhook {
     let entity = match thing {
         ObjectKind::Customer => "customer",
         ObjectKind::Lead => "lead",
@@ -88,12 +117,20 @@ pub(super) fn webhook(thing: ObjectKind, action: Action, object: &Value, now: Ti
         ObjectKind::Ticket => "ticket",
         _ => "contact",
     };
-    let data = if action == Action::Deleted { json!({ "id": text_at(object, "/id") }) } else { object.clone() };
+    let data = if action == Action::Deleted {
+        json!({ "id": text_at(object, "/id") })
+    } else {
+        object.clone()
+    };
     let body = json!({
         "event_id": Uuid::new_v4(), "tenant_id": TENANT, "entity_type": entity, "action": action.as_str(), "occurred_at": written(now),
         "data": data
     });
-    Webhook { source: Source::OmnioTap, headers: [("content-type".to_owned(), "application/json".to_owned())].into(), body }
+    Webhook {
+        source: Source::OmnioTap,
+        headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
+        body,
+    }
 }
 
 /// A time in this system's format.

@@ -18,7 +18,12 @@ impl Page {
     /// A page of a list. Page 0 counts as 1, and size 0 as 1.
     pub(super) fn of(all: &[Arc<Object>], number: usize, size: usize) -> Self {
         let (number, size) = (number.max(1), size.max(1));
-        let rows = all.iter().skip(number.saturating_sub(1).saturating_mul(size)).take(size).cloned().collect();
+        let rows = all
+            .iter()
+            .skip(number.saturating_sub(1).saturating_mul(size))
+            .take(size)
+            .cloned()
+            .collect();
         Self { rows, total: all.len(), number, size }
     }
 
@@ -30,7 +35,8 @@ impl Page {
     /// The positions of the page's first and last object in the list, from 1. `None` if the page is empty.
     pub(super) fn range(&self) -> Option<(usize, usize)> {
         let first = self.number.saturating_sub(1).saturating_mul(self.size).saturating_add(1);
-        (!self.rows.is_empty()).then(|| (first, first.saturating_add(self.rows.len()).saturating_sub(1)))
+        (!self.rows.is_empty())
+            .then(|| (first, first.saturating_add(self.rows.len()).saturating_sub(1)))
     }
 
     /// The objects as a JSON list.

@@ -23,7 +23,12 @@ use super::request_log::Arrival;
 pub(super) fn server(desk: &Arc<SystemEndpoint>, listener: TcpListener) -> std::io::Result<Server> {
     let desk = Data::from(Arc::clone(desk));
     let app = move || App::new().app_data(desk.clone()).default_service(web::to(serve));
-    Ok(HttpServer::new(app).workers(1).on_connect(remember_line).disable_signals().listen(listener)?.run())
+    Ok(HttpServer::new(app)
+        .workers(1)
+        .on_connect(remember_line)
+        .disable_signals()
+        .listen(listener)?
+        .run())
 }
 
 /// The connection of a request, so that a fault can close it.
@@ -50,7 +55,11 @@ async fn serve(request: HttpRequest, body: Bytes, desk: Data<SystemEndpoint>) ->
     if fault == Some(Fault::ExpiredTokens) {
         desk.tokens.end_all();
     }
-    let answer = if fault == Some(Fault::ExpiredTokens) && desk.part_of(&asked) == Part::Api { Answer::unauthorized() } else { desk.answer(&asked) };
+    let answer = if fault == Some(Fault::ExpiredTokens) && desk.part_of(&asked) == Part::Api {
+        Answer::unauthorized()
+    } else {
+        desk.answer(&asked)
+    };
     if is_orderly {
         arrival.status = answer.status;
     }
@@ -66,7 +75,10 @@ async fn serve(request: HttpRequest, body: Bytes, desk: Data<SystemEndpoint>) ->
 }
 
 fn asked(request: &HttpRequest, body: &Bytes) -> SystemRequest {
-    let header = |(name, value): (&actix_web::http::header::HeaderName, &actix_web::http::header::HeaderValue)| {
+    let header = |(name, value): (
+        &actix_web::http::header::HeaderName,
+        &actix_web::http::header::HeaderValue,
+    )| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
     SystemRequest {
@@ -79,7 +91,9 @@ fn asked(request: &HttpRequest, body: &Bytes) -> SystemRequest {
 }
 
 fn builder(answer: &Answer) -> HttpResponseBuilder {
-    let mut response = HttpResponse::build(StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR));
+    let mut response = HttpResponse::build(
+        StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+    );
     response.insert_header((CONTENT_TYPE, "application/json"));
     for (name, value) in &answer.headers {
         response.insert_header((*name, value.as_str()));
@@ -97,7 +111,12 @@ fn begun(answer: &Answer) -> Bytes {
     Bytes::copy_from_slice(answer.body.as_bytes().get(..half).unwrap_or_default())
 }
 
-async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &SystemEndpoint) -> HttpResponse<BoxBody> {
+async fn broken(
+    fault: &Fault,
+    answer: Answer,
+    request: &HttpRequest,
+    desk: &SystemEndpoint,
+) -> HttpResponse<BoxBody> {
     match fault {
         Fault::Slow(_) | Fault::ExpiredTokens => orderly(answer),
         Fault::Silent => {
@@ -108,7 +127,9 @@ async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &Sys
             let begun = stream::iter([Ok::<_, actix_web::Error>(begun(&answer))]);
             builder(&answer).streaming(begun.chain(stream::pending()))
         }
-        Fault::Endless => builder(&answer).streaming(stream::repeat_with(|| Ok::<_, actix_web::Error>(Bytes::from_static(&[b' '; 16 * 1024])))),
+        Fault::Endless => builder(&answer).streaming(stream::repeat_with(|| {
+            Ok::<_, actix_web::Error>(Bytes::from_static(&[b' '; 16 * 1024]))
+        })),
         Fault::TooMany(after) => {
             let mut response = HttpResponse::TooManyRequests();
             if let Some(seconds) = after {
@@ -117,7 +138,9 @@ async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &Sys
             response.finish()
         }
         Fault::Status(status) => orderly(Answer::error(*status, "Something is wrong")),
-        Fault::Garbage => builder(&answer).body(Bytes::from_static(&[0, 159, 146, 150, 255, 254, 0, 1])),
+        Fault::Garbage => {
+            builder(&answer).body(Bytes::from_static(&[0, 159, 146, 150, 255, 254, 0, 1]))
+        }
         Fault::Truncated => builder(&answer).body(begun(&answer)),
         Fault::Cut => {
             let whole = u64::try_from(answer.body.len()).unwrap_or_default();
@@ -126,12 +149,16 @@ async fn broken(fault: &Fault, answer: Answer, request: &HttpRequest, desk: &Sys
                 tokio::task::yield_now().await;
                 Err(actix_web::error::ErrorInternalServerError("cut"))
             });
-            builder(&answer).no_chunking(whole).streaming(stream::iter([Ok(begun(&answer))]).chain(end))
+            builder(&answer)
+                .no_chunking(whole)
+                .streaming(stream::iter([Ok(begun(&answer))]).chain(end))
         }
-        Fault::Html => {
-            HttpResponse::Ok().content_type("text/html; charset=utf-8").body("<!doctype html><title>Maintenance</title><h1>Back soon</h1>")
+        Fault::Html => HttpResponse::Ok()
+            .content_type("text/html; charset=utf-8")
+            .body("<!doctype html><title>Maintenance</title><h1>Back soon</h1>"),
+        Fault::Redirect(url) => {
+            HttpResponse::Found().insert_header((LOCATION, url.as_str())).finish()
         }
-        Fault::Redirect(url) => HttpResponse::Found().insert_header((LOCATION, url.as_str())).finish(),
         Fault::Closed => {
             if let Some(line) = request.conn_data::<Line>() {
                 let _ = line.0.shutdown(std::net::Shutdown::Both);

@@ -34,11 +34,16 @@ pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest
     match parts {
         ["locations"] => Answer::ok(format!(r#"{{"data":{}}}"#, all(world).list())),
         ["locations", location] => one(world, terms, ObjectKind::Location, location),
-        ["locations", location, "resources"] => {
-            Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(ObjectKind::Resource, &owner(location)))))
+        ["locations", location, "resources"] => Answer::ok(format!(
+            r#"{{"data":{}}}"#,
+            page::list(&world.by_key(ObjectKind::Resource, &owner(location)))
+        )),
+        ["locations", _, "resources", resource] => {
+            one(world, terms, ObjectKind::Resource, resource)
         }
-        ["locations", _, "resources", resource] => one(world, terms, ObjectKind::Resource, resource),
-        ["locations", _, "resources", _, "bookings", booking] => one(world, terms, ObjectKind::Booking, booking),
+        ["locations", _, "resources", _, "bookings", booking] => {
+            one(world, terms, ObjectKind::Booking, booking)
+        }
         _ => Answer::not_found(),
     }
 }
@@ -62,18 +67,29 @@ fn one(world: &World, terms: &SystemOptions, thing: ObjectKind, id: &str) -> Ans
 }
 
 /// The webhook about a change. It contains the URL of the object, and not its data.
-pub(super) fn webhook(thing: ObjectKind, action: Action, object: &Value, base_url: &str) -> Option<Webhook> {
+pub(super) fn webhook(
+    thing: ObjectKind,
+    action: Action,
+    object: &Value,
+    base_url: &str,
+) -> Option<Webhook> {
     let id = thing.id_of(object)?;
     let place = |name: &str| text_at(object, &format!("/{name}/id")).unwrap_or_default();
     let (attribute, resource_type, below) = match thing {
         ObjectKind::Location => ("locations", String::new(), format!("locations/{id}")),
-        ObjectKind::Resource => {
-            ("resources", text_at(object, "/type").unwrap_or_default(), format!("locations/{}/resources/{id}", place("location")))
-        }
+        ObjectKind::Resource => (
+            "resources",
+            text_at(object, "/type").unwrap_or_default(),
+            format!("locations/{}/resources/{id}", place("location")),
+        ),
         _ => (
             "bookings",
             text_at(object, "/resource/type").unwrap_or_default(),
-            format!("locations/{}/resources/{}/bookings/{id}", place("location"), place("resource")),
+            format!(
+                "locations/{}/resources/{}/bookings/{id}",
+                place("location"),
+                place("resource")
+            ),
         ),
     };
     let mut body = json!({
@@ -90,7 +106,11 @@ pub(super) fn webhook(thing: ObjectKind, action: Action, object: &Value, base_ur
     if let (Some(said), Some(fields)) = (said, body.as_object_mut()) {
         fields.insert("action".to_owned(), Value::from(said));
     }
-    Some(Webhook { source: Source::Syncaroo, headers: [("content-type".to_owned(), "application/json".to_owned())].into(), body })
+    Some(Webhook {
+        source: Source::Syncaroo,
+        headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
+        body,
+    })
 }
 
 /// A recorded webhook with its URLs changed to the current address of the API.
@@ -99,7 +119,8 @@ pub fn led_to(base_url: &str, body: &Value) -> Value {
     let mut body = body.clone();
     for pointer in ["/metaData/apiUrl", "/actionCallback"] {
         if let Some(url) = body.pointer_mut(pointer)
-            && let Some(rest) = url.as_str().and_then(|url| url.strip_prefix("https://app.syncaroo.com/api/v1"))
+            && let Some(rest) =
+                url.as_str().and_then(|url| url.strip_prefix("https://app.syncaroo.com/api/v1"))
         {
             *url = Value::from(format!("{base_url}{rest}"));
         }

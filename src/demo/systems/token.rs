@@ -19,7 +19,14 @@ pub(super) struct Tokens(Mutex<BTreeMap<String, Timestamp>>);
 
 impl Tokens {
     /// Responds to a token request. `audience` is the required audience, if the system checks it.
-    pub(super) fn give(&self, form: &Value, secret: &str, audience: Option<&str>, now: Timestamp, seconds: u32) -> Answer {
+    pub(super) fn give(
+        &self,
+        form: &Value,
+        secret: &str,
+        audience: Option<&str>,
+        now: Timestamp,
+        seconds: u32,
+    ) -> Answer {
         let said = |name: &str| text_at(form, &format!("/{name}")).unwrap_or_default();
         let error = |status, code: &str| Answer::new(status, json!({ "error": code }).to_string());
         if said("grant_type") != "client_credentials" {
@@ -36,11 +43,18 @@ impl Tokens {
         let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         tokens.retain(|_, end| *end > now);
         tokens.insert(token.clone(), end);
-        Answer::ok(json!({ "access_token": token, "token_type": "Bearer", "expires_in": seconds }).to_string())
+        Answer::ok(
+            json!({ "access_token": token, "token_type": "Bearer", "expires_in": seconds })
+                .to_string(),
+        )
     }
 
     pub(super) fn is_live(&self, token: &str, now: Timestamp) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(token).is_some_and(|end| *end > now)
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(token)
+            .is_some_and(|end| *end > now)
     }
 
     /// Invalidates all tokens.

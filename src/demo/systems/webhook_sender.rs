@@ -78,7 +78,13 @@ struct Shared {
 }
 
 impl SystemWebhooks {
-    pub(super) fn new(sender: Sender, secrets: Secrets, desks: Vec<Arc<SystemEndpoint>>, background: BackgroundTasks, clock: Clock) -> Self {
+    pub(super) fn new(
+        sender: Sender,
+        secrets: Secrets,
+        desks: Vec<Arc<SystemEndpoint>>,
+        background: BackgroundTasks,
+        clock: Clock,
+    ) -> Self {
         Self(Arc::new(Shared {
             sender: Arc::new(sender),
             secrets,
@@ -94,7 +100,12 @@ impl SystemWebhooks {
 
     /// The base of URLs in a system's webhooks.
     pub(super) fn links(&self, source: Source) -> String {
-        self.0.desks.iter().find(|desk| desk.source == source).map(|desk| desk.links()).unwrap_or_default()
+        self.0
+            .desks
+            .iter()
+            .find(|desk| desk.source == source)
+            .map(|desk| desk.links())
+            .unwrap_or_default()
     }
 
     /// Loses this many of 1,000 webhooks of a source, evenly distributed.
@@ -133,7 +144,12 @@ impl SystemWebhooks {
         for _ in 0..ATTEMPTS {
             {
                 let _slot = self.0.slots.acquire().await;
-                let request = self.0.secrets.sign(webhook.source, &webhook.headers, &webhook.body, self.0.clock.now());
+                let request = self.0.secrets.sign(
+                    webhook.source,
+                    &webhook.headers,
+                    &webhook.body,
+                    self.0.clock.now(),
+                );
                 if self.0.sender.send(request).await.is_ok() {
                     return;
                 }
@@ -141,7 +157,10 @@ impl SystemWebhooks {
             tokio::time::sleep(pause).await;
             pause = pause.saturating_mul(2);
         }
-        tracing::warn!(source = webhook.source.as_str(), "webhook not acknowledged; gave up after the last attempt");
+        tracing::warn!(
+            source = webhook.source.as_str(),
+            "webhook not acknowledged; gave up after the last attempt"
+        );
     }
 
     /// Waits until every webhook was acknowledged, lost or given up.

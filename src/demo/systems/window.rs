@@ -29,6 +29,10 @@ impl Window {
         if !is_over {
             window.1 = window.1.saturating_add(1);
         }
-        Counted { is_over, remaining: limit.saturating_sub(window.1), reset: start.saturating_add(length) }
+        Counted {
+            is_over,
+            remaining: limit.saturating_sub(window.1),
+            reset: start.saturating_add(length),
+        }
     }
 }

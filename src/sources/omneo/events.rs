@@ -33,20 +33,33 @@ pub(super) struct EventSpec {
 pub(super) const HAPPENINGS: [EventSpec; 7] = [
     EventSpec {
         thing: "transaction",
-        values: &[("/status", "data.status"), ("/type", "data.kind"), ("/location/name", "data.location")],
+        values: &[
+            ("/status", "data.status"),
+            ("/type", "data.kind"),
+            ("/location/name", "data.location"),
+        ],
         numbers: &[("/total", "data.total")],
-        times: &[("/created_at", event::field::OCCURRED_AT), ("/transacted_at", event::field::OCCURRED_AT)],
+        times: &[
+            ("/created_at", event::field::OCCURRED_AT),
+            ("/transacted_at", event::field::OCCURRED_AT),
+        ],
     },
     EventSpec {
         thing: "order",
         values: &[("/status", "data.status")],
         numbers: &[("/total", "data.total")],
-        times: &[("/created_at", event::field::OCCURRED_AT), ("/ordered_at", event::field::OCCURRED_AT)],
+        times: &[
+            ("/created_at", event::field::OCCURRED_AT),
+            ("/ordered_at", event::field::OCCURRED_AT),
+        ],
     },
     EventSpec {
         thing: "reward",
         values: &[("/definition/name", "data.name")],
-        numbers: &[("/value_initial", "data.value_initial"), ("/value_remaining", "data.value_remaining")],
+        numbers: &[
+            ("/value_initial", "data.value_initial"),
+            ("/value_remaining", "data.value_remaining"),
+        ],
         times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
     },
     EventSpec {
@@ -66,7 +79,10 @@ pub(super) const HAPPENINGS: [EventSpec; 7] = [
             ("/namespace", "data.namespace"),
         ],
         numbers: &[],
-        times: &[("/created_at", event::field::OCCURRED_AT), ("/interacted_at", event::field::OCCURRED_AT)],
+        times: &[
+            ("/created_at", event::field::OCCURRED_AT),
+            ("/interacted_at", event::field::OCCURRED_AT),
+        ],
     },
     EventSpec {
         thing: "point",
@@ -107,13 +123,22 @@ impl EventSpec {
     }
 
     /// The deletion of an event.
-    pub(super) fn deletion(&self, said: &Value, received_at: Timestamp) -> Result<Change, Unreadable> {
+    pub(super) fn deletion(
+        &self,
+        said: &Value,
+        received_at: Timestamp,
+    ) -> Result<Change, Unreadable> {
         Ok(Change::Event { key: self.key(said)?, update: profile::deletion(said, received_at) })
     }
 
     /// The changes of an event and of its profile, or a part of it. `owner` is the profile if the event does
     /// not name one.
-    pub(super) fn changes(&self, by: &ProfileParser<'_>, said: &Value, owner: Option<&str>) -> Result<Vec<Change>, Unreadable> {
+    pub(super) fn changes(
+        &self,
+        by: &ProfileParser<'_>,
+        said: &Value,
+        owner: Option<&str>,
+    ) -> Result<Vec<Change>, Unreadable> {
         if reports_deletion(said) {
             return Ok(vec![self.deletion(said, by.received_at)?]);
         }
@@ -122,7 +147,9 @@ impl EventSpec {
         let at = said_at(said, &["/updated_at", "/created_at"], &mut unread).stamp(by.received_at);
         let mut changes = Vec::new();
         let profile = said.get("profile").filter(|profile| profile.is_object());
-        let owner = id_at(said, "/profile_id").or_else(|| id_at(profile?, "/id")).or_else(|| owner.map(str::to_owned));
+        let owner = id_at(said, "/profile_id")
+            .or_else(|| id_at(profile?, "/id"))
+            .or_else(|| owner.map(str::to_owned));
         if let (Some(profile), Some(owner)) = (profile, &owner)
             && id_at(profile, "/id").as_ref() == Some(owner)
             && !reports_deletion(profile)
@@ -131,7 +158,8 @@ impl EventSpec {
         }
         // Of the possible times of the event, the best one that is present counts. For other fields, null
         // clears.
-        let (occurred, others): (Vec<_>, Vec<_>) = self.times.iter().copied().partition(|(_, field)| *field == event::field::OCCURRED_AT);
+        let (occurred, others): (Vec<_>, Vec<_>) =
+            self.times.iter().copied().partition(|(_, field)| *field == event::field::OCCURRED_AT);
         let fields = FieldExtractor::new(said)
             .pick(self.values)
             .pick_text(&[("/url", event::field::URL)])
@@ -141,11 +169,23 @@ impl EventSpec {
             .pick_truth(&[("/is_void", "data.is_void")])
             .pick_known_time(&occurred)
             .pick_time(&others)
-            .pick_owner(event::field::RECORD, &[("/profile_id", SourceKind::OmneoProfile), ("/profile/id", SourceKind::OmneoProfile)])
-            .set_known(event::field::RECORD, owner.as_deref().map(profile::key).transpose()?.map(|key| key.to_string()))
+            .pick_owner(
+                event::field::RECORD,
+                &[
+                    ("/profile_id", SourceKind::OmneoProfile),
+                    ("/profile/id", SourceKind::OmneoProfile),
+                ],
+            )
+            .set_known(
+                event::field::RECORD,
+                owner.as_deref().map(profile::key).transpose()?.map(|key| key.to_string()),
+            )
             .with(unread)
             .finish();
-        changes.push(Change::Event { key, update: Update { at, received_at: by.received_at, scope: Scope::Partial, fields } });
+        changes.push(Change::Event {
+            key,
+            update: Update { at, received_at: by.received_at, scope: Scope::Partial, fields },
+        });
         Ok(changes)
     }
 }
@@ -159,11 +199,25 @@ pub(super) fn tier(
     achieved_at: Timestamp,
     name: FieldExtractor<'_>,
 ) -> Result<Option<Change>, Unreadable> {
-    let key = handle.and_then(|handle| EventKey::new(Source::Omneo, "tier", &format!("{owner}/{handle}/{}", achieved_at.as_second())));
+    let key = handle.and_then(|handle| {
+        EventKey::new(
+            Source::Omneo,
+            "tier",
+            &format!("{owner}/{handle}/{}", achieved_at.as_second()),
+        )
+    });
     let Some(key) = key else { return Ok(None) };
     let fields = name
         .set(event::field::OCCURRED_AT, Some(Value::from(achieved_at.to_string())))
         .set(event::field::RECORD, Some(Value::from(profile::key(owner)?.to_string())))
         .finish();
-    Ok(Some(Change::Event { key, update: Update { at: achieved_at, received_at: by.received_at, scope: Scope::Partial, fields } }))
+    Ok(Some(Change::Event {
+        key,
+        update: Update {
+            at: achieved_at,
+            received_at: by.received_at,
+            scope: Scope::Partial,
+            fields,
+        },
+    }))
 }

@@ -6,7 +6,10 @@ use super::OmneoSettings;
 use super::events::{EventSpec, tier};
 use super::profile;
 use super::profile::ProfileParser;
-use super::requests::{PARTS, PROFILE, PROFILE_WITH_ID, PROFILES, PROFILES_SINCE, PROFILES_WITH_EMAIL, PROFILES_WITH_PHONE, WHOLE_PROFILE};
+use super::requests::{
+    PARTS, PROFILE, PROFILE_WITH_ID, PROFILES, PROFILES_SINCE, PROFILES_WITH_EMAIL,
+    PROFILES_WITH_PHONE, WHOLE_PROFILE,
+};
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, field};
 use crate::sources::api::{ApiRequest, ParsedReply, Reply};
@@ -16,10 +19,15 @@ use crate::sources::{Unreadable, address_match};
 
 /// Fields of a profile that are empty if a complete reply does not contain them. Other fields may just not be
 /// included.
-const COLUMNS: [&str; 5] = [field::FIRST_NAME, field::LAST_NAME, "email.main", "phone.mobile", "phone.secondary"];
+const COLUMNS: [&str; 5] =
+    [field::FIRST_NAME, field::LAST_NAME, "email.main", "phone.mobile", "phone.secondary"];
 
 impl OmneoSettings {
-    pub(super) fn parsed_reply(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+    pub(super) fn parsed_reply(
+        &self,
+        ask: &ApiRequest,
+        reply: &Reply,
+    ) -> Result<ParsedReply, Unreadable> {
         let by = ProfileParser { settings: self, received_at: reply.received_at };
         if reply.is_missing {
             return missing(ask, reply);
@@ -31,14 +39,20 @@ impl OmneoSettings {
                 let body = reply.body.get("data").unwrap_or(&reply.body);
                 profiles(&by, ask, std::slice::from_ref(body))
             }
-            what if what.starts_with(PROFILES) => {
-                Ok(ParsedReply { total: total(&reply.body), next: self.next(ask, reply), ..profiles(&by, ask, list(&reply.body)?)? })
-            }
+            what if what.starts_with(PROFILES) => Ok(ParsedReply {
+                total: total(&reply.body),
+                next: self.next(ask, reply),
+                ..profiles(&by, ask, list(&reply.body)?)?
+            }),
             what => match EventSpec::named(what.trim_end_matches('s')) {
-                Some(sort) => {
-                    Ok(ParsedReply { total: total(&reply.body), next: self.next(ask, reply), ..events(&by, ask, sort, list(&reply.body)?)? })
+                Some(sort) => Ok(ParsedReply {
+                    total: total(&reply.body),
+                    next: self.next(ask, reply),
+                    ..events(&by, ask, sort, list(&reply.body)?)?
+                }),
+                None => {
+                    Ok(ParsedReply { next: self.next(ask, reply), ..part(&by, ask, &reply.body)? })
                 }
-                None => Ok(ParsedReply { next: self.next(ask, reply), ..part(&by, ask, &reply.body)? }),
             },
         }
     }
@@ -51,15 +65,32 @@ impl OmneoSettings {
             return None;
         }
         let origin = |url: &str| url::Url::parse(url).ok().map(|url| url.origin());
-        let link = ["/links/next", "/next_page_url", "/meta/next_page_url"].into_iter().find_map(|pointer| body.pointer(pointer));
+        let link = ["/links/next", "/next_page_url", "/meta/next_page_url"]
+            .into_iter()
+            .find_map(|pointer| body.pointer(pointer));
         let url = link.and_then(Value::as_str).filter(|url| !url.is_empty() && **url != ask.page);
-        let count = |name: &str| body.get("meta").and_then(|meta| meta.get(name)).or_else(|| body.get(name)).and_then(number);
-        let numbered = || Some(count("current_page")?.saturating_add(1)).filter(|next| count("last_page").is_some_and(|last| *next <= last));
+        let count = |name: &str| {
+            body.get("meta")
+                .and_then(|meta| meta.get(name))
+                .or_else(|| body.get(name))
+                .and_then(number)
+        };
+        let numbered = || {
+            Some(count("current_page")?.saturating_add(1))
+                .filter(|next| count("last_page").is_some_and(|last| *next <= last))
+        };
         match (link, url) {
-            (_, Some(url)) if origin(url).is_some() && origin(url) == origin(&self.api.base_url) => Some(ask.on_page(url)),
+            (_, Some(url))
+                if origin(url).is_some() && origin(url) == origin(&self.api.base_url) =>
+            {
+                Some(ask.on_page(url))
+            }
             // The API may not know its public name, so the page number is preferred. Without a number, the
             // caller reports a wrong origin.
-            (_, Some(url)) => Some(numbered().map_or_else(|| ask.on_page(url), |number| ask.on_page(number.to_string()))),
+            (_, Some(url)) => Some(
+                numbered()
+                    .map_or_else(|| ask.on_page(url), |number| ask.on_page(number.to_string())),
+            ),
             (Some(_), None) => None,
             (None, None) => numbered().map(|number| ask.on_page(number.to_string())),
         }
@@ -69,7 +100,10 @@ impl OmneoSettings {
 fn missing(ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
     match ask.what.as_str() {
         PROFILE | WHOLE_PROFILE => {
-            let gone = Change::Record { key: profile::key(&ask.about)?, update: profile::deletion(&Value::Null, reply.received_at) };
+            let gone = Change::Record {
+                key: profile::key(&ask.about)?,
+                update: profile::deletion(&Value::Null, reply.received_at),
+            };
             Ok(ParsedReply { changes: vec![gone], ..ParsedReply::default() })
         }
         // A missing list does not mean that the list is empty.
@@ -88,7 +122,11 @@ fn total(body: &Value) -> Option<u64> {
     body.pointer("/meta/total").or_else(|| body.get("total")).and_then(number)
 }
 
-fn profiles(by: &ProfileParser<'_>, ask: &ApiRequest, items: &[Value]) -> Result<ParsedReply, Unreadable> {
+fn profiles(
+    by: &ProfileParser<'_>,
+    ask: &ApiRequest,
+    items: &[Value],
+) -> Result<ParsedReply, Unreadable> {
     let is_search = matches!(ask.what.as_str(), PROFILES_WITH_EMAIL | PROFILES_WITH_PHONE);
     let wants_parts = !matches!(ask.what.as_str(), PROFILES | PROFILES_SINCE | PROFILE);
     let address = if is_search { address_match::address(&ask.about) } else { None };
@@ -101,7 +139,9 @@ fn profiles(by: &ProfileParser<'_>, ask: &ApiRequest, items: &[Value]) -> Result
         if update.scope != Scope::Deletion || ask.what.starts_with(PROFILES) {
             parsed_reply.there.push(key.to_string());
         }
-        if is_search && !address.as_ref().is_some_and(|address| address_match::has(&update, address)) {
+        if is_search
+            && !address.as_ref().is_some_and(|address| address_match::has(&update, address))
+        {
             continue;
         }
         if update.scope != Scope::Deletion {
@@ -126,7 +166,12 @@ fn clear_columns(update: &mut Update, item: &Value) {
     }
 }
 
-fn events(by: &ProfileParser<'_>, ask: &ApiRequest, sort: &EventSpec, items: &[Value]) -> Result<ParsedReply, Unreadable> {
+fn events(
+    by: &ProfileParser<'_>,
+    ask: &ApiRequest,
+    sort: &EventSpec,
+    items: &[Value],
+) -> Result<ParsedReply, Unreadable> {
     let owner = Some(ask.about.as_str()).filter(|id| !id.is_empty());
     let mut parsed_reply = ParsedReply::default();
     for item in items {
@@ -158,7 +203,8 @@ fn part(by: &ProfileParser<'_>, ask: &ApiRequest, body: &Value) -> Result<Parsed
             }
             "tiers" => {
                 let handle = text_at(item, "/handle");
-                let name = FieldExtractor::new(item).pick(&[("/handle", "data.name"), ("/name", "data.name")]);
+                let name = FieldExtractor::new(item)
+                    .pick(&[("/handle", "data.name"), ("/name", "data.name")]);
                 if let Some(achieved_at) = time_at(item, "/achieved_at") {
                     changes.extend(tier(by, id, handle.as_deref(), achieved_at, name)?);
                 }
@@ -166,6 +212,8 @@ fn part(by: &ProfileParser<'_>, ask: &ApiRequest, body: &Value) -> Result<Parsed
             _ => changes.push(by.part(item, id)?),
         }
     }
-    changes.retain(|change| !matches!(change, Change::Record { update, .. } if update.fields.is_empty()));
+    changes.retain(
+        |change| !matches!(change, Change::Record { update, .. } if update.fields.is_empty()),
+    );
     Ok(ParsedReply { changes, ..ParsedReply::default() })
 }

@@ -24,14 +24,23 @@ pub struct OmneoApiSettings {
 
 impl Default for OmneoApiSettings {
     fn default() -> Self {
-        Self { base_url: String::new(), token: Vec::new(), calls_per_minute: 120, page_size: 100, live: LiveSettings::default() }
+        Self {
+            base_url: String::new(),
+            token: Vec::new(),
+            calls_per_minute: 120,
+            page_size: 100,
+            live: LiveSettings::default(),
+        }
     }
 }
 
 impl ApiSettings for OmneoApiSettings {
     fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules> {
         let token = keys.only("token", &self.token)?;
-        let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
+        let (base_url, rate) = (
+            keys.base_url("base_url", &self.base_url),
+            keys.rate("calls_per_minute", self.calls_per_minute),
+        );
         Some(AccountRules {
             base_url: base_url?,
             origins: Vec::new(),

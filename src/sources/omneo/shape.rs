@@ -9,11 +9,38 @@ use crate::sources::extract::{text_at, truth_of};
 
 /// Types of bodies, and keys that only they have. A type without such keys may be confused with another.
 const SORTS: [(&str, &[&str]); 11] = [
-    ("profile", &["first_name", "last_name", "full_name", "email", "mobile_phone", "mobile_phone_e164", "tier_handle", "identities", "joined_at"]),
-    ("part", &["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars", "spend_12m", "spend_all", "shop_count"]),
+    (
+        "profile",
+        &[
+            "first_name",
+            "last_name",
+            "full_name",
+            "email",
+            "mobile_phone",
+            "mobile_phone_e164",
+            "tier_handle",
+            "identities",
+            "joined_at",
+        ],
+    ),
+    (
+        "part",
+        &[
+            "reward_balance",
+            "point_balance",
+            "benefit_balance",
+            "combined_balance_dollars",
+            "spend_12m",
+            "spend_all",
+            "shop_count",
+        ],
+    ),
     ("tier", &["tier", "tier_handle", "achieved_at"]),
     ("identity", &["identifier"]),
-    ("transaction", &["transacted_at", "receipt_ref", "items", "payments", "total_original", "is_void"]),
+    (
+        "transaction",
+        &["transacted_at", "receipt_ref", "items", "payments", "total_original", "is_void"],
+    ),
     ("order", &["ordered_at", "order_number"]),
     ("reward", &["value_initial", "value_remaining"]),
     ("benefit", &["redemptions_remaining", "is_redeemable"]),
@@ -27,19 +54,29 @@ pub(super) fn must_be(sort: &str, body: &Value) -> Result<(), Unreadable> {
     let looks_like = |keys: &[&str]| keys.iter().any(|key| body.get(key).is_some());
     let is_own = SORTS.iter().any(|(own, keys)| *own == sort && looks_like(keys));
     // A profile also contains its balances and its tier.
-    let may_hold = |other: &str| other == sort || (sort == "profile" && ["part", "tier"].contains(&other));
+    let may_hold =
+        |other: &str| other == sort || (sort == "profile" && ["part", "tier"].contains(&other));
     let is_other = SORTS.iter().any(|(other, keys)| !may_hold(other) && looks_like(keys));
     // All other types belong to a profile; a profile belongs to none.
-    let is_owned = sort == "profile" && (body.get("profile_id").is_some() || body.get("profile").is_some_and(Value::is_object));
+    let is_owned = sort == "profile"
+        && (body.get("profile_id").is_some() || body.get("profile").is_some_and(Value::is_object));
     if is_owned || (is_other && !is_own) { Err(Unreadable::Foreign("event")) } else { Ok(()) }
 }
 
 /// Whether the body itself reports its deletion.
 pub(super) fn reports_deletion(body: &Value) -> bool {
-    let has = |key: &str| body.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""));
-    let is_true = |key: &str| body.get(key).is_some_and(|value| truth_of(value).ok().flatten() == Some(true));
-    let is_deleted = |pointer: &str| text_at(body, pointer).is_some_and(|kind| kind.eq_ignore_ascii_case("deleted"));
-    has("deleted_at") || is_true("is_deleted") || is_deleted("/profile_type") || is_deleted("/status")
+    let has = |key: &str| {
+        body.get(key).is_some_and(|value| !value.is_null() && value.as_str() != Some(""))
+    };
+    let is_true =
+        |key: &str| body.get(key).is_some_and(|value| truth_of(value).ok().flatten() == Some(true));
+    let is_deleted = |pointer: &str| {
+        text_at(body, pointer).is_some_and(|kind| kind.eq_ignore_ascii_case("deleted"))
+    };
+    has("deleted_at")
+        || is_true("is_deleted")
+        || is_deleted("/profile_type")
+        || is_deleted("/status")
 }
 
 #[cfg(test)]
@@ -51,8 +88,7 @@ mod tests {
     #[test]
     fn a_body_is_read_as_nothing_but_what_it_looks_like() {
         let profile = json!({ "id": "p", "first_name": "Anna", "point_balance": 3 });
-        let transaction =
-            json!({ "id": 1, "profile_id": "p", "total": 3, "transacted_at": "2026-01-01 10:00:00", "order_number": "A1", "profile": { "id": "p" } });
+        let transaction = json!({ "id": 1, "profile_id": "p", "total": 3, "transacted_at": "2026-01-01 10:00:00", "order_number": "A1", "profile": { "id": "p" } });
         let reward = json!({ "id": 2, "profile_id": "p", "value_initial": 5 });
         let balance = json!({ "profile_id": "p", "point_balance": 3 });
         let points = json!({ "id": "p", "point_balance": 3 });
@@ -85,10 +121,19 @@ mod tests {
 
     #[test]
     fn only_a_body_that_says_so_is_about_something_that_is_gone() {
-        for body in [json!({ "deleted_at": "2026-01-01 10:00:00" }), json!({ "profile_type": "Deleted" }), json!({ "is_deleted": true })] {
+        for body in [
+            json!({ "deleted_at": "2026-01-01 10:00:00" }),
+            json!({ "profile_type": "Deleted" }),
+            json!({ "is_deleted": true }),
+        ] {
             assert!(reports_deletion(&body), "{body}");
         }
-        for body in [json!({}), json!({ "deleted_at": null }), json!({ "deleted_at": "" }), json!({ "profile_type": "member", "is_deleted": 0 })] {
+        for body in [
+            json!({}),
+            json!({ "deleted_at": null }),
+            json!({ "deleted_at": "" }),
+            json!({ "profile_type": "member", "is_deleted": 0 }),
+        ] {
             assert!(!reports_deletion(&body), "{body}");
         }
     }

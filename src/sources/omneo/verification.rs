@@ -49,8 +49,12 @@ impl OmneoWebhookSettings {
                 keys.unused("", "secrets", &self.secrets);
                 None
             }
-            OmneoVerification::Signature => Some(Box::new(Signature { secrets: keys.secrets("signature", &self.secrets, Ok) })),
-            OmneoVerification::Secret => Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in))),
+            OmneoVerification::Signature => {
+                Some(Box::new(Signature { secrets: keys.secrets("signature", &self.secrets, Ok) }))
+            }
+            OmneoVerification::Secret => {
+                Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in)))
+            }
             OmneoVerification::None => {
                 keys.unused("none", "secrets", &self.secrets);
                 Some(Box::new(NoVerification))
@@ -67,7 +71,8 @@ struct Signature {
 impl Verification for Signature {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         let given = incoming.headers.get(HEADER).ok_or(VerificationError::Missing(HEADER))?;
-        let given = Encoding::Hex.decode_list(given, "").ok_or(VerificationError::Malformed(HEADER))?;
+        let given =
+            Encoding::Hex.decode_list(given, "").ok_or(VerificationError::Malformed(HEADER))?;
         let signed = is_signed(Method::Hmac(Hash::Sha256), &self.secrets, &[incoming.body], &given);
         if signed { Ok(()) } else { Err(VerificationError::Wrong("signature")) }
     }

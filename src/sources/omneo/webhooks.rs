@@ -18,7 +18,8 @@ use crate::sources::{Delivery, ParsedWebhook, Unreadable, WebhookParser};
 
 impl WebhookParser for OmneoSettings {
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
-        let name = delivery.header("x-omneo-event").ok_or(Unreadable::Missing("x-omneo-event header"))?;
+        let name =
+            delivery.header("x-omneo-event").ok_or(Unreadable::Missing("x-omneo-event header"))?;
         self.read_context(name, &delivery.json()?, delivery.received_at)
     }
     fn parse_reply(&self, _: &Delivery) -> Result<ParsedWebhook, Unreadable> {
@@ -50,7 +51,12 @@ impl WebhookParser for OmneoSettings {
 
 impl OmneoSettings {
     /// Parses an event's context.
-    fn read_context(&self, name: &str, body: &Value, received_at: Timestamp) -> Result<ParsedWebhook, Unreadable> {
+    fn read_context(
+        &self,
+        name: &str,
+        body: &Value,
+        received_at: Timestamp,
+    ) -> Result<ParsedWebhook, Unreadable> {
         if !body.is_object() {
             return Err(Unreadable::Missing("event context"));
         }
@@ -61,24 +67,42 @@ impl OmneoSettings {
             BEFORE => Ok(ParsedWebhook::Ignored("the state before an update")),
             "profile.deleted" => context.profile_deleted(),
             "profile.merged" => context.profile_merged(),
-            "profile.created" | "profile.updated" | "profile-temporary.created" => context.profile(),
-            "balance.updated" | "aggregation.updated" | "profile-attribute.updated" => context.profile_part(),
+            "profile.created" | "profile.updated" | "profile-temporary.created" => {
+                context.profile()
+            }
+            "balance.updated" | "aggregation.updated" | "profile-attribute.updated" => {
+                context.profile_part()
+            }
             "identity.created" => context.identity(),
             "tier.achieved" => context.tier_achieved(),
             "tier.lost" | "tier.maintained" | "tier.progressed" => context.owner(),
-            _ => match name.split_once('.').map(|(thing, action)| (if thing == "points" { "point" } else { thing }, action)) {
+            _ => match name
+                .split_once('.')
+                .map(|(thing, action)| (if thing == "points" { "point" } else { thing }, action))
+            {
                 // `benefit.code.allocated` and similar events are about something inside the benefit.
-                Some((_, action)) if action.contains('.') => Ok(ParsedWebhook::Ignored("unknown event")),
+                Some((_, action)) if action.contains('.') => {
+                    Ok(ParsedWebhook::Ignored("unknown event"))
+                }
                 Some((thing, action)) => match EventSpec::named(thing) {
                     Some(sort) => {
                         must_be(sort.thing, body)?;
                         match (action, context.is_deleted()) {
-                            ("deleted", DeletionCertainty::Surely) => Ok(ParsedWebhook::Changes(vec![sort.deletion(body, received_at)?])),
-                            ("deleted", DeletionCertainty::Perhaps) if sort.is_listed() => {
-                                Ok(ParsedWebhook::Ignored("only an unsigned header reports the deletion; the next full sync run checks it"))
+                            ("deleted", DeletionCertainty::Surely) => {
+                                Ok(ParsedWebhook::Changes(vec![sort.deletion(body, received_at)?]))
                             }
-                            ("deleted", DeletionCertainty::Perhaps | DeletionCertainty::Unknown) => Err(Unreadable::Unconfirmed),
-                            _ => Ok(ParsedWebhook::Changes(sort.changes(&context.by, body, None)?)),
+                            ("deleted", DeletionCertainty::Perhaps) if sort.is_listed() => {
+                                Ok(ParsedWebhook::Ignored(
+                                    "only an unsigned header reports the deletion; the next full sync run checks it",
+                                ))
+                            }
+                            (
+                                "deleted",
+                                DeletionCertainty::Perhaps | DeletionCertainty::Unknown,
+                            ) => Err(Unreadable::Unconfirmed),
+                            _ => {
+                                Ok(ParsedWebhook::Changes(sort.changes(&context.by, body, None)?))
+                            }
                         }
                     }
                     None => Ok(ParsedWebhook::Ignored("unknown event")),
@@ -104,7 +128,11 @@ fn before(body: &Value) -> Option<String> {
 fn how_it_is_read<'a>(name: &'a str, body: &Value) -> &'a str {
     match name {
         _ if name.ends_with(".deleted") || reports_deletion(body) => "deleted",
-        "profile.merged" | "identity.created" | "tier.achieved" if time_at(body, "/updated_at").is_some() => name,
+        "profile.merged" | "identity.created" | "tier.achieved"
+            if time_at(body, "/updated_at").is_some() =>
+        {
+            name
+        }
         _ => "said",
     }
 }
@@ -116,7 +144,11 @@ fn sort_of(name: &str) -> &str {
         Some((thing, action)) if EventSpec::named(thing).is_some() && action != "deleted" => thing,
         Some((thing, "deleted")) if thing == "profile" || EventSpec::named(thing).is_some() => name,
         Some(("profile", "merged")) => name,
-        Some((thing @ ("profile" | "profile-temporary" | "profile-attribute" | "balance" | "aggregation" | "identity" | "tier"), _)) => thing,
+        Some((
+            thing @ ("profile" | "profile-temporary" | "profile-attribute" | "balance"
+            | "aggregation" | "identity" | "tier"),
+            _,
+        )) => thing,
         _ => "unknown",
     }
 }
@@ -139,7 +171,9 @@ struct Context<'a> {
 impl Context<'_> {
     fn is_deleted(&self) -> DeletionCertainty {
         match self.by.settings {
-            settings if reports_deletion(self.body) || settings.webhook.trust_deletion_header => DeletionCertainty::Surely,
+            settings if reports_deletion(self.body) || settings.webhook.trust_deletion_header => {
+                DeletionCertainty::Surely
+            }
             settings if !settings.api.token.is_empty() => DeletionCertainty::Perhaps,
             _ => DeletionCertainty::Unknown,
         }
@@ -153,7 +187,8 @@ impl Context<'_> {
 
     /// For a tier's context: the profile is the root, or beside the tier.
     fn owner(&self) -> Result<ParsedWebhook, Unreadable> {
-        match (owner_of(self.body), self.body.get("profile").filter(|profile| profile.is_object())) {
+        match (owner_of(self.body), self.body.get("profile").filter(|profile| profile.is_object()))
+        {
             (None, _) => self.profile(),
             (Some(id), Some(profile)) => {
                 must_be("tier", self.body)?;
@@ -174,8 +209,12 @@ impl Context<'_> {
         must_be("profile", self.body)?;
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
         match self.is_deleted() {
-            DeletionCertainty::Surely => Ok(ParsedWebhook::Changes(vec![self.by.deletion(self.body, &id)?])),
-            DeletionCertainty::Perhaps => Ok(ParsedWebhook::Ignored("only an unsigned header reports the deletion; Omneo is asked")),
+            DeletionCertainty::Surely => {
+                Ok(ParsedWebhook::Changes(vec![self.by.deletion(self.body, &id)?]))
+            }
+            DeletionCertainty::Perhaps => Ok(ParsedWebhook::Ignored(
+                "only an unsigned header reports the deletion; Omneo is asked",
+            )),
             DeletionCertainty::Unknown => Err(Unreadable::Unconfirmed),
         }
     }
@@ -187,14 +226,21 @@ impl Context<'_> {
             must_be("profile", self.body)?;
         }
         let winner = winner_of(self.body).ok_or(Unreadable::Missing("id"))?;
-        let at = time_at(self.body, "/updated_at").unwrap_or(self.by.received_at).min(self.by.received_at);
+        let at = time_at(self.body, "/updated_at")
+            .unwrap_or(self.by.received_at)
+            .min(self.by.received_at);
         let mut changes = Vec::new();
         if id_at(self.body, "/id").as_deref() == Some(winner.as_str()) {
             changes.push(self.by.profile(self.body, &winner)?);
         }
-        let named = ["/source_profile_id", "/loser_id"].into_iter().filter_map(|pointer| id_at(self.body, pointer));
-        let identities = self.body.get("identities").and_then(Value::as_array).into_iter().flatten();
-        let mut losers: Vec<String> = named.chain(identities.filter_map(|identity| id_at(identity, "/merged_from"))).collect();
+        let named = ["/source_profile_id", "/loser_id"]
+            .into_iter()
+            .filter_map(|pointer| id_at(self.body, pointer));
+        let identities =
+            self.body.get("identities").and_then(Value::as_array).into_iter().flatten();
+        let mut losers: Vec<String> = named
+            .chain(identities.filter_map(|identity| id_at(identity, "/merged_from")))
+            .collect();
         losers.sort();
         losers.dedup();
         for loser in losers {
@@ -207,7 +253,10 @@ impl Context<'_> {
         must_be("identity", self.body)?;
         let id = owner_of(self.body).ok_or(Unreadable::Missing("profile_id"))?;
         let identity = self.by.identity(self.body, &id)?;
-        Ok(identity.map_or(ParsedWebhook::Ignored("an identity without handle or identifier"), |change| ParsedWebhook::Changes(vec![change])))
+        Ok(identity
+            .map_or(ParsedWebhook::Ignored("an identity without handle or identifier"), |change| {
+                ParsedWebhook::Changes(vec![change])
+            }))
     }
 
     /// The context is the one of a profile.
@@ -215,9 +264,16 @@ impl Context<'_> {
         must_be("profile", self.body)?;
         let id = id_at(self.body, "/id").ok_or(Unreadable::Missing("usable id"))?;
         let mut changes = vec![self.by.profile(self.body, &id)?];
-        let handle = text_at(self.body, "/tier/handle").or_else(|| text_at(self.body, "/tier_handle"));
-        let achieved_at = time_at(self.body, "/tier/achieved_at").or_else(|| time_at(self.body, "/updated_at")).unwrap_or(self.by.received_at);
-        let name = FieldExtractor::new(self.body).pick(&[("/tier_handle", "data.name"), ("/tier/handle", "data.name"), ("/tier/name", "data.name")]);
+        let handle =
+            text_at(self.body, "/tier/handle").or_else(|| text_at(self.body, "/tier_handle"));
+        let achieved_at = time_at(self.body, "/tier/achieved_at")
+            .or_else(|| time_at(self.body, "/updated_at"))
+            .unwrap_or(self.by.received_at);
+        let name = FieldExtractor::new(self.body).pick(&[
+            ("/tier_handle", "data.name"),
+            ("/tier/handle", "data.name"),
+            ("/tier/name", "data.name"),
+        ]);
         changes.extend(tier(&self.by, &id, handle.as_deref(), achieved_at, name)?);
         Ok(ParsedWebhook::Changes(changes))
     }

@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn times_are_the_tenants_and_everything_else_stays() {
-        let sydney = OmneoSettings { time_zone: "Australia/Sydney".to_owned(), ..OmneoSettings::default() };
+        let sydney =
+            OmneoSettings { time_zone: "Australia/Sydney".to_owned(), ..OmneoSettings::default() };
         let said = json!({
             "updated_at": "2026-11-21 10:00:00", "joined_at": "2023-01-15", "issued_at": "2023-01-15 00:00:00", "birth_date": "1990-02-03 00:00:00", "deleted_at": null,
             "items": [{"created_at": "2026-07-01T10:00:00", "issued_at": "2026-07-01T10:00:00Z", "name": "2026-07-01 10:00:00"}],

@@ -11,7 +11,10 @@ use crate::sources::extract::Fields;
 
 /// The kinds of record whose ids OmniLab has: a text for one or none, a list for several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged, expecting = "expected a kind of record such as \"omneo.profile\", or a list of them")]
+#[serde(
+    untagged,
+    expecting = "expected a kind of record such as \"omneo.profile\", or a list of them"
+)]
 pub enum ExternalIdKinds {
     /// One kind, or none if empty.
     One(String),
@@ -41,6 +44,9 @@ impl ExternalIdKinds {
 
     /// The kind of an id is unknown, so it refers to a record of each kind.
     pub(super) fn references(&self, external_id: &str) -> Fields {
-        self.names().iter().map(|name| (format!("{}{name}", field::REFERENCE), Some(Value::from(external_id)))).collect()
+        self.names()
+            .iter()
+            .map(|name| (format!("{}{name}", field::REFERENCE), Some(Value::from(external_id))))
+            .collect()
     }
 }

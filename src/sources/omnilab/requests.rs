@@ -10,7 +10,9 @@ use crate::customer::model::event::Event;
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::SourceKind;
-use crate::sources::api::{ApiConnector, ApiRequest, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
+use crate::sources::api::{
+    ApiConnector, ApiRequest, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal,
+};
 use crate::sources::path::Path;
 use crate::sources::{Delivery, Unreadable};
 
@@ -34,7 +36,10 @@ pub fn cancelling(booking: &str) -> ApiRequest {
 /// Whether a stored booking is cancelled.
 #[must_use]
 pub fn is_cancelled(booking: &Event) -> bool {
-    booking.versions.text("data.status").is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED"))
+    booking
+        .versions
+        .text("data.status")
+        .is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED"))
 }
 
 /// The request for the bookings of a participant.
@@ -67,7 +72,11 @@ impl ApiConnector for OmniLabSettings {
     /// The API cannot search by address. It only returns the bookings of a known external id.
     fn find(&self, _: &LookupTarget, known: &[Record]) -> Vec<ApiRequest> {
         let kinds = self.records_of(BOOKINGS);
-        let ids: BTreeSet<&str> = known.iter().filter(|record| kinds.contains(&record.key.kind)).map(|record| record.key.id.as_str()).collect();
+        let ids: BTreeSet<&str> = known
+            .iter()
+            .filter(|record| kinds.contains(&record.key.kind))
+            .map(|record| record.key.id.as_str())
+            .collect();
         ids.into_iter().map(bookings_of).collect()
     }
 
@@ -83,13 +92,20 @@ impl ApiConnector for OmniLabSettings {
     fn request(&self, ask: &ApiRequest) -> Option<Request> {
         match ask.what.as_str() {
             BOOKINGS => {
-                let path = Path::new("/v1/interactions:fetchContactBookings").with("external_id", &ask.about);
-                let path = path.with("page_size", &self.api.page_size.to_string()).with("page_number", &page(ask)?.to_string());
+                let path = Path::new("/v1/interactions:fetchContactBookings")
+                    .with("external_id", &ask.about);
+                let path = path
+                    .with("page_size", &self.api.page_size.to_string())
+                    .with("page_number", &page(ask)?.to_string());
                 Some(Request::get(Target::Below(path.finish())))
             }
             CANCEL => {
                 let target = Target::Below("/v1/interactions:cancelInteractionBooking".to_owned());
-                Some(Request { body: Some(json!({ "booking": ask.about })), target, is_repeatable: false })
+                Some(Request {
+                    body: Some(json!({ "booking": ask.about })),
+                    target,
+                    is_repeatable: false,
+                })
             }
             _ => None,
         }

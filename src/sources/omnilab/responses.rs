@@ -17,17 +17,27 @@ use crate::sources::listing::Listing;
 
 impl OmniLabSettings {
     /// A participant that OmniLab does not know has no bookings.
-    pub(super) fn bookings(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
+    pub(super) fn bookings(
+        &self,
+        ask: &ApiRequest,
+        reply: &Reply,
+    ) -> Result<ParsedReply, Unreadable> {
         if reply.is_missing {
             return Ok(ParsedReply::default());
         }
-        let participant = RecordKey::new(SourceKind::OmniLabParticipant, &ask.about).ok_or(Unreadable::Missing("usable external id"))?;
+        let participant = RecordKey::new(SourceKind::OmniLabParticipant, &ask.about)
+            .ok_or(Unreadable::Missing("usable external id"))?;
         let listing = Listing::find(&reply.body, BOOKINGS).ok_or(Unreadable::Missing("list"))?;
         let page = page(ask).ok_or(Unreadable::Missing("page"))?;
-        let mut heard = ParsedReply { total: listing.total(page, self.api.page_size), ..ParsedReply::default() };
+        let mut heard = ParsedReply {
+            total: listing.total(page, self.api.page_size),
+            ..ParsedReply::default()
+        };
         let mut latest = None;
         for item in listing.items {
-            let Some(key) = id_at(item, &self.booking_pointers.booking).and_then(|id| EventKey::new(Source::OmniLab, "booking", &id)) else {
+            let Some(key) = id_at(item, &self.booking_pointers.booking)
+                .and_then(|id| EventKey::new(Source::OmniLab, "booking", &id))
+            else {
                 continue;
             };
             let said_at = self.said_at(item);
@@ -35,24 +45,44 @@ impl OmniLabSettings {
             latest = latest.max(Some(at));
             heard.there.push(key.to_string());
             let fields = self.booking(item, &participant, said_at);
-            heard.changes.push(Change::Event { key, update: Update { at, received_at: reply.received_at, scope: Scope::Partial, fields } });
+            heard.changes.push(Change::Event {
+                key,
+                update: Update {
+                    at,
+                    received_at: reply.received_at,
+                    scope: Scope::Partial,
+                    fields,
+                },
+            });
         }
         if heard.there.is_empty() && !listing.items.is_empty() {
             return Err(Unreadable::Missing("booking"));
         }
-        heard.changes.extend(latest.and_then(|at| self.participant(participant, at, reply.received_at)));
-        heard.next = listing.has_more(page, self.api.page_size).then(|| ask.on_page(page.saturating_add(1).to_string()));
+        heard
+            .changes
+            .extend(latest.and_then(|at| self.participant(participant, at, reply.received_at)));
+        heard.next = listing
+            .has_more(page, self.api.page_size)
+            .then(|| ask.on_page(page.saturating_add(1).to_string()));
         Ok(heard)
     }
 
     /// When the booking last changed.
     fn said_at(&self, item: &Value) -> Option<Timestamp> {
         let places = &self.booking_pointers;
-        [&places.booked_at, &places.cancelled_at, &places.checked_in_at].into_iter().filter_map(|pointer| time_at(item, pointer)).max()
+        [&places.booked_at, &places.cancelled_at, &places.checked_in_at]
+            .into_iter()
+            .filter_map(|pointer| time_at(item, pointer))
+            .max()
     }
 
     /// The fields have the same names as those from webhooks.
-    fn booking(&self, item: &Value, participant: &RecordKey, occurred_at: Option<Timestamp>) -> Fields {
+    fn booking(
+        &self,
+        item: &Value,
+        participant: &RecordKey,
+        occurred_at: Option<Timestamp>,
+    ) -> Fields {
         let places = &self.booking_pointers;
         FieldExtractor::new(item)
             .pick(&[
@@ -73,6 +103,9 @@ impl OmniLabSettings {
     /// A participant with an id of another system is linked to that system's record.
     fn participant(&self, key: RecordKey, at: Timestamp, received_at: Timestamp) -> Option<Change> {
         let fields = self.external_id_kind.references(&key.id);
-        (!fields.is_empty()).then_some(Change::Record { key, update: Update { at, received_at, scope: Scope::Partial, fields } })
+        (!fields.is_empty()).then_some(Change::Record {
+            key,
+            update: Update { at, received_at, scope: Scope::Partial, fields },
+        })
     }
 }

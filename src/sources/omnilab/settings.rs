@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::api::{AccountRules, ApiSettings, ClientCredentials, Credential, LiveSettings, TokenStyle};
+use crate::sources::api::{
+    AccountRules, ApiSettings, ClientCredentials, Credential, LiveSettings, TokenStyle,
+};
 use crate::sources::secret::{SecretLoader, SecretRef, places};
 
 /// The account of a brand's OmniLab tenant.
@@ -55,7 +57,10 @@ impl ApiSettings for OmniLabApiSettings {
         let client_id = keys.text("client_id", &self.client_id);
         let audience = keys.text("audience", &self.audience);
         let token_url = keys.token_url("token_url", &self.token_url);
-        let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
+        let (base_url, rate) = (
+            keys.base_url("base_url", &self.base_url),
+            keys.rate("calls_per_minute", self.calls_per_minute),
+        );
         Some(AccountRules {
             base_url: base_url?,
             origins: Vec::new(),

@@ -4,7 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::secret::{MIN_SECRET_BYTES, Secret, SecretLoader, SecretRef, is_one_of, places};
+use crate::sources::secret::{
+    MIN_SECRET_BYTES, Secret, SecretLoader, SecretRef, is_one_of, places,
+};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::NoVerification;
 use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
@@ -91,7 +93,8 @@ impl KeyEncoding {
             return Ok(kept);
         }
         let text = std::str::from_utf8(kept.strip_prefix(KEY_PREFIX).unwrap_or(&kept)).ok();
-        let wrong = "is not base64, as in whsec_MfKQ...; for a plain key set key_encoding = \"raw\"";
+        let wrong =
+            "is not base64, as in whsec_MfKQ...; for a plain key set key_encoding = \"raw\"";
         text.and_then(|text| Encoding::Base64.decode(text)).ok_or(wrong)
     }
 }
@@ -103,7 +106,10 @@ impl OmniLabWebhookSettings {
     pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Verification>> {
         let authorization_header = keys.header("authorization_header", &self.authorization_header);
         if !(1..=MOST_TOLERANCE_SECONDS).contains(&self.tolerance_seconds) {
-            keys.mistake("tolerance_seconds", &format!("must be between 1 and {MOST_TOLERANCE_SECONDS}"));
+            keys.mistake(
+                "tolerance_seconds",
+                &format!("must be between 1 and {MOST_TOLERANCE_SECONDS}"),
+            );
         }
         match self.verification {
             OmniLabVerification::Unset => {
@@ -112,10 +118,16 @@ impl OmniLabWebhookSettings {
                 None
             }
             OmniLabVerification::Signature => Some(Box::new(Signature {
-                secrets: keys.secrets("signature", &self.secrets, |kept| self.key_encoding.read(kept)),
+                secrets: keys
+                    .secrets("signature", &self.secrets, |kept| self.key_encoding.read(kept)),
                 tolerance_seconds: self.tolerance_seconds,
                 signing_input: self.signing_input,
-                authorization: keys.fetch("authorization", &self.authorization, MIN_SECRET_BYTES, Ok),
+                authorization: keys.fetch(
+                    "authorization",
+                    &self.authorization,
+                    MIN_SECRET_BYTES,
+                    Ok,
+                ),
                 authorization_header,
             })),
             OmniLabVerification::None => {
@@ -138,15 +150,24 @@ struct Signature {
 
 impl Verification for Signature {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
-        let header = |name: &'static str| incoming.headers.get(name).filter(|value| !value.is_empty()).ok_or(VerificationError::Missing(name));
+        let header = |name: &'static str| {
+            incoming
+                .headers
+                .get(name)
+                .filter(|value| !value.is_empty())
+                .ok_or(VerificationError::Missing(name))
+        };
         let (id, timestamp, signatures) = (header(ID)?, header(TIMESTAMP)?, header(SIGNATURE)?);
-        let seconds: i64 = timestamp.parse().map_err(|_| VerificationError::Malformed(TIMESTAMP))?;
+        let seconds: i64 =
+            timestamp.parse().map_err(|_| VerificationError::Malformed(TIMESTAMP))?;
         if seconds.abs_diff(incoming.received_at.as_second()) > self.tolerance_seconds {
             return Err(VerificationError::Untimely);
         }
         let head = match self.signing_input {
             // If the id contains a dot, its end could be mistaken for the beginning of the body.
-            SigningInput::Standard if id.contains('.') => return Err(VerificationError::Malformed(ID)),
+            SigningInput::Standard if id.contains('.') => {
+                return Err(VerificationError::Malformed(ID));
+            }
             SigningInput::Standard => format!("{id}.{timestamp}."),
             SigningInput::Body => String::new(),
         };
@@ -154,7 +175,12 @@ impl Verification for Signature {
         if signatures.is_empty() {
             return Err(VerificationError::Malformed(SIGNATURE));
         }
-        if !is_signed(Method::Hmac(Hash::Sha256), &self.secrets, &[head.as_bytes(), incoming.body], &signatures) {
+        if !is_signed(
+            Method::Hmac(Hash::Sha256),
+            &self.secrets,
+            &[head.as_bytes(), incoming.body],
+            &signatures,
+        ) {
             return Err(VerificationError::Wrong("signature"));
         }
         self.check_authorization(incoming)
@@ -170,12 +196,22 @@ impl Verification for Signature {
 }
 
 impl Signature {
-    fn check_authorization(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
+    fn check_authorization(
+        &self,
+        incoming: &UnverifiedWebhook<'_>,
+    ) -> Result<(), VerificationError> {
         if self.authorization.is_empty() {
             return Ok(());
         }
-        let given = incoming.headers.get(&self.authorization_header).ok_or(VerificationError::Missing("authorization"))?;
-        if is_one_of(&self.authorization, given) { Ok(()) } else { Err(VerificationError::Wrong("authorization")) }
+        let given = incoming
+            .headers
+            .get(&self.authorization_header)
+            .ok_or(VerificationError::Missing("authorization"))?;
+        if is_one_of(&self.authorization, given) {
+            Ok(())
+        } else {
+            Err(VerificationError::Wrong("authorization"))
+        }
     }
 }
 
@@ -185,7 +221,10 @@ fn signatures_in(list: &str) -> Vec<Vec<u8>> {
     let mut words = list.split([' ', ',']).filter(|word| !word.is_empty());
     let mut signatures = Vec::new();
     while let Some(version) = words.next() {
-        let is_version = version.len() <= 4 && version.strip_prefix('v').is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()));
+        let is_version = version.len() <= 4
+            && version
+                .strip_prefix('v')
+                .is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()));
         if is_version && let Some(signature) = words.next() {
             signatures.extend(Encoding::Base64.decode(signature).filter(|_| version == "v1"));
         }

@@ -20,31 +20,46 @@ use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority, digest};
 use crate::sources::{Delivery, ParsedWebhook, Unreadable, WebhookParser};
 
 /// The parts of OmniLab that send events, as in its event reference.
-const AREAS: [&str; 7] = ["touchpoint", "cta", "question", "feedback", "reward", "booking", "smartlink"];
+const AREAS: [&str; 7] =
+    ["touchpoint", "cta", "question", "feedback", "reward", "booking", "smartlink"];
 
 impl WebhookParser for OmniLabSettings {
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
         let body = delivery.json()?;
         let places = &self.pointers;
-        let full_type = text_at(&body, &places.event_type).ok_or(Unreadable::Missing("event type"))?;
-        let Some((area, what)) = plain_type(&full_type) else { return Ok(ParsedWebhook::Ignored("unknown event")) };
-        let external_id = read_id(&body, &places.external_id).map_err(|_| Unreadable::Missing("usable external id"))?;
-        let Some(external_id) = external_id else { return Ok(ParsedWebhook::Ignored("it has no participant")) };
+        let full_type =
+            text_at(&body, &places.event_type).ok_or(Unreadable::Missing("event type"))?;
+        let Some((area, what)) = plain_type(&full_type) else {
+            return Ok(ParsedWebhook::Ignored("unknown event"));
+        };
+        let external_id = read_id(&body, &places.external_id)
+            .map_err(|_| Unreadable::Missing("usable external id"))?;
+        let Some(external_id) = external_id else {
+            return Ok(ParsedWebhook::Ignored("it has no participant"));
+        };
         let mut unread = Fields::new();
         let said_at = said_at(&body, &[&places.time], &mut unread);
         let (at, received_at) = (said_at.stamp(delivery.received_at), delivery.received_at);
-        let participant = RecordKey::new(SourceKind::OmniLabParticipant, &external_id).ok_or(Unreadable::Missing("usable external id"))?;
+        let participant = RecordKey::new(SourceKind::OmniLabParticipant, &external_id)
+            .ok_or(Unreadable::Missing("usable external id"))?;
         let booking = if area == "booking" { id_at(&body, &places.booking) } else { None };
         let (what, id) = match booking {
             Some(booking) => ("booking".to_owned(), booking),
             // A delivery without an id is identified by its content.
             None => (what, id_of(delivery).unwrap_or_else(|| hex(&digest("", &delivery.body)))),
         };
-        let key = EventKey::new(Source::OmniLab, &what, &id).ok_or(Unreadable::Missing("usable id"))?;
+        let key =
+            EventKey::new(Source::OmniLab, &what, &id).ok_or(Unreadable::Missing("usable id"))?;
         let update = |fields: Fields| Update { at, received_at, scope: Scope::Partial, fields };
-        let record = Change::Record { key: participant.clone(), update: update(self.person(&body, &external_id)) };
-        let happening =
-            self.happening(&body, &participant, said_at.known()).with(undated(said_at.known(), &unread).into_iter().collect()).with(unread).finish();
+        let record = Change::Record {
+            key: participant.clone(),
+            update: update(self.person(&body, &external_id)),
+        };
+        let happening = self
+            .happening(&body, &participant, said_at.known())
+            .with(undated(said_at.known(), &unread).into_iter().collect())
+            .with(unread)
+            .finish();
         let happening = Change::Event { key, update: update(happening) };
         Ok(ParsedWebhook::Changes(vec![record, happening]))
     }
@@ -59,7 +74,8 @@ impl WebhookParser for OmniLabSettings {
 
     fn label(&self, delivery: &Delivery) -> DeliveryMeta {
         let event = delivery.json().ok().and_then(|body| text_at(&body, &self.pointers.event_type));
-        let dedup_key = id_of(delivery).map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
+        let dedup_key =
+            id_of(delivery).map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
         DeliveryMeta::new(event.as_deref(), dedup_key, Priority::Normal)
     }
 }
@@ -78,13 +94,21 @@ impl OmniLabSettings {
     fn person(&self, body: &Value, external_id: &str) -> Fields {
         let places = &self.pointers;
         FieldExtractor::new(body)
-            .pick_name(&[(&places.first_name, field::FIRST_NAME), (&places.last_name, field::LAST_NAME)])
+            .pick_name(&[
+                (&places.first_name, field::FIRST_NAME),
+                (&places.last_name, field::LAST_NAME),
+            ])
             .pick_address(&[(&places.email, "email.main"), (&places.phone, "phone.main")])
             .with(self.external_id_kind.references(external_id))
             .finish()
     }
 
-    fn happening<'a>(&self, body: &'a Value, participant: &RecordKey, occurred_at: Option<Moment>) -> FieldExtractor<'a> {
+    fn happening<'a>(
+        &self,
+        body: &'a Value,
+        participant: &RecordKey,
+        occurred_at: Option<Moment>,
+    ) -> FieldExtractor<'a> {
         let places = &self.pointers;
         FieldExtractor::new(body)
             .pick(&[
@@ -116,5 +140,6 @@ fn plain_type(full: &str) -> Option<(&'static str, String)> {
 }
 
 fn is_version(word: &str) -> bool {
-    word.strip_prefix('v').is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
+    word.strip_prefix('v')
+        .is_some_and(|number| !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit()))
 }

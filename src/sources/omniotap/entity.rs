@@ -31,7 +31,8 @@ pub(super) struct Stamp {
 }
 
 impl Entity {
-    pub(super) const ALL: [Self; 5] = [Self::Contact, Self::Customer, Self::Lead, Self::Opportunity, Self::Ticket];
+    pub(super) const ALL: [Self; 5] =
+        [Self::Contact, Self::Customer, Self::Lead, Self::Opportunity, Self::Ticket];
 
     /// Its name in webhooks.
     pub(super) const fn name(self) -> &'static str {
@@ -56,20 +57,33 @@ impl Entity {
     }
 
     /// The change of an object, and the time of its event, if known.
-    pub(super) fn change(self, data: &Value, stamp: Stamp, occurred_at: Option<Moment>, scope: Scope) -> Result<Change, Unreadable> {
+    pub(super) fn change(
+        self,
+        data: &Value,
+        stamp: Stamp,
+        occurred_at: Option<Moment>,
+        scope: Scope,
+    ) -> Result<Change, Unreadable> {
         let id = id_at(data, "/id").ok_or(Unreadable::Missing("usable id"))?;
         let Stamp { at, received_at, unread } = stamp;
         let update = |mut fields: Fields| {
             // For a deletion, only the unparsable fields of the deletion count.
-            let said = if scope == Scope::Deletion { Fields::new() } else { std::mem::take(&mut fields) };
-            Update { at, received_at, scope, fields: said.into_iter().chain(unread.clone()).collect() }
+            let said =
+                if scope == Scope::Deletion { Fields::new() } else { std::mem::take(&mut fields) };
+            Update {
+                at,
+                received_at,
+                scope,
+                fields: said.into_iter().chain(unread.clone()).collect(),
+            }
         };
         let record = |kind, fields| {
             let key = RecordKey::new(kind, &id).ok_or(Unreadable::Missing("usable id"))?;
             Ok(Change::Record { key, update: update(fields) })
         };
         let event = |places| {
-            let key = EventKey::new(Source::OmnioTap, self.name(), &id).ok_or(Unreadable::Missing("usable id"))?;
+            let key = EventKey::new(Source::OmnioTap, self.name(), &id)
+                .ok_or(Unreadable::Missing("usable id"))?;
             Ok(Change::Event { key, update: update(happening(data, places, occurred_at, &unread)) })
         };
         match self {
@@ -82,28 +96,49 @@ impl Entity {
     }
 }
 
-const LEAD: [(&str, &str); 4] =
-    [("/title", "data.title"), ("/leadSource", "data.lead_source"), ("/status", "data.status"), ("/priority", "data.priority")];
-const OPPORTUNITY: [(&str, &str); 3] = [("/title", "data.title"), ("/stage", "data.stage"), ("/status", "data.status")];
-const TICKET: [(&str, &str); 3] = [("/subject", "data.subject"), ("/status", "data.status"), ("/priority", "data.priority")];
+const LEAD: [(&str, &str); 4] = [
+    ("/title", "data.title"),
+    ("/leadSource", "data.lead_source"),
+    ("/status", "data.status"),
+    ("/priority", "data.priority"),
+];
+const OPPORTUNITY: [(&str, &str); 3] =
+    [("/title", "data.title"), ("/stage", "data.stage"), ("/status", "data.status")];
+const TICKET: [(&str, &str); 3] =
+    [("/subject", "data.subject"), ("/status", "data.status"), ("/priority", "data.priority")];
 
 fn person(data: &Value) -> FieldExtractor<'_> {
     FieldExtractor::new(data)
         .pick_name(&[("/firstName", field::FIRST_NAME), ("/lastName", field::LAST_NAME)])
         .pick_address(&[("/email", "email.main"), ("/phone", "phone.main")])
         .pick_time(&[("/createdAt", field::CREATED_AT)])
-        .pick(&[("/status", "attribute.status"), ("/company", "attribute.company"), ("/jobTitle", "attribute.job_title")])
+        .pick(&[
+            ("/status", "attribute.status"),
+            ("/company", "attribute.company"),
+            ("/jobTitle", "attribute.job_title"),
+        ])
 }
 
 fn customer(data: &Value) -> FieldExtractor<'_> {
     person(data)
-        .pick_id(&[("/contactId", "reference.omniotap.contact"), ("/customerNumber", "reference.omniotap.customer_number")])
-        .pick(&[("/segment", "attribute.segment"), ("/customerNumber", "attribute.customer_number")])
+        .pick_id(&[
+            ("/contactId", "reference.omniotap.contact"),
+            ("/customerNumber", "reference.omniotap.customer_number"),
+        ])
+        .pick(&[
+            ("/segment", "attribute.segment"),
+            ("/customerNumber", "attribute.customer_number"),
+        ])
         .pick_time(&[("/customerSince", "attribute.customer_since")])
 }
 
 /// The person is the customer if one is named, else the contact.
-fn happening(data: &Value, places: &[(&str, &str)], occurred_at: Option<Moment>, unread: &Fields) -> Fields {
+fn happening(
+    data: &Value,
+    places: &[(&str, &str)],
+    occurred_at: Option<Moment>,
+    unread: &Fields,
+) -> Fields {
     FieldExtractor::new(data)
         .pick(places)
         .pick_number(&[("/amount", "data.amount")])
@@ -113,6 +148,12 @@ fn happening(data: &Value, places: &[(&str, &str)], occurred_at: Option<Moment>,
         .pick_time(&[("/createdAt", "data.created_at")])
         .set_known(event::field::OCCURRED_AT, occurred_at.map(Moment::text))
         .with(undated(occurred_at, unread).into_iter().collect())
-        .pick_owner(event::field::RECORD, &[("/customerId", SourceKind::OmnioTapCustomer), ("/contactId", SourceKind::OmnioTapContact)])
+        .pick_owner(
+            event::field::RECORD,
+            &[
+                ("/customerId", SourceKind::OmnioTapCustomer),
+                ("/contactId", SourceKind::OmnioTapContact),
+            ],
+        )
         .finish()
 }

@@ -25,14 +25,23 @@ pub struct OmnioTapApiSettings {
 impl Default for OmnioTapApiSettings {
     fn default() -> Self {
         let base_url = "https://api.omniotap.com/api/v1".to_owned();
-        Self { base_url, key: Vec::new(), calls_per_minute: 60, page_size: 50, live: LiveSettings::default() }
+        Self {
+            base_url,
+            key: Vec::new(),
+            calls_per_minute: 60,
+            page_size: 50,
+            live: LiveSettings::default(),
+        }
     }
 }
 
 impl ApiSettings for OmnioTapApiSettings {
     fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules> {
         let key = keys.only("key", &self.key)?;
-        let (base_url, rate) = (keys.base_url("base_url", &self.base_url), keys.rate("calls_per_minute", self.calls_per_minute));
+        let (base_url, rate) = (
+            keys.base_url("base_url", &self.base_url),
+            keys.rate("calls_per_minute", self.calls_per_minute),
+        );
         Some(AccountRules {
             base_url: base_url?,
             origins: Vec::new(),

@@ -101,7 +101,9 @@ impl OmnioTapWebhookSettings {
                 method: self.algorithm.method(),
                 encoding: self.encoding,
             })),
-            OmnioTapVerification::Secret => Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in))),
+            OmnioTapVerification::Secret => {
+                Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in)))
+            }
             OmnioTapVerification::None => {
                 keys.unused("none", "secrets", &self.secrets);
                 Some(Box::new(NoVerification))
@@ -121,9 +123,19 @@ struct Signature {
 
 impl Verification for Signature {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
-        let given = incoming.headers.get(&self.signature_header).ok_or(VerificationError::Missing("signature header"))?;
-        let given = self.encoding.decode_list(given, &self.signature_prefix).ok_or(VerificationError::Malformed("signature header"))?;
-        if is_signed(self.method, &self.secrets, &[incoming.body], &given) { Ok(()) } else { Err(VerificationError::Wrong("signature")) }
+        let given = incoming
+            .headers
+            .get(&self.signature_header)
+            .ok_or(VerificationError::Missing("signature header"))?;
+        let given = self
+            .encoding
+            .decode_list(given, &self.signature_prefix)
+            .ok_or(VerificationError::Malformed("signature header"))?;
+        if is_signed(self.method, &self.secrets, &[incoming.body], &given) {
+            Ok(())
+        } else {
+            Err(VerificationError::Wrong("signature"))
+        }
     }
 
     fn name(&self) -> &'static str {

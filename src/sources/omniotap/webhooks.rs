@@ -16,18 +16,24 @@ use crate::sources::{Delivery, ParsedWebhook, Unreadable, WebhookParser};
 impl WebhookParser for OmnioTapSettings {
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
         let body = delivery.json()?;
-        if !self.tenant_id.is_empty() && id_at(&body, "/tenant_id").ok_or(Unreadable::Missing("tenant_id"))? != canonical_id(&self.tenant_id) {
+        if !self.tenant_id.is_empty()
+            && id_at(&body, "/tenant_id").ok_or(Unreadable::Missing("tenant_id"))?
+                != canonical_id(&self.tenant_id)
+        {
             return Err(Unreadable::Foreign("tenant"));
         }
         let entity = text_at(&body, "/entity_type").ok_or(Unreadable::Missing("entity_type"))?;
         let action = text_at(&body, "/action").ok_or(Unreadable::Missing("action"))?;
-        let data = body.get("data").filter(|data| data.is_object()).ok_or(Unreadable::Missing("data"))?;
+        let data =
+            body.get("data").filter(|data| data.is_object()).ok_or(Unreadable::Missing("data"))?;
         let deleted = match action.as_str() {
             "created" | "updated" => false,
             "deleted" => true,
             _ => return Ok(ParsedWebhook::Ignored("unknown action")),
         };
-        let Some(entity) = Entity::ALL.into_iter().find(|known| known.name() == entity) else { return Ok(ParsedWebhook::Ignored("unknown entity")) };
+        let Some(entity) = Entity::ALL.into_iter().find(|known| known.name() == entity) else {
+            return Ok(ParsedWebhook::Ignored("unknown entity"));
+        };
         let mut unread = Fields::new();
         let occurred_at = said_at(&body, &["/occurred_at"], &mut unread);
         // The time of the last change is not the time of the deletion. The deletion counts even if its time
@@ -36,9 +42,17 @@ impl WebhookParser for OmnioTapSettings {
             (Scope::Deletion, occurred_at.known().map_or(SaidAt::Unsaid, SaidAt::At), None)
         } else {
             let updated_at = said_at(data, &["/updatedAt"], &mut unread);
-            (Scope::Partial, updated_at.or_later(occurred_at), updated_at.known().or(occurred_at.known()))
+            (
+                Scope::Partial,
+                updated_at.or_later(occurred_at),
+                updated_at.known().or(occurred_at.known()),
+            )
         };
-        let stamp = Stamp { at: said_at.stamp(delivery.received_at), received_at: delivery.received_at, unread };
+        let stamp = Stamp {
+            at: said_at.stamp(delivery.received_at),
+            received_at: delivery.received_at,
+            unread,
+        };
         Ok(ParsedWebhook::Changes(vec![entity.change(data, stamp, happened_at, scope)?]))
     }
 
@@ -52,8 +66,11 @@ impl WebhookParser for OmnioTapSettings {
 
     fn label(&self, delivery: &Delivery) -> DeliveryMeta {
         let body = delivery.json().unwrap_or_default();
-        let event = text_at(&body, "/entity_type").zip(text_at(&body, "/action")).map(|(entity, action)| format!("{entity}.{action}"));
-        let dedup_key = id_at(&body, "/event_id").map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
+        let event = text_at(&body, "/entity_type")
+            .zip(text_at(&body, "/action"))
+            .map(|(entity, action)| format!("{entity}.{action}"));
+        let dedup_key = id_at(&body, "/event_id")
+            .map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
         DeliveryMeta::new(event.as_deref(), dedup_key, Priority::Normal)
     }
 }

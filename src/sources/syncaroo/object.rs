@@ -38,7 +38,9 @@ enum Node<'a> {
 /// object with unique keys and a limited depth.
 pub(super) fn split(body: &[u8]) -> Option<(Option<String>, Object<'_>)> {
     let text = std::str::from_utf8(body).ok()?;
-    let words: Vec<&str> = bare_words(body).filter_map(|(at, word)| text.get(at..at.saturating_add(word.len()))).collect();
+    let words: Vec<&str> = bare_words(body)
+        .filter_map(|(at, word)| text.get(at..at.saturating_add(word.len())))
+        .collect();
     // Numbers are taken from the original text, also those that are too large for the parser.
     let plain = with_large_numbers(body, |_| b"0".to_vec());
     let mut deserializer = serde_json::Deserializer::from_slice(plain.as_deref().unwrap_or(body));
@@ -46,7 +48,8 @@ pub(super) fn split(body: &[u8]) -> Option<(Option<String>, Object<'_>)> {
     deserializer.end().ok()?;
     let Node::Object(mut members) = node else { return None };
     let hash = members.iter().position(|(key, _)| key == "hash").map(|at| members.remove(at));
-    let hash = hash.and_then(|(_, value)| if let Node::Text(text) = value { Some(text) } else { None });
+    let hash =
+        hash.and_then(|(_, value)| if let Node::Text(text) = value { Some(text) } else { None });
     Some((hash, Object(members)))
 }
 
@@ -114,7 +117,9 @@ fn write_text(text: &str, style: Serialization, out: &mut String) {
             ('\u{7f}', Serialization::Python) => out.push_str("\\u007f"),
             (c, Serialization::Php | Serialization::Python) if !c.is_ascii() => {
                 let mut units = [0; 2];
-                c.encode_utf16(&mut units).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+                c.encode_utf16(&mut units)
+                    .iter()
+                    .for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
             }
             (c, _) => out.push(c),
         }

@@ -55,7 +55,11 @@ impl PlaceKind {
     pub(super) fn in_url(&self, url: &str) -> Option<PlaceRef> {
         let mut url = Url::parse(url).ok()?;
         let mut segments = url.path_segments()?;
-        let mut path: Vec<String> = segments.by_ref().take_while(|segment| *segment != self.all).map(str::to_owned).collect();
+        let mut path: Vec<String> = segments
+            .by_ref()
+            .take_while(|segment| *segment != self.all)
+            .map(str::to_owned)
+            .collect();
         let id = segments.next().filter(|id| !id.is_empty())?.to_owned();
         path.extend([self.all.to_owned(), id.clone()]);
         url.set_query(None);

@@ -28,7 +28,11 @@ pub struct SyncarooPriority {
 /// Only bookings contain data about a person.
 impl Default for SyncarooPriorities {
     fn default() -> Self {
-        Self(vec![SyncarooPriority { attribute: "bookings".to_owned(), resource: ANY.to_owned(), priority: Priority::High }])
+        Self(vec![SyncarooPriority {
+            attribute: "bookings".to_owned(),
+            resource: ANY.to_owned(),
+            priority: Priority::High,
+        }])
     }
 }
 
@@ -37,7 +41,10 @@ impl SyncarooPriorities {
     pub(super) fn priority(&self, attribute: Option<&str>, resource: Option<&str>) -> Priority {
         let Some(attribute) = attribute else { return Priority::Normal };
         let fits = |wanted: &str, found: &str| wanted == ANY || wanted == found;
-        let found = self.0.iter().find(|priority| fits(&priority.attribute, attribute) && fits(&priority.resource, resource.unwrap_or_default()));
+        let found = self.0.iter().find(|priority| {
+            fits(&priority.attribute, attribute)
+                && fits(&priority.resource, resource.unwrap_or_default())
+        });
         found.map_or(Priority::Normal, |priority| priority.priority)
     }
 }
@@ -47,11 +54,12 @@ mod tests {
     use super::*;
 
     fn webhook_priorities(all: &[(&str, &str, Priority)]) -> SyncarooPriorities {
-        let priority = |(attribute, resource, priority): &(&str, &str, Priority)| SyncarooPriority {
-            attribute: (*attribute).to_owned(),
-            resource: (*resource).to_owned(),
-            priority: *priority,
-        };
+        let priority =
+            |(attribute, resource, priority): &(&str, &str, Priority)| SyncarooPriority {
+                attribute: (*attribute).to_owned(),
+                resource: (*resource).to_owned(),
+                priority: *priority,
+            };
         SyncarooPriorities(all.iter().map(priority).collect())
     }
 
@@ -81,13 +89,23 @@ mod tests {
             ("locations", None, Priority::Normal),
             ("Resources", Some("meeting-room"), Priority::Normal),
         ] {
-            assert_eq!(webhook_priorities.priority(Some(attribute), resource), priority, "{attribute} {resource:?}");
+            assert_eq!(
+                webhook_priorities.priority(Some(attribute), resource),
+                priority,
+                "{attribute} {resource:?}"
+            );
         }
     }
 
     #[test]
     fn what_does_not_say_what_it_is_about_is_never_dropped() {
-        assert_eq!(webhook_priorities(&[("*", "*", Priority::Drop)]).priority(None, None), Priority::Normal);
-        assert_eq!(webhook_priorities(&[("*", "*", Priority::Drop)]).priority(Some(""), None), Priority::Drop);
+        assert_eq!(
+            webhook_priorities(&[("*", "*", Priority::Drop)]).priority(None, None),
+            Priority::Normal
+        );
+        assert_eq!(
+            webhook_priorities(&[("*", "*", Priority::Drop)]).priority(Some(""), None),
+            Priority::Drop
+        );
     }
 }

@@ -10,7 +10,10 @@ use super::webhooks::{API_URL, booking_key};
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::SourceKind;
-use crate::sources::api::{ApiConnector, ApiRequest, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream, Target, Traversal};
+use crate::sources::api::{
+    ApiConnector, ApiRequest, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream,
+    Target, Traversal,
+};
 use crate::sources::extract::{id_at, text_at};
 use crate::sources::path::Path;
 use crate::sources::{Delivery, Unreadable};
@@ -46,7 +49,8 @@ impl ApiConnector for SyncarooSettings {
 
     /// A filter by time of change is not documented.
     fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<ApiRequest> {
-        (stream == LOCATIONS && since.is_none() && self.connection_id != 0).then(|| ApiRequest::all(LOCATIONS))
+        (stream == LOCATIONS && since.is_none() && self.connection_id != 0)
+            .then(|| ApiRequest::all(LOCATIONS))
     }
 
     /// A booking without a webhook cannot be found.
@@ -68,7 +72,9 @@ impl ApiConnector for SyncarooSettings {
         let Ok(body) = delivery.json() else { return Vec::new() };
         let Some(url) = text_at(&body, "/metaData/apiUrl") else { return Vec::new() };
         let asked = match text_at(&body, "/metaData/attributeType").as_deref() {
-            Some(BOOKINGS) => id_at(&body, "/metaData/syncarooId").and_then(|id| booking_key(&id).ok()).map(|key| booking(&key.id, &url)),
+            Some(BOOKINGS) => id_at(&body, "/metaData/syncarooId")
+                .and_then(|id| booking_key(&id).ok())
+                .map(|key| booking(&key.id, &url)),
             Some(LOCATIONS) => Some(ApiRequest::about("location", &url)),
             Some(RESOURCES) => Some(ApiRequest::about("resource", &url)),
             _ => None,
@@ -82,7 +88,9 @@ impl ApiConnector for SyncarooSettings {
             "location" | "resource" => Target::Given(ask.about.clone()),
             LOCATIONS | RESOURCES if !ask.page.is_empty() => Target::Given(ask.page.clone()),
             LOCATIONS => Target::Below(self.locations()?.finish()),
-            RESOURCES => Target::Below(self.locations()?.segment(&ask.about)?.segment(RESOURCES)?.finish()),
+            RESOURCES => {
+                Target::Below(self.locations()?.segment(&ask.about)?.segment(RESOURCES)?.finish())
+            }
             _ => return None,
         };
         Some(Request::get(target))
@@ -95,6 +103,7 @@ impl ApiConnector for SyncarooSettings {
 
 impl SyncarooSettings {
     fn locations(&self) -> Option<Path> {
-        (self.connection_id != 0).then(|| Path::new(&format!("/{}/{LOCATIONS}", self.connection_id)))
+        (self.connection_id != 0)
+            .then(|| Path::new(&format!("/{}/{LOCATIONS}", self.connection_id)))
     }
 }

@@ -102,7 +102,9 @@ impl SyncarooWebhookSettings {
                 encoding: self.encoding,
                 serialization: self.serialization,
             })),
-            SyncarooVerification::Secret => Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in))),
+            SyncarooVerification::Secret => {
+                Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in)))
+            }
             SyncarooVerification::None => {
                 keys.unused("none", "secrets", &self.secrets);
                 Some(Box::new(NoVerification))
@@ -111,7 +113,11 @@ impl SyncarooWebhookSettings {
     }
 
     fn method(&self) -> Method {
-        let plain = if self.key_position == KeyPosition::Before { Method::KeyBefore } else { Method::KeyAfter };
+        let plain = if self.key_position == KeyPosition::Before {
+            Method::KeyBefore
+        } else {
+            Method::KeyAfter
+        };
         match self.algorithm {
             SyncarooAlgorithm::HmacSha256 => Method::Hmac(Hash::Sha256),
             SyncarooAlgorithm::HmacSha512 => Method::Hmac(Hash::Sha512),
@@ -135,10 +141,18 @@ struct Hashed {
 
 impl Verification for Hashed {
     fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
-        let (hash, object) = object::split(incoming.body).ok_or(VerificationError::Malformed("body"))?;
-        let given = self.encoding.decode(&hash.ok_or(VerificationError::Missing("hash"))?).ok_or(VerificationError::Malformed("hash"))?;
+        let (hash, object) =
+            object::split(incoming.body).ok_or(VerificationError::Malformed("body"))?;
+        let given = self
+            .encoding
+            .decode(&hash.ok_or(VerificationError::Missing("hash"))?)
+            .ok_or(VerificationError::Malformed("hash"))?;
         let text = object.text(self.serialization);
-        if is_signed(self.method, &self.secrets, &[text.as_bytes()], &[given]) { Ok(()) } else { Err(VerificationError::Wrong("hash")) }
+        if is_signed(self.method, &self.secrets, &[text.as_bytes()], &[given]) {
+            Ok(())
+        } else {
+            Err(VerificationError::Wrong("hash"))
+        }
     }
 
     fn name(&self) -> &'static str {

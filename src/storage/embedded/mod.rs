@@ -100,9 +100,11 @@ impl Embedded {
             let server = Server::start(&layout, &binaries)?;
             Ok(Self { layout, server, _lock: lock })
         });
-        blocking
-            .await
-            .unwrap_or_else(|_| Err(EmbeddedError::NotStarted("internal error: the thread that starts it crashed; please report it".to_owned())))
+        blocking.await.unwrap_or_else(|_| {
+            Err(EmbeddedError::NotStarted(
+                "internal error: the thread that starts it crashed; please report it".to_owned(),
+            ))
+        })
     }
 
     /// How to reach a server of another process on the same data, if one runs.
@@ -142,7 +144,14 @@ impl Embedded {
 fn lock(data_dir: &Path) -> Result<File, EmbeddedError> {
     std::fs::create_dir_all(data_dir).map_err(at(data_dir))?;
     let path = data_dir.join("lock");
-    let file = File::options().create(true).truncate(false).write(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&path).map_err(at(&path))?;
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(&path)
+        .map_err(at(&path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(std::fs::TryLockError::WouldBlock) => Err(EmbeddedError::InUse(data_dir.to_owned())),
@@ -155,9 +164,14 @@ pub fn sweep_abandoned(parent: &Path, prefix: &str) {
     let entries = std::fs::read_dir(parent).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
         let ours = std::fs::metadata("/proc/self").map(|meta| meta.uid());
-        let is_ours = std::fs::symlink_metadata(entry.path()).is_ok_and(|meta| meta.is_dir() && ours.is_ok_and(|ours| ours == meta.uid()));
+        let is_ours = std::fs::symlink_metadata(entry.path())
+            .is_ok_and(|meta| meta.is_dir() && ours.is_ok_and(|ours| ours == meta.uid()));
         // A directory that can be locked is unused. One without a lock file is just being created.
-        if is_ours && entry.path().join("lock").exists() && lock(&entry.path()).is_ok() && server::running(&entry.path()).is_none() {
+        if is_ours
+            && entry.path().join("lock").exists()
+            && lock(&entry.path()).is_ok()
+            && server::running(&entry.path()).is_none()
+        {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }

@@ -36,27 +36,50 @@ impl Server {
         if !cluster.join("PG_VERSION").exists() {
             make_cluster(binaries, &cluster, layout, run_as)?;
         }
-        let found = std::fs::read_to_string(cluster.join("PG_VERSION")).map_err(at(&cluster))?.trim().to_owned();
+        let found = std::fs::read_to_string(cluster.join("PG_VERSION"))
+            .map_err(at(&cluster))?
+            .trim()
+            .to_owned();
         if found != binaries.major.to_string() {
-            return Err(EmbeddedError::OtherVersion { dir: layout.data_dir.clone(), found, have: binaries.major });
+            return Err(EmbeddedError::OtherVersion {
+                dir: layout.data_dir.clone(),
+                found,
+                have: binaries.major,
+            });
         }
         wait_for_the_one_before(&cluster);
         let rules = access::write(&cluster, USER, run_as)?;
         let log = layout.data_dir.join("postgres.log");
-        let log_file = std::fs::File::options().create(true).write(true).truncate(true).mode(0o600).custom_flags(libc::O_NOFOLLOW).open(&log);
+        let log_file = std::fs::File::options()
+            .create(true)
+            .write(true)
+            .truncate(true)
+            .mode(0o600)
+            .custom_flags(libc::O_NOFOLLOW)
+            .open(&log);
         let log_file = log_file.map_err(at(&log))?;
         let mut command = postgres(binaries, &cluster, &socket_dir.path, layout, run_as);
-        command.arg("-c").arg(setting("hba_file", &rules.hba)).arg("-c").arg(setting("ident_file", &rules.ident));
+        command
+            .arg("-c")
+            .arg(setting("hba_file", &rules.hba))
+            .arg("-c")
+            .arg(setting("ident_file", &rules.ident));
         command.stdout(Stdio::null()).stderr(log_file);
         let (orders, orders_taken) = mpsc::channel();
         let (started, start) = mpsc::channel();
         // The kernel's death signal depends on the thread that starts the child, so this thread lives as long
         // as the server.
-        let thread = std::thread::Builder::new().name("postgres".to_owned()).spawn(move || own(&mut command, &started, &orders_taken));
+        let thread = std::thread::Builder::new()
+            .name("postgres".to_owned())
+            .spawn(move || own(&mut command, &started, &orders_taken));
         let thread = thread.map_err(at(&cluster))?;
         let pid = start
             .recv()
-            .map_err(|_| EmbeddedError::NotStarted("internal error: the thread that starts it ended; please report it".to_owned()))?
+            .map_err(|_| {
+                EmbeddedError::NotStarted(
+                    "internal error: the thread that starts it ended; please report it".to_owned(),
+                )
+            })?
             .map_err(at(&binaries.dir))?;
         let mut server = Self { socket_dir, orders, thread: Some(thread) };
         if let Err(error) = server.wait_until_ready(&cluster, pid, &log) {
@@ -70,13 +93,21 @@ impl Server {
     fn wait_until_ready(&self, cluster: &Path, pid: u32, log: &Path) -> Result<(), EmbeddedError> {
         let deadline = Instant::now() + START_DEADLINE;
         loop {
-            if Postmaster::read(cluster).is_some_and(|postmaster| postmaster.pid == pid && postmaster.ready) {
+            if Postmaster::read(cluster)
+                .is_some_and(|postmaster| postmaster.pid == pid && postmaster.ready)
+            {
                 return Ok(());
             }
             if !process_exists(pid) || Instant::now() > deadline {
                 let text = std::fs::read_to_string(log).unwrap_or_default();
-                let last = text.lines().rev().find(|line| line.contains("FATAL") || line.contains("ERROR")).or_else(|| text.lines().last());
-                return Err(EmbeddedError::NotStarted(last.unwrap_or("it logged no reason").to_owned()));
+                let last = text
+                    .lines()
+                    .rev()
+                    .find(|line| line.contains("FATAL") || line.contains("ERROR"))
+                    .or_else(|| text.lines().last());
+                return Err(EmbeddedError::NotStarted(
+                    last.unwrap_or("it logged no reason").to_owned(),
+                ));
             }
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -104,14 +135,20 @@ impl Drop for Server {
 /// other server runs in it.
 fn wait_for_the_one_before(cluster: &Path) {
     let deadline = Instant::now() + LONGEST_PAUSE;
-    while Postmaster::read(cluster).is_some_and(|postmaster| process_exists(postmaster.pid)) && Instant::now() < deadline {
+    while Postmaster::read(cluster).is_some_and(|postmaster| process_exists(postmaster.pid))
+        && Instant::now() < deadline
+    {
         std::thread::sleep(Duration::from_millis(20));
     }
 }
 
 /// Starts the child and stays until the server must stop. A child that ends by itself is restarted: Postgres
 /// recovers what was committed, and the pool opens new connections.
-fn own(command: &mut Command, started: &mpsc::Sender<std::io::Result<u32>>, orders: &mpsc::Receiver<()>) {
+fn own(
+    command: &mut Command,
+    started: &mpsc::Sender<std::io::Result<u32>>,
+    orders: &mpsc::Receiver<()>,
+) {
     let mut child = match command.spawn() {
         Ok(child) => child,
         Err(error) => {
@@ -125,7 +162,11 @@ fn own(command: &mut Command, started: &mpsc::Sender<std::io::Result<u32>>, orde
         let since = Instant::now();
         let Some(status) = watch(&mut child, orders) else { return end(&mut child) };
         tracing::error!(%status, "embedded Postgres ended unexpectedly; restarting it");
-        pause = if since.elapsed() > LONGEST_PAUSE { FIRST_PAUSE } else { (pause * 2).min(LONGEST_PAUSE) };
+        pause = if since.elapsed() > LONGEST_PAUSE {
+            FIRST_PAUSE
+        } else {
+            (pause * 2).min(LONGEST_PAUSE)
+        };
         // Child processes of the old server may still be running. If the restart fails for that reason, it is
         // repeated.
         if !matches!(orders.recv_timeout(pause), Err(mpsc::RecvTimeoutError::Timeout)) {
@@ -133,7 +174,9 @@ fn own(command: &mut Command, started: &mpsc::Sender<std::io::Result<u32>>, orde
         }
         match command.spawn() {
             Ok(again) => child = again,
-            Err(error) => tracing::error!(kind = %error.kind(), "embedded Postgres could not be restarted"),
+            Err(error) => {
+                tracing::error!(kind = %error.kind(), "embedded Postgres could not be restarted")
+            }
         }
     }
 }
@@ -158,7 +201,9 @@ fn watch(child: &mut Child, orders: &mpsc::Receiver<()>) -> Option<std::process:
 
 /// Fast shutdown first. If that takes too long, immediate shutdown; the next start then recovers.
 fn end(child: &mut Child) {
-    for (signal, timeout) in [(libc::SIGINT, STOP_DEADLINE), (libc::SIGQUIT, Duration::from_secs(5))] {
+    for (signal, timeout) in
+        [(libc::SIGINT, STOP_DEADLINE), (libc::SIGQUIT, Duration::from_secs(5))]
+    {
         signal_process(child.id(), signal);
         let deadline = Instant::now() + timeout;
         while Instant::now() < deadline {
@@ -180,7 +225,13 @@ fn signal_process(pid: u32, signal: i32) {
     }
 }
 
-fn postgres(binaries: &Binaries, cluster: &Path, socket_dir: &Path, layout: &Layout, run_as: Option<RunAs>) -> Command {
+fn postgres(
+    binaries: &Binaries,
+    cluster: &Path,
+    socket_dir: &Path,
+    layout: &Layout,
+    run_as: Option<RunAs>,
+) -> Command {
     let mut command = tool(binaries, "postgres", run_as);
     command.arg("-D").arg(cluster).arg("-k").arg(socket_dir).args(["-p", &PORT.to_string()]);
     let mut settings = vec![
@@ -201,7 +252,11 @@ fn postgres(binaries: &Binaries, cluster: &Path, socket_dir: &Path, layout: &Lay
         ("logging_collector", "off"),
     ];
     if !layout.durable {
-        settings.extend([("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")]);
+        settings.extend([
+            ("fsync", "off"),
+            ("synchronous_commit", "off"),
+            ("full_page_writes", "off"),
+        ]);
     }
     for (name, value) in settings {
         command.arg("-c").arg(format!("{name}={value}"));
@@ -228,7 +283,11 @@ fn die_with_parent(command: &mut Command) {
             return Err(std::io::Error::last_os_error());
         }
         // The parent may have ended before the signal was requested.
-        if u32::try_from(now) == Ok(parent) { Ok(()) } else { Err(std::io::ErrorKind::BrokenPipe.into()) }
+        if u32::try_from(now) == Ok(parent) {
+            Ok(())
+        } else {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
     };
     // SAFETY: the closure allocates nothing and calls only functions that are allowed between fork and exec.
     unsafe { command.pre_exec(ask) };
@@ -245,7 +304,13 @@ fn setting(name: &str, path: &Path) -> std::ffi::OsString {
 
 fn tool(binaries: &Binaries, name: &str, run_as: Option<RunAs>) -> Command {
     let mut command = Command::new(binaries.dir.join(name));
-    command.env_clear().env("LC_ALL", "C").env("PATH", "/usr/bin:/bin").env("TZ", "UTC").stdin(Stdio::null()).current_dir("/");
+    command
+        .env_clear()
+        .env("LC_ALL", "C")
+        .env("PATH", "/usr/bin:/bin")
+        .env("TZ", "UTC")
+        .stdin(Stdio::null())
+        .current_dir("/");
     if let Some(RunAs { uid, gid }) = run_as {
         command.uid(uid).gid(gid);
     }
@@ -255,11 +320,15 @@ fn tool(binaries: &Binaries, name: &str, run_as: Option<RunAs>) -> Command {
 fn prepare(layout: &Layout, socket_dir: &Path, run_as: Option<RunAs>) -> Result<(), EmbeddedError> {
     let cluster = layout.data_dir.join("cluster");
     // Other users may pass through this directory to their own subdirectories, but not list it.
-    std::fs::set_permissions(&layout.data_dir, std::fs::Permissions::from_mode(0o711)).map_err(at(&layout.data_dir))?;
+    std::fs::set_permissions(&layout.data_dir, std::fs::Permissions::from_mode(0o711))
+        .map_err(at(&layout.data_dir))?;
     for dir in [&cluster, socket_dir] {
         // The directory may belong to another user by now, so a link there must not be followed.
         if std::fs::symlink_metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
-            return Err(at(dir)(std::io::Error::new(std::io::ErrorKind::NotADirectory, "this is a link or not a directory")));
+            return Err(at(dir)(std::io::Error::new(
+                std::io::ErrorKind::NotADirectory,
+                "this is a link or not a directory",
+            )));
         }
         make_private(dir)?;
     }
@@ -284,7 +353,12 @@ fn make_private(dir: &Path) -> Result<(), EmbeddedError> {
 
 /// Creates a cluster in a temporary directory and renames it at the end, so that an interrupted one is never
 /// used.
-fn make_cluster(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Option<RunAs>) -> Result<(), EmbeddedError> {
+fn make_cluster(
+    binaries: &Binaries,
+    cluster: &Path,
+    layout: &Layout,
+    run_as: Option<RunAs>,
+) -> Result<(), EmbeddedError> {
     const BEGUN: &str = "cluster-begun-";
     for entry in std::fs::read_dir(&layout.data_dir).map_err(at(&layout.data_dir))?.flatten() {
         if entry.file_name().to_string_lossy().starts_with(BEGUN) {
@@ -299,15 +373,31 @@ fn make_cluster(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Op
     initdb(binaries, &begun, layout, run_as)?;
     std::fs::rename(&begun, cluster).map_err(at(cluster))?;
     if layout.durable {
-        std::fs::File::open(&layout.data_dir).and_then(|dir| dir.sync_all()).map_err(at(&layout.data_dir))?;
+        std::fs::File::open(&layout.data_dir)
+            .and_then(|dir| dir.sync_all())
+            .map_err(at(&layout.data_dir))?;
     }
     Ok(())
 }
 
-fn initdb(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Option<RunAs>) -> Result<(), EmbeddedError> {
+fn initdb(
+    binaries: &Binaries,
+    cluster: &Path,
+    layout: &Layout,
+    run_as: Option<RunAs>,
+) -> Result<(), EmbeddedError> {
     let mut command = tool(binaries, "initdb", run_as);
     die_with_parent(&mut command);
-    command.arg("-D").arg(cluster).args(["-U", USER, "-A", "peer", "-E", "UTF8", "--locale=C", "--data-checksums"]);
+    command.arg("-D").arg(cluster).args([
+        "-U",
+        USER,
+        "-A",
+        "peer",
+        "-E",
+        "UTF8",
+        "--locale=C",
+        "--data-checksums",
+    ]);
     if !layout.durable {
         command.arg("--no-sync");
     }
@@ -316,11 +406,21 @@ fn initdb(binaries: &Binaries, cluster: &Path, layout: &Layout, run_as: Option<R
         return Ok(());
     }
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    Err(EmbeddedError::NotStarted(text.lines().rev().find(|line| line.contains("error")).unwrap_or("initdb failed").to_owned()))
+    Err(EmbeddedError::NotStarted(
+        text.lines()
+            .rev()
+            .find(|line| line.contains("error"))
+            .unwrap_or("initdb failed")
+            .to_owned(),
+    ))
 }
 
 fn options(socket_dir: &Path) -> PgConnectOptions {
-    PgConnectOptions::new_without_pgpass().socket(socket_dir).port(PORT).username(USER).database("postgres")
+    PgConnectOptions::new_without_pgpass()
+        .socket(socket_dir)
+        .port(PORT)
+        .username(USER)
+        .database("postgres")
 }
 
 /// How to reach the server that runs on some data, if one does.

@@ -44,17 +44,21 @@ impl SocketDir {
         // A new file: the directory may belong to another user, who may have put a link there.
         let _ = std::fs::remove_file(&note);
         let written = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&note);
-        written.and_then(|mut file| file.write_all(path.as_os_str().as_encoded_bytes())).map_err(at(&note))?;
+        written
+            .and_then(|mut file| file.write_all(path.as_os_str().as_encoded_bytes()))
+            .map_err(at(&note))?;
         Ok(Self { path, is_elsewhere: true })
     }
 }
 
 /// The directory named in a file that this user owns. A file of another user is ignored.
 fn noted(note: &Path) -> Option<PathBuf> {
-    let mut file = std::fs::File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(note).ok()?;
+    let mut file =
+        std::fs::File::options().read(true).custom_flags(libc::O_NOFOLLOW).open(note).ok()?;
     let ours = rustix::process::geteuid().as_raw();
     let mut text = String::new();
-    (file.metadata().ok()?.uid() == ours && file.read_to_string(&mut text).is_ok()).then(|| text.into())
+    (file.metadata().ok()?.uid() == ours && file.read_to_string(&mut text).is_ok())
+        .then(|| text.into())
 }
 
 /// Whether a socket's path in a directory is short enough: Linux allows 107 bytes, others 103.

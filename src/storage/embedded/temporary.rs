@@ -27,7 +27,8 @@ mod tests {
 
     #[test]
     fn a_directory_is_new_and_private() {
-        let [one, other] = [0, 1].map(|_| make_directory(&std::env::temp_dir(), "hookpoint-unit-").unwrap());
+        let [one, other] =
+            [0, 1].map(|_| make_directory(&std::env::temp_dir(), "hookpoint-unit-").unwrap());
         assert_ne!(one, other);
         for path in [one, other] {
             assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);

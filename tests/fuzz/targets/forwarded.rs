@@ -7,29 +7,63 @@ use hookpoint::http::client_ip::{Caller, Proxies};
 use hookpoint::settings::file::ForwardedHeader;
 
 pub fn check(data: &[u8]) {
-    let lines: Vec<&[u8]> = data.split(|byte| *byte == b'\n').filter(|line| HeaderValue::from_bytes(line).is_ok()).collect();
-    for (header, own, other) in
-        [(ForwardedHeader::XForwardedFor, "x-forwarded-for", "forwarded"), (ForwardedHeader::Forwarded, "forwarded", "x-forwarded-for")]
-    {
-        let trusted = vec!["10.0.0.0/8".parse().expect("a network"), "fd00::/8".parse().expect("a network")];
+    let lines: Vec<&[u8]> = data
+        .split(|byte| *byte == b'\n')
+        .filter(|line| HeaderValue::from_bytes(line).is_ok())
+        .collect();
+    for (header, own, other) in [
+        (ForwardedHeader::XForwardedFor, "x-forwarded-for", "forwarded"),
+        (ForwardedHeader::Forwarded, "forwarded", "x-forwarded-for"),
+    ] {
+        let trusted =
+            vec!["10.0.0.0/8".parse().expect("a network"), "fd00::/8".parse().expect("a network")];
         let proxies = Proxies { trusted, header };
-        let seen = |peer: &str, name, lines: &[&[u8]]| proxies.caller(peer.parse().expect("an address"), &headers(name, lines));
+        let seen = |peer: &str, name, lines: &[&[u8]]| {
+            proxies.caller(peer.parse().expect("an address"), &headers(name, lines))
+        };
         for stranger in ["192.0.2.1", "2001:db8::1", "::ffff:192.0.2.1"] {
             let peer: IpAddr = stranger.parse::<IpAddr>().expect("an address").to_canonical();
-            assert_eq!(seen(stranger, own, &lines), Caller { address: Some(peer), peer }, "the header of an untrusted client is used");
+            assert_eq!(
+                seen(stranger, own, &lines),
+                Caller { address: Some(peer), peer },
+                "the header of an untrusted client is used"
+            );
         }
         let peer: IpAddr = "10.0.0.1".parse().expect("an address");
-        assert_eq!(seen("10.0.0.1", other, &lines).address, Some(peer), "a header that proxies do not write is used");
+        assert_eq!(
+            seen("10.0.0.1", other, &lines).address,
+            Some(peer),
+            "a header that proxies do not write is used"
+        );
         let found = seen("10.0.0.1", own, &lines);
         assert_eq!(seen("::ffff:10.0.0.1", own, &lines), found);
-        assert!(found.peer == peer && found.address.is_none_or(|address| address == address.to_canonical()));
-        let everywhere = ["0.0.0.0/0".parse().expect("a network"), "::/0".parse().expect("a network")];
-        assert_eq!(found.is_allowed(&everywhere), found.address.is_some(), "an unknown client is in no network");
+        assert!(
+            found.peer == peer
+                && found.address.is_none_or(|address| address == address.to_canonical())
+        );
+        let everywhere =
+            ["0.0.0.0/0".parse().expect("a network"), "::/0".parse().expect("a network")];
+        assert_eq!(
+            found.is_allowed(&everywhere),
+            found.address.is_some(),
+            "an unknown client is in no network"
+        );
         assert!(found.is_allowed(&[]) && found.for_limits() == found.address.unwrap_or(peer));
-        let said = |address: &str| if header == ForwardedHeader::Forwarded { format!("for={address}") } else { address.to_owned() };
+        let said = |address: &str| {
+            if header == ForwardedHeader::Forwarded {
+                format!("for={address}")
+            } else {
+                address.to_owned()
+            }
+        };
         // Data before the accepted client address was written by the client itself.
-        if found.address.is_none_or(|address| !proxies.trusted.iter().any(|network| network.contains(&address))) {
-            for talk in [said("198.51.100.99"), said("10.9.9.9"), "\"".to_owned(), "for=\"[".to_owned()] {
+        if found
+            .address
+            .is_none_or(|address| !proxies.trusted.iter().any(|network| network.contains(&address)))
+        {
+            for talk in
+                [said("198.51.100.99"), said("10.9.9.9"), "\"".to_owned(), "for=\"[".to_owned()]
+            {
                 let mut more = vec![talk.as_bytes()];
                 more.extend(&lines);
                 assert_eq!(seen("10.0.0.1", own, &more), found, "the client's own header matters");
@@ -39,15 +73,24 @@ pub fn check(data: &[u8]) {
         let written = said("203.0.113.5");
         let mut more = lines.clone();
         more.push(written.as_bytes());
-        assert_eq!(seen("10.0.0.1", own, &more).address, "203.0.113.5".parse().ok(), "the proxy's address is not used");
+        assert_eq!(
+            seen("10.0.0.1", own, &more).address,
+            "203.0.113.5".parse().ok(),
+            "the proxy's address is not used"
+        );
         if let Some((last, before)) = lines.split_last() {
             let joined = [last, b", ".as_slice(), written.as_bytes()].concat();
             let more: Vec<&[u8]> = before.iter().copied().chain([joined.as_slice()]).collect();
             // A line with non-text bytes, or with an open quotation mark, contains no address: the client is unknown.
             let is_text = last.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~'));
             let is_whole = header == ForwardedHeader::XForwardedFor || closes_its_quotes(last);
-            let expected = (is_text && is_whole).then(|| "203.0.113.5".parse().expect("an address"));
-            assert_eq!(seen("10.0.0.1", own, &more).address, expected, "the proxy's address in the client's line is not used");
+            let expected =
+                (is_text && is_whole).then(|| "203.0.113.5".parse().expect("an address"));
+            assert_eq!(
+                seen("10.0.0.1", own, &more).address,
+                expected,
+                "the proxy's address in the client's line is not used"
+            );
         }
     }
 }
@@ -68,7 +111,10 @@ fn closes_its_quotes(line: &[u8]) -> bool {
 fn headers(name: &'static str, lines: &[&[u8]]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for line in lines {
-        headers.append(HeaderName::from_static(name), HeaderValue::from_bytes(line).expect("it was one before"));
+        headers.append(
+            HeaderName::from_static(name),
+            HeaderValue::from_bytes(line).expect("it was one before"),
+        );
     }
     headers
 }

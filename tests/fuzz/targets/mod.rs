@@ -27,16 +27,35 @@ pub const TARGETS: [Target; 9] = [
     Target { name: "phone", check: phone::check, seeds: phone::seeds },
     Target { name: "email", check: email::check, seeds: email::seeds },
     Target { name: "forwarded", check: forwarded::check, seeds: forwarded::seeds },
-    Target { name: "omniotap", check: |data| sources::check(Source::OmnioTap, data), seeds: || sources::seeds(Source::OmnioTap) },
-    Target { name: "omneo", check: |data| sources::check(Source::Omneo, data), seeds: || sources::seeds(Source::Omneo) },
-    Target { name: "omnilab", check: |data| sources::check(Source::OmniLab, data), seeds: || sources::seeds(Source::OmniLab) },
-    Target { name: "syncaroo", check: |data| sources::check(Source::Syncaroo, data), seeds: || sources::seeds(Source::Syncaroo) },
+    Target {
+        name: "omniotap",
+        check: |data| sources::check(Source::OmnioTap, data),
+        seeds: || sources::seeds(Source::OmnioTap),
+    },
+    Target {
+        name: "omneo",
+        check: |data| sources::check(Source::Omneo, data),
+        seeds: || sources::seeds(Source::Omneo),
+    },
+    Target {
+        name: "omnilab",
+        check: |data| sources::check(Source::OmniLab, data),
+        seeds: || sources::seeds(Source::OmniLab),
+    },
+    Target {
+        name: "syncaroo",
+        check: |data| sources::check(Source::Syncaroo, data),
+        seeds: || sources::seeds(Source::Syncaroo),
+    },
     Target { name: "proof", check: proof::check, seeds: proof::seeds },
 ];
 
 /// The repository's `fixtures`: the tests and the driver are packages in different directories.
 pub fn fixtures() -> PathBuf {
     let package = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let found = package.ancestors().map(|directory| directory.join("fixtures")).find(|directory| directory.is_dir());
+    let found = package
+        .ancestors()
+        .map(|directory| directory.join("fixtures"))
+        .find(|directory| directory.is_dir());
     found.expect("the repository's fixtures")
 }

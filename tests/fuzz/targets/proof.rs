@@ -18,20 +18,39 @@ const SECRET: &[u8] = b"-a-secret-that-nobody-knows-";
 /// Every verification setting.
 const TABLES: [(Source, &str); 12] = [
     (Source::OmniLab, "verification = \"signature\"\nkey_encoding = \"raw\"\nsecrets = S"),
-    (Source::OmniLab, "verification = \"signature\"\nkey_encoding = \"raw\"\nsigning_input = \"body\"\nauthorization = S\nsecrets = S"),
+    (
+        Source::OmniLab,
+        "verification = \"signature\"\nkey_encoding = \"raw\"\nsigning_input = \"body\"\nauthorization = S\nsecrets = S",
+    ),
     (Source::Omneo, "verification = \"signature\"\nsecrets = S"),
     (Source::Omneo, "verification = \"secret\"\nsecrets = S"),
     (Source::OmnioTap, "verification = \"signature\"\nsecrets = S"),
-    (Source::OmnioTap, "verification = \"signature\"\nalgorithm = \"hmac-sha1\"\nsignature_prefix = \"sha1=\"\nsecrets = S"),
-    (Source::OmnioTap, "verification = \"signature\"\nalgorithm = \"hmac-sha512\"\nencoding = \"base64\"\nsecrets = S"),
+    (
+        Source::OmnioTap,
+        "verification = \"signature\"\nalgorithm = \"hmac-sha1\"\nsignature_prefix = \"sha1=\"\nsecrets = S",
+    ),
+    (
+        Source::OmnioTap,
+        "verification = \"signature\"\nalgorithm = \"hmac-sha512\"\nencoding = \"base64\"\nsecrets = S",
+    ),
     (Source::Syncaroo, "verification = \"hash\"\nsecrets = S"),
-    (Source::Syncaroo, "verification = \"hash\"\nserialization = \"php\"\nalgorithm = \"hmac-md5\"\nsecrets = S"),
-    (Source::Syncaroo, "verification = \"hash\"\nserialization = \"python\"\nalgorithm = \"sha1\"\nencoding = \"base64\"\nsecrets = S"),
-    (Source::Syncaroo, "verification = \"hash\"\nserialization = \"sorted\"\nalgorithm = \"md5\"\nkey_position = \"before\"\nsecrets = S"),
+    (
+        Source::Syncaroo,
+        "verification = \"hash\"\nserialization = \"php\"\nalgorithm = \"hmac-md5\"\nsecrets = S",
+    ),
+    (
+        Source::Syncaroo,
+        "verification = \"hash\"\nserialization = \"python\"\nalgorithm = \"sha1\"\nencoding = \"base64\"\nsecrets = S",
+    ),
+    (
+        Source::Syncaroo,
+        "verification = \"hash\"\nserialization = \"sorted\"\nalgorithm = \"md5\"\nkey_position = \"before\"\nsecrets = S",
+    ),
     (Source::Syncaroo, "verification = \"secret\"\nsecret_in = \"query\"\nsecrets = S"),
 ];
 
-static PROOFS: LazyLock<Vec<Box<dyn Verification>>> = LazyLock::new(|| TABLES.iter().map(|(source, table)| proof(*source, table)).collect());
+static PROOFS: LazyLock<Vec<Box<dyn Verification>>> =
+    LazyLock::new(|| TABLES.iter().map(|(source, table)| proof(*source, table)).collect());
 
 pub fn check(data: &[u8]) {
     let (mut headers, body) = super::sources::split(data);
@@ -39,7 +58,12 @@ pub fn check(data: &[u8]) {
     for proof in PROOFS.iter() {
         for seconds in [1_793_610_000, 1_614_265_330] {
             let received_at = Timestamp::from_second(seconds).expect("a time");
-            let outcome = proof.check(&UnverifiedWebhook { headers: &headers, secret: secret.as_deref(), body, received_at });
+            let outcome = proof.check(&UnverifiedWebhook {
+                headers: &headers,
+                secret: secret.as_deref(),
+                body,
+                received_at,
+            });
             let refused = outcome.expect_err("somebody came in without the secret");
             assert!(refused.to_string().len() < 60, "the texts of errors are fixed");
         }
@@ -49,7 +73,8 @@ pub fn check(data: &[u8]) {
 }
 
 fn proof(source: Source, table: &str) -> Box<dyn Verification> {
-    let text = format!("[{}.webhook]\n{}", source.as_str(), table.replace(" = S", " = [{ env = \"A\" }]"));
+    let text =
+        format!("[{}.webhook]\n{}", source.as_str(), table.replace(" = S", " = [{ env = \"A\" }]"));
     let settings: SourceSettings = toml::from_str(&text).expect("settings");
     let fetch = |_: &_| Ok(SECRET.to_vec());
     let mut keys = SecretLoader::new(&fetch);
@@ -60,7 +85,9 @@ fn proof(source: Source, table: &str) -> Box<dyn Verification> {
 
 static HASHED: LazyLock<Vec<Box<dyn Verification>>> = LazyLock::new(|| {
     let table = "verification = \"hash\"\nalgorithm = \"sha256\"\nkey_position = \"before\"\nsecrets = S\nserialization =";
-    ["compact", "sorted"].map(|style| proof(Source::Syncaroo, &format!("{table} \"{style}\""))).into()
+    ["compact", "sorted"]
+        .map(|style| proof(Source::Syncaroo, &format!("{table} \"{style}\"")))
+        .into()
 });
 
 /// Any object with the hash of its JSON form (without blanks, and with sorted keys) is accepted.
@@ -73,18 +100,32 @@ fn hashed(body: &[u8]) {
     object.insert("hash".to_owned(), Value::from(hash));
     let body = serde_json::to_string_pretty(&object).expect("JSON");
     for proof in HASHED.iter() {
-        let incoming = UnverifiedWebhook { headers: &BTreeMap::new(), secret: None, body: body.as_bytes(), received_at: Timestamp::UNIX_EPOCH };
+        let incoming = UnverifiedWebhook {
+            headers: &BTreeMap::new(),
+            secret: None,
+            body: body.as_bytes(),
+            received_at: Timestamp::UNIX_EPOCH,
+        };
         assert_eq!(proof.check(&incoming), Ok(()), "another text was hashed than {text}");
     }
 }
 
-static ANYBODY: LazyLock<Vec<Box<dyn Verification>>> =
-    LazyLock::new(|| Source::ALL.into_iter().map(|source| proof(source, "verification = \"none\"")).collect());
+static ANYBODY: LazyLock<Vec<Box<dyn Verification>>> = LazyLock::new(|| {
+    Source::ALL.into_iter().map(|source| proof(source, "verification = \"none\"")).collect()
+});
 
 /// Without verification, everything is accepted.
 fn anybody(headers: &BTreeMap<String, String>, body: &[u8]) {
     for proof in ANYBODY.iter() {
-        assert_eq!(proof.check(&UnverifiedWebhook { headers, secret: None, body, received_at: Timestamp::UNIX_EPOCH }), Ok(()));
+        assert_eq!(
+            proof.check(&UnverifiedWebhook {
+                headers,
+                secret: None,
+                body,
+                received_at: Timestamp::UNIX_EPOCH
+            }),
+            Ok(())
+        );
     }
 }
 
@@ -100,10 +141,16 @@ pub fn seeds() -> Vec<Vec<u8>> {
             }
             let vector = std::fs::read_to_string(&path).expect("text");
             let vector: toml::Table = toml::from_str(&vector).expect("TOML");
-            let headers = vector.get("headers").and_then(toml::Value::as_table).into_iter().flatten();
-            let mut seed: Vec<u8> =
-                headers.flat_map(|(name, value)| format!("{name}: {}\n", value.as_str().unwrap_or_default()).into_bytes()).collect();
-            seed.extend_from_slice(format!("secret: {}\n\n", vector["secret"].as_str().expect("text")).as_bytes());
+            let headers =
+                vector.get("headers").and_then(toml::Value::as_table).into_iter().flatten();
+            let mut seed: Vec<u8> = headers
+                .flat_map(|(name, value)| {
+                    format!("{name}: {}\n", value.as_str().unwrap_or_default()).into_bytes()
+                })
+                .collect();
+            seed.extend_from_slice(
+                format!("secret: {}\n\n", vector["secret"].as_str().expect("text")).as_bytes(),
+            );
             seed.extend(std::fs::read(path.with_extension("body")).expect("a body"));
             all.push(seed);
         }

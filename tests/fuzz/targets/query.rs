@@ -14,7 +14,11 @@ pub fn check(data: &[u8]) {
         assert!(Problem::ALL.contains(problem), "a client sees only what the catalogue says");
     }
     let key = oracle(query, "key");
-    assert_eq!(found.0.clone().ok(), key.filter(|key| !key.is_empty() && query.len() <= MAX_QUERY), "the key is what a form would hold");
+    assert_eq!(
+        found.0.clone().ok(),
+        key.filter(|key| !key.is_empty() && query.len() <= MAX_QUERY),
+        "the key is what a form would hold"
+    );
     nobody_else_matters(query, &found);
     if let Ok(question) = &found.1 {
         means_itself(query, question);
@@ -25,7 +29,10 @@ type Outcome = (Result<Vec<u8>, Problem>, Result<Question, Problem>);
 
 fn outcome(query: &str) -> Outcome {
     match Query::split(query, "key") {
-        Ok(split) => (split.key().map(std::borrow::Cow::into_owned), split.asked().and_then(|asked| asked.validate())),
+        Ok(split) => (
+            split.key().map(std::borrow::Cow::into_owned),
+            split.asked().and_then(|asked| asked.validate()),
+        ),
         Err(problem) => (Err(problem), Err(problem)),
     }
 }
@@ -52,10 +59,13 @@ fn nobody_else_matters(query: &str, found: &Outcome) {
 /// validation.
 fn means_itself(query: &str, question: &Question) {
     let (kind, text) = question.parts();
-    let sent = oracle(query, if kind == "id" { "primaryID" } else { "address" }).and_then(|sent| String::from_utf8(sent).ok());
+    let sent = oracle(query, if kind == "id" { "primaryID" } else { "address" })
+        .and_then(|sent| String::from_utf8(sent).ok());
     let sent = sent.expect("an accepted parameter is well-formed and unique");
     match kind {
-        "telephone" => assert_eq!(sent.replacen(' ', "+", 1), text, "a phone number is its own key"),
+        "telephone" => {
+            assert_eq!(sent.replacen(' ', "+", 1), text, "a phone number is its own key")
+        }
         "email" => assert!(sent.contains('@') && sent.trim() == sent),
         _ => assert_eq!(sent, text, "an id is not changed"),
     }
@@ -77,7 +87,9 @@ fn means_itself(query: &str, question: &Question) {
 /// The bytes of the only parameter with this name, decoded like a browser's form. `None` if there is not exactly one.
 fn oracle(query: &str, name: &str) -> Option<Vec<u8>> {
     let pairs = query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-    let mut found = pairs.filter(|(found, _)| whole(found) && decoded(found) == name.as_bytes()).map(|(_, value)| decoded(value));
+    let mut found = pairs
+        .filter(|(found, _)| whole(found) && decoded(found) == name.as_bytes())
+        .map(|(_, value)| decoded(value));
     let first = found.next();
     if found.next().is_some() { None } else { first }
 }
@@ -92,8 +104,11 @@ fn whole(raw: &str) -> bool {
 fn decoded(raw: &str) -> Vec<u8> {
     let (bytes, mut at, mut out) = (raw.as_bytes(), 0, Vec::new());
     while at < bytes.len() {
-        let escaped = bytes.get(at + 1..at + 3).filter(|two| bytes[at] == b'%' && two.iter().all(u8::is_ascii_hexdigit));
-        let escaped = escaped.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
+        let escaped = bytes
+            .get(at + 1..at + 3)
+            .filter(|two| bytes[at] == b'%' && two.iter().all(u8::is_ascii_hexdigit));
+        let escaped =
+            escaped.and_then(|two| u8::from_str_radix(std::str::from_utf8(two).ok()?, 16).ok());
         out.push(escaped.unwrap_or(if bytes[at] == b'+' { b' ' } else { bytes[at] }));
         at += if escaped.is_some() { 3 } else { 1 };
     }
@@ -101,9 +116,19 @@ fn decoded(raw: &str) -> Vec<u8> {
 }
 
 pub fn seeds() -> Vec<Vec<u8>> {
-    let addresses = ["thomas%40example.org", "%2B31612312311", "+31612312311", "j%C3%B6rg%40b%C3%BCcher.example", "%5BEmail%5D"].map(Cow::Borrowed);
-    let one = |channel: &str, address: &str| format!("key=demo&channelAddressType={channel}&address={address}&ticketID=1").into_bytes();
-    let by_address = addresses.iter().flat_map(|address| [one("email", address), one("phoneNumber", address)]);
+    let addresses = [
+        "thomas%40example.org",
+        "%2B31612312311",
+        "+31612312311",
+        "j%C3%B6rg%40b%C3%BCcher.example",
+        "%5BEmail%5D",
+    ]
+    .map(Cow::Borrowed);
+    let one = |channel: &str, address: &str| {
+        format!("key=demo&channelAddressType={channel}&address={address}&ticketID=1").into_bytes()
+    };
+    let by_address =
+        addresses.iter().flat_map(|address| [one("email", address), one("phoneNumber", address)]);
     let others = [
         "key=demo&primaryID=NL-2026-00042",
         "key=a&key=b&primaryID=%7B%7Bid%7D%7D",

@@ -20,12 +20,19 @@ pub fn check(source: Source, data: &[u8]) {
     let (headers, body) = split(data);
     let mut settings = SourceSettings::default();
     let found = read(source, &settings, &headers, body);
-    assert!(read(source, &settings, &headers, body) == found, "the same delivery is parsed differently");
+    assert!(
+        read(source, &settings, &headers, body) == found,
+        "the same delivery is parsed differently"
+    );
     judge(&found);
     if let Some(more) = with_unknown_fields(body) {
         // Without an id, the content identifies the delivery.
-        let is_known_by_content = source == Source::OmniLab && headers.get("webhook-id").and_then(|id| clean_id(id)).is_none();
-        assert!(is_known_by_content || read(source, &settings, &headers, &more) == found, "an unknown field matters");
+        let is_known_by_content = source == Source::OmniLab
+            && headers.get("webhook-id").and_then(|id| clean_id(id)).is_none();
+        assert!(
+            is_known_by_content || read(source, &settings, &headers, &more) == found,
+            "an unknown field matters"
+        );
     }
     settings.omneo.identity_kinds = [("crm".to_owned(), "omniotap.contact".to_owned())].into();
     settings.omnilab.external_id_kind = ExternalIdKinds::One("omneo.profile".to_owned());
@@ -34,7 +41,10 @@ pub fn check(source: Source, data: &[u8]) {
     settings.syncaroo.connection_id = 555;
     let strict = read(source, &settings, &headers, body);
     judge(&strict);
-    assert!(strict.is_err() || matches!(source, Source::Omneo | Source::OmniLab) || strict == found, "an account that fits matters");
+    assert!(
+        strict.is_err() || matches!(source, Source::Omneo | Source::OmniLab) || strict == found,
+        "an account that fits matters"
+    );
 }
 
 /// The headers and the body of an input.
@@ -42,22 +52,36 @@ pub fn split(data: &[u8]) -> (BTreeMap<String, String>, &[u8]) {
     let end = data.windows(2).position(|two| two == b"\n\n");
     let (head, body) = end.map_or((&b""[..], data), |end| (&data[..end], &data[end + 2..]));
     let lines = std::str::from_utf8(head).unwrap_or_default().lines();
-    let headers = lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+    let headers = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
     (headers.collect(), body)
 }
 
-fn read(source: Source, settings: &SourceSettings, headers: &BTreeMap<String, String>, body: &[u8]) -> Result<ParsedWebhook, Unreadable> {
+fn read(
+    source: Source,
+    settings: &SourceSettings,
+    headers: &BTreeMap<String, String>,
+    body: &[u8],
+) -> Result<ParsedWebhook, Unreadable> {
     let received_at = Timestamp::from_second(1_795_251_600).expect("a time");
     let delivery = Delivery { headers: headers.clone(), body: body.to_vec(), received_at };
     let reader = settings.reader(source);
-    if headers.contains_key("answer") { reader.parse_reply(&delivery) } else { reader.parse_webhook(&delivery) }
+    if headers.contains_key("answer") {
+        reader.parse_reply(&delivery)
+    } else {
+        reader.parse_webhook(&delivery)
+    }
 }
 
 /// The body with additional unknown fields next to the vendor's own.
 fn with_unknown_fields(body: &[u8]) -> Option<Vec<u8>> {
     // A number with more digits than this program's numbers would be written as another number.
-    let mut body: Value = serde_json::from_slice(body).ok().filter(|read| hookpoint::sources::json(body).as_ref() == Ok(read))?;
-    let unknown = ("hookpoint unknown", serde_json::json!([{"id": 5, "email": "unknown@example.org"}]));
+    let mut body: Value = serde_json::from_slice(body)
+        .ok()
+        .filter(|read| hookpoint::sources::json(body).as_ref() == Ok(read))?;
+    let unknown =
+        ("hookpoint unknown", serde_json::json!([{"id": 5, "email": "unknown@example.org"}]));
     if let Some(data) = body.get_mut("data").and_then(Value::as_object_mut) {
         data.insert(unknown.0.to_owned(), unknown.1.clone());
     }
@@ -70,7 +94,10 @@ fn judge(reading: &Result<ParsedWebhook, Unreadable>) {
         Err(error) => {
             let text = error.to_string();
             let (_, place) = text.rsplit_once(" at byte ").unwrap_or(("", "0"));
-            assert!(text.len() < 100 && place.bytes().all(|byte| byte.is_ascii_digit()), "the texts of errors are fixed");
+            assert!(
+                text.len() < 100 && place.bytes().all(|byte| byte.is_ascii_digit()),
+                "the texts of errors are fixed"
+            );
         }
         Ok(ParsedWebhook::Ignored(_)) => {}
         Ok(ParsedWebhook::Changes(changes)) => {
@@ -89,16 +116,27 @@ fn judge_change(change: &Change) {
             let record = Record { key: key.clone(), versions: judge_update(update) };
             judge_identifiers(&record);
             assert!(record.name().first.is_none_or(|name| !name.is_empty()));
-            let nobody =
-                Change::Record { key: RecordKey { id: "x".to_owned(), ..key.clone() }, update: Update { fields: BTreeMap::new(), ..update.clone() } };
+            let nobody = Change::Record {
+                key: RecordKey { id: "x".to_owned(), ..key.clone() },
+                update: Update { fields: BTreeMap::new(), ..update.clone() },
+            };
             assert_eq!(shown, format!("{nobody:?}"), "Debug output contains values");
         }
         Change::Event { key, update } => {
-            assert!(key.to_string().parse::<EventKey>().as_ref() == Ok(key), "a key is parsed as another");
-            assert!(key.id.chars().count() <= MAX_ID_CHARS && clean(&key.id) == key.id && !key.what.contains(':'));
+            assert!(
+                key.to_string().parse::<EventKey>().as_ref() == Ok(key),
+                "a key is parsed as another"
+            );
+            assert!(
+                key.id.chars().count() <= MAX_ID_CHARS
+                    && clean(&key.id) == key.id
+                    && !key.what.contains(':')
+            );
             judge_update(update);
-            let nothing =
-                Change::Event { key: EventKey { id: "x".to_owned(), ..key.clone() }, update: Update { fields: BTreeMap::new(), ..update.clone() } };
+            let nothing = Change::Event {
+                key: EventKey { id: "x".to_owned(), ..key.clone() },
+                update: Update { fields: BTreeMap::new(), ..update.clone() },
+            };
             assert_eq!(shown, format!("{nothing:?}"), "Debug output contains values");
         }
         Change::Merge(merge) => {
@@ -111,14 +149,23 @@ fn judge_change(change: &Change) {
 
 fn judge_record_key(key: &RecordKey) {
     assert!(key.to_string().parse::<RecordKey>().as_ref() == Ok(key), "a key is parsed as another");
-    assert!((1..=MAX_ID_CHARS).contains(&key.id.chars().count()) && clean(&key.id) == key.id, "an id that cannot be stored");
+    assert!(
+        (1..=MAX_ID_CHARS).contains(&key.id.chars().count()) && clean(&key.id) == key.id,
+        "an id that cannot be stored"
+    );
 }
 
 /// A stored update is valid for Postgres, can be read back unchanged, and changes nothing if it is repeated.
 fn judge_update(update: &Update) -> FieldVersions {
     let is_told = |name: &String| name.starts_with("unread.");
-    assert!(update.scope != Scope::Deletion || update.fields.keys().all(is_told), "a deletion has only the fields of unparsed values");
-    assert!((-2_208_988_800..7_258_118_400).contains(&update.at.as_second()), "a time that would override everything else");
+    assert!(
+        update.scope != Scope::Deletion || update.fields.keys().all(is_told),
+        "a deletion has only the fields of unparsed values"
+    );
+    assert!(
+        (-2_208_988_800..7_258_118_400).contains(&update.at.as_second()),
+        "a time that would override everything else"
+    );
     for (name, value) in &update.fields {
         assert!(!name.chars().any(char::is_control), "a field name that cannot be stored");
         match value {
@@ -130,7 +177,10 @@ fn judge_update(update: &Update) -> FieldVersions {
     let versions = FieldVersions::from(update.clone());
     let text = serde_json::to_string(&versions).expect("JSON");
     let back: FieldVersions = serde_json::from_str(&text).expect("stored data can be parsed");
-    assert!(back == versions && serde_json::to_string(&back).expect("JSON") == text, "stored data is read back differently");
+    assert!(
+        back == versions && serde_json::to_string(&back).expect("JSON") == text,
+        "stored data is read back differently"
+    );
     let mut twice = versions.clone();
     twice.join(back);
     assert!(twice == versions, "repeating an update changes the state");
@@ -145,7 +195,9 @@ fn judge_value(value: &Value) {
             assert!(text.chars().count() <= MAX_CHARS + 40, "a text that is too long");
         }
         Value::Bool(_) | Value::Number(_) => {}
-        Value::Null | Value::Array(_) | Value::Object(_) => panic!("a value that no template can show"),
+        Value::Null | Value::Array(_) | Value::Object(_) => {
+            panic!("a value that no template can show")
+        }
     }
 }
 
@@ -155,11 +207,20 @@ fn judge_identifiers(record: &Record) {
         let value = identifier.value.as_str();
         // A row of an index has at most 2,704 bytes (a third of a page). One such delivery would block all others in
         // its batch.
-        assert!(value.len() + name.len() + record.key.to_string().len() < 2_600, "Postgres could not index it");
+        assert!(
+            value.len() + name.len() + record.key.to_string().len() < 2_600,
+            "Postgres could not index it"
+        );
         match identifier.kind {
-            IdentifierKind::Email => assert_eq!(Email::parse(value).expect("an address").as_str(), value),
-            IdentifierKind::Phone => assert_eq!(Phone::parse_e164(value).expect("a number").as_str(), value),
-            IdentifierKind::Facebook | IdentifierKind::Twitter | IdentifierKind::Reference => assert_eq!(clean(value), value),
+            IdentifierKind::Email => {
+                assert_eq!(Email::parse(value).expect("an address").as_str(), value)
+            }
+            IdentifierKind::Phone => {
+                assert_eq!(Phone::parse_e164(value).expect("a number").as_str(), value)
+            }
+            IdentifierKind::Facebook | IdentifierKind::Twitter | IdentifierKind::Reference => {
+                assert_eq!(clean(value), value)
+            }
         }
     }
 }
@@ -167,9 +228,16 @@ fn judge_identifiers(record: &Record) {
 /// The recorded webhooks and responses of a source, and those of the demo.
 pub fn seeds(source: Source) -> Vec<Vec<u8>> {
     let fixtures = super::fixtures();
-    let files = ["webhooks", "rest"].into_iter().filter_map(|sort| std::fs::read_dir(fixtures.join(sort).join(source.as_str())).ok()).flatten();
-    let recordings = files.map(|entry| std::fs::read_to_string(entry.expect("a file").path()).expect("text"));
-    let story = std::fs::read_to_string(fixtures.join("demo").join(source.as_str()).with_extension("jsonl")).expect("the story");
+    let files = ["webhooks", "rest"]
+        .into_iter()
+        .filter_map(|sort| std::fs::read_dir(fixtures.join(sort).join(source.as_str())).ok())
+        .flatten();
+    let recordings =
+        files.map(|entry| std::fs::read_to_string(entry.expect("a file").path()).expect("text"));
+    let story = std::fs::read_to_string(
+        fixtures.join("demo").join(source.as_str()).with_extension("jsonl"),
+    )
+    .expect("the story");
     let lines: Vec<String> = story.lines().map(str::to_owned).collect();
     recordings.chain(lines).map(|text| seed(&text)).collect()
 }
@@ -177,7 +245,9 @@ pub fn seeds(source: Source) -> Vec<Vec<u8>> {
 fn seed(recording: &str) -> Vec<u8> {
     let recording: Value = serde_json::from_str(recording).expect("JSON");
     let headers = recording.get("headers").and_then(Value::as_object).into_iter().flatten();
-    let mut text: String = headers.map(|(name, value)| format!("{name}: {}\n", value.as_str().unwrap_or_default())).collect();
+    let mut text: String = headers
+        .map(|(name, value)| format!("{name}: {}\n", value.as_str().unwrap_or_default()))
+        .collect();
     if recording.get("answer_of").is_some() {
         text.push_str("answer: yes\n");
     }

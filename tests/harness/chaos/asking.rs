@@ -72,17 +72,37 @@ struct Seen {
 impl LookupLoad {
     /// Sends lookups to a replica until the run is over, several at once.
     pub fn start(&self, replica: usize, record: &Arc<Record>) {
-        for (whom, every, of) in
-            [(LookupTarget::Still, 20, 2), (LookupTarget::Moving, 25, 1), (LookupTarget::Nobody, 100, 1), (LookupTarget::Stranger, 200, 1)]
-        {
+        for (whom, every, of) in [
+            (LookupTarget::Still, 20, 2),
+            (LookupTarget::Moving, 25, 1),
+            (LookupTarget::Nobody, 100, 1),
+            (LookupTarget::Stranger, 200, 1),
+        ] {
             for n in 0..of {
                 let (asked, record) = (self.clone(), Arc::clone(record));
-                tokio::spawn(async move { asked.go_on(whom, replica, &record, Duration::from_millis(every), Dice(replica as u64 * 10 + n)).await });
+                tokio::spawn(async move {
+                    asked
+                        .go_on(
+                            whom,
+                            replica,
+                            &record,
+                            Duration::from_millis(every),
+                            Dice(replica as u64 * 10 + n),
+                        )
+                        .await
+                });
             }
         }
     }
 
-    async fn go_on(&self, whom: LookupTarget, replica: usize, record: &Record, every: Duration, mut rng: Dice) {
+    async fn go_on(
+        &self,
+        whom: LookupTarget,
+        replica: usize,
+        record: &Record,
+        every: Duration,
+        mut rng: Dice,
+    ) {
         let mut connection = Connection::new(record.address);
         let mut due = tokio::time::interval(every);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -94,7 +114,13 @@ impl LookupLoad {
             let end = Instant::now();
             let answer = response.map(|response| (response.status, response.body.to_vec()));
             let same_life = life == record.life.load(Ordering::SeqCst);
-            self.judge(whom, person, (replica, same_life.then_some(life)), (begin, end), answer.ok());
+            self.judge(
+                whom,
+                person,
+                (replica, same_life.then_some(life)),
+                (begin, end),
+                answer.ok(),
+            );
         }
     }
 
@@ -103,7 +129,9 @@ impl LookupLoad {
             LookupTarget::Still => Some(rng.roll(STILL)),
             LookupTarget::Moving => Some(STILL + rng.roll(MOVING)),
             LookupTarget::Nobody => Some(rng.roll(1_000_000_000)),
-            LookupTarget::Stranger => Some(self.strangers.load(Ordering::SeqCst)).filter(|of| *of > 0).map(|of| STRANGERS + rng.roll(of)),
+            LookupTarget::Stranger => Some(self.strangers.load(Ordering::SeqCst))
+                .filter(|of| *of > 0)
+                .map(|of| STRANGERS + rng.roll(of)),
         }
     }
 
@@ -146,11 +174,16 @@ impl LookupLoad {
                 if let (LookupTarget::Still, Some(life)) = (whom, life)
                     && seen.remembered.contains(&(replica, life, person))
                 {
-                    seen.wrong.push(format!("replica {replica}: {status} for {person} at {}, whom it had found before", jiff::Timestamp::now()));
+                    seen.wrong.push(format!(
+                        "replica {replica}: {status} for {person} at {}, whom it had found before",
+                        jiff::Timestamp::now()
+                    ));
                 }
                 seen.missed.push(missed(format!("{name} {person}: {status}")));
             }
-            Some((status, _)) => seen.wrong.push(format!("replica {replica}: {name} {person}: status {status}")),
+            Some((status, _)) => {
+                seen.wrong.push(format!("replica {replica}: {name} {person}: status {status}"))
+            }
         }
     }
 
@@ -162,9 +195,19 @@ impl LookupLoad {
             LookupTarget::Stranger if body == b"[]" => Ok(None),
             LookupTarget::Stranger => is_of("demo", person, body).then_some(None).ok_or_else(text),
             LookupTarget::Still | LookupTarget::Moving => {
-                let version = changes::version(person, body).filter(|_| is_of("desk", person, body)).ok_or_else(text)?;
-                let most = if matches!(whom, LookupTarget::Still) { 0 } else { self.versions.load(Ordering::SeqCst) as u64 };
-                if version > most { Err(format!("version {version}, which was not sent yet")) } else { Ok(Some(version)) }
+                let version = changes::version(person, body)
+                    .filter(|_| is_of("desk", person, body))
+                    .ok_or_else(text)?;
+                let most = if matches!(whom, LookupTarget::Still) {
+                    0
+                } else {
+                    self.versions.load(Ordering::SeqCst) as u64
+                };
+                if version > most {
+                    Err(format!("version {version}, which was not sent yet"))
+                } else {
+                    Ok(Some(version))
+                }
             }
         }
     }
@@ -174,18 +217,45 @@ impl LookupLoad {
     }
 
     /// Reports the results. `calm` are the periods without faults, after full recovery.
-    pub fn report(&self, records: &[Arc<Record>], calm: &[(Instant, Instant)], report: &mut Report) {
+    pub fn report(
+        &self,
+        records: &[Arc<Record>],
+        calm: &[(Instant, Instant)],
+        report: &mut Report,
+    ) {
         let seen = self.seen.lock().unwrap();
-        report.figure("lookups", format!("{:?}, refused (500, 503) in trouble: {:?}", seen.asked, seen.refused));
-        report.figure("the longest answer of a replica that was not stopped", format!("{:.2} s", seen.longest.as_secs_f64()));
+        report.figure(
+            "lookups",
+            format!("{:?}, refused (500, 503) in trouble: {:?}", seen.asked, seen.refused),
+        );
+        report.figure(
+            "the longest answer of a replica that was not stopped",
+            format!("{:.2} s", seen.longest.as_secs_f64()),
+        );
         let of = |missed: &Missed| format!("replica {}: {}", missed.replica, missed.what);
-        let was_there = |missed: &&Missed| !records[missed.replica].was_away(missed.begin, missed.end);
-        let is_in_calm = |missed: &&Missed| calm.iter().any(|(from, until)| *from <= missed.begin && missed.end <= *until);
+        let was_there =
+            |missed: &&Missed| !records[missed.replica].was_away(missed.begin, missed.end);
+        let is_in_calm = |missed: &&Missed| {
+            calm.iter().any(|(from, until)| *from <= missed.begin && missed.end <= *until)
+        };
         report.broken.extend(tell("answers were wrong", &seen.wrong));
-        let unanswered = seen.missed.iter().filter(|missed| missed.what.ends_with("no answer")).filter(was_there);
-        report.broken.extend(tell("lookups were not answered at all by a replica that ran", &unanswered.map(of).collect::<Vec<_>>()));
-        report.late.extend(tell("answers came too late", &seen.late.iter().filter(was_there).map(of).collect::<Vec<_>>()));
-        report.late.extend(tell("lookups failed although nothing was wrong", &seen.missed.iter().filter(is_in_calm).map(of).collect::<Vec<_>>()));
+        let unanswered = seen
+            .missed
+            .iter()
+            .filter(|missed| missed.what.ends_with("no answer"))
+            .filter(was_there);
+        report.broken.extend(tell(
+            "lookups were not answered at all by a replica that ran",
+            &unanswered.map(of).collect::<Vec<_>>(),
+        ));
+        report.late.extend(tell(
+            "answers came too late",
+            &seen.late.iter().filter(was_there).map(of).collect::<Vec<_>>(),
+        ));
+        report.late.extend(tell(
+            "lookups failed although nothing was wrong",
+            &seen.missed.iter().filter(is_in_calm).map(of).collect::<Vec<_>>(),
+        ));
     }
 }
 
@@ -235,5 +305,7 @@ pub async fn answers_about_nobody(record: &Record, person: usize) -> bool {
     let mut connection = Connection::new(record.address);
     let request = request(LookupTarget::Nobody, person);
     let asked = connection.ask(&request);
-    tokio::time::timeout(DEADLINE + SLACK, asked).await.is_ok_and(|asked| asked.is_ok_and(|response| response.body == b"[]"))
+    tokio::time::timeout(DEADLINE + SLACK, asked)
+        .await
+        .is_ok_and(|asked| asked.is_ok_and(|response| response.body == b"[]"))
 }

@@ -25,7 +25,12 @@ pub struct FaultTargets<'a> {
 }
 
 impl<'a> FaultTargets<'a> {
-    pub const fn new(harness: &'a mut Harness, members: [Member; 2], systems: &'a Systems, disk: Option<PathBuf>) -> Self {
+    pub const fn new(
+        harness: &'a mut Harness,
+        members: [Member; 2],
+        systems: &'a Systems,
+        disk: Option<PathBuf>,
+    ) -> Self {
         Self { harness, members, systems, disk, held: Vec::new() }
     }
 
@@ -59,18 +64,23 @@ impl<'a> FaultTargets<'a> {
             }
             Fault::Server(fault) => match fault {
                 // The postmaster's supervisor starts it again.
-                OfServer::Crashed => self.harness.postmaster().into_iter().for_each(|id| process::signal(id, libc::SIGKILL)),
+                OfServer::Crashed => self
+                    .harness
+                    .postmaster()
+                    .into_iter()
+                    .for_each(|id| process::signal(id, libc::SIGKILL)),
                 OfServer::Stopped => self.harness.stop_postgres().await,
                 OfServer::Frozen => self.held = self.harness.hold_postgres(),
                 OfServer::ReadOnly => self.set_read_only(true).await,
                 OfServer::DiskFull => fill(self.disk.as_ref().unwrap()),
                 OfServer::SessionsEnded => {
-                    let all =
-                        "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'";
+                    let all = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'";
                     self.administer(all).await;
                 }
             },
-            Fault::Vendor(fault) => self.systems.set_fault(Source::OmnioTap, Part::Api, Some(of_vendor(fault))),
+            Fault::Vendor(fault) => {
+                self.systems.set_fault(Source::OmnioTap, Part::Api, Some(of_vendor(fault)))
+            }
         }
     }
 
@@ -100,7 +110,8 @@ impl<'a> FaultTargets<'a> {
 
     async fn set_read_only(&self, is_read_only: bool) {
         let setting = if is_read_only { "on" } else { "off" };
-        self.administer(&format!("alter system set default_transaction_read_only = {setting}")).await;
+        self.administer(&format!("alter system set default_transaction_read_only = {setting}"))
+            .await;
         self.administer("select pg_reload_conf()").await;
     }
 
@@ -110,7 +121,10 @@ impl<'a> FaultTargets<'a> {
         for _ in 0..200 {
             let url = crate::harness::url_at(&self.harness.socket(), "postgres");
             if let Ok(mut connection) = sqlx::postgres::PgConnection::connect(&url).await
-                && sqlx::raw_sql(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.is_ok()
+                && sqlx::raw_sql(sqlx::AssertSqlSafe(statement))
+                    .execute(&mut connection)
+                    .await
+                    .is_ok()
             {
                 return;
             }
@@ -142,10 +156,21 @@ fn ballast(disk: &Path) -> PathBuf {
 /// Fills a disk completely.
 fn fill(disk: &Path) {
     let free = Command::new("df").args(["--output=avail", "-BM"]).arg(disk).output().unwrap();
-    let free: u64 = String::from_utf8_lossy(&free.stdout).lines().last().unwrap().trim().trim_end_matches('M').parse().unwrap();
+    let free: u64 = String::from_utf8_lossy(&free.stdout)
+        .lines()
+        .last()
+        .unwrap()
+        .trim()
+        .trim_end_matches('M')
+        .parse()
+        .unwrap();
     // Most of it at once, then the rest in small pieces.
     let most = format!("{}M", free.saturating_sub(8).max(1));
-    let _ = Command::new("fallocate").args(["-l", &most]).arg(ballast(disk)).stderr(Stdio::null()).status();
+    let _ = Command::new("fallocate")
+        .args(["-l", &most])
+        .arg(ballast(disk))
+        .stderr(Stdio::null())
+        .status();
     let mut file = std::fs::File::options().create(true).append(true).open(ballast(disk)).unwrap();
     while file.write_all(&[0; 4096]).is_ok() {}
 }

@@ -30,14 +30,26 @@ pub async fn check_all(
 ) {
     let begin = Instant::now();
     let shop = Shop::with(url.to_owned(), inbox::BRAND).await;
-    while (!flow.is_acknowledged(0) || waiting(&shop.database.pool).await > 0) && begin.elapsed() < HEALED {
+    while (!flow.is_acknowledged(0) || waiting(&shop.database.pool).await > 0)
+        && begin.elapsed() < HEALED
+    {
         wait_until(&mut field, Instant::now() + Duration::from_millis(100), report).await;
     }
     let Flow { story: sender, versions: of_versions, story_released, versions_released } = flow;
-    let (released, released_versions) = (story_released.into_inner(), versions_released.into_inner());
+    let (released, released_versions) =
+        (story_released.into_inner(), versions_released.into_inner());
     let failures = (sender.failures(), of_versions.failures());
-    report.figure("webhooks without a 2xx, by status (0: no answer), all sent again", format!("{failures:?}"));
-    let odd: Vec<u16> = failures.0.keys().chain(failures.1.keys()).copied().filter(|status| ![0, 401, 408, 429, 500, 503].contains(status)).collect();
+    report.figure(
+        "webhooks without a 2xx, by status (0: no answer), all sent again",
+        format!("{failures:?}"),
+    );
+    let odd: Vec<u16> = failures
+        .0
+        .keys()
+        .chain(failures.1.keys())
+        .copied()
+        .filter(|status| ![0, 401, 408, 429, 500, 503].contains(status))
+        .collect();
     if !odd.is_empty() {
         report.broken.push(format!("webhooks were rejected with unexpected statuses: {odd:?}"));
     }
@@ -46,33 +58,47 @@ pub async fn check_all(
     let sent: BTreeSet<usize> = order[..released.min(order.len())].iter().copied().collect();
     report.figure(
         "webhooks",
-        format!("{} of {} acknowledged, and {} of {released_versions}", acknowledged.len(), sent.len(), acknowledged_versions.len()),
+        format!(
+            "{} of {} acknowledged, and {} of {released_versions}",
+            acknowledged.len(),
+            sent.len(),
+            acknowledged_versions.len()
+        ),
     );
     if acknowledged.len() < sent.len() || acknowledged_versions.len() < released_versions {
         report.broken.push("not all webhooks were acknowledged in the end".to_owned());
     }
     let left = waiting(&shop.database.pool).await;
     let all: Vec<Webhook> = story.iter().chain(versions).cloned().collect();
-    let done: Vec<usize> = acknowledged.iter().copied().chain(acknowledged_versions.iter().map(|n| story.len() + n)).collect();
+    let done: Vec<usize> = acknowledged
+        .iter()
+        .copied()
+        .chain(acknowledged_versions.iter().map(|n| story.len() + n))
+        .collect();
     check_deliveries_except(&shop.database.pool, &all, &done, left, forger::REFUSED, report).await;
 
     // The final data of the source is stored, and people who are only in the source are found.
     field.systems.webhooks_settled().await;
     if !scan(&field.harness.directory("walk"), url, field.systems, secrets).await {
-        let said = std::fs::read_to_string(field.harness.directory("walk").join("walk.log")).unwrap_or_default();
+        let said = std::fs::read_to_string(field.harness.directory("walk").join("walk.log"))
+            .unwrap_or_default();
         report.broken.push(format!("`hookpoint sync run` failed at the end:  {said}"));
     }
     let of_source = Shop::with(url.to_owned(), &demo(field.systems)).await;
     let differing = differences(field.systems.world(), &of_source).await;
     report.figure("contacts of the source", field.systems.world().count(ObjectKind::Contact));
     if let Some(first) = differing.first() {
-        report.broken.push(format!("{} contacts differ from the source's: {first}", differing.len()));
+        report
+            .broken
+            .push(format!("{} contacts differ from the source's: {first}", differing.len()));
     }
     of_source.database.close().await;
     for (n, member) in field.members.iter().enumerate() {
         for person in (0..asked.strangers.load(Ordering::SeqCst)).step_by(7) {
             if !asking::finds_stranger(&member.record, STRANGERS + person).await {
-                report.broken.push(format!("replica {n} does not find a person who is only in the source: {person}"));
+                report.broken.push(format!(
+                    "replica {n} does not find a person who is only in the source: {person}"
+                ));
             }
         }
     }
@@ -96,13 +122,18 @@ pub async fn check_all(
 /// Keeps the logs of a run that found a failure.
 pub fn keep_logs(directory: &Path, chaos: Chaos, report: &mut Report) {
     for name in LOGS {
-        let kept = parent().join(format!("chaos-{}-{}", chaos.seed, name.split_once('/').unwrap().1.replace('/', "-")));
+        let kept = parent().join(format!(
+            "chaos-{}-{}",
+            chaos.seed,
+            name.split_once('/').unwrap().1.replace('/', "-")
+        ));
         let _ = std::fs::copy(directory.join(name), &kept);
         report.figure("kept", kept.display());
     }
 }
 
-const LOGS: [&str; 3] = ["files/chaos-0/hookpoint.log", "files/chaos-1/hookpoint.log", "disk/data/postgres.log"];
+const LOGS: [&str; 3] =
+    ["files/chaos-0/hookpoint.log", "files/chaos-1/hookpoint.log", "disk/data/postgres.log"];
 
 /// Checks that neither the service's logs nor those of Postgres name a person.
 pub fn check_logs_for_personal_data(directory: &Path, report: &mut Report) {
@@ -114,9 +145,22 @@ pub fn check_logs_for_personal_data(directory: &Path, report: &mut Report) {
         let text = String::from_utf8_lossy(&text);
         // In the middle of a line, so that it is not a number.
         let told = text.lines().find(|line| {
-            ["@example", "%40example", "+316", "%2B316", "Bakker", "Dijkstra", "stand-o", "key=desk"].iter().any(|some| line.contains(some))
+            [
+                "@example",
+                "%40example",
+                "+316",
+                "%2B316",
+                "Bakker",
+                "Dijkstra",
+                "stand-o",
+                "key=desk",
+            ]
+            .iter()
+            .any(|some| line.contains(some))
         });
-        report.broken.extend(told.map(|line| format!("{} contains personal data: {line}", log.display())));
+        report
+            .broken
+            .extend(told.map(|line| format!("{} contains personal data: {line}", log.display())));
     }
     report.figure("logs without personal data", format!("{} MB", bytes / 1_000_000));
 }

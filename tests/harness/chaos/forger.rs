@@ -15,7 +15,8 @@ use crate::harness::rng::Dice;
 use crate::harness::webhooks::{Webhook, signing};
 
 /// The note of a delivery whose deletion only an unsigned header claims.
-pub const REFUSED: &str = "only an unsigned header reports the deletion (see the setting trust_deletion_header)";
+pub const REFUSED: &str =
+    "only an unsigned header reports the deletion (see the setting trust_deletion_header)";
 
 /// The number of recorded requests.
 const KEPT: usize = 500;
@@ -38,12 +39,28 @@ struct Seen {
 
 impl WebhookForger {
     /// Starts the attack with the webhooks that were sent to a brand in this order.
-    pub fn start(&self, brand: &'static str, webhooks: Arc<Vec<Webhook>>, order: Arc<Vec<usize>>, replicas: Vec<SocketAddr>, seed: u64) {
+    pub fn start(
+        &self,
+        brand: &'static str,
+        webhooks: Arc<Vec<Webhook>>,
+        order: Arc<Vec<usize>>,
+        replicas: Vec<SocketAddr>,
+        seed: u64,
+    ) {
         let forger = self.clone();
-        tokio::spawn(async move { forger.go_on(brand, &webhooks, &order, &replicas, Dice(seed)).await });
+        tokio::spawn(
+            async move { forger.go_on(brand, &webhooks, &order, &replicas, Dice(seed)).await },
+        );
     }
 
-    async fn go_on(&self, brand: &str, webhooks: &[Webhook], order: &[usize], replicas: &[SocketAddr], mut rng: Dice) {
+    async fn go_on(
+        &self,
+        brand: &str,
+        webhooks: &[Webhook],
+        order: &[usize],
+        replicas: &[SocketAddr],
+        mut rng: Dice,
+    ) {
         let mut recorded: VecDeque<Vec<u8>> = VecDeque::new();
         while !self.is_over.load(Ordering::SeqCst) {
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -63,7 +80,8 @@ impl WebhookForger {
             } else if webhook.source == Source::Omneo && rng.chance(50) && is_harmless(webhook) {
                 // Omneo signs bodies, but not the event names in the header.
                 let name = *rng.pick(&["profile.deleted", "profile.merged"]);
-                let renamed = Webhook { header: Some(("x-omneo-event", name.to_owned())), ..webhook.clone() };
+                let renamed =
+                    Webhook { header: Some(("x-omneo-event", name.to_owned())), ..webhook.clone() };
                 request.clear();
                 signing::write(brand, &renamed, &mut request);
                 self.seen.lock().unwrap().renamed += 1;
@@ -72,12 +90,14 @@ impl WebhookForger {
                 self.seen.lock().unwrap().replayed += 1;
             }
             let mut connection = Connection::new(*rng.pick(replicas));
-            let asked = tokio::time::timeout(Duration::from_secs(2), connection.ask(&request)).await;
+            let asked =
+                tokio::time::timeout(Duration::from_secs(2), connection.ask(&request)).await;
             if let Ok(Ok(response)) = asked
                 && is_forged
                 && (200..300).contains(&response.status)
             {
-                let what = format!("a forged webhook of {} got {}", webhook.source, response.status);
+                let what =
+                    format!("a forged webhook of {} got {}", webhook.source, response.status);
                 self.seen.lock().unwrap().believed.push(what);
             }
         }
@@ -87,7 +107,12 @@ impl WebhookForger {
         self.is_over.store(true, Ordering::SeqCst);
         let seen = self.seen.lock().unwrap();
         let Seen { forged, replayed, renamed, believed } = &*seen;
-        report.figure("forged and replayed webhooks", format!("{forged} forged, {replayed} recorded ones, {renamed} under another event's name"));
+        report.figure(
+            "forged and replayed webhooks",
+            format!(
+                "{forged} forged, {replayed} recorded ones, {renamed} under another event's name"
+            ),
+        );
         if let Some(first) = believed.first() {
             report.broken.push(format!("{} of them were accepted: {first}", believed.len()));
         }
@@ -96,7 +121,10 @@ impl WebhookForger {
 
 /// Whether the body neither deletes nor merges a record.
 fn is_harmless(webhook: &Webhook) -> bool {
-    webhook.header.as_ref().is_some_and(|(_, event)| ["profile.created", "profile.updated"].contains(&event.as_str()))
+    webhook
+        .header
+        .as_ref()
+        .is_some_and(|(_, event)| ["profile.created", "profile.updated"].contains(&event.as_str()))
 }
 
 /// Makes the proof of a request's origin invalid.
@@ -109,9 +137,18 @@ fn forge(request: &mut [u8], webhook: &Webhook, rng: &mut Dice) {
         request[at] = other;
     } else {
         let from = match webhook.source {
-            Source::Syncaroo => request.windows(12).position(|some| some == b"stand-syncar").unwrap() + 20,
+            Source::Syncaroo => {
+                request.windows(12).position(|some| some == b"stand-syncar").unwrap() + 20
+            }
             _ => {
-                request.windows(9).rposition(|some| some.eq_ignore_ascii_case(b"ignature:") || some.eq_ignore_ascii_case(b"c-sha256:")).unwrap() + 14
+                request
+                    .windows(9)
+                    .rposition(|some| {
+                        some.eq_ignore_ascii_case(b"ignature:")
+                            || some.eq_ignore_ascii_case(b"c-sha256:")
+                    })
+                    .unwrap()
+                    + 14
             }
         };
         let other = if request[from] == b'a' { b'b' } else { b'a' };

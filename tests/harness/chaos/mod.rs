@@ -99,8 +99,12 @@ struct Flow {
 
 impl Flow {
     fn is_acknowledged(&self, but: usize) -> bool {
-        let missing = |sender: &Sender, released: &AtomicUsize| released.load(Ordering::SeqCst).saturating_sub(sender.acknowledgements());
-        missing(&self.story, &self.story_released) + missing(&self.versions, &self.versions_released) <= but
+        let missing = |sender: &Sender, released: &AtomicUsize| {
+            released.load(Ordering::SeqCst).saturating_sub(sender.acknowledgements())
+        };
+        missing(&self.story, &self.story_released)
+            + missing(&self.versions, &self.versions_released)
+            <= but
     }
 
     /// Releases webhooks at their rates, without end.
@@ -111,9 +115,13 @@ impl Flow {
             due.tick().await;
             if self.story_released.load(Ordering::SeqCst) < self.story.of() {
                 self.story.release(1);
-                forger.sent.store(self.story_released.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
+                forger
+                    .sent
+                    .store(self.story_released.fetch_add(1, Ordering::SeqCst), Ordering::SeqCst);
             }
-            if n.is_multiple_of(STORY_A_SECOND / VERSIONS_A_SECOND) && self.versions_released.load(Ordering::SeqCst) < self.versions.of() {
+            if n.is_multiple_of(STORY_A_SECOND / VERSIONS_A_SECOND)
+                && self.versions_released.load(Ordering::SeqCst) < self.versions.of()
+            {
                 let released = self.versions_released.fetch_add(1, Ordering::SeqCst);
                 asked.versions.store(released.saturating_sub(STILL) / MOVING + 1, Ordering::SeqCst);
                 self.versions.release(1);
@@ -145,7 +153,8 @@ pub async fn run(chaos: Chaos) -> Report {
     let disk = chaos.has_mounts.then_some(disk);
     let secrets = Secrets::known();
     let world = world(CONTACTS);
-    let mut systems = Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
+    let mut systems =
+        Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
     let shop = harness.shop_of("chaos", inbox::BRAND).await;
     let desk_id = get_or_insert_brand(&shop.database.pool, "desk").await.unwrap().brand_id;
     let demo_id = get_or_insert_brand(&shop.database.pool, "demo").await.unwrap().brand_id;
@@ -153,20 +162,38 @@ pub async fn run(chaos: Chaos) -> Report {
     shop.open_brand_with(demo_id, "demo").await;
     let url = shop.url.clone();
     let walks_in = harness.directory("walk");
-    let members = [start(&harness, 0, &systems, &secrets).await, start(&harness, 1, &systems, &secrets).await];
+    let members = [
+        start(&harness, 0, &systems, &secrets).await,
+        start(&harness, 1, &systems, &secrets).await,
+    ];
     systems.send_webhooks_to(format!("http://{}", members[0].record.address)).unwrap();
 
-    let (records, mut rng) = (members.each_ref().map(|member| Arc::clone(&member.record)), Dice(chaos.seed));
+    let (records, mut rng) =
+        (members.each_ref().map(|member| Arc::clone(&member.record)), Dice(chaos.seed));
     let addresses: Vec<_> = records.iter().map(|record| record.address).collect();
     let seconds = chaos.rounds * chaos.round.lasts.as_secs() as usize;
-    let story: Arc<Vec<Webhook>> = Arc::new(Story::of(chaos.seed, seconds * STORY_A_SECOND as usize).collect());
+    let story: Arc<Vec<Webhook>> =
+        Arc::new(Story::of(chaos.seed, seconds * STORY_A_SECOND as usize).collect());
     let order = Arc::new(disorder(story.len(), &mut rng));
     let still = (0..STILL + MOVING).map(|person| changes::webhook(person, 0));
-    let moving = (0..seconds * VERSIONS_A_SECOND as usize).map(|n| changes::webhook(STILL + n % MOVING, (n / MOVING) as u64 + 1));
+    let moving = (0..seconds * VERSIONS_A_SECOND as usize)
+        .map(|n| changes::webhook(STILL + n % MOVING, (n / MOVING) as u64 + 1));
     let versions: Arc<Vec<Webhook>> = Arc::new(still.chain(moving).collect());
     let flow = Flow {
-        story: Sender::start_in_order("shop", Arc::clone(&story), order.to_vec(), addresses.clone(), 32),
-        versions: Sender::start_in_order("desk", Arc::clone(&versions), (0..versions.len()).collect(), addresses.clone(), 16),
+        story: Sender::start_in_order(
+            "shop",
+            Arc::clone(&story),
+            order.to_vec(),
+            addresses.clone(),
+            32,
+        ),
+        versions: Sender::start_in_order(
+            "desk",
+            Arc::clone(&versions),
+            (0..versions.len()).collect(),
+            addresses.clone(),
+            16,
+        ),
         story_released: AtomicUsize::new(0),
         versions_released: AtomicUsize::new(STILL + MOVING),
     };
@@ -204,7 +231,15 @@ pub async fn run(chaos: Chaos) -> Report {
     }
     forger.end(&mut report);
     report.figure("acknowledged when the last round was over", flow.is_acknowledged(100));
-    final_checks::check_all(field, &url, &secrets, (flow, &story, &order, &versions), (&asked, &calm), &mut report).await;
+    final_checks::check_all(
+        field,
+        &url,
+        &secrets,
+        (flow, &story, &order, &versions),
+        (&asked, &calm),
+        &mut report,
+    )
+    .await;
     asked.end();
     final_checks::check_logs_for_personal_data(&directory, &mut report);
     if !report.broken.is_empty() || !report.late.is_empty() {
@@ -221,20 +256,36 @@ pub async fn run(chaos: Chaos) -> Report {
 
 /// Mounts a disk of its own, in memory, on a directory.
 fn mount(directory: &Path) {
-    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", DISK, "tmpfs"]).arg(directory).status().unwrap();
+    let mounted = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", DISK, "tmpfs"])
+        .arg(directory)
+        .status()
+        .unwrap();
     assert!(mounted.success(), "no disk of our own can be mounted");
 }
 
 async fn start(harness: &Harness, n: usize, systems: &Systems, secrets: &Secrets) -> Member {
     let name = format!("chaos-{n}");
-    let tables =
-        [inbox::BRAND, &desk(), &demo(systems), &signing::settings("shop"), &signing::settings("desk"), "[sync]\nlease_seconds = 5\n"].concat();
+    let tables = [
+        inbox::BRAND,
+        &desk(),
+        &demo(systems),
+        &signing::settings("shop"),
+        &signing::settings("desk"),
+        "[sync]\nlease_seconds = 5\n",
+    ]
+    .concat();
     let other = tables.replace("{{ omniotap.company }}", "Company: {{ omniotap.company }}");
     assert_ne!(tables, other);
     let mut environment = environment(secrets);
     environment.extend(signing::secrets());
     environment.extend(wrong_times(&replicas::clock_of(harness, &name)));
-    let plan = Plan { tables, environment, lookup: format!("deadline_ms = {}", DEADLINE.as_millis()), ..Plan::default() };
+    let plan = Plan {
+        tables,
+        environment,
+        lookup: format!("deadline_ms = {}", DEADLINE.as_millis()),
+        ..Plan::default()
+    };
     Member::start(harness, &name, plan, other, "chaos").await
 }
 
@@ -252,9 +303,12 @@ fn wrong_times(clock: &Path) -> Vec<(String, String)> {
 
 /// The library that gives programs a wrong clock.
 pub fn faketime() -> Option<&'static str> {
-    ["/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1", "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1"]
-        .into_iter()
-        .find(|library| Path::new(library).exists())
+    [
+        "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1",
+        "/usr/lib/aarch64-linux-gnu/faketime/libfaketimeMT.so.1",
+    ]
+    .into_iter()
+    .find(|library| Path::new(library).exists())
 }
 
 /// Compares everything with the source repeatedly, as the nightly reconcile does.
@@ -285,7 +339,14 @@ async fn scan(directory: &Path, url: &str, systems: &Systems, secrets: &Secrets)
 }
 
 /// Runs all faults.
-async fn go_through(field: &mut FaultTargets<'_>, chaos: Chaos, flow: &Flow, url: &str, calm: &mut Vec<(Instant, Instant)>, report: &mut Report) {
+async fn go_through(
+    field: &mut FaultTargets<'_>,
+    chaos: Chaos,
+    flow: &Flow,
+    url: &str,
+    calm: &mut Vec<(Instant, Instant)>,
+    report: &mut Report,
+) {
     let rounds = draw(chaos.seed, chaos.rounds, chaos.round, field.disk.is_some());
     let faults = rounds.iter().flatten().filter(|event| event.begins).count();
     report.figure("faults", format!("{faults} in {} rounds", chaos.rounds));
@@ -313,14 +374,22 @@ async fn go_through(field: &mut FaultTargets<'_>, chaos: Chaos, flow: &Flow, url
         let took = last.elapsed();
         longest = longest.max(took);
         match complaint {
-            Some(complaint) => report.late.push(format!("round {n}: not recovered {HEALED:?} after its last fault: {complaint}")),
-            None => (chaos.tell)(format!("    recovered {:.1} s after the last fault", took.as_secs_f64())),
+            Some(complaint) => report.late.push(format!(
+                "round {n}: not recovered {HEALED:?} after its last fault: {complaint}"
+            )),
+            None => (chaos.tell)(format!(
+                "    recovered {:.1} s after the last fault",
+                took.as_secs_f64()
+            )),
         }
         let from = Instant::now();
         wait_until(field, begin + chaos.round.lasts, report).await;
         calm.push((from, Instant::now()));
     }
-    report.figure("longest recovery after the last fault of a round", format!("{:.1} s", longest.as_secs_f64()));
+    report.figure(
+        "longest recovery after the last fault of a round",
+        format!("{:.1} s", longest.as_secs_f64()),
+    );
 }
 
 /// Waits, and restarts replicas that ended.

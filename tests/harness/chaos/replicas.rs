@@ -61,7 +61,11 @@ impl Record {
 
     /// Whether it was unavailable at any time between the two.
     pub fn was_away(&self, begin: Instant, end: Instant) -> bool {
-        self.away.lock().unwrap().iter().any(|(from, until)| *from <= end && until.is_none_or(|until| until >= begin))
+        self.away
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|(from, until)| *from <= end && until.is_none_or(|until| until >= begin))
     }
 }
 
@@ -73,23 +77,42 @@ pub fn clock_of(harness: &Harness, name: &str) -> PathBuf {
 impl Member {
     /// Starts a replica that keeps its address over restarts, with a connection to the database through a proxy of its
     /// own.
-    pub async fn start(harness: &Harness, name: &str, plan: Plan, other_tables: String, database: &str) -> Self {
+    pub async fn start(
+        harness: &Harness,
+        name: &str,
+        plan: Plan,
+        other_tables: String,
+        database: &str,
+    ) -> Self {
         let wire = Wire::lay(End::Unix(harness.socket().join(".s.PGSQL.5432"))).await;
         let url = format!("postgres://hookpoint@{}/{database}?sslmode=disable", wire.address);
         let clock = clock_of(harness, name);
         std::fs::write(&clock, "+0").unwrap();
         let replica = Replica::start(harness, name, &plan, &url).await;
-        let record = Record { address: replica.address, life: AtomicU64::new(1), away: Mutex::default() };
+        let record =
+            Record { address: replica.address, life: AtomicU64::new(1), away: Mutex::default() };
         let tables = [plan.tables.clone(), other_tables];
         let plan = Plan { listen: replica.address.to_string(), ..plan };
         let (name, record) = (name.to_owned(), Arc::new(record));
-        Self { name, plan, tables, url, wire, clock, state: State::Running(replica), held: None, record }
+        Self {
+            name,
+            plan,
+            tables,
+            url,
+            wire,
+            clock,
+            state: State::Running(replica),
+            held: None,
+            record,
+        }
     }
 
     /// Supervises the replica. Returns a description of an unexpected event.
     pub fn watch(&mut self, harness: &Harness) -> Option<String> {
         let (state, mistake) = match std::mem::replace(&mut self.state, State::Down(None)) {
-            State::Down(Some(until)) if Instant::now() >= until => (State::Starting(Starting::on(harness, &self.name, &self.plan, &self.url)), None),
+            State::Down(Some(until)) if Instant::now() >= until => {
+                (State::Starting(Starting::on(harness, &self.name, &self.plan, &self.url)), None)
+            }
             State::Starting(starting) => match starting.ready() {
                 Ok(replica) => {
                     self.record.life.fetch_add(1, Ordering::SeqCst);
@@ -135,7 +158,9 @@ impl Member {
         while begin.elapsed() < Duration::from_secs(20) {
             match replica.process.ended() {
                 Some(status) if status.success() => return None,
-                Some(status) => return Some(format!("{} ended with {status} after SIGTERM", self.name)),
+                Some(status) => {
+                    return Some(format!("{} ended with {status} after SIGTERM", self.name));
+                }
                 None => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
@@ -193,8 +218,16 @@ impl Member {
     /// The replica's own description of a problem. `None` if it is healthy.
     pub async fn complaint(&self) -> Option<String> {
         if !self.is_running() {
-            let said = if let State::Starting(starting) = &self.state { starting.said() } else { String::new() };
-            return Some(format!("{} does not run; it was started: {}, its log: {said}", self.name, !matches!(self.state, State::Down(None))));
+            let said = if let State::Starting(starting) = &self.state {
+                starting.said()
+            } else {
+                String::new()
+            };
+            return Some(format!(
+                "{} does not run; it was started: {}, its log: {said}",
+                self.name,
+                !matches!(self.state, State::Down(None))
+            ));
         }
         let mut connection = Connection::new(self.record.address);
         let asked = connection.ask(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\n\r\n");
@@ -202,6 +235,7 @@ impl Member {
             return Some(format!("{} does not answer the health check", self.name));
         };
         let text = String::from_utf8_lossy(response.body).into_owned();
-        (response.status != 200 || text.contains("failing")).then(|| format!("{} reports: {} {text}", self.name, response.status))
+        (response.status != 200 || text.contains("failing"))
+            .then(|| format!("{} reports: {} {text}", self.name, response.status))
     }
 }

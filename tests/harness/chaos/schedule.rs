@@ -15,10 +15,12 @@ pub struct Round {
 
 impl Round {
     /// The length for which the recovery time is promised.
-    pub const FULL: Self = Self { lasts: Duration::from_secs(120), fault_phase: Duration::from_secs(75) };
+    pub const FULL: Self =
+        Self { lasts: Duration::from_secs(120), fault_phase: Duration::from_secs(75) };
 
     /// Short, for a quick check.
-    pub const SHORT: Self = Self { lasts: Duration::from_secs(40), fault_phase: Duration::from_secs(35) };
+    pub const SHORT: Self =
+        Self { lasts: Duration::from_secs(40), fault_phase: Duration::from_secs(35) };
 }
 
 /// A fault.
@@ -88,9 +90,13 @@ pub enum OfVendor {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Replica(n, OfReplica::Clock(seconds)) => write!(f, "replica {n}: its clock is wrong by {seconds} s"),
+            Self::Replica(n, OfReplica::Clock(seconds)) => {
+                write!(f, "replica {n}: its clock is wrong by {seconds} s")
+            }
             Self::Replica(n, fault) => write!(f, "replica {n}: {fault:?}"),
-            Self::Wire(n, OfWire::Slow(delay)) => write!(f, "connections of replica {n}: slow by {delay} ms"),
+            Self::Wire(n, OfWire::Slow(delay)) => {
+                write!(f, "connections of replica {n}: slow by {delay} ms")
+            }
             Self::Wire(n, fault) => write!(f, "connections of replica {n}: {fault:?}"),
             Self::Server(fault) => write!(f, "Postgres: {fault:?}"),
             Self::Vendor(fault) => write!(f, "source: {fault:?}"),
@@ -113,9 +119,14 @@ const TRACKS: u64 = 6;
 /// The events of each round, in order.
 pub fn draw(seed: u64, rounds: usize, round: Round, with_full_disks: bool) -> Vec<Vec<Event>> {
     // The seeds are far apart, so that no two tracks of two seeds are the same.
-    let mut rng: Vec<Dice> = (0..TRACKS).map(|track| Dice(seed.wrapping_mul(1_000_003).wrapping_add(track * 7_919))).collect();
+    let mut rng: Vec<Dice> = (0..TRACKS)
+        .map(|track| Dice(seed.wrapping_mul(1_000_003).wrapping_add(track * 7_919)))
+        .collect();
     let draw_one = |_| {
-        let tracks = rng.iter_mut().enumerate().flat_map(|(track, rng)| events(track, rng, round.fault_phase, with_full_disks));
+        let tracks = rng
+            .iter_mut()
+            .enumerate()
+            .flat_map(|(track, rng)| events(track, rng, round.fault_phase, with_full_disks));
         let mut events: Vec<Event> = tracks.collect();
         events.sort_by_key(|event| event.at);
         events
@@ -124,7 +135,12 @@ pub fn draw(seed: u64, rounds: usize, round: Round, with_full_disks: bool) -> Ve
 }
 
 /// The events of one track in one round.
-fn events(track: usize, rng: &mut Dice, fault_phase: Duration, with_full_disks: bool) -> Vec<Event> {
+fn events(
+    track: usize,
+    rng: &mut Dice,
+    fault_phase: Duration,
+    with_full_disks: bool,
+) -> Vec<Event> {
     let mut events = Vec::new();
     let mut at = roll(rng, 1, 25);
     while at < fault_phase {
@@ -176,8 +192,14 @@ fn fault(track: usize, rng: &mut Dice, with_full_disks: bool) -> (Fault, Duratio
             (Fault::Server(fault), roll(rng, 1, most))
         }
         _ => {
-            use OfVendor::{Closed, Endless, Fails, Garbage, Page, Silent, Slow, Throttles, Truncated, Unfinished};
-            let faults = [Silent, Unfinished, Endless, Slow, Throttles, Fails, Garbage, Truncated, Page, Closed];
+            use OfVendor::{
+                Closed, Endless, Fails, Garbage, Page, Silent, Slow, Throttles, Truncated,
+                Unfinished,
+            };
+            let faults = [
+                Silent, Unfinished, Endless, Slow, Throttles, Fails, Garbage, Truncated, Page,
+                Closed,
+            ];
             (Fault::Vendor(*rng.pick(&faults)), roll(rng, 2, 30))
         }
     }
@@ -186,7 +208,11 @@ fn fault(track: usize, rng: &mut Dice, with_full_disks: bool) -> (Fault, Duratio
 /// Panics unless a seed determines the schedule, each track has one fault at a time, and all faults end before their
 /// round.
 pub fn check() {
-    let (one, same, other) = (draw(7, 15, Round::FULL, true), draw(7, 15, Round::FULL, true), draw(8, 15, Round::FULL, true));
+    let (one, same, other) = (
+        draw(7, 15, Round::FULL, true),
+        draw(7, 15, Round::FULL, true),
+        draw(8, 15, Round::FULL, true),
+    );
     assert_eq!(one, same, "the same seed gives the same schedule");
     assert_ne!(one, other, "another seed gives another one");
     let mut kinds = std::collections::BTreeSet::new();
@@ -195,8 +221,16 @@ pub fn check() {
         for event in round {
             assert!(event.at <= Round::FULL.fault_phase, "{event:?}");
             if event.begins {
-                assert!(going_on.iter().all(|other| track(other) != track(&event.fault)), "{event:?} beside {going_on:?}");
-                kinds.insert(format!("{:?}", event.fault).chars().filter(|c| c.is_alphabetic() || *c == '(').collect::<String>());
+                assert!(
+                    going_on.iter().all(|other| track(other) != track(&event.fault)),
+                    "{event:?} beside {going_on:?}"
+                );
+                kinds.insert(
+                    format!("{:?}", event.fault)
+                        .chars()
+                        .filter(|c| c.is_alphabetic() || *c == '(')
+                        .collect::<String>(),
+                );
                 going_on.push(event.fault);
             } else {
                 going_on.retain(|other| *other != event.fault);

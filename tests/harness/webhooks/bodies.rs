@@ -24,7 +24,13 @@ fn bytes(body: &Value) -> Vec<u8> {
 }
 
 /// OmnioTap's envelope.
-pub fn omniotap(number: u64, entity: &str, action: &str, at: Timestamp, mut data: Fields) -> Webhook {
+pub fn omniotap(
+    number: u64,
+    entity: &str,
+    action: &str,
+    at: Timestamp,
+    mut data: Fields,
+) -> Webhook {
     if action != "deleted" {
         data.insert("updatedAt".to_owned(), json!(at.to_string()));
     }
@@ -45,11 +51,21 @@ pub fn omneo(event: &str, at: Timestamp, mut body: Fields) -> Webhook {
     if event.ends_with(".deleted") {
         body.insert("deleted_at".to_owned(), json!(plain(at)));
     }
-    Webhook { source: Source::Omneo, header: Some(("x-omneo-event", event.to_owned())), body: bytes(&Value::Object(body)) }
+    Webhook {
+        source: Source::Omneo,
+        header: Some(("x-omneo-event", event.to_owned())),
+        body: bytes(&Value::Object(body)),
+    }
 }
 
 /// An identity in a profile's list.
-pub fn identity(number: u64, profile: &str, handle: &str, identifier: &str, at: Timestamp) -> Value {
+pub fn identity(
+    number: u64,
+    profile: &str,
+    handle: &str,
+    identifier: &str,
+    at: Timestamp,
+) -> Value {
     json!({
         "id": number, "profile_id": profile, "handle": handle, "identifier": identifier, "is_primary": false, "is_active": true,
         "merged_from": null, "created_at": plain(at), "updated_at": plain(at),
@@ -103,14 +119,22 @@ pub fn reward(number: u64, profile: &str, at: Timestamp, left: u64) -> Fields {
 /// OmniLab's webhook. The id of the delivery is in a header.
 pub fn omnilab(number: u64, event: &str, at: Timestamp, data: &Fields) -> Webhook {
     let body = json!({ "type": format!("{event}.v1"), "timestamp": at.to_string(), "data": data });
-    Webhook { source: Source::OmniLab, header: Some(("webhook-id", format!("msg_{number:024}"))), body: bytes(&body) }
+    Webhook {
+        source: Source::OmniLab,
+        header: Some(("webhook-id", format!("msg_{number:024}"))),
+        body: bytes(&body),
+    }
 }
 
 /// Syncaroo's webhook. It contains only the slot of a booking.
 pub fn syncaroo(number: u64, attribute: &str, at: Timestamp) -> Webhook {
     let room = format!("61116c0bab78{:012x}", number % 50);
     let start = at.as_second() * 1_000;
-    let id = if attribute == "bookings" { format!("'{number:024x}*{start}*{}", start + 1_800_000) } else { room.clone() };
+    let id = if attribute == "bookings" {
+        format!("'{number:024x}*{start}*{}", start + 1_800_000)
+    } else {
+        room.clone()
+    };
     let body = json!({
         "connectionId": 555, "webhookType": "data", "locationId": "11980",
         "metaData": {

@@ -21,7 +21,8 @@ pub struct Webhook {
 impl Webhook {
     /// The changes in it, as its source's parser returns them.
     pub fn changes(&self, settings: &SourceSettings) -> Vec<Change> {
-        let headers = self.header.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let headers =
+            self.header.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
         // Bodies without a timestamp are about no person. All others are received after their timestamp; how much later
         // does not matter.
         let received_at = "2026-11-01T00:00:00Z".parse().unwrap();

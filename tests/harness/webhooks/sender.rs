@@ -43,13 +43,25 @@ struct Post {
 
 impl Sender {
     /// Starts a sender with a given order, to any replica. Nothing is sent before it is released.
-    pub fn start(brand: &str, webhooks: Arc<Vec<Webhook>>, order: Vec<usize>, replicas: Vec<SocketAddr>, connections: u64) -> Self {
+    pub fn start(
+        brand: &str,
+        webhooks: Arc<Vec<Webhook>>,
+        order: Vec<usize>,
+        replicas: Vec<SocketAddr>,
+        connections: u64,
+    ) -> Self {
         Self::start_with(brand, webhooks, order, replicas, connections, false)
     }
 
     /// Like [`start`](Self::start), but retries go before webhooks that were never sent. So if as many are acknowledged
     /// as were released, they are the first of the order.
-    pub fn start_in_order(brand: &str, webhooks: Arc<Vec<Webhook>>, order: Vec<usize>, replicas: Vec<SocketAddr>, connections: u64) -> Self {
+    pub fn start_in_order(
+        brand: &str,
+        webhooks: Arc<Vec<Webhook>>,
+        order: Vec<usize>,
+        replicas: Vec<SocketAddr>,
+        connections: u64,
+    ) -> Self {
         Self::start_with(brand, webhooks, order, replicas, connections, true)
     }
 
@@ -76,9 +88,11 @@ impl Sender {
         });
         let sending = Arc::clone(&post);
         let thread = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
-                let mut connections: FuturesUnordered<_> = (0..connections).map(|n| sending.go_on_sending(Dice(n))).collect();
+                let mut connections: FuturesUnordered<_> =
+                    (0..connections).map(|n| sending.go_on_sending(Dice(n))).collect();
                 while connections.next().await.is_some() {}
             });
         });
@@ -116,15 +130,23 @@ impl Sender {
         self.post.shutdown_signal.store(true, Ordering::SeqCst);
         let Self { post, thread } = self;
         tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
-        post.acknowledged.iter().enumerate().filter(|(_, times)| times.load(Ordering::SeqCst) > 0).map(|(n, _)| n).collect()
+        post.acknowledged
+            .iter()
+            .enumerate()
+            .filter(|(_, times)| times.load(Ordering::SeqCst) > 0)
+            .map(|(n, _)| n)
+            .collect()
     }
 }
 
 impl Post {
     async fn go_on_sending(&self, mut rng: Dice) {
-        let mut connections: Vec<Connection> = self.replicas.iter().map(|replica| Connection::new(*replica)).collect();
+        let mut connections: Vec<Connection> =
+            self.replicas.iter().map(|replica| Connection::new(*replica)).collect();
         let mut request = Vec::new();
-        while !self.shutdown_signal.load(Ordering::SeqCst) && self.acknowledgements.load(Ordering::SeqCst) < self.of {
+        while !self.shutdown_signal.load(Ordering::SeqCst)
+            && self.acknowledgements.load(Ordering::SeqCst) < self.of
+        {
             let Some(n) = self.take() else {
                 tokio::time::sleep(Duration::from_millis(1)).await;
                 continue;
@@ -157,7 +179,9 @@ impl Post {
     }
 
     fn take(&self) -> Option<usize> {
-        self.released.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |released| released.checked_sub(1)).ok()?;
+        self.released
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |released| released.checked_sub(1))
+            .ok()?;
         let next = self.waiting.lock().unwrap().pop_front();
         if next.is_none() {
             self.released.fetch_add(1, Ordering::SeqCst);

@@ -18,18 +18,30 @@ const SYNCAROO: &str = "stand-syncaroo-secret-0123456789abcdef";
 /// The environment variables with the secrets.
 pub fn secrets() -> Vec<(String, String)> {
     let omnilab = format!("whsec_{}", STANDARD.encode(OMNILAB));
-    [("STAND_OMNIOTAP", OMNIOTAP.to_owned()), ("STAND_OMNEO", OMNEO.to_owned()), ("STAND_OMNILAB", omnilab), ("STAND_SYNCAROO", SYNCAROO.to_owned())]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+    [
+        ("STAND_OMNIOTAP", OMNIOTAP.to_owned()),
+        ("STAND_OMNEO", OMNEO.to_owned()),
+        ("STAND_OMNILAB", omnilab),
+        ("STAND_SYNCAROO", SYNCAROO.to_owned()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .into()
 }
 
 /// The settings of a brand with these secrets.
 pub fn settings(brand: &str) -> String {
     let signed = |source: &str, variable: &str| {
-        format!("[brands.{brand}.sources.{source}.webhook]\nverification = \"signature\"\nsecrets = [{{ env = \"{variable}\" }}]\n")
+        format!(
+            "[brands.{brand}.sources.{source}.webhook]\nverification = \"signature\"\nsecrets = [{{ env = \"{variable}\" }}]\n"
+        )
     };
-    let secret = format!("[brands.{brand}.sources.syncaroo.webhook]\nverification = \"secret\"\nsecrets = [{{ env = \"STAND_SYNCAROO\" }}]\n");
-    signed("omniotap", "STAND_OMNIOTAP") + &signed("omneo", "STAND_OMNEO") + &signed("omnilab", "STAND_OMNILAB") + &secret
+    let secret = format!(
+        "[brands.{brand}.sources.syncaroo.webhook]\nverification = \"secret\"\nsecrets = [{{ env = \"STAND_SYNCAROO\" }}]\n"
+    );
+    signed("omniotap", "STAND_OMNIOTAP")
+        + &signed("omneo", "STAND_OMNEO")
+        + &signed("omnilab", "STAND_OMNILAB")
+        + &secret
 }
 
 fn sign(secret: &str, parts: &[&[u8]]) -> Vec<u8> {
@@ -45,11 +57,16 @@ fn hex(bytes: &[u8]) -> String {
 /// Writes a webhook as a request, signed with the current time.
 pub fn write(brand: &str, webhook: &Webhook, request: &mut Vec<u8>) {
     let Webhook { source, header, body } = webhook;
-    let mut headers = header.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
+    let mut headers =
+        header.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>();
     let mut path = format!("/webhooks/{brand}/{source}");
     match source {
-        Source::OmnioTap => headers += &format!("X-OmnioTap-Signature: {}\r\n", hex(&sign(OMNIOTAP, &[body]))),
-        Source::Omneo => headers += &format!("X-Omneo-Hmac-SHA256: {}\r\n", hex(&sign(OMNEO, &[body]))),
+        Source::OmnioTap => {
+            headers += &format!("X-OmnioTap-Signature: {}\r\n", hex(&sign(OMNIOTAP, &[body])))
+        }
+        Source::Omneo => {
+            headers += &format!("X-Omneo-Hmac-SHA256: {}\r\n", hex(&sign(OMNEO, &[body])))
+        }
         Source::OmniLab => {
             let id = header.as_ref().map(|(_, id)| id.as_bytes()).unwrap_or_default();
             let at = jiff::Timestamp::now().as_second().to_string();
@@ -59,6 +76,9 @@ pub fn write(brand: &str, webhook: &Webhook, request: &mut Vec<u8>) {
         Source::Syncaroo => path = format!("{path}/{SYNCAROO}"),
     }
     let length = body.len();
-    let _ = write!(request, "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n");
+    let _ = write!(
+        request,
+        "POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}\r\n"
+    );
     request.extend_from_slice(body);
 }

@@ -11,9 +11,34 @@ use super::Webhook;
 use super::bodies::{self, Fields, uuid};
 use crate::harness::rng::Dice;
 
-const FIRST: [&str; 12] = ["Anna", "Bram", "Chiara", "Daan", "Esra", "Femke", "Gijs", "Hanna", "Mohammed", "Jan Pieter", "J.P.", "Zoë"];
-const LAST: [&str; 12] =
-    ["Bakker", "de Boer", "Dijkstra", "Jansen", "Mulder", "Peters", "Smit", "Visser", "el Amrani", "Yılmaz", "van den Berg-Vos", "Kowalska"];
+const FIRST: [&str; 12] = [
+    "Anna",
+    "Bram",
+    "Chiara",
+    "Daan",
+    "Esra",
+    "Femke",
+    "Gijs",
+    "Hanna",
+    "Mohammed",
+    "Jan Pieter",
+    "J.P.",
+    "Zoë",
+];
+const LAST: [&str; 12] = [
+    "Bakker",
+    "de Boer",
+    "Dijkstra",
+    "Jansen",
+    "Mulder",
+    "Peters",
+    "Smit",
+    "Visser",
+    "el Amrani",
+    "Yılmaz",
+    "van den Berg-Vos",
+    "Kowalska",
+];
 
 const PROFILE: u16 = 2;
 const OTHER_PROFILE: u16 = 3;
@@ -75,11 +100,16 @@ impl Story {
         let n = self.people.len();
         let house = n / 3;
         // People of one household mostly have the same family name.
-        let last = if self.rng.chance(70) { LAST[house % LAST.len()] } else { *self.rng.pick(&LAST) };
+        let last =
+            if self.rng.chance(70) { LAST[house % LAST.len()] } else { *self.rng.pick(&LAST) };
         self.people.push(Person {
             first: self.rng.pick::<&str>(&FIRST),
             last,
-            emails: [format!("p{n}@example.org"), format!("p{n}@example.net"), format!("house{house}@example.org")],
+            emails: [
+                format!("p{n}@example.org"),
+                format!("p{n}@example.net"),
+                format!("house{house}@example.org"),
+            ],
             phones: [format!("+3161{n:07}"), format!("+3163{n:07}"), format!("+3162{house:07}")],
             tickets: Vec::new(),
             purchases: Vec::new(),
@@ -130,14 +160,18 @@ impl Story {
         for (name, value) in fields {
             if is_new || self.rng.chance(55) {
                 let is_cleared = !is_new && self.rng.chance(12);
-                said.insert((*name).to_owned(), if is_cleared { Value::Null } else { value.clone() });
+                said.insert(
+                    (*name).to_owned(),
+                    if is_cleared { Value::Null } else { value.clone() },
+                );
             }
         }
         said
     }
 
     fn contact(&mut self, person: usize, is_customer: bool) -> Webhook {
-        let (kind, entity) = if is_customer { (CUSTOMER, "customer") } else { (CONTACT, "contact") };
+        let (kind, entity) =
+            if is_customer { (CUSTOMER, "customer") } else { (CONTACT, "contact") };
         let action = match self.rng.roll(100) {
             0..4 => "deleted",
             4..45 => "created",
@@ -158,7 +192,11 @@ impl Story {
             ("contactId", json!(uuid(CONTACT, person as u64))),
         ];
         let fields = &fields[..if is_customer { 8 } else { 6 }];
-        let mut data = if action == "deleted" { Fields::new() } else { self.said(fields, action == "created") };
+        let mut data = if action == "deleted" {
+            Fields::new()
+        } else {
+            self.said(fields, action == "created")
+        };
         data.insert("id".to_owned(), json!(uuid(kind, person as u64)));
         bodies::omniotap(self.next_number(), entity, action, self.now, data)
     }
@@ -179,7 +217,11 @@ impl Story {
             ("priority", json!("high")),
             ("contactId", json!(uuid(CONTACT, person as u64))),
         ];
-        let mut data = if action == "deleted" { Fields::new() } else { self.said(&fields, action == "created") };
+        let mut data = if action == "deleted" {
+            Fields::new()
+        } else {
+            self.said(&fields, action == "created")
+        };
         if action == "created" {
             self.people[person].tickets.push(id);
             data.insert("createdAt".to_owned(), json!(self.now.to_string()));
@@ -190,7 +232,12 @@ impl Story {
 
     fn opportunity(&mut self, person: usize) -> Webhook {
         let stage = *self.rng.pick(&["qualification", "negotiation", "won"]);
-        let fields = [("title", json!("Studio interior package")), ("stage", json!(stage)), ("amount", json!(4250.5)), ("currency", json!("EUR"))];
+        let fields = [
+            ("title", json!("Studio interior package")),
+            ("stage", json!(stage)),
+            ("amount", json!(4250.5)),
+            ("currency", json!("EUR")),
+        ];
         let mut data = self.said(&fields, true);
         data.insert("id".to_owned(), json!(uuid(7, person as u64)));
         data.insert("customerId".to_owned(), json!(uuid(CUSTOMER, person as u64)));
@@ -199,7 +246,8 @@ impl Story {
 
     /// The profile's id. Some people have a second profile, until both are merged.
     fn profile_id(&mut self, person: usize) -> String {
-        let kind = if person.is_multiple_of(5) && self.rng.chance(40) { OTHER_PROFILE } else { PROFILE };
+        let kind =
+            if person.is_multiple_of(5) && self.rng.chance(40) { OTHER_PROFILE } else { PROFILE };
         uuid(kind, person as u64)
     }
 
@@ -229,11 +277,19 @@ impl Story {
             _ => "profile.updated",
         };
         let is_new = event == "profile.created";
-        let mut body = if is_new { bodies::profile(person as u64, self.now) } else { Fields::new() };
+        let mut body =
+            if is_new { bodies::profile(person as u64, self.now) } else { Fields::new() };
         body.extend(self.profile_fields(person, is_new));
         if is_new && self.rng.chance(30) {
-            let card = bodies::identity(self.number, &id, "loyalty_card", &format!("8710{person:09}"), self.now);
-            let contact = bodies::identity(self.number, &id, "crm", &uuid(CONTACT, person as u64), self.now);
+            let card = bodies::identity(
+                self.number,
+                &id,
+                "loyalty_card",
+                &format!("8710{person:09}"),
+                self.now,
+            );
+            let contact =
+                bodies::identity(self.number, &id, "crm", &uuid(CONTACT, person as u64), self.now);
             body.insert("identities".to_owned(), json!([card, contact]));
         }
         if event == "profile.deleted" {
@@ -266,16 +322,27 @@ impl Story {
         profile.insert("id".to_owned(), json!(id));
         let hour = i64::try_from(number % 5).unwrap();
         let body = bodies::purchase(number, &profile, self.now - hour.hours(), is_void);
-        bodies::omneo(if is_void { "transaction.updated" } else { "transaction.created" }, self.now, body)
+        bodies::omneo(
+            if is_void { "transaction.updated" } else { "transaction.created" },
+            self.now,
+            body,
+        )
     }
 
     fn loyalty(&mut self, person: usize) -> Webhook {
         let (id, number, now) = (self.profile_id(person), self.next_number(), self.now);
         let (event, body) = match self.rng.roll(4) {
-            0 => ("balance.updated", json!({ "profile_id": id, "point_balance": number % 1_000, "reward_balance": number % 50 })),
+            0 => (
+                "balance.updated",
+                json!({ "profile_id": id, "point_balance": number % 1_000, "reward_balance": number % 50 }),
+            ),
             1 => {
                 let handle = *self.rng.pick(&["loyalty_card", "ecommerce", "crm"]);
-                let identifier = if handle == "crm" { uuid(CONTACT, person as u64) } else { format!("{handle}-{person}") };
+                let identifier = if handle == "crm" {
+                    uuid(CONTACT, person as u64)
+                } else {
+                    format!("{handle}-{person}")
+                };
                 ("identity.created", bodies::identity(number, &id, handle, &identifier, now))
             }
             2 => ("reward.created", Value::Object(bodies::reward(number, &id, now, 10))),
@@ -288,10 +355,19 @@ impl Story {
         let number = self.next_number();
         let (email, phone) = (self.email(person), self.phone(person));
         let Person { first, last, .. } = self.people[person];
-        let fields = [("email", email), ("phone", phone), ("first_name", json!(first)), ("last_name", json!(last))];
+        let fields = [
+            ("email", email),
+            ("phone", phone),
+            ("first_name", json!(first)),
+            ("last_name", json!(last)),
+        ];
         let mut data = self.said(&fields, false);
         // Two thirds are identified by their profile's id.
-        let external_id = if person.is_multiple_of(3) { format!("CONTACT-{person}") } else { uuid(PROFILE, person as u64) };
+        let external_id = if person.is_multiple_of(3) {
+            format!("CONTACT-{person}")
+        } else {
+            uuid(PROFILE, person as u64)
+        };
         data.insert("external_id".to_owned(), json!(external_id));
         data.insert("interaction".to_owned(), json!(format!("int_{}", person % 20)));
         data.insert("interaction_name".to_owned(), json!("Spring game"));
@@ -299,13 +375,22 @@ impl Story {
         let (event, more) = match self.rng.roll(6) {
             0 => {
                 self.people[person].bookings.push(number);
-                ("booking.created", json!({ "booking": format!("bk_{number}"), "activity": "Styling session", "booking_status": "CONFIRMED" }))
+                (
+                    "booking.created",
+                    json!({ "booking": format!("bk_{number}"), "activity": "Styling session", "booking_status": "CONFIRMED" }),
+                )
             }
             1 if !known.is_empty() => {
                 let booking = *self.rng.pick(&known);
-                ("booking.cancelled", json!({ "booking": format!("bk_{booking}"), "booking_status": "CANCELLED" }))
+                (
+                    "booking.cancelled",
+                    json!({ "booking": format!("bk_{booking}"), "booking_status": "CANCELLED" }),
+                )
             }
-            2 => ("feedback.submitted", json!({ "rating": number % 5 + 1, "comment": "Lovely afternoon, thank you!" })),
+            2 => (
+                "feedback.submitted",
+                json!({ "rating": number % 5 + 1, "comment": "Lovely afternoon, thank you!" }),
+            ),
             3 => ("reward.won", json!({ "reward": "Styling session for two" })),
             _ => ("touchpoint.participated", json!({})),
         };

@@ -14,7 +14,10 @@ pub fn is_alone() -> bool {
 pub async fn run_alone(test: &'static str) -> String {
     let run = move || {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", test, "--nocapture", "--test-threads=1"]).env(MARK, "1").env("RUST_BACKTRACE", "full");
+        command
+            .args(["--exact", test, "--nocapture", "--test-threads=1"])
+            .env(MARK, "1")
+            .env("RUST_BACKTRACE", "full");
         command.stdin(Stdio::null()).output().unwrap()
     };
     let output = tokio::task::spawn_blocking(run).await.unwrap();

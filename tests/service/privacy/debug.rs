@@ -53,26 +53,47 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
     use hookpoint::sources::secret::{Secret, SecretRef};
     use hookpoint::sources::webhook::{UnverifiedWebhook, WebhookVerifier};
     use hookpoint::webhooks::handler::WebhookTrace;
-    let app = app_with_canaries(Options { replace: webhook_settings(), ..Options::default() }).await;
+    let app =
+        app_with_canaries(Options { replace: webhook_settings(), ..Options::default() }).await;
     let secret: String = app.brand.row.secret.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut shown = vec![
         format!("{:?}", WebhookTrace { brand: app.brand.clone(), source: Source::Omneo }),
         format!("{:?}", Secret::new(SECRET.as_bytes().to_vec())),
     ];
     for sent in webhooks("debug", now()) {
-        let headers = sent.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
+        let headers =
+            sent.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
         for (source, door) in &app.brand.rules.webhook_verifiers {
-            let incoming = UnverifiedWebhook { headers: &headers, secret: Some(WRONG), body: &sent.body, received_at: now() };
-            shown.push(format!("{:?} {:?}", WebhookVerifier::verify(door, app.brand.rules.sources.reader(*source), &incoming).err(), door));
-            let delivery = hookpoint::sources::Delivery { headers: headers.clone(), body: sent.body.clone(), received_at: now() };
-            shown.push(format!("{:?}", app.brand.rules.sources.reader(*source).parse_webhook(&delivery)));
+            let incoming = UnverifiedWebhook {
+                headers: &headers,
+                secret: Some(WRONG),
+                body: &sent.body,
+                received_at: now(),
+            };
+            shown.push(format!(
+                "{:?} {:?}",
+                WebhookVerifier::verify(door, app.brand.rules.sources.reader(*source), &incoming)
+                    .err(),
+                door
+            ));
+            let delivery = hookpoint::sources::Delivery {
+                headers: headers.clone(),
+                body: sent.body.clone(),
+                received_at: now(),
+            };
+            shown.push(format!(
+                "{:?}",
+                app.brand.rules.sources.reader(*source).parse_webhook(&delivery)
+            ));
         }
     }
     let shown = shown.join("\n");
     // In this test's settings, the name of a secret's place is the secret itself.
     let shown = [SECRET.to_owned(), written(Source::OmniLab, SECRET), TOKEN.to_owned()]
         .into_iter()
-        .fold(shown, |shown, name| shown.replace(&format!("{:?}", SecretRef::Env(name)), "a place"));
+        .fold(shown, |shown, name| {
+            shown.replace(&format!("{:?}", SecretRef::Env(name)), "a place")
+        });
     for expected in ["[redacted]", "Changes([", "Wrong(", "NotJson"] {
         assert!(shown.contains(expected), "nothing was shown of {expected}");
     }

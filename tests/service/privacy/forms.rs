@@ -5,7 +5,14 @@ use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Characters that a browser does not encode in a component of a URL, and in a form.
-const COMPONENT: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b'!').remove(b'*').remove(b'\'');
+const COMPONENT: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b'!')
+    .remove(b'*')
+    .remove(b'\'');
 /// Characters that it does not encode in a whole query.
 const QUERY: AsciiSet = COMPONENT.remove(b'@').remove(b'+').remove(b':').remove(b'/').remove(b',');
 
@@ -14,7 +21,13 @@ pub struct Wanted(Vec<(&'static str, String)>);
 
 impl Wanted {
     pub fn new(values: &[&str]) -> Self {
-        Self(values.iter().flat_map(|value| forms(value)).map(|(form, text)| (form, text.to_lowercase())).collect())
+        Self(
+            values
+                .iter()
+                .flat_map(|value| forms(value))
+                .map(|(form, text)| (form, text.to_lowercase()))
+                .collect(),
+        )
     }
 
     /// The first of them that a text contains, in any case, with its surroundings.
@@ -22,15 +35,25 @@ impl Wanted {
         let text = text.to_lowercase();
         self.0.iter().find_map(|(form, wanted)| {
             let at = text.find(wanted)?;
-            let whole = |at: usize| (0..=at.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or_default();
-            Some(format!("{form} `{wanted}` in: {}", &text[whole(at.saturating_sub(200))..whole(at + wanted.len() + 60)]))
+            let whole = |at: usize| {
+                (0..=at.min(text.len()))
+                    .rev()
+                    .find(|at| text.is_char_boundary(*at))
+                    .unwrap_or_default()
+            };
+            Some(format!(
+                "{form} `{wanted}` in: {}",
+                &text[whole(at.saturating_sub(200))..whole(at + wanted.len() + 60)]
+            ))
         })
     }
 }
 
 /// The encodings of a value inside a text that is encoded as a whole. The search ignores case.
 fn forms(value: &str) -> Vec<(&'static str, String)> {
-    let bytes = |each: fn(&u8) -> String, between: &str| value.as_bytes().iter().map(each).collect::<Vec<_>>().join(between);
+    let bytes = |each: fn(&u8) -> String, between: &str| {
+        value.as_bytes().iter().map(each).collect::<Vec<_>>().join(between)
+    };
     let quoted = |text: String| text[1..text.len() - 1].to_owned();
     let percent = |set| utf8_percent_encode(value, set).to_string();
     let mut forms = vec![
@@ -38,7 +61,10 @@ fn forms(value: &str) -> Vec<(&'static str, String)> {
         ("percent-encoded", percent(NON_ALPHANUMERIC)),
         ("percent-encoded as a component", percent(&COMPONENT)),
         ("percent-encoded as a query", percent(&QUERY)),
-        ("percent-encoded twice", utf8_percent_encode(&percent(NON_ALPHANUMERIC), NON_ALPHANUMERIC).to_string()),
+        (
+            "percent-encoded twice",
+            utf8_percent_encode(&percent(NON_ALPHANUMERIC), NON_ALPHANUMERIC).to_string(),
+        ),
         ("form-encoded", percent(&COMPONENT).replace("%20", "+")),
         ("JSON", quoted(serde_json::to_string(value).unwrap())),
         ("ASCII JSON", ascii_json(value)),
@@ -65,8 +91,13 @@ fn base64(engine: &impl Engine, offset: usize, value: &str) -> String {
 
 fn ascii_json(value: &str) -> String {
     let quoted = serde_json::to_string(value).unwrap();
-    let escape =
-        |c: char| if c.is_ascii() { c.to_string() } else { c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect() };
+    let escape = |c: char| {
+        if c.is_ascii() {
+            c.to_string()
+        } else {
+            c.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        }
+    };
     quoted[1..quoted.len() - 1].chars().map(escape).collect()
 }
 
@@ -77,10 +108,16 @@ fn every_form_is_found_whatever_stands_around_it() {
         ("upper case", str::to_uppercase),
         ("lower case", str::to_lowercase),
         ("percent-encoded", |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()),
-        ("percent-encoded, lower case", |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().to_lowercase()),
-        ("percent-encoded as a component", |text| utf8_percent_encode(text, &COMPONENT).to_string()),
+        ("percent-encoded, lower case", |text| {
+            utf8_percent_encode(text, NON_ALPHANUMERIC).to_string().to_lowercase()
+        }),
+        ("percent-encoded as a component", |text| {
+            utf8_percent_encode(text, &COMPONENT).to_string()
+        }),
         ("percent-encoded as a query", |text| utf8_percent_encode(text, &QUERY).to_string()),
-        ("form-encoded", |text| utf8_percent_encode(text, &COMPONENT).to_string().replace("%20", "+")),
+        ("form-encoded", |text| {
+            utf8_percent_encode(text, &COMPONENT).to_string().replace("%20", "+")
+        }),
         ("JSON", |text| serde_json::json!({ "a": text }).to_string()),
         ("ASCII JSON", |text| format!("\"{}\"", ascii_json(text))),
         ("Debug", |text| format!("{:?}", Some(text))),
@@ -92,12 +129,24 @@ fn every_form_is_found_whatever_stands_around_it() {
         ("URL-safe base64", |text| base64::engine::general_purpose::URL_SAFE.encode(text)),
     ];
     let around = ["", "a", "é", "key=", "12345", "{\"x\": 1} "];
-    let values = ["canary.person@canary-mail.example.org", "+31655500017", "Cañón \"Kanarie\" & ??>>zoon", "canary-record-4711"];
+    let values = [
+        "canary.person@canary-mail.example.org",
+        "+31655500017",
+        "Cañón \"Kanarie\" & ??>>zoon",
+        "canary-record-4711",
+    ];
     for value in values {
-        let (wanted, others) = (Wanted::new(&[value]), Wanted::new(&values.into_iter().filter(|other| *other != value).collect::<Vec<_>>()));
-        for (before, after) in around.iter().flat_map(|before| around.map(|after| (before, after))) {
+        let (wanted, others) = (
+            Wanted::new(&[value]),
+            Wanted::new(&values.into_iter().filter(|other| *other != value).collect::<Vec<_>>()),
+        );
+        for (before, after) in around.iter().flat_map(|before| around.map(|after| (before, after)))
+        {
             for (encoder, encode) in encoders {
-                let text = format!("{{\"message\":\"x\"}} {} and more", encode(&format!("{before}{value}{after}")));
+                let text = format!(
+                    "{{\"message\":\"x\"}} {} and more",
+                    encode(&format!("{before}{value}{after}"))
+                );
                 assert!(wanted.find(&text).is_some(), "{encoder} hides {value} in {text}");
                 assert_eq!(others.find(&text), None, "{encoder} of {value}");
             }
@@ -107,7 +156,9 @@ fn every_form_is_found_whatever_stands_around_it() {
 
 #[test]
 fn each_form_of_a_value_is_long_enough_to_mean_it() {
-    for (form, text) in super::CANARIES.iter().chain(&super::webhooks::CANARIES).flat_map(|value| forms(value)) {
+    for (form, text) in
+        super::CANARIES.iter().chain(&super::webhooks::CANARIES).flat_map(|value| forms(value))
+    {
         assert!(text.len() >= 8, "{form}: {text} may occur by chance");
     }
 }

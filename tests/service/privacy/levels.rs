@@ -36,7 +36,8 @@ impl Served {
     fn start(app: &TestApp, level: &str, format: &str) -> Self {
         let Place::Server(url) = &app.place else { panic!("tests share a server") };
         let (address, metrics) = (free_address(), free_address());
-        let directory = scratch().join(format!("hookpoint-level-{level}-{format}-{}", std::process::id()));
+        let directory =
+            scratch().join(format!("hookpoint-level-{level}-{format}-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let mut replace = webhooks::webhook_settings();
         replace.extend([
@@ -47,9 +48,19 @@ impl Served {
         std::fs::write(directory.join("hookpoint.toml"), settings_text(&replace)).unwrap();
         let out = std::fs::File::create(directory.join("out")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
-        command.arg("--settings").arg(directory.join("hookpoint.toml")).arg("serve").env("DATABASE_URL", &url.0).env("RUST_BACKTRACE", "full");
+        command
+            .arg("--settings")
+            .arg(directory.join("hookpoint.toml"))
+            .arg("serve")
+            .env("DATABASE_URL", &url.0)
+            .env("RUST_BACKTRACE", "full");
         command.envs(webhooks::environment());
-        let child = command.stdin(Stdio::null()).stdout(out.try_clone().unwrap()).stderr(out).spawn().unwrap();
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(out.try_clone().unwrap())
+            .stderr(out)
+            .spawn()
+            .unwrap();
         Self { child, address, metrics, directory }
     }
 
@@ -78,7 +89,11 @@ impl Served {
 async fn ask(served: &Served, queries: &[String]) -> Vec<u16> {
     let mut statuses = Vec::new();
     for query in queries {
-        statuses.push(send(served.address, "GET", &format!("/omnidesk/customerlookup?{query}"), &HEADERS).await.status);
+        statuses.push(
+            send(served.address, "GET", &format!("/omnidesk/customerlookup?{query}"), &HEADERS)
+                .await
+                .status,
+        );
     }
     statuses
 }
@@ -86,7 +101,14 @@ async fn ask(served: &Served, queries: &[String]) -> Vec<u16> {
 #[tokio::test]
 async fn at_no_level_and_in_no_format_the_program_names_anybody() {
     let app = app_with_canaries(Options::default()).await;
-    for (level, format) in [("error", "json"), ("warn", "human"), ("info", "human"), ("debug", "json"), ("trace", "human"), ("trace", "json")] {
+    for (level, format) in [
+        ("error", "json"),
+        ("warn", "human"),
+        ("info", "human"),
+        ("debug", "json"),
+        ("trace", "human"),
+        ("trace", "json"),
+    ] {
         let mut served = Served::start(&app, level, format);
         served.wait_until_it_listens().await;
         let mut statuses = ask(&served, &queries("")).await;
@@ -95,17 +117,30 @@ async fn at_no_level_and_in_no_format_the_program_names_anybody() {
         statuses.extend(while_it_hangs(&app, ask(&served, &queries("8")[..3])).await);
         cut(&app).await;
         statuses.extend(ask(&served, &queries("9")).await);
-        statuses.extend(send_webhooks(served.address, &format!("{level}-{format}-later"), at).await);
+        statuses
+            .extend(send_webhooks(served.address, &format!("{level}-{format}-later"), at).await);
         restore(&app).await;
-        let metrics = send(served.metrics, "GET", &format!("/metrics?key={SECRET_KEY}"), &HEADERS).await;
+        let metrics =
+            send(served.metrics, "GET", &format!("/metrics?key={SECRET_KEY}"), &HEADERS).await;
         served.stop().await;
-        assert!([200, 202, 400, 401, 413, 500, 503].iter().all(|status| statuses.contains(status)), "{level}: {statuses:?}");
+        assert!(
+            [200, 202, 400, 401, 413, 500, 503].iter().all(|status| statuses.contains(status)),
+            "{level}: {statuses:?}"
+        );
         let said = served.said();
         for expected in ["Postgres does not answer lookups", "no answer within the deadline"] {
             assert!(said.contains(expected), "{level} {format}: {said}");
         }
-        assert_eq!(said.contains("webhook verification failed"), level != "error", "{level} {format}: {said}");
-        assert_eq!(said.contains("request answered"), !["error", "warn"].contains(&level), "{level} {format}: {said}");
+        assert_eq!(
+            said.contains("webhook verification failed"),
+            level != "error",
+            "{level} {format}: {said}"
+        );
+        assert_eq!(
+            said.contains("request answered"),
+            !["error", "warn"].contains(&level),
+            "{level} {format}: {said}"
+        );
         assert!(metrics.body.contains("hookpoint_requests_total"), "{}", metrics.body);
         assert!(metrics.body.contains("hookpoint_webhooks_total"), "{}", metrics.body);
         assert_eq!(everything().find(&said), None, "{level} {format}");

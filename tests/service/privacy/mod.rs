@@ -35,7 +35,19 @@ const SUBJECT: &str = "Vogelkooi kapot";
 const NUMBER: &str = "KN-2026-0815x";
 
 /// Values that must not appear anywhere, and the rest of an address of which half was masked.
-const CANARIES: [&str; 11] = [SECRET_KEY, EMAIL, PHONE, NAME, ID, COMPANY, SUBJECT, NUMBER, "canary.person", "canary-mail", "655500017"];
+const CANARIES: [&str; 11] = [
+    SECRET_KEY,
+    EMAIL,
+    PHONE,
+    NAME,
+    ID,
+    COMPANY,
+    SUBJECT,
+    NUMBER,
+    "canary.person",
+    "canary-mail",
+    "655500017",
+];
 
 /// The tests leak this themselves. If the search does not find it, the search does not work.
 const LEAKED: &str = "leaked-on-purpose@example.org";
@@ -55,12 +67,17 @@ fn changes(brand: &Brand) -> Vec<Change> {
             "event_id": "e", "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": entity, "action": "created",
             "occurred_at": "2026-01-01T00:00:00Z", "data": data,
         });
-        let recorded = json!({"headers": {}, "received_at": "2026-01-01T00:00:00Z", "body": body}).to_string();
+        let recorded =
+            json!({"headers": {}, "received_at": "2026-01-01T00:00:00Z", "body": body}).to_string();
         (Source::OmnioTap, Recorded::parse(&recorded).unwrap())
     };
     let person = json!({"id": ID, "firstName": NAME, "lastName": NAME, "email": EMAIL, "phone": PHONE, "company": COMPANY});
     let ticket = json!({"id": format!("{ID}-t"), "contactId": ID, "number": NUMBER, "subject": SUBJECT, "status": "open"});
-    recorded_deliveries::changes(&[delivery("contact", person), delivery("ticket", ticket)], &brand.rules.sources).unwrap()
+    recorded_deliveries::changes(
+        &[delivery("contact", person), delivery("ticket", ticket)],
+        &brand.rules.sources,
+    )
+    .unwrap()
 }
 
 /// Lookups of the person, valid and invalid.
@@ -82,16 +99,20 @@ fn queries(suffix: &str) -> Vec<String> {
     ]
 }
 
-const HEADERS: [(&str, &str); 4] = [("X-Forwarded-For", PHONE), ("User-Agent", EMAIL), ("Referer", EMAIL), ("X-Request-Id", NAME)];
+const HEADERS: [(&str, &str); 4] =
+    [("X-Forwarded-For", PHONE), ("User-Agent", EMAIL), ("Referer", EMAIL), ("X-Request-Id", NAME)];
 
 /// Every route with every query and method.
 async fn drive(address: SocketAddr, suffix: &str) -> Vec<u16> {
     let mut statuses = Vec::new();
     for query in queries(suffix) {
         for (_, path) in ROUTES {
-            let path = path.replace("{code}", &format!("{NAME}-{ID}")).replace("{secret:[^/]*/?}", "{secret}");
+            let path = path
+                .replace("{code}", &format!("{NAME}-{ID}"))
+                .replace("{secret:[^/]*/?}", "{secret}");
             for method in ["GET", "HEAD", "POST", NAME] {
-                statuses.push(send(address, method, &format!("{path}?{query}"), &HEADERS).await.status);
+                statuses
+                    .push(send(address, method, &format!("{path}?{query}"), &HEADERS).await.status);
             }
         }
         statuses.push(send(address, "GET", &format!("/{NAME}/{EMAIL}?{query}"), &[]).await.status);
@@ -116,7 +137,10 @@ async fn while_it_hangs<T>(app: &TestApp, asking: impl Future<Output = T>) -> T 
     let Place::Server(url) = &app.place else { panic!("tests share a server") };
     let mut connection = PgConnection::connect(&url.0).await.unwrap();
     let mut blocker = connection.begin().await.unwrap();
-    sqlx::query("lock table answers in access exclusive mode").execute(&mut *blocker).await.unwrap();
+    sqlx::query("lock table answers in access exclusive mode")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
     let answer = asking.await;
     blocker.rollback().await.unwrap();
     answer
@@ -124,18 +148,32 @@ async fn while_it_hangs<T>(app: &TestApp, asking: impl Future<Output = T>) -> T 
 
 #[tokio::test]
 async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
-    let limits = "lookups_per_second = 100000\nwrong_keys_per_minute = 20\nnot_found_per_minute = 1".to_owned();
-    let app = app_with_canaries(Options { replace: vec![("lookups_per_second = 100000", limits)], ..Options::default() }).await;
+    let limits =
+        "lookups_per_second = 100000\nwrong_keys_per_minute = 20\nnot_found_per_minute = 1"
+            .to_owned();
+    let app = app_with_canaries(Options {
+        replace: vec![("lookups_per_second = 100000", limits)],
+        ..Options::default()
+    })
+    .await;
     let beside = |from, to: &str| Options {
         replace: vec![(from, to.to_owned())],
         place: Some((app.place.clone(), app.database.clone())),
         ..Default::default()
     };
     let mut statuses = drive(app.application.address, "").await;
-    let closed = TestApp::start_without_warm_up(beside("workers = 2", "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]")).await;
+    let closed = TestApp::start_without_warm_up(beside(
+        "workers = 2",
+        "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]",
+    ))
+    .await;
     statuses.extend(drive(closed.application.address, "").await);
     closed.stop().await;
-    let limited = TestApp::start_without_warm_up(beside("lookups_per_second = 100000", "lookups_per_second = 1")).await;
+    let limited = TestApp::start_without_warm_up(beside(
+        "lookups_per_second = 100000",
+        "lookups_per_second = 1",
+    ))
+    .await;
     statuses.extend(drive(limited.application.address, "").await);
     limited.stop().await;
     cut(&app).await;
@@ -148,11 +186,20 @@ async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
     tracing::trace!(target: "hookpoint::canary", LEAKED);
     metrics::counter!("hookpoint_canary_total", "leaked" => LEAKED).increment(1);
     let (seen, metrics) = (logs().text(), hookpoint::telemetry::metrics().render());
-    for expected in ["request answered", "\"status\":500", "\"status\":405", "Postgres does not answer lookups", "debug output of changes"] {
+    for expected in [
+        "request answered",
+        "\"status\":500",
+        "\"status\":405",
+        "Postgres does not answer lookups",
+        "debug output of changes",
+    ] {
         assert!(seen.contains(expected), "nothing was captured of {expected}");
     }
     assert!(seen.lines().filter(|line| line.contains("request answered")).count() > 300);
-    assert!(metrics.contains("hookpoint_requests_total") && metrics.contains("hookpoint_problems_total"));
+    assert!(
+        metrics.contains("hookpoint_requests_total")
+            && metrics.contains("hookpoint_problems_total")
+    );
     is_found_where_leaked(&seen);
     is_found_where_leaked(&metrics);
     assert_eq!(canaries().find(&seen), None, "in the log");

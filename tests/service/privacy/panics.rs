@@ -10,7 +10,9 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use super::child::{is_alone, run_alone};
 use super::webhooks::{everything, send_webhooks, signatures, webhook_settings};
-use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, is_found_where_leaked, queries};
+use super::{
+    EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, is_found_where_leaked, queries,
+};
 use crate::inbox::states;
 use crate::support::{KEY, Logs, Options, adopt_logs, encode, now};
 
@@ -26,7 +28,8 @@ impl<S: tracing::Subscriber> Layer<S> for Bug {
         impl Visit for Is {
             fn record_debug(&mut self, _: &Field, value: &dyn std::fmt::Debug) {
                 let said = format!("{value:?}");
-                self.0 |= said == "request answered" || said.starts_with("identity component exceeds");
+                self.0 |=
+                    said == "request answered" || said.starts_with("identity component exceeds");
             }
         }
         let mut answered = Is(false);
@@ -53,14 +56,21 @@ async fn a_panic_is_logged_without_what_it_says() {
 }
 
 async fn panic_everywhere() {
-    let (logs, settings) = (Logs::default(), TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() });
+    let (logs, settings) =
+        (Logs::default(), TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() });
     let writer = logs.clone();
-    tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(&settings, move || writer.clone()).with(Bug)).unwrap();
+    tracing::subscriber::set_global_default(
+        hookpoint::telemetry::subscriber(&settings, move || writer.clone()).with(Bug),
+    )
+    .unwrap();
     adopt_logs(logs.clone());
     // The program's own panic hook. Its subscriber is set too late for this.
     hookpoint::telemetry::start(&settings);
     let mut replace = webhook_settings();
-    replace.push(("[brands.demo.sources.omniotap]", "[brands.demo.identity]\ncomponent_cap = 1\n\n[brands.demo.sources.omniotap]".to_owned()));
+    replace.push((
+        "[brands.demo.sources.omniotap]",
+        "[brands.demo.identity]\ncomponent_cap = 1\n\n[brands.demo.sources.omniotap]".to_owned(),
+    ));
     let app = app_with_canaries(Options { replace, ..Options::default() }).await;
     ARMED.store(true, Ordering::SeqCst);
     for query in queries("") {
@@ -69,7 +79,13 @@ async fn panic_everywhere() {
     }
     let received = send_webhooks(app.application.address, "panic", now()).await;
     assert!(received.iter().filter(|status| **status == 0).count() > 50, "{received:?}");
-    let panicked = || async { states(&app).await.iter().filter(|(_, note)| note.contains("internal error (panic)")).count() };
+    let panicked = || async {
+        states(&app)
+            .await
+            .iter()
+            .filter(|(_, note)| note.contains("internal error (panic)"))
+            .count()
+    };
     let mut tries = 0;
     while panicked().await == 0 && tries < 400 {
         tries += 1;
@@ -77,7 +93,13 @@ async fn panic_everywhere() {
     }
     assert!(panicked().await > 0, "{:?}", states(&app).await);
     ARMED.store(false, Ordering::SeqCst);
-    assert_eq!(app.ask(&format!("key={KEY}&channelAddressType=email&address={}", encode(EMAIL))).await.status, 200, "and others are answered");
+    assert_eq!(
+        app.ask(&format!("key={KEY}&channelAddressType=email&address={}", encode(EMAIL)))
+            .await
+            .status,
+        200,
+        "and others are answered"
+    );
     app.stop().await;
     let background = BackgroundTasks::new();
     background.spawn(async { panic!("{EMAIL} {PHONE}") });
@@ -85,12 +107,16 @@ async fn panic_everywhere() {
     // A task that never started would be dropped.
     tokio::task::yield_now().await;
     background.end().await;
-    let threads = [std::thread::spawn(|| panic!("{SECRET_KEY}")), std::thread::spawn(|| drop(EMAIL[std::hint::black_box(99)..].to_owned()))];
+    let threads = [
+        std::thread::spawn(|| panic!("{SECRET_KEY}")),
+        std::thread::spawn(|| drop(EMAIL[std::hint::black_box(99)..].to_owned())),
+    ];
     assert!(threads.into_iter().all(|thread| thread.join().is_err()));
     assert!(tokio::spawn(async { assert_eq!(EMAIL, PHONE, "{NAME}") }).await.is_err());
     drop(std::panic::take_hook());
     let seen = logs.text();
-    let told: Vec<&str> = seen.lines().filter(|line| line.contains("panic in the service")).collect();
+    let told: Vec<&str> =
+        seen.lines().filter(|line| line.contains("panic in the service")).collect();
     assert!(told.len() > queries("").len() + 5 + received.len() / 2, "{told:?}");
     assert!(told.iter().all(|line| line.contains("privacy/panics.rs:")), "{told:?}");
     assert_eq!(everything().find(&seen), None, "in the log");

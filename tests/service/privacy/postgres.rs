@@ -12,7 +12,9 @@ use sqlx::postgres::PgPoolOptions;
 use sqlx::{AssertSqlSafe, PgPool};
 
 use super::webhooks::{everything, send_webhooks, signatures, webhook_settings};
-use super::{EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, changes, is_found_where_leaked};
+use super::{
+    EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, changes, is_found_where_leaked,
+};
 use crate::support::{Options, TestApp, database, encode, layout, now, server};
 
 /// Settings that an operator may use, and that would print values.
@@ -62,9 +64,14 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     let mut operator = server.acquire().await.unwrap();
     // Some builds of Postgres do not contain it.
     let explains = sqlx::query("load 'auto_explain'").execute(&mut *operator).await.is_ok();
-    for (name, value) in SWITCHED_ON.iter().filter(|(name, value)| explains || !(name.contains("explain") || value.contains("explain"))) {
+    for (name, value) in SWITCHED_ON.iter().filter(|(name, value)| {
+        explains || !(name.contains("explain") || value.contains("explain"))
+    }) {
         let statement = AssertSqlSafe(format!("alter system set {name} = '{value}'"));
-        sqlx::query(statement).execute(&mut *operator).await.unwrap_or_else(|error| panic!("{name}: {error}"));
+        sqlx::query(statement)
+            .execute(&mut *operator)
+            .await
+            .unwrap_or_else(|error| panic!("{name}: {error}"));
     }
     drop(operator);
     server.close().await;
@@ -72,7 +79,10 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     // Some of the settings take effect at the next start.
     let embedded = Embedded::start(layout).await.unwrap();
     let server = open(&embedded, "canaries").await;
-    let place = Place::Server(Url(format!("postgres://hookpoint@localhost/canaries?host={}", directory.join("run").display())));
+    let place = Place::Server(Url(format!(
+        "postgres://hookpoint@localhost/canaries?host={}",
+        directory.join("run").display()
+    )));
     let place = Some((place, "canaries".to_owned()));
     let mut replace = webhook_settings();
     replace.push(("[lookup]", "[lookup]\ndeadline_ms = 1000".to_owned()));
@@ -137,7 +147,11 @@ async fn ask(app: &TestApp) -> Vec<u16> {
 async fn provoke(app: &TestApp, server: &PgPool) {
     // Changes that no source sends: an empty id, and a byte that Postgres cannot store.
     for id in ["", "\0canary-record-4711"] {
-        let fields = [("name.first".to_owned(), Some(NAME.into())), ("email.main".to_owned(), Some(EMAIL.into()))].into();
+        let fields = [
+            ("name.first".to_owned(), Some(NAME.into())),
+            ("email.main".to_owned(), Some(EMAIL.into())),
+        ]
+        .into();
         let key = RecordKey { kind: SourceKind::OmneoProfile, id: id.to_owned() };
         let update = Update { at: now(), received_at: now(), scope: Scope::Partial, fields };
         assert!(apply(app.pool(), &app.brand, vec![Change::Record { key, update }]).await.is_err());
@@ -152,7 +166,10 @@ async fn provoke(app: &TestApp, server: &PgPool) {
         tell(server, &format!("alter role hookpoint set {limit} = '100ms'")).await;
         let mut blocker = server.begin().await.unwrap();
         sqlx::query("set local statement_timeout = 0").execute(&mut *blocker).await.unwrap();
-        sqlx::query("lock table answers in access exclusive mode").execute(&mut *blocker).await.unwrap();
+        sqlx::query("lock table answers in access exclusive mode")
+            .execute(&mut *blocker)
+            .await
+            .unwrap();
         disconnect(server).await;
         assert!(ask(app).await.contains(&500));
         assert!(apply(app.pool(), &app.brand, renamed(app)).await.is_err());
@@ -162,7 +179,10 @@ async fn provoke(app: &TestApp, server: &PgPool) {
     disconnect(server).await;
     // The connection is closed while a lookup waits.
     let mut blocker = server.begin().await.unwrap();
-    sqlx::query("lock table answers in access exclusive mode").execute(&mut *blocker).await.unwrap();
+    sqlx::query("lock table answers in access exclusive mode")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
     let cut = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         disconnect(server).await;
@@ -180,7 +200,10 @@ async fn stop_receipts(app: &TestApp, server: &PgPool) {
     tell(server, "alter role hookpoint set statement_timeout = '100ms'").await;
     let mut blocker = server.begin().await.unwrap();
     sqlx::query("set local statement_timeout = 0").execute(&mut *blocker).await.unwrap();
-    sqlx::query("lock table deliveries in access exclusive mode").execute(&mut *blocker).await.unwrap();
+    sqlx::query("lock table deliveries in access exclusive mode")
+        .execute(&mut *blocker)
+        .await
+        .unwrap();
     disconnect(server).await;
     assert!(send_webhooks(app.application.address, "stopped", now()).await.contains(&503));
     disconnect(server).await;
@@ -189,7 +212,13 @@ async fn stop_receipts(app: &TestApp, server: &PgPool) {
     disconnect(server).await;
     let wrong = "update deliveries set event = $1 where brand_id > 0";
     assert!(sqlx::query(wrong).bind(EMAIL).execute(server).await.is_err());
-    assert!(sqlx::query("select $1::bytea::text::json").bind(EMAIL.as_bytes()).execute(server).await.is_err());
+    assert!(
+        sqlx::query("select $1::bytea::text::json")
+            .bind(EMAIL.as_bytes())
+            .execute(server)
+            .await
+            .is_err()
+    );
 }
 
 /// The person under another name.
@@ -213,33 +242,47 @@ async fn disconnect(server: &PgPool) {
 /// A deadlock, and an update of a row that another transaction has changed meanwhile.
 async fn in_each_others_way(server: &PgPool) {
     let change = "update records set live = live where record_key = $1";
-    let (first, second) = (format!("omniotap.contact:{ID}"), "omniotap.contact:canary-other".to_owned());
+    let (first, second) =
+        (format!("omniotap.contact:{ID}"), "omniotap.contact:canary-other".to_owned());
     let copy = "insert into records (brand_id, record_key, state, live) select brand_id, $1, state, live from records where record_key = $2";
     sqlx::query(copy).bind(&second).bind(&first).execute(server).await.unwrap();
     let (mut one, mut other) = (server.begin().await.unwrap(), server.begin().await.unwrap());
     sqlx::query(change).bind(&first).execute(&mut *one).await.unwrap();
     sqlx::query(change).bind(&second).execute(&mut *other).await.unwrap();
-    let (left, right) = futures_util::future::join(sqlx::query(change).bind(&second).execute(&mut *one), async {
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        sqlx::query(change).bind(&first).execute(&mut *other).await
-    })
-    .await;
+    let (left, right) =
+        futures_util::future::join(sqlx::query(change).bind(&second).execute(&mut *one), async {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            sqlx::query(change).bind(&first).execute(&mut *other).await
+        })
+        .await;
     assert!(left.is_err() || right.is_err());
     one.rollback().await.unwrap();
     other.rollback().await.unwrap();
-    let (mut one, mut other) = (server.begin_with("begin isolation level serializable").await.unwrap(), server.begin().await.unwrap());
-    sqlx::query("select from records where record_key = $1").bind(&first).execute(&mut *one).await.unwrap();
+    let (mut one, mut other) = (
+        server.begin_with("begin isolation level serializable").await.unwrap(),
+        server.begin().await.unwrap(),
+    );
+    sqlx::query("select from records where record_key = $1")
+        .bind(&first)
+        .execute(&mut *one)
+        .await
+        .unwrap();
     sqlx::query(change).bind(&first).execute(&mut *other).await.unwrap();
     other.commit().await.unwrap();
     assert!(sqlx::query(change).bind(&first).execute(&mut *one).await.is_err());
     one.rollback().await.unwrap();
-    sqlx::query("delete from records where record_key = $1").bind(&second).execute(server).await.unwrap();
+    sqlx::query("delete from records where record_key = $1")
+        .bind(&second)
+        .execute(server)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
 async fn a_server_of_somebody_else_that_logs_values_is_warned_about() {
     let (place, name) = database().await;
-    let size = PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
+    let size =
+        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
     let operator = server().await;
     for (setting, value, logs) in [
         ("log_min_duration_statement", "0", false),

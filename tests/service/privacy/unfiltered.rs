@@ -29,7 +29,11 @@ impl Recorder {
     fn note(&self, metadata: &Metadata<'_>, record: impl FnOnce(&mut Fields)) {
         let mut fields = Fields(metadata.name().to_owned());
         record(&mut fields);
-        self.0.lock().unwrap().push(Said { target: metadata.target().to_owned(), level: *metadata.level(), text: fields.0 });
+        self.0.lock().unwrap().push(Said {
+            target: metadata.target().to_owned(),
+            level: *metadata.level(),
+            text: fields.0,
+        });
     }
 }
 
@@ -70,12 +74,16 @@ async fn no_span_or_event_of_ours_and_no_warning_of_others_names_anybody() {
     if is_alone() {
         return listen_to_everything().await;
     }
-    run_alone("privacy::unfiltered::no_span_or_event_of_ours_and_no_warning_of_others_names_anybody").await;
+    run_alone(
+        "privacy::unfiltered::no_span_or_event_of_ours_and_no_warning_of_others_names_anybody",
+    )
+    .await;
 }
 
 async fn listen_to_everything() {
     let recorder = Recorder::default();
-    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(recorder.clone())).unwrap();
+    tracing::subscriber::set_global_default(tracing_subscriber::registry().with(recorder.clone()))
+        .unwrap();
     adopt_logs(Logs::default());
     let mut replace = webhook_settings();
     replace.push(("[lookup]", "[lookup]\ndeadline_ms = 300".to_owned()));
@@ -91,7 +99,11 @@ async fn listen_to_everything() {
     let span = tracing::trace_span!(target: "hookpoint::canary", "leak", leaked = LEAKED, later = tracing::field::Empty);
     span.record("later", format!("{LEAKED} later"));
     let said = std::mem::take(&mut *recorder.0.lock().unwrap());
-    let let_out: String = said.iter().filter(|said| is_let_out(said)).map(|said| format!("{} {} {}\n", said.level, said.target, said.text)).collect();
+    let let_out: String = said
+        .iter()
+        .filter(|said| is_let_out(said))
+        .map(|said| format!("{} {} {}\n", said.level, said.target, said.text))
+        .collect();
     for expected in [
         "http.request",
         "http.route",
@@ -108,7 +120,11 @@ async fn listen_to_everything() {
     is_found_where_leaked(&let_out);
     assert_eq!(everything().find(&let_out), None);
     assert_eq!(signatures("first", now()).find(&let_out), None);
-    let others: BTreeSet<&str> = said.iter().filter(|said| !is_let_out(said)).filter_map(|said| said.target.split("::").next()).collect();
+    let others: BTreeSet<&str> = said
+        .iter()
+        .filter(|said| !is_let_out(said))
+        .filter_map(|said| said.target.split("::").next())
+        .collect();
     assert!(
         ["actix_http", "actix_server", "sqlx"].iter().all(|heard| others.contains(heard)),
         "the recorder also captures other targets: {others:?}"

@@ -12,10 +12,15 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use super::forms::Wanted;
-use super::{COMPANY, EMAIL, HEADERS, ID, LEAKED, NAME, PHONE, SECRET_KEY, SUBJECT, app_with_canaries, canaries, is_found_where_leaked};
+use super::{
+    COMPANY, EMAIL, HEADERS, ID, LEAKED, NAME, PHONE, SECRET_KEY, SUBJECT, app_with_canaries,
+    canaries, is_found_where_leaked,
+};
 use crate::faults::{cut, restore};
 use crate::inbox::{deliveries, poison, states};
-use crate::support::{Options, Response, TestApp, encode, exchange, head, logs, now, post, scratch, settings_text};
+use crate::support::{
+    Options, Response, TestApp, encode, exchange, head, logs, now, post, scratch, settings_text,
+};
 use crate::webhooks::sent::{Letter, Sent, proofs, tampered};
 use crate::webhooks::{instead, secrets};
 
@@ -41,13 +46,20 @@ pub fn webhook_settings() -> Vec<(&'static str, String)> {
         (Source::OmniLab, "signature", &authorization),
         (Source::Syncaroo, "hash", ""),
     ]
-    .map(|(source, way, more)| instead(source, &format!("verification = \"{way}\"\n{}\n{more}", secrets(source, &[SECRET]))))
+    .map(|(source, way, more)| {
+        instead(
+            source,
+            &format!("verification = \"{way}\"\n{}\n{more}", secrets(source, &[SECRET])),
+        )
+    })
     .to_vec()
 }
 
 /// The environment variables for these settings, for a process of its own.
 pub fn environment() -> Vec<(String, String)> {
-    [SECRET.to_owned(), crate::support::written(Source::OmniLab, SECRET), TOKEN.to_owned()].map(|secret| (secret.clone(), secret)).to_vec()
+    [SECRET.to_owned(), crate::support::written(Source::OmniLab, SECRET), TOKEN.to_owned()]
+        .map(|secret| (secret.clone(), secret))
+        .to_vec()
 }
 
 /// A source's body about the person, with additional data in the same body.
@@ -58,12 +70,18 @@ fn body(source: Source, id: &str, more: &Value) -> Value {
             json!({"event_id": id, "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact", "action": "updated",
             "occurred_at": at, "data": {"id": ID, "firstName": NAME, "lastName": NAME, "email": EMAIL, "phone": PHONE, "company": COMPANY, "updatedAt": at}})
         }
-        Source::Omneo => json!({"id": ID, "first_name": NAME, "last_name": NAME, "email": EMAIL, "mobile_phone": PHONE, "said": id}),
-        Source::OmniLab => json!({"type": "feedback.submitted.v1", "timestamp": at, "data": {"external_id": ID, "email": EMAIL, "phone": PHONE,
-            "comment": SUBJECT, "said": id}}),
-        Source::Syncaroo => json!({"connectionId": 555, "webhookType": "data", "locationId": NAME, "metaData": {"attributeType": "bookings",
+        Source::Omneo => {
+            json!({"id": ID, "first_name": NAME, "last_name": NAME, "email": EMAIL, "mobile_phone": PHONE, "said": id})
+        }
+        Source::OmniLab => {
+            json!({"type": "feedback.submitted.v1", "timestamp": at, "data": {"external_id": ID, "email": EMAIL, "phone": PHONE,
+            "comment": SUBJECT, "said": id}})
+        }
+        Source::Syncaroo => {
+            json!({"connectionId": 555, "webhookType": "data", "locationId": NAME, "metaData": {"attributeType": "bookings",
             "resourceType": "hot-desk", "resourceId": ID, "apiUrl": format!("https://app.syncaroo.com/{ID}?who={EMAIL}"),
-            "syncarooId": format!("{ID}*1796896800000*1796900400000")}}),
+            "syncarooId": format!("{ID}*1796896800000*1796900400000")}})
+        }
     };
     body.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
     body
@@ -72,7 +90,11 @@ fn body(source: Source, id: &str, more: &Value) -> Value {
 fn proved(letter: Letter, at: Timestamp) -> Sent {
     let source = letter.source;
     // The secret is at every place where somebody may put it.
-    let path = format!("/webhooks/demo/{source}/{SECRET}?token={SECRET}&key={}&who={}", encode(SECRET_KEY), encode(EMAIL));
+    let path = format!(
+        "/webhooks/demo/{source}/{SECRET}?token={SECRET}&key={}&who={}",
+        encode(SECRET_KEY),
+        encode(EMAIL)
+    );
     letter.signed_with(SECRET, at).at(&path).with("Authorization", TOKEN)
 }
 
@@ -81,15 +103,26 @@ pub fn webhooks(id: &str, at: Timestamp) -> Vec<Sent> {
     let mut all = Vec::new();
     for (n, source) in (1..).zip(Source::ALL) {
         let letter = |what: &str, body: Vec<u8>| match source {
-            Source::OmniLab => Letter::new(source, n, body).with("webhook-id", &format!("{ID}-{id}-{what}")),
+            Source::OmniLab => {
+                Letter::new(source, n, body).with("webhook-id", &format!("{ID}-{id}-{what}"))
+            }
             _ => Letter::new(source, n, body),
         };
-        let good = |what: &str| letter(what, body(source, &format!("{ID}-{id}-{what}"), &json!({})).to_string().into_bytes());
+        let good = |what: &str| {
+            letter(
+                what,
+                body(source, &format!("{ID}-{id}-{what}"), &json!({})).to_string().into_bytes(),
+            )
+        };
         let accepted = proved(good("accepted"), at);
         all.extend([accepted.clone(), accepted.clone()]);
         // Unverified: another secret, none, another time, another body.
         let wrong = good("wrong").signed_with(WRONG, at);
-        all.push(wrong.at(&format!("/webhooks/demo/{source}/{WRONG}?token={}", encode(WRONG))).with("Authorization", &format!("Bearer {WRONG}")));
+        all.push(
+            wrong
+                .at(&format!("/webhooks/demo/{source}/{WRONG}?token={}", encode(WRONG)))
+                .with("Authorization", &format!("Bearer {WRONG}")),
+        );
         all.push(
             wrong
                 .at(&format!("/webhooks/demo/{source}?token={WRONG}&{SECRET}={EMAIL}"))
@@ -99,27 +132,51 @@ pub fn webhooks(id: &str, at: Timestamp) -> Vec<Sent> {
         all.push(proved(good("old"), at - 1.hour()));
         all.push(accepted.saying(format!("{{\"email\":\"{EMAIL}\",\"hash\":\"{WRONG}\"}}")));
         for name in proofs(source) {
-            all.extend([None, Some(SECRET), Some(EMAIL), Some(WRONG)].map(|value| tampered(source, &accepted, name, value)));
+            all.extend(
+                [None, Some(SECRET), Some(EMAIL), Some(WRONG)]
+                    .map(|value| tampered(source, &accepted, name, value)),
+            );
         }
         // For unknown endpoints.
-        for target in
-            [format!("/webhooks/{NAME}/{source}"), format!("/webhooks/demo/{EMAIL}/{SECRET}"), format!("/webhooks/demo/{source}/{SECRET}/{ID}")]
-        {
+        for target in [
+            format!("/webhooks/{NAME}/{source}"),
+            format!("/webhooks/demo/{EMAIL}/{SECRET}"),
+            format!("/webhooks/demo/{source}/{SECRET}/{ID}"),
+        ] {
             all.push(accepted.at(&target));
         }
         // Too large, unparsable, without usable content, of an unknown type.
         all.push(accepted.saying(format!("\"{EMAIL}{NAME}{SECRET}\"").repeat(10_000)));
-        all.push(proved(letter("half", format!("{{\"email\": \"{EMAIL}\", \"{NAME}\": ").into_bytes()), at));
+        all.push(proved(
+            letter("half", format!("{{\"email\": \"{EMAIL}\", \"{NAME}\": ").into_bytes()),
+            at,
+        ));
         all.push(proved(letter("text", format!("{EMAIL} {NAME} {PHONE}").into_bytes()), at));
         all.push(proved(letter("bytes", [EMAIL.as_bytes(), b"\xff\xfe"].concat()), at));
         // The event type is a vendor's word and appears in lists. All other values may be personal.
         let foreign = json!({"tenant_id": ID, "connectionId": EMAIL, "type": "voucher.created.v1", "entity_type": "voucher", "action": "created",
             "metaData": {"attributeType": "vouchers", "syncarooId": EMAIL}});
-        all.push(proved(letter("foreign", body(source, &format!("{ID}-{id}-foreign"), &foreign).to_string().into_bytes()), at));
-        all.push(proved(letter("empty", format!("{{\"{EMAIL}\":\"{NAME}\"}}").into_bytes()).with("x-omneo-event", "voucher.created"), at));
+        all.push(proved(
+            letter(
+                "foreign",
+                body(source, &format!("{ID}-{id}-foreign"), &foreign).to_string().into_bytes(),
+            ),
+            at,
+        ));
+        all.push(proved(
+            letter("empty", format!("{{\"{EMAIL}\":\"{NAME}\"}}").into_bytes())
+                .with("x-omneo-event", "voucher.created"),
+            at,
+        ));
         // Records that cannot be written.
         let poisoned = json!({"data": {"id": format!("{ID}-{id}-p"), "firstName": POISONED, "lastName": NAME, "email": EMAIL}, "id": format!("{ID}-{id}-p"), "first_name": POISONED});
-        all.push(proved(letter("poisoned", body(source, &format!("{ID}-{id}-poisoned"), &poisoned).to_string().into_bytes()), at));
+        all.push(proved(
+            letter(
+                "poisoned",
+                body(source, &format!("{ID}-{id}-poisoned"), &poisoned).to_string().into_bytes(),
+            ),
+            at,
+        ));
     }
     all
 }
@@ -128,7 +185,9 @@ pub fn webhooks(id: &str, at: Timestamp) -> Vec<Sent> {
 pub async fn send_webhooks(address: SocketAddr, id: &str, at: Timestamp) -> Vec<u16> {
     let webhooks = webhooks(id, at);
     let answered = webhooks.iter().map(|sent| async move {
-        let headers = HEADERS.into_iter().chain(sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+        let headers = HEADERS
+            .into_iter()
+            .chain(sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
         post(address, &sent.target, &headers.collect::<Vec<_>>(), &sent.body).await
     });
     let mut answers = futures_util::future::join_all(answered).await;
@@ -141,7 +200,13 @@ pub async fn send_webhooks(address: SocketAddr, id: &str, at: Timestamp) -> Vec<
         ("POST", vec![("Content-Length", EMAIL)], EMAIL),
     ] {
         let target = format!("/webhooks/demo/omneo/{SECRET}?token={SECRET}");
-        answers.push(exchange(address, format!("{}{rest}", head(address, method, &target, &headers)).into_bytes()).await);
+        answers.push(
+            exchange(
+                address,
+                format!("{}{rest}", head(address, method, &target, &headers)).into_bytes(),
+            )
+            .await,
+        );
     }
     for Response { status, head, body } in &answers {
         assert_eq!(everything().find(&format!("{head}\n{body}")), None, "in an answer of {status}");
@@ -159,10 +224,18 @@ pub fn everything() -> Wanted {
 pub fn signatures(id: &str, at: Timestamp) -> Wanted {
     let mut found = Vec::new();
     for sent in webhooks(id, at) {
-        let headers =
-            ["x-omneo-hmac-sha256", "x-omniotap-signature", "webhook-signature"].into_iter().filter_map(|name| sent.header(name).map(str::to_owned));
-        let hash = serde_json::from_slice::<Value>(&sent.body).ok().and_then(|body| Some(body.get("hash")?.as_str()?.to_owned()));
-        found.extend(headers.chain(hash).map(|proof| proof.trim_start_matches("v1,").to_owned()).filter(|proof| proof.len() > 40));
+        let headers = ["x-omneo-hmac-sha256", "x-omniotap-signature", "webhook-signature"]
+            .into_iter()
+            .filter_map(|name| sent.header(name).map(str::to_owned));
+        let hash = serde_json::from_slice::<Value>(&sent.body)
+            .ok()
+            .and_then(|body| Some(body.get("hash")?.as_str()?.to_owned()));
+        found.extend(
+            headers
+                .chain(hash)
+                .map(|proof| proof.trim_start_matches("v1,").to_owned())
+                .filter(|proof| proof.len() > 40),
+        );
     }
     found.sort();
     found.dedup();
@@ -192,8 +265,17 @@ async fn hookpoint(app: &TestApp, arguments: &[&str]) -> String {
     let file = directory.join("hookpoint.toml");
     std::fs::write(&file, settings_text(&webhook_settings())).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
-    command.arg("--settings").arg(&file).args(arguments).env("DATABASE_URL", &url.0).envs(environment()).env("RUST_BACKTRACE", "full");
-    let output = tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output().unwrap()).await.unwrap();
+    command
+        .arg("--settings")
+        .arg(&file)
+        .args(arguments)
+        .env("DATABASE_URL", &url.0)
+        .envs(environment())
+        .env("RUST_BACKTRACE", "full");
+    let output =
+        tokio::task::spawn_blocking(move || command.stdin(Stdio::null()).output().unwrap())
+            .await
+            .unwrap();
     std::fs::remove_dir_all(directory).unwrap();
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     assert!(output.status.success(), "{arguments:?}: {said}");
@@ -202,7 +284,8 @@ async fn hookpoint(app: &TestApp, arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() {
-    let app = app_with_canaries(Options { replace: webhook_settings(), ..Options::default() }).await;
+    let app =
+        app_with_canaries(Options { replace: webhook_settings(), ..Options::default() }).await;
     let address = app.application.address;
     poison(&app, POISONED, "40001").await;
     let mut statuses = send_webhooks(address, "first", now()).await;
@@ -216,17 +299,31 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
     statuses.extend(send_webhooks(address, "third", app.clock.now()).await);
     restore(&app).await;
     app.wait_until_current().await;
-    replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now()).await.unwrap();
+    replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now())
+        .await
+        .unwrap();
     work_is_done(&app).await;
     for status in [202, 400, 401, 404, 405, 413, 503] {
         assert!(statuses.contains(&status), "status {status} never occurred: {statuses:?}");
     }
     let states = states(&app).await;
-    assert!(retried.iter().any(|(state, note)| state == "pending" && note.contains("40001")), "{retried:?}");
-    for expected in ["database: SQLSTATE 23514", "the body is not JSON", "it belongs to another tenant"] {
-        assert!(states.iter().any(|(state, note)| state == "dead" && note.contains(expected)), "{expected}: {states:?}");
+    assert!(
+        retried.iter().any(|(state, note)| state == "pending" && note.contains("40001")),
+        "{retried:?}"
+    );
+    for expected in
+        ["database: SQLSTATE 23514", "the body is not JSON", "it belongs to another tenant"]
+    {
+        assert!(
+            states.iter().any(|(state, note)| state == "dead" && note.contains(expected)),
+            "{expected}: {states:?}"
+        );
     }
-    assert!(states.iter().any(|(_, note)| note.starts_with("ignored: ")) && states.contains(&("done".to_owned(), String::new())), "{states:?}");
+    assert!(
+        states.iter().any(|(_, note)| note.starts_with("ignored: "))
+            && states.contains(&("done".to_owned(), String::new())),
+        "{states:?}"
+    );
     for (state, note) in &states {
         assert_eq!(everything().find(note), None, "the note of a delivery that is {state}");
     }
@@ -234,10 +331,21 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
     tracing::trace!(target: "hookpoint::canary", LEAKED);
     metrics::counter!("hookpoint_canary_total", "leaked" => LEAKED).increment(1);
     let (seen, metrics) = (logs().text(), hookpoint::telemetry::metrics().render());
-    for expected in ["webhook verification failed", "webhooks are not stored", "\"route\":\"webhook\"", "\"status\":413"] {
+    for expected in [
+        "webhook verification failed",
+        "webhooks are not stored",
+        "\"route\":\"webhook\"",
+        "\"status\":413",
+    ] {
         assert!(seen.contains(expected), "nothing was captured of {expected}");
     }
-    for expected in ["hookpoint_webhooks_total", "hookpoint_deliveries_total", "outcome=\"too_large\"", "outcome=\"retried\"", "outcome=\"dead\""] {
+    for expected in [
+        "hookpoint_webhooks_total",
+        "hookpoint_deliveries_total",
+        "outcome=\"too_large\"",
+        "outcome=\"retried\"",
+        "outcome=\"dead\"",
+    ] {
         assert!(metrics.contains(expected), "nothing was counted as {expected}");
     }
     is_found_where_leaked(&seen);
@@ -252,7 +360,11 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
     for arguments in [&["inbox", "status"][..], &["inbox", "list", "--limit", "1000"]] {
         let said = hookpoint(&app, arguments).await;
         assert!(said.contains("omnilab"), "{said}");
-        assert!(said.lines().filter(|line| line.contains("2026-11-21 12:01:00  ")).count() > 10 || arguments.contains(&"status"), "{said}");
+        assert!(
+            said.lines().filter(|line| line.contains("2026-11-21 12:01:00  ")).count() > 10
+                || arguments.contains(&"status"),
+            "{said}"
+        );
         assert_eq!(everything().find(&said), None, "{arguments:?}");
     }
     let mut is_revealed = false;
@@ -264,8 +376,13 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
         let revealed = hookpoint(&app, &["inbox", "show", &id, "--reveal"]).await;
         is_revealed |= canaries().find(&revealed).is_some();
         // Syncaroo's hash is a member of the body, and `--reveal` shows the body.
-        let revealed: String = revealed.lines().filter(|line| !line.contains("\"hash\": ")).collect();
-        assert_eq!(Wanted::new(&CANARIES).find(&revealed), None, "secrets and signatures are not stored");
+        let revealed: String =
+            revealed.lines().filter(|line| !line.contains("\"hash\": ")).collect();
+        assert_eq!(
+            Wanted::new(&CANARIES).find(&revealed),
+            None,
+            "secrets and signatures are not stored"
+        );
     }
     assert!(is_revealed, "--reveal shows the body");
     app.stop().await;

@@ -61,12 +61,20 @@ impl Tries {
     fn well_since(&self, since: Instant) -> Option<Instant> {
         let tries = self.0.lock().unwrap();
         let after: Vec<&Try> = tries.iter().filter(|one| one.begun >= since).collect();
-        let row = after.windows(ROW).find(|row| row.iter().all(|one| matches!(one.ended, Some((_, _, true)))));
+        let row = after
+            .windows(ROW)
+            .find(|row| row.iter().all(|one| matches!(one.ended, Some((_, _, true)))));
         row.and_then(|row| row[0].ended).map(|(at, ..)| at)
     }
 
     /// Waits until all attempts since a time succeed, or reports that they do not in time.
-    async fn until_well(&self, what: &str, since: Instant, bound: Duration, broken: &mut Vec<String>) {
+    async fn until_well(
+        &self,
+        what: &str,
+        since: Instant,
+        bound: Duration,
+        broken: &mut Vec<String>,
+    ) {
         // The other attempts of the row follow later.
         let timeout = since + bound + Duration::from_secs(3);
         while self.well_since(since).is_none() && Instant::now() < timeout {
@@ -74,8 +82,12 @@ impl Tries {
         }
         let well_after = self.well_since(since).map(|at| at - since);
         if well_after.is_none_or(|after| after > bound) {
-            let well_after = well_after.map_or_else(|| "not at all".to_owned(), |after| format!("after {after:.1?}"));
-            broken.push(format!("{what} succeed again {well_after} instead of within {bound:?}; {}", self.describe(since)));
+            let well_after = well_after
+                .map_or_else(|| "not at all".to_owned(), |after| format!("after {after:.1?}"));
+            broken.push(format!(
+                "{what} succeed again {well_after} instead of within {bound:?}; {}",
+                self.describe(since)
+            ));
         }
     }
 
@@ -84,7 +96,8 @@ impl Tries {
         let tries = self.0.lock().unwrap();
         let after: Vec<&Try> = tries.iter().filter(|one| one.begun >= since).collect();
         let runs = after.chunk_by(|one, next| one.outcome() == next.outcome());
-        let runs: Vec<String> = runs.map(|run| format!("{} times {}", run.len(), run[0].outcome())).collect();
+        let runs: Vec<String> =
+            runs.map(|run| format!("{} times {}", run.len(), run[0].outcome())).collect();
         format!("of {} since then: {}", after.len(), runs.join(", then "))
     }
 
@@ -114,27 +127,35 @@ pub fn cold(name: &str, n: usize) -> String {
 
 /// The target of a lookup.
 pub fn by_email(key: &str, address: &str) -> String {
-    format!("/omnidesk/customerlookup?key={key}&channelAddressType=email&address={}", encode(address))
+    format!(
+        "/omnidesk/customerlookup?key={key}&channelAddressType=email&address={}",
+        encode(address)
+    )
 }
 
 /// Whether an answer is about one customer with this first name.
 pub fn is_one(response: &Response, first_name: &str) -> bool {
     let customers: serde_json::Value = serde_json::from_str(&response.body).unwrap_or_default();
     let customers = customers.as_array().map(Vec::as_slice).unwrap_or_default();
-    response.status == 200 && customers.len() == 1 && customers[0]["customerFirstname"] == first_name
+    response.status == 200
+        && customers.len() == 1
+        && customers[0]["customerFirstname"] == first_name
 }
 
 impl Traffic {
     /// Starts to send webhooks to a brand, and lookups of the people of [`cold`], who are all called Anna.
     pub fn start(address: SocketAddr, brand: &str, key: &str, name: &'static str) -> Self {
-        let (webhooks, lookups, shutdown_signal) = (Arc::<Tries>::default(), Arc::<Tries>::default(), Arc::<AtomicBool>::default());
+        let (webhooks, lookups, shutdown_signal) =
+            (Arc::<Tries>::default(), Arc::<Tries>::default(), Arc::<AtomicBool>::default());
         let target = format!("/webhooks/{brand}/omniotap");
         let sending = {
             let (tries, told) = (Arc::clone(&webhooks), Arc::clone(&shutdown_signal));
             tokio::spawn(go_on(Arc::clone(&shutdown_signal), move || {
-                let (tries, told, target, n) = (Arc::clone(&tries), Arc::clone(&told), target.clone(), tries.begin());
+                let (tries, told, target, n) =
+                    (Arc::clone(&tries), Arc::clone(&told), target.clone(), tries.begin());
                 async move {
-                    let body = contact(&format!("e-{name}-{n}"), &format!("{name}-{n}"), "Bea", 1).to_string();
+                    let body = contact(&format!("e-{name}-{n}"), &format!("{name}-{n}"), "Bea", 1)
+                        .to_string();
                     loop {
                         let status = post(address, &target, &[], body.as_bytes()).await.status;
                         tries.end(n, status, status == 202);
@@ -157,7 +178,16 @@ impl Traffic {
                 }
             }))
         };
-        Self { address, key: key.to_owned(), name, webhooks, lookups, shutdown_signal, sending, asking }
+        Self {
+            address,
+            key: key.to_owned(),
+            name,
+            webhooks,
+            lookups,
+            shutdown_signal,
+            sending,
+            asking,
+        }
     }
 
     /// Waits until everything works, before the first fault.
@@ -178,18 +208,30 @@ impl Traffic {
     /// Checks that everything works since a time, and that acknowledged webhooks are applied. Returns the failures.
     pub async fn goes_on(mut self, since: Instant) -> Vec<String> {
         let mut broken = Vec::new();
-        self.lookups.until_well("lookups of people who were not remembered", since, Duration::from_secs(4), &mut broken).await;
+        self.lookups
+            .until_well(
+                "lookups of people who were not remembered",
+                since,
+                Duration::from_secs(4),
+                &mut broken,
+            )
+            .await;
         self.webhooks.until_well("webhooks", since, Duration::from_secs(10), &mut broken).await;
         tokio::time::sleep(PACE * 10).await;
         self.end().await;
         // Webhooks that were refused until now need not be applied.
         let acknowledged = self.webhooks.acknowledged();
         let deadline = since + Duration::from_secs(15);
-        let shown = stream::iter(acknowledged.iter().copied()).map(|n| self.is_applied(n, deadline));
-        let missing = shown.buffer_unordered(8).filter(|shown| std::future::ready(!shown)).count().await;
+        let shown =
+            stream::iter(acknowledged.iter().copied()).map(|n| self.is_applied(n, deadline));
+        let missing =
+            shown.buffer_unordered(8).filter(|shown| std::future::ready(!shown)).count().await;
         if missing > 0 {
             let of = acknowledged.len();
-            broken.push(format!("of {of} acknowledged webhooks {missing} are not applied {:.1?} later", since.elapsed()));
+            broken.push(format!(
+                "of {of} acknowledged webhooks {missing} are not applied {:.1?} later",
+                since.elapsed()
+            ));
         }
         broken
     }
@@ -208,7 +250,10 @@ impl Traffic {
 }
 
 /// Starts one after the other, whether or not earlier ones have ended. Returns when all have ended.
-async fn go_on<F: Future<Output = ()> + Send + 'static>(shutdown_signal: Arc<AtomicBool>, mut begin: impl FnMut() -> F) {
+async fn go_on<F: Future<Output = ()> + Send + 'static>(
+    shutdown_signal: Arc<AtomicBool>,
+    mut begin: impl FnMut() -> F,
+) {
     let mut under_way = JoinSet::new();
     while !shutdown_signal.load(Ordering::SeqCst) {
         under_way.spawn(begin());

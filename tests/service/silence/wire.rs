@@ -39,8 +39,12 @@ impl Moment {
     fn is_after(self, words: &str, begin: &str) -> bool {
         match self {
             Self::Locked => words.contains(WRITERS),
-            Self::Written => words.to_ascii_uppercase().contains("COMMIT") && begin.contains(WRITERS),
-            Self::Claimed => words.to_ascii_uppercase().contains("COMMIT") && !begin.contains(WRITERS),
+            Self::Written => {
+                words.to_ascii_uppercase().contains("COMMIT") && begin.contains(WRITERS)
+            }
+            Self::Claimed => {
+                words.to_ascii_uppercase().contains("COMMIT") && !begin.contains(WRITERS)
+            }
         }
     }
 }
@@ -64,7 +68,8 @@ impl Wire {
     pub async fn lay() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let switch = Switch { state: watch::Sender::new(State::default()), awaited: Arc::default() };
+        let switch =
+            Switch { state: watch::Sender::new(State::default()), awaited: Arc::default() };
         let shared = switch.clone();
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
@@ -77,7 +82,10 @@ impl Wire {
 
     /// A database at its other end.
     pub fn to(&self, database: &str) -> Place {
-        Place::Server(Url(format!("postgres://hookpoint@{}/{database}?sslmode=disable", self.address)))
+        Place::Server(Url(format!(
+            "postgres://hookpoint@{}/{database}?sslmode=disable",
+            self.address
+        )))
     }
 
     /// Loses the open connections. New ones work.
@@ -95,7 +103,9 @@ impl Wire {
 
     /// Passes no data from now on. New connections are accepted and stay silent.
     pub fn fall_silent(&self) {
-        self.switch.state.send_modify(|state| *state = State { forgotten: state.forgotten + 1, is_silent: true });
+        self.switch.state.send_modify(|state| {
+            *state = State { forgotten: state.forgotten + 1, is_silent: true }
+        });
     }
 
     /// New connections work again from now on.
@@ -137,7 +147,8 @@ async fn serve(client: TcpStream, switch: Switch) {
     }
     let server = UnixStream::connect(socket_directory().join(".s.PGSQL.5432")).await.unwrap();
     client.set_nodelay(true).unwrap();
-    let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
+    let ((from_client, to_client), (from_server, to_server)) =
+        (client.into_split(), server.into_split());
     let until_forgotten = || {
         let mut state = state.clone();
         async move {
@@ -145,7 +156,9 @@ async fn serve(client: TcpStream, switch: Switch) {
         }
     };
     let mut begin = String::new();
-    let upwards = pass(from_client, to_server, until_forgotten(), |bytes| switch.hear(&String::from_utf8_lossy(bytes), &mut begin));
+    let upwards = pass(from_client, to_server, until_forgotten(), |bytes| {
+        switch.hear(&String::from_utf8_lossy(bytes), &mut begin)
+    });
     tokio::join!(upwards, pass(from_server, to_client, until_forgotten(), |_| ()));
 }
 

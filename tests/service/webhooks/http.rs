@@ -18,7 +18,10 @@ const SECRET: &str = "a-secret-of-ours-1";
 /// One endpoint of each kind.
 fn doors() -> Vec<(&'static str, String)> {
     vec![
-        instead(Source::OmnioTap, &format!("verification = \"secret\"\n{}", secrets(Source::OmnioTap, &[SECRET]))),
+        instead(
+            Source::OmnioTap,
+            &format!("verification = \"secret\"\n{}", secrets(Source::OmnioTap, &[SECRET])),
+        ),
         instead(Source::OmniLab, ""),
         instead(Source::Syncaroo, "verification = \"none\""),
     ]
@@ -34,13 +37,44 @@ async fn a_door_says_that_it_takes_post_and_takes_nothing_else() {
         "/webhooks/demo/omnilab?token=x",
         "/webhooks/demo/syncaroo",
     ] {
-        let options = app.send("OPTIONS", target, &[("Origin", "https://elsewhere.example"), ("Access-Control-Request-Method", "POST")]).await;
-        assert_eq!((options.status, options.header("allow"), options.body.as_str()), (204, Some("POST"), ""), "{target}");
-        assert_eq!(options.header("access-control-allow-origin"), None, "browsers are not supported");
+        let options = app
+            .send(
+                "OPTIONS",
+                target,
+                &[
+                    ("Origin", "https://elsewhere.example"),
+                    ("Access-Control-Request-Method", "POST"),
+                ],
+            )
+            .await;
+        assert_eq!(
+            (options.status, options.header("allow"), options.body.as_str()),
+            (204, Some("POST"), ""),
+            "{target}"
+        );
+        assert_eq!(
+            options.header("access-control-allow-origin"),
+            None,
+            "browsers are not supported"
+        );
         for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "TRACE", "QUERY"] {
-            let response = app.send(method, target, &[("Content-Length", "0"), ("X-HTTP-Method-Override", "POST")]).await;
-            assert_eq!((response.status, response.header("allow")), (405, Some("POST")), "{method} {target}");
-            assert!(method == "HEAD" || response.code() == "webhook-method-not-allowed", "{method}: {}", response.body);
+            let response = app
+                .send(
+                    method,
+                    target,
+                    &[("Content-Length", "0"), ("X-HTTP-Method-Override", "POST")],
+                )
+                .await;
+            assert_eq!(
+                (response.status, response.header("allow")),
+                (405, Some("POST")),
+                "{method} {target}"
+            );
+            assert!(
+                method == "HEAD" || response.code() == "webhook-method-not-allowed",
+                "{method}: {}",
+                response.body
+            );
         }
     }
     assert!(deliveries(&app).await.is_empty());
@@ -53,13 +87,22 @@ async fn whoever_sends_half_a_body_and_waits_is_told_to_come_again_and_the_conne
     for source in Source::ALL {
         let sent = letter(source, 1).signed();
         let length = sent.body.len().to_string();
-        let mut headers: Vec<(&str, &str)> = sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let mut headers: Vec<(&str, &str)> =
+            sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         headers.push(("Content-Length", &length));
-        let whole = head(app.application.address, "POST", &sent.target, &headers).replace("Connection: close\r\n", "").into_bytes();
+        let whole = head(app.application.address, "POST", &sent.target, &headers)
+            .replace("Connection: close\r\n", "")
+            .into_bytes();
         for half in [&sent.body[..sent.body.len() / 2], b""] {
             let (answer, is_closed) = talk(app.application.address, [&whole, half].concat()).await;
-            assert!(answer.starts_with("HTTP/1.1 503 ") && answer.contains("receipt-unknown"), "{source}: {answer}");
-            assert!(answer.to_lowercase().contains("\r\nretry-after: 5\r\n") && is_closed, "{source}: {is_closed} {answer}");
+            assert!(
+                answer.starts_with("HTTP/1.1 503 ") && answer.contains("receipt-unknown"),
+                "{source}: {answer}"
+            );
+            assert!(
+                answer.to_lowercase().contains("\r\nretry-after: 5\r\n") && is_closed,
+                "{source}: {is_closed} {answer}"
+            );
         }
     }
     assert!(deliveries(&app).await.is_empty());
@@ -81,10 +124,16 @@ async fn what_stands_in_a_body_is_never_taken_for_a_request() {
         ("/elsewhere", 100_000),
     ] {
         let body = format!("{}{hidden}", "x".repeat(filler));
-        let request = format!("POST {target} HTTP/1.1\r\nHost: hookpoint\r\nContent-Length: {}\r\n\r\n{body}{last}", body.len());
+        let request = format!(
+            "POST {target} HTTP/1.1\r\nHost: hookpoint\r\nContent-Length: {}\r\n\r\n{body}{last}",
+            body.len()
+        );
         let (answer, _) = talk(app.application.address, request.into_bytes()).await;
         let count = answer.matches("HTTP/1.1 ").count();
-        assert!((1..=2).contains(&count) && !answer.contains("degraded"), "{target} {filler}: {answer}");
+        assert!(
+            (1..=2).contains(&count) && !answer.contains("degraded"),
+            "{target} {filler}: {answer}"
+        );
     }
     app.stop().await;
 }
@@ -101,9 +150,14 @@ async fn whoever_goes_on_sending_after_the_answer_loses_the_connection() {
         ("POST", "/omnidesk/customerlookup", 405),
         ("GET", "/omnidesk/customerlookup?key=xyzzy&primaryID=1", 200),
     ] {
-        let request = format!("{method} {target} HTTP/1.1\r\nHost: hookpoint\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nnever\r\n");
+        let request = format!(
+            "{method} {target} HTTP/1.1\r\nHost: hookpoint\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nnever\r\n"
+        );
         let (answer, is_closed) = talk(app.application.address, request.into_bytes()).await;
-        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")) && is_closed, "{method} {target}: {is_closed} {answer}");
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")) && is_closed,
+            "{method} {target}: {is_closed} {answer}"
+        );
     }
     app.stop().await;
 }
@@ -119,7 +173,11 @@ struct Anything {
 impl Anything {
     async fn sent_to(&self, address: SocketAddr) -> Response {
         let length = self.body.len().to_string();
-        let headers = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).chain([("Content-Length", length.as_str())]);
+        let headers = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .chain([("Content-Length", length.as_str())]);
         let head = head(address, &self.method, &self.target, &headers.collect::<Vec<_>>());
         exchange(address, [head.as_bytes(), &self.body].concat()).await
     }
@@ -142,7 +200,9 @@ fn anything() -> impl Strategy<Value = Anything> {
         2 => prop::collection::vec(segment, 0..5).prop_map(|segments| format!("/webhooks/{}", segments.join("/"))),
     ];
     let query = prop::option::of(prop_oneof![Just(format!("token={SECRET}")), "[!-~&&[^#]]{0,60}"]);
-    let target = (path, query).prop_map(|(path, query)| format!("{path}{}", query.map(|query| format!("?{query}")).unwrap_or_default()));
+    let target = (path, query).prop_map(|(path, query)| {
+        format!("{path}{}", query.map(|query| format!("?{query}")).unwrap_or_default())
+    });
     let names = vec![
         "Content-Type",
         "Content-Encoding",
@@ -188,15 +248,25 @@ fn anything() -> impl Strategy<Value = Anything> {
         ])
         .prop_map(str::to_owned),
         "[!-~][ -~]{0,40}",
-        "é.{0,20}".prop_map(|text| text.replace(['\r', '\n', '\0'], "").chars().filter(|c| !c.is_control()).collect()),
+        "é.{0,20}".prop_map(|text| text
+            .replace(['\r', '\n', '\0'], "")
+            .chars()
+            .filter(|c| !c.is_control())
+            .collect()),
     ];
-    let headers = prop::collection::vec((prop::sample::select(names).prop_map(str::to_owned), value), 0..5);
+    let headers =
+        prop::collection::vec((prop::sample::select(names).prop_map(str::to_owned), value), 0..5);
     let body = prop_oneof![
         prop::collection::vec(any::<u8>(), 0..300),
         Just(b"{\"metaData\":{\"attributeType\":\"bookings\"}}".to_vec()),
         (0_usize..300_000).prop_map(|length| vec![b'x'; length]),
     ];
-    (method, target, headers, body).prop_map(|(method, target, headers, body)| Anything { method, target, headers, body })
+    (method, target, headers, body).prop_map(|(method, target, headers, body)| Anything {
+        method,
+        target,
+        headers,
+        body,
+    })
 }
 
 #[tokio::test]
@@ -205,22 +275,42 @@ async fn whatever_comes_nobody_is_sent_elsewhere_or_told_to_stop() {
     let often = ("[limits]", "[limits]\nidentical_webhooks_per_minute = 1000000".to_owned());
     let app = receiver(doors().into_iter().chain([often]).collect()).await;
     let address = app.application.address;
-    let mut runner = TestRunner::new_with_rng(Config::default(), TestRng::deterministic_rng(RngAlgorithm::ChaCha));
+    let mut runner = TestRunner::new_with_rng(
+        Config::default(),
+        TestRng::deterministic_rng(RngAlgorithm::ChaCha),
+    );
     let mut met = BTreeMap::new();
     for _ in 0..10 {
         // Several at once: closing a connection with an unread body takes a while.
-        let asked: Vec<Anything> = (0..60).map(|_| anything().new_tree(&mut runner).unwrap().current()).collect();
-        for (asked, response) in asked.iter().zip(futures_util::future::join_all(asked.iter().map(|asked| asked.sent_to(address))).await) {
-            let what = format!("{} {} {:?} {}: {}", asked.method, asked.target, asked.headers, asked.body.len(), response.head);
-            let is_packed = asked.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
+        let asked: Vec<Anything> =
+            (0..60).map(|_| anything().new_tree(&mut runner).unwrap().current()).collect();
+        for (asked, response) in asked.iter().zip(
+            futures_util::future::join_all(asked.iter().map(|asked| asked.sent_to(address))).await,
+        ) {
+            let what = format!(
+                "{} {} {:?} {}: {}",
+                asked.method,
+                asked.target,
+                asked.headers,
+                asked.body.len(),
+                response.head
+            );
+            let is_packed =
+                asked.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-encoding"));
             assert!(response.status != 415 || is_packed, "{what}");
-            assert!([202, 204, 400, 401, 404, 405, 413, 415, 503].contains(&response.status), "{what}");
+            assert!(
+                [202, 204, 400, 401, 404, 405, 413, 415, 503].contains(&response.status),
+                "{what}"
+            );
             assert_eq!(response.header("location"), None, "{what}");
             assert!(response.status != 405 || response.header("allow") == Some("POST"), "{what}");
             assert!(response.status != 503 || response.header("retry-after").is_some(), "{what}");
             *met.entry(response.status).or_insert(0) += 1;
         }
     }
-    assert!([202, 204, 401, 404, 405, 413, 503].iter().all(|status| met.contains_key(status)), "{met:?}");
+    assert!(
+        [202, 204, 401, 404, 405, 413, 503].iter().all(|status| met.contains_key(status)),
+        "{met:?}"
+    );
     app.stop().await;
 }

@@ -19,8 +19,10 @@ use crate::support::{Options, Response, TestApp, written};
 /// An application with the demo's endpoints and some replaced settings. The test applies the webhooks.
 async fn receiver(replace: Vec<(&'static str, String)>) -> TestApp {
     // The default tolerance, which the demo overrides.
-    let mut all =
-        vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned()), ("tolerance_seconds = 86400", "tolerance_seconds = 300".to_owned())];
+    let mut all = vec![
+        ("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned()),
+        ("tolerance_seconds = 86400", "tolerance_seconds = 300".to_owned()),
+    ];
     all.extend(replace);
     TestApp::start_with(Options { replace: all, ..Options::default() }).await
 }
@@ -28,7 +30,9 @@ async fn receiver(replace: Vec<(&'static str, String)>) -> TestApp {
 /// The demo's settings of a source's webhook, and their replacement.
 pub fn instead(source: Source, webhook: &str) -> (&'static str, String) {
     let said = match source {
-        Source::OmnioTap => "verification = \"signature\"\nsecrets = [{ env = \"OMNIOTAP_SECRET\" }]",
+        Source::OmnioTap => {
+            "verification = \"signature\"\nsecrets = [{ env = \"OMNIOTAP_SECRET\" }]"
+        }
         Source::Omneo => "verification = \"signature\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]",
         Source::OmniLab => "verification = \"signature\"\nsecrets = [{ env = \"OMNILAB_SECRET\" }]",
         Source::Syncaroo => "verification = \"hash\"\nsecrets = [{ env = \"SYNCAROO_SECRET\" }]",
@@ -38,21 +42,46 @@ pub fn instead(source: Source, webhook: &str) -> (&'static str, String) {
 
 /// A line of settings that names these secrets.
 pub fn secrets(source: Source, all: &[&str]) -> String {
-    let list: Vec<String> = all.iter().map(|secret| format!("{{ env = \"{}\" }}", written(source, secret))).collect();
+    let list: Vec<String> =
+        all.iter().map(|secret| format!("{{ env = \"{}\" }}", written(source, secret))).collect();
     format!("secrets = [{}]", list.join(", "))
 }
 
 fn is_acknowledged(response: &Response) {
-    assert_eq!((response.status, response.body.as_str()), (202, ""), "{} {}", response.head, response.body);
+    assert_eq!(
+        (response.status, response.body.as_str()),
+        (202, ""),
+        "{} {}",
+        response.head,
+        response.body
+    );
 }
 
 fn is_unverified(response: &Response) {
-    assert_eq!((response.status, response.code().as_str()), (401, "webhook-unproved"), "{} {}", response.head, response.body);
+    assert_eq!(
+        (response.status, response.code().as_str()),
+        (401, "webhook-unproved"),
+        "{} {}",
+        response.head,
+        response.body
+    );
 }
 
 fn is_to_be_sent_again(response: &Response, code: &str) {
-    assert_eq!((response.status, response.code().as_str()), (503, code), "{} {}", response.head, response.body);
-    assert!(response.header("retry-after").is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0)), "{}", response.head);
+    assert_eq!(
+        (response.status, response.code().as_str()),
+        (503, code),
+        "{} {}",
+        response.head,
+        response.body
+    );
+    assert!(
+        response
+            .header("retry-after")
+            .is_some_and(|seconds| seconds.parse::<u32>().is_ok_and(|seconds| seconds > 0)),
+        "{}",
+        response.head
+    );
 }
 
 /// Sends bytes over a connection that may stay open, and never closes its own side. Returns the response, and whether
@@ -64,7 +93,9 @@ async fn talk(address: SocketAddr, request: Vec<u8>) -> (String, bool) {
         let _ = stream.write_all(&request);
         let mut bytes = Vec::new();
         let ended = stream.read_to_end(&mut bytes);
-        let is_open = ended.is_err_and(|error| matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut));
+        let is_open = ended.is_err_and(|error| {
+            matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut)
+        });
         (String::from_utf8(bytes).unwrap(), !is_open)
     };
     tokio::task::spawn_blocking(talk).await.unwrap()

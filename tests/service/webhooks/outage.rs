@@ -36,7 +36,9 @@ async fn without_the_store_a_webhook_is_to_be_sent_again_and_then_stored_once() 
         let code = response.code();
         assert!(["inbox-unavailable", "receipt-unknown"].contains(&code.as_str()), "{code}");
         is_to_be_sent_again(&response, &code);
-        is_unverified(&letter(source, 1).signed_with("somebody-elses-secret", now()).to(&app).await);
+        is_unverified(
+            &letter(source, 1).signed_with("somebody-elses-secret", now()).to(&app).await,
+        );
     }
     restore(&app).await;
     for source in Source::ALL {
@@ -75,9 +77,12 @@ async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_aga
 
 #[tokio::test]
 async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
-    let app = receiver(vec![("workers = 0", "workers = 0\nbody_memory_megabytes = 1".to_owned())]).await;
+    let app =
+        receiver(vec![("workers = 0", "workers = 0\nbody_memory_megabytes = 1".to_owned())]).await;
     let large = |n: u32| {
-        let body = String::from_utf8(letter(Source::OmnioTap, n).body).unwrap().replace("Anna", &"x".repeat(200_000));
+        let body = String::from_utf8(letter(Source::OmnioTap, n).body)
+            .unwrap()
+            .replace("Anna", &"x".repeat(200_000));
         Letter::new(Source::OmnioTap, n, body)
     };
     let send_all = |which: std::ops::Range<u32>| {
@@ -88,7 +93,10 @@ async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
     let mut blocker = app.pool().begin().await.unwrap();
     sqlx::query(LOCK).execute(&mut *blocker).await.unwrap();
     // This many fit into a megabyte.
-    send_all(0..5).await.iter().for_each(|response| is_to_be_sent_again(response, "receipt-unknown"));
+    send_all(0..5)
+        .await
+        .iter()
+        .for_each(|response| is_to_be_sent_again(response, "receipt-unknown"));
     let others: Vec<Response> = send_all(5..60).await;
     others.iter().for_each(|response| is_to_be_sent_again(response, "inbox-unavailable"));
     blocker.rollback().await.unwrap();
@@ -101,20 +109,30 @@ async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
 
 #[tokio::test]
 async fn who_shuts_down_takes_what_still_comes() {
-    let app = receiver(vec![("drain_seconds = 0", "drain_seconds = 3".to_owned()), instead(Source::Syncaroo, "verification = \"none\"")]).await;
-    let (address, place, database) = (app.application.address, app.place.clone(), app.database.clone());
+    let app = receiver(vec![
+        ("drain_seconds = 0", "drain_seconds = 3".to_owned()),
+        instead(Source::Syncaroo, "verification = \"none\""),
+    ])
+    .await;
+    let (address, place, database) =
+        (app.application.address, app.place.clone(), app.database.clone());
     let ending = app.stop();
     let asking = async {
         for source in Source::ALL {
             let sent = letter(source, 2).signed();
-            let headers: Vec<(&str, &str)> = sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-            is_acknowledged(&crate::support::post(address, &sent.target, &headers, &sent.body).await);
+            let headers: Vec<(&str, &str)> =
+                sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+            is_acknowledged(
+                &crate::support::post(address, &sent.target, &headers, &sent.body).await,
+            );
         }
     };
     // The shutdown starts first: the service drains before the webhook is sent.
     futures_util::future::join(ending, asking).await;
-    let again = TestApp::start_with(Options { place: Some((place, database)), ..Options::default() }).await;
-    let (kept,): (i64,) = sqlx::query_as("select count(*) from deliveries").fetch_one(again.pool()).await.unwrap();
+    let again =
+        TestApp::start_with(Options { place: Some((place, database)), ..Options::default() }).await;
+    let (kept,): (i64,) =
+        sqlx::query_as("select count(*) from deliveries").fetch_one(again.pool()).await.unwrap();
     assert_eq!(kept, 4);
     again.stop().await;
 }

@@ -10,13 +10,23 @@ use crate::support::TestApp;
 
 /// A webhook of Omneo with a signed body. The event's name is in an unsigned header.
 async fn omneo(app: &TestApp, event: &str, body: &Value) {
-    is_acknowledged(&Letter::new(Source::Omneo, 1, body.to_string()).with("x-omneo-event", event).signed().to(app).await);
+    is_acknowledged(
+        &Letter::new(Source::Omneo, 1, body.to_string())
+            .with("x-omneo-event", event)
+            .signed()
+            .to(app)
+            .await,
+    );
     work_off(app).await;
 }
 
 /// The number of deliveries that are dead for a reason.
 async fn dead(app: &TestApp, reason: &str) -> usize {
-    states(app).await.iter().filter(|(state, note)| state == "dead" && note.contains(reason)).count()
+    states(app)
+        .await
+        .iter()
+        .filter(|(state, note)| state == "dead" && note.contains(reason))
+        .count()
 }
 
 async fn found(app: &TestApp) -> Vec<Value> {
@@ -45,7 +55,12 @@ async fn an_update_that_is_sent_again_as_a_deletion_removes_nobody() {
     let customers = found(&app).await;
     assert_eq!((customers.len(), customers[0]["timeline"].as_array().unwrap().len()), (1, 1));
     // A deletion inside the signed body counts.
-    omneo(&app, "transaction.deleted", &json!({"id": 7, "profile_id": "p-1", "deleted_at": "2026-10-01 10:00:00"})).await;
+    omneo(
+        &app,
+        "transaction.deleted",
+        &json!({"id": 7, "profile_id": "p-1", "deleted_at": "2026-10-01 10:00:00"}),
+    )
+    .await;
     assert_eq!(found(&app).await[0]["timeline"], json!([]));
     omneo(&app, "profile.deleted", &json!({"id": "p-1", "profile_type": "deleted"})).await;
     assert!(found(&app).await.is_empty());
@@ -89,7 +104,11 @@ async fn a_body_that_is_sent_again_as_another_event_is_not_read() {
     }
     let customers = found(&app).await;
     assert_eq!(customers[0]["timeline"], json!([]));
-    assert!(customers[0]["customFields"].to_string().contains("10"), "{}", customers[0]["customFields"]);
+    assert!(
+        customers[0]["customFields"].to_string().contains("10"),
+        "{}",
+        customers[0]["customFields"]
+    );
     app.stop().await;
 }
 
@@ -103,7 +122,8 @@ async fn an_older_body_without_a_time_does_not_set_old_values_again() {
     }
     let stored = deliveries(&app).await.len();
     for points in 10..20 {
-        omneo(&app, "balance.updated", &json!({"profile_id": "p-1", "point_balance": points})).await;
+        omneo(&app, "balance.updated", &json!({"profile_id": "p-1", "point_balance": points}))
+            .await;
     }
     omneo(&app, "profile.updated", &profile(9_000)).await;
     // Nor under another event's name.
@@ -137,7 +157,8 @@ async fn what_holds_a_profile_sets_none_of_its_old_values_under_another_name() {
     let rating = json!({"id": 5, "profile_id": "p-1", "rating": 4, "profile": profile(9_000)});
     omneo(&app, "points.created", &rating).await;
     omneo(&app, "profile.updated", &profile(10)).await;
-    for event in ["rating.created", "points.updated", "interaction.created", "transaction.created"] {
+    for event in ["rating.created", "points.updated", "interaction.created", "transaction.created"]
+    {
         omneo(&app, event, &rating).await;
         let fields = found(&app).await[0]["customFields"].to_string();
         assert!(fields.contains("10") && !fields.contains("9000"), "{event}: {fields}");
@@ -155,7 +176,14 @@ async fn a_body_that_says_that_something_is_gone_is_no_update_of_it() {
         assert_eq!(found(&app).await[0]["timeline"], json!([]), "{event}");
     }
     let gone = json!({"id": "p-1", "first_name": "Piet", "email": "p-1@example.org", "deleted_at": "2026-10-01 10:00:00"});
-    for event in ["profile.deleted", "profile.updated", "profile.created", "tier.achieved", "tier.lost", "profile.merged"] {
+    for event in [
+        "profile.deleted",
+        "profile.updated",
+        "profile.created",
+        "tier.achieved",
+        "tier.lost",
+        "profile.merged",
+    ] {
         omneo(&app, event, &gone).await;
         assert!(found(&app).await.is_empty(), "{event}");
     }
@@ -195,7 +223,12 @@ async fn two_hundred_replays_are_not_kept_two_hundred_times() {
     assert!(statuses.iter().take(10).all(|response| response.status == 202));
     let refused: Vec<_> = statuses.iter().skip(10).collect();
     for response in refused {
-        assert_eq!((response.status, response.code().as_str()), (429, "too-many-webhooks"), "{}", response.body);
+        assert_eq!(
+            (response.status, response.code().as_str()),
+            (429, "too-many-webhooks"),
+            "{}",
+            response.body
+        );
         assert!(response.header("retry-after").is_some());
     }
     // An additional blank does not make it another webhook.
@@ -207,9 +240,11 @@ async fn two_hundred_replays_are_not_kept_two_hundred_times() {
 
 #[tokio::test]
 async fn a_secret_in_the_header_is_looked_for_there_and_nowhere_else() {
-    let by_header = "verification = \"secret\"\nsecret_in = \"header\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]";
+    let by_header =
+        "verification = \"secret\"\nsecret_in = \"header\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]";
     let app = receiver(vec![instead(Source::Omneo, by_header)]).await;
-    let (secret, sent) = (crate::support::secret_of(Source::Omneo), super::sent::letter(Source::Omneo, 1).bare());
+    let (secret, sent) =
+        (crate::support::secret_of(Source::Omneo), super::sent::letter(Source::Omneo, 1).bare());
     is_acknowledged(&sent.with("x-webhook-secret", &secret).to(&app).await);
     super::is_unverified(&sent.to(&app).await);
     super::is_unverified(&sent.with("x-webhook-secret", "another-secret-000000").to(&app).await);

@@ -29,12 +29,20 @@ pub struct Sent {
 pub fn letter(source: Source, n: u32) -> Letter {
     let at = now().to_string();
     let body = match source {
-        Source::OmnioTap => json!({"event_id": format!("event-{n}"), "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact",
-            "action": "updated", "occurred_at": at, "data": {"id": format!("c-{n}"), "firstName": "Anna", "email": format!("c-{n}@example.org")}}),
-        Source::Omneo => json!({"id": format!("p-{n}"), "first_name": "Anna", "email": format!("p-{n}@example.org")}),
-        Source::OmniLab => json!({"type": "feedback.submitted.v1", "timestamp": at, "data": {"external_id": format!("x-{n}"), "rating": 5}}),
-        Source::Syncaroo => json!({"connectionId": 555, "webhookType": "data", "locationId": "11980", "metaData": {"attributeType": "bookings",
-            "resourceType": "hot-desk", "resourceId": "78430", "syncarooId": format!("61c18cf515e22a061cf5{n:04}*1796896800000*1796900400000")}}),
+        Source::OmnioTap => {
+            json!({"event_id": format!("event-{n}"), "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact",
+            "action": "updated", "occurred_at": at, "data": {"id": format!("c-{n}"), "firstName": "Anna", "email": format!("c-{n}@example.org")}})
+        }
+        Source::Omneo => {
+            json!({"id": format!("p-{n}"), "first_name": "Anna", "email": format!("p-{n}@example.org")})
+        }
+        Source::OmniLab => {
+            json!({"type": "feedback.submitted.v1", "timestamp": at, "data": {"external_id": format!("x-{n}"), "rating": 5}})
+        }
+        Source::Syncaroo => {
+            json!({"connectionId": 555, "webhookType": "data", "locationId": "11980", "metaData": {"attributeType": "bookings",
+            "resourceType": "hot-desk", "resourceId": "78430", "syncarooId": format!("61c18cf515e22a061cf5{n:04}*1796896800000*1796900400000")}})
+        }
     };
     Letter::new(source, n, body.to_string())
 }
@@ -58,7 +66,11 @@ impl Letter {
 
     /// Without a signature.
     pub fn bare(self) -> Sent {
-        Sent { target: format!("/webhooks/demo/{}", self.source), headers: self.headers, body: self.body }
+        Sent {
+            target: format!("/webhooks/demo/{}", self.source),
+            headers: self.headers,
+            body: self.body,
+        }
     }
 
     pub fn signed(self) -> Sent {
@@ -75,9 +87,11 @@ impl Letter {
             Source::Omneo => sent.with("x-omneo-hmac-sha256", &hex(&by_hmac(&[&sent.body]))),
             Source::OmniLab => {
                 let id = sent.header("webhook-id").unwrap_or_default().to_owned();
-                let signature = by_hmac(&[format!("{id}.{}.", at.as_second()).as_bytes(), &sent.body]);
+                let signature =
+                    by_hmac(&[format!("{id}.{}.", at.as_second()).as_bytes(), &sent.body]);
                 let signature = base64::engine::general_purpose::STANDARD.encode(signature);
-                sent.with("webhook-timestamp", &at.as_second().to_string()).with("webhook-signature", &format!("v1,{signature}"))
+                sent.with("webhook-timestamp", &at.as_second().to_string())
+                    .with("webhook-signature", &format!("v1,{signature}"))
             }
             // The hash is a member of the object that it covers, so only objects have one.
             Source::Syncaroo => {
@@ -117,7 +131,8 @@ impl Sent {
     }
 
     pub async fn to(&self, app: &TestApp) -> Response {
-        let headers: Vec<(&str, &str)> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let headers: Vec<(&str, &str)> =
+            self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         post(app.application.address, &self.target, &headers, &self.body).await
     }
 }

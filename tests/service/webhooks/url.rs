@@ -18,13 +18,18 @@ fn encoded() -> String {
 
 #[tokio::test]
 async fn a_secret_in_the_path_is_its_last_segment() {
-    let doors = SOURCES.map(|source| instead(source, &format!("verification = \"secret\"\n{}", secrets(source, &[SECRET, OLD]))));
+    let doors = SOURCES.map(|source| {
+        instead(source, &format!("verification = \"secret\"\n{}", secrets(source, &[SECRET, OLD])))
+    });
     let app = receiver(doors.to_vec()).await;
     for source in SOURCES {
         let way = format!("/webhooks/demo/{source}");
-        for (n, target) in
-            (0..).zip([format!("{way}/{SECRET}"), format!("{way}/{}", encoded()), format!("{way}/{OLD}"), format!("{way}/{SECRET}?a=b&token=wrong")])
-        {
+        for (n, target) in (0..).zip([
+            format!("{way}/{SECRET}"),
+            format!("{way}/{}", encoded()),
+            format!("{way}/{OLD}"),
+            format!("{way}/{SECRET}?a=b&token=wrong"),
+        ]) {
             is_acknowledged(&letter(source, n).bare().at(&target).to(&app).await);
         }
         for target in [
@@ -45,7 +50,11 @@ async fn a_secret_in_the_path_is_its_last_segment() {
         }
         // A slash at the end is allowed. An additional slash elsewhere makes another path.
         is_acknowledged(&letter(source, 8).bare().at(&format!("{way}/{SECRET}/")).to(&app).await);
-        for target in [format!("{way}//{SECRET}"), format!("{way}/wrong/{SECRET}"), format!("/webhooks/{SECRET}/{source}")] {
+        for target in [
+            format!("{way}//{SECRET}"),
+            format!("{way}/wrong/{SECRET}"),
+            format!("/webhooks/{SECRET}/{source}"),
+        ] {
             assert_eq!(letter(source, 9).bare().at(&target).to(&app).await.status, 404, "{target}");
         }
     }
@@ -55,8 +64,15 @@ async fn a_secret_in_the_path_is_its_last_segment() {
 
 #[tokio::test]
 async fn a_secret_in_the_query_is_its_token() {
-    let doors =
-        SOURCES.map(|source| instead(source, &format!("verification = \"secret\"\nsecret_in = \"query\"\n{}", secrets(source, &[SECRET, OLD]))));
+    let doors = SOURCES.map(|source| {
+        instead(
+            source,
+            &format!(
+                "verification = \"secret\"\nsecret_in = \"query\"\n{}",
+                secrets(source, &[SECRET, OLD])
+            ),
+        )
+    });
     let app = receiver(doors.to_vec()).await;
     for source in SOURCES {
         let way = format!("/webhooks/demo/{source}");

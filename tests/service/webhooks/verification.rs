@@ -22,7 +22,11 @@ async fn what_a_source_signed_is_acknowledged_stored_and_applied() {
     for (n, source) in (1..).zip(Source::ALL) {
         is_acknowledged(&letter(source, 1).signed().to(&app).await);
         let rows = deliveries(&app).await;
-        assert_eq!((rows.len(), rows.iter().filter(|row| row.source == source.as_str()).count()), (n, 1), "{source}");
+        assert_eq!(
+            (rows.len(), rows.iter().filter(|row| row.source == source.as_str()).count()),
+            (n, 1),
+            "{source}"
+        );
     }
     work_off(&app).await;
     assert!(states(&app).await.iter().all(|(state, note)| state == "done" && note.is_empty()));
@@ -40,22 +44,50 @@ async fn what_is_not_signed_right_is_refused_and_not_stored() {
         let good = letter(source, 1).signed();
         let by_another = letter(source, 1).signed_with(OTHER, now());
         is_unverified(&by_another.to(&app).await);
-        let changed = String::from_utf8(good.body.clone()).unwrap().replace("-1", "-2").replace("0001", "0002");
+        let changed = String::from_utf8(good.body.clone())
+            .unwrap()
+            .replace("-1", "-2")
+            .replace("0001", "0002");
         assert_ne!(changed.as_bytes(), good.body);
         is_unverified(&good.saying(changed).to(&app).await);
         for name in proofs(source) {
-            for value in [None, Some(""), Some("none"), Some("0"), Some("v1,"), Some(secret_of(source).as_str())] {
+            for value in [
+                None,
+                Some(""),
+                Some("none"),
+                Some("0"),
+                Some("v1,"),
+                Some(secret_of(source).as_str()),
+            ] {
                 is_unverified(&tampered(source, &good, name, value).to(&app).await);
             }
         }
         // The plain secret does not replace a signature, and neither does another source's signature.
-        is_unverified(&letter(source, 1).bare().at(&format!("/webhooks/demo/{source}/{}", secret_of(source))).to(&app).await);
-        is_unverified(&letter(source, 1).bare().at(&format!("/webhooks/demo/{source}?token={}", secret_of(source))).to(&app).await);
+        is_unverified(
+            &letter(source, 1)
+                .bare()
+                .at(&format!("/webhooks/demo/{source}/{}", secret_of(source)))
+                .to(&app)
+                .await,
+        );
+        is_unverified(
+            &letter(source, 1)
+                .bare()
+                .at(&format!("/webhooks/demo/{source}?token={}", secret_of(source)))
+                .to(&app)
+                .await,
+        );
         for other in Source::ALL.into_iter().filter(|other| *other != source) {
-            is_unverified(&letter(other, 1).signed().at(&format!("/webhooks/demo/{source}")).to(&app).await);
+            is_unverified(
+                &letter(other, 1).signed().at(&format!("/webhooks/demo/{source}")).to(&app).await,
+            );
         }
         assert_eq!(stored(&app).await, 0, "{source}");
-        assert_eq!(good.to(&app).await.status, 202, "and no rejected webhook prevents the right one");
+        assert_eq!(
+            good.to(&app).await.status,
+            202,
+            "and no rejected webhook prevents the right one"
+        );
         sqlx::query("delete from deliveries").execute(app.pool()).await.unwrap();
     }
     app.stop().await;
@@ -67,13 +99,17 @@ async fn a_time_stamp_counts_within_the_tolerance_and_not_a_second_longer() {
     let secret = secret_of(Source::OmniLab);
     let at = |seconds: i64| now() + seconds.seconds();
     for (n, seconds) in (1..).zip([-300, 300, -299, 0]) {
-        is_acknowledged(&letter(Source::OmniLab, n).signed_with(&secret, at(seconds)).to(&app).await);
+        is_acknowledged(
+            &letter(Source::OmniLab, n).signed_with(&secret, at(seconds)).to(&app).await,
+        );
     }
     assert_eq!(stored(&app).await, 4);
     for seconds in [-301, 301, -86_400, 86_400, 31_536_000] {
         is_unverified(&letter(Source::OmniLab, 9).signed_with(&secret, at(seconds)).to(&app).await);
         // If the timestamp is changed afterwards, the signature is no longer valid.
-        let mended = letter(Source::OmniLab, 9).signed_with(&secret, at(seconds)).with("webhook-timestamp", &now().as_second().to_string());
+        let mended = letter(Source::OmniLab, 9)
+            .signed_with(&secret, at(seconds))
+            .with("webhook-timestamp", &now().as_second().to_string());
         is_unverified(&mended.to(&app).await);
     }
     assert_eq!(stored(&app).await, 4);
@@ -112,34 +148,50 @@ async fn a_list_of_signatures_and_another_header_are_looked_at() {
     }
     let listed = |sent: &Sent| {
         let wrong = letter(Source::OmniLab, 3).signed_with(OTHER, now());
-        let (wrong, right) = (wrong.header("webhook-signature").unwrap().to_owned(), sent.header("webhook-signature").unwrap().to_owned());
-        sent.with("webhook-signature", &format!("{wrong} v1a,{} {right}", &right[3..])).with("Authorization", "Bearer a-token-of-ours")
+        let (wrong, right) = (
+            wrong.header("webhook-signature").unwrap().to_owned(),
+            sent.header("webhook-signature").unwrap().to_owned(),
+        );
+        sent.with("webhook-signature", &format!("{wrong} v1a,{} {right}", &right[3..]))
+            .with("Authorization", "Bearer a-token-of-ours")
     };
     is_acknowledged(&listed(&sent(3)).to(&app).await);
-    for value in ["", "Bearer", "Basic a-token-of-ours", "Bearer a-token-of-our", "bearer a-token-of-ours"] {
+    for value in
+        ["", "Bearer", "Basic a-token-of-ours", "Bearer a-token-of-our", "bearer a-token-of-ours"]
+    {
         is_unverified(&sent(4).with("Authorization", value).to(&app).await);
     }
     is_unverified(&sent(4).to(&app).await);
-    is_unverified(&sent(4).with("Authorization", "Bearer a-token-of-ours").without("webhook-signature").to(&app).await);
+    is_unverified(
+        &sent(4)
+            .with("Authorization", "Bearer a-token-of-ours")
+            .without("webhook-signature")
+            .to(&app)
+            .await,
+    );
     assert_eq!(stored(&app).await, 3);
     app.stop().await;
 }
 
 #[tokio::test]
-async fn what_is_sent_again_is_stored_once_but_every_word_of_a_source_that_only_says_that_something_changed() {
+async fn what_is_sent_again_is_stored_once_but_every_word_of_a_source_that_only_says_that_something_changed()
+ {
     let app = receiver(vec![]).await;
     for source in Source::ALL {
         for n in [1, 1, 2, 1] {
             is_acknowledged(&letter(source, n).signed().to(&app).await);
         }
-        let count = deliveries(&app).await.iter().filter(|row| row.source == source.as_str()).count();
+        let count =
+            deliveries(&app).await.iter().filter(|row| row.source == source.as_str()).count();
         assert_eq!(count, if source == Source::Syncaroo { 4 } else { 2 }, "{source}");
     }
     // The same delivery, signed later: its id counts.
-    let later = letter(Source::OmniLab, 1).signed_with(&secret_of(Source::OmniLab), now() + 60.seconds());
+    let later =
+        letter(Source::OmniLab, 1).signed_with(&secret_of(Source::OmniLab), now() + 60.seconds());
     is_acknowledged(&later.to(&app).await);
     // Ids of different sources are independent.
-    let same = Letter::new(Source::OmniLab, 1, letter(Source::OmniLab, 1).body).with("webhook-id", "event-1");
+    let same = Letter::new(Source::OmniLab, 1, letter(Source::OmniLab, 1).body)
+        .with("webhook-id", "event-1");
     is_acknowledged(&same.signed().to(&app).await);
     assert_eq!(stored(&app).await, 11);
     app.stop().await;
@@ -147,10 +199,18 @@ async fn what_is_sent_again_is_stored_once_but_every_word_of_a_source_that_only_
 
 #[tokio::test]
 async fn a_source_that_proves_nothing_is_let_in_where_the_settings_say_so() {
-    let app = receiver(Source::ALL.map(|source| instead(source, "verification = \"none\"")).to_vec()).await;
+    let app =
+        receiver(Source::ALL.map(|source| instead(source, "verification = \"none\"")).to_vec())
+            .await;
     for source in Source::ALL {
         is_acknowledged(&letter(source, 1).bare().to(&app).await);
-        is_acknowledged(&letter(source, 2).signed_with(OTHER, now()).at(&format!("/webhooks/demo/{source}/anything?token=any")).to(&app).await);
+        is_acknowledged(
+            &letter(source, 2)
+                .signed_with(OTHER, now())
+                .at(&format!("/webhooks/demo/{source}/anything?token=any"))
+                .to(&app)
+                .await,
+        );
     }
     assert_eq!(stored(&app).await, 8);
     app.stop().await;
@@ -161,7 +221,10 @@ async fn a_source_that_is_not_connected_is_asked_to_come_again() {
     let app = receiver(Source::ALL.map(|source| instead(source, "")).to_vec()).await;
     for source in Source::ALL {
         is_to_be_sent_again(&letter(source, 1).signed().to(&app).await, "source-not-connected");
-        is_to_be_sent_again(&Letter::new(source, 1, "").bare().to(&app).await, "source-not-connected");
+        is_to_be_sent_again(
+            &Letter::new(source, 1, "").bare().to(&app).await,
+            "source-not-connected",
+        );
     }
     assert_eq!(stored(&app).await, 0);
     app.stop().await;

@@ -10,10 +10,24 @@ use crate::demo::systems::webhook_sender::{Action, Webhook};
 use crate::sources::extract::text_at;
 
 /// The profile fields in a webhook about another object.
-const BESIDE: [&str; 8] = ["id", "first_name", "last_name", "email", "mobile_phone_e164", "tier_handle", "point_balance", "updated_at"];
+const BESIDE: [&str; 8] = [
+    "id",
+    "first_name",
+    "last_name",
+    "email",
+    "mobile_phone_e164",
+    "tier_handle",
+    "point_balance",
+    "updated_at",
+];
 
 /// The webhook about a change. `None` if no event exists for it.
-pub(crate) fn webhook(world: &World, thing: ObjectKind, action: Action, object: &Value) -> Option<Webhook> {
+pub(crate) fn webhook(
+    world: &World,
+    thing: ObjectKind,
+    action: Action,
+    object: &Value,
+) -> Option<Webhook> {
     let name = match thing {
         ObjectKind::Profile => "profile",
         ObjectKind::Identity if action == Action::Created => "identity",
@@ -30,8 +44,10 @@ pub(crate) fn webhook(world: &World, thing: ObjectKind, action: Action, object: 
     if thing != ObjectKind::Profile
         && let Some(profile) = owner_of(object).and_then(|id| world.get(ObjectKind::Profile, &id))
     {
-        let beside: serde_json::Map<String, Value> =
-            BESIDE.iter().filter_map(|field| Some(((*field).to_owned(), profile.get(*field)?.clone()))).collect();
+        let beside: serde_json::Map<String, Value> = BESIDE
+            .iter()
+            .filter_map(|field| Some(((*field).to_owned(), profile.get(*field)?.clone())))
+            .collect();
         fields.insert("profile".to_owned(), Value::Object(beside));
     }
     if action == Action::Deleted {
@@ -46,5 +62,9 @@ fn owner_of(object: &Value) -> Option<String> {
 
 fn event(name: &str, body: Value) -> Webhook {
     let headers = [("content-type", "application/json"), ("x-omneo-event", name)];
-    Webhook { source: Source::Omneo, headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(), body }
+    Webhook {
+        source: Source::Omneo,
+        headers: headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        body,
+    }
 }

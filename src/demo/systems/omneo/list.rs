@@ -29,7 +29,10 @@ pub(super) fn listed(
     let mut filters = Vec::new();
     for (name, value) in asked.parameters().filter(|(name, _)| name.starts_with("filter[")) {
         let Some(filter) = Filter::parse(&name, value) else {
-            return Answer::new(400, json!({ "errors": { "filter": ["This filter is not allowed"] } }).to_string());
+            return Answer::new(
+                400,
+                json!({ "errors": { "filter": ["This filter is not allowed"] } }).to_string(),
+            );
         };
         filters.push(filter);
     }
@@ -39,7 +42,11 @@ pub(super) fn listed(
     // Objects with a known owner or address are found by the index, without a full scan.
     let key = profile.map(owner).or_else(|| filters.iter().find_map(|filter| filter.key(thing)));
     let page = match key {
-        Some(key) => Page::of(&world.by_key(thing, &key).into_iter().filter(fits).collect::<Vec<_>>(), number, size),
+        Some(key) => Page::of(
+            &world.by_key(thing, &key).into_iter().filter(fits).collect::<Vec<_>>(),
+            number,
+            size,
+        ),
         None => world.page(thing, number, size, (!filters.is_empty()).then_some(&fits)),
     };
     Answer::ok(format!(r#"{{"data":{},{}}}"#, page.list(), around(&page, asked, base_url)))
@@ -47,10 +54,17 @@ pub(super) fn listed(
 
 /// `links` and `meta` of a page, in the format of Omneo's framework.
 fn around(page: &Page, asked: &SystemRequest, base_url: &str) -> String {
-    let path = format!("{base_url}{}", asked.path.strip_prefix(crate::demo::systems::omneo::BASE).unwrap_or_default());
-    let kept: BTreeMap<String, String> = asked.parameters().filter(|(name, _)| name != "page[number]").collect();
+    let path = format!(
+        "{base_url}{}",
+        asked.path.strip_prefix(crate::demo::systems::omneo::BASE).unwrap_or_default()
+    );
+    let kept: BTreeMap<String, String> =
+        asked.parameters().filter(|(name, _)| name != "page[number]").collect();
     let link = |number: usize| {
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(&kept).append_pair("page[number]", &number.to_string()).finish();
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(&kept)
+            .append_pair("page[number]", &number.to_string())
+            .finish();
         format!("{path}?{query}")
     };
     let last = page.pages().max(1);
@@ -93,13 +107,17 @@ impl Filter {
     fn parse(name: &str, value: String) -> Option<Self> {
         let inside = name.strip_prefix("filter[")?.strip_suffix(']')?;
         let (field, operator) = inside.split_once("][").unwrap_or((inside, "eq"));
-        let is_known = FIELDS.contains(&field) && ["eq", "gt", "gte", "lt", "lte"].contains(&operator);
+        let is_known =
+            FIELDS.contains(&field) && ["eq", "gt", "gte", "lt", "lte"].contains(&operator);
         is_known.then(|| Self { field: field.to_owned(), operator: operator.to_owned(), value })
     }
 
     fn fits(&self, object: &Value) -> bool {
         if self.field.ends_with("_at") {
-            let (at, bound) = (time_at(object, &format!("/{}", self.field)), time_of(&Value::from(self.value.as_str())));
+            let (at, bound) = (
+                time_at(object, &format!("/{}", self.field)),
+                time_of(&Value::from(self.value.as_str())),
+            );
             return match (at, bound, self.operator.as_str()) {
                 (Some(at), Some(bound), "gt") => at > bound,
                 (Some(at), Some(bound), "gte") => at >= bound,
@@ -115,7 +133,11 @@ impl Filter {
             _ => &[],
         };
         let own = format!("/{}", self.field);
-        let mut found = pointers.iter().copied().chain([own.as_str()]).filter_map(|pointer| text_at(object, pointer));
+        let mut found = pointers
+            .iter()
+            .copied()
+            .chain([own.as_str()])
+            .filter_map(|pointer| text_at(object, pointer));
         found.any(|found| found.to_lowercase() == self.value.to_lowercase())
     }
 

@@ -21,11 +21,18 @@ const MOVED: [ObjectKind; 7] = [
 
 /// Answers `POST /profiles/merge`.
 pub(super) fn asked(world: &World, body: &Value) -> Answer {
-    let (Some(loser), Some(winner)) = (text_at(body, "/source_profile_id"), text_at(body, "/destination_profile_id")) else {
-        return Answer::new(422, json!({ "errors": { "source_profile_id": ["Both profiles are required"] } }).to_string());
+    let (Some(loser), Some(winner)) =
+        (text_at(body, "/source_profile_id"), text_at(body, "/destination_profile_id"))
+    else {
+        return Answer::new(
+            422,
+            json!({ "errors": { "source_profile_id": ["Both profiles are required"] } })
+                .to_string(),
+        );
     };
     if world.merge(&loser, &winner) {
-        let profile = world.get(ObjectKind::Profile, &winner).map(|profile| with_identities(world, &profile));
+        let profile =
+            world.get(ObjectKind::Profile, &winner).map(|profile| with_identities(world, &profile));
         Answer::ok(json!({ "data": profile }).to_string())
     } else {
         Answer::not_found()

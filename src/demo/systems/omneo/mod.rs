@@ -31,45 +31,75 @@ const LISTS: [(&str, ObjectKind); 6] = [
 ];
 
 /// Parts of a profile with an endpoint of their own.
-const BALANCES: [&str; 4] = ["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars"];
+const BALANCES: [&str; 4] =
+    ["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars"];
 
 /// Responds to an authorized request. Links begin with `base_url`.
-pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest, base_url: &str) -> Answer {
+pub(super) fn answer(
+    world: &World,
+    terms: &SystemOptions,
+    asked: &SystemRequest,
+    base_url: &str,
+) -> Answer {
     let parts = asked.below(BASE).unwrap_or_default();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    let of_list = |name: &str| LISTS.into_iter().find(|(found, _)| *found == name).map(|(_, thing)| thing);
+    let of_list =
+        |name: &str| LISTS.into_iter().find(|(found, _)| *found == name).map(|(_, thing)| thing);
     match (asked.method.as_str(), parts.as_slice()) {
         ("POST", ["profiles", "merge"]) => merge::asked(world, &asked.json()),
         ("GET", ["profiles"]) => listed(world, terms, asked, base_url, ObjectKind::Profile, None),
-        ("GET", ["profiles", id]) => {
-            world.object(ObjectKind::Profile, id).map_or_else(Answer::not_found, |object| data(&with_identities(world, &object.value)))
+        ("GET", ["profiles", id]) => world
+            .object(ObjectKind::Profile, id)
+            .map_or_else(Answer::not_found, |object| data(&with_identities(world, &object.value))),
+        ("GET", ["profiles", id, parts @ ..]) => {
+            match (world.get(ObjectKind::Profile, id), parts) {
+                (None, _) => Answer::not_found(),
+                (Some(_), ["identities"]) => Answer::ok(format!(
+                    r#"{{"data":{}}}"#,
+                    page::list(&world.by_key(ObjectKind::Identity, &owner(id)))
+                )),
+                (Some(profile), ["attributes", "custom"]) => {
+                    data(profile.get("custom_attributes").unwrap_or(&json!([])))
+                }
+                (Some(profile), ["attributes", group]) => {
+                    data(profile.pointer(&format!("/attributes/{group}")).unwrap_or(&json!({})))
+                }
+                (Some(profile), ["tiers"]) => data(
+                    &profile
+                        .get("tier")
+                        .filter(|tier| tier.is_object())
+                        .map_or_else(|| json!([]), |tier| json!([tier])),
+                ),
+                (Some(profile), ["balances"]) => data(&part(id, &profile, &BALANCES)),
+                (Some(profile), ["aggregations"]) => data(&aggregations(id, &profile)),
+                (Some(_), [name]) => match of_list(name) {
+                    Some(thing) => listed(world, terms, asked, base_url, thing, Some(id)),
+                    None => Answer::not_found(),
+                },
+                _ => Answer::not_found(),
+            }
         }
-        ("GET", ["profiles", id, parts @ ..]) => match (world.get(ObjectKind::Profile, id), parts) {
-            (None, _) => Answer::not_found(),
-            (Some(_), ["identities"]) => Answer::ok(format!(r#"{{"data":{}}}"#, page::list(&world.by_key(ObjectKind::Identity, &owner(id))))),
-            (Some(profile), ["attributes", "custom"]) => data(profile.get("custom_attributes").unwrap_or(&json!([]))),
-            (Some(profile), ["attributes", group]) => data(profile.pointer(&format!("/attributes/{group}")).unwrap_or(&json!({}))),
-            (Some(profile), ["tiers"]) => data(&profile.get("tier").filter(|tier| tier.is_object()).map_or_else(|| json!([]), |tier| json!([tier]))),
-            (Some(profile), ["balances"]) => data(&part(id, &profile, &BALANCES)),
-            (Some(profile), ["aggregations"]) => data(&aggregations(id, &profile)),
-            (Some(_), [name]) => match of_list(name) {
-                Some(thing) => listed(world, terms, asked, base_url, thing, Some(id)),
-                None => Answer::not_found(),
-            },
-            _ => Answer::not_found(),
-        },
         ("GET", ["identities", "search-profile", identifier]) => {
             let identities = world.by_key(ObjectKind::Identity, &word_key(identifier));
-            let ids = identities.iter().filter_map(|identity| text_at(&identity.value, "/profile_id"));
-            let profiles: Vec<Value> =
-                ids.filter_map(|id| world.get(ObjectKind::Profile, &id)).map(|profile| with_identities(world, &profile)).collect();
+            let ids =
+                identities.iter().filter_map(|identity| text_at(&identity.value, "/profile_id"));
+            let profiles: Vec<Value> = ids
+                .filter_map(|id| world.get(ObjectKind::Profile, &id))
+                .map(|profile| with_identities(world, &profile))
+                .collect();
             data(&Value::from(profiles))
         }
-        ("GET", ["identities"]) => listed(world, terms, asked, base_url, ObjectKind::Identity, None),
-        ("GET", [name]) => of_list(name).map_or_else(Answer::not_found, |thing| listed(world, terms, asked, base_url, thing, None)),
+        ("GET", ["identities"]) => {
+            listed(world, terms, asked, base_url, ObjectKind::Identity, None)
+        }
+        ("GET", [name]) => of_list(name).map_or_else(Answer::not_found, |thing| {
+            listed(world, terms, asked, base_url, thing, None)
+        }),
         ("GET", [name, id]) => {
             let object = of_list(name).and_then(|thing| world.object(thing, id));
-            object.map_or_else(Answer::not_found, |object| Answer::ok(format!(r#"{{"data":{}}}"#, object.text)))
+            object.map_or_else(Answer::not_found, |object| {
+                Answer::ok(format!(r#"{{"data":{}}}"#, object.text))
+            })
         }
         _ => Answer::not_found(),
     }
@@ -94,7 +124,10 @@ fn with_identities(world: &World, profile: &Value) -> Value {
 }
 
 fn part(id: &str, profile: &Value, names: &[&str]) -> Value {
-    let mut found: serde_json::Map<String, Value> = names.iter().filter_map(|name| Some(((*name).to_owned(), profile.get(*name)?.clone()))).collect();
+    let mut found: serde_json::Map<String, Value> = names
+        .iter()
+        .filter_map(|name| Some(((*name).to_owned(), profile.get(*name)?.clone())))
+        .collect();
     found.insert("profile_id".to_owned(), Value::from(id));
     if let Some(at) = profile.get("updated_at") {
         found.insert("updated_at".to_owned(), at.clone());
@@ -104,7 +137,9 @@ fn part(id: &str, profile: &Value, names: &[&str]) -> Value {
 
 fn aggregations(id: &str, profile: &Value) -> Value {
     let mut found = part(id, profile, &[]);
-    if let (Some(to), Some(from)) = (found.as_object_mut(), profile.get("aggregations").and_then(Value::as_object)) {
+    if let (Some(to), Some(from)) =
+        (found.as_object_mut(), profile.get("aggregations").and_then(Value::as_object))
+    {
         to.extend(from.clone());
     }
     found
