@@ -8,6 +8,7 @@ pub mod app;
 pub mod brand;
 pub mod cli;
 pub mod clock;
+pub mod concurrency;
 pub mod customer;
 pub mod demo;
 pub mod erasure;

@@ -31,6 +31,7 @@ use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::change_listener::ChangeListener;
 use crate::lookup::coalescing::{CoalescingLimits, LookupCoalescer};
+use crate::lookup::finder::CustomerFinder;
 use crate::lookup::handler::LookupService;
 use crate::lookup::query_customers::ReadRules;
 use crate::lookup::read_through::ReadThrough;
@@ -244,11 +245,17 @@ impl Application {
             rules,
             limits.deadline,
         );
-        let coalescer = LookupCoalescer::new(store, Arc::clone(&cache), background.clone(), limits);
+        let coalescer = Arc::new(LookupCoalescer::new(
+            store,
+            Arc::clone(&cache),
+            background.clone(),
+            limits,
+            brands.keys().copied(),
+        ));
         let all: Vec<Arc<Brand>> = brands.values().cloned().collect();
         let accounts = UpstreamClients::new(&database.pool, &all, &file.calls, &background, &clock);
         let search = LiveSearch { pool: database.pool.clone(), accounts: accounts.clone() };
-        let live = ReadThrough::new(search, limits.deadline, background.clone());
+        let read_through = ReadThrough::new(search, limits.deadline, background.clone());
         let lookup_service = Data::new(LookupService {
             allowed_networks: file.server.allowed_networks.clone(),
             proxies: Proxies {
@@ -260,8 +267,7 @@ impl Application {
             api_keys: Arc::clone(&api_keys),
             wrong_keys: WrongKeys::new(rates(file)),
             cache: Arc::clone(&cache),
-            coalescer: Arc::clone(&coalescer),
-            live: Arc::clone(&live),
+            finder: CustomerFinder { coalescer: Arc::clone(&coalescer), read_through },
             clock: clock.clone(),
         });
         let pool = &database.pool;

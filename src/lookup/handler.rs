@@ -1,23 +1,22 @@
 //! Handles a lookup: networks, query, key, limits, parsing, cache, Postgres, sources.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
-use super::cache::{AnswerCache, CacheKey};
-use super::coalescing::{LookupCoalescer, LookupFailed, LookupResult};
-use super::query::{Query, Question};
-use super::read_through::ReadThrough;
+use super::cache::AnswerCache;
+use super::finder::CustomerFinder;
+use super::query::Query;
+use super::result::LookupFailed;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::http::api_keys::{ApiKeyCache, LiveKey};
 use crate::http::client_ip::{Caller, Proxies};
 use crate::http::problem::Problem;
 use crate::http::rate_limits::WrongKeys;
-use crate::storage::invalidation::{Invalidation, LookupHash};
+use crate::storage::invalidation::LookupHash;
 
 /// The state of the lookup handler.
 pub struct LookupService {
@@ -35,10 +34,8 @@ pub struct LookupService {
     pub wrong_keys: WrongKeys,
     /// The cached answers.
     pub cache: Arc<AnswerCache>,
-    /// Sends lookups to Postgres.
-    pub coalescer: Arc<LookupCoalescer>,
-    /// Asks sources.
-    pub live: Arc<ReadThrough>,
+    /// Finds customers that the cache does not have.
+    pub finder: CustomerFinder,
     /// The clock.
     pub clock: Clock,
 }
@@ -130,7 +127,7 @@ impl LookupService {
         let hash = |(kind, text): (&str, &str)| (brand_id, LookupHash::new(secret, kind, text));
         let as_sent = hash(asked.parts());
         if let Some(entry) = self.cache.fresh(&as_sent)
-            && !self.live.is_under_way(&as_sent)
+            && !self.finder.may_change_soon(&as_sent)
         {
             return self.cached(&key, entry.found, entry.body, trace);
         }
@@ -138,13 +135,13 @@ impl LookupService {
         let canonical = hash(question.parts());
         if canonical != as_sent
             && let Some(entry) = self.cache.fresh(&canonical)
-            && !self.live.is_under_way(&canonical)
+            && !self.finder.may_change_soon(&canonical)
         {
             return self.cached(&key, entry.found, entry.body, trace);
         }
         trace.cache = Outcome::Miss;
         let has_stale = self.cache.stale(&canonical).is_some();
-        match self.ask(canonical, &key.brand, question, has_stale).await {
+        match self.finder.find(canonical, &key.brand, question, has_stale).await {
             Ok(result) => self.count_not_found(&key, result.found).map(|()| result.body),
             Err(error) => match self.cache.stale(&canonical) {
                 Some(entry) => {
@@ -158,38 +155,6 @@ impl LookupService {
                 }),
             },
         }
-    }
-
-    /// Queries Postgres. If sources may have more data, asks them within the deadline, and queries Postgres again if
-    /// they sent any.
-    async fn ask(
-        &self,
-        key: CacheKey,
-        brand: &Arc<Brand>,
-        question: Question,
-        has_stale: bool,
-    ) -> Result<LookupResult, LookupFailed> {
-        let started_at = Instant::now();
-        if !brand.rules.asks_live() {
-            return self.coalescer.ask(key, brand, question, has_stale).await;
-        }
-        let result = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
-        let searched = self.live.ask(key, brand, &question, &result, started_at).await;
-        // Later requests must not join a lookup that started before the new data was stored.
-        let forget = || {
-            self.coalescer.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) })
-        };
-        let result = if searched.has_changed {
-            forget();
-            self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(result)
-        } else {
-            result
-        };
-        if searched.is_incomplete && !result.found {
-            // A source that was not asked may know the person, so "nobody" must not stay cached.
-            forget();
-        }
-        Ok(result)
     }
 
     fn caller(&self, request: &HttpRequest) -> Result<Caller, Problem> {

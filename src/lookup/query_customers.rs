@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use crate::storage::pool::{Connection, Pool};
 
+use super::freshness::{sources_to_query, sources_to_query_by_id};
 use super::query::Question;
-use super::read_through::{sources_to_query, sources_to_query_by_id};
 use crate::brand::Brand;
 use crate::customer::answer::aliases::Aliases;
 use crate::customer::answer::profile::{MergeRules, Profile};

@@ -1,8 +1,9 @@
 //! Queries Postgres for lookups: gets a connection, retries on another one if it breaks, until the deadline. It also
 //! knows whether Postgres is unavailable.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
 
 use super::query::Question;
 use super::query_customers;
@@ -18,7 +19,7 @@ pub struct LookupRepository {
     rules: ReadRules,
     deadline: Duration,
     // Since when no query was answered.
-    unavailable_since: Mutex<Option<Instant>>,
+    unavailable_since: watch::Sender<Option<Instant>>,
 }
 
 /// The lookups of one query.
@@ -45,13 +46,13 @@ const PAUSE: Duration = Duration::from_millis(20);
 impl LookupRepository {
     /// A repository that has made no query.
     #[must_use]
-    pub const fn new(pool: Pool, rules: ReadRules, deadline: Duration) -> Self {
-        Self { pool, rules, deadline, unavailable_since: Mutex::new(None) }
+    pub fn new(pool: Pool, rules: ReadRules, deadline: Duration) -> Self {
+        Self { pool, rules, deadline, unavailable_since: watch::Sender::new(None) }
     }
 
-    /// Returns the answers in the order of the lookups. If Postgres is unavailable, it calls `on_away` and retries
-    /// until the deadline, so that a restart of Postgres goes unnoticed. If Postgres has been unavailable for longer
-    /// than the deadline, it does not retry.
+    /// Returns the answers in the order of the lookups. If Postgres is unavailable, it retries until the deadline, so
+    /// that a restart of Postgres goes unnoticed. If Postgres has been unavailable for longer than the deadline, it does
+    /// not retry.
     ///
     /// # Errors
     /// When Postgres failed or is unavailable.
@@ -59,21 +60,15 @@ impl LookupRepository {
         &self,
         brand: &Brand,
         asked: BatchMode<'_>,
-        on_away: impl Fn() + Sync,
     ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
-        match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked, &on_away))
-            .await
-        {
+        match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked)).await {
             Ok(Ok(found)) => {
-                if self.unavailable_since().take().is_some() {
-                    tracing::info!("Postgres answers lookups again");
-                }
+                self.note_available();
                 Ok(found)
             }
             Ok(Err(unanswered)) => Err(unanswered),
             Err(_) => {
                 self.note_unavailable("no answer within the deadline");
-                on_away();
                 Err(QueryError::Unavailable)
             }
         }
@@ -83,7 +78,6 @@ impl LookupRepository {
         &self,
         brand: &Brand,
         asked: BatchMode<'_>,
-        on_away: &(impl Fn() + Sync),
     ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
         // After a restart of Postgres, all pooled connections may be dead. They are tried without a pause.
         let mut dead = self.pool.most();
@@ -103,7 +97,6 @@ impl LookupRepository {
                 }
             };
             let away_for = self.note_unavailable(&error.to_string());
-            on_away();
             if dead == 0 {
                 if away_for > self.deadline {
                     return Err(QueryError::Unavailable);
@@ -132,26 +125,39 @@ impl LookupRepository {
         }
     }
 
+    fn note_available(&self) {
+        if self.is_unavailable() && self.unavailable_since.send_replace(None).is_some() {
+            tracing::info!("Postgres answers lookups again");
+        }
+    }
+
     /// Records that Postgres is unavailable, and returns for how long. It is logged once, not at every lookup.
     fn note_unavailable(&self, reason: &str) -> Duration {
-        let mut unavailable_since = self.unavailable_since();
-        if unavailable_since.is_none() {
+        let now = Instant::now();
+        let is_first = self.unavailable_since.send_if_modified(|since| {
+            let is_first = since.is_none();
+            since.get_or_insert(now);
+            is_first
+        });
+        if is_first {
             tracing::error!(
                 reason,
                 "Postgres does not answer lookups; expired cached answers are returned"
             );
         }
-        unavailable_since.get_or_insert_with(Instant::now).elapsed()
-    }
-
-    fn unavailable_since(&self) -> MutexGuard<'_, Option<Instant>> {
-        self.unavailable_since.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unavailable_since.borrow().unwrap_or(now).elapsed()
     }
 
     /// Whether the last query was not answered.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        self.unavailable_since().is_some()
+        self.unavailable_since.borrow().is_some()
+    }
+
+    /// Completes as soon as Postgres is unavailable.
+    pub async fn until_unavailable(&self) {
+        // The channel cannot close, because `self` holds its sender.
+        let _ = self.unavailable_since.subscribe().wait_for(Option::is_some).await;
     }
 
     /// The largest number of connections.

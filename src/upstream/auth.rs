@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::{Value, json};
-use tokio::sync::watch;
 
 use super::http::{Answer, Body, Client};
 use super::queue::A_WHILE;
@@ -15,6 +14,7 @@ use super::rate_limit_headers::RateLimitHeaders;
 use super::rate_limiter::DistributedRateLimiter;
 use super::{CallError, CallPriority, lock};
 use crate::clock::Clock;
+use crate::concurrency::single_flight::{SingleFlight, Waiter};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::sources::api::{AccountRules, ClientCredentials, Credential, TokenStyle};
 use crate::sources::extract::text_at;
@@ -83,6 +83,7 @@ impl Authenticator {
             background: background.clone(),
             clock: clock.clone(),
             state: Mutex::default(),
+            renewals: SingleFlight::new(),
         }))
     }
 
@@ -137,19 +138,29 @@ pub(super) struct Tokens {
     background: BackgroundTasks,
     clock: Clock,
     state: Mutex<State>,
+    renewals: Arc<SingleFlight<(), (), Result<(), CallError>>>,
 }
-
-type Outcome = Option<Result<(), CallError>>;
 
 #[derive(Default)]
 struct State {
     token: Option<Token>,
     /// The number of tokens so far.
     number: u64,
-    renewal: Option<watch::Receiver<Outcome>>,
     failures: u32,
     /// The last failure, and until when it is returned without a new attempt.
     failed: Option<(Instant, CallError)>,
+}
+
+impl State {
+    /// The token, if it is valid, with whether it is fresh; and the last failure, if it is recent.
+    fn known_or_failed(&self, now: Instant) -> (Option<(AuthHeader, bool)>, Option<CallError>) {
+        let token = self.token.as_ref().filter(|token| now < token.ends_at);
+        let failed = self.failed.as_ref().filter(|(until, _)| now < *until);
+        (
+            token.map(|token| (token.proof.clone(), now < token.renew_at)),
+            failed.map(|(_, error)| error.clone()),
+        )
+    }
 }
 
 struct Token {
@@ -161,59 +172,42 @@ struct Token {
 impl Tokens {
     async fn proof(self: &Arc<Self>) -> Result<AuthHeader, CallError> {
         loop {
-            let renewal = {
-                let mut state = lock(&self.state);
-                let now = Instant::now();
-                let known = state
-                    .token
-                    .as_ref()
-                    .filter(|token| now < token.ends_at)
-                    .map(|token| (token.proof.clone(), now < token.renew_at));
-                let failed = state
-                    .failed
-                    .as_ref()
-                    .filter(|(until, _)| now < *until)
-                    .map(|(_, error)| error.clone());
-                match (known, failed) {
-                    (Some((proof, true)), _) | (Some((proof, false)), Some(_)) => return Ok(proof),
-                    // It is renewed before it ends, and no caller waits for that.
+            let mut renewal = {
+                let state = lock(&self.state);
+                match state.known_or_failed(Instant::now()) {
                     (Some((proof, false)), None) => {
-                        drop(self.renew(&mut state));
+                        // It is renewed before it ends, and no caller waits for that.
+                        drop(self.renew(&state));
                         return Ok(proof);
                     }
+                    (Some((proof, _)), _) => return Ok(proof),
                     (None, Some(error)) => return Err(error),
-                    (None, None) => self.renew(&mut state),
+                    (None, None) => self.renew(&state),
                 }
             };
-            wait(renewal).await?;
+            renewal.result().await.unwrap_or(Err(CallError::ShuttingDown))?;
         }
     }
 
-    /// Joins the renewal in flight, or starts one.
-    fn renew(self: &Arc<Self>, state: &mut State) -> watch::Receiver<Outcome> {
-        if let Some(renewal) =
-            state.renewal.as_ref().filter(|renewal| renewal.has_changed().is_ok())
-        {
-            return renewal.clone();
+    /// Joins the renewal in flight, or starts one. The caller holds the lock, so it cannot miss a renewal that ends.
+    fn renew(self: &Arc<Self>, _locked: &State) -> Waiter<(), Result<(), CallError>> {
+        let (waiter, renewal) = self.renewals.join((), || ());
+        if let Some(renewal) = renewal {
+            let tokens = Arc::clone(self);
+            self.background.spawn(async move {
+                let fetched = tokio::select! {
+                    fetched = tokens.fetch() => fetched,
+                    () = tokens.background.until_ending() => Err(CallError::ShuttingDown),
+                };
+                renewal.complete(tokens.keep(fetched), |_| {});
+            });
         }
-        let (sender, renewal) = watch::channel(None);
-        state.renewal = Some(renewal.clone());
-        let tokens = Arc::clone(self);
-        self.background.spawn(async move {
-            let fetched = tokio::select! {
-                fetched = tokens.fetch() => fetched,
-                () = tokens.background.until_ending() => Err(CallError::ShuttingDown),
-            };
-            let outcome = tokens.keep(fetched);
-            sender.send_replace(Some(outcome));
-        });
-        renewal
+        waiter
     }
 
     /// Stores the new token, or the failure with the time until the next attempt.
     fn keep(&self, fetched: Result<(HeaderValue, Duration), CallError>) -> Result<(), CallError> {
         let mut state = lock(&self.state);
-        state.renewal = None;
         match fetched {
             Ok((value, lasts)) => {
                 state.number = state.number.saturating_add(1);
@@ -298,12 +292,5 @@ impl Tokens {
             TokenStyle::Form => Body::Form(&fields),
         };
         self.client.send(url, body, None).await.map_err(|lost| lost.error)
-    }
-}
-
-async fn wait(mut renewal: watch::Receiver<Outcome>) -> Result<(), CallError> {
-    match renewal.wait_for(Option::is_some).await {
-        Ok(outcome) => outcome.clone().unwrap_or(Ok(())),
-        Err(_) => Err(CallError::ShuttingDown),
     }
 }

@@ -8,11 +8,11 @@ use reqwest::Url;
 use serde_json::Value;
 
 use super::auth::AuthHeader;
-use super::breaker::Admission;
+use super::breaker::{Admission, Probe};
 use super::http::{Answer, Body, TransportError};
 use super::rate_limit_headers::RateLimitHeaders;
 use super::rate_limiter::Permit;
-use super::single_flight::{Outcome, Progress, SharedCall};
+use super::shared_call::{Outcome, PendingCall, SharedCall};
 use super::{CallError, CallPriority, UpstreamClient};
 use crate::sources::api::{ApiRequest, ParsedReply, Reply, Request};
 
@@ -52,34 +52,57 @@ impl UpstreamClient {
             Admission::Probe(probe) => Some(probe),
             Admission::Granted => None,
         };
-        let waiter = self.join(ask, priority, Instant::now() + timeout, probe);
-        let mut progress = waiter.call().progress.subscribe();
-        match tokio::time::timeout(timeout, progress.wait_for(|progress| !progress.is_waiting()))
-            .await
-        {
-            Ok(started) => started.map_err(|_| CallError::ShuttingDown)?,
+        let until = Instant::now() + timeout;
+        let start = || SharedCall::new(priority, until, probe.is_some());
+        let (mut waiter, call) = self.shared_calls.join(ask.clone(), start);
+        match call {
+            Some(call) => self.background.spawn(Arc::clone(self).run(call, probe)),
+            None => waiter.shared().add_caller(priority, until),
+        }
+        let mut started = waiter.shared().started.subscribe();
+        let begun = async {
+            tokio::select! {
+                outcome = waiter.result() => Some(outcome),
+                _ = started.wait_for(|is_started| *is_started) => None,
+            }
+        };
+        let outcome = match tokio::time::timeout(timeout, begun).await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => waiter.result().await,
             Err(_) => return Err(CallError::RateLimited),
         };
-        let over =
-            progress.wait_for(Progress::is_over).await.map_err(|_| CallError::ShuttingDown)?;
-        match &*over {
-            Progress::Over(outcome) => outcome.clone(),
-            Progress::Waiting | Progress::UnderWay => Err(CallError::ShuttingDown),
+        outcome.unwrap_or(Err(CallError::ShuttingDown))
+    }
+
+    /// Makes a call, and gives its outcome to the callers and the circuit breaker.
+    async fn run(self: Arc<Self>, call: PendingCall, probe: Option<Probe>) {
+        let shared = call.shared();
+        let outcome = tokio::select! {
+            outcome = self.perform(call.key(), shared) => outcome,
+            () = call.until_unwanted(|| shared.may_be_cancelled()) => return,
+            () = self.background.until_ending() => Err(CallError::ShuttingDown),
+        };
+        self.breaker.note(outcome.as_ref().err());
+        drop(probe);
+        // Callers that waited for the rate limit count that error themselves.
+        if let Err(error) = &outcome
+            && !matches!(error, CallError::RateLimited)
+        {
+            self.count(*shared.priority.borrow(), error.outcome());
         }
+        call.complete(outcome, |_| {});
     }
 
     /// Sends the request and parses the reply. Repeats it once after a broken connection, and once with a new token
     /// after a 401.
-    pub(super) async fn perform(self: &Arc<Self>, ask: &ApiRequest, call: &SharedCall) -> Outcome {
+    async fn perform(&self, ask: &ApiRequest, call: &SharedCall) -> Outcome {
         let request = self.api().request(ask).ok_or(CallError::Unsupported)?;
         let url = self.allowed_origins.find(&request.target)?;
         let (mut was_lost, mut was_refused) = (false, false);
         let (answer, permit) = loop {
             let proof = self.authenticator.proof().await?;
             let permit = self.permit(call).await?;
-            call.progress.send_if_modified(|progress| {
-                progress.is_waiting() && !std::mem::replace(progress, Progress::UnderWay).is_over()
-            });
+            call.started.send_replace(true);
             match self.send(url.clone(), &request, &proof, &permit).await {
                 Err(lost) if lost.is_broken && request.is_repeatable && !was_lost => {
                     was_lost = true

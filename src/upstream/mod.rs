@@ -17,7 +17,7 @@ mod priority;
 mod queue;
 mod rate_limit_headers;
 mod rate_limiter;
-mod single_flight;
+mod shared_call;
 mod tls_error;
 
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ pub use self::fair_share::Window;
 use self::http::Client;
 pub use self::priority::CallPriority;
 use self::rate_limiter::{DistributedRateLimiter, Limits};
-use self::single_flight::SharedCalls;
+use self::shared_call::SharedCalls;
 pub use self::tls_error::CertificateProblem;
 
 use crate::brand::Brand;
@@ -63,7 +63,7 @@ pub struct UpstreamClient {
     client: Client,
     budget: Arc<DistributedRateLimiter>,
     breaker: Arc<Breaker>,
-    shared_calls: SharedCalls,
+    shared_calls: Arc<SharedCalls>,
     background: BackgroundTasks,
     clock: Clock,
     turns: Semaphore,
@@ -82,6 +82,12 @@ impl UpstreamClient {
     #[must_use]
     pub const fn turns(&self) -> &Semaphore {
         &self.turns
+    }
+
+    /// The number of calls that wait or are in flight. It is 0 after everything has ended.
+    #[must_use]
+    pub fn calls_under_way(&self) -> usize {
+        self.shared_calls.len().max(self.budget.under_way()).max(self.budget.waiting())
     }
 
     /// Whether calls are likely to be made now. False while the circuit is open. Then one call at a time checks whether
@@ -174,7 +180,7 @@ impl UpstreamClientFactory {
                 background,
             ),
             budget,
-            shared_calls: SharedCalls::default(),
+            shared_calls: SharedCalls::new(),
             background: background.clone(),
             clock: self.clock.clone(),
             turns: Semaphore::new(TURNS),

@@ -4,16 +4,17 @@
 //! way, many deliveries share one wait for the disk.
 
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
-use crate::storage::pool::Pool;
 use tokio::sync::oneshot;
 
 use super::body_memory::Body;
 use crate::clock::Clock;
+use crate::concurrency::batcher::{BatchLimits, BatchRunner, Batcher};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::storage::delivery_queue::{DeliveryRow, Inserted, insert_deliveries};
+use crate::storage::pool::Pool;
 use crate::telemetry::alarm::Alarm;
 
 /// The most deliveries in a batch.
@@ -22,12 +23,9 @@ const MOST_ROWS: usize = 128;
 /// The most bytes of bodies in a batch. A single body may be larger.
 const MOST_BYTES: usize = 4 * 1024 * 1024;
 
-/// If a batch takes longer than this, a second one starts. A longer wait makes larger batches, but a batch may also be
-/// stuck.
-const SLOW_BATCH_AFTER: Duration = Duration::from_millis(50);
-
-/// The most batches of a brand in flight.
-const MAX_BATCHES_IN_FLIGHT: usize = 2;
+/// A longer wait would make larger batches, but a batch may also be stuck.
+const BATCH_LIMITS: BatchLimits =
+    BatchLimits { slow_after: Duration::from_millis(50), max_in_flight: 2 };
 
 /// How often the writer checks whether webhooks can be stored again.
 const TRIAL: Duration = Duration::from_secs(2);
@@ -48,30 +46,27 @@ pub enum InsertResult {
     Repeated,
 }
 
+impl InsertResult {
+    fn of(row: &DeliveryRow, inserted: &Inserted) -> Self {
+        match row.delivery_id {
+            id if inserted.new.contains(&id) => Self::New,
+            id if inserted.conflicting.contains(&id) => Self::Conflicting,
+            id if inserted.repeated.contains(&id) => Self::Repeated,
+            _ => Self::Duplicate,
+        }
+    }
+}
+
 /// The delivery was not stored, or the result is unknown.
 #[derive(Debug, Clone, Copy)]
 pub struct NotStored;
 
+/// A delivery that waits to be stored.
 struct PendingInsert {
     row: DeliveryRow,
     // Holds the memory budget until the delivery is written.
-    _room: Body,
+    body_memory: Body,
     receipt: oneshot::Sender<Result<InsertResult, NotStored>>,
-}
-
-#[derive(Default)]
-struct Queue {
-    waiting: VecDeque<PendingInsert>,
-    under_way: usize,
-    // When the latest batch started.
-    started_at: Option<Instant>,
-}
-
-impl Queue {
-    fn has_slot(&self) -> bool {
-        let is_late = self.started_at.is_none_or(|at| at.elapsed() > SLOW_BATCH_AFTER);
-        self.under_way == 0 || (is_late && self.under_way < MAX_BATCHES_IN_FLIGHT)
-    }
 }
 
 /// Stores the deliveries of all brands, with one queue for each brand.
@@ -80,12 +75,8 @@ pub struct DeliveryWriter {
     dedup_history_size: u32,
     background: BackgroundTasks,
     clock: Clock,
-    queues: HashMap<i32, Mutex<Queue>>,
+    batchers: HashMap<i32, Arc<Batcher<PendingInsert>>>,
     alarm: Arc<Alarm>,
-}
-
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
-    queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl DeliveryWriter {
@@ -103,7 +94,10 @@ impl DeliveryWriter {
             dedup_history_size,
             background,
             clock,
-            queues: brands.into_iter().map(|brand_id| (brand_id, Mutex::default())).collect(),
+            batchers: brands
+                .into_iter()
+                .map(|brand_id| (brand_id, Batcher::new(BATCH_LIMITS)))
+                .collect(),
             alarm,
         })
     }
@@ -115,25 +109,13 @@ impl DeliveryWriter {
         row: DeliveryRow,
         body_memory: Body,
     ) -> Result<InsertResult, NotStored> {
+        let batcher = self.batchers.get(&brand_id).ok_or(NotStored)?;
         let (receipt, stored) = oneshot::channel();
-        {
-            let mut queue = lock(self.queues.get(&brand_id).ok_or(NotStored)?);
-            queue.waiting.push_back(PendingInsert { row, _room: body_memory, receipt });
-            if queue.has_slot() {
-                queue.under_way = queue.under_way.saturating_add(1);
-                let delivery_writer = Arc::clone(self);
-                self.background.spawn(async move { delivery_writer.write_all(brand_id).await });
-            }
-        }
+        let insert = PendingInsert { row, body_memory, receipt };
+        batcher.push(insert, &self.background, || {
+            Arc::new(BrandWriter { writer: Arc::clone(self), brand_id })
+        });
         stored.await.unwrap_or(Err(NotStored))
-    }
-
-    async fn write_all(&self, brand_id: i32) {
-        let Some(queue) = self.queues.get(&brand_id) else { return };
-        let mut writer = Writer { queue, is_over: false };
-        while let Some(inserts) = writer.next_batch() {
-            self.write(brand_id, inserts).await;
-        }
     }
 
     /// If storing fails and no webhook arrives, checks whether Postgres accepts writes again. So the alarm ends without
@@ -143,7 +125,7 @@ impl DeliveryWriter {
         loop {
             tokio::time::sleep(TRIAL).await;
             let Some(brand_id) =
-                self.queues.keys().next().filter(|_| self.alarm.is_raised_and_quiet(QUIET))
+                self.batchers.keys().next().filter(|_| self.alarm.is_raised_and_quiet(QUIET))
             else {
                 continue;
             };
@@ -162,18 +144,11 @@ impl DeliveryWriter {
         }
     }
 
-    async fn write(&self, brand_id: i32, inserts: Vec<PendingInsert>) {
-        let (rows, delivery_writer): (Vec<_>, Vec<_>) =
-            inserts.into_iter().map(|insert| (insert.row, (insert.receipt, insert._room))).unzip();
-        let written = insert_deliveries(
-            &self.pool,
-            brand_id,
-            &rows,
-            self.dedup_history_size,
-            self.clock.frozen_at(),
-        )
-        .await;
-        let inserted: Result<Inserted, NotStored> = match written {
+    async fn write(&self, brand_id: i32, rows: &[DeliveryRow]) -> Result<Inserted, NotStored> {
+        let frozen_at = self.clock.frozen_at();
+        match insert_deliveries(&self.pool, brand_id, rows, self.dedup_history_size, frozen_at)
+            .await
+        {
             Ok(inserted) => {
                 self.alarm.clear();
                 Ok(inserted)
@@ -182,62 +157,45 @@ impl DeliveryWriter {
                 self.alarm.raise(&error);
                 Err(NotStored)
             }
-        };
-        for (row, (receipt, _room)) in rows.iter().zip(delivery_writer) {
-            let stored = |inserted: &Inserted| match row.delivery_id {
-                id if inserted.new.contains(&id) => InsertResult::New,
-                id if inserted.conflicting.contains(&id) => InsertResult::Conflicting,
-                id if inserted.repeated.contains(&id) => InsertResult::Repeated,
-                _ => InsertResult::Duplicate,
-            };
-            let _ = receipt.send(inserted.as_ref().map(stored).map_err(|_| NotStored));
         }
     }
 }
 
-/// A task that writes batches. When it ends, for any reason, it no longer counts as in flight.
-struct Writer<'a> {
-    queue: &'a Mutex<Queue>,
-    is_over: bool,
+/// Stores the deliveries of one brand in batches.
+struct BrandWriter {
+    writer: Arc<DeliveryWriter>,
+    brand_id: i32,
 }
 
-impl Writer<'_> {
-    /// Takes the next batch. No two deliveries in it can be the same. `None` if the queue is empty: the writer ends.
-    fn next_batch(&mut self) -> Option<Vec<PendingInsert>> {
-        let mut queue = lock(self.queue);
-        if queue.waiting.is_empty() {
-            // Under the same lock, so that a new delivery is either in this batch or starts a writer.
-            queue.under_way = queue.under_way.saturating_sub(1);
-            self.is_over = true;
-            return None;
-        }
-        queue.started_at = Some(Instant::now());
+impl BatchRunner for BrandWriter {
+    type Item = PendingInsert;
+
+    /// Takes the next batch. No two deliveries in it can be the same.
+    fn take(&self, waiting: &mut VecDeque<PendingInsert>) -> Vec<PendingInsert> {
         let (mut batch, mut bytes, mut seen) = (Vec::new(), 0_usize, HashSet::new());
-        while let Some(next) = queue.waiting.front() {
+        while let Some(next) = waiting.front() {
             bytes = bytes.saturating_add(next.row.body.len());
-            let marks: Vec<[u8; 16]> = next
-                .row
-                .key
-                .iter()
-                .chain(next.row.last.iter().flat_map(|(_, about)| about))
-                .copied()
-                .collect();
             let is_full = batch.len() >= MOST_ROWS || (bytes > MOST_BYTES && !batch.is_empty());
+            let about = next.row.last.iter().flat_map(|(_, about)| about);
+            let marks: Vec<[u8; 16]> = next.row.key.iter().chain(about).copied().collect();
             if is_full || marks.iter().any(|mark| seen.contains(mark)) {
                 break;
             }
             seen.extend(marks);
-            batch.extend(queue.waiting.pop_front());
+            batch.extend(waiting.pop_front());
         }
-        Some(batch)
+        batch
     }
-}
 
-impl Drop for Writer<'_> {
-    fn drop(&mut self) {
-        if !self.is_over {
-            let mut queue = lock(self.queue);
-            queue.under_way = queue.under_way.saturating_sub(1);
+    async fn run(&self, batch: Vec<PendingInsert>) {
+        let (rows, waiting): (Vec<_>, Vec<_>) = batch
+            .into_iter()
+            .map(|insert| (insert.row, (insert.receipt, insert.body_memory)))
+            .unzip();
+        let inserted = self.writer.write(self.brand_id, &rows).await;
+        for (row, (receipt, _body_memory)) in rows.iter().zip(waiting) {
+            let result = inserted.as_ref().map(|inserted| InsertResult::of(row, inserted));
+            let _ = receipt.send(result.map_err(|_| NotStored));
         }
     }
 }

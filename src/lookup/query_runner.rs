@@ -1,0 +1,175 @@
+//! Runs lookups against Postgres, in batches by brand or one by one, and caches and delivers their results.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use actix_web::web::Bytes;
+use metrics::Histogram;
+use tokio::sync::Semaphore;
+
+use super::cache::{AnswerCache, CacheGeneration, CacheKey};
+use super::query::Question;
+use super::query_customers::FoundCustomer;
+use super::repository::{BatchMode, LookupRepository, QueryError};
+use super::result::{LookupFailed, LookupResult};
+use crate::brand::Brand;
+use crate::concurrency::batcher::{BatchLimits, BatchRunner};
+use crate::concurrency::single_flight::{Leader, SingleFlight, Waiter};
+use crate::customer::model::identifier::Identifier;
+use crate::jobs::tasks::BackgroundTasks;
+
+/// A batch of a brand that takes longer than this does not hold up the next one. At most two run for each brand: if
+/// both are stuck, other brands still have connections.
+pub(super) const BATCH_LIMITS: BatchLimits =
+    BatchLimits { slow_after: Duration::from_millis(5), max_in_flight: 2 };
+
+/// The most lookups in a batch.
+const MAX_BATCH_SIZE: usize = 256;
+
+/// What a lookup in flight asks.
+pub(super) struct LookupRequest {
+    pub(super) question: Question,
+    /// Whether it checks that Postgres is back. Such a lookup runs even if no request waits for it.
+    pub(super) is_check: bool,
+}
+
+type Outcome = Result<LookupResult, LookupFailed>;
+
+/// The lookups in flight.
+pub(super) type LookupsInFlight = SingleFlight<CacheKey, LookupRequest, Outcome>;
+
+/// A lookup that is to be run. If it is dropped, the requests that wait for it fail.
+pub(super) type PendingLookup = Leader<CacheKey, LookupRequest, Outcome>;
+
+/// A request that waits for a lookup.
+pub(super) type LookupWaiter = Waiter<LookupRequest, Outcome>;
+
+/// Runs lookups.
+pub(super) struct QueryRunner {
+    pub(super) repository: LookupRepository,
+    cache: Arc<AnswerCache>,
+    background: BackgroundTasks,
+    // Limits the lookups outside of batches, so that they cannot take every connection.
+    single_slots: Semaphore,
+}
+
+impl QueryRunner {
+    pub(super) fn new(
+        repository: LookupRepository,
+        cache: Arc<AnswerCache>,
+        background: BackgroundTasks,
+    ) -> Self {
+        let single_slots = Semaphore::new((repository.most_connections() / 2).max(1));
+        Self { repository, cache, background, single_slots }
+    }
+
+    /// Starts a lookup outside of batches.
+    pub(super) fn start_single(self: &Arc<Self>, brand: Arc<Brand>, lookup: PendingLookup) {
+        let runner = Arc::clone(self);
+        self.background.spawn(async move {
+            let _permit = runner.single_slots.acquire().await;
+            let Some(lookup) = if_wanted(lookup) else { return };
+            let generation = runner.cache.generation(brand.id());
+            let question = BatchMode::Single(&lookup.shared().question);
+            let found = runner.repository.ask(&brand, question).await;
+            let found = found.ok().and_then(|found| found.into_iter().next().flatten());
+            runner.complete(lookup, generation, found.ok_or(LookupFailed::Failed));
+        });
+    }
+
+    async fn query_batch(
+        &self,
+        brand: &Brand,
+        lookups: &[PendingLookup],
+    ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
+        let started_at = Instant::now();
+        let addresses: Vec<&Identifier> =
+            lookups.iter().filter_map(|lookup| lookup.shared().question.address()).collect();
+        let found = self.repository.ask(brand, BatchMode::Batch(&addresses)).await;
+        let metrics = batch_metrics();
+        metrics.lookups.record(f64::from(u32::try_from(lookups.len()).unwrap_or(u32::MAX)));
+        metrics.seconds.record(started_at.elapsed().as_secs_f64());
+        found
+    }
+
+    /// Delivers the result to all waiting requests. It is cached only if it was not invalidated since the query started.
+    fn complete(
+        &self,
+        lookup: PendingLookup,
+        generation: CacheGeneration,
+        found: Result<FoundCustomer, LookupFailed>,
+    ) {
+        let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
+        let result = found.map(|found| LookupResult {
+            found: found.customers > 0,
+            body: Bytes::from(found.body),
+            sources_to_query: found.sources_to_query.into(),
+        });
+        let key = *lookup.key();
+        let cacheable = result.as_ref().ok().filter(|_| may_be_cached).cloned();
+        lookup.complete(result, |is_current| {
+            if let Some(LookupResult { body, found, .. }) = cacheable
+                && is_current
+                && generation == self.cache.generation(key.0)
+            {
+                self.cache.store(key, body, found, generation);
+            }
+        });
+    }
+}
+
+fn if_wanted(lookup: PendingLookup) -> Option<PendingLookup> {
+    if lookup.shared().is_check { Some(lookup) } else { lookup.if_wanted() }
+}
+
+/// Runs the lookups of one brand in batches: one statement on one connection. If a batch fails, its lookups run one by
+/// one.
+pub(super) struct BrandRunner {
+    pub(super) runner: Arc<QueryRunner>,
+    pub(super) brand: Arc<Brand>,
+}
+
+impl BatchRunner for BrandRunner {
+    type Item = PendingLookup;
+
+    fn take(&self, waiting: &mut VecDeque<PendingLookup>) -> Vec<PendingLookup> {
+        waiting.drain(..waiting.len().min(MAX_BATCH_SIZE)).collect()
+    }
+
+    async fn run(&self, batch: Vec<PendingLookup>) {
+        let lookups: Vec<PendingLookup> = batch.into_iter().filter_map(if_wanted).collect();
+        if lookups.is_empty() {
+            return;
+        }
+        let generation = self.runner.cache.generation(self.brand.id());
+        let found = match self.runner.query_batch(&self.brand, &lookups).await {
+            Ok(found) => found,
+            // Perhaps only one lookup causes the failure.
+            Err(QueryError::Failed) if lookups.len() > 1 => {
+                std::iter::repeat_with(|| None).take(lookups.len()).collect()
+            }
+            Err(QueryError::Failed | QueryError::Unavailable) => return,
+        };
+        for (lookup, found) in lookups.into_iter().zip(found) {
+            match found {
+                Some(found) => self.runner.complete(lookup, generation, Ok(found)),
+                None => self.runner.start_single(Arc::clone(&self.brand), lookup),
+            }
+        }
+    }
+}
+
+struct BatchMetrics {
+    lookups: Histogram,
+    seconds: Histogram,
+}
+
+fn batch_metrics() -> &'static BatchMetrics {
+    static METRICS: OnceLock<BatchMetrics> = OnceLock::new();
+    let register = || BatchMetrics {
+        lookups: metrics::histogram!("hookpoint_batch_lookups"),
+        seconds: metrics::histogram!("hookpoint_batch_duration_seconds"),
+    };
+    METRICS.get_or_init(register)
+}

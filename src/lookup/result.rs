@@ -1,0 +1,29 @@
+//! What a lookup in Postgres ends with.
+
+use std::sync::Arc;
+
+use actix_web::web::Bytes;
+
+use crate::customer::model::source::Source;
+
+/// An answer from Postgres.
+#[derive(Clone)]
+pub struct LookupResult {
+    /// The response body.
+    pub body: Bytes,
+    /// Whether the lookup found a customer.
+    pub found: bool,
+    /// The sources that may have more data.
+    pub sources_to_query: Arc<[Source]>,
+}
+
+/// Why a lookup has no answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupFailed {
+    /// Postgres failed or took too long.
+    Failed,
+    /// Too many lookups are waiting.
+    Overloaded,
+    /// The service is shutting down.
+    ShuttingDown,
+}
