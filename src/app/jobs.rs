@@ -2,23 +2,24 @@
 
 use std::sync::Arc;
 
-use crate::storage::pool::Pool;
 use tokio::sync::Semaphore;
 
-use super::maintenance;
+use super::maintenance::{self, Maintenance};
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::erasure::suppression_file::SuppressionFile;
-use crate::http::api_keys::ApiKeyCache;
-use crate::inbox::{WakeHandles, Worker};
+use crate::inbox::processor::DeliveryProcessor;
+use crate::inbox::wake_handles::WakeHandles;
+use crate::inbox::worker::InboxWorker;
+use crate::jobs::schedule::Schedule;
 use crate::jobs::tasks::BackgroundTasks;
+use crate::jobs::worker;
 use crate::lookup::change_listener::ChangeListener;
 use crate::settings::SettingsFile;
+use crate::storage::pool::Pool;
 use crate::sync::follow_up::FollowUps;
 use crate::sync::schedule::run_schedule;
 use crate::telemetry::alarm::{Alarms, Part};
 use crate::upstream::UpstreamClients;
-use crate::webhooks::handler::WebhookService;
 
 /// The dependencies of the background jobs.
 pub(super) struct BackgroundJobs<'a> {
@@ -31,23 +32,30 @@ pub(super) struct BackgroundJobs<'a> {
 }
 
 impl BackgroundJobs<'_> {
-    /// Starts the jobs that fetch and apply data: inbox workers, follow-ups and scheduled sync runs.
-    pub(super) fn start_ingestion(&self, accounts: &UpstreamClients, wakes: &WakeHandles) {
+    /// Starts the workers of the inbox.
+    pub(super) fn start_inbox(&self, wakes: &WakeHandles) {
         let Self { file, pool, brands, background, clock, alarms } = *self;
-        if file.inbox.workers > 0 {
-            let slots = Arc::new(Semaphore::new(file.inbox.workers));
-            for brand in brands {
-                let worker =
-                    Worker::new(pool.clone(), Arc::clone(brand), &file.inbox, clock.clone());
-                let alarm = alarms.of(Part::Applying, Some(&brand.rules.slug));
-                background.spawn(worker.run(
-                    wakes.clone(),
-                    Arc::clone(&slots),
-                    alarm,
-                    background.clone(),
-                ));
-            }
+        if file.inbox.workers == 0 {
+            return;
         }
+        let slots = Arc::new(Semaphore::new(file.inbox.workers));
+        for brand in brands {
+            let (brand, slug) = (Arc::clone(brand), brand.rules.slug.as_str());
+            let processor = DeliveryProcessor::new(pool.clone(), brand, &file.inbox, clock.clone());
+            let inbox_worker = InboxWorker::new(
+                processor,
+                wakes.clone(),
+                Arc::clone(&slots),
+                alarms.of(Part::Applying, Some(slug)),
+                background.clone(),
+            );
+            background.spawn(worker::run(inbox_worker, background.clone()));
+        }
+    }
+
+    /// Starts the calls to the sources: follow-ups of webhooks, and scheduled sync runs.
+    pub(super) fn start_sync(&self, accounts: &UpstreamClients) {
+        let Self { file, pool, brands, background, clock, .. } = *self;
         for account in brands.iter().flat_map(|brand| accounts.of_brand(brand.id())) {
             if file.sync.follow_ups {
                 background.spawn(
@@ -65,48 +73,11 @@ impl BackgroundJobs<'_> {
         }
     }
 
-    /// Starts the maintenance jobs: counters, gauges, deletion of old rows, and reconciliation of the suppression list.
-    pub(super) fn start_maintenance(
-        &self,
-        webhook_service: &WebhookService,
-        suppressions: SuppressionFile,
-    ) {
-        let Self { file, pool, brands, background, clock, .. } = *self;
-        let all = || brands.to_vec();
-        background.spawn_endless(maintenance::save_webhook_stats(
-            pool.clone(),
-            Arc::clone(&webhook_service.endpoints),
-        ));
-        background.spawn_endless(Arc::clone(&webhook_service.delivery_writer).check_storing());
-        background.spawn_endless(maintenance::watch_inboxes(pool.clone(), all(), clock.clone()));
-        background.spawn_endless(maintenance::watch_streams(pool.clone(), all(), clock.clone()));
-        background.spawn_endless(maintenance::prune_deliveries(
-            pool.clone(),
-            all(),
-            file.inbox.clone(),
-            clock.clone(),
-        ));
-        background.spawn_endless(maintenance::prune_live_queries(pool.clone()));
-        background.spawn_endless(maintenance::rederive_brands(pool.clone(), all()));
-        background.spawn_endless(maintenance::count_reviews(pool.clone(), all()));
-        background.spawn_endless(maintenance::reconcile_suppressions(
-            pool.clone(),
-            all(),
-            (suppressions, file.erasure.max_erased_percent),
-            clock.clone(),
-        ));
-        background.spawn_endless(maintenance::drain_histograms());
-    }
-
-    /// Starts the jobs that keep cached answers and API keys up to date.
-    pub(super) fn start_listeners(
-        &self,
-        change_listener: &Arc<ChangeListener>,
-        api_keys: &Arc<ApiKeyCache>,
-    ) {
-        let Self { pool, background, .. } = *self;
-        background.spawn_endless(Arc::clone(change_listener).listen());
-        background.spawn_endless(Arc::clone(change_listener).send_heartbeats());
-        background.spawn_endless(maintenance::write_last_used(pool.clone(), Arc::clone(api_keys)));
+    /// Starts the scheduled jobs, the listener for changes, and the derivation of customers whose rules changed.
+    pub(super) fn start_maintenance(&self, maintenance: Maintenance) {
+        let Self { pool, brands, background, .. } = *self;
+        background.spawn_endless(maintenance::rederive_brands(pool.clone(), brands.to_vec()));
+        background.spawn_endless(ChangeListener::listen(Arc::clone(&maintenance.change_listener)));
+        maintenance::start(&Schedule::new(maintenance, background));
     }
 }

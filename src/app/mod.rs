@@ -1,7 +1,8 @@
 //! Builds and runs the application: state, background work, shutdown.
 
+mod gauges;
 mod jobs;
-pub mod maintenance;
+mod maintenance;
 mod server;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use actix_web::web::Data;
 use tokio::sync::oneshot;
 
 use self::jobs::BackgroundJobs;
+use self::maintenance::Maintenance;
 use self::server::{metrics_server, public_server, raise_file_limit, run};
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
@@ -25,7 +27,7 @@ use crate::http::client_ip::Proxies;
 use crate::http::health::{Gauges, Health};
 use crate::http::rate_limits::{Rates, WrongKeys};
 use crate::http::readiness::Readiness;
-use crate::inbox::WakeHandles;
+use crate::inbox::wake_handles::WakeHandles;
 use crate::ingest::live_search::LiveSearch;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
@@ -291,10 +293,22 @@ impl Application {
             clock: &clock,
             alarms: &alarms,
         };
-        work.start_ingestion(&accounts, &wakes);
-        work.start_maintenance(&webhook_service, suppressions);
+        work.start_inbox(&wakes);
+        work.start_sync(&accounts);
         let change_listener = Arc::new(ChangeListener::new(pool, &coalescer, &cache, &api_keys));
-        work.start_listeners(&change_listener, &api_keys);
+        work.start_maintenance(Maintenance {
+            pool: pool.clone(),
+            brands: all.clone(),
+            clock: clock.clone(),
+            inbox: file.inbox.clone(),
+            suppressions,
+            max_erased_percent: file.erasure.max_erased_percent,
+            accounts,
+            api_keys: Arc::clone(&api_keys),
+            change_listener: Arc::clone(&change_listener),
+            delivery_writer: Arc::clone(&webhook_service.delivery_writer),
+            endpoints: Arc::clone(&webhook_service.endpoints),
+        });
         report_settings_hash(&brands);
         let gauges = Data::new(Gauges {
             pool: pool.clone(),

@@ -2,14 +2,23 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
+use crate::brand::Brand;
 use crate::customer::model::phone::Region;
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
 use crate::customer::model::unread::unread_fields;
 use crate::sources::{Delivery, ParsedWebhook, Unreadable};
 use crate::storage::delivery_queue::{ClaimedRow, Disposition};
+
+/// The claim of a worker, and when it was made, by the clock of Postgres.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lease {
+    pub token: Uuid,
+    pub claimed_at: Timestamp,
+}
 
 /// A delivery that a worker has claimed.
 pub(crate) struct ClaimedDelivery {
@@ -33,10 +42,16 @@ pub(crate) const IGNORED: &str = "ignored";
 /// A delivery after parsing.
 pub(crate) struct ParsedDelivery<'a> {
     pub item: &'a ClaimedDelivery,
-    pub reading: Result<ParsedWebhook, Unreadable>,
+    reading: Result<ParsedWebhook, Unreadable>,
 }
 
-impl ParsedDelivery<'_> {
+impl<'a> ParsedDelivery<'a> {
+    /// Parses a delivery with the parser of its source.
+    pub(crate) fn parse(item: &'a ClaimedDelivery, brand: &Brand) -> Self {
+        let parser = brand.rules.sources.reader(item.source);
+        Self { item, reading: parser.parse_webhook(&item.delivery) }
+    }
+
     /// The changes in the delivery. `None` if it could not be parsed or has no data about a customer.
     pub(crate) fn changes(&self) -> Option<&[Change]> {
         match &self.reading {

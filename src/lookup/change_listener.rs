@@ -11,7 +11,7 @@ use super::cache::AnswerCache;
 use super::coalescing::LookupCoalescer;
 use crate::http::api_keys::ApiKeyCache;
 use crate::storage::StorageError;
-use crate::storage::listener::{BEAT, Heartbeat, Notification, NotificationListener, beat};
+use crate::storage::listener::{Heartbeat, Notification, NotificationListener, beat};
 
 /// How long Postgres may take to start the listening, and to load the API keys.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -109,16 +109,11 @@ impl ChangeListener {
         Ok(())
     }
 
-    /// Sends heartbeats without end, so that every replica sees that notifications arrive.
-    pub async fn send_heartbeats(self: Arc<Self>) {
-        loop {
-            // If a heartbeat fails, the listener notices that none arrives.
-            let _ = self.send_heartbeat().await;
-            tokio::time::sleep(BEAT).await;
-        }
-    }
-
-    async fn send_heartbeat(&self) -> Result<u64, StorageError> {
+    /// Sends a heartbeat, and returns its number.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn send_heartbeat(&self) -> Result<u64, StorageError> {
         let number = {
             let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
             *sent = (sent.0.saturating_add(1), Instant::now());

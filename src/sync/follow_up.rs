@@ -22,9 +22,10 @@ use crate::customer::model::event::field;
 use crate::customer::model::field_versions::{FieldVersions, Scope, Update};
 use crate::customer::model::record::{Change, Record, RecordKey};
 use crate::customer::model::source::Source;
-use crate::inbox::retry::due_after;
 use crate::ingest::apply_reply::apply_reply;
+use crate::jobs::retry::{AfterFailure, Attempt, PANICKED};
 use crate::jobs::tasks::BackgroundTasks;
+use crate::jobs::worker::{self, Next, Worker};
 use crate::settings::file::SyncSettings;
 use crate::sources::Delivery;
 use crate::sources::Unreadable;
@@ -57,7 +58,7 @@ enum Failure {
     Call(#[from] CallError),
     #[error(transparent)]
     Storage(#[from] StorageError),
-    #[error("internal error (panic); please report it")]
+    #[error("{PANICKED}")]
     Panicked,
     #[error("the lease ended at every attempt: the service stopped, or the calls took too long")]
     LeaseExpiredRepeatedly,
@@ -92,33 +93,9 @@ impl FollowUps {
 
     /// Runs until the service shuts down. Interrupted follow-ups are due again when their lease ends.
     pub async fn run(self, background: BackgroundTasks) {
-        let mut is_failing = false;
-        while !background.is_ending() {
-            let stepped = tokio::select! {
-                stepped = self.step() => stepped,
-                () = background.until_ending() => return,
-            };
-            match stepped {
-                Ok(count) if count > 0 => {
-                    is_failing = false;
-                    continue;
-                }
-                Ok(_) => is_failing = false,
-                Err(error) => {
-                    // Logged once per outage, not for every attempt.
-                    if !is_failing {
-                        let (brand, source) =
-                            (self.account.brand.rules.slug.as_str(), self.account.source.as_str());
-                        tracing::warn!(brand, source, %error, "follow-up calls failed; retrying");
-                    }
-                    is_failing = true;
-                }
-            }
-            tokio::select! {
-                () = tokio::time::sleep(PAUSE) => {}
-                () = background.until_ending() => return,
-            }
-        }
+        let worker =
+            FollowUpWorker { follow_ups: self, background: background.clone(), is_failing: false };
+        worker::run(worker, background).await;
     }
 
     /// Claims due follow-ups and runs them. Returns how many there were.
@@ -139,7 +116,8 @@ impl FollowUps {
     }
 
     async fn process(&self, row: &FollowUpRow, token: Uuid) -> Result<(), StorageError> {
-        let asked = if row.attempts > self.max_attempts {
+        let attempt = Attempt { number: row.attempts, max: self.max_attempts, token };
+        let asked = if attempt.is_beyond_max() {
             Err(Failure::LeaseExpiredRepeatedly)
         } else {
             AssertUnwindSafe(self.ask(row, token))
@@ -150,41 +128,14 @@ impl FollowUps {
         let outcome = match asked {
             Ok(()) => Outcome::Answered,
             Err(Failure::Lost) => return Ok(()),
-            Err(failure) => self.outcome(
-                &failure,
-                row.attempts,
-                token,
-                database_now(&self.pool, self.clock.frozen_at()).await?,
-            ),
+            Err(failure) => {
+                let now = database_now(&self.pool, self.clock.frozen_at()).await?;
+                outcome(&failure, attempt, now)
+            }
         };
         self.count(&outcome);
         finish_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, &outcome)
             .await
-    }
-
-    fn outcome(&self, failure: &Failure, attempts: u32, token: Uuid, now: Timestamp) -> Outcome {
-        let words = failure.to_string();
-        let is_retryable = match failure {
-            Failure::Call(
-                CallError::RateLimited
-                | CallError::CircuitOpen
-                | CallError::ShuttingDown
-                | CallError::Storage(_),
-            ) => {
-                return Outcome::Deferred(now.checked_add(DEFERRED_FOR).unwrap_or(now), words);
-            }
-            Failure::Call(error) => error.is_retryable(),
-            Failure::Storage(error) => error.is_retryable(),
-            Failure::Panicked => true,
-            Failure::LeaseExpiredRepeatedly | Failure::TooManyFollowUps | Failure::Lost => false,
-        };
-        if !is_retryable {
-            Outcome::Dead(words)
-        } else if attempts >= self.max_attempts {
-            Outcome::Dead(format!("{words} (tried {attempts} times)"))
-        } else {
-            Outcome::Retry(due_after(attempts, token, now), words)
-        }
     }
 
     /// Makes the call, and those that follow from it. Each reply is applied as it comes.
@@ -247,6 +198,63 @@ impl FollowUps {
         };
         let (brand, source) = (self.account.brand.rules.slug.clone(), self.account.source.as_str());
         metrics::counter!("hookpoint_follow_ups_total", "brand" => brand, "source" => source, "outcome" => outcome).increment(1);
+    }
+}
+
+fn outcome(failure: &Failure, attempt: Attempt, now: Timestamp) -> Outcome {
+    let is_retryable = match failure {
+        Failure::Call(
+            CallError::RateLimited
+            | CallError::CircuitOpen
+            | CallError::ShuttingDown
+            | CallError::Storage(_),
+        ) => {
+            let at = now.checked_add(DEFERRED_FOR).unwrap_or(now);
+            return Outcome::Deferred(at, failure.to_string());
+        }
+        Failure::Call(error) => error.is_retryable(),
+        Failure::Storage(error) => error.is_retryable(),
+        Failure::Panicked => true,
+        Failure::LeaseExpiredRepeatedly | Failure::TooManyFollowUps | Failure::Lost => false,
+    };
+    match attempt.after(failure, is_retryable, now) {
+        AfterFailure::Retry(at, words) => Outcome::Retry(at, words),
+        AfterFailure::GiveUp(words) => Outcome::Dead(words),
+    }
+}
+
+/// Repeats [`FollowUps::step`] for as long as the service runs.
+struct FollowUpWorker {
+    follow_ups: FollowUps,
+    background: BackgroundTasks,
+    is_failing: bool,
+}
+
+impl Worker for FollowUpWorker {
+    async fn step(&mut self) -> Next {
+        let stepped = tokio::select! {
+            stepped = self.follow_ups.step() => stepped,
+            () = self.background.until_ending() => return Next::WaitForWork(PAUSE),
+        };
+        // Logged once per outage, not for every attempt.
+        if let Err(error) = &stepped
+            && !self.is_failing
+        {
+            let account = &self.follow_ups.account;
+            let (brand, source) = (account.brand.rules.slug.as_str(), account.source.as_str());
+            tracing::warn!(brand, source, %error, "follow-up calls failed; retrying");
+        }
+        self.is_failing = stepped.is_err();
+        match stepped {
+            Ok(1..) => Next::Step,
+            Ok(0) => Next::WaitForWork(PAUSE),
+            Err(_) => Next::Pause(PAUSE),
+        }
+    }
+
+    /// Nothing wakes it: it looks for due follow-ups after each pause.
+    async fn woken(&self) {
+        std::future::pending().await
     }
 }
 

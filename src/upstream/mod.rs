@@ -209,27 +209,19 @@ impl UpstreamClients {
         let open = each.map(|(brand, source, rules)| {
             ((brand.id(), source), board.open(brand, source, rules, None))
         });
-        let accounts = Self(Arc::new(open.collect()));
-        if !accounts.0.is_empty() {
-            background.spawn_endless(accounts.clone().measure(pool.clone()));
-        }
-        accounts
+        Self(Arc::new(open.collect()))
     }
 
-    /// Updates the gauge of used rate limits, every 10 seconds.
-    async fn measure(self, pool: Pool) {
-        loop {
-            tokio::time::sleep(Duration::from_secs(10)).await;
-            for account in self.0.values() {
-                let Ok(row) = get_account(&pool, account.brand.id(), account.source).await else {
-                    continue;
-                };
-                let used =
-                    row.granted.iter().fold(0_u32, |sum, number| sum.saturating_add(*number));
-                let ratio = f64::from(used) / f64::from(account.calls_per_minute.max(1));
-                let (brand, source) = (account.brand.rules.slug.clone(), account.source.as_str());
-                metrics::gauge!("hookpoint_rate_limit_used_ratio", "brand" => brand, "source" => source).set(ratio);
-            }
+    /// Updates the gauge of used rate limits.
+    pub async fn measure(&self, pool: &Pool) {
+        for account in self.0.values() {
+            let Ok(row) = get_account(pool, account.brand.id(), account.source).await else {
+                continue;
+            };
+            let used = row.granted.iter().fold(0_u32, |sum, number| sum.saturating_add(*number));
+            let ratio = f64::from(used) / f64::from(account.calls_per_minute.max(1));
+            let (brand, source) = (account.brand.rules.slug.clone(), account.source.as_str());
+            metrics::gauge!("hookpoint_rate_limit_used_ratio", "brand" => brand, "source" => source).set(ratio);
         }
     }
 

@@ -27,9 +27,6 @@ const MOST_BYTES: usize = 4 * 1024 * 1024;
 const BATCH_LIMITS: BatchLimits =
     BatchLimits { slow_after: Duration::from_millis(50), max_in_flight: 2 };
 
-/// How often the writer checks whether webhooks can be stored again.
-const TRIAL: Duration = Duration::from_secs(2);
-
 /// The check runs only if no delivery failed for this long.
 const QUIET: Duration = Duration::from_secs(6);
 
@@ -118,26 +115,17 @@ impl DeliveryWriter {
         stored.await.unwrap_or(Err(NotStored))
     }
 
-    /// If storing fails and no webhook arrives, checks whether Postgres accepts writes again. So the alarm ends without
-    /// a new webhook. While webhooks arrive, their results decide, because this check writes no rows and cannot detect
-    /// a full disk.
-    pub async fn check_storing(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(TRIAL).await;
-            let Some(brand_id) =
-                self.batchers.keys().next().filter(|_| self.alarm.is_raised_and_quiet(QUIET))
-            else {
-                continue;
-            };
-            if insert_deliveries(
-                &self.pool,
-                *brand_id,
-                &[],
-                self.dedup_history_size,
-                self.clock.frozen_at(),
-            )
-            .await
-            .is_ok()
+    /// If storing failed and no webhook has arrived since, checks whether Postgres accepts writes again. So the alarm
+    /// ends without a new webhook. While webhooks arrive, their results decide, because this check writes no rows and
+    /// cannot detect a full disk.
+    pub async fn check_storing(&self) {
+        if let Some(brand_id) = self.batchers.keys().next()
+            && self.alarm.is_raised_and_quiet(QUIET)
+        {
+            let frozen_at = self.clock.frozen_at();
+            if insert_deliveries(&self.pool, *brand_id, &[], self.dedup_history_size, frozen_at)
+                .await
+                .is_ok()
             {
                 self.alarm.clear();
             }

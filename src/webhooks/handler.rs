@@ -23,7 +23,7 @@ use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
 use crate::http::problem::Problem;
 use crate::http::rate_limits::SameWebhooks;
-use crate::inbox::WakeHandles;
+use crate::inbox::wake_handles::WakeHandles;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::{InboxSettings, LimitsSettings};
 use crate::sources::webhook::{

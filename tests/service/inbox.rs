@@ -4,7 +4,7 @@ use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::SourceKind;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
-use hookpoint::inbox::Worker;
+use hookpoint::inbox::processor::DeliveryProcessor;
 use hookpoint::settings::file::InboxSettings;
 use hookpoint::storage::deliveries::{
     DeliveryFilter, ListedRow, discard_deliveries, list_deliveries, replay_deliveries,
@@ -26,9 +26,9 @@ async fn receiver_with(lines: &str) -> TestApp {
     TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await
 }
 
-fn worker(app: &TestApp) -> Worker {
+fn worker(app: &TestApp) -> DeliveryProcessor {
     let settings = InboxSettings { max_attempts: 3, ..InboxSettings::default() };
-    Worker::new(app.pool().clone(), app.brand.clone(), &settings, app.clock.clone())
+    DeliveryProcessor::new(app.pool().clone(), app.brand.clone(), &settings, app.clock.clone())
 }
 
 async fn send(app: &TestApp, source: &str, headers: &[(&str, &str)], body: &Value) -> Response {
@@ -222,7 +222,7 @@ async fn who_comes_back_after_the_lease_writes_nothing() {
         async move { query.fetch_one(&pool).await.unwrap() }
     };
     let before: (String, String) = content(&app).await;
-    slow.work_off(claimed).await.unwrap();
+    slow.process(claimed).await.unwrap();
     assert_eq!(content(&app).await, before);
     assert!(before.0.contains("Mended"));
     app.stop().await;
@@ -440,7 +440,7 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     let slow = worker(&app);
     let claimed = slow.claim().await.unwrap();
     erase_contact(&app, "c-1").await;
-    slow.work_off(claimed).await.unwrap();
+    slow.process(claimed).await.unwrap();
     assert_eq!(deliveries(&app).await.len(), 1, "only the other person's is left");
     for event_id in ["e1", "e4"] {
         accepted(&app, "omniotap", &[], &contact(event_id, "c-1", "Anna", 3)).await;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::inbox::Worker;
+use hookpoint::inbox::processor::DeliveryProcessor;
 use hookpoint::ingest::apply::apply;
 use hookpoint::lookup::query::Question;
 use hookpoint::lookup::query_customers::{ReadRules, find};
@@ -176,7 +176,7 @@ async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_wai
         match what {
             "claimed and finished" => {
                 let settings = InboxSettings { batch_size: 20, ..InboxSettings::default() };
-                let worker = Worker::new(
+                let worker = DeliveryProcessor::new(
                     database.pool.clone(),
                     Arc::clone(&brand),
                     &settings,

@@ -1,0 +1,102 @@
+//! The worker of one brand's inbox: when it works, when it pauses, and when it raises the alarm.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Semaphore;
+
+use super::processor::DeliveryProcessor;
+use super::wake_handles::WakeHandles;
+use crate::ingest::apply::analyze_if_grown;
+use crate::jobs::tasks::BackgroundTasks;
+use crate::jobs::worker::{Next, Worker};
+use crate::storage::StorageError;
+use crate::telemetry::alarm::Alarm;
+
+/// The pause after an empty claim, unless a new delivery wakes the worker, and after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause while another session writes for the brand, and the time after which that raises the alarm.
+const WHILE_HELD: Duration = Duration::from_millis(250);
+const LONG_HELD: Duration = Duration::from_secs(15);
+
+/// Processes the deliveries of a brand for as long as the service runs.
+pub struct InboxWorker {
+    processor: DeliveryProcessor,
+    wakes: WakeHandles,
+    // They limit how many brands are processed at once.
+    slots: Arc<Semaphore>,
+    analyze_slot: Arc<Semaphore>,
+    alarm: Arc<Alarm>,
+    background: BackgroundTasks,
+    // Since when another session writes for the brand.
+    held_since: Option<Instant>,
+}
+
+impl InboxWorker {
+    /// A worker that has not begun.
+    #[must_use]
+    pub fn new(
+        processor: DeliveryProcessor,
+        wakes: WakeHandles,
+        slots: Arc<Semaphore>,
+        alarm: Arc<Alarm>,
+        background: BackgroundTasks,
+    ) -> Self {
+        let analyze_slot = Arc::new(Semaphore::new(1));
+        Self { processor, wakes, slots, analyze_slot, alarm, background, held_since: None }
+    }
+
+    /// Starts to renew Postgres's statistics, in a task of its own, so that deliveries do not wait for it.
+    fn start_analyze(&self) {
+        if let Ok(slot) = Arc::clone(&self.analyze_slot).try_acquire_owned() {
+            let pool = self.processor.pool.clone();
+            self.background.spawn(async move {
+                analyze_if_grown(&pool).await;
+                drop(slot);
+            });
+        }
+    }
+
+    /// Runs a step, but no longer than its lease. After that, others may have claimed its deliveries.
+    async fn step_in_time(&self) -> Result<usize, StorageError> {
+        tokio::time::timeout(self.processor.lease, self.processor.step())
+            .await
+            .unwrap_or(Err(StorageError::Database(sqlx::Error::PoolTimedOut)))
+    }
+}
+
+impl Worker for InboxWorker {
+    async fn step(&mut self) -> Next {
+        if self.processor.take_stats_stale() {
+            self.start_analyze();
+        }
+        // The semaphore is never closed.
+        let Ok(slot) = self.slots.acquire().await else { return Next::Pause(PAUSE) };
+        self.processor.set_held(self.held_since.is_some());
+        let worked = self.step_in_time().await;
+        drop(slot);
+        match worked {
+            Ok(count) => {
+                self.alarm.clear();
+                self.held_since = None;
+                if count == 0 { Next::WaitForWork(PAUSE) } else { Next::Step }
+            }
+            // Another session writes for this brand. The slot is free for other brands meanwhile.
+            Err(error) if error.is_held() => {
+                if self.held_since.get_or_insert_with(Instant::now).elapsed() > LONG_HELD {
+                    self.alarm.raise(&error);
+                }
+                Next::Pause(WHILE_HELD)
+            }
+            Err(error) => {
+                self.alarm.raise(&error);
+                Next::Pause(PAUSE)
+            }
+        }
+    }
+
+    async fn woken(&self) {
+        self.wakes.woken(self.processor.brand.id()).await;
+    }
+}
