@@ -129,7 +129,7 @@ impl LookupCoalescer {
         self.cache.invalidate(invalidation);
         match &invalidation.hashes {
             Some(hashes) => {
-                hashes.iter().for_each(|hash| in_flight.forget(&(invalidation.brand_id, *hash)))
+                hashes.iter().for_each(|hash| in_flight.forget(&(invalidation.brand_id, *hash)));
             }
             None => in_flight.retain(|(brand_id, _)| *brand_id != invalidation.brand_id),
         }

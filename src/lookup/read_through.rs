@@ -36,6 +36,7 @@ impl ReadThrough {
     }
 
     /// Whether a search is in flight for a lookup. Its cached answer may then change soon.
+    #[must_use]
     pub fn is_under_way(&self, key: &CacheKey) -> bool {
         self.in_flight.contains(key)
     }

@@ -106,7 +106,7 @@ impl Breaker {
         let was_open = health.open_until.is_some();
         match error {
             Some(error) if error.is_fault() => {
-                health.failures_in_a_row = health.failures_in_a_row.saturating_add(1)
+                health.failures_in_a_row = health.failures_in_a_row.saturating_add(1);
             }
             Some(error) if !error.is_answer() => return,
             _ => (health.failures_in_a_row, health.open_until) = (0, None),
@@ -114,7 +114,7 @@ impl Breaker {
         let now = Instant::now();
         match error {
             Some(error) => {
-                (health.unsaved.failed_at, health.unsaved.failure) = (Some(now), error.to_string())
+                (health.unsaved.failed_at, health.unsaved.failure) = (Some(now), error.to_string());
             }
             None => health.unsaved.succeeded_at = Some(now),
         }

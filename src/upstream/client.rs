@@ -105,7 +105,7 @@ impl UpstreamClient {
             call.started.send_replace(true);
             match self.send(url.clone(), &request, &proof, &permit).await {
                 Err(lost) if lost.is_broken && request.is_repeatable && !was_lost => {
-                    was_lost = true
+                    was_lost = true;
                 }
                 Err(lost) => return Err(lost.error),
                 Ok(answer)
@@ -113,7 +113,7 @@ impl UpstreamClient {
                         && !was_refused
                         && self.authenticator.reject(&proof) =>
                 {
-                    was_refused = true
+                    was_refused = true;
                 }
                 Ok(answer) => break (answer, permit),
             }

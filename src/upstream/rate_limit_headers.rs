@@ -207,10 +207,10 @@ impl DistributedRateLimiter {
         match tokio::time::timeout(LONGEST_WRITE, writing).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
-                tracing::warn!(source, %error, "failed to save the rate limit reported by a source")
+                tracing::warn!(source, %error, "failed to save the rate limit reported by a source");
             }
             Err(_) => {
-                tracing::warn!(source, "timed out saving the rate limit reported by a source")
+                tracing::warn!(source, "timed out saving the rate limit reported by a source");
             }
         }
     }
