@@ -254,7 +254,7 @@ impl Worker for FollowUpWorker {
 
     /// Nothing wakes it: it looks for due follow-ups after each pause.
     async fn woken(&self) {
-        std::future::pending().await;
+        std::future::pending::<()>().await;
     }
 }
 

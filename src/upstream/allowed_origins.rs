@@ -3,7 +3,7 @@
 
 use reqwest::Url;
 
-use super::CallError;
+use super::error::CallError;
 use crate::sources::api::Target;
 
 /// The URLs that an account may call.

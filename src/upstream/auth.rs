@@ -1,18 +1,20 @@
 //! The credentials of calls: a secret of the settings, or an access token. A token is fetched with the secret, cached,
 //! and renewed in time, once for all callers.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use reqwest::Url;
 use reqwest::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
+use super::account_rate_limit::AccountRateLimit;
+use super::error::CallError;
 use super::http::{Answer, Body, Client};
+use super::priority::CallPriority;
 use super::queue::A_WHILE;
 use super::rate_limit_headers::RateLimitHeaders;
-use super::rate_limiter::DistributedRateLimiter;
-use super::{CallError, CallPriority, lock};
 use crate::clock::Clock;
 use crate::concurrency::single_flight::{SingleFlight, Waiter};
 use crate::jobs::tasks::BackgroundTasks;
@@ -49,7 +51,7 @@ impl Authenticator {
     pub(super) fn new(
         rules: &AccountRules,
         client: &Client,
-        budget: &Arc<DistributedRateLimiter>,
+        rate_limit: &Arc<AccountRateLimit>,
         longest_pause: Duration,
         background: &BackgroundTasks,
         clock: &Clock,
@@ -78,7 +80,7 @@ impl Authenticator {
             url: url.ok(),
             of: client_credentials.clone(),
             client: client.clone(),
-            budget: Arc::clone(budget),
+            rate_limit: Arc::clone(rate_limit),
             longest_pause,
             background: background.clone(),
             clock: clock.clone(),
@@ -105,7 +107,7 @@ impl Authenticator {
         match self {
             Self::Fixed(_) => false,
             Self::Tokens(tokens) => {
-                let mut state = lock(&tokens.state);
+                let mut state = tokens.state.lock();
                 if state.token.as_ref().is_some_and(|token| token.proof.number == proof.number) {
                     state.token = None;
                 }
@@ -132,7 +134,7 @@ pub(super) struct Tokens {
     url: Option<Url>,
     of: ClientCredentials,
     client: Client,
-    budget: Arc<DistributedRateLimiter>,
+    rate_limit: Arc<AccountRateLimit>,
     /// The time for which the circuit breaker stays open: the call that checks the account afterwards must get a token.
     longest_pause: Duration,
     background: BackgroundTasks,
@@ -173,7 +175,7 @@ impl Tokens {
     async fn proof(self: &Arc<Self>) -> Result<AuthHeader, CallError> {
         loop {
             let mut renewal = {
-                let state = lock(&self.state);
+                let state = self.state.lock();
                 match state.known_or_failed(Instant::now()) {
                     (Some((proof, false)), None) => {
                         // It is renewed before it ends, and no caller waits for that.
@@ -207,7 +209,7 @@ impl Tokens {
 
     /// Stores the new token, or the failure with the time until the next attempt.
     fn keep(&self, fetched: Result<(HeaderValue, Duration), CallError>) -> Result<(), CallError> {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         match fetched {
             Ok((value, lasts)) => {
                 state.number = state.number.saturating_add(1);
@@ -239,7 +241,7 @@ impl Tokens {
             let until = Arc::new(Mutex::new(Instant::now() + A_WHILE));
             let waiting = tokio::time::timeout(
                 self.client.whole(),
-                self.budget.permit(CallPriority::Live, false, until),
+                self.rate_limit.limiter.permit(CallPriority::Live, false, until),
             );
             let permit = waiting.await.unwrap_or(Err(CallError::RateLimited))?;
             if permit.is_fresh() {
@@ -249,7 +251,7 @@ impl Tokens {
         let answer = self.ask(url).await?;
         let reported = RateLimitHeaders::read(answer.status, &answer.headers, self.clock.now());
         if self.of.token_url.starts_with('/') {
-            self.budget.correct(&permit, reported).await;
+            self.rate_limit.correct(&permit, reported).await;
         }
         drop(permit);
         if !(200..300).contains(&answer.status) {

@@ -1,13 +1,14 @@
 //! The circuit breaker of an account. After several failures in a row, calls stop for a while. Then one call checks
 //! whether the source is back.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::storage::pool::Pool;
+use parking_lot::Mutex;
 
-use super::{CallError, lock};
+use super::error::CallError;
 use crate::jobs::tasks::BackgroundTasks;
+use crate::storage::pool::Pool;
 use crate::storage::upstream_accounts::{AccountKey, HealthRow, add_health};
 
 /// The shortest time between two saves of the health of an account, unless the circuit opens or closes.
@@ -57,7 +58,7 @@ pub(super) struct Probe(Arc<Breaker>);
 
 impl Drop for Probe {
     fn drop(&mut self) {
-        lock(&self.0.health).is_probing = false;
+        self.0.health.lock().is_probing = false;
     }
 }
 
@@ -83,7 +84,7 @@ impl Breaker {
     }
 
     pub(super) fn admit(self: &Arc<Self>) -> Admission {
-        let mut health = lock(&self.health);
+        let mut health = self.health.lock();
         match health.open_until {
             None => Admission::Granted,
             Some(until) if health.is_probing || Instant::now() < until => Admission::Refused,
@@ -96,13 +97,13 @@ impl Breaker {
 
     /// Whether a call would be made, also as the one that checks the source.
     pub(super) fn is_closed(&self) -> bool {
-        let health = lock(&self.health);
+        let health = self.health.lock();
         health.open_until.is_none_or(|until| !health.is_probing && Instant::now() >= until)
     }
 
     /// Records the result of a call.
     pub(super) fn note(self: &Arc<Self>, error: Option<&CallError>) {
-        let mut health = lock(&self.health);
+        let mut health = self.health.lock();
         let was_open = health.open_until.is_some();
         match error {
             Some(error) if error.is_fault() => {
@@ -156,7 +157,7 @@ impl Breaker {
 
     async fn write(&self) {
         let row = {
-            let mut health = lock(&self.health);
+            let mut health = self.health.lock();
             (health.will_be_written, health.written_at) = (false, Some(Instant::now()));
             let unsaved = std::mem::take(&mut health.unsaved);
             HealthRow {

@@ -6,17 +6,71 @@ use std::time::{Duration, Instant};
 use jiff::SignedDuration;
 use reqwest::Url;
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
-use super::auth::AuthHeader;
-use super::breaker::{Admission, Probe};
-use super::http::{Answer, Body, TransportError};
+use super::account_rate_limit::AccountRateLimit;
+use super::allowed_origins::AllowedOrigins;
+use super::auth::{AuthHeader, Authenticator};
+use super::breaker::{Admission, Breaker, Probe};
+use super::error::CallError;
+use super::http::{Answer, Body, Client, TransportError};
+use super::priority::CallPriority;
 use super::rate_limit_headers::RateLimitHeaders;
 use super::rate_limiter::Permit;
-use super::shared_call::{Outcome, PendingCall, SharedCall};
-use super::{CallError, CallPriority, UpstreamClient};
-use crate::sources::api::{ApiRequest, ParsedReply, Reply, Request};
+use super::shared_call::{Outcome, PendingCall, SharedCall, SharedCalls};
+use crate::brand::Brand;
+use crate::clock::Clock;
+use crate::customer::model::source::Source;
+use crate::jobs::tasks::BackgroundTasks;
+use crate::sources::api::{ApiConnector, ApiRequest, ParsedReply, Reply, Request};
+
+/// The client of one account of a brand at a source.
+pub struct UpstreamClient {
+    /// The brand.
+    pub brand: Arc<Brand>,
+    /// The source.
+    pub source: Source,
+    pub(super) calls_per_minute: u32,
+    pub(super) api: Option<Arc<dyn ApiConnector>>,
+    pub(super) allowed_origins: AllowedOrigins,
+    pub(super) authenticator: Authenticator,
+    pub(super) client: Client,
+    pub(super) rate_limit: Arc<AccountRateLimit>,
+    pub(super) breaker: Arc<Breaker>,
+    pub(super) shared_calls: Arc<SharedCalls>,
+    pub(super) background: BackgroundTasks,
+    pub(super) clock: Clock,
+    pub(super) turns: Semaphore,
+}
 
 impl UpstreamClient {
+    /// The connector that builds requests and parses replies.
+    fn api(&self) -> &dyn ApiConnector {
+        self.api.as_deref().unwrap_or_else(|| self.brand.rules.sources.api(self.source))
+    }
+
+    /// The permits to apply a reply. They limit how many replies are applied at once.
+    #[must_use]
+    pub const fn turns(&self) -> &Semaphore {
+        &self.turns
+    }
+
+    /// The number of calls that wait or are in flight. It is 0 after everything has ended.
+    #[must_use]
+    pub fn calls_under_way(&self) -> usize {
+        self.shared_calls
+            .len()
+            .max(self.rate_limit.limiter.under_way())
+            .max(self.rate_limit.limiter.waiting())
+    }
+
+    /// Whether calls are likely to be made now. False while the circuit is open. Then one call at a time checks whether
+    /// the source is back.
+    #[must_use]
+    pub fn is_callable(&self) -> bool {
+        self.breaker.is_closed()
+    }
+
     /// Makes a call and returns the parsed reply. It waits for the rate limit for at most `timeout`, and then as long
     /// as a call may take. A call that has started continues even if no caller waits for it.
     ///
@@ -44,7 +98,7 @@ impl UpstreamClient {
         if self.background.is_ending() {
             return Err(CallError::ShuttingDown);
         }
-        if priority == CallPriority::Live && self.budget.live_in() > timeout {
+        if priority == CallPriority::Live && self.rate_limit.limiter.live_in() > timeout {
             return Err(CallError::RateLimited);
         }
         let probe = match self.breaker.admit() {
@@ -148,7 +202,7 @@ impl UpstreamClient {
         loop {
             let now = *priority.borrow_and_update();
             let permit = tokio::select! {
-                permit = self.budget.permit(now, true, Arc::clone(&call.until)) => permit?,
+                permit = self.rate_limit.limiter.permit(now, true, Arc::clone(&call.until)) => permit?,
                 _ = priority.changed() => continue,
             };
             if permit.is_fresh() {
@@ -171,19 +225,12 @@ impl UpstreamClient {
         let sent = self.client.send(url, body, Some(proof.header.clone())).await;
         metrics::histogram!("hookpoint_call_duration_seconds", "source" => self.source.as_str())
             .record(began.elapsed().as_secs_f64());
-        self.budget
-            .note_sent(
-                permit,
-                sent.as_ref().map_or_else(|lost| lost.sent_by, |answer| Some(answer.sent_by)),
-            )
-            .await;
+        let sent_by = sent.as_ref().map_or_else(|lost| lost.sent_by, |answer| Some(answer.sent_by));
+        self.rate_limit.note_sent(permit, sent_by).await;
         if let Ok(answer) = &sent {
-            self.budget
-                .correct(
-                    permit,
-                    RateLimitHeaders::read(answer.status, &answer.headers, self.clock.now()),
-                )
-                .await;
+            let now = self.clock.now();
+            let reported = RateLimitHeaders::read(answer.status, &answer.headers, now);
+            self.rate_limit.correct(permit, reported).await;
         }
         sent
     }

@@ -3,14 +3,13 @@
 //! slowly.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tower_layer::Layer;
 use tower_service::Service;
-
-use super::lock;
 
 /// The state of the connection of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,12 +78,12 @@ where
 
     fn call(&mut self, request: R) -> Self::Future {
         let connect_state = DIALLED.try_with(Arc::clone).unwrap_or_default();
-        *lock(&connect_state) = ConnectState::Begun;
+        *connect_state.lock() = ConnectState::Begun;
         let connecting = self.0.call(request);
         Box::pin(async move {
             let connected = connecting.await;
             if connected.is_ok() {
-                *lock(&connect_state) = ConnectState::Done(Instant::now());
+                *connect_state.lock() = ConnectState::Done(Instant::now());
             }
             connected
         })
@@ -118,8 +117,8 @@ mod tests {
     async fn a_request_was_sent_when_its_connection_was_there() {
         let (sender, receiver) = oneshot::channel();
         let mut dialler = ConnectTiming.layer(Connector(Some(receiver)));
-        let (began, connect_state) = (Instant::now(), Arc::default());
-        let is = |expected: ConnectState| assert_eq!(*lock(&connect_state), expected);
+        let (began, connect_state) = (Instant::now(), Arc::<Mutex<ConnectState>>::default());
+        let is = |expected: ConnectState| assert_eq!(*connect_state.lock(), expected);
         is(ConnectState::No);
         watched(&connect_state, async {
             let connecting = dialler.call(());
@@ -128,7 +127,7 @@ mod tests {
             connecting.await.unwrap();
         })
         .await;
-        let sent_by = lock(&connect_state).sent_by(began);
+        let sent_by = connect_state.lock().sent_by(began);
         assert!(sent_by > began);
     }
 
@@ -140,6 +139,6 @@ mod tests {
         drop(sender);
         assert!(watched(&connect_state, async { dialler.call(()).await }).await.is_err());
         let began = Instant::now();
-        assert!(lock(&connect_state).sent_by(began) > began);
+        assert!(connect_state.lock().sent_by(began) > began);
     }
 }

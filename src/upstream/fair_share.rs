@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::CallPriority;
+use super::priority::CallPriority;
 use crate::storage::rate_limit::{GrantRow, UsageWindow};
 use crate::storage::upstream_accounts::CLASSES;
 

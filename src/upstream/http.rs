@@ -1,16 +1,18 @@
 //! The one HTTP client of the service. It has limits of time and size, and uses no redirects and no proxies. It logs no
 //! part of a request or a reply. Errors of the library do not leave this file, because they contain the URL.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Certificate, RequestBuilder, Response, Url, Version};
 use serde_json::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connect_timing::{ConnectState, ConnectTiming, watched};
-use super::{CallError, lock, tls_error};
+use super::error::CallError;
+use super::tls_error;
 use crate::settings::file::CallSettings;
 use crate::sources::weight::weight;
 use crate::sources::{Unreadable, json};
@@ -151,7 +153,7 @@ impl Client {
         let sent_by = if response.version() == Version::HTTP_2 {
             Instant::now()
         } else {
-            lock(connect_state).sent_by(began)
+            connect_state.lock().sent_by(began)
         };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let (body, room) = if !response.status().is_success() {

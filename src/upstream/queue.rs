@@ -1,20 +1,19 @@
 //! The queue for the rate limit of an account on this replica, and the number of calls in flight.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use governor::DefaultDirectRateLimiter;
-use governor::clock::{Clock, DefaultClock};
+use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
-use super::rate_limiter::Permit;
-use super::{CallError, CallPriority, lock};
+use super::error::CallError;
+use super::priority::CallPriority;
 use crate::storage::upstream_accounts::CLASSES;
 
 /// A caller that waits for a permit.
-pub(super) struct Waiter {
-    pub(super) reply_tx: oneshot::Sender<Result<Permit, CallError>>,
+pub(super) struct Waiter<P> {
+    pub(super) reply_tx: oneshot::Sender<Result<P, CallError>>,
     /// Whether it counts as a call in flight. A token request does not, because a call that already counts needs the
     /// token.
     pub(super) takes_place: bool,
@@ -28,18 +27,18 @@ pub(super) type Deadline = Arc<Mutex<Instant>>;
 pub(super) const A_WHILE: Duration = Duration::from_secs(2 * 3_600);
 
 /// The waiting callers by priority, and the numbers of calls in flight.
-pub(super) struct Queue {
-    waiting: [VecDeque<Waiter>; CLASSES],
+pub(super) struct Queue<P> {
+    waiting: [VecDeque<Waiter<P>>; CLASSES],
     pub(super) is_driven: bool,
     at_once: usize,
     live_under_way: usize,
     others_under_way: usize,
 }
 
-impl Queue {
+impl<P> Queue<P> {
     pub(super) fn new(at_once: usize) -> Self {
         Self {
-            waiting: Default::default(),
+            waiting: std::array::from_fn(|_| VecDeque::new()),
             is_driven: false,
             at_once,
             live_under_way: 0,
@@ -47,15 +46,17 @@ impl Queue {
         }
     }
 
-    pub(super) fn enter(&mut self, priority: CallPriority, waiter: Waiter) {
+    pub(super) fn enter(&mut self, priority: CallPriority, waiter: Waiter<P>) {
         if let Some(waiting) = self.waiting.get_mut(priority.number()) {
             waiting.push_back(waiter);
         }
     }
 
     /// Removes all waiting callers.
-    pub(super) fn clear(&mut self) -> impl Iterator<Item = Waiter> + use<> {
-        std::mem::take(&mut self.waiting).into_iter().flatten()
+    pub(super) fn clear(&mut self) -> impl Iterator<Item = Waiter<P>> + use<P> {
+        std::mem::replace(&mut self.waiting, std::array::from_fn(|_| VecDeque::new()))
+            .into_iter()
+            .flatten()
     }
 
     /// Removes callers that have stopped waiting. Returns whether any are left.
@@ -104,11 +105,11 @@ impl Queue {
 
     /// Takes the next caller of a priority for which a slot is free. For live calls that is the newest, which has the
     /// most time left. For others it is the oldest.
-    pub(super) fn next(&mut self, priority: CallPriority) -> Option<Waiter> {
+    pub(super) fn next(&mut self, priority: CallPriority) -> Option<Waiter<P>> {
         let has_place = self.free(priority) > 0;
         let waiting = self.waiting.get_mut(priority.number())?;
         let is_next =
-            |waiter: &Waiter| !waiter.reply_tx.is_closed() && (has_place || !waiter.takes_place);
+            |waiter: &Waiter<P>| !waiter.reply_tx.is_closed() && (has_place || !waiter.takes_place);
         let at = if priority == CallPriority::Live {
             waiting.iter().rposition(is_next)
         } else {
@@ -121,12 +122,12 @@ impl Queue {
     }
 
     /// Removes the live callers whose deadline is before a time.
-    pub(super) fn take_late(&mut self, at: Instant) -> Vec<Waiter> {
+    pub(super) fn take_late(&mut self, at: Instant) -> Vec<Waiter<P>> {
         let Some(waiting) = self.waiting.get_mut(CallPriority::Live.number()) else {
             return Vec::new();
         };
         let (late, others): (Vec<_>, Vec<_>) =
-            std::mem::take(waiting).into_iter().partition(|waiter| *lock(&waiter.until) < at);
+            std::mem::take(waiting).into_iter().partition(|waiter| *waiter.until.lock() < at);
         *waiting = others.into();
         late
     }
@@ -167,67 +168,5 @@ impl Queue {
             }
         };
         free.min(self.at_once.saturating_sub(not_for_it).saturating_sub(under_way))
-    }
-}
-
-/// When the next permits can be requested, for live calls and for others.
-pub(super) struct NextGrant {
-    pub(super) live_at: Instant,
-    pub(super) others_at: Instant,
-    /// How many other calls the pacing allows, and when it allows the next one.
-    paced: u32,
-    paced_at: Instant,
-}
-
-impl Default for NextGrant {
-    fn default() -> Self {
-        let now = Instant::now();
-        Self { live_at: now, others_at: now, paced: 0, paced_at: now }
-    }
-}
-
-impl NextGrant {
-    /// For which kinds permits can be requested now: live calls, others.
-    pub(super) fn is_time(&self, now: Instant) -> [bool; 2] {
-        [now >= self.live_at, now >= self.others_at]
-    }
-
-    /// Reduces the wanted calls to what the pacing allows.
-    pub(super) fn limit(
-        &mut self,
-        wanted: &mut [u32; CLASSES],
-        pace: &DefaultDirectRateLimiter,
-        now: Instant,
-    ) {
-        let [_, others @ ..] = wanted;
-        while self.paced < others.iter().sum() {
-            match pace.check() {
-                Ok(()) => self.paced = self.paced.saturating_add(1),
-                Err(not_yet) => {
-                    self.paced_at = now + not_yet.wait_time_from(DefaultClock::default().now());
-                    break;
-                }
-            }
-        }
-        let mut left = self.paced;
-        for number in others {
-            *number = (*number).min(left);
-            left = left.saturating_sub(*number);
-        }
-    }
-
-    /// Subtracts granted calls from the pacing.
-    pub(super) fn spend(&mut self, granted: [u32; CLASSES]) {
-        let [_, others @ ..] = granted;
-        self.paced = self.paced.saturating_sub(others.iter().sum());
-    }
-
-    /// When to request permits again without a notification. A kind that could already be requested lacks a free slot.
-    /// A released slot sends a notification.
-    pub(super) fn soonest(&self, now: Instant, [live, others]: [bool; 2]) -> Instant {
-        let times =
-            [live.then_some(self.live_at), others.then(|| self.others_at.max(self.paced_at))];
-        let soonest = times.into_iter().flatten().filter(|at| *at > now).min();
-        soonest.unwrap_or_else(|| now + Duration::from_secs(3_600))
     }
 }

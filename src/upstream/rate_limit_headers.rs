@@ -4,27 +4,20 @@
 //! draft) with the seconds until the reset; and `Retry-After` (RFC 9110, section 10.2.3) with seconds or a date. Other
 //! sources write the reset in smaller units, as a date, or as a duration such as `1m30s`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
-use uuid::Uuid;
 
-use super::lock;
-use super::rate_limiter::{DistributedRateLimiter, Permit};
 use crate::sources::extract::time_of;
-use crate::storage::StorageError;
-use crate::storage::rate_limit::{Allowance, block_account, postpone_call, set_allowance};
+use crate::storage::rate_limit::Allowance;
 
 /// The longest pause or reset that is accepted.
 const LONGEST: Duration = Duration::from_secs(3_600);
 
 /// A reset that is further away has an unknown format. It is then replaced by this time.
 const IMPLAUSIBLE: Duration = Duration::from_secs(60);
-
-/// How long a reply may wait for the saving of its limits.
-const LONGEST_WRITE: Duration = Duration::from_secs(1);
 
 /// The limits in a reply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -119,101 +112,6 @@ fn time_until(text: &str, now: Timestamp) -> Option<Duration> {
 fn bounded(seconds: f64) -> Option<Duration> {
     let time = Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())).ok();
     time.filter(|time| !time.is_zero())
-}
-
-/// The number of 429s in a row without a stated pause.
-#[derive(Debug, Default)]
-pub(super) struct Backoff {
-    in_a_row: u32,
-    since: Option<Instant>,
-}
-
-impl Backoff {
-    /// The next pause, twice as long as the last one. `None` for a call that started before the last pause.
-    fn pause(&mut self, began: Instant, first: Duration, longest: Duration) -> Option<Duration> {
-        if self.since.is_some_and(|since| began <= since) {
-            return None;
-        }
-        let pause = first.saturating_mul(1 << self.in_a_row.min(16)).min(longest);
-        (self.in_a_row, self.since) = (self.in_a_row.saturating_add(1), Some(Instant::now()));
-        // The random part keeps replicas from all calling at the same time.
-        Some(pause.mul_f64(0.75 + 0.5 * chance()))
-    }
-
-    fn end(&mut self, began: Instant) {
-        if self.since.is_none_or(|since| began > since) {
-            *self = Self::default();
-        }
-    }
-}
-
-/// A random number from 0 to 1.
-fn chance() -> f64 {
-    let (high, _) = Uuid::new_v4().as_u64_pair();
-    f64::from(u32::try_from(high >> 32).unwrap_or_default()) / f64::from(u32::MAX)
-}
-
-impl DistributedRateLimiter {
-    /// Saves the limits of a reply for all replicas, if they allow less than was assumed.
-    pub(super) async fn correct(&self, permit: &Permit, reported: RateLimitHeaders) {
-        let pause = reported.pause.or_else(|| {
-            let mut throttled = lock(&self.throttled);
-            if reported.is_throttled {
-                return throttled.pause(
-                    permit.since,
-                    self.limits.window.memory(),
-                    self.limits.window.length,
-                );
-            }
-            throttled.end(permit.since);
-            None
-        });
-        let under_way = u32::try_from(self.under_way()).unwrap_or(u32::MAX);
-        // Calls in flight may have been counted by the source before this call, though they were granted after it.
-        let is_less = |allowance: &Allowance| {
-            allowance.left == 0 || allowance.left.saturating_add(under_way) < permit.free
-        };
-        match (pause, reported.allowance.filter(is_less)) {
-            (Some(pause), _) => self.write_down(block_account(&self.pool, self.key, pause)).await,
-            // This call itself counts as granted since then, so it is added.
-            (None, Some(Allowance { left, lasts })) => {
-                let allowance = Allowance { left: left.saturating_add(1), lasts };
-                self.write_down(set_allowance(&self.pool, self.key, permit.granted_at, allowance))
-                    .await;
-            }
-            (None, None) => {}
-        }
-    }
-
-    /// Records when a call was sent at the latest. A call that waited for its connection reaches the source later than
-    /// its grant assumes.
-    pub(super) async fn note_sent(&self, permit: &Permit, sent_by: Option<Instant>) {
-        if sent_by.is_some_and(|sent_by| {
-            sent_by.saturating_duration_since(permit.since) > self.limits.window.margin
-        }) {
-            self.write_down(postpone_call(
-                &self.pool,
-                self.key,
-                permit.granted_at,
-                permit.priority.number(),
-            ))
-            .await;
-        }
-    }
-
-    /// Waits only for a limited time, because a caller waits for the reply.
-    async fn write_down(&self, writing: impl Future<Output = Result<(), StorageError>>) {
-        let source = self.key.source.as_str();
-        match tokio::time::timeout(LONGEST_WRITE, writing).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => {
-                tracing::warn!(source, %error, "failed to save the rate limit reported by a source");
-            }
-            Err(_) => {
-                tracing::warn!(source, "timed out saving the rate limit reported by a source");
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -357,26 +255,5 @@ mod tests {
                 prop_assert!(!time.is_zero() && time <= LONGEST);
             }
         }
-
-        #[test]
-        fn pauses_grow_and_end(calls in 1..40_u32) {
-            let mut throttled = Backoff::default();
-            let (first, longest) = (seconds(5), seconds(60));
-            for n in 0..calls {
-                let pause = throttled.pause(Instant::now(), first, longest).unwrap();
-                let expected = first.saturating_mul(1 << n.min(16)).min(longest);
-                prop_assert!(pause >= expected.mul_f64(0.74) && pause <= expected.mul_f64(1.26));
-            }
-            throttled.end(Instant::now());
-            prop_assert!(throttled.pause(Instant::now(), first, longest).unwrap() <= first.mul_f64(1.26));
-        }
-    }
-
-    #[test]
-    fn calls_that_were_under_way_together_are_one_refusal() {
-        let mut throttled = Backoff::default();
-        let began = Instant::now();
-        assert!(throttled.pause(began, seconds(5), seconds(60)).is_some());
-        assert!(throttled.pause(began, seconds(5), seconds(60)).is_none());
     }
 }

@@ -2,20 +2,22 @@
 //! for all waiting callers, and sleeps until the result can change. It ends when no caller waits.
 
 use std::num::NonZeroU32;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::storage::pool::Pool;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use tokio::sync::{Notify, oneshot};
 
+use super::error::CallError;
 use super::fair_share::{Allocations, Window, share};
-use super::queue::{Deadline, NextGrant, Queue, Waiter};
-use super::rate_limit_headers::Backoff;
-use super::{CallError, CallPriority, lock};
+use super::next_grant::NextGrant;
+use super::priority::CallPriority;
+use super::queue::{Deadline, Queue, Waiter};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::storage::StorageError;
+use crate::storage::pool::Pool;
 use crate::storage::rate_limit::{
     Counting, Grant, UsageWindow, Written, delete_old_calls, reserve_calls,
 };
@@ -46,15 +48,14 @@ pub(super) struct Limits {
 
 /// The rate limiter of an account.
 pub(super) struct DistributedRateLimiter {
-    pub(super) pool: Pool,
-    pub(super) key: AccountKey,
-    pub(super) limits: Limits,
-    pub(super) throttled: Mutex<Backoff>,
+    pool: Pool,
+    key: AccountKey,
+    limits: Limits,
     background: BackgroundTasks,
     /// Spreads all calls except live ones over the window, so that they do not use up a minute's limit in its first
     /// second.
     pace: DefaultDirectRateLimiter,
-    queue: Mutex<Queue>,
+    queue: Mutex<Queue<Permit>>,
     changed: Notify,
     forgot_at: Mutex<Option<Instant>>,
     /// No live call can be granted before this time, as far as this replica knows.
@@ -84,7 +85,7 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.takes_place {
-            lock(&self.budget.queue).leave(self.priority);
+            self.budget.queue.lock().leave(self.priority);
             self.budget.changed.notify_one();
         }
     }
@@ -106,7 +107,6 @@ impl DistributedRateLimiter {
             pool: pool.clone(),
             key,
             limits,
-            throttled: Mutex::default(),
             background: background.clone(),
             pace: RateLimiter::direct(quota),
             queue: Mutex::new(Queue::new(limits.at_once)),
@@ -132,8 +132,8 @@ impl DistributedRateLimiter {
         permit.await.unwrap_or(Err(CallError::ShuttingDown))
     }
 
-    fn enter(self: &Arc<Self>, priority: CallPriority, waiter: Waiter) {
-        let mut queue = lock(&self.queue);
+    fn enter(self: &Arc<Self>, priority: CallPriority, waiter: Waiter<Permit>) {
+        let mut queue = self.queue.lock();
         queue.enter(priority, waiter);
         let needs_driver = !std::mem::replace(&mut queue.is_driven, true);
         drop(queue);
@@ -146,18 +146,19 @@ impl DistributedRateLimiter {
 
     /// The least time that a live call would wait. If it is too long for the caller, the call need not wait at all.
     pub(super) fn live_in(&self) -> Duration {
-        lock(&self.live_at)
+        self.live_at
+            .lock()
             .map_or(Duration::ZERO, |at| at.saturating_duration_since(Instant::now()))
     }
 
     /// The number of calls in flight.
     pub(super) fn under_way(&self) -> usize {
-        lock(&self.queue).all_under_way()
+        self.queue.lock().all_under_way()
     }
 
     /// The number of waiting callers.
     pub(super) fn waiting(&self) -> usize {
-        lock(&self.queue).waiting()
+        self.queue.lock().waiting()
     }
 
     async fn drive(self: Arc<Self>) {
@@ -173,7 +174,7 @@ impl DistributedRateLimiter {
                 match tokio::time::timeout(LONGEST_WRITE, self.write(wanted)).await {
                     Ok(Ok((written, shares))) => {
                         let is_short = wanted.first() > shares.granted.first();
-                        *lock(&self.live_at) =
+                        *self.live_at.lock() =
                             is_short.then(|| Instant::now() + shares.live_in.min(LONGEST_HINT));
                         self.hand_out(written, &shares, is_short, &mut next);
                     }
@@ -192,7 +193,7 @@ impl DistributedRateLimiter {
 
     /// The permits to request now, and which kinds wait. `None` if no caller waits.
     fn wanted(&self, now: Instant, next: &mut NextGrant) -> Option<([u32; CLASSES], [bool; 2])> {
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         if !queue.is_wanted() {
             queue.is_driven = false;
             return None;
@@ -237,7 +238,7 @@ impl DistributedRateLimiter {
             (now + self.limits.pause(shares.live_in), now + self.limits.pause(shares.others_in));
         next.spend(shares.granted);
         let mut handed = Vec::new();
-        let mut queue = lock(&self.queue);
+        let mut queue = self.queue.lock();
         for (priority, number) in CallPriority::ALL.into_iter().zip(shares.granted) {
             for _ in 0..number {
                 let Some(Waiter { reply_tx, takes_place, .. }) = queue.next(priority) else {
@@ -271,12 +272,12 @@ impl DistributedRateLimiter {
     /// Ends the wait of all callers with an error.
     fn refuse(&self, error: StorageError) {
         let error = CallError::Storage(Arc::new(error));
-        let waiting = lock(&self.queue).clear();
+        let waiting = self.queue.lock().clear();
         waiting.for_each(|waiter| drop(waiter.reply_tx.send(Err(error.clone()))));
     }
 
     fn forget_soon(&self) {
-        let mut forgot_at = lock(&self.forgot_at);
+        let mut forgot_at = self.forgot_at.lock();
         if forgot_at.is_none_or(|at| at.elapsed() > FORGETTING) {
             *forgot_at = Some(Instant::now());
             let (pool, key) = (self.pool.clone(), self.key);
@@ -303,7 +304,7 @@ impl Drop for Driver<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             // Dropping the senders ends the wait of all callers.
-            let mut queue = lock(&self.budget.queue);
+            let mut queue = self.budget.queue.lock();
             queue.is_driven = false;
             let waiting = queue.clear();
             drop(queue);

@@ -1,13 +1,15 @@
 //! Makes one call for all callers with the same request at the same time. A call that has started continues even if no
 //! caller waits. A call that has not started is cancelled.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::error::CallError;
+use super::priority::CallPriority;
 use super::queue::{A_WHILE, Deadline};
-use super::{CallError, CallPriority, lock};
 use crate::concurrency::single_flight::{Leader, SingleFlight};
 use crate::sources::api::{ApiRequest, ParsedReply};
 
@@ -44,7 +46,7 @@ impl SharedCall {
 
     /// Adds a caller, who may be in more of a hurry, or wait longer.
     pub(super) fn add_caller(&self, priority: CallPriority, until: Instant) {
-        let mut latest = lock(&self.until);
+        let mut latest = self.until.lock();
         *latest = until.max(*latest);
         drop(latest);
         self.priority.send_if_modified(|known| {

@@ -42,7 +42,7 @@ fn what_holds_a_body_or_a_secret_has_no_debug_output() {
         prints!(delivery_queue::DeliveryRow),
         prints!(delivery_queue::ClaimedRow),
         prints!(ShownRow),
-        prints!(hookpoint::inbox::Claimed),
+        prints!(hookpoint::inbox::processor::ClaimedBatch),
         prints!(hookpoint::demo::webhook_signer::Request),
     ];
     assert!(printing.iter().all(|prints| !prints), "{printing:?}");
