@@ -22,7 +22,7 @@ use crate::storage::delivery_queue::{Disposition, finish_deliveries, lock_claime
 use crate::storage::follow_ups::{NewFollowUpRow, insert_follow_ups};
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::write_changes::try_begin;
-use crate::sync::follow_up::hints;
+use crate::sync::follow_up_requests::hints;
 
 /// What became of claimed deliveries.
 pub(super) struct AppliedDeliveries {

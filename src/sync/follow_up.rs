@@ -4,7 +4,6 @@
 //! lease ends. Failed calls are repeated after growing pauses. An exhausted rate limit or an open circuit
 //! breaker does not count as an attempt.
 
-use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,30 +12,22 @@ use crate::storage::pool::Pool;
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
 use uuid::Uuid;
 
-use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::customer::model::event::field;
-use crate::customer::model::field_versions::{FieldVersions, Scope, Update};
-use crate::customer::model::record::{Change, Record, RecordKey};
-use crate::customer::model::source::Source;
 use crate::ingest::apply_reply::apply_reply;
 use crate::jobs::retry::{AfterFailure, Attempt, PANICKED};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::jobs::worker::{self, Next, Worker};
 use crate::settings::file::SyncSettings;
-use crate::sources::Delivery;
 use crate::sources::Unreadable;
 use crate::sources::api::{ApiRequest, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::delivery_queue::Claim;
 use crate::storage::follow_ups::{
-    FollowUpRow, NewFollowUpRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up,
+    FollowUpRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up,
 };
-use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 use crate::upstream::{CallError, CallPriority, UpstreamClient};
 
 /// Follow-ups that one worker runs at the same time.
@@ -256,66 +247,4 @@ impl Worker for FollowUpWorker {
     async fn woken(&self) {
         std::future::pending::<()>().await;
     }
-}
-
-/// The follow-ups of a webhook. Empty if the source's API is not connected.
-pub(crate) fn hints(
-    brand: &Brand,
-    source: Source,
-    delivery: &Delivery,
-    changes: &[Change],
-) -> Vec<NewFollowUpRow> {
-    if !brand.rules.accounts.contains_key(&source) {
-        return Vec::new();
-    }
-    let asks = brand.rules.sources.api(source).after_webhook(delivery);
-    let subjects = if asks.is_empty() {
-        Vec::new()
-    } else {
-        subjects(changes, &SuppressionHasher::new(&brand.row.suppression_key))
-    };
-    asks.iter()
-        .map(|ask| NewFollowUpRow { source, ask: json!(ask), subjects: subjects.clone() })
-        .collect()
-}
-
-/// Follow-ups that fetch the current state of records after an old webhook was repeated. Empty if the source's
-/// API is not connected.
-pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Vec<NewFollowUpRow> {
-    if !brand.rules.accounts.contains_key(&source) {
-        return Vec::new();
-    }
-    let (api, hasher) =
-        (brand.rules.sources.api(source), SuppressionHasher::new(&brand.row.suppression_key));
-    // `confirm` only uses the key, so the stored values are not loaded.
-    let nothing = Update {
-        at: Timestamp::MIN,
-        received_at: Timestamp::MIN,
-        scope: Scope::Partial,
-        fields: BTreeMap::new(),
-    };
-    let hint = |key: &RecordKey| {
-        let ask = api.confirm(&Record {
-            key: key.clone(),
-            versions: FieldVersions::from(nothing.clone()),
-        })?;
-        Some(NewFollowUpRow { source, ask: json!(ask), subjects: vec![hasher.record(key)] })
-    };
-    records.iter().filter_map(hint).collect()
-}
-
-/// The hashes by which an erasure finds the follow-ups of a person.
-fn subjects(changes: &[Change], hasher: &SuppressionHasher) -> Vec<SuppressionHash> {
-    let hashes = |change: &Change| match change {
-        Change::Record { key, .. } => vec![hasher.record(key)],
-        Change::Event { key, update } => {
-            let owner = update
-                .fields
-                .get(field::RECORD)
-                .and_then(|value| value.as_ref()?.as_str()?.parse::<RecordKey>().ok());
-            [hasher.event(key)].into_iter().chain(owner.map(|key| hasher.record(&key))).collect()
-        }
-        Change::Merge(merge) => vec![hasher.record(&merge.loser), hasher.record(&merge.winner)],
-    };
-    changes.iter().flat_map(hashes).collect()
 }

@@ -10,7 +10,9 @@
 //! that a list no longer has.
 
 mod deletions;
+mod due;
 pub mod follow_up;
+pub mod follow_up_requests;
 mod list;
 mod per_record;
 mod run;

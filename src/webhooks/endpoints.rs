@@ -10,6 +10,7 @@ use metrics::Counter;
 
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
+use crate::http::problem::Problem;
 use crate::sources::webhook::VerificationError;
 use crate::storage::StorageError;
 use crate::storage::webhook_stats::{WebhookStatsRow, add_webhook_stats};
@@ -70,6 +71,9 @@ impl Outcome {
 }
 
 /// The webhook endpoint of one source of one brand.
+/// Why a webhook is not taken: what is counted, and what the source reads.
+pub(super) type Rejection = (Outcome, Problem);
+
 pub struct WebhookEndpoint {
     /// The brand.
     pub brand: Arc<Brand>,

@@ -2,6 +2,9 @@
 //! only then acknowledged.
 
 mod body_memory;
+mod delivery_row;
 pub mod delivery_writer;
 pub mod endpoints;
 pub mod handler;
+mod request;
+mod verification;

@@ -1,0 +1,77 @@
+//! Which calls follow from a webhook.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use crate::brand::Brand;
+use crate::customer::model::event::field;
+use crate::customer::model::field_versions::{FieldVersions, Scope, Update};
+use crate::customer::model::record::{Change, Record, RecordKey};
+use crate::customer::model::source::Source;
+use crate::sources::Delivery;
+use crate::storage::follow_ups::NewFollowUpRow;
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
+
+/// The follow-ups of a webhook. Empty if the source's API is not connected.
+pub(crate) fn hints(
+    brand: &Brand,
+    source: Source,
+    delivery: &Delivery,
+    changes: &[Change],
+) -> Vec<NewFollowUpRow> {
+    if !brand.rules.accounts.contains_key(&source) {
+        return Vec::new();
+    }
+    let asks = brand.rules.sources.api(source).after_webhook(delivery);
+    let subjects = if asks.is_empty() {
+        Vec::new()
+    } else {
+        subjects(changes, &SuppressionHasher::new(&brand.row.suppression_key))
+    };
+    asks.iter()
+        .map(|ask| NewFollowUpRow { source, ask: json!(ask), subjects: subjects.clone() })
+        .collect()
+}
+
+/// Follow-ups that fetch the current state of records after an old webhook was repeated. Empty if the source's
+/// API is not connected.
+pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Vec<NewFollowUpRow> {
+    if !brand.rules.accounts.contains_key(&source) {
+        return Vec::new();
+    }
+    let (api, hasher) =
+        (brand.rules.sources.api(source), SuppressionHasher::new(&brand.row.suppression_key));
+    // `confirm` only uses the key, so the stored values are not loaded.
+    let nothing = Update {
+        at: Timestamp::MIN,
+        received_at: Timestamp::MIN,
+        scope: Scope::Partial,
+        fields: BTreeMap::new(),
+    };
+    let hint = |key: &RecordKey| {
+        let ask = api.confirm(&Record {
+            key: key.clone(),
+            versions: FieldVersions::from(nothing.clone()),
+        })?;
+        Some(NewFollowUpRow { source, ask: json!(ask), subjects: vec![hasher.record(key)] })
+    };
+    records.iter().filter_map(hint).collect()
+}
+
+/// The hashes by which an erasure finds the follow-ups of a person.
+fn subjects(changes: &[Change], hasher: &SuppressionHasher) -> Vec<SuppressionHash> {
+    let hashes = |change: &Change| match change {
+        Change::Record { key, .. } => vec![hasher.record(key)],
+        Change::Event { key, update } => {
+            let owner = update
+                .fields
+                .get(field::RECORD)
+                .and_then(|value| value.as_ref()?.as_str()?.parse::<RecordKey>().ok());
+            [hasher.event(key)].into_iter().chain(owner.map(|key| hasher.record(&key))).collect()
+        }
+        Change::Merge(merge) => vec![hasher.record(&merge.loser), hasher.record(&merge.winner)],
+    };
+    changes.iter().flat_map(hashes).collect()
+}

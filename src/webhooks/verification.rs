@@ -1,0 +1,82 @@
+//! Verifies a webhook, without blocking the threads that answer lookups.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+
+use super::endpoints::{Outcome, Rejection};
+use crate::brand::Brand;
+use crate::customer::model::source::Source;
+use crate::http::problem::Problem;
+use crate::sources::webhook::{UnverifiedWebhook, VerificationError, VerifiedWebhook};
+
+/// Bodies above this size take milliseconds to verify and parse.
+const LARGE: usize = 16 * 1024;
+
+/// A webhook that is not verified yet.
+pub(super) struct ReceivedWebhook {
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) secret: Option<String>,
+    pub(super) body: Vec<u8>,
+    pub(super) received_at: Timestamp,
+}
+
+impl ReceivedWebhook {
+    fn verify(&self, brand: &Brand, source: Source) -> Result<VerifiedWebhook, VerificationError> {
+        let Self { headers, secret, body, received_at } = self;
+        let verifier = brand
+            .rules
+            .webhook_verifiers
+            .get(&source)
+            .ok_or(VerificationError::Missing("verification in the settings"))?;
+        let incoming = UnverifiedWebhook {
+            headers,
+            secret: secret.as_deref(),
+            body,
+            received_at: *received_at,
+        };
+        verifier.verify(brand.rules.sources.reader(source), &incoming)
+    }
+}
+
+/// Verifies webhooks.
+pub(super) struct Verification {
+    // Only one large body at a time is verified if its verification parses the body.
+    large: Arc<Semaphore>,
+}
+
+impl Verification {
+    pub(super) fn new() -> Self {
+        Self { large: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// Verifies small bodies at once. Large bodies whose verification parses them are verified on another thread, one
+    /// after the other. Otherwise anybody could block the threads that answer lookups.
+    pub(super) async fn verify(
+        &self,
+        brand: &Arc<Brand>,
+        source: Source,
+        received: ReceivedWebhook,
+    ) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
+        // Only the verification by hash parses the body first.
+        let is_hashed = brand
+            .rules
+            .webhook_verifiers
+            .get(&source)
+            .is_some_and(|verifier| verifier.proof.name() == "hash");
+        if received.body.len() <= LARGE || !is_hashed {
+            return Ok(received.verify(brand, source));
+        }
+        let unavailable = (Outcome::Unavailable, Problem::InboxUnavailable);
+        let permit = Arc::clone(&self.large).acquire_owned().await.map_err(|_| unavailable)?;
+        let brand = Arc::clone(brand);
+        let reading = tokio::task::spawn_blocking(move || {
+            let verified = received.verify(&brand, source);
+            drop(permit);
+            verified
+        });
+        reading.await.map_err(|_| unavailable)
+    }
+}
