@@ -1,8 +1,10 @@
 //! Does similar work in batches. While a batch runs, further items wait. They form the next batch.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::jobs::tasks::BackgroundTasks;
 
@@ -75,7 +77,7 @@ impl<T: Send + 'static> Batcher<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, Queue<T>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 }
 
@@ -147,7 +149,7 @@ impl<T> Drop for Slot<T> {
     /// Releases the slot after any end, also after a panic, so that the queue is never blocked.
     fn drop(&mut self) {
         let batcher = Arc::clone(&self.batcher);
-        let mut queue = batcher.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = batcher.queue.lock();
         self.release(&mut queue);
     }
 }

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::watch;
 
 /// The work in flight, by key. `S` is what the leader and the callers share, `V` is the result.
@@ -64,7 +65,7 @@ impl<K: Eq + Hash + Clone, S, V: Clone> SingleFlight<K, S, V> {
 impl<K: Eq + Hash, S, V> SingleFlight<K, S, V> {
     /// Holds the lock: no work starts, is joined or is completed meanwhile.
     pub fn lock(&self) -> Joinable<'_, K, S, V> {
-        let map = self.joinable.lock().unwrap_or_else(PoisonError::into_inner);
+        let map = self.joinable.lock();
         Joinable { map, count: &self.count }
     }
 

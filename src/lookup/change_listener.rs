@@ -1,7 +1,9 @@
 //! Receives change notifications from all replicas. Cache freshness is bounded by the notification lag.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::Mutex;
 
 use crate::storage::pool::Pool;
 use tokio::sync::watch;
@@ -115,7 +117,7 @@ impl ChangeListener {
     /// When Postgres fails.
     pub async fn send_heartbeat(&self) -> Result<u64, StorageError> {
         let number = {
-            let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut sent = self.sent.lock();
             *sent = (sent.0.saturating_add(1), Instant::now());
             sent.0
         };
@@ -128,7 +130,7 @@ impl ChangeListener {
         else {
             return;
         };
-        let (last, sent_at) = *self.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, sent_at) = *self.sent.lock();
         if number == last {
             metrics::gauge!("hookpoint_notification_lag_seconds")
                 .set(sent_at.elapsed().as_secs_f64());

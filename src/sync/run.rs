@@ -1,9 +1,10 @@
 //! A sync run of one stream: calls the source with retries, renews the lease, and saves the progress.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::SignedDuration;
+use parking_lot::{Mutex, MutexGuard};
 
 use super::{Listener, Progress, ProgressEvent, SyncMode, SyncRunner};
 use crate::ingest::apply_reply::apply_reply;
@@ -85,7 +86,7 @@ impl<'a> RunContext<'a> {
     }
 
     fn tally(&self) -> MutexGuard<'_, Tally> {
-        self.tally.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tally.lock()
     }
 
     pub(crate) fn progress(&self) -> Progress {

@@ -1,8 +1,10 @@
 //! The webhook endpoints: their counters, and the warnings about failed verification.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::storage::pool::Pool;
 use jiff::Timestamp;
@@ -103,7 +105,7 @@ impl WebhookEndpoint {
     }
 
     fn unsaved(&self) -> MutexGuard<'_, WebhookStatsRow> {
-        self.unsaved.lock().unwrap_or_else(PoisonError::into_inner)
+        self.unsaved.lock()
     }
 
     /// Counts the result of a webhook.
