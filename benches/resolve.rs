@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use divan::{Bencher, black_box};
-use hookpoint::customer::answer::aliases::Aliases;
 use hookpoint::customer::identity::resolution::{Member, RecordFacts, resolve};
 use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::identity::source_merges::Aliases;
 use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
 use hookpoint::customer::model::name::PersonName;
 use hookpoint::customer::model::record::RecordKey;

@@ -5,8 +5,8 @@ pub mod answer;
 pub mod identity;
 pub mod model;
 
-pub use self::identity::contradiction::Conflict;
-pub use self::identity::moved::Moved;
+pub use self::identity::conflict::Conflict;
+pub use self::identity::moved_numbers::Moved;
 
 /// The version of the rules here, which decide the customers and answers of given records. Increase it with every
 /// change of these rules: then all stored customers are derived again.

@@ -6,7 +6,7 @@ use crate::storage::pool::Connection;
 use serde_json::Value;
 
 use crate::brand::Brand;
-use crate::customer::model::email::EmailField;
+use crate::customer::model::email_field::EmailField;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::phone::Region;
 use crate::customer::model::phone_field::PhoneField;

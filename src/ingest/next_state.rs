@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::batch::ChangeBatch;
-use crate::customer::answer::aliases::Aliases;
 use crate::customer::identity::rules::IdentityRules;
+use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers_of};

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::pool::Connection;
 
 use super::StorageError;
-use crate::customer::answer::aliases::Aliases;
+use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;

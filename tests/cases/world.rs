@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use hookpoint::customer::answer::aliases::Aliases;
 use hookpoint::customer::identity::resolution::{Decision, Member, RecordFacts, resolve};
 use hookpoint::customer::identity::rules::IdentityRules;
+use hookpoint::customer::identity::source_merges::Aliases;
 use hookpoint::customer::model::identifier::{Identifier, identifiers_of};
 use hookpoint::customer::model::name::FoldedName;
 use hookpoint::customer::model::phone_field::PhoneField;

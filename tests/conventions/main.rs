@@ -473,7 +473,7 @@ fn vendors_words_stay_where_they_belong() {
         "src/customer/model/source.rs",
         "src/customer/answer/messages/",
         // The roots of templates.
-        "src/customer/answer/presentation.rs",
+        "src/customer/answer/template_facts.rs",
         // The names of settings, and their defaults.
         "src/settings/brand_file.rs",
         "src/settings/brands.rs",

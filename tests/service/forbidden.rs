@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use hookpoint::customer::identity::name_agreement::OnLine;
 use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
-use hookpoint::customer::model::name::{FoldedName, OnLine};
+use hookpoint::customer::model::name::FoldedName;
 use hookpoint::customer::model::phone::Phone;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::SourceKind;

@@ -1,10 +1,11 @@
 //! The documented response for Omnidesk: exactly these keys, in this order, all values strings.
 
-pub mod aliases;
 pub mod filters;
 pub mod presentation;
+pub mod presentation_rules;
 pub mod profile;
 pub mod template_check;
+pub mod template_facts;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

@@ -3,48 +3,18 @@
 //! Templates have no clock and no access to other data, so the same facts and settings always give the same bytes.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-use jiff::tz::TimeZone;
 use minijinja::{Environment, UndefinedBehavior, Value};
-use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use super::filters;
-use super::profile::Profile;
-use super::template_check;
-use super::{Address, Answer, CustomField, TimelineItem};
-use crate::customer::DERIVATION_VERSION;
+pub use super::presentation_rules::PresentationRules;
+use super::presentation_rules::{Template, field_template, message_template, url_template};
+use super::profile::{Profile, Sourced};
+use super::template_facts::{EventFacts, ProfileFacts};
+use super::{Address, Answer, CustomField, TimelineItem, filters, template_check};
 use crate::customer::model::event::{Event, field};
-use crate::customer::model::source::Source;
 use crate::customer::model::text;
-
-/// A brand's settings for its answers.
-#[derive(Debug, Clone)]
-pub struct PresentationRules {
-    /// Time zone of `lastUpdate` and of the date filters.
-    pub time_zone: TimeZone,
-    /// The time zone's name in the settings.
-    pub time_zone_name: String,
-    /// Language of the built-in messages and of number formats.
-    pub locale: filters::Locale,
-    /// Custom fields: name and template, in order.
-    pub custom_fields: Vec<(String, String)>,
-    /// Message templates by event type. They override those of the locale.
-    pub messages: BTreeMap<String, String>,
-    /// Link templates for events, by source.
-    pub url_templates: BTreeMap<Source, String>,
-    /// The value of `timeline[].type`.
-    pub timeline_type: String,
-    /// The most events in an answer.
-    pub timeline_limit: usize,
-    /// Event types that are hidden from agents.
-    pub hidden_events: Vec<String>,
-    /// Other settings that affect answers, as text. It is part of the hash, so a change makes stored answers be
-    /// rendered again.
-    pub merging: String,
-}
 
 /// A template that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -56,10 +26,6 @@ pub struct TemplateError {
     /// What is wrong with the template.
     pub problem: String,
 }
-
-/// The names that every template can use. `event` exists in messages and links only.
-pub(crate) const ROOTS: [&str; 7] =
-    ["customer", "attributes", "omneo", "omniotap", "omnilab", "syncaroo", "event"];
 
 /// The most steps of one template: enough for any message, and too few to delay a lookup.
 const FUEL: u64 = 20_000;
@@ -80,36 +46,9 @@ impl Presenter {
     /// # Errors
     /// Names the first template that does not compile or uses an unknown name.
     pub fn compile(rules: PresentationRules) -> Result<Self, TemplateError> {
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(UndefinedBehavior::Chainable);
-        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        environment.set_fuel(Some(FUEL));
-        filters::register(&mut environment, &rules.time_zone, rules.locale);
-        let mut digest = Sha256::new();
-        for (name, source) in templates(&rules) {
-            digest.update(format!("{name}\u{0}{source}\u{0}"));
-            let refuse = |problem: String| TemplateError { template: name.clone(), problem };
-            environment
-                .add_template_owned(name.clone(), source.clone())
-                .map_err(|error| refuse(in_words(&error)))?;
-            let has_event = !name.starts_with(FIELDS);
-            if let Some(problem) = template_check::mistake(&environment, &name, &source, has_event)
-            {
-                return Err(refuse(problem));
-            }
-        }
-        let names: Vec<&str> = rules.custom_fields.iter().map(|(name, _)| name.as_str()).collect();
-        digest.update(format!(
-            "{names:?}|{}|{:?}|{}|",
-            rules.time_zone_name, rules.locale, rules.merging
-        ));
-        digest.update(format!(
-            "{}|{}|{:?}",
-            rules.timeline_type, rules.timeline_limit, rules.hidden_events
-        ));
-        digest.update(format!("{DERIVATION_VERSION}"));
-        let mut hash = [0; 16];
-        hash.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
+        let templates = rules.templates();
+        let environment = compiled(&rules, &templates)?;
+        let hash = rules.hash(&templates);
         Ok(Self { environment, rules, hash, reported_failures: Mutex::default() })
     }
 
@@ -145,7 +84,7 @@ impl Presenter {
             let value = self.render(&field_template(n), &facts, &failed)?;
             Some(CustomField { name: name.clone(), value })
         });
-        let part = |part: &Option<crate::customer::answer::profile::Sourced<String>>| {
+        let part = |part: &Option<Sourced<String>>| {
             part.as_ref().map(|sourced| sourced.value.clone()).unwrap_or_default()
         };
         let answer = Answer {
@@ -228,111 +167,28 @@ fn is_link(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
-/// Prefix of the names of custom field templates.
-const FIELDS: &str = "custom_fields.";
-
-fn field_template(n: usize) -> String {
-    format!("{FIELDS}{n}.value")
-}
-
-fn message_template(event_type: &str) -> String {
-    format!("timeline.messages.{event_type}")
-}
-
-fn url_template(source: Source) -> String {
-    format!("sources.{source}.event_url")
-}
-
-fn templates(rules: &PresentationRules) -> Vec<(String, String)> {
-    let mut messages: BTreeMap<String, String> = rules.locale.messages();
-    messages.extend(rules.messages.clone());
-    let fields = rules
-        .custom_fields
-        .iter()
-        .enumerate()
-        .map(|(n, (_, source))| (field_template(n), source.clone()));
-    let urls = rules
-        .url_templates
-        .iter()
-        .map(|(source, template)| (url_template(*source), template.clone()));
-    fields
-        .chain(messages.into_iter().map(|(name, source)| (message_template(&name), source)))
-        .chain(urls)
-        .collect()
+/// An environment with the templates and their filters.
+fn compiled(
+    rules: &PresentationRules,
+    templates: &[Template],
+) -> Result<Environment<'static>, TemplateError> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    filters::register(&mut environment, &rules.time_zone, rules.locale);
+    for template in templates {
+        let Template { name, source } = template;
+        let refuse = |problem: String| TemplateError { template: name.clone(), problem };
+        environment
+            .add_template_owned(name.clone(), source.clone())
+            .map_err(|error| refuse(in_words(&error)))?;
+        let mistake = template_check::mistake(&environment, name, source, template.has_event());
+        mistake.map_or(Ok(()), |problem| Err(refuse(problem)))?;
+    }
+    Ok(environment)
 }
 
 fn in_words(error: &minijinja::Error) -> String {
     error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
-}
-
-#[derive(Serialize)]
-struct ProfileFacts<'a> {
-    customer: CustomerFacts<'a>,
-    attributes: BTreeMap<&'a str, &'a serde_json::Value>,
-    omneo: BTreeMap<&'a str, &'a serde_json::Value>,
-    omniotap: BTreeMap<&'a str, &'a serde_json::Value>,
-    omnilab: BTreeMap<&'a str, &'a serde_json::Value>,
-    syncaroo: BTreeMap<&'a str, &'a serde_json::Value>,
-}
-
-#[derive(Serialize)]
-struct CustomerFacts<'a> {
-    id: &'a str,
-    first_name: Option<&'a str>,
-    last_name: Option<&'a str>,
-}
-
-impl<'a> ProfileFacts<'a> {
-    fn new(profile: &'a Profile) -> Self {
-        let of = |source| profile.by_source.get(&source).map(plain).unwrap_or_default();
-        Self {
-            customer: CustomerFacts {
-                id: &profile.customer_id,
-                first_name: profile.first_name.as_ref().map(|sourced| sourced.value.as_str()),
-                last_name: profile.last_name.as_ref().map(|sourced| sourced.value.as_str()),
-            },
-            attributes: plain(&profile.attributes),
-            omneo: of(Source::Omneo),
-            omniotap: of(Source::OmnioTap),
-            omnilab: of(Source::OmniLab),
-            syncaroo: of(Source::Syncaroo),
-        }
-    }
-}
-
-fn plain(
-    attributes: &BTreeMap<String, crate::customer::answer::profile::Sourced<serde_json::Value>>,
-) -> BTreeMap<&str, &serde_json::Value> {
-    attributes.iter().map(|(name, sourced)| (name.as_str(), &sourced.value)).collect()
-}
-
-#[derive(Serialize)]
-struct EventFacts<'a> {
-    #[serde(rename = "type")]
-    event_type: &'a str,
-    id: &'a str,
-    source: &'static str,
-    occurred_at: String,
-    #[serde(flatten)]
-    data: BTreeMap<&'a str, &'a serde_json::Value>,
-}
-
-impl<'a> EventFacts<'a> {
-    fn new(event: &'a Event, event_type: &'a str) -> Self {
-        let own = ["type", "id", "source", "occurred_at"];
-        let data = event
-            .versions
-            .with_prefix(field::DATA)
-            .map(|(name, value, _)| (name, value))
-            .filter(|(name, _)| !own.contains(name));
-        let occurred_at =
-            event.day().map_or_else(|| event.occurred_at().to_string(), |day| day.to_string());
-        Self {
-            event_type,
-            id: &event.key.id,
-            source: event.key.source.as_str(),
-            occurred_at,
-            data: data.collect(),
-        }
-    }
 }

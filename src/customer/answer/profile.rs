@@ -6,9 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::aliases::Aliases;
 use crate::customer::identity::rules::IdentityRules;
+use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::identifier::{Identifier, identifiers_of};
+use crate::customer::model::name::PersonName;
 use crate::customer::model::record::{Record, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
 
@@ -78,71 +79,18 @@ impl Profile {
         aliases: Vec<RecordKey>,
         rules: MergeRules<'_>,
     ) -> Option<Self> {
-        let mut ordered: Vec<&Record> = records.to_vec();
-        ordered.sort_by_cached_key(|record| {
-            let (is_unconfirmed, is_loser) =
-                (rules.unconfirmed.contains(&record.key), rules.aliases.is_loser(&record.key));
-            (
-                is_unconfirmed,
-                is_loser,
-                rules.identity.rank(record.key.kind),
-                record.created_at(),
-                record.key.clone(),
-            )
-        });
+        let ordered = rules.ordered(records);
         let first = ordered.first()?;
-        let speaking = rules.speaking(&ordered);
         // If the customer has trusted records, self-asserted records add no address and no name.
         let is_self_asserted = rules.unconfirmed.contains(&first.key);
-        let counts =
-            |record: &&Record| is_self_asserted || !rules.unconfirmed.contains(&record.key);
-        // A guessed part of a name does not count next to a certain one.
-        let mut naming: Vec<&Record> = speaking.iter().copied().filter(counts).collect();
-        let sure: Vec<&Record> =
-            naming.iter().copied().filter(|record| record.name().is_sure()).collect();
-        if !sure.is_empty() {
-            naming = sure;
-        }
-        let survivor = |name: &str, said: &dyn Fn(&Record) -> Option<(Value, Timestamp)>| {
-            rules.survivor(&naming, name, said)
-        };
-        let text = |sourced: Sourced<Value>| {
-            Some(Sourced {
-                value: sourced.value.as_str()?.to_owned(),
-                record: sourced.record,
-                at: sourced.at,
-            })
-        };
-        let first_name = survivor("first_name", &|record| {
-            Some((Value::from(record.name().first?), name_said_at(record, field::FIRST_NAME)))
-        })
-        .and_then(text);
-        let last_name = survivor("last_name", &|record| {
-            Some((Value::from(record.name().last?), name_said_at(record, field::LAST_NAME)))
-        })
-        .and_then(text);
-        let (mut addresses, mut asserted) = (Vec::new(), Vec::new());
-        for record in &ordered {
-            for identifier in identifiers_of(record, rules.identity.region).values {
-                let is_own = identifier.kind.is_address()
-                    && !rules.moved.contains(&(record.key.clone(), identifier.clone()));
-                if is_own && !addresses.contains(&identifier) && !asserted.contains(&identifier) {
-                    if counts(record) {
-                        addresses.push(identifier)
-                    } else {
-                        asserted.push(identifier)
-                    }
-                }
-            }
-        }
-        addresses.sort_by_key(|identifier| identifier.kind);
+        let counts = |record: &Record| is_self_asserted || !rules.unconfirmed.contains(&record.key);
+        let speaking = rules.speaking(&ordered);
+        let naming = naming(speaking.iter().copied().filter(|record| counts(record)).collect());
+        let Addresses { own: addresses, asserted } = rules.addresses(&ordered, counts);
         let by_source = Source::ALL.into_iter().map(|source| {
-            let of_source: Vec<&Record> = speaking
-                .iter()
-                .filter(|record| record.key.kind.source() == source)
-                .copied()
-                .collect();
-            (source, rules.attributes(&of_source))
+            let is_own = |record: &&&Record| record.key.kind.source() == source;
+            let records: Vec<&Record> = speaking.iter().filter(is_own).copied().collect();
+            (source, rules.attributes(&records))
         });
         let mut record_keys: Vec<RecordKey> =
             records.iter().map(|record| record.key.clone()).chain(aliases).collect();
@@ -152,8 +100,8 @@ impl Profile {
             key: first.key.clone(),
             customer_id: first.key.id.clone(),
             record_keys,
-            first_name,
-            last_name,
+            first_name: rules.part_of_name(&naming, NamePart::First),
+            last_name: rules.part_of_name(&naming, NamePart::Last),
             addresses,
             asserted,
             is_self_asserted,
@@ -193,7 +141,79 @@ fn name_said_at(record: &Record, part: &str) -> Timestamp {
         .unwrap_or_else(|| versions.first_at())
 }
 
+/// A part of a name, in the profile.
+#[derive(Clone, Copy)]
+enum NamePart {
+    First,
+    Last,
+}
+
+/// The addresses of a customer.
+#[derive(Default)]
+struct Addresses {
+    /// Those that show and find the customer.
+    own: Vec<Identifier>,
+    /// Those that only self-asserted records have, although the customer also has trusted records.
+    asserted: Vec<Identifier>,
+}
+
+/// The records whose names count: a guessed part of a name does not count next to a certain one.
+fn naming(records: Vec<&Record>) -> Vec<&Record> {
+    let sure: Vec<&Record> =
+        records.iter().copied().filter(|record| record.name().is_sure()).collect();
+    if sure.is_empty() { records } else { sure }
+}
+
 impl MergeRules<'_> {
+    /// The records in the order of preference.
+    fn ordered<'r>(&self, records: &[&'r Record]) -> Vec<&'r Record> {
+        let mut ordered: Vec<&Record> = records.to_vec();
+        ordered.sort_by_cached_key(|record| {
+            (
+                self.unconfirmed.contains(&record.key),
+                self.aliases.is_loser(&record.key),
+                self.identity.rank(record.key.kind),
+                record.created_at(),
+                record.key.clone(),
+            )
+        });
+        ordered
+    }
+
+    fn part_of_name(&self, records: &[&Record], part: NamePart) -> Option<Sourced<String>> {
+        let (name, field) = match part {
+            NamePart::First => ("first_name", field::FIRST_NAME),
+            NamePart::Last => ("last_name", field::LAST_NAME),
+        };
+        let said = |record: &Record| {
+            let PersonName { first, last, .. } = record.name();
+            let text = match part {
+                NamePart::First => first,
+                NamePart::Last => last,
+            };
+            Some((Value::from(text?), name_said_at(record, field)))
+        };
+        let Sourced { value, record, at } = self.survivor(records, name, &said)?;
+        Some(Sourced { value: value.as_str()?.to_owned(), record, at })
+    }
+
+    /// The addresses of all records. `counts` selects the records whose addresses are the customer's own.
+    fn addresses(&self, records: &[&Record], counts: impl Fn(&Record) -> bool) -> Addresses {
+        let mut addresses = Addresses::default();
+        for record in records {
+            for identifier in identifiers_of(record, self.identity.region).values {
+                let is_own = identifier.kind.is_address()
+                    && !self.moved.contains(&(record.key.clone(), identifier.clone()));
+                let Addresses { own, asserted } = &mut addresses;
+                if is_own && !own.contains(&identifier) && !asserted.contains(&identifier) {
+                    if counts(record) { own } else { asserted }.push(identifier);
+                }
+            }
+        }
+        addresses.own.sort_by_key(|identifier| identifier.kind);
+        addresses
+    }
+
     /// The records that are not aliases of others, separately for trusted and self-asserted records. If all are
     /// aliases, all of them.
     fn speaking<'r>(&self, ordered: &[&'r Record]) -> Vec<&'r Record> {

@@ -2,7 +2,7 @@
 
 use minijinja::{Environment, ErrorKind};
 
-use super::presentation::ROOTS;
+use super::template_facts::ROOTS;
 
 /// Describes the mistake in a compiled template, if there is one.
 pub(crate) fn mistake(

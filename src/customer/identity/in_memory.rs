@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map};
 use super::resolution::{Decision, Member, RecordFacts, Resolution, resolve};
 use super::rules::IdentityRules;
 use super::shared_values::Holders;
-use crate::customer::answer::aliases::Aliases;
+use super::source_merges::Aliases;
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Change, Record, RecordKey, SourceMerge};
@@ -68,7 +68,7 @@ fn joined(
                     vacant.insert(FieldVersions::from(update));
                 }
                 btree_map::Entry::Occupied(mut known) => {
-                    known.get_mut().join(FieldVersions::from(update))
+                    known.get_mut().join(FieldVersions::from(update));
                 }
             },
             Change::Merge(merge) => merges.push(merge),

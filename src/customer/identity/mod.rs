@@ -1,14 +1,32 @@
-//! Decides which records are one customer: rules, evidence, contradictions and the resolution of clusters.
+//! Decides which records are one customer. `resolution.rs` lists the rules, and the file of each.
 
-pub mod agreement;
-pub mod bearing;
+pub mod agreeing_groups;
+pub mod blocked_values;
 pub mod cluster;
-pub mod contradiction;
+pub mod component;
+pub mod conflict;
+pub mod counted_names;
+pub mod decisions;
+pub mod email_level;
 pub mod evidence;
+pub mod findings;
+pub mod forbidden_pairs;
 pub mod in_memory;
-pub mod moved;
+pub mod levels;
+pub mod moved_numbers;
+pub mod name_agreement;
+pub mod name_comparison;
+pub mod name_verdict;
+pub mod names_in_mailboxes;
+pub mod people;
+pub mod phone_level;
+pub mod record_facts;
+pub mod references;
 pub mod resolution;
 pub mod rules;
+pub mod self_asserted_records;
 pub mod shared_values;
-pub mod unconfirmed_records;
+pub mod source_merges;
+pub mod spellings;
 pub mod union_find;
+pub mod unique_kinds;

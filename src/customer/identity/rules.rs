@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::customer::model::identifier::{Blocklist, Identifier};
+use super::blocked_values::Blocklist;
+use super::evidence::Level;
+use crate::customer::model::identifier::Identifier;
 use crate::customer::model::phone::Region;
 use crate::customer::model::source::SourceKind;
 
@@ -70,6 +72,16 @@ impl IdentityRules {
     #[must_use]
     pub fn may_link(&self, identifier: &Identifier) -> bool {
         identifier.could_link() && !self.blocklist.blocks(identifier)
+    }
+
+    /// Whether the rules use evidence of a level.
+    #[must_use]
+    pub const fn links_by(&self, level: Level) -> bool {
+        match level {
+            Level::Email => self.link_by_email,
+            Level::Phone => self.link_by_phone,
+            Level::Decision | Level::SourceMerge | Level::Reference => true,
+        }
     }
 
     /// A kind's position in the order of preference. Kinds that are missing in the settings come last.

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::rules::IdentityRules;
+use super::spellings::count_different;
 use crate::customer::model::folded_name::FoldedName;
 use crate::customer::model::source::SourceKind;
-use crate::customer::model::spellings::count_different;
 
 /// Spellings of one name count once. This many keys for each allowed name are too many in any case, so that comparing
 /// names stays cheap.

@@ -1,15 +1,13 @@
 //! Something that happened to a record: a purchase, a ticket, a reward, a booking, a touchpoint.
 
-use std::fmt;
-use std::str::FromStr;
-
 use jiff::Timestamp;
 use jiff::civil::Date;
 
+pub use super::event_key::EventKey;
 use super::field_versions::{FieldVersions, UNCLEAR_AT};
 use super::record::RecordKey;
-use super::source::{Source, UnknownName};
 use super::text;
+use super::unread;
 
 /// The names of an event's fields.
 pub mod field {
@@ -25,53 +23,6 @@ pub mod field {
     pub const DATA: &str = "data.";
     /// Ids of the event's places: `place.resource` is the id of the place that `data.resource` names.
     pub const PLACE: &str = "place.";
-}
-
-/// The identity of an event: the source, the kind of event (`transaction`, `ticket`, …) and the source's id.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct EventKey {
-    /// The source that reported the event.
-    pub source: Source,
-    /// The kind of event, in lower case, without a colon.
-    pub what: String,
-    /// The source's id.
-    pub id: String,
-}
-
-impl EventKey {
-    /// Builds the key. `None` if a part is empty or longer than [`text::MAX_ID_CHARS`].
-    #[must_use]
-    pub fn new(source: Source, what: &str, id: &str) -> Option<Self> {
-        Some(Self { source, what: text::id(what)?.replace(':', "."), id: text::id(id)? })
-    }
-
-    /// The event type in settings, which selects its message: `omneo.transaction`.
-    #[must_use]
-    pub fn event_type(&self) -> String {
-        format!("{}.{}", self.source, self.what)
-    }
-}
-
-impl fmt::Display for EventKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}:{}", self.source, self.what, self.id)
-    }
-}
-
-impl fmt::Debug for EventKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.{}:[id]", self.source, self.what)
-    }
-}
-
-impl FromStr for EventKey {
-    type Err = UnknownName;
-
-    fn from_str(s: &str) -> Result<Self, Self::Err> {
-        let (event_type, id) = s.split_once(':').ok_or(UnknownName)?;
-        let (source, what) = event_type.split_once('.').ok_or(UnknownName)?;
-        Ok(Self { source: source.parse()?, what: what.to_owned(), id: id.to_owned() })
-    }
 }
 
 /// An event with its current state.
@@ -112,10 +63,7 @@ impl Event {
     #[must_use]
     pub fn is_undated(&self) -> bool {
         self.versions.text(field::OCCURRED_AT).is_none()
-            && self
-                .versions
-                .text(&format!("{}{}", crate::customer::model::unread::PREFIX, field::OCCURRED_AT))
-                .is_some()
+            && self.versions.text(&format!("{}{}", unread::PREFIX, field::OCCURRED_AT)).is_some()
     }
 
     /// Ids that find the event's customer: namespace and value.

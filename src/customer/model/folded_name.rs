@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::folding::{take_family_generation, take_generation};
-use super::name::PARTICLES;
+use super::particles::PARTICLES;
 
 /// The given names in folded words.
 pub(crate) enum Given {

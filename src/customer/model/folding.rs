@@ -3,7 +3,7 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::name::PARTICLES;
+use super::particles::PARTICLES;
 
 /// Words that distinguish a father from a son with the same name, at the end of any part of a name.
 const GENERATIONS: [(&str, u8); 18] = [

@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::email::{Email, EmailField};
-use super::field_versions::UNCLEAR_AT;
-use super::mailbox::is_of_nobody;
+use super::email::Email;
+use super::email_field::EmailField;
+use super::field_versions::{FieldVersions, UNCLEAR_AT};
 use super::phone::{Phone, Region};
 use super::phone_field::{PhoneField, PhoneSpelling};
 use super::placeholder::{Sort, is_placeholder};
@@ -132,6 +132,30 @@ impl Identifiers {
     pub fn may_link(&self, identifier: &Identifier) -> bool {
         !self.unlinked.contains(identifier)
     }
+
+    fn add_phones(&mut self, versions: &FieldVersions, region: Option<Region>) {
+        let mut numbers: Vec<PhoneSpelling> = Vec::new();
+        let fields = versions.with_prefix(field::PHONE);
+        for (raw, at) in fields.filter_map(|(_, value, at)| Some((value.as_str()?, at))) {
+            for number in PhoneField::read(raw, region).numbers {
+                if at > UNCLEAR_AT {
+                    let phone = Identifier::from(number.phone.clone());
+                    let said_at = self.said_at.entry(phone).or_insert(at);
+                    *said_at = at.max(*said_at);
+                }
+                numbers.push(number);
+            }
+        }
+        let is_whole = |phone: &Phone| {
+            numbers.iter().any(|number| number.phone == *phone && number.extension.is_none())
+        };
+        let unlinked = numbers
+            .iter()
+            .filter(|number| !is_whole(&number.phone))
+            .map(|number| Identifier::from(number.phone.clone()));
+        self.unlinked.extend(unlinked);
+        self.values.extend(numbers.into_iter().map(|number| Identifier::from(number.phone)));
+    }
 }
 
 /// The identifiers of a record. Values that cannot be parsed are left out here; the record keeps them.
@@ -156,99 +180,11 @@ pub fn identifiers_of(record: &Record, region: Option<Region>) -> Identifiers {
         values: emails.chain(references).chain(facebook).chain(twitter).collect(),
         ..Identifiers::default()
     };
-    let mut numbers: Vec<PhoneSpelling> = Vec::new();
-    for (_, raw, at) in versions
-        .with_prefix(field::PHONE)
-        .filter_map(|(slot, value, at)| Some((slot, value.as_str()?, at)))
-    {
-        for number in PhoneField::read(raw, region).numbers {
-            if at > UNCLEAR_AT {
-                let said_at =
-                    identifiers.said_at.entry(Identifier::from(number.phone.clone())).or_insert(at);
-                *said_at = at.max(*said_at);
-            }
-            numbers.push(number);
-        }
-    }
-    let is_whole = |phone: &Phone| {
-        numbers.iter().any(|number| number.phone == *phone && number.extension.is_none())
-    };
-    let unlinked = numbers
-        .iter()
-        .filter(|number| !is_whole(&number.phone))
-        .map(|number| Identifier::from(number.phone.clone()));
-    identifiers.unlinked.extend(unlinked);
-    identifiers.values.extend(numbers.into_iter().map(|number| Identifier::from(number.phone)));
+    identifiers.add_phones(versions, region);
     identifiers
 }
 
 /// The namespace of a field name: `omneo.profile#2` is the second reference in the namespace `omneo.profile`.
 fn namespace_of(slot: &str) -> &str {
     slot.split_once('#').map_or(slot, |(namespace, _)| namespace)
-}
-
-/// Values that identify nobody. They find customers, but never link.
-#[derive(Debug, Clone, Default)]
-pub struct Blocklist {
-    /// Local parts of role mailboxes, in addition to the built-in ones.
-    pub mailboxes: BTreeSet<String>,
-    /// Whole values, in canonical form.
-    pub values: BTreeSet<String>,
-}
-
-impl Blocklist {
-    /// Whether the list stops a value from linking.
-    #[must_use]
-    pub fn blocks(&self, identifier: &Identifier) -> bool {
-        let value = identifier.value.as_str();
-        let bare = if identifier.kind == IdentifierKind::Reference {
-            value.rsplit(':').next().unwrap_or(value)
-        } else {
-            value
-        };
-        let bare = bare.to_lowercase();
-        let local = if identifier.kind == IdentifierKind::Email {
-            value.rsplit_once('@').map(|(local, _)| local)
-        } else {
-            None
-        };
-        is_placeholder(Sort::Id, bare.trim_start_matches('+'))
-            || bare == "test"
-            || self.values.contains(value)
-            || local.is_some_and(|local| {
-                let local = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);
-                is_placeholder(Sort::Address, local)
-                    || local == "test"
-                    || is_of_nobody(local)
-                    || self.mailboxes.contains(local)
-            })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_that_name_nobody_are_blocked() {
-        let list = Blocklist {
-            mailboxes: ["balie".to_owned()].into(),
-            values: ["+31201234567".to_owned()].into(),
-        };
-        let of = |kind, value: &str| Identifier { kind, value: value.to_owned() };
-        for blocked in [
-            "test@example.org",
-            "info@example.org",
-            "info+x@example.org",
-            "anonymous@example.org",
-            "balie@example.org",
-        ] {
-            assert!(list.blocks(&of(IdentifierKind::Email, blocked)), "{blocked}");
-        }
-        assert!(list.blocks(&of(IdentifierKind::Phone, "+31201234567")));
-        assert!(list.blocks(&of(IdentifierKind::Reference, "omneo.profile:0000-0000")));
-        assert!(list.blocks(&of(IdentifierKind::Twitter, "null")));
-        assert!(!list.blocks(&of(IdentifierKind::Email, "thomas@example.org")));
-        assert!(!list.blocks(&of(IdentifierKind::Email, "tester@example.org")));
-    }
 }

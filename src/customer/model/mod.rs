@@ -2,8 +2,11 @@
 //! and names.
 
 pub mod country;
+pub mod couples;
 pub mod email;
+pub mod email_field;
 pub mod event;
+pub mod event_key;
 pub mod field_versions;
 pub mod folded_name;
 pub mod folding;
@@ -11,13 +14,19 @@ pub mod identifier;
 pub mod mailbox;
 pub mod name;
 pub mod name_forms;
+pub mod name_parsing;
+pub mod numbering_plan;
+pub mod particles;
 pub mod phone;
 pub mod phone_field;
+pub mod phone_parsing;
+pub mod phone_part;
 pub mod phone_spelling;
 pub mod placeholder;
 pub mod record;
 pub mod source;
-pub mod spellings;
 pub mod text;
+pub mod timed_value;
 pub mod titles;
 pub mod unread;
+pub mod update;

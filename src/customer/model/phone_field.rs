@@ -1,6 +1,8 @@
 //! Phone numbers in fields of sources: any usual spelling, extensions, or several numbers in one field.
 
-use super::phone::{Phone, PhoneError, Region};
+use super::phone::{Phone, Region};
+use super::phone_part::PhonePart;
+pub use super::phone_part::PhoneSpelling;
 use super::phone_spelling::{parts, plain, split_extension, without_float};
 use super::placeholder::{Sort, is_placeholder};
 
@@ -19,35 +21,6 @@ pub struct PhoneField {
     pub has_unread: bool,
 }
 
-/// One number of a field, with its extension.
-#[derive(Clone, PartialEq, Eq)]
-pub struct PhoneSpelling {
-    /// The phone line.
-    pub phone: Phone,
-    /// The extension. The same line can have several.
-    pub extension: Option<String>,
-}
-
-impl PhoneSpelling {
-    fn read(spelling: &str, region: Option<Region>) -> Result<Self, PhoneError> {
-        match split_extension(spelling) {
-            Some((line, extension)) => {
-                Ok(Self { phone: Phone::normalise(line, region)?, extension: Some(extension) })
-            }
-            None => Ok(Self { phone: Phone::normalise(spelling, region)?, extension: None }),
-        }
-    }
-
-    /// The number as text that parses to the same value in every region.
-    #[must_use]
-    pub fn text(&self) -> String {
-        self.extension.as_ref().map_or_else(
-            || self.phone.as_str().to_owned(),
-            |extension| format!("{};ext={extension}", self.phone.as_str()),
-        )
-    }
-}
-
 impl PhoneField {
     /// Parses a field of a source: a number in any usual spelling, also with an extension, or a list of numbers. In a
     /// list, a number without a country code counts only after one that was parsed, and only with its domestic dialling
@@ -55,46 +28,56 @@ impl PhoneField {
     #[must_use]
     pub fn read(raw: &str, region: Option<Region>) -> Self {
         if let Ok(phone) = Phone::parse_e164(raw) {
-            return Self {
-                numbers: vec![PhoneSpelling { phone, extension: None }],
-                has_unread: false,
-            };
+            return Self::of(PhoneSpelling { phone, extension: None });
         }
-        let mut field = Self::default();
         if raw.len() > MAX_FIELD {
-            field.has_unread = true;
-            return field;
+            return Self::unread();
         }
         let spelling = plain(raw);
         if is_placeholder(Sort::Address, &spelling) {
-            return field;
+            return Self::default();
         }
         // RFC 3966, section 5.1.5: the context of a local number, which may differ from the brand's region.
         let spelling = match spelling.split_once(";phone-context=") {
             Some((number, _)) if number.starts_with('+') => number.to_owned(),
-            Some(_) => return Self { has_unread: true, ..field },
+            Some(_) => return Self::unread(),
             None => spelling,
         };
         // A range of numbers: the digits after it replace the last digits before it.
         let spelling = spelling.replace("..", "/").replace('~', "/");
-        if let Ok(number) = PhoneSpelling::read(&spelling, region)
-            && !spelling.contains('/')
+        if !spelling.contains('/')
+            && let Ok(number) = PhoneSpelling::read(&spelling, region)
         {
-            field.numbers.push(number);
-            return field;
+            return Self::of(number);
         }
-        // The extension after the last of several numbers belongs to that number only.
-        if let Some((line, extension)) = split_extension(&spelling)
-            && parts(line).len() == 1
-        {
-            field.add_part(line, region);
-            if let [number] = field.numbers.as_mut_slice() {
-                number.extension = Some(extension);
-                return field;
-            }
-            field = Self::default();
+        Self::of_part_with_extension(&spelling, region)
+            .unwrap_or_else(|| Self::of_list(&spelling, region))
+    }
+
+    fn of(number: PhoneSpelling) -> Self {
+        Self { numbers: vec![number], has_unread: false }
+    }
+
+    fn unread() -> Self {
+        Self { numbers: Vec::new(), has_unread: true }
+    }
+
+    /// One number with an extension. An extension after the last of several numbers belongs to that number only.
+    fn of_part_with_extension(spelling: &str, region: Option<Region>) -> Option<Self> {
+        let (line, extension) = split_extension(spelling)?;
+        if parts(line).len() != 1 {
+            return None;
         }
-        for part in parts(&spelling).into_iter().take(MAX_NUMBERS) {
+        let mut field = Self::default();
+        field.add_part(line, region);
+        let [number] = field.numbers.as_mut_slice() else { return None };
+        number.extension = Some(extension);
+        Some(field)
+    }
+
+    fn of_list(spelling: &str, region: Option<Region>) -> Self {
+        let mut field = Self::default();
+        for part in parts(spelling).into_iter().take(MAX_NUMBERS) {
             field.add_part(&part, region);
         }
         field
@@ -107,58 +90,21 @@ impl PhoneField {
         let spelling = plain(raw);
         match Phone::parse_e164(&format!("+{}", without_float(&spelling).unwrap_or_default())) {
             Ok(phone) if phone.is_line() || spelling.starts_with('+') => {
-                Self { numbers: vec![PhoneSpelling { phone, extension: None }], has_unread: false }
+                Self::of(PhoneSpelling { phone, extension: None })
             }
             Ok(_) | Err(_) => Self::read(raw, None),
         }
     }
 
-    /// Adds a part of a list. A slash in it separates numbers, or parts of one number.
+    /// Adds a part of a list.
     fn add_part(&mut self, part: &str, region: Option<Region>) {
         if is_placeholder(Sort::Address, part) {
             return;
         }
-        let pieces: Vec<&str> =
-            part.split('/').map(str::trim).filter(|piece| !piece.is_empty()).collect();
         let is_first = self.numbers.is_empty() && !self.has_unread;
-        let mut read = Vec::new();
-        for (n, piece) in pieces.iter().enumerate() {
-            let piece = plain(piece);
-            let says_where = piece.starts_with(['+', '0']) || piece.starts_with("(0");
-            let number = if (is_first && n == 0) || says_where {
-                PhoneSpelling::read(&piece, region).ok()
-            } else {
-                None
-            };
-            read.push(number);
-        }
-        let begin = |count: usize| {
-            PhoneSpelling::read(&plain(&pieces.get(..count).unwrap_or_default().concat()), region)
-                .ok()
-        };
-        // If the first pieces alone are a number, the role of the others is unknown (`030/1234560/61`).
-        let is_clear = || {
-            !(1..pieces.len())
-                .any(|count| begin(count).is_some_and(|number| number.phone.is_line()))
-        };
-        let whole = || begin(pieces.len()).filter(|_| is_clear());
-        let digits = |piece: &str| piece.bytes().filter(u8::is_ascii_digit).count();
-        let are_suffixes = pieces.iter().skip(1).all(|piece| digits(piece) <= MOST_SUFFIX_DIGITS);
-        let numbers: Vec<PhoneSpelling> = match read.first() {
-            _ if read.iter().all(Option::is_some) => read.into_iter().flatten().collect(),
-            // The rest replaces the last digits of the number, and is not a number of its own.
-            Some(Some(first)) if are_suffixes => {
-                self.has_unread = true;
-                vec![first.clone()]
-            }
-            _ => (is_first || part.starts_with(['+', '0']))
-                .then(whole)
-                .flatten()
-                .into_iter()
-                .collect(),
-        };
-        self.has_unread |= numbers.is_empty();
-        for number in numbers {
+        let part = PhonePart::read(part, region, is_first);
+        self.has_unread |= part.has_unread;
+        for number in part.numbers {
             match self.numbers.iter_mut().find(|known| known.phone == number.phone) {
                 Some(known) if number.extension.is_none() => known.extension = None,
                 Some(_) => {}
@@ -167,9 +113,6 @@ impl PhoneField {
         }
     }
 }
-
-/// Up to this many digits after a slash may replace the last digits of a number (`1234560/61`).
-const MOST_SUFFIX_DIGITS: usize = 4;
 
 #[cfg(test)]
 mod tests {

@@ -93,6 +93,22 @@ pub(crate) fn without_float(spelling: &str) -> Option<&str> {
     }
 }
 
+/// The digits of a spelling. `None` if it contains anything but usual separators between them.
+pub(crate) fn digits_of(spelling: &str) -> Option<String> {
+    let punctuation = |c: char| {
+        c.is_whitespace()
+            || matches!(
+                c,
+                '-' | '.' | '(' | ')' | '/' | '~' | '\u{2010}'
+                    ..='\u{2015}' | '\u{2212}' | '\u{30fc}'
+            )
+    };
+    spelling
+        .chars()
+        .all(|c| c.is_ascii_digit() || punctuation(c))
+        .then(|| spelling.chars().filter(char::is_ascii_digit).collect())
+}
+
 /// Labels before an extension. Each may have a dot or a colon behind it.
 const EXTENSIONS: [&str; 15] = [
     ";ext=",

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::Timestamp;
 
-use super::event::EventKey;
+use super::event_key::EventKey;
 use super::field_versions::{FieldVersions, Update};
 use super::name::PersonName;
 use super::source::{SourceKind, UnknownName};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::email::EmailField;
+use super::email_field::EmailField;
 use super::field_versions::{FieldVersions, Update};
 use super::phone::Region;
 use super::phone_field::PhoneField;

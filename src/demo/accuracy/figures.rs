@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::demo::population::Truth;
+
 /// Accuracy counts over a group of people.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Figures {
@@ -96,7 +98,7 @@ impl Figures {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Placed {
     pub customer: usize,
-    pub truth: crate::demo::accuracy::Truth,
+    pub truth: Truth,
 }
 
 struct Grouped {

@@ -6,12 +6,15 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::chance::SeededRng;
-use super::people::{Couple, World};
+use super::dates::some_time;
+use super::draft::{Draft, new_key, slot_of};
+use super::people::{Couple, Person, World};
 use super::rates;
-use super::records::{Draft, Records, new_key, slot_of, some_time};
+use super::records::Records;
 use super::situation::{Situation, Situations};
-use super::writing::{Writer, Written, WrittenName};
-use crate::customer::model::record::field;
+use super::writing::Writer;
+use super::written::{Written, WrittenName};
+use crate::customer::model::record::{RecordKey, field};
 use crate::customer::model::source::SourceKind;
 
 /// Words between the two given names.
@@ -31,44 +34,56 @@ impl Records {
                 .get(chance.below(KINDS.len()))
                 .copied()
                 .unwrap_or(SourceKind::OmnioTapContact);
-            self.write_account(world, chance, couple, (world.people.len() + number, kind));
+            if let Some(account) = CouplesAccount::new(world, chance, couple, kind) {
+                self.write_account(chance, account, world.people.len() + number);
+            }
         }
     }
 
-    fn write_account(
-        &mut self,
+    fn write_account(&mut self, chance: &mut SeededRng, account: CouplesAccount, who: usize) {
+        let CouplesAccount { key, name, email, phone, mut situations, in_one_field } = account;
+        let mut fields = BTreeMap::new();
+        if in_one_field {
+            situations.add(Situation::OneField);
+            fields.insert(field::FULL_NAME.to_owned(), Some(Value::from(name.in_one(chance))));
+        } else {
+            fields.insert(field::FIRST_NAME.to_owned(), name.given.clone().map(Value::from));
+            fields.insert(field::LAST_NAME.to_owned(), name.family.clone().map(Value::from));
+        }
+        let said = [(format!("{}main", field::EMAIL), &email), (slot_of(key.kind), &phone)];
+        fields.extend(said.into_iter().filter_map(|(slot, address)| {
+            Some((slot, Some(Value::from(address.as_ref()?.text.clone()))))
+        }));
+        let at = some_time(chance);
+        fields.insert(field::CREATED_AT.to_owned(), Some(Value::from(at.to_string())));
+        self.tell(&key, at, fields);
+        let ids = vec![key.clone()];
+        self.drafts.push(Draft { key, person: who, situations, name, email, phone, ids });
+    }
+}
+
+/// An account of a couple: both given names, with what their home shares.
+struct CouplesAccount {
+    key: RecordKey,
+    name: WrittenName,
+    email: Option<Written>,
+    phone: Option<Written>,
+    situations: Situations,
+    in_one_field: bool,
+}
+
+impl CouplesAccount {
+    fn new(
         world: &World,
         chance: &mut SeededRng,
         couple: &Couple,
-        (who, kind): (usize, SourceKind),
-    ) {
+        kind: SourceKind,
+    ) -> Option<Self> {
+        let key = new_key(chance, kind)?;
         let [one, other] = couple.partners.map(|partner| world.people.get(partner));
-        let (Some(one), Some(other), Some(home), Some(key)) =
-            (one, other, world.homes.get(couple.home), new_key(chance, kind))
-        else {
-            return;
-        };
-        let (first, second) = if chance.happens(700) {
-            (&one.given, &other.given)
-        } else {
-            (&other.given, &one.given)
-        };
-        let given = format!("{first} {} {second}", chance.pick(&BETWEEN));
-        let name = WrittenName {
-            given: Some(given),
-            family: Some(one.family.clone()),
-            is_couples: true,
-            ..WrittenName::default()
-        };
-        let habits = rates::habits(kind);
-        let mut writer = Writer {
-            world,
-            person: one,
-            habits,
-            early: false,
-            situations: Situations::default(),
-            on_family_mailbox: false,
-        };
+        let (one, other, home) = (one?, other?, world.homes.get(couple.home)?);
+        let name = couples_name(chance, one, other);
+        let mut writer = Writer::new(world, one, kind, false);
         let email =
             home.mailbox.as_ref().filter(|_| home.landline.is_none() || chance.happens(700));
         let email =
@@ -80,29 +95,17 @@ impl Records {
             .map(|line| writer.spelled(chance, line));
         let mut situations = writer.situations;
         situations.add(Situation::CouplesAccount);
-        let mut fields = BTreeMap::new();
-        if chance.happens(habits.one_field) {
-            situations.add(Situation::OneField);
-            fields.insert(field::FULL_NAME.to_owned(), Some(Value::from(name.in_one(chance))));
-        } else {
-            fields.insert(field::FIRST_NAME.to_owned(), name.given.clone().map(Value::from));
-            fields.insert(field::LAST_NAME.to_owned(), name.family.clone().map(Value::from));
-        }
-        let said = [(format!("{}main", field::EMAIL), &email), (slot_of(kind), &phone)];
-        fields.extend(said.into_iter().filter_map(|(slot, address)| {
-            Some((slot, Some(Value::from(address.as_ref()?.text.clone()))))
-        }));
-        let at = some_time(chance);
-        fields.insert(field::CREATED_AT.to_owned(), Some(Value::from(at.to_string())));
-        self.tell(&key, at, fields);
-        self.drafts.push(Draft {
-            key: key.clone(),
-            person: who,
-            situations,
-            name,
-            email,
-            phone,
-            ids: vec![key],
-        });
+        let in_one_field = chance.happens(writer.habits.one_field);
+        Some(Self { key, name, email, phone, situations, in_one_field })
+    }
+}
+
+fn couples_name(chance: &mut SeededRng, one: &Person, other: &Person) -> WrittenName {
+    let (first, second) = if chance.happens(700) { (one, other) } else { (other, one) };
+    WrittenName {
+        given: Some(format!("{} {} {}", first.given, chance.pick(&BETWEEN), second.given)),
+        family: Some(one.family.clone()),
+        is_couples: true,
+        ..WrittenName::default()
     }
 }

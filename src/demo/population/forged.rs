@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::chance::SeededRng;
-use super::names;
-use super::names::Origin;
+use super::dates::some_time;
+use super::draft::new_key;
+use super::origin::Origin;
 use super::people::{Person, World};
 use super::rates;
-use super::records::{Records, new_key, some_time};
+use super::records::Records;
+use super::{family_names, given_names, origin};
 use crate::customer::model::record::field;
 use crate::customer::model::source::SourceKind;
 
@@ -73,7 +75,10 @@ fn forged_name(chance: &mut SeededRng, victim: &Person) -> (Option<String>, Opti
 }
 
 fn another_name(chance: &mut SeededRng) -> (Option<String>, Option<String>) {
-    let origin = chance.weighted(&names::ORIGINS).unwrap_or(Origin::Dutch);
+    let origin = chance.weighted(&origin::ORIGINS).unwrap_or(Origin::Dutch);
     let male = chance.happens(500);
-    (Some(names::given_name(chance, origin, male)), Some(names::family_name(chance, origin)))
+    (
+        Some(given_names::given_name(chance, origin, male)),
+        Some(family_names::family_name(chance, origin)),
+    )
 }

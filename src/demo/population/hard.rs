@@ -3,10 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::evidence::{Pair, given_names_fit, line, mailbox};
-use super::names::all_forms;
+use super::draft::Draft;
+use super::evidence::{Pair, line, mailbox, pair};
+use super::given_names::all_forms;
+use super::name_fit::given_names_fit;
 use super::people::World;
-use super::records::Draft;
 use super::spelling::plain;
 use crate::customer::model::name_forms::are_forms_of_one;
 use crate::customer::model::source::SourceKind;
@@ -77,10 +78,6 @@ pub(super) fn own_addresses(drafts: &[Draft], world: &World) -> BTreeMap<String,
         }
     }
     own
-}
-
-fn pair(one: usize, other: usize) -> Pair {
-    (one.min(other), one.max(other))
 }
 
 /// The records with one address, grouped by household.

@@ -1,12 +1,12 @@
 //! Households: which people live together, how they are related, and what they share.
 
 use super::chance::SeededRng;
-use super::kin::Kin;
-use super::names;
-use super::names::Origin;
+use super::kin::{Kin, Place};
+use super::origin::Origin;
 use super::people::{Couple, Home, PROVIDERS, Person, World};
 use super::rates;
 use super::spelling::plain;
+use super::{family_names, given_names, origin};
 
 /// A household while it is built.
 struct Family {
@@ -19,11 +19,77 @@ struct Family {
     kin: Option<Kin>,
 }
 
+/// A member of a household while it is built.
+struct Member {
+    place: usize,
+    kin: Option<Place>,
+    is_male: bool,
+    is_child: bool,
+    is_partner: bool,
+    origin: Origin,
+}
+
+/// A family name, now and before a change.
+struct FamilyNames {
+    now: String,
+    before: Option<String>,
+}
+
+impl Member {
+    fn new(chance: &mut SeededRng, family: &Family, place: usize) -> Self {
+        let kin = family.kin.and_then(|kin| kin.place(place));
+        let is_partner = place == 1 && kin.is_none();
+        let is_male = match place {
+            0 => family.first_is_male,
+            1 => family.first_is_male == chance.happens(30),
+            _ => chance.happens(500),
+        };
+        let other_origin = if is_partner && chance.happens(rates::MIXED_COUPLE) {
+            chance.weighted(&origin::ORIGINS)
+        } else {
+            None
+        };
+        let origin = other_origin.unwrap_or(family.origin);
+        Self { place, kin, is_male, is_child: place > 1, is_partner, origin }
+    }
+
+    fn family_names(&self, chance: &mut SeededRng, family: &Family) -> FamilyNames {
+        let born = if self.is_partner {
+            family_names::family_name(chance, self.origin)
+        } else {
+            family.name.clone()
+        };
+        let born = self.gendered(&born);
+        if self.is_partner && !self.is_male && chance.happens(rates::MARRIED_NAME) {
+            let partners = self.gendered(&family.name);
+            let now = if chance.happens(rates::BOTH_NAMES) {
+                format!("{partners}-{born}")
+            } else {
+                partners
+            };
+            return FamilyNames { now, before: Some(born) };
+        }
+        if !self.is_child && self.kin.is_none() && chance.happens(rates::OTHER_NAME_CHANGE) {
+            let other = family_names::family_name(chance, self.origin);
+            return FamilyNames { now: self.gendered(&other), before: Some(born) };
+        }
+        FamilyNames { now: born, before: None }
+    }
+
+    fn gendered(&self, name: &str) -> String {
+        if self.is_male || self.kin.is_some() {
+            name.to_owned()
+        } else {
+            family_names::for_woman(self.origin, name)
+        }
+    }
+}
+
 impl World {
     pub(super) fn add_household(&mut self, chance: &mut SeededRng, room: usize) {
         let customers = chance.weighted(&rates::CUSTOMERS_PER_HOUSEHOLD).unwrap_or(1).min(room);
-        let origin = chance.weighted(&names::ORIGINS).unwrap_or(Origin::Dutch);
-        let name = names::family_name(chance, origin);
+        let origin = chance.weighted(&origin::ORIGINS).unwrap_or(Origin::Dutch);
+        let name = family_names::family_name(chance, origin);
         let kin = if customers > 1 { kin(chance) } else { None };
         let landline = chance
             .happens(if kin.is_some() { rates::LANDLINE_OF_KIN } else { rates::LANDLINE })
@@ -50,45 +116,10 @@ impl World {
     }
 
     fn add_member(&mut self, chance: &mut SeededRng, family: &Family, place: usize) {
-        let kin = family.kin.and_then(|kin| kin.place(place));
-        let (is_child, is_partner) = (place > 1, place == 1 && kin.is_none());
-        let male = match place {
-            0 => family.first_is_male,
-            1 => family.first_is_male == chance.happens(30),
-            _ => chance.happens(500),
-        };
-        let other_origin = if is_partner && chance.happens(rates::MIXED_COUPLE) {
-            chance.weighted(&names::ORIGINS)
-        } else {
-            None
-        };
-        let origin = other_origin.unwrap_or(family.origin);
-        let born =
-            if is_partner { names::family_name(chance, origin) } else { family.name.clone() };
-        let gendered = |name: &str| {
-            if male || kin.is_some() { name.to_owned() } else { names::for_woman(origin, name) }
-        };
-        let (born, partners) = (gendered(&born), gendered(&family.name));
-        let (name, family_before) = if is_partner && !male && chance.happens(rates::MARRIED_NAME) {
-            let married = if chance.happens(rates::BOTH_NAMES) {
-                format!("{partners}-{born}")
-            } else {
-                partners
-            };
-            (married, Some(born))
-        } else if !is_child && kin.is_none() && chance.happens(rates::OTHER_NAME_CHANGE) {
-            (gendered(&names::family_name(chance, origin)), Some(born))
-        } else {
-            (born, None)
-        };
-        let given = match (family.kin, self.people.get(family.first)) {
-            (Some(Kin::Alike(one, other)), _) if place < 2 => {
-                if place == 0 { one } else { other }.to_owned()
-            }
-            (Some(Kin::Generations(_)), Some(father)) if place == 1 => father.given.clone(),
-            (Some(Kin::Generations(_)), None) => names::given_name(chance, origin, true),
-            _ => names::given_name(chance, origin, male),
-        };
+        let member = Member::new(chance, family, place);
+        let names = member.family_names(chance, family);
+        let given = self.given_name(chance, family, &member);
+        let Member { kin, origin, is_child, .. } = member;
         let person = Person {
             home: self.homes.len().saturating_sub(1),
             employer: (!is_child && chance.happens(rates::EMPLOYED)).then(|| {
@@ -103,11 +134,24 @@ impl World {
             mobile: self.mobile(chance, origin),
             mobile_before: None,
             given,
-            family: name,
-            family_before,
+            family: names.now,
+            family_before: names.before,
         };
         let may_lack_a_mailbox = is_child || (kin.is_some() && place == 1);
         self.add_person(chance, person, origin, may_lack_a_mailbox);
+    }
+
+    fn given_name(&self, chance: &mut SeededRng, family: &Family, member: &Member) -> String {
+        match (family.kin, self.people.get(family.first)) {
+            (Some(Kin::Alike(one, other)), _) if member.place < 2 => {
+                if member.place == 0 { one } else { other }.to_owned()
+            }
+            (Some(Kin::Generations(_)), Some(father)) if member.place == 1 => father.given.clone(),
+            (Some(Kin::Generations(_)), None) => {
+                given_names::given_name(chance, member.origin, true)
+            }
+            _ => given_names::given_name(chance, member.origin, member.is_male),
+        }
     }
 
     fn add_person(

@@ -19,25 +19,39 @@
 
 mod chance;
 mod couples;
+mod dates;
+mod draft;
 pub mod evidence;
+mod family_names;
 mod forged;
+mod generation;
+mod given_names;
 mod hard;
 mod household;
 mod kin;
-mod names;
+mod name_fit;
+mod origin;
+mod own_records;
 mod people;
+mod pieces;
 mod rates;
 mod records;
+mod references;
+mod shared_addresses;
 pub mod situation;
 mod spelling;
 mod writing;
+mod writing_addresses;
+mod writing_names;
+mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::chance::SeededRng;
+use self::draft::Draft;
 use self::evidence::Pair;
 use self::people::World;
-use self::records::{Draft, Records};
+use self::records::Records;
 use self::situation::Situations;
 
 use crate::customer::model::record::{Change, RecordKey};
@@ -104,7 +118,7 @@ impl Population {
 }
 
 fn truth(drafts: Vec<Draft>) -> BTreeMap<RecordKey, Truth> {
-    let pieces = evidence::pieces(&drafts);
+    let pieces = pieces::pieces(&drafts);
     let truths = drafts.into_iter().zip(pieces);
     truths
         .map(|(draft, piece)| {

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
 use super::chance::SeededRng;
+use super::family_names;
 use super::kin::Place;
-use super::names;
-use super::names::Origin;
+use super::origin::Origin;
 use super::rates;
 use super::spelling::{Line, plain};
 
@@ -106,7 +106,7 @@ impl World {
     pub(super) fn new(chance: &mut SeededRng, count: usize) -> Self {
         let mut world = Self::default();
         for n in 0..count.div_ceil(rates::PEOPLE_PER_EMPLOYER) {
-            let name = plain(&names::family_name(chance, Origin::Dutch));
+            let name = plain(&family_names::family_name(chance, Origin::Dutch));
             let domain = format!("{name}{n}.example");
             let switchboard = world.new_line(chance, "31", "20", 7);
             let is_known_role = chance.happens(600);

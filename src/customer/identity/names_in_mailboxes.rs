@@ -2,8 +2,8 @@
 
 use crate::customer::model::folded_name::{FoldedName, Reading};
 use crate::customer::model::folding::{fold_words, one_edit_apart};
-use crate::customer::model::name::PARTICLES;
 use crate::customer::model::name_forms::{are_forms_of_one, is_given_name, latin};
+use crate::customer::model::particles::PARTICLES;
 
 /// From this number of letters on, two mailboxes with the same letters are hardly a coincidence.
 const ENOUGH_LETTERS: usize = 5;

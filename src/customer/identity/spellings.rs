@@ -1,7 +1,7 @@
 //! Counts different names, with spellings of one name counted once.
 
-use super::folded_name::FoldedName;
-use crate::customer::identity::union_find::UnionFind;
+use super::union_find::UnionFind;
+use crate::customer::model::folded_name::FoldedName;
 
 /// Counts the different names that hold a value. Spellings of one name count once. Of two spellings, the shorter one
 /// does not count; the others are counted in groups.

@@ -1,0 +1,78 @@
+//! Components: all records that are connected by references, source merges, decisions of either sort and values, also
+//! through records that are gone. The result for a component is the same, whether it is resolved alone or with others.
+//!
+//! The size of a component is the number of its existing records. Above the rules' cap it uses no phone links. Parts of
+//! it that are still above the cap use no e-mail links either.
+
+use std::collections::BTreeMap;
+
+use super::evidence::Level;
+use super::people::People;
+use super::union_find::UnionFind;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+
+/// Passes on the components of some members, each with the weakest level that it may use. Returns the number of
+/// components above the cap.
+pub(crate) fn for_each_component(
+    people: &People<'_>,
+    among: &[usize],
+    mut resolve: impl FnMut(&[usize], Level),
+) -> usize {
+    let cap = people.facts.rules.component_cap;
+    let mut oversized = 0_usize;
+    for component in connected(people, among, Level::Phone) {
+        if component.len() <= cap {
+            resolve(&component, Level::Phone);
+            continue;
+        }
+        oversized = oversized.saturating_add(1);
+        for part in connected(people, &component, Level::Email) {
+            resolve(&part, if part.len() <= cap { Level::Email } else { Level::Reference });
+        }
+    }
+    oversized
+}
+
+/// Groups members that are connected by decisions, merges and references, and by addresses up to a level.
+fn connected(people: &People<'_>, among: &[usize], last: Level) -> Vec<Vec<usize>> {
+    let facts = people.facts;
+    let referred: Vec<(usize, RecordKey)> =
+        among.iter().flat_map(|n| referred_by(people, *n).map(|key| (*n, key))).collect();
+    let decisions = facts.decisions.iter().map(|decision| (&decision.left, &decision.right));
+    let pairs: Vec<(&RecordKey, &RecordKey)> = facts.aliases.pairs().chain(decisions).collect();
+    let named = pairs
+        .iter()
+        .flat_map(|(left, right)| [*left, *right])
+        .chain(referred.iter().map(|(_, key)| key));
+    let numbers = numbered(facts.members.iter().map(|member| &member.key).chain(named));
+    let mut partition = UnionFind::new(numbers.len());
+    let mut join = |left: Option<usize>, right: Option<usize>| {
+        left.zip(right).into_iter().for_each(|(left, right)| partition.join_all(&[left, right]));
+    };
+    pairs.iter().for_each(|(left, right)| {
+        join(numbers.get(left).copied(), numbers.get(right).copied());
+    });
+    referred.iter().for_each(|(n, key)| join(Some(*n), numbers.get(key).copied()));
+    for level in [Level::Email, Level::Phone].into_iter().filter(|level| *level <= last) {
+        people.holders(level, among).values().for_each(|holders| partition.join_all(holders));
+    }
+    partition.groups(among)
+}
+
+/// Numbers the keys in the order of their first occurrence: members come first, so they keep their positions.
+fn numbered<'k>(keys: impl Iterator<Item = &'k RecordKey>) -> BTreeMap<&'k RecordKey, usize> {
+    let mut numbers = BTreeMap::new();
+    for key in keys {
+        let next = numbers.len();
+        numbers.entry(key).or_insert(next);
+    }
+    numbers
+}
+
+/// The records that a member refers to.
+fn referred_by(people: &People<'_>, n: usize) -> impl Iterator<Item = RecordKey> {
+    let links = people.person(n).is_some_and(|person| !person.is_loser);
+    let linking = people.facts.members.get(n).filter(|_| links).map(|member| &member.linking);
+    linking.into_iter().flatten().filter_map(Identifier::referred_record)
+}

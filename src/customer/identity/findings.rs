@@ -1,0 +1,106 @@
+//! What a resolution found: customers, the evidence that joined them, and what goes to review.
+
+use std::collections::BTreeSet;
+
+use super::cluster::{Cluster, positions_by_member};
+use super::conflict::Conflict;
+use super::decisions::count_undecided_pairs;
+use super::evidence::{Evidence, Level};
+use super::moved_numbers::Moved;
+
+/// Evidence that joined records to one customer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// The strength of the evidence.
+    pub level: Level,
+    /// What the records have in common.
+    pub evidence: Evidence,
+    /// The records that have it, as indices of the members.
+    pub members: Vec<usize>,
+}
+
+/// Unused evidence with the reason: a question that only a person can answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReviewCandidate {
+    /// The strength of the evidence.
+    pub level: Level,
+    /// What the records have in common. For a group that was not formed: the first of several.
+    pub evidence: Evidence,
+    /// The conflict that keeps them apart.
+    pub grounds: Conflict,
+    /// The customers concerned, as positions in [`Resolution::clusters`]; two or more.
+    pub clusters: Vec<usize>,
+}
+
+/// The resolved customers, with the reasons.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Resolution {
+    /// The customers: indices of the members, each in ascending order.
+    pub clusters: Vec<Vec<usize>>,
+    /// Self-asserted records that nobody confirmed, as indices of the members.
+    pub unconfirmed: BTreeSet<usize>,
+    /// The evidence that joined them.
+    pub links: Vec<Link>,
+    /// The open questions, without those that a decision or other evidence answered.
+    pub doubts: Vec<ReviewCandidate>,
+    /// Phone numbers that have a new owner.
+    pub moved: Vec<Moved>,
+    /// The number of components above the cap, in which some evidence could not link.
+    pub oversized: usize,
+}
+
+/// A cluster, with the weakest level that its component may use.
+#[derive(Debug)]
+pub(crate) struct ResolvedCluster<'a> {
+    pub cluster: Cluster<'a>,
+    pub last: Level,
+}
+
+/// Unused evidence, while the customers are not final: it names each cluster by one of its members.
+#[derive(Debug)]
+pub(crate) struct OpenQuestion {
+    pub level: Level,
+    pub evidence: Evidence,
+    pub conflict: Conflict,
+    pub members: Vec<usize>,
+}
+
+/// The result so far.
+#[derive(Debug, Default)]
+pub(crate) struct Findings<'a> {
+    pub clusters: Vec<ResolvedCluster<'a>>,
+    pub links: Vec<Link>,
+    pub questions: Vec<OpenQuestion>,
+    pub moved: Vec<Moved>,
+    pub unconfirmed: BTreeSet<usize>,
+    pub oversized: usize,
+}
+
+impl Findings<'_> {
+    /// Drops questions that are settled: other evidence joined the customers, or decisions say that all of them differ.
+    pub(crate) fn into_resolution(self) -> Resolution {
+        let mut all: Vec<Cluster<'_>> =
+            self.clusters.into_iter().map(|resolved| resolved.cluster).collect();
+        all.sort_by(|a, b| a.members.cmp(&b.members));
+        let positions = positions_by_member(all.iter());
+        let mut doubts = Vec::new();
+        for OpenQuestion { level, evidence, conflict, members } in self.questions {
+            let concerned: BTreeSet<usize> =
+                members.iter().filter_map(|member| positions.get(member).copied()).collect();
+            let clusters: Vec<&Cluster<'_>> =
+                concerned.iter().filter_map(|n| all.get(*n)).collect();
+            if count_undecided_pairs(&clusters) > 0 {
+                let clusters = concerned.into_iter().collect();
+                doubts.push(ReviewCandidate { level, evidence, grounds: conflict, clusters });
+            }
+        }
+        Resolution {
+            clusters: all.into_iter().map(|cluster| cluster.members).collect(),
+            unconfirmed: self.unconfirmed,
+            links: self.links,
+            doubts,
+            moved: self.moved,
+            oversized: self.oversized,
+        }
+    }
+}
