@@ -93,7 +93,7 @@ pub async fn cancel(
         action_id: Uuid::new_v4(),
         source: Some(what.source),
         action: "cancel booking".to_owned(),
-        subjects: [SuppressionHasher::new(&brand.row.suppression_key).event(&what.event)].into(),
+        subjects: [SuppressionHasher::new(&brand.suppression_key).event(&what.event)].into(),
         target: String::new(),
         done_by: text::clean(attribution.by),
         reason: text::clean(attribution.reason),

@@ -37,6 +37,7 @@ use crate::lookup::read_through::ReadThrough;
 use crate::lookup::repository::LookupRepository;
 use crate::settings::{SettingsFile, suppression_file};
 use crate::storage::database::Database;
+use crate::storage::invalidation::BrandSecret;
 use crate::storage::pool::Use;
 use crate::storage::suppressions::SuppressionKey;
 use crate::storage::{StorageError, brands, migrate};
@@ -100,7 +101,7 @@ pub async fn open_brands(
     let mut open = HashMap::new();
     for rules in rules {
         let row = brands::get_or_insert_brand(&database.pool, &rules.slug).await?;
-        open.insert(row.brand_id, Arc::new(Brand { rules, row }));
+        open.insert(row.brand_id, Arc::new(with_row(rules, row)));
     }
     Ok(open)
 }
@@ -119,12 +120,17 @@ pub async fn find_brands(
         let row = brands::find_brand(&database.pool, &rules.slug).await?;
         let row = row.unwrap_or(brands::BrandRow {
             brand_id: n.saturating_neg(),
-            secret: [0; 16],
+            secret: BrandSecret([0; 16]),
             suppression_key: SuppressionKey([0; 32]),
         });
-        found.insert(row.brand_id, Arc::new(Brand { rules, row }));
+        found.insert(row.brand_id, Arc::new(with_row(rules, row)));
     }
     Ok(found)
+}
+
+/// A brand of the settings, with its id and secrets from the database.
+const fn with_row(rules: BrandRules, row: brands::BrandRow) -> Brand {
+    Brand::new(rules, row.brand_id, row.secret, row.suppression_key)
 }
 
 /// Erases people again who are on the suppression list but have data. If only writing the suppression file fails, the

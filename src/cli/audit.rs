@@ -73,7 +73,7 @@ impl ActorArguments {
         brand: &Brand,
         act: Act<'_>,
     ) -> anyhow::Result<OpenEntry<'a>> {
-        let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+        let hasher = SuppressionHasher::new(&brand.suppression_key);
         let subjects = act.records.into_iter().flatten().map(|key| hasher.record(key)).collect();
         self.write(pool, brand.id(), act, subjects).await
     }

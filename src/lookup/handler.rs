@@ -124,7 +124,7 @@ impl LookupService {
             return Err(Problem::BrandNetworkForbidden);
         }
         key.limits.check_lookup().map_err(Problem::TooManyRequests)?;
-        let (brand_id, secret) = (key.brand.id(), &key.brand.row.secret);
+        let (brand_id, secret) = (key.brand.id(), &key.brand.secret);
         let asked = query.asked()?;
         // Only canonical forms are cached. So a value that is found as it was sent was validated before.
         let hash = |(kind, text): (&str, &str)| (brand_id, LookupHash::new(secret, kind, text));

@@ -194,7 +194,7 @@ impl WebhookService {
         // limit applies.
         let content = (verified.label.dedup_key == DedupKey::None).then(|| {
             LookupHash::new(
-                &brand.row.secret,
+                &brand.secret,
                 &format!("same {}", endpoint.source),
                 &normalized(&verified.delivery.body),
             )
@@ -338,7 +338,7 @@ fn row(
     priority: i16,
 ) -> DeliveryRow {
     let hash = |kind: &str, value: &[u8]| {
-        LookupHash::new(&brand.row.secret, &format!("{kind} {source}"), value).0
+        LookupHash::new(&brand.secret, &format!("{kind} {source}"), value).0
     };
     let (key, last) = match &label.dedup_key {
         DedupKey::None => (None, None),

@@ -752,8 +752,8 @@ async fn a_database_that_was_made_anew_knows_its_erased_again() {
     let place = (fresh.place.clone(), fresh.database.clone());
     fresh.stop().await;
     let fresh = TestApp::start_with(Options { place: Some(place), ..Options::default() }).await;
-    assert_eq!(fresh.brand.row.suppression_key, app.brand.row.suppression_key);
-    assert_ne!(fresh.brand.row.secret, app.brand.row.secret);
+    assert_eq!(fresh.brand.suppression_key, app.brand.suppression_key);
+    assert_ne!(fresh.brand.secret, app.brand.secret);
     let applied = apply(fresh.pool(), &fresh.brand, person()).await.unwrap();
     assert_eq!((applied.changed, applied.erased.len()), (0, 5));
     // A database with its own suppression list keeps its key, and the file is not merged into it.
