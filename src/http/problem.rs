@@ -4,7 +4,7 @@
 //! Handlers return a [`Problem`]. The outermost middleware writes the body, because only it knows the request id.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 
 macro_rules! catalogue {
     ($($variant:ident, $status:ident, $code:literal, $title:literal, $help:literal;)+) => {
@@ -138,6 +138,24 @@ impl Problem {
         };
         serde_json::to_string(&body).unwrap_or_default()
     }
+
+    fn add_headers(self, response: &mut HttpResponseBuilder) {
+        let header = match self {
+            Self::MethodNotAllowed => (header::ALLOW, "GET, HEAD"),
+            Self::WebhookMethodNotAllowed => (header::ALLOW, "POST"),
+            // RFC 9110, section 15.5.16.
+            Self::BodyEncoded => (header::ACCEPT_ENCODING, "identity"),
+            Self::KeyUnknown => (header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\""),
+            Self::WebhookUnproved => (header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\""),
+            _ => return,
+        };
+        response.insert_header(header);
+    }
+
+    /// Whether the rest of the abandoned request may still arrive on this connection.
+    const fn closes_connection(self) -> bool {
+        matches!(self, Self::ReceiptUnknown | Self::BodyTooLarge | Self::BodyEncoded)
+    }
 }
 
 #[derive(serde::Serialize)]
@@ -167,23 +185,10 @@ impl ResponseError for Problem {
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        match self {
-            Self::MethodNotAllowed => drop(response.insert_header((header::ALLOW, "GET, HEAD"))),
-            Self::WebhookMethodNotAllowed => drop(response.insert_header((header::ALLOW, "POST"))),
-            // The rest of the abandoned request may still arrive on this connection.
-            Self::ReceiptUnknown | Self::BodyTooLarge => drop(response.force_close()),
-            // RFC 9110, section 15.5.16.
-            Self::BodyEncoded => {
-                drop(response.force_close().insert_header((header::ACCEPT_ENCODING, "identity")))
-            }
-            Self::KeyUnknown => {
-                drop(response.insert_header((header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\"")))
-            }
-            Self::WebhookUnproved => drop(
-                response.insert_header((header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\"")),
-            ),
-            _ => {}
+        if self.closes_connection() {
+            response.force_close();
         }
+        self.add_headers(&mut response);
         let mut response = response.finish();
         response.extensions_mut().insert(*self);
         response
