@@ -275,7 +275,8 @@ fn every_locale_has_the_same_messages() {
 
 #[test]
 fn every_environment_variable_is_documented() {
-    let names = literals("src/settings/mod.rs", "");
+    let names: BTreeSet<String> =
+        files("src/settings", &["rs"]).iter().flat_map(|(file, _)| literals(file, "")).collect();
     let names: Vec<_> = names
         .iter()
         .filter(|name| name.len() > 2 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
@@ -399,7 +400,7 @@ fn layers_know_only_what_is_below_them() {
     let below: [(&str, &[&str]); 3] =
         [("customer", &[]), ("sources", &["customer"]), ("storage", &["customer"])];
     // Only the settings may read the environment, and the directories of commands are in it.
-    let excepted = [("src/storage/embedded/binaries.rs", "settings", "search_path")];
+    let excepted = [("src/storage/embedded/binaries.rs", "settings", "environment")];
     let mut used = BTreeSet::new();
     for (file, text) in files("src", &["rs"]) {
         let own = module_of(&file);
@@ -476,7 +477,7 @@ fn vendors_words_stay_where_they_belong() {
         "src/customer/answer/presentation.rs",
         // The names of settings, and their defaults.
         "src/settings/brand_file.rs",
-        "src/settings/brands.rs",
+        "src/settings/sources.rs",
         // What the demo says that it shows.
         "src/cli/demo/",
     ];
