@@ -16,3 +16,4 @@ mod warnings;
 pub use self::application::Application;
 pub use self::brands::{find_brands, open_brands};
 pub use self::error::StartError;
+pub use self::suppressions::open_suppression_file;

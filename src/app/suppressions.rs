@@ -13,7 +13,10 @@ use crate::settings::{SettingsFile, suppression_file};
 use crate::storage::database::Database;
 
 /// The suppression file of the settings. A new database takes over its keys, so this comes before brands are opened.
-pub(super) async fn open_suppression_file(
+///
+/// # Errors
+/// If the file cannot be read, or if Postgres fails.
+pub async fn open_suppression_file(
     file: &SettingsFile,
     database: &Database,
     rules: &[BrandRules],

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::print_line;
+use super::output::print_line;
 use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::customer::identity::rules::IdentityRules;
 use crate::demo::accuracy::{Accuracy, Forged, Parts};
