@@ -32,7 +32,7 @@ pub enum CancelError {
         "not cancelled: the booking is not stored here. Wait for its webhook, or run `hookpoint sync run`"
     )]
     NotKnown,
-    /// The call was sent, but no clear reply came back.
+    /// The call was sent, but no clear response came back.
     #[error("the booking may or may not be cancelled; check at the source: {0}")]
     Unknown(CallError),
     /// Postgres failed.

@@ -1,4 +1,4 @@
-//! Explains a customer: what joins its records, what keeps other records apart, and where each field comes from.
+//! Explains a customer: what links its records, what keeps other records apart, and where each field comes from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,13 +23,13 @@ pub struct Explanation {
     pub customer_id: String,
     /// The customer's records that are not deleted, with the name in each.
     pub records: Vec<(RecordKey, String)>,
-    /// The links that joined the records: level, evidence, and the records that have it.
+    /// The links between the records: level, evidence, and the records that have it.
     pub links: Vec<(&'static str, String, Vec<RecordKey>)>,
     /// Decisions of people about the records: whether the two records are the same person, and the records.
     pub decisions: Vec<(bool, RecordKey, RecordKey)>,
     /// The links that were refused: level, evidence, the reason, and the other customers.
     pub doubts: Vec<(&'static str, String, &'static str, Vec<String>)>,
-    /// Addresses that find the customer but join no records, with the reason.
+    /// Addresses that find the customer but link no records, with the reason.
     pub finds_only: Vec<(Identifier, &'static str)>,
     /// Addresses in the records that do not find the customer, with the reason.
     pub finds_not: Vec<(Identifier, &'static str)>,
@@ -44,7 +44,7 @@ pub struct Explanation {
 }
 
 const PARTIAL: &str = "More records are connected than identity.component_cap, so only the records of this customer were examined.";
-const OVERSIZED: &str = "More records are connected than identity.component_cap, so phone numbers, or e-mail addresses too, join no records there.";
+const OVERSIZED: &str = "More records are connected than identity.component_cap, so phone numbers, or e-mail addresses too, link no records there.";
 const OUTDATED: &str = "The stored customer is outdated: it is from other settings. This explanation uses the present ones.";
 
 /// Explains a customer. Returns `None` if the customer no longer exists.

@@ -78,7 +78,7 @@ impl<'a> ExplainedCustomer<'a> {
         self.records().map(named).collect()
     }
 
-    /// The links that joined the records: level, evidence, and the records that have it.
+    /// The links between the records: level, evidence, and the records that have it.
     pub(super) fn links(&self) -> Vec<(&'static str, String, Vec<RecordKey>)> {
         let links = self.found.resolution.links.iter();
         links
@@ -122,7 +122,7 @@ impl<'a> ExplainedCustomer<'a> {
             .collect()
     }
 
-    /// Addresses that find the customer but join no records, with the reason. `holders` says who else has them.
+    /// Addresses that find the customer but link no records, with the reason. `holders` says who else has them.
     pub(super) fn finds_only(&self, holders: &ComponentRows) -> Vec<(Identifier, &'static str)> {
         let reason = |address: &Identifier| {
             if !self.brand.rules.identity.may_link(address) {

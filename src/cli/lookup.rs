@@ -33,7 +33,7 @@ pub(super) struct LookupArguments {
     /// Print the answer as JSON, as Omnidesk gets it
     #[arg(long)]
     json: bool,
-    /// Explain the result: why records are joined or kept apart, and where each field comes from
+    /// Explain the result: why records are linked or kept apart, and where each field comes from
     #[arg(long, conflicts_with = "json")]
     why: bool,
 }

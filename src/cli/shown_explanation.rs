@@ -12,7 +12,7 @@ pub(super) fn print_explanation(why: &Explanation) {
     print_links(why);
     print_decisions(why);
     print_refused_links(why);
-    print_addresses("Finds this customer, but joins no records:", &why.finds_only);
+    print_addresses("Finds this customer, but links no records:", &why.finds_only);
     print_addresses("Does not find this customer:", &why.finds_not);
     print_left_out(why);
     print_record_values(why);
@@ -27,7 +27,7 @@ fn print_heading(heading: &str, is_empty: bool) {
 }
 
 fn print_links(why: &Explanation) {
-    print_heading("Joined by:", why.links.is_empty());
+    print_heading("Linked by:", why.links.is_empty());
     for (level, evidence, records) in &why.links {
         print_plain(&format!("    {level:<13} {evidence}"));
         records.iter().for_each(|key| print_plain(&format!("      {key}")));

@@ -17,21 +17,21 @@ macro_rules! catalogue {
             /// Too many wrong keys from one network. The value is the seconds to wait.
             TooManyWrongKeys(u64),
             /// Too many lookups that found nobody, with one key. The value is the seconds to wait.
-            TooManyMisses(u64),
+            TooManyNotFound(u64),
             /// Too many identical webhooks. The value is the seconds to wait.
             TooManyWebhooks(u64),
         }
 
         impl Problem {
             /// All problems.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+ Self::TooManyRequests(1), Self::TooManyWrongKeys(1), Self::TooManyMisses(1), Self::TooManyWebhooks(1)];
+            pub const ALL: &[Self] = &[$(Self::$variant,)+ Self::TooManyRequests(1), Self::TooManyWrongKeys(1), Self::TooManyNotFound(1), Self::TooManyWebhooks(1)];
 
             /// The HTTP status.
             #[must_use]
             pub const fn status(self) -> StatusCode {
                 match self {
                     $(Self::$variant => StatusCode::$status,)+
-                    Self::TooManyRequests(_) | Self::TooManyWrongKeys(_) | Self::TooManyMisses(_) | Self::TooManyWebhooks(_) => StatusCode::TOO_MANY_REQUESTS,
+                    Self::TooManyRequests(_) | Self::TooManyWrongKeys(_) | Self::TooManyNotFound(_) | Self::TooManyWebhooks(_) => StatusCode::TOO_MANY_REQUESTS,
                 }
             }
 
@@ -41,7 +41,7 @@ macro_rules! catalogue {
                     $(Self::$variant => ($code, $title, $help),)+
                     Self::TooManyRequests(_) => ("too-many-requests", "Too many requests with this key", "Wait the number of seconds in Retry-After. An operator sets the limit with limits.lookups_per_second."),
                     Self::TooManyWrongKeys(_) => ("too-many-wrong-keys", "Too many requests with wrong keys from this network", "Check the key in the CRM sync url. Requests with a valid key are still answered."),
-                    Self::TooManyMisses(_) => ("too-many-misses", "Too many lookups with this key found nobody", "Wait the number of seconds in Retry-After. An operator sets the limit with limits.not_found_per_minute."),
+                    Self::TooManyNotFound(_) => ("too-many-not-found", "Too many lookups with this key found nobody", "Wait the number of seconds in Retry-After. An operator sets the limit with limits.not_found_per_minute."),
                     Self::TooManyWebhooks(_) => ("too-many-webhooks", "The same webhook was sent too often", "Send it again after the number of seconds in Retry-After. An operator sets the limit with limits.identical_webhooks_per_minute."),
                 }
             }
@@ -67,7 +67,7 @@ catalogue! {
     NotFound, NOT_FOUND, "not-found", "This path does not exist", "Check the path of the CRM sync url. In the URL of a webhook, check the brand and the source.";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path accepts only GET and HEAD", "Send a GET request.";
     WebhookMethodNotAllowed, METHOD_NOT_ALLOWED, "webhook-method-not-allowed", "This path accepts only POST", "Send the webhook as a POST request.";
-    WebhookUnproved, UNAUTHORIZED, "webhook-unproved", "The webhook could not be verified", "Compare the secret at the source with the secret in the settings. The log has the reason, and `hookpoint inbox status` counts the rejected webhooks.";
+    WebhookUnverified, UNAUTHORIZED, "webhook-unverified", "The webhook could not be verified", "Compare the secret at the source with the secret in the settings. The log has the reason, and `hookpoint inbox status` counts the rejected webhooks.";
     BodyEncoded, UNSUPPORTED_MEDIA_TYPE, "body-encoded", "The body is compressed or otherwise encoded", "Send the body without Content-Encoding.";
     BodyTooLarge, PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large", "An operator sets the limit with inbox.max_body_kilobytes.";
     SourceNotConnected, SERVICE_UNAVAILABLE, "source-not-connected", "This source is not connected", "An admin sets the verification of webhooks in the settings of the source.";
@@ -104,7 +104,7 @@ impl Problem {
         match self {
             Self::TooManyRequests(seconds)
             | Self::TooManyWrongKeys(seconds)
-            | Self::TooManyMisses(seconds)
+            | Self::TooManyNotFound(seconds)
             | Self::TooManyWebhooks(seconds) => Some(seconds),
             Self::Overloaded | Self::Starting | Self::ShuttingDown => Some(1),
             Self::InboxUnavailable | Self::ReceiptUnknown => Some(5),
@@ -146,7 +146,7 @@ impl Problem {
             // RFC 9110, section 15.5.16.
             Self::BodyEncoded => (header::ACCEPT_ENCODING, "identity"),
             Self::KeyUnknown => (header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\""),
-            Self::WebhookUnproved => (header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\""),
+            Self::WebhookUnverified => (header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\""),
             _ => return,
         };
         response.insert_header(header);

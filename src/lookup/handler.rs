@@ -230,7 +230,7 @@ impl LookupService {
         }
         key.counters.not_found.increment(1);
         match key.limits.check_not_found() {
-            Err(seconds) if self.enforce_not_found_limit => Err(Problem::TooManyMisses(seconds)),
+            Err(seconds) if self.enforce_not_found_limit => Err(Problem::TooManyNotFound(seconds)),
             Err(_) => {
                 key.counters.not_found_alarms.increment(1);
                 Ok(())

@@ -54,7 +54,7 @@ pub fn suppression_file(file: &SettingsFile) -> PathBuf {
 
 fn chosen_suppression_file(file: &SettingsFile) -> Option<PathBuf> {
     if file.erasure.suppression_file.is_empty() {
-        default_suppression_dir().map(|dir| dir.join("ledger.jsonl"))
+        default_suppression_dir().map(|dir| dir.join("suppressions.jsonl"))
     } else {
         Some(PathBuf::from(&file.erasure.suppression_file))
     }

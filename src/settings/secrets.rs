@@ -71,7 +71,14 @@ pub(super) fn fetch(place: &SecretRef) -> Result<Vec<u8>, String> {
     match place {
         SecretRef::Env(name) => {
             let kept = environment(name).ok_or_else(|| {
-                "names an environment variable that is not set or is empty".to_owned()
+                place.variable().map_or_else(
+                    || "names an environment variable that is not set or is empty".to_owned(),
+                    |name| {
+                        format!(
+                            "names the environment variable {name}, which is not set or is empty"
+                        )
+                    },
+                )
             })?;
             Ok(without_line_break(kept.into_bytes()))
         }

@@ -185,7 +185,7 @@ impl WebhookService {
         };
         let verified = self.verify(brand, endpoint.source, received).await?.map_err(|refused| {
             endpoint.warn(refused, self.clock.now());
-            (Outcome::Unverified, Problem::WebhookUnproved)
+            (Outcome::Unverified, Problem::WebhookUnverified)
         })?;
         let Some(priority) = priority_number(verified.label.priority) else {
             return Ok(Outcome::Dropped);

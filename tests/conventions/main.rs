@@ -583,7 +583,7 @@ const ROOTS: &str =
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 87] = [
+const MISTAKES: [(&str, usize, &str, &str); 88] = [
     // What the file can't be.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "expected one of `listen`, `metrics_listen`"),
     ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `inbox`, `calls`, `sync`, `limits`, `erasure`, `telemetry`, `brands`"),
@@ -615,7 +615,7 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[limits]\nmax_tracked_networks = 0", 2, "limits.max_tracked_networks", "at least 1"),
     ("[telemetry]\nlevel = \"verbose\"", 2, "telemetry.level", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
     ("[telemetry]\nformat = \"xml\"", 2, "telemetry.format", "expected one of `auto`, `human`, `json`"),
-    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nsuppression_file = \"/srv/data/ledger.jsonl\"", 4, "erasure.suppression_file", "must not be below /srv/data"),
+    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nsuppression_file = \"/srv/data/suppressions.jsonl\"", 4, "erasure.suppression_file", "must not be below /srv/data"),
     // Brands.
     ("[limits]\n[brands.Demo]", 2, "brands.Demo", "lower-case letters, digits, - and _"),
     ("[brands.\"a.b\"]", 1, "brands.a.b", "lower-case letters, digits, - and _"),
@@ -662,9 +662,10 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[brands.demo.sources.omnilab.webhook]\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 2, "brands.demo.sources.omnilab.webhook.secrets", "choose another verification"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"none\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets", "choose another verification"),
     ("[brands.demo.sources.omnilab.webhook]\nverification = \"none\"\nauthorization = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omnilab.webhook.authorization", "choose another verification"),
-    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [\n { env = \"CARGO_PKG_DESCRIPTION\" },\n { env = \"HOOKPOINT_NOT_SET\" },\n]", 5, "brands.demo.sources.omneo.webhook.secrets.1", "not set"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [\n { env = \"CARGO_PKG_DESCRIPTION\" },\n { env = \"HOOKPOINT_NOT_SET\" },\n]", 5, "brands.demo.sources.omneo.webhook.secrets.1", "the environment variable HOOKPOINT_NOT_SET, which is not set"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/nonexistent/secret\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "No such file"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "at least 16 bytes"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ env = \"CARGO_PKG_VERSION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "the secret in CARGO_PKG_VERSION needs at least 16 bytes"),
     ("[brands.demo.sources.omneo.api]\nbase_url = \"https://x.example\"\ntoken = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.api.token.0", "is empty"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/zero\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "more than 4096 bytes"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"secret\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "may contain only letters, digits"),

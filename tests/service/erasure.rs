@@ -684,7 +684,7 @@ async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_sta
 async fn a_file_that_cannot_be_written_erases_nobody() {
     let app = app().await;
     let before = dump(app.pool(), app.brand.id()).await;
-    let nowhere = SuppressionFile::new(Path::new("/proc/nowhere/ledger.jsonl").to_owned());
+    let nowhere = SuppressionFile::new(Path::new("/proc/nowhere/suppressions.jsonl").to_owned());
     assert!(
         erase(app.pool(), &app.brand, &nowhere, (&contact(), now()), &mut |_| ()).await.is_err()
     );

@@ -35,7 +35,7 @@ pub(super) enum CustomerCommand {
         yes: bool,
     },
     /// Revoke an erasure: accept new data about the person again
-    Unerase {
+    RevokeErasure {
         #[command(flatten)]
         target: TargetArguments,
         #[command(flatten)]
@@ -70,7 +70,7 @@ pub(super) struct TargetArguments {
 impl CustomerCommand {
     const fn target(&self) -> &TargetArguments {
         let (Self::Erase { target, .. }
-        | Self::Unerase { target, .. }
+        | Self::RevokeErasure { target, .. }
         | Self::Export { target, .. }) = self;
         target
     }
@@ -100,8 +100,8 @@ async fn run_in(
             let actor = Actor::of(by.clone());
             erase(session, suppressions, &person, &actor, *yes).await
         }
-        CustomerCommand::Unerase { actor, .. } => {
-            allow_again(session, suppressions, &person, &actor.actor()).await
+        CustomerCommand::RevokeErasure { actor, .. } => {
+            revoke_erasure(session, suppressions, &person, &actor.actor()).await
         }
         CustomerCommand::Export { actor, .. } => export(session, &person, &actor.actor()).await,
     }
@@ -136,7 +136,7 @@ async fn erase(
     Ok(())
 }
 
-async fn allow_again(
+async fn revoke_erasure(
     session: &Session,
     suppressions: &SuppressionFile,
     person: &Person<'_>,

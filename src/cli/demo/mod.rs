@@ -45,7 +45,7 @@ pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let systems = Systems::start(Arc::clone(&world), &secrets, SystemOptions::default(), clock)?;
     let text = demo::connected(&systems);
     let demo = Demo { arguments: &arguments, secrets: &secrets, text: &text };
-    let shown = demo.run(systems, &mut shutdown).await;
+    let shown = Box::pin(demo.run(systems, &mut shutdown)).await;
     // The systems hold a reference to the data, and the data to the systems: break this circle.
     drop(world);
     shown
@@ -75,7 +75,7 @@ impl Demo<'_> {
         sweep_abandoned(&std::env::temp_dir(), PREFIX);
         let data_dir = make_directory(&std::env::temp_dir(), PREFIX)?;
         // The suppression list is deleted together with the demo's data.
-        let suppressions = data_dir.join("ledger.jsonl");
+        let suppressions = data_dir.join("suppressions.jsonl");
         settings.file.erasure.suppression_file = suppressions.display().to_string();
         let place = Place::Embedded(layout(&data_dir));
         let result = self.run_in(settings, &place, systems, shutdown).await;

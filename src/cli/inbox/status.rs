@@ -12,11 +12,11 @@ use crate::storage::pool::Pool;
 pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
     print_line(&format!("{}\n", brand.rules.slug));
     print_line(&format!(
-        "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
+        "  {:<9} {:<11}{:>9}{:>9}{:>11}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
         "source",
         "verified by",
         "received",
-        "refused",
+        "rejected",
         "duplicates",
         "pending",
         "oldest",
@@ -58,7 +58,7 @@ fn line(watch: &SourceHealth, counts: &[DeliveryCount], now: Timestamp) -> Strin
         .usual_silence
         .map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
     format!(
-        "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
+        "  {:<9} {:<11}{:>9}{:>9}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
         watch.source.as_str(),
         watch.proof.unwrap_or("-"),
         watch.stats.accepted,
@@ -84,7 +84,7 @@ fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
             .refused_since
             .map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
         let count = watch.stats.refused_in_a_row;
-        remarks.push(format!("{name}: the last {count} webhooks were all refused{since}. Compare the secret here with the one at the source"));
+        remarks.push(format!("{name}: the last {count} webhooks were all rejected{since}. Compare the secret here with the one at the source"));
     }
     if watch.dead > 0.0 {
         remarks.push(format!(
