@@ -1,4 +1,4 @@
-//! A brand, ready to work with: its rules from the settings, and its row from the database.
+//! A brand, ready to work with: its rules from the settings, its id and secrets from the database.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,8 @@ use crate::customer::model::source::Source;
 use crate::sources::SourceSettings;
 use crate::sources::api::{AccountRules, LiveWhen};
 use crate::sources::webhook::WebhookVerifier;
-use crate::storage::brands::BrandRow;
+use crate::storage::invalidation::BrandSecret;
+use crate::storage::suppressions::SuppressionKey;
 
 /// What the settings say about a brand, validated.
 #[derive(Debug)]
@@ -62,14 +63,28 @@ impl BrandRules {
 pub struct Brand {
     /// From the settings.
     pub rules: BrandRules,
-    /// From the database.
-    pub row: BrandRow,
+    /// Secret of the hashes of addresses and ids.
+    pub secret: BrandSecret,
+    /// Secret of the hashes in the suppression list.
+    pub suppression_key: SuppressionKey,
+    id: i32,
 }
 
 impl Brand {
+    /// A brand with these rules, under its id in every table.
+    #[must_use]
+    pub const fn new(
+        rules: BrandRules,
+        id: i32,
+        secret: BrandSecret,
+        suppression_key: SuppressionKey,
+    ) -> Self {
+        Self { rules, secret, suppression_key, id }
+    }
+
     /// The brand's id in every table.
     #[must_use]
     pub const fn id(&self) -> i32 {
-        self.row.brand_id
+        self.id
     }
 }

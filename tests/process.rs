@@ -454,7 +454,7 @@ fn insert_people(scratch: &Scratch) {
 #[test]
 fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     let scratch = Scratch::new();
-    let ledger = scratch.0.join("ledger.jsonl");
+    let ledger = scratch.0.join("suppressions.jsonl");
     let settings = scratch.settings(&format!("[erasure]\nsuppression_file = {ledger:?}"));
     let service = Running::serve(&settings);
     let key = key_of(&settings);
@@ -517,8 +517,8 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     assert_eq!(lookup("bert%40example.org"), bert);
     assert!(!std::fs::read_to_string(&ledger).unwrap().contains("anna"));
 
-    assert_eq!(run(&["customer", "unerase", "--email", "bert@example.org"]).0, 1);
-    assert_eq!(run(&["customer", "unerase", "--email", "anna@example.org"]).0, 0);
+    assert_eq!(run(&["customer", "revoke-erasure", "--email", "bert@example.org"]).0, 1);
+    assert_eq!(run(&["customer", "revoke-erasure", "--email", "anna@example.org"]).0, 0);
     assert_eq!(
         run(&["customer", "export", "--email", "anna@example.org"]),
         (1, String::new(), "hookpoint: nobody matches\n".to_owned())

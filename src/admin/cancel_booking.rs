@@ -4,17 +4,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::storage::pool::Pool;
-use uuid::Uuid;
-
+use super::audit::{Action, Attribution};
 use crate::clock::Clock;
 use crate::customer::model::event::Event;
-use crate::customer::model::text;
 use crate::ingest::apply_reply::apply_reply;
 use crate::sources::booking::Cancelling;
 use crate::storage::StorageError;
-use crate::storage::audit_log::{ActionRow, finish_action, insert_action};
 use crate::storage::events::find_event;
+use crate::storage::pool::Pool;
 use crate::storage::suppressions::SuppressionHasher;
 use crate::upstream::{CallError, CallPriority, UpstreamClient};
 
@@ -35,21 +32,12 @@ pub enum CancelError {
         "not cancelled: the booking is not stored here. Wait for its webhook, or run `hookpoint sync run`"
     )]
     NotKnown,
-    /// The call was sent, but no clear reply came back.
+    /// The call was sent, but no clear response came back.
     #[error("the booking may or may not be cancelled; check at the source: {0}")]
     Unknown(CallError),
     /// Postgres failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-}
-
-/// The person who wants an action, and the reason, for the audit log.
-#[derive(Clone, Copy)]
-pub struct Attribution<'a> {
-    /// The person's name.
-    pub by: &'a str,
-    /// The reason.
-    pub reason: &'a str,
 }
 
 /// Whether the customer's bookings were read again after the cancellation.
@@ -89,35 +77,22 @@ pub async fn cancel(
         return Ok(Refreshed::Needless);
     }
     let brand = &account.brand;
-    let row = ActionRow {
-        action_id: Uuid::new_v4(),
-        source: Some(what.source),
-        action: "cancel booking".to_owned(),
-        subjects: [SuppressionHasher::new(&brand.row.suppression_key).event(&what.event)].into(),
-        target: String::new(),
-        done_by: text::clean(attribution.by),
-        reason: text::clean(attribution.reason),
-        begun_at: clock.now(),
-        outcome: String::new(),
-    };
-    insert_action(pool, brand.id(), &row).await?;
+    let subject = SuppressionHasher::new(&brand.suppression_key).event(&what.event);
+    let entry = Action::new("cancel booking", String::new())
+        .at_source(what.source, subject)
+        .begin(pool, brand.id(), attribution, clock.now())
+        .await?;
     let called = account.call(&what.ask, CallPriority::Live, CALL_TIMEOUT).await;
     let called = called.map_err(|error| {
         if may_be_done(&error) { CancelError::Unknown(error) } else { CancelError::Refused(error) }
     });
     let outcome = called.as_ref().err().map_or_else(|| "cancelled".to_owned(), ToString::to_string);
-    finish_action(pool, brand.id(), row.action_id, &outcome).await?;
+    entry.end(&outcome).await?;
     let refreshed = refresh(pool, account, what).await?;
     let is_unheard =
         matches!((&called, &refreshed), (Err(CancelError::Unknown(_)), Refreshed::Done));
     if is_unheard && is_done(what, known(pool, account, what).await?.as_ref()).unwrap_or_default() {
-        finish_action(
-            pool,
-            brand.id(),
-            row.action_id,
-            "cancelled, as the bookings at the source show",
-        )
-        .await?;
+        entry.end("cancelled, as the bookings at the source show").await?;
         return Ok(refreshed);
     }
     called.map(|_| refreshed)

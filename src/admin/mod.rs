@@ -1,4 +1,11 @@
-//! Actions and explanations for people: cancel a booking, explain a lookup. Each action writes an audit entry.
+//! Actions and explanations for people. Commands call these functions. An action writes its audit entry.
 
+pub mod audit;
 pub mod cancel_booking;
+pub mod customers;
+pub mod deliveries;
+pub mod delivery_body;
 pub mod explain;
+mod explained_customer;
+pub mod find_customers;
+pub mod keys;

@@ -126,11 +126,15 @@ pub(super) fn public_server(
     Ok(server.listen(listener)?.run())
 }
 
-/// Runs a server in the background. The receiver completes when the server has ended.
-pub(super) fn run(
-    server: Server,
-    background: &BackgroundTasks,
-) -> (ServerHandle, oneshot::Receiver<()>) {
+/// A server that runs in the background.
+pub(super) struct RunningServer {
+    pub handle: ServerHandle,
+    /// Completes when the server has ended.
+    pub stopped: oneshot::Receiver<()>,
+}
+
+/// Runs a server in the background.
+pub(super) fn run(server: Server, background: &BackgroundTasks) -> RunningServer {
     let handle = server.handle();
     let (sender, stopped) = oneshot::channel();
     background.spawn(async move {
@@ -139,7 +143,7 @@ pub(super) fn run(
         }
         let _ = sender.send(());
     });
-    (handle, stopped)
+    RunningServer { handle, stopped }
 }
 
 /// Builds the server of the metrics.

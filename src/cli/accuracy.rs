@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::print_line;
+use super::output::print_line;
 use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::customer::identity::rules::IdentityRules;
 use crate::demo::accuracy::{Accuracy, Forged, Parts};
@@ -159,7 +159,7 @@ impl Measured<'_> {
     }
 
     fn write_rules(&self, text: &mut String) -> std::fmt::Result {
-        writeln!(text, "\n{:44}{:>12}{:>12}", "pairs of records joined by", "right", "wrong")?;
+        writeln!(text, "\n{:44}{:>12}{:>12}", "pairs of records linked by", "right", "wrong")?;
         for (level, joined) in &self.accuracy.joined {
             writeln!(
                 text,
@@ -198,7 +198,7 @@ impl Measured<'_> {
         writeln!(text, "and {} find nobody.", grouped(lookups.none))?;
         writeln!(
             text,
-            "\nOf {} forged forms, {} joined the victim's records;",
+            "\nOf {} forged forms, {} were linked to the victim's records;",
             grouped(forged.forms),
             grouped(forged.with_the_victim)
         )?;

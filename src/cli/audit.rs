@@ -1,23 +1,14 @@
 //! `hookpoint audit`: who did what. Commands that show, change or delete personal data, or change keys, write an audit
 //! entry before they act.
 
-use std::collections::BTreeSet;
-
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use jiff::tz::TimeZone;
-use uuid::Uuid;
 
-use super::{lookup, open_read_only, plain, print_line};
-use crate::app::find_brands;
+use super::output::{plain, print_line};
+use super::session::Session;
 use crate::brand::Brand;
-use crate::clock::Clock;
-use crate::customer::model::record::RecordKey;
-use crate::customer::model::text;
-use crate::settings::{Settings, user_name};
-use crate::storage::audit_log::{ActionRow, finish_action, insert_action, list_actions};
-use crate::storage::database::Database;
-use crate::storage::pool::Pool;
-use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
+use crate::settings::Settings;
+use crate::storage::audit_log::{ActionRow, list_actions};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -33,119 +24,24 @@ pub(super) enum AuditCommand {
     },
 }
 
-/// The arguments that name the person and the reason for the audit log.
-#[derive(Debug, Clone, Args)]
-pub(super) struct ActorArguments {
-    /// Name of the person who wants this, for the audit log. Default: the login name
-    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    by: Option<String>,
-    /// The reason, for the audit log
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    reason: String,
-}
-
-/// An action that a command is about to do.
-pub(super) struct Act<'a> {
-    pub(super) action: &'static str,
-    /// The records that the action is about. The entry has their hashes.
-    pub(super) records: Option<&'a BTreeSet<RecordKey>>,
-    /// An id of this service, or a count. Never personal data.
-    pub(super) target: String,
-}
-
-/// An action with an audit entry, before its outcome is known.
-pub(super) struct OpenEntry<'a> {
-    pool: &'a Pool,
-    brand_id: i32,
-    action_id: Uuid,
-}
-
-impl ActorArguments {
-    /// A person without a reason.
-    pub(super) fn of(by: &Option<String>) -> Self {
-        Self { by: by.clone(), reason: String::new() }
-    }
-
-    /// Writes the audit entry of an action that is about to start.
-    pub(super) async fn begin<'a>(
-        &self,
-        pool: &'a Pool,
-        brand: &Brand,
-        act: Act<'_>,
-    ) -> anyhow::Result<OpenEntry<'a>> {
-        let hasher = SuppressionHasher::new(&brand.row.suppression_key);
-        let subjects = act.records.into_iter().flatten().map(|key| hasher.record(key)).collect();
-        self.write(pool, brand.id(), act, subjects).await
-    }
-
-    /// As [`begin`](Self::begin), for an action without records. The brand does not have to be in the settings.
-    pub(super) async fn begin_for<'a>(
-        &self,
-        pool: &'a Pool,
-        brand_id: i32,
-        act: Act<'_>,
-    ) -> anyhow::Result<OpenEntry<'a>> {
-        self.write(pool, brand_id, act, BTreeSet::new()).await
-    }
-
-    async fn write<'a>(
-        &self,
-        pool: &'a Pool,
-        brand_id: i32,
-        act: Act<'_>,
-        subjects: BTreeSet<SuppressionHash>,
-    ) -> anyhow::Result<OpenEntry<'a>> {
-        let row = ActionRow {
-            action_id: Uuid::new_v4(),
-            source: None,
-            action: act.action.to_owned(),
-            subjects,
-            target: act.target,
-            done_by: text::clean(
-                &self.by.clone().or_else(user_name).unwrap_or_else(|| "unknown".to_owned()),
-            ),
-            reason: text::clean(&self.reason),
-            begun_at: Clock::system().now(),
-            outcome: String::new(),
-        };
-        insert_action(pool, brand_id, &row).await?;
-        Ok(OpenEntry { pool, brand_id, action_id: row.action_id })
-    }
-}
-
-impl OpenEntry<'_> {
-    /// Adds the outcome to the audit entry.
-    pub(super) async fn end(self, outcome: &str) -> anyhow::Result<()> {
-        Ok(finish_action(self.pool, self.brand_id, self.action_id, outcome).await?)
-    }
-}
-
 pub(super) async fn run(command: AuditCommand, settings: Settings) -> anyhow::Result<()> {
-    let database = open_read_only(&settings).await?;
     let AuditCommand::List { brand, limit } = command;
-    let done = list(&database, settings, brand.as_deref(), limit).await;
-    database.close().await;
+    let session = Session::read_only(settings).await?;
+    let done = list(&session, brand.as_deref(), limit).await;
+    session.close().await;
     done
 }
 
-async fn list(
-    database: &Database,
-    settings: Settings,
-    slug: Option<&str>,
-    limit: u32,
-) -> anyhow::Result<()> {
-    let names = crate::cli::names_of(&settings.brands);
-    let brands = find_brands(database, settings.brands).await?;
-    let mut wanted: Vec<_> = match slug {
-        Some(slug) => vec![lookup::choose(&brands, Some(slug), &names)?],
-        None => brands.values().collect(),
-    };
-    wanted.sort_by_key(|brand| &brand.rules.slug);
+async fn list(session: &Session, slug: Option<&str>, limit: u32) -> anyhow::Result<()> {
+    let wanted = session.sorted(slug);
+    if slug.is_some() && wanted.is_empty() {
+        return Err(session.no_such_brand());
+    }
     let mut is_empty = true;
     for brand in wanted {
-        for row in list_actions(&database.pool, brand.id(), limit).await? {
+        for row in list_actions(&session.database.pool, brand.id(), limit).await? {
             is_empty = false;
-            show(brand, &row);
+            print_action(&brand, &row);
         }
     }
     if is_empty {
@@ -155,7 +51,7 @@ async fn list(
 }
 
 /// Prints an audit entry, in two lines.
-pub(super) fn show(brand: &Brand, row: &ActionRow) {
+pub(super) fn print_action(brand: &Brand, row: &ActionRow) {
     let outcome = if row.outcome.is_empty() { "outcome unknown" } else { row.outcome.as_str() };
     let at = row.begun_at.to_zoned(TimeZone::UTC).strftime("%F %T UTC");
     let source = row.source.map(|source| format!("  {source}")).unwrap_or_default();

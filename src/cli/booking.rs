@@ -1,15 +1,16 @@
 //! `hookpoint booking`
 
-use std::io::{IsTerminal, Write};
 use std::sync::Arc;
 
 use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
-use super::{audit, lookup, open, open_read_only, plain, print_line};
-use crate::admin::cancel_booking::{Attribution, Refreshed, cancel, is_done, known};
-use crate::app::{find_brands, open_brands};
+use super::audit::print_action;
+use super::output::{confirm, plain, print_line};
+use super::session::Session;
+use crate::admin::audit::Attribution;
+use crate::admin::cancel_booking::{Refreshed, cancel, is_done, known};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::event::{Event, field};
@@ -17,7 +18,7 @@ use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::{Settings, user_name};
 use crate::sources::booking::Cancelling;
 use crate::storage::audit_log::list_actions;
-use crate::storage::database::Database;
+use crate::storage::pool::Pool;
 use crate::upstream::{UpstreamClient, UpstreamClients};
 
 #[derive(Debug, Subcommand)]
@@ -58,90 +59,67 @@ pub(super) struct CancelArguments {
 const CANCELLED_BEFORE: &str = "The booking is already cancelled, so nothing was sent. If its source shows it as active, run `hookpoint sync run`.";
 
 pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
-    let is_read_only = matches!(command, BookingCommand::Actions { .. });
-    let database =
-        if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
-    let done = with(&database, command, settings).await;
-    database.close().await;
-    done
-}
-
-async fn with(
-    database: &Database,
-    command: BookingCommand,
-    settings: Settings,
-) -> anyhow::Result<()> {
-    let names = crate::cli::names_of(&settings.brands);
-    let is_read_only = matches!(command, BookingCommand::Actions { .. });
-    let brands = if is_read_only {
-        find_brands(database, settings.brands).await?
-    } else {
-        open_brands(database, settings.brands).await?
-    };
     match command {
         BookingCommand::Actions { brand, limit } => {
-            actions(database, lookup::choose(&brands, brand.as_deref(), &names)?, limit).await
+            let session = Session::read_only(settings).await?;
+            let done = list(&session, brand.as_deref(), limit).await;
+            session.close().await;
+            done
         }
         BookingCommand::Cancel(arguments) => {
-            let brand = lookup::choose(&brands, arguments.brand.as_deref(), &names)?;
-            let what = brand.rules.sources.cancelling(&arguments.booking)?;
-            let (background, clock) = (BackgroundTasks::new(), Clock::system());
-            let accounts = UpstreamClients::new(
-                &database.pool,
-                std::slice::from_ref(brand),
-                &settings.file.calls,
-                &background,
-                &clock,
-            );
-            let account = accounts.get(brand.id(), what.source);
-            let account = account.with_context(|| {
-                format!("{0} cannot be called; set sources.{0}.api and its secret", what.source)
-            })?;
-            let done = cancel_booking(database, account, &what, &arguments, &clock).await;
-            background.end().await;
+            let session = Session::open(settings).await?;
+            let done = cancel_booking(&session, &arguments).await;
+            session.close().await;
             done
         }
     }
 }
 
-async fn cancel_booking(
-    database: &Database,
+async fn cancel_booking(session: &Session, arguments: &CancelArguments) -> anyhow::Result<()> {
+    let brand = session.choose(arguments.brand.as_deref())?;
+    let what = brand.rules.sources.cancelling(&arguments.booking)?;
+    let (pool, background) = (&session.database.pool, BackgroundTasks::new());
+    let brands = std::slice::from_ref(brand);
+    let calls = &session.file.calls;
+    let accounts = UpstreamClients::new(pool, brands, calls, &background, &Clock::system());
+    let account = accounts.get(brand.id(), what.source);
+    let account = account.with_context(|| {
+        format!("{0} cannot be called; set sources.{0}.api and its secret", what.source)
+    })?;
+    let done = cancel_confirmed(pool, account, &what, arguments).await;
+    background.end().await;
+    done
+}
+
+async fn cancel_confirmed(
+    pool: &Pool,
     account: &Arc<UpstreamClient>,
     what: &Cancelling,
     arguments: &CancelArguments,
-    clock: &Clock,
 ) -> anyhow::Result<()> {
     let by = arguments
         .by
         .clone()
         .or_else(user_name)
         .context("the login name is unknown; give your name with --by NAME")?;
-    let booking = known(&database.pool, account, what).await?;
+    let booking = known(pool, account, what).await?;
     let is_done = is_done(what, booking.as_ref())?;
-    show(booking.as_ref(), &account.brand);
+    print_booking(booking.as_ref(), &account.brand);
     if is_done {
         print_line(CANCELLED_BEFORE);
         return Ok(());
     }
-    if !arguments.yes && !confirm()? {
+    if !arguments.yes && !confirm("Cancel this booking?", "cancel this booking")? {
         print_line("Nothing was cancelled.");
         return Ok(());
     }
     let attribution = Attribution { by: &by, reason: &arguments.reason };
-    let refreshed = cancel(&database.pool, account, what, attribution, clock).await?;
+    let refreshed = cancel(pool, account, what, attribution, &Clock::system()).await?;
     if !matches!(refreshed, Refreshed::Needless) {
         print_line("\nCancelled.");
     }
     match refreshed {
-        Refreshed::Done => {
-            let booking = known(&database.pool, account, what).await?;
-            show(booking.as_ref(), &account.brand);
-            if !booking.is_some_and(|booking| what.is_done(&booking)) {
-                print_line(
-                    "The source accepted this, but its list of bookings does not show it yet. Run `hookpoint sync run` to read it again.",
-                );
-            }
-        }
+        Refreshed::Done => print_refreshed(pool, account, what).await?,
         Refreshed::Needless => print_line(CANCELLED_BEFORE),
         Refreshed::CustomerUnknown => print_line(
             "The customer of this booking is unknown, so the bookings were not read again.",
@@ -153,8 +131,24 @@ async fn cancel_booking(
     Ok(())
 }
 
+/// Prints the booking as its source shows it now.
+async fn print_refreshed(
+    pool: &Pool,
+    account: &UpstreamClient,
+    what: &Cancelling,
+) -> anyhow::Result<()> {
+    let booking = known(pool, account, what).await?;
+    print_booking(booking.as_ref(), &account.brand);
+    if !booking.is_some_and(|booking| what.is_done(&booking)) {
+        print_line(
+            "The source accepted this, but its list of bookings does not show it yet. Run `hookpoint sync run` to read it again.",
+        );
+    }
+    Ok(())
+}
+
 /// Prints the stored booking. Its time is in the brand's time zone.
-fn show(event: Option<&Event>, brand: &Brand) {
+fn print_booking(event: Option<&Event>, brand: &Brand) {
     let Some(event) = event else { return };
     let zone = brand.rules.presenter.rules().time_zone.clone();
     if let Some(activity) = event.versions.text(&format!("{}activity", field::DATA)) {
@@ -168,25 +162,13 @@ fn show(event: Option<&Event>, brand: &Brand) {
     }
 }
 
-async fn actions(database: &Database, brand: &Brand, limit: u32) -> anyhow::Result<()> {
-    let mut rows = list_actions(&database.pool, brand.id(), limit).await?;
+async fn list(session: &Session, slug: Option<&str>, limit: u32) -> anyhow::Result<()> {
+    let brand = session.choose(slug)?;
+    let mut rows = list_actions(&session.database.pool, brand.id(), limit).await?;
     rows.retain(|row| row.source.is_some());
     if rows.is_empty() {
         print_line("No bookings were cancelled through hookpoint.");
     }
-    rows.iter().for_each(|row| audit::show(brand, row));
+    rows.iter().for_each(|row| print_action(brand, row));
     Ok(())
-}
-
-fn confirm() -> anyhow::Result<bool> {
-    anyhow::ensure!(
-        std::io::stdin().is_terminal(),
-        "cannot ask for confirmation without a terminal; add --yes to cancel this booking"
-    );
-    let mut out = std::io::stdout();
-    write!(out, "\nCancel this booking? [y/N] ")?;
-    out.flush()?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer)?;
-    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }

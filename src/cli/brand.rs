@@ -2,8 +2,8 @@
 
 use clap::Subcommand;
 
-use super::{open_read_only, print_line};
-use crate::app::find_brands;
+use super::output::print_line;
+use super::session::Session;
 use crate::clock::Clock;
 use crate::settings::Settings;
 use crate::storage::brands::count_brand;
@@ -16,11 +16,10 @@ pub(super) enum BrandCommand {
 
 pub(super) async fn run(command: BrandCommand, settings: Settings) -> anyhow::Result<()> {
     let BrandCommand::List = command;
-    let database = open_read_only(&settings).await?;
-    let brands = find_brands(&database, settings.brands).await?;
+    let session = Session::read_only(settings).await?;
     let mut lines = Vec::new();
-    for brand in brands.values() {
-        let counts = count_brand(&database.pool, brand.id(), Clock::system().now()).await?;
+    for brand in session.brands.values() {
+        let counts = count_brand(&session.database.pool, brand.id(), Clock::system().now()).await?;
         lines.push(format!(
             "{:<24}{:>12}{:>12}{:>12}{:>12}",
             brand.rules.slug, counts.customers, counts.records, counts.events, counts.live_keys
@@ -32,6 +31,6 @@ pub(super) async fn run(command: BrandCommand, settings: Settings) -> anyhow::Re
         "brand", "customers", "records", "events", "valid keys"
     ));
     lines.iter().for_each(|line| print_line(line));
-    database.close().await;
+    session.close().await;
     Ok(())
 }

@@ -1,19 +1,16 @@
 //! `hookpoint key`
 
-use anyhow::Context;
 use clap::Subcommand;
 use jiff::{Span, Timestamp};
 use uuid::Uuid;
 
-use super::audit::{Act, ActorArguments};
-use super::{open, open_read_only, print_line};
-use crate::app::{find_brands, open_brands};
-use crate::brand::Brand;
+use super::actor::{Actor, ActorArguments};
+use super::output::print_line;
+use super::session::Session;
+use crate::admin::keys::{CreatedKey, KeyError, KeyTerms, create_key, key_state, revoke_key};
 use crate::clock::Clock;
-use crate::customer::model::text;
-use crate::http::api_keys::{NewKey, hash_key};
-use crate::settings::Settings;
-use crate::storage::api_keys::{KeyRow, insert_key, list_keys, revoke_key};
+use crate::settings::{Settings, SettingsFile};
+use crate::storage::api_keys::{KeyRow, list_keys};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
@@ -47,134 +44,106 @@ pub(super) enum KeyCommand {
 }
 
 pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Result<()> {
-    let is_read_only = matches!(command, KeyCommand::List { .. });
-    let database =
-        if is_read_only { open_read_only(&settings).await? } else { open(&settings).await? };
-    let now = Clock::system().now();
-    let (file, names) = (settings.file, crate::cli::names_of(&settings.brands));
-    let brands = if is_read_only {
-        find_brands(&database, settings.brands).await?
+    let session = if matches!(command, KeyCommand::List { .. }) {
+        Session::read_only(settings).await?
     } else {
-        open_brands(&database, settings.brands).await?
+        Session::open(settings).await?
     };
-    let find = |slug: &str| {
-        brands
-            .values()
-            .find(|brand| brand.rules.slug == slug)
-            .with_context(|| format!("there is no brand {slug} in the settings; brands: {names}"))
-    };
-    match command {
+    let now = Clock::system().now();
+    let done = match command {
         KeyCommand::Create { brand, label, expires, actor } => {
-            let brand = find(&brand)?;
-            let key = NewKey::generate()
-                .map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?;
-            let expires_at = expires
-                .map(|days| now.checked_add(Span::new().hours(24 * i64::from(days))))
-                .transpose()?;
-            let row = new_row(brand, &label, key.reveal(), now, expires_at)?;
-            let act = Act { action: "create key", records: None, target: row.key_id.to_string() };
-            let entry = actor.begin(&database.pool, brand, act).await?;
-            insert_key(&database.pool, &row).await?;
-            entry.end("created").await?;
-            let base = if file.server.public_url.is_empty() {
-                format!("http://{}", file.server.listen)
-            } else {
-                file.server.public_url.trim_end_matches('/').to_owned()
-            };
-            print_line(
-                "Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n",
-            );
-            print_line(&format!(
-                "  {base}{}?{}={}\n",
-                file.lookup.path,
-                file.lookup.key_parameter,
-                key.reveal()
-            ));
-            if file.server.public_url.is_empty() {
-                print_line(
-                    "The URL begins with the listening address. Set server.public_url to the address that Omnidesk can reach.",
-                );
-            }
-            print_line(&format!("Key id: {}", row.key_id));
+            create(&session, &brand, (&label, expires), &actor.actor(), now).await
         }
-        KeyCommand::List { brand } => {
-            let wanted = brand.as_deref().map(find).transpose()?.map(|brand| brand.id());
-            print_line(&format!(
-                "{:<38}{:<18} {:<20} {:<10}{:<22}{:<22}",
-                "id", "brand", "label", "state", "expires", "last used"
-            ));
-            for row in list_keys(&database.pool)
-                .await?
-                .iter()
-                .filter(|row| wanted.is_none_or(|id| id == row.brand_id))
-            {
-                let slug = brands
-                    .get(&row.brand_id)
-                    .map_or("(not in settings)", |brand| brand.rules.slug.as_str());
-                let time = |at: Option<Timestamp>| {
-                    at.map_or_else(
-                        || "-".to_owned(),
-                        |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
-                    )
-                };
-                print_line(&format!(
-                    "{:<38}{slug:<18} {:<20} {:<10}{:<22}{:<22}",
-                    row.key_id.to_string(),
-                    row.label,
-                    state(row, now),
-                    time(row.expires_at),
-                    time(row.last_used_at)
-                ));
-            }
-        }
-        KeyCommand::Revoke { id, actor } => {
-            let row = list_keys(&database.pool).await?.into_iter().find(|row| row.key_id == id);
-            let row =
-                row.context("there is no key with this id; `hookpoint key list` shows the ids")?;
-            let act = Act { action: "revoke key", records: None, target: id.to_string() };
-            let entry = actor.begin_for(&database.pool, row.brand_id, act).await?;
-            let revoked = revoke_key(&database.pool, row.brand_id, id, now).await?;
-            entry.end(if revoked { "revoked" } else { "already revoked" }).await?;
-            print_line(if revoked {
-                "The key is revoked."
-            } else {
-                "The key was already revoked."
-            });
-        }
-    }
-    database.close().await;
+        KeyCommand::List { brand } => list(&session, brand.as_deref(), now).await,
+        KeyCommand::Revoke { id, actor } => revoke(&session, id, &actor.actor(), now).await,
+    };
+    session.close().await;
+    done
+}
+
+async fn create(
+    session: &Session,
+    slug: &str,
+    (label, expires_in_days): (&str, Option<u16>),
+    actor: &Actor,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let brand = session.find(slug)?;
+    let expires_at = expires_in_days
+        .map(|days| now.checked_add(Span::new().hours(24 * i64::from(days))))
+        .transpose()?;
+    let terms = KeyTerms { label, expires_at };
+    let created = create_key(&session.database.pool, brand, terms, actor.attribution(), now).await;
+    let created = created.map_err(|error| match error {
+        KeyError::Label => anyhow::anyhow!("--{error}"),
+        error => error.into(),
+    })?;
+    print_created(&session.file, &created);
     Ok(())
 }
 
-fn state(row: &KeyRow, now: Timestamp) -> &'static str {
-    if row.revoked_at.is_some() {
-        "revoked"
-    } else if row.expires_at.is_some_and(|at| at <= now) {
-        "expired"
+/// Prints the URL with the new key, and how to use it.
+fn print_created(file: &SettingsFile, created: &CreatedKey) {
+    let has_public_url = !file.server.public_url.is_empty();
+    let base = if has_public_url {
+        file.server.public_url.trim_end_matches('/').to_owned()
     } else {
-        "valid"
+        format!("http://{}", file.server.listen)
+    };
+    let (path, parameter) = (&file.lookup.path, &file.lookup.key_parameter);
+    print_line(
+        "Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n",
+    );
+    print_line(&format!("  {base}{path}?{parameter}={}\n", created.key.reveal()));
+    if !has_public_url {
+        print_line(
+            "The URL begins with the listening address. Set server.public_url to the address that Omnidesk can reach.",
+        );
     }
+    print_line(&format!("Key id: {}", created.key_id));
 }
 
-/// The database row of a new key: its hash, not the key.
-pub(super) fn new_row(
-    brand: &Brand,
-    label: &str,
-    key: &str,
+async fn list(session: &Session, slug: Option<&str>, now: Timestamp) -> anyhow::Result<()> {
+    let wanted = slug.map(|slug| session.find(slug)).transpose()?.map(|brand| brand.id());
+    print_line(&format!(
+        "{:<38}{:<18} {:<20} {:<10}{:<22}{:<22}",
+        "id", "brand", "label", "state", "expires", "last used"
+    ));
+    let rows = list_keys(&session.database.pool).await?;
+    for row in rows.iter().filter(|row| wanted.is_none_or(|id| id == row.brand_id)) {
+        let brand = session.brands.get(&row.brand_id);
+        let slug = brand.map_or("(not in settings)", |brand| brand.rules.slug.as_str());
+        print_line(&line(row, slug, now));
+    }
+    Ok(())
+}
+
+/// A key, as one line of the list.
+fn line(row: &KeyRow, slug: &str, now: Timestamp) -> String {
+    let time = |at: Option<Timestamp>| {
+        at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+    };
+    format!(
+        "{:<38}{slug:<18} {:<20} {:<10}{:<22}{:<22}",
+        row.key_id.to_string(),
+        row.label,
+        key_state(row, now),
+        time(row.expires_at),
+        time(row.last_used_at)
+    )
+}
+
+async fn revoke(
+    session: &Session,
+    key_id: Uuid,
+    actor: &Actor,
     now: Timestamp,
-    expires_at: Option<Timestamp>,
-) -> anyhow::Result<KeyRow> {
-    let plain = text::clean(label) == label && (1..=100).contains(&label.chars().count());
-    anyhow::ensure!(plain, "--label must have 1 to 100 characters, and no control characters");
-    let hash = hash_key(key.as_bytes());
-    Ok(KeyRow {
-        brand_id: brand.id(),
-        key_id: Uuid::now_v7(),
-        label: label.to_owned(),
-        hash,
-        created_at: now,
-        expires_at,
-        revoked_at: None,
-        last_used_at: None,
-    })
+) -> anyhow::Result<()> {
+    let revoked = revoke_key(&session.database.pool, key_id, actor.attribution(), now).await;
+    let is_revoked = revoked.map_err(|error| match error {
+        KeyError::Unknown => anyhow::anyhow!("{error}; `hookpoint key list` shows the ids"),
+        error => error.into(),
+    })?;
+    print_line(if is_revoked { "The key is revoked." } else { "The key was already revoked." });
+    Ok(())
 }

@@ -1,6 +1,7 @@
 //! The commands. Each one reads its arguments, calls another module, and prints the result.
 
 mod accuracy;
+mod actor;
 mod audit;
 mod booking;
 mod brand;
@@ -9,20 +10,23 @@ mod demo;
 mod inbox;
 mod key;
 mod lookup;
-mod mask;
+mod output;
+mod question;
 mod rebuild;
 mod serve;
+mod session;
+mod shown_customer;
+mod shown_explanation;
 mod sync;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use jiff::SignedDuration;
 
-use crate::brand::BrandRules;
+use self::output::print_line;
+use self::session::{names_of, open};
 use crate::settings::{Mistake, Settings};
-use crate::storage::database::{Database, PoolSize};
 
 /// Answers Omnidesk's customer lookups with one merged customer
 #[derive(Debug, Parser)]
@@ -90,63 +94,71 @@ const MISTAKE: u8 = 2;
 /// Runs one command.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
-    let settings = match (&cli.command, Settings::load(cli.settings.as_deref())) {
-        // The demo has settings of its own, and the measurement needs none.
-        (Command::Demo(_) | Command::Accuracy(_), _) => None,
-        // Only these commands receive webhooks, call all sources or check the secrets. The others work without secrets.
-        (
-            Command::Serve | Command::Settings(_) | Command::Sync(sync::SyncCommand::Run(_)),
-            Ok(settings),
-        ) if !settings.missing.is_empty() => {
-            return report(&settings.missing);
-        }
-        (_, Ok(settings)) => Some(settings),
-        (_, Err(mistakes)) => return report(&mistakes),
+    let settings = match settings(&cli) {
+        Ok(settings) => settings,
+        Err(mistakes) => return report(&mistakes),
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
-    let done = runtime.block_on(async {
-        match (cli.command, settings) {
-            (Command::Demo(arguments), _) => Box::pin(demo::run(arguments)).await,
-            (Command::Accuracy(arguments), _) => accuracy::run(&arguments),
-            (Command::Serve, Some(settings)) => serve::run(settings).await,
-            (Command::Migrate, Some(settings)) => migrate(settings).await,
-            (Command::Settings(SettingsCommand::Check), Some(settings)) => {
-                settings
-                    .warnings
-                    .iter()
-                    .for_each(|warning| print_line(&format!("Warning: {warning}.")));
-                print_line(&format!(
-                    "The settings are valid. Brands: {}.",
-                    names_of(&settings.brands)
-                ));
-                Ok(())
-            }
-            (Command::Brand(command), Some(settings)) => brand::run(command, settings).await,
-            (Command::Key(command), Some(settings)) => key::run(command, settings).await,
-            (Command::Inbox(command), Some(settings)) => inbox::run(command, settings).await,
-            (Command::Sync(command), Some(settings)) => sync::run(command, settings).await,
-            (Command::Lookup(arguments), Some(settings)) => lookup::run(arguments, settings).await,
-            (Command::Customer(command), Some(settings)) => customer::run(command, settings).await,
-            (Command::Booking(command), Some(settings)) => booking::run(command, settings).await,
-            (Command::Audit(command), Some(settings)) => audit::run(command, settings).await,
-            (Command::Rebuild(arguments), Some(settings)) => {
-                rebuild::run(arguments, settings).await
-            }
-            (_, None) => Ok(()),
-        }
-    });
+    let done = match settings {
+        None => runtime.block_on(without_settings(cli.command)),
+        Some(settings) => runtime.block_on(with_settings(cli.command, settings)),
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
 }
 
-fn names_of(brands: &[BrandRules]) -> String {
-    let names: Vec<&str> = brands.iter().map(|brand| brand.slug.as_str()).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+/// Reads the settings that the command needs. `None` if it needs none.
+fn settings(cli: &Cli) -> Result<Option<Settings>, Vec<Mistake>> {
+    let loaded = Settings::load(cli.settings.as_deref());
+    match (&cli.command, loaded) {
+        // The demo has settings of its own, and the measurement needs none.
+        (Command::Demo(_) | Command::Accuracy(_), _) => Ok(None),
+        // Only these commands receive webhooks, call all sources or check the secrets. The others work without secrets.
+        (
+            Command::Serve | Command::Settings(_) | Command::Sync(sync::SyncCommand::Run(_)),
+            Ok(settings),
+        ) if !settings.missing.is_empty() => Err(settings.missing),
+        (_, loaded) => loaded.map(Some),
+    }
+}
+
+async fn without_settings(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(arguments) => Box::pin(demo::run(arguments)).await,
+        Command::Accuracy(arguments) => accuracy::run(&arguments),
+        _ => Ok(()),
+    }
+}
+
+async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<()> {
+    match command {
+        Command::Demo(_) | Command::Accuracy(_) => without_settings(command).await,
+        Command::Serve => serve::run(settings).await,
+        Command::Migrate => migrate(settings).await,
+        Command::Settings(SettingsCommand::Check) => {
+            print_check(&settings);
+            Ok(())
+        }
+        Command::Brand(command) => brand::run(command, settings).await,
+        Command::Key(command) => key::run(command, settings).await,
+        Command::Inbox(command) => inbox::run(command, settings).await,
+        Command::Sync(command) => sync::run(command, settings).await,
+        Command::Lookup(arguments) => lookup::run(arguments, settings).await,
+        Command::Customer(command) => customer::run(command, settings).await,
+        Command::Booking(command) => booking::run(command, settings).await,
+        Command::Audit(command) => audit::run(command, settings).await,
+        Command::Rebuild(arguments) => rebuild::run(arguments, settings).await,
+    }
+}
+
+fn print_check(settings: &Settings) {
+    settings.warnings.iter().for_each(|warning| print_line(&format!("Warning: {warning}.")));
+    print_line(&format!("The settings are valid. Brands: {}.", names_of(&settings.brands)));
 }
 
 async fn migrate(settings: Settings) -> anyhow::Result<()> {
@@ -154,53 +166,6 @@ async fn migrate(settings: Settings) -> anyhow::Result<()> {
     print_line("The database is up to date.");
     database.close().await;
     Ok(())
-}
-
-/// Opens the database for a command and updates its schema. Beside a running service, it is the service's database.
-async fn open(settings: &Settings) -> anyhow::Result<Database> {
-    // No statement timeout: the person who runs the command can stop it.
-    let size = PoolSize { statement: None, ..settings.pool_size() };
-    let database = Database::open(&settings.place, size, true).await?;
-    crate::storage::migrate(&database.pool).await?;
-    Ok(database)
-}
-
-/// Opens the database for a command that only reads. It does not update the schema.
-async fn open_read_only(settings: &Settings) -> anyhow::Result<Database> {
-    let size = PoolSize { statement: None, ..settings.pool_size() };
-    Ok(Database::open(&settings.place, size, true).await?)
-}
-
-/// Prints a line of a command's output.
-fn print_line(text: &str) {
-    use std::io::Write;
-    // The reader may close the pipe early (`| head`). That is no error.
-    let _ = writeln!(std::io::stdout(), "{text}");
-}
-
-/// Text of a source, made safe to print: replaces control characters, and characters that change the text direction.
-fn plain(text: &str) -> String {
-    text.replace(commands, "\u{fffd}")
-}
-
-/// JSON with text of a source, made safe to print: escapes the characters that could control the terminal. As JSON, it
-/// means the same.
-fn plain_json(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for c in text.chars() {
-        if commands(c) && c != '\n' {
-            plain.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            plain.push(c);
-        }
-    }
-    plain
-}
-
-/// Whether a character can control the terminal: control characters, and those that change the text direction.
-fn commands(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 #[expect(clippy::print_stderr, reason = "the output of a command")]
@@ -215,36 +180,4 @@ fn report(mistakes: &[Mistake]) -> ExitCode {
         eprintln!("{mistake}");
     }
     ExitCode::from(MISTAKE)
-}
-
-/// `45s`, `12m`, `5h`, `3d`
-fn span(time: SignedDuration) -> String {
-    match time.as_secs().max(0) {
-        seconds @ 0..=119 => format!("{seconds}s"),
-        seconds @ 120..=7_199 => format!("{}m", seconds / 60),
-        seconds @ 7_200..=172_799 => format!("{}h", seconds / 3_600),
-        seconds => format!("{}d", seconds / 86_400),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_that_sources_said_commands_the_terminal() {
-        let said = "a\u{1b}[2J\u{9b}2J\u{202e}b\u{2066}c\u{7f}é";
-        assert_eq!(plain(said), "a\u{fffd}[2J\u{fffd}2J\u{fffd}b\u{fffd}c\u{fffd}é");
-        let json = serde_json::to_string_pretty(&serde_json::json!({ "name": said })).unwrap();
-        let shown = plain_json(&json);
-        assert!(!shown.chars().any(|c| commands(c) && c != '\n'), "{shown}");
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&shown).unwrap()["name"], said);
-    }
-
-    #[test]
-    fn durations_are_short() {
-        let texts =
-            [0, 119, 120, 7_200, 200_000].map(|seconds| span(SignedDuration::from_secs(seconds)));
-        assert_eq!(texts, ["0s", "119s", "2m", "2h", "2d"]);
-    }
 }

@@ -37,7 +37,7 @@ pub async fn mentions_erased(
     brand: &Brand,
     deliveries: &[&Delivery],
 ) -> Result<Vec<bool>, StorageError> {
-    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
     let mentions: Vec<BTreeSet<SuppressionHash>> = deliveries
         .iter()
         .map(|delivery| mentions_of(&delivery.body, &hasher, brand.rules.identity.region))

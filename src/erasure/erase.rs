@@ -113,7 +113,7 @@ pub(crate) async fn list_entries(
     brand: &Brand,
     records: &BTreeSet<RecordKey>,
 ) -> Result<BTreeSet<SuppressionHash>, StorageError> {
-    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
     let mut entries: BTreeSet<SuppressionHash> =
         records.iter().map(|key| hasher.record(key)).collect();
     entries.extend(
@@ -202,10 +202,10 @@ pub async fn add_suppressions(
         &hashes.iter().map(|hash| (*hash, erasure_id)).collect(),
     )
     .await?;
-    let has_key = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?.key.is_some();
+    let has_key = file.read_brand(&brand.rules.slug, &brand.suppression_key)?.key.is_some();
     let entry = Entry { erased_at: now, unerased_at: None, hashes };
     let additions = BrandSuppressions {
-        key: (!has_key).then_some(brand.row.suppression_key),
+        key: (!has_key).then_some(brand.suppression_key),
         erasures: [(erasure_id, entry)].into(),
     };
     file.append(&brand.rules.slug, &additions)?;
@@ -225,7 +225,7 @@ pub async fn revoke_erasure(
     target: &ErasureTarget,
     now: Timestamp,
 ) -> Result<usize, ErasureError> {
-    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
     let hashes: BTreeSet<SuppressionHash> = match target {
         ErasureTarget::Address(address) => [hasher.own(address), hasher.common(address)].into(),
         ErasureTarget::Id(_) => target.record_keys().iter().map(|key| hasher.record(key)).collect(),
@@ -237,7 +237,7 @@ pub async fn revoke_erasure(
         key: None,
         erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect(),
     };
-    let known = file.read_brand(&brand.rules.slug, &brand.row.suppression_key)?;
+    let known = file.read_brand(&brand.rules.slug, &brand.suppression_key)?;
     for (id, entry) in &mut additions.erasures {
         entry.erased_at = known.erasures.get(id).map_or(now, |known| known.erased_at);
         mark_erasure_revoked(&mut transaction, brand.id(), *id, now).await?;

@@ -34,7 +34,7 @@ pub async fn export(
     let records = list_person(&mut connection, brand.id(), records).await?;
     let entries = list_entries(&mut connection, brand, &records).await?;
     let mut everything = get_everything(&mut connection, brand.id(), &records).await?;
-    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
     let mut deliveries = Vec::new();
     let mut after = Uuid::nil();
     loop {

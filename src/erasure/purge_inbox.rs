@@ -83,7 +83,7 @@ pub(crate) async fn purge_deliveries(
     let mut transaction = begin(pool, brand.id()).await?;
     delete_erased_follow_ups(&mut transaction, brand.id()).await?;
     transaction.commit().await?;
-    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
     let mut progress =
         Progress { done: 0, total: count_bodies(&mut *pool.acquire().await?, brand.id()).await? };
     let mut after = Uuid::nil();

@@ -61,14 +61,14 @@ pub async fn reconcile(
     now: Timestamp,
     began_by: Timestamp,
 ) -> Result<usize, ErasureError> {
-    if get_suppression_key(pool, brand.id()).await? != brand.row.suppression_key {
+    if get_suppression_key(pool, brand.id()).await? != brand.suppression_key {
         tracing::error!(
             brand = brand.rules.slug,
             "database was replaced; restart the service, or erased persons may be visible"
         );
         return Ok(0);
     }
-    let of_file = match file.read_brand(&brand.rules.slug, &brand.row.suppression_key) {
+    let of_file = match file.read_brand(&brand.rules.slug, &brand.suppression_key) {
         Err(error @ SuppressionFileError::Foreign(_)) => {
             tracing::error!(brand = brand.rules.slug, %error, "suppression file ignored; persons in it count as not erased");
             None
@@ -180,7 +180,7 @@ async fn export_to_file(
         additions.erasures.extend(is_new.then_some((row.erasure_id, entry)));
     }
     if !additions.erasures.is_empty() {
-        additions.key = of_file.key.is_none().then_some(brand.row.suppression_key);
+        additions.key = of_file.key.is_none().then_some(brand.suppression_key);
         file.append(&brand.rules.slug, &additions)?;
     }
     Ok(())
@@ -196,7 +196,7 @@ async fn check_erased_share(
     brand: &Brand,
     max_erased_percent: u32,
 ) -> Result<(), ErasureError> {
-    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
     let (mut named, mut of_named, mut all, mut after) = (0_usize, 0_usize, 0_usize, String::new());
     while let Some(page) = named_after(db, brand, &after).await? {
         after = page.last.to_string();
@@ -275,7 +275,7 @@ async fn named_after(
     brand: &Brand,
     after: &str,
 ) -> Result<Option<Named>, ErasureError> {
-    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
     let keys = list_named_after(db, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };
     let own = |key: &RecordKey| Identifier::reference(key.kind.as_str(), &key.id);
@@ -340,7 +340,7 @@ async fn erase_events(
     brand: &Brand,
     after: &str,
 ) -> Result<Option<EventKey>, ErasureError> {
-    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
     let mut transaction = begin(pool, brand.id()).await?;
     let keys = list_events_after(&mut transaction, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };

@@ -239,7 +239,7 @@ mod tests {
     fn a_line_that_was_cut_off_takes_no_other_with_it() {
         let path = std::env::temp_dir()
             .join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple()))
-            .join("ledger.jsonl");
+            .join("suppressions.jsonl");
         let file = SuppressionFile::new(path.clone());
         assert_eq!(file.read().unwrap(), BTreeMap::new());
         let entry = |n: u8| Entry {
@@ -290,7 +290,7 @@ mod tests {
         let directory =
             std::env::temp_dir().join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&directory).unwrap();
-        let (ours, link) = (directory.join("ours"), directory.join("ledger.jsonl"));
+        let (ours, link) = (directory.join("ours"), directory.join("suppressions.jsonl"));
         std::fs::write(&ours, "ours").unwrap();
         std::os::unix::fs::symlink(&ours, &link).unwrap();
         let additions =

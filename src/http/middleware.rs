@@ -1,16 +1,14 @@
 //! Middleware of every request: a span, an id, headers, the body of a problem, metrics, and one log line.
 
-use std::sync::OnceLock;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, HttpMessage};
-use metrics::{Counter, Histogram};
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
@@ -18,9 +16,10 @@ use super::idle_connections;
 use super::problem::Problem;
 use super::request_body_guard;
 use super::request_body_guard::HeldBody;
-use crate::http::route::Route;
+use super::request_metrics::count;
+use super::route::Route;
 use crate::jobs::tasks::BackgroundTasks;
-use crate::lookup::handler::{LookupTrace, Outcome};
+use crate::lookup::handler::LookupTrace;
 use crate::webhooks::handler::WebhookTrace;
 
 /// The root span of a request: method, route, request id. It has no path, no query, no address.
@@ -97,109 +96,105 @@ async fn answer<B: MessageBody + 'static>(
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B, String>>, Error> {
     let started_at = Instant::now();
-    let Some(front) = request.app_data::<Data<HttpContext>>().cloned() else {
+    let Some(context) = request.app_data::<Data<HttpContext>>().cloned() else {
         return next.call(request).await.map(ServiceResponse::map_into_left_body);
     };
-    let (route, method) = (front.route(&request), method(&request));
+    let (route, method) = (context.route(&request), method(&request));
     let request_id = request.extensions().get::<RequestId>().copied();
-    let mut response = next.call(request).await?.map_into_left_body();
-    let status = response.status();
+    let response = next.call(request).await?.map_into_left_body();
     let mut id_text = [0; uuid::fmt::Hyphenated::LENGTH];
     let id_text: &str = request_id.map_or("", |id| id.as_hyphenated().encode_lower(&mut id_text));
-    if status.is_client_error() || status.is_server_error() {
-        let problem = response
-            .response()
-            .extensions()
-            .get::<Problem>()
-            .copied()
-            .unwrap_or_else(|| Problem::of_status(status));
-        response =
-            response.map_body(|_, _| EitherBody::right(problem.body(&front.public_url, id_text)));
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        metrics::counter!("hookpoint_problems_total", "code" => problem.code()).increment(1);
-    }
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Ok(id) = HeaderValue::from_str(id_text) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
-    }
-    if front.background.is_draining() {
-        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
-    }
-    let trace = response.request().extensions_mut().remove::<LookupTrace>();
-    let webhook = response.request().extensions_mut().remove::<WebhookTrace>();
-    if let Some(webhook) = webhook {
-        let duration_us = u64::try_from(started_at.elapsed().as_micros()).unwrap_or(u64::MAX);
-        count(route, status, None, started_at.elapsed().as_secs_f64());
-        tracing::info!(
-            method,
-            route = route.as_str(),
-            status = status.as_u16(),
-            brand = webhook.brand.rules.slug,
-            source = webhook.source.as_str(),
-            duration_us,
-            request_id = id_text,
-            "request answered"
-        );
-        return Ok(response);
-    }
-    let (brand, cache) = trace.as_ref().map_or(("", ""), |trace| {
-        (trace.brand.as_ref().map_or("", |brand| &brand.rules.slug), trace.cache.as_str())
-    });
-    let elapsed = started_at.elapsed();
-    count(route, status, trace.as_ref().map(|trace| trace.cache), elapsed.as_secs_f64());
-    let duration_us = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX);
-    tracing::info!(
-        method,
-        route = route.as_str(),
-        status = status.as_u16(),
-        brand,
-        cache,
-        duration_us,
-        request_id = id_text,
-        "request answered"
-    );
+    let mut response = with_problem(response, &context, id_text);
+    add_headers(response.headers_mut(), &context, id_text);
+    let answered = Answered { method, route, started_at, request_id: id_text };
+    answered.report(&response);
     Ok(response)
 }
 
-/// Statuses with metrics of their own. All others share the last position.
-const STATUSES: [u16; 15] =
-    [200, 202, 204, 400, 401, 403, 404, 405, 408, 413, 429, 431, 500, 503, 0];
-
-struct Answered {
-    requests: Counter,
-    seconds: Histogram,
+/// An error gets the body of its problem.
+fn with_problem<B: MessageBody>(
+    response: ServiceResponse<EitherBody<B, String>>,
+    context: &HttpContext,
+    request_id: &str,
+) -> ServiceResponse<EitherBody<B, String>> {
+    let status = response.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return response;
+    }
+    let problem = response.response().extensions().get::<Problem>().copied();
+    let problem = problem.unwrap_or_else(|| Problem::of_status(status));
+    metrics::counter!("hookpoint_problems_total", "code" => problem.code()).increment(1);
+    let body = problem.body(&context.public_url, request_id);
+    let mut response = response.map_body(|_, _| EitherBody::right(body));
+    let content_type = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, content_type);
+    response
 }
 
-/// Metrics that are already registered. To find a metric by its labels takes longer than to use it.
-static ANSWERED: [[OnceLock<Answered>; STATUSES.len()]; Route::COUNT] =
-    [const { [const { OnceLock::new() }; STATUSES.len()] }; Route::COUNT];
-static LOOKUPS: [OnceLock<Counter>; Outcome::COUNT] = [const { OnceLock::new() }; Outcome::COUNT];
+fn add_headers(headers: &mut HeaderMap, context: &HttpContext, request_id: &str) {
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    if context.background.is_draining() {
+        headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+}
 
-fn count(route: Route, status: StatusCode, outcome: Option<Outcome>, seconds: f64) {
-    let place = STATUSES
-        .iter()
-        .position(|known| *known == status.as_u16())
-        .unwrap_or(STATUSES.len().saturating_sub(1));
-    if let Some(answered) = ANSWERED.get(route.index()).and_then(|statuses| statuses.get(place)) {
-        let answered = answered.get_or_init(|| {
-            let status = if STATUSES.contains(&status.as_u16()) { status.as_str().to_owned() } else { "other".to_owned() };
-            let requests = metrics::counter!("hookpoint_requests_total", "route" => route.as_str(), "status" => status.clone());
-            Answered { requests, seconds: metrics::histogram!("hookpoint_request_duration_seconds", "route" => route.as_str(), "status" => status) }
+/// A request that was answered, for its log line and metrics.
+struct Answered<'a> {
+    method: &'static str,
+    route: Route,
+    started_at: Instant,
+    request_id: &'a str,
+}
+
+impl Answered<'_> {
+    fn report<B>(&self, response: &ServiceResponse<B>) {
+        let status = response.status();
+        let lookup = response.request().extensions_mut().remove::<LookupTrace>();
+        let webhook = response.request().extensions_mut().remove::<WebhookTrace>();
+        let elapsed = self.started_at.elapsed();
+        if let Some(webhook) = webhook {
+            count(self.route, status, None, elapsed.as_secs_f64());
+            return self.log_webhook(&webhook, status, elapsed);
+        }
+        let outcome = lookup.as_ref().map(|lookup| lookup.cache);
+        count(self.route, status, outcome, elapsed.as_secs_f64());
+        self.log_lookup(lookup.as_ref(), status, elapsed);
+    }
+
+    fn log_webhook(&self, webhook: &WebhookTrace, status: StatusCode, elapsed: Duration) {
+        tracing::info!(
+            method = self.method,
+            route = self.route.as_str(),
+            status = status.as_u16(),
+            brand = webhook.brand.rules.slug,
+            source = webhook.source.as_str(),
+            duration_us = microseconds(elapsed),
+            request_id = self.request_id,
+            "request answered"
+        );
+    }
+
+    fn log_lookup(&self, lookup: Option<&LookupTrace>, status: StatusCode, elapsed: Duration) {
+        let (brand, cache) = lookup.map_or(("", ""), |lookup| {
+            (lookup.brand.as_ref().map_or("", |brand| &brand.rules.slug), lookup.cache.as_str())
         });
-        answered.requests.increment(1);
-        answered.seconds.record(seconds);
+        tracing::info!(
+            method = self.method,
+            route = self.route.as_str(),
+            status = status.as_u16(),
+            brand,
+            cache,
+            duration_us = microseconds(elapsed),
+            request_id = self.request_id,
+            "request answered"
+        );
     }
-    if let Some((outcome, counter)) =
-        outcome.and_then(|outcome| Some((outcome, LOOKUPS.get(outcome.index())?)))
-    {
-        counter
-            .get_or_init(
-                || metrics::counter!("hookpoint_lookups_total", "cache" => outcome.as_str()),
-            )
-            .increment(1);
-    }
+}
+
+fn microseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

@@ -4,7 +4,7 @@
 //! Handlers return a [`Problem`]. The outermost middleware writes the body, because only it knows the request id.
 
 use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 
 macro_rules! catalogue {
     ($($variant:ident, $status:ident, $code:literal, $title:literal, $help:literal;)+) => {
@@ -17,21 +17,21 @@ macro_rules! catalogue {
             /// Too many wrong keys from one network. The value is the seconds to wait.
             TooManyWrongKeys(u64),
             /// Too many lookups that found nobody, with one key. The value is the seconds to wait.
-            TooManyMisses(u64),
+            TooManyNotFound(u64),
             /// Too many identical webhooks. The value is the seconds to wait.
             TooManyWebhooks(u64),
         }
 
         impl Problem {
             /// All problems.
-            pub const ALL: &[Self] = &[$(Self::$variant,)+ Self::TooManyRequests(1), Self::TooManyWrongKeys(1), Self::TooManyMisses(1), Self::TooManyWebhooks(1)];
+            pub const ALL: &[Self] = &[$(Self::$variant,)+ Self::TooManyRequests(1), Self::TooManyWrongKeys(1), Self::TooManyNotFound(1), Self::TooManyWebhooks(1)];
 
             /// The HTTP status.
             #[must_use]
             pub const fn status(self) -> StatusCode {
                 match self {
                     $(Self::$variant => StatusCode::$status,)+
-                    Self::TooManyRequests(_) | Self::TooManyWrongKeys(_) | Self::TooManyMisses(_) | Self::TooManyWebhooks(_) => StatusCode::TOO_MANY_REQUESTS,
+                    Self::TooManyRequests(_) | Self::TooManyWrongKeys(_) | Self::TooManyNotFound(_) | Self::TooManyWebhooks(_) => StatusCode::TOO_MANY_REQUESTS,
                 }
             }
 
@@ -41,7 +41,7 @@ macro_rules! catalogue {
                     $(Self::$variant => ($code, $title, $help),)+
                     Self::TooManyRequests(_) => ("too-many-requests", "Too many requests with this key", "Wait the number of seconds in Retry-After. An operator sets the limit with limits.lookups_per_second."),
                     Self::TooManyWrongKeys(_) => ("too-many-wrong-keys", "Too many requests with wrong keys from this network", "Check the key in the CRM sync url. Requests with a valid key are still answered."),
-                    Self::TooManyMisses(_) => ("too-many-misses", "Too many lookups with this key found nobody", "Wait the number of seconds in Retry-After. An operator sets the limit with limits.not_found_per_minute."),
+                    Self::TooManyNotFound(_) => ("too-many-not-found", "Too many lookups with this key found nobody", "Wait the number of seconds in Retry-After. An operator sets the limit with limits.not_found_per_minute."),
                     Self::TooManyWebhooks(_) => ("too-many-webhooks", "The same webhook was sent too often", "Send it again after the number of seconds in Retry-After. An operator sets the limit with limits.identical_webhooks_per_minute."),
                 }
             }
@@ -67,7 +67,7 @@ catalogue! {
     NotFound, NOT_FOUND, "not-found", "This path does not exist", "Check the path of the CRM sync url. In the URL of a webhook, check the brand and the source.";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path accepts only GET and HEAD", "Send a GET request.";
     WebhookMethodNotAllowed, METHOD_NOT_ALLOWED, "webhook-method-not-allowed", "This path accepts only POST", "Send the webhook as a POST request.";
-    WebhookUnproved, UNAUTHORIZED, "webhook-unproved", "The webhook could not be verified", "Compare the secret at the source with the secret in the settings. The log has the reason, and `hookpoint inbox status` counts the rejected webhooks.";
+    WebhookUnverified, UNAUTHORIZED, "webhook-unverified", "The webhook could not be verified", "Compare the secret at the source with the secret in the settings. The log has the reason, and `hookpoint inbox status` counts the rejected webhooks.";
     BodyEncoded, UNSUPPORTED_MEDIA_TYPE, "body-encoded", "The body is compressed or otherwise encoded", "Send the body without Content-Encoding.";
     BodyTooLarge, PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large", "An operator sets the limit with inbox.max_body_kilobytes.";
     SourceNotConnected, SERVICE_UNAVAILABLE, "source-not-connected", "This source is not connected", "An admin sets the verification of webhooks in the settings of the source.";
@@ -104,7 +104,7 @@ impl Problem {
         match self {
             Self::TooManyRequests(seconds)
             | Self::TooManyWrongKeys(seconds)
-            | Self::TooManyMisses(seconds)
+            | Self::TooManyNotFound(seconds)
             | Self::TooManyWebhooks(seconds) => Some(seconds),
             Self::Overloaded | Self::Starting | Self::ShuttingDown => Some(1),
             Self::InboxUnavailable | Self::ReceiptUnknown => Some(5),
@@ -138,6 +138,24 @@ impl Problem {
         };
         serde_json::to_string(&body).unwrap_or_default()
     }
+
+    fn add_headers(self, response: &mut HttpResponseBuilder) {
+        let header = match self {
+            Self::MethodNotAllowed => (header::ALLOW, "GET, HEAD"),
+            Self::WebhookMethodNotAllowed => (header::ALLOW, "POST"),
+            // RFC 9110, section 15.5.16.
+            Self::BodyEncoded => (header::ACCEPT_ENCODING, "identity"),
+            Self::KeyUnknown => (header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\""),
+            Self::WebhookUnverified => (header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\""),
+            _ => return,
+        };
+        response.insert_header(header);
+    }
+
+    /// Whether the rest of the abandoned request may still arrive on this connection.
+    const fn closes_connection(self) -> bool {
+        matches!(self, Self::ReceiptUnknown | Self::BodyTooLarge | Self::BodyEncoded)
+    }
 }
 
 #[derive(serde::Serialize)]
@@ -167,23 +185,10 @@ impl ResponseError for Problem {
         if let Some(seconds) = self.retry_after() {
             response.insert_header((header::RETRY_AFTER, seconds.to_string()));
         }
-        match self {
-            Self::MethodNotAllowed => drop(response.insert_header((header::ALLOW, "GET, HEAD"))),
-            Self::WebhookMethodNotAllowed => drop(response.insert_header((header::ALLOW, "POST"))),
-            // The rest of the abandoned request may still arrive on this connection.
-            Self::ReceiptUnknown | Self::BodyTooLarge => drop(response.force_close()),
-            // RFC 9110, section 15.5.16.
-            Self::BodyEncoded => {
-                drop(response.force_close().insert_header((header::ACCEPT_ENCODING, "identity")))
-            }
-            Self::KeyUnknown => {
-                drop(response.insert_header((header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\"")))
-            }
-            Self::WebhookUnproved => drop(
-                response.insert_header((header::WWW_AUTHENTICATE, "Signature realm=\"hookpoint\"")),
-            ),
-            _ => {}
+        if self.closes_connection() {
+            response.force_close();
         }
+        self.add_headers(&mut response);
         let mut response = response.finish();
         response.extensions_mut().insert(*self);
         response

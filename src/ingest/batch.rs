@@ -143,7 +143,7 @@ impl ChangeBatch {
             suppression_hashes: if self.is_filtered {
                 BTreeSet::new()
             } else {
-                self.suppression_hashes(&SuppressionHasher::new(&brand.row.suppression_key), region)
+                self.suppression_hashes(&SuppressionHasher::new(&brand.suppression_key), region)
             },
             ..ComponentQuery::default()
         }

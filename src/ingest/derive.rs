@@ -323,7 +323,7 @@ fn difference(
 
 /// The cache keys of every lookup that could find these customers, before or after.
 fn invalidation(brand: &Brand, touched: &[StoredCustomer]) -> Invalidation {
-    let secret = &brand.row.secret;
+    let secret = &brand.secret;
     let addresses = touched
         .iter()
         .flat_map(|customer| customer.addresses.keys())

@@ -39,7 +39,7 @@ pub(crate) async fn filter(
     work: &ChangeBatch,
 ) -> Result<Filtered, StorageError> {
     let region = brand.rules.identity.region;
-    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
     let ends = work.merges.keys().flat_map(|(loser, winner)| [loser, winner]);
     let keys: BTreeSet<&RecordKey> = work.records.keys().chain(ends).collect();
     let texts: Vec<String> = keys.iter().map(ToString::to_string).collect();
@@ -171,7 +171,7 @@ pub(crate) async fn match_candidates(
     candidates: &[Candidate],
     found: &BTreeMap<SuppressionHash, Uuid>,
 ) -> Result<BTreeMap<RecordKey, Uuid>, StorageError> {
-    let hasher = SuppressionHasher::new(&brand.row.suppression_key);
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
     let mut matched = BTreeMap::new();
     let mut by_name: Vec<(SuppressionHash, &RecordKey)> = Vec::new();
     for candidate in candidates {

@@ -158,9 +158,10 @@ impl AnswerCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::storage::invalidation::BrandSecret;
 
     fn key(n: u32) -> CacheKey {
-        (1, LookupHash::new(&[7; 16], "email", &n.to_string()))
+        (1, LookupHash::new(&BrandSecret([7; 16]), "email", &n.to_string()))
     }
 
     fn cache(bytes: u64) -> AnswerCache {

@@ -35,7 +35,7 @@ pub struct LookupService {
     /// The cached answers.
     pub cache: Arc<AnswerCache>,
     /// Finds customers that the cache does not have.
-    pub finder: CustomerFinder,
+    pub finder: Arc<CustomerFinder>,
     /// The clock.
     pub clock: Clock,
 }
@@ -121,7 +121,7 @@ impl LookupService {
             return Err(Problem::BrandNetworkForbidden);
         }
         key.limits.check_lookup().map_err(Problem::TooManyRequests)?;
-        let (brand_id, secret) = (key.brand.id(), &key.brand.row.secret);
+        let (brand_id, secret) = (key.brand.id(), &key.brand.secret);
         let asked = query.asked()?;
         // Only canonical forms are cached. So a value that is found as it was sent was validated before.
         let hash = |(kind, text): (&str, &str)| (brand_id, LookupHash::new(secret, kind, text));
@@ -195,7 +195,7 @@ impl LookupService {
         }
         key.counters.not_found.increment(1);
         match key.limits.check_not_found() {
-            Err(seconds) if self.enforce_not_found_limit => Err(Problem::TooManyMisses(seconds)),
+            Err(seconds) if self.enforce_not_found_limit => Err(Problem::TooManyNotFound(seconds)),
             Err(_) => {
                 key.counters.not_found_alarms.increment(1);
                 Ok(())

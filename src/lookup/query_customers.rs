@@ -167,7 +167,7 @@ async fn list_known(
     }
     let asked: Vec<(&Identifier, LookupHash)> = addresses
         .iter()
-        .map(|address| (*address, LookupHash::of_address(&brand.row.secret, address)))
+        .map(|address| (*address, LookupHash::of_address(&brand.secret, address)))
         .collect();
     find_known_addresses(db, brand.id(), &asked, limit).await
 }

@@ -33,13 +33,16 @@ impl fmt::Display for Mistake {
     }
 }
 
+/// Mistakes in the settings of a brand: the key of each, and what is wrong.
+pub(super) type Found = Vec<(String, String)>;
+
 /// The text of the settings file, to find the line of a key.
-pub(super) struct Source<'a> {
+pub(super) struct SettingsText<'a> {
     text: &'a str,
     path: &'a Path,
 }
 
-impl<'a> Source<'a> {
+impl<'a> SettingsText<'a> {
     pub(super) const fn new(text: &'a str, path: &'a Path) -> Self {
         Self { text, path }
     }
@@ -48,8 +51,13 @@ impl<'a> Source<'a> {
         self.text.bytes().take(offset).filter(|byte| *byte == b'\n').count().saturating_add(1)
     }
 
+    /// Parses the file.
+    pub(super) fn parse<T: serde::de::DeserializeOwned>(&self) -> Result<T, Mistake> {
+        toml::from_str(self.text).map_err(|error| self.of_syntax(&error))
+    }
+
     /// A mistake that the TOML parser found. Its message says what was expected.
-    pub(super) fn of_syntax(&self, error: &toml::de::Error) -> Mistake {
+    fn of_syntax(&self, error: &toml::de::Error) -> Mistake {
         let line = error.span().map(|span| self.line_of(span.start));
         let key = error.span().and_then(|span| self.key_at(span.start));
         Mistake { path: self.path.to_owned(), line, key, what: in_plain_words(error.message()) }

@@ -60,6 +60,19 @@ pub enum SecretRef {
     File(String),
 }
 
+impl SecretRef {
+    /// The environment variable, for messages. `None` for a file, and for a name without the usual form (upper case, with
+    /// an underscore): it may be the secret itself, written there by mistake.
+    #[must_use]
+    pub fn variable(&self) -> Option<&str> {
+        let Self::Env(name) = self else { return None };
+        let is_usual = name.contains('_')
+            && name.starts_with(|c: char| c.is_ascii_uppercase())
+            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        is_usual.then_some(name)
+    }
+}
+
 const PLACES: &str = "must be a list of places where secrets are stored, such as [{ env = \"NAME\" }, { file = \"/run/secrets/name\" }]";
 
 /// Parses a list of places. The error never repeats the value: it may be a secret, written there by mistake.
@@ -233,10 +246,7 @@ impl<'a> SecretLoader<'a> {
                     self.mistake(&format!("{key}.{n}"), "is empty: it contains no secret")
                 }
                 Ok(bytes) if bytes.len() < least => {
-                    self.mistake(
-                        &format!("{key}.{n}"),
-                        &format!("is too short: a secret needs at least {least} bytes"),
-                    );
+                    self.mistake(&format!("{key}.{n}"), &too_short(place, least));
                 }
                 Ok(bytes) => secrets.push(Secret::new(bytes)),
                 Err(what) => self.mistake(&format!("{key}.{n}"), what),
@@ -244,6 +254,13 @@ impl<'a> SecretLoader<'a> {
         }
         secrets
     }
+}
+
+fn too_short(place: &SecretRef, least: usize) -> String {
+    place.variable().map_or_else(
+        || format!("is too short: a secret needs at least {least} bytes"),
+        |name| format!("is too short: the secret in {name} needs at least {least} bytes"),
+    )
 }
 
 /// Characters around a secret that probably do not belong to it.

@@ -1,29 +1,22 @@
 //! Brands. Their data is kept strictly apart.
 
-use std::fmt;
-
 use super::pool::Pool;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::invalidation::BrandSecret;
 use super::suppressions::SuppressionKey;
 use crate::customer::model::record::RecordKey;
 
 /// A stored brand.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BrandRow {
     /// Its id in every table.
     pub brand_id: i32,
-    /// Secret of the hashes in notifications.
-    pub secret: [u8; 16],
+    /// Secret of the hashes of addresses and ids.
+    pub secret: BrandSecret,
     /// Secret of the hashes in the suppression list.
     pub suppression_key: SuppressionKey,
-}
-
-impl fmt::Debug for BrandRow {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BrandRow").field("brand_id", &self.brand_id).finish_non_exhaustive()
-    }
 }
 
 /// The brand with a slug, if it is stored.
@@ -36,7 +29,7 @@ pub async fn find_brand(pool: &Pool, slug: &str) -> Result<Option<BrandRow>, Sto
             .bind(slug);
     let row: Option<(i32, Vec<u8>, Vec<u8>)> = query.fetch_optional(pool).await?;
     let Some((brand_id, secret, suppression_key)) = row else { return Ok(None) };
-    let secret = secret.try_into().map_err(|_| StorageError::Corrupt("brands"))?;
+    let secret = BrandSecret(secret.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
     let suppression_key =
         SuppressionKey(suppression_key.try_into().map_err(|_| StorageError::Corrupt("brands"))?);
     Ok(Some(BrandRow { brand_id, secret, suppression_key }))

@@ -3,6 +3,7 @@
 //! A notification contains the brand and keyed 16-byte hashes of the affected addresses and ids, before and
 //! after the change. It is sent inside the transaction, so it arrives exactly when the change becomes visible.
 
+use std::fmt;
 use std::hash::Hasher;
 
 use base64::Engine;
@@ -20,6 +21,16 @@ const HASHES_PER_PAYLOAD: usize = 300;
 /// With more hashes than this, all answers of the brand are invalidated instead.
 const MAX_HASHES: usize = 1_000;
 
+/// A brand's secret for the hashes of addresses and ids.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct BrandSecret(pub [u8; 16]);
+
+impl fmt::Debug for BrandSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BrandSecret([redacted])")
+    }
+}
+
 /// An address or id that a lookup can use, as a keyed hash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LookupHash(pub [u8; 16]);
@@ -27,8 +38,8 @@ pub struct LookupHash(pub [u8; 16]);
 impl LookupHash {
     /// The hash of an address or id of a brand. The `kind` of an id is `id`.
     #[must_use]
-    pub fn new(secret: &[u8; 16], kind: &str, value: &(impl AsRef<[u8]> + ?Sized)) -> Self {
-        let mut hasher = SipHasher24::new_with_key(secret);
+    pub fn new(secret: &BrandSecret, kind: &str, value: &(impl AsRef<[u8]> + ?Sized)) -> Self {
+        let mut hasher = SipHasher24::new_with_key(&secret.0);
         hasher.write(kind.as_bytes());
         hasher.write_u8(0);
         hasher.write(value.as_ref());
@@ -37,7 +48,7 @@ impl LookupHash {
 
     /// The hash of an address.
     #[must_use]
-    pub fn of_address(secret: &[u8; 16], address: &Identifier) -> Self {
+    pub fn of_address(secret: &BrandSecret, address: &Identifier) -> Self {
         Self::new(secret, address.kind.as_str(), &address.value)
     }
 }
@@ -87,7 +98,7 @@ mod tests {
     use super::*;
 
     fn hashes(n: u32) -> Vec<LookupHash> {
-        (0..n).map(|n| LookupHash::new(&[7; 16], "email", &n.to_string())).collect()
+        (0..n).map(|n| LookupHash::new(&BrandSecret([7; 16]), "email", &n.to_string())).collect()
     }
 
     #[test]
@@ -112,7 +123,13 @@ mod tests {
 
     #[test]
     fn another_brand_has_other_hashes() {
-        assert_ne!(LookupHash::new(&[1; 16], "id", "5"), LookupHash::new(&[2; 16], "id", "5"));
-        assert_ne!(LookupHash::new(&[1; 16], "id", "5"), LookupHash::new(&[1; 16], "email", "5"));
+        assert_ne!(
+            LookupHash::new(&BrandSecret([1; 16]), "id", "5"),
+            LookupHash::new(&BrandSecret([2; 16]), "id", "5")
+        );
+        assert_ne!(
+            LookupHash::new(&BrandSecret([1; 16]), "id", "5"),
+            LookupHash::new(&BrandSecret([1; 16]), "email", "5")
+        );
     }
 }

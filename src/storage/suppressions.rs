@@ -16,7 +16,7 @@ pub struct SuppressionKey(pub [u8; 32]);
 
 impl fmt::Debug for SuppressionKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LedgerKey([redacted])")
+        f.write_str("SuppressionKey([redacted])")
     }
 }
 

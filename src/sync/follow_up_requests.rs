@@ -28,7 +28,7 @@ pub(crate) fn hints(
     let subjects = if asks.is_empty() {
         Vec::new()
     } else {
-        subjects(changes, &SuppressionHasher::new(&brand.row.suppression_key))
+        subjects(changes, &SuppressionHasher::new(&brand.suppression_key))
     };
     asks.iter()
         .map(|ask| NewFollowUpRow { source, ask: json!(ask), subjects: subjects.clone() })
@@ -42,7 +42,7 @@ pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Ve
         return Vec::new();
     }
     let (api, hasher) =
-        (brand.rules.sources.api(source), SuppressionHasher::new(&brand.row.suppression_key));
+        (brand.rules.sources.api(source), SuppressionHasher::new(&brand.suppression_key));
     // `confirm` only uses the key, so the stored values are not loaded.
     let nothing = Update {
         at: Timestamp::MIN,

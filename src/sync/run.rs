@@ -226,7 +226,7 @@ impl<'a> RunContext<'a> {
 
     /// The hash that stands for a record or event in `sync_seen_keys`.
     pub(crate) fn seen_key(&self, key: &str) -> [u8; 16] {
-        LookupHash::new(&self.runner.account.brand.row.secret, "sighting", key).0
+        LookupHash::new(&self.runner.account.brand.secret, "sighting", key).0
     }
 }
 

@@ -2,10 +2,6 @@
 //!
 //! Labels never contain data from a request or about a customer.
 
-use std::sync::OnceLock;
-
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-
 /// The kind of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -287,45 +283,3 @@ pub const CATALOGUE: &[Metric] = &[
         "Log lines lost because standard error was read too slowly or could not be written.",
     ),
 ];
-
-/// Upper bounds of durations, in seconds.
-const SECONDS: [f64; 12] =
-    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0];
-
-/// Upper bounds of the duration of calls to sources, and of their waiting time, in seconds.
-const CALL_SECONDS: [f64; 12] =
-    [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 60.0];
-
-/// Upper bounds of the number of lookups in a batch.
-const LOOKUPS: [f64; 9] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0];
-
-/// The metrics recorder of this process. The first call installs it.
-pub fn metrics() -> &'static PrometheusHandle {
-    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
-    HANDLE.get_or_init(|| {
-        let builder = PrometheusBuilder::new()
-            .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &SECONDS);
-        let builder = builder.and_then(|builder| {
-            builder.set_buckets_for_metric(Matcher::Suffix("_lookups".to_owned()), &LOOKUPS)
-        });
-        let builder = builder.and_then(|builder| {
-            builder.set_buckets_for_metric(
-                Matcher::Prefix("hookpoint_call_".to_owned()),
-                &CALL_SECONDS,
-            )
-        });
-        let recorder = builder.unwrap_or_else(|_| PrometheusBuilder::new()).build_recorder();
-        let handle = recorder.handle();
-        // Fails only if a recorder is already installed, which then stays.
-        let _ = metrics::set_global_recorder(recorder);
-        for Metric { name, kind, help, .. } in CATALOGUE {
-            match kind {
-                Kind::Counter => metrics::describe_counter!(*name, *help),
-                Kind::Gauge => metrics::describe_gauge!(*name, *help),
-                Kind::Histogram => metrics::describe_histogram!(*name, *help),
-            }
-        }
-        metrics::gauge!("hookpoint_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
-        handle
-    })
-}

@@ -7,6 +7,7 @@
 pub mod alarm;
 mod format;
 pub mod metrics;
+mod recorder;
 mod writer;
 
 use std::io::IsTerminal;
@@ -18,7 +19,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use self::format::{Human, Json, RequestIdOnly};
-pub use self::metrics::metrics;
+pub use self::recorder::metrics;
 use self::writer::Output;
 use crate::settings::file::{LogFormat, TelemetrySettings};
 

@@ -3,6 +3,9 @@
 //! Lines are collected for some milliseconds, then a thread of its own writes them at once. So a slow reader of the log
 //! never delays a lookup. If the buffer is full, lines are dropped and counted. A process that is killed loses the last
 //! few milliseconds.
+//!
+//! `tracing-appender` has no limit in bytes, makes one write for each line, and does not count the lines that could not
+//! be written.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};

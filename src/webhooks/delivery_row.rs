@@ -25,7 +25,7 @@ pub(super) fn row(
     priority: i16,
 ) -> DeliveryRow {
     let hash = |kind: &str, value: &[u8]| {
-        LookupHash::new(&brand.row.secret, &format!("{kind} {source}"), value).0
+        LookupHash::new(&brand.secret, &format!("{kind} {source}"), value).0
     };
     let (key, last) = match &label.dedup_key {
         DedupKey::None => (None, None),

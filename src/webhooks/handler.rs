@@ -145,7 +145,7 @@ impl WebhookService {
         let verified = self.verification.verify(brand, endpoint.source, received).await?;
         let verified = verified.map_err(|refused| {
             endpoint.warn(refused, self.clock.now());
-            (Outcome::Unverified, Problem::WebhookUnproved)
+            (Outcome::Unverified, Problem::WebhookUnverified)
         })?;
         let Some(priority) = priority_number(verified.label.priority) else {
             return Ok(Outcome::Dropped);
@@ -185,7 +185,7 @@ impl WebhookService {
             return Ok(None);
         }
         let body = normalized(&verified.delivery.body);
-        let content = LookupHash::new(&brand.row.secret, &format!("same {source}"), &body).0;
+        let content = LookupHash::new(&brand.secret, &format!("same {source}"), &body).0;
         self.same
             .take(content)
             .map_err(|seconds| (Outcome::RateLimited, Problem::TooManyWebhooks(seconds)))?;

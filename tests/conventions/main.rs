@@ -275,7 +275,8 @@ fn every_locale_has_the_same_messages() {
 
 #[test]
 fn every_environment_variable_is_documented() {
-    let names = literals("src/settings/mod.rs", "");
+    let names: BTreeSet<String> =
+        files("src/settings", &["rs"]).iter().flat_map(|(file, _)| literals(file, "")).collect();
     let names: Vec<_> = names
         .iter()
         .filter(|name| name.len() > 2 && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
@@ -399,7 +400,7 @@ fn layers_know_only_what_is_below_them() {
     let below: [(&str, &[&str]); 3] =
         [("customer", &[]), ("sources", &["customer"]), ("storage", &["customer"])];
     // Only the settings may read the environment, and the directories of commands are in it.
-    let excepted = [("src/storage/embedded/binaries.rs", "settings", "search_path")];
+    let excepted = [("src/storage/embedded/binaries.rs", "settings", "environment")];
     let mut used = BTreeSet::new();
     for (file, text) in files("src", &["rs"]) {
         let own = module_of(&file);
@@ -476,7 +477,7 @@ fn vendors_words_stay_where_they_belong() {
         "src/customer/answer/template_facts.rs",
         // The names of settings, and their defaults.
         "src/settings/brand_file.rs",
-        "src/settings/brands.rs",
+        "src/settings/sources.rs",
         // What the demo says that it shows.
         "src/cli/demo/",
     ];
@@ -582,7 +583,7 @@ const ROOTS: &str =
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 87] = [
+const MISTAKES: [(&str, usize, &str, &str); 88] = [
     // What the file can't be.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "expected one of `listen`, `metrics_listen`"),
     ("[servr]\nlisten = \"x\"", 1, "servr", "expected one of `server`, `database`, `lookup`, `inbox`, `calls`, `sync`, `limits`, `erasure`, `telemetry`, `brands`"),
@@ -614,7 +615,7 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[limits]\nmax_tracked_networks = 0", 2, "limits.max_tracked_networks", "at least 1"),
     ("[telemetry]\nlevel = \"verbose\"", 2, "telemetry.level", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
     ("[telemetry]\nformat = \"xml\"", 2, "telemetry.format", "expected one of `auto`, `human`, `json`"),
-    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nsuppression_file = \"/srv/data/ledger.jsonl\"", 4, "erasure.suppression_file", "must not be below /srv/data"),
+    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nsuppression_file = \"/srv/data/suppressions.jsonl\"", 4, "erasure.suppression_file", "must not be below /srv/data"),
     // Brands.
     ("[limits]\n[brands.Demo]", 2, "brands.Demo", "lower-case letters, digits, - and _"),
     ("[brands.\"a.b\"]", 1, "brands.a.b", "lower-case letters, digits, - and _"),
@@ -661,9 +662,10 @@ const MISTAKES: [(&str, usize, &str, &str); 87] = [
     ("[brands.demo.sources.omnilab.webhook]\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 2, "brands.demo.sources.omnilab.webhook.secrets", "choose another verification"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"none\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets", "choose another verification"),
     ("[brands.demo.sources.omnilab.webhook]\nverification = \"none\"\nauthorization = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omnilab.webhook.authorization", "choose another verification"),
-    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [\n { env = \"CARGO_PKG_DESCRIPTION\" },\n { env = \"HOOKPOINT_NOT_SET\" },\n]", 5, "brands.demo.sources.omneo.webhook.secrets.1", "not set"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [\n { env = \"CARGO_PKG_DESCRIPTION\" },\n { env = \"HOOKPOINT_NOT_SET\" },\n]", 5, "brands.demo.sources.omneo.webhook.secrets.1", "the environment variable HOOKPOINT_NOT_SET, which is not set"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/nonexistent/secret\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "No such file"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "at least 16 bytes"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ env = \"CARGO_PKG_VERSION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "the secret in CARGO_PKG_VERSION needs at least 16 bytes"),
     ("[brands.demo.sources.omneo.api]\nbase_url = \"https://x.example\"\ntoken = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.api.token.0", "is empty"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/zero\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "more than 4096 bytes"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"secret\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "may contain only letters, digits"),

@@ -101,7 +101,7 @@ fn each_act_is_written_down_once_with_who_when_what_and_why_and_names_nobody() {
         done("erase customer", ("Femke", ""), "1 records", &format!("erased: {erasure}"))
     );
     assert_eq!(
-        watch.one(&with(&["customer", "unerase", "--email", "anna@example.org"])),
+        watch.one(&with(&["customer", "revoke-erasure", "--email", "anna@example.org"])),
         done("revoke erasure", SAID, "", "erasures: 1")
     );
     let revoke = [&["key", "revoke", &id][..], &WHO].concat();
@@ -185,7 +185,7 @@ fn what_cannot_be_written_down_is_not_done() {
     let acts: [&[&str]; 8] = [
         &["customer", "export", "--email", "anna@example.org"],
         &["customer", "erase", "--email", "anna@example.org", "--yes"],
-        &["customer", "unerase", "--email", "anna@example.org"],
+        &["customer", "revoke-erasure", "--email", "anna@example.org"],
         &["inbox", "show", &delivery, "--reveal"],
         &["inbox", "replay", &delivery],
         &["inbox", "discard", &delivery],

@@ -127,7 +127,7 @@ impl Desk {
     }
 
     pub fn ledger(&self) -> PathBuf {
-        self.scratch.0.join("ledger.jsonl")
+        self.scratch.0.join("suppressions.jsonl")
     }
 
     /// Does something with the store, as a part of the service would.

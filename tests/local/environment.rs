@@ -95,7 +95,7 @@ fn a_service_that_is_told_where_needs_no_environment() {
     let told = format!(
         "[database]\ndata_dir = {:?}\ndownload_postgres = true\n[erasure]\nsuppression_file = {:?}\n[brands.shop]\n",
         scratch.0.join("data"),
-        scratch.0.join("ledger.jsonl")
+        scratch.0.join("suppressions.jsonl")
     );
     let settings = scratch.file("settings.toml", &told, 0o644);
     assert!(run_bare(&scratch, &settings, &["settings", "check"], &[]).well().contains("shop"));

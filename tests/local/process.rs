@@ -61,7 +61,7 @@ impl Scratch {
         let text = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\ndrain_seconds = 0\n[telemetry]\nformat = \"json\"\n
 [lookup]\ndeadline_ms = 20000\n[database]\ndata_dir = {data_dir:?}\n[erasure]\nsuppression_file = {:?}\n{more}\n[brands.shop]\n",
-            self.0.join("ledger.jsonl")
+            self.0.join("suppressions.jsonl")
         );
         self.file("hookpoint.toml", &text, 0o644)
     }

@@ -26,7 +26,7 @@ fn cancel(desk: &Desk) {
                 action_id: Uuid::new_v4(),
                 source: Some(Source::OmniLab),
                 action: "cancel booking".to_owned(),
-                subjects: [SuppressionHasher::new(&brand.row.suppression_key).event(&event)].into(),
+                subjects: [SuppressionHasher::new(&brand.suppression_key).event(&event)].into(),
                 target: String::new(),
                 done_by: "Femke".to_owned(),
                 reason: reason.to_owned(),

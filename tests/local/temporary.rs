@@ -24,7 +24,7 @@ fn a_demo_writes_nothing_where_somebody_waited_for_it() {
         ["log", "settings", "ledger", "lock"].map(|name| scratch.file(name, "ours", 0o600)).into();
     // The number of a process is known before it has the demo in it.
     let script = "set -e; trap=\"$TMPDIR/hookpoint-demo-$$\"; mkdir \"$trap\"; chmod 0777 \"$trap\"
-        ln -s \"$1\" \"$trap/postgres.log\"; ln -s \"$2\" \"$trap/hookpoint.toml\"; ln -s \"$3\" \"$trap/ledger.jsonl\"; ln -s \"$4\" \"$trap/lock\"
+        ln -s \"$1\" \"$trap/postgres.log\"; ln -s \"$2\" \"$trap/hookpoint.toml\"; ln -s \"$3\" \"$trap/suppressions.jsonl\"; ln -s \"$4\" \"$trap/lock\"
         test -z \"$5\" || chown -h \"$5\" \"$trap\" \"$trap\"/*
         shift 5; exec \"$@\"";
     let owner = if our_uid() == 0 {
@@ -69,7 +69,7 @@ fn a_demo_writes_nothing_where_somebody_waited_for_it() {
     assert_eq!(names(&temporary), std::slice::from_ref(&planted), "its own directory is gone");
     assert_eq!(
         names(&temporary.join(planted)),
-        ["hookpoint.toml", "ledger.jsonl", "lock", "postgres.log"]
+        ["hookpoint.toml", "lock", "postgres.log", "suppressions.jsonl"]
     );
 }
 

@@ -184,7 +184,7 @@ async fn an_expired_answer_does_not_wait_for_a_store_that_is_known_to_be_away() 
 async fn an_answer_that_was_overtaken_on_its_way_is_given_but_not_remembered() {
     let app = TestApp::start().await;
     let queries = people(&app, 4).await;
-    let secret = &app.brand.row.secret;
+    let secret = &app.brand.secret;
     let hash = |n: usize| LookupHash::new(secret, "email", &format!("p{n}@example.org")).0;
     let brand_id = app.brand.id();
     for (n, what, overtake) in [

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookpoint::admin::cancel_booking::{Attribution, CancelError, Refreshed, cancel};
+use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::cancel_booking::{CancelError, Refreshed, cancel};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo::systems::{

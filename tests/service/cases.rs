@@ -243,7 +243,10 @@ impl Run {
                     .unwrap();
                 }
             }
-            brands.insert(rules.slug.clone(), Brand { rules, row });
+            brands.insert(
+                rules.slug.clone(),
+                Brand::new(rules, row.brand_id, row.secret, row.suppression_key),
+            );
         }
         brands
     }

@@ -684,7 +684,7 @@ async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_sta
 async fn a_file_that_cannot_be_written_erases_nobody() {
     let app = app().await;
     let before = dump(app.pool(), app.brand.id()).await;
-    let nowhere = SuppressionFile::new(Path::new("/proc/nowhere/ledger.jsonl").to_owned());
+    let nowhere = SuppressionFile::new(Path::new("/proc/nowhere/suppressions.jsonl").to_owned());
     assert!(
         erase(app.pool(), &app.brand, &nowhere, (&contact(), now()), &mut |_| ()).await.is_err()
     );
@@ -752,8 +752,8 @@ async fn a_database_that_was_made_anew_knows_its_erased_again() {
     let place = (fresh.place.clone(), fresh.database.clone());
     fresh.stop().await;
     let fresh = TestApp::start_with(Options { place: Some(place), ..Options::default() }).await;
-    assert_eq!(fresh.brand.row.suppression_key, app.brand.row.suppression_key);
-    assert_ne!(fresh.brand.row.secret, app.brand.row.secret);
+    assert_eq!(fresh.brand.suppression_key, app.brand.suppression_key);
+    assert_ne!(fresh.brand.secret, app.brand.secret);
     let applied = apply(fresh.pool(), &fresh.brand, person()).await.unwrap();
     assert_eq!((applied.changed, applied.erased.len()), (0, 5));
     // A database with its own suppression list keeps its key, and the file is not merged into it.

@@ -1,17 +1,21 @@
 //! `hookpoint demo`
 
+mod arguments;
 mod fill;
-mod send;
+mod instructions;
+mod settings_file;
 
-use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use clap::Args;
+use anyhow::Context;
 
-use self::send::Instructions;
-use super::print_line;
+pub(super) use self::arguments::DemoArguments;
+use self::instructions::Instructions;
+use super::output::print_line;
 use super::serve;
 use super::serve::ShutdownSignal;
+use crate::admin::keys::{KeyTerms, key_row};
 use crate::app::Application;
 use crate::clock::Clock;
 use crate::demo;
@@ -19,25 +23,15 @@ use crate::demo::background_activity::{BackgroundActivity, newcomer};
 use crate::demo::seed;
 use crate::demo::systems::{SystemOptions, Systems, World};
 use crate::demo::webhook_signer::Secrets;
+use crate::http::api_keys::NewKey;
 use crate::jobs::tasks::BackgroundTasks;
-use crate::settings::Settings;
+use crate::settings::{Settings, SettingsFile};
+use crate::storage::api_keys::insert_key;
+use crate::storage::brands::count_brand;
 use crate::storage::database::{Database, Place};
 use crate::storage::embedded::temporary::make_directory;
 use crate::storage::embedded::{Layout, sweep_abandoned};
 use crate::telemetry;
-
-#[derive(Debug, Args)]
-pub(super) struct DemoArguments {
-    /// Address and port to listen on
-    #[arg(long, default_value = "127.0.0.1:8080", value_name = "ADDRESS")]
-    listen: SocketAddr,
-    /// API key for lookups. Default: "demo" if only this machine can reach the demo, otherwise a random key
-    #[arg(long, value_parser = clap::builder::NonEmptyStringValueParser::new())]
-    key: Option<String>,
-    /// Set the rate limits to this many requests per second, for load tests
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    limit_per_second: Option<u32>,
-}
 
 pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let mut shutdown = ShutdownSignal::listen()?;
@@ -49,7 +43,9 @@ pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let clock = Clock::system();
     let world = Arc::new(World::new(clock.clone()));
     let systems = Systems::start(Arc::clone(&world), &secrets, SystemOptions::default(), clock)?;
-    let shown = show(&arguments, &secrets, systems, &mut shutdown).await;
+    let text = demo::connected(&systems);
+    let demo = Demo { arguments: &arguments, secrets: &secrets, text: &text };
+    let shown = Box::pin(demo.run(systems, &mut shutdown)).await;
     // The systems hold a reference to the data, and the data to the systems: break this circle.
     drop(world);
     shown
@@ -57,96 +53,133 @@ pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
 
 const PREFIX: &str = "hookpoint-demo-";
 
-async fn show(
-    arguments: &DemoArguments,
-    secrets: &Secrets,
-    systems: Systems,
-    shutdown: &mut ShutdownSignal,
-) -> anyhow::Result<()> {
-    let text = demo::connected(&systems);
-    let mut settings =
-        demo::settings(&text, secrets).map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
-    configure(&mut settings, arguments);
-    telemetry::start(&settings.file.telemetry);
-    telemetry::metrics();
-    print_line(
-        "Starting an embedded Postgres, simulators of the four systems, and a brand with customers …",
-    );
-    sweep_abandoned(&std::env::temp_dir(), PREFIX);
-    let data_dir = make_directory(&std::env::temp_dir(), PREFIX)?;
-    // The suppression list is deleted together with the demo's data.
-    settings.file.erasure.suppression_file = data_dir.join("ledger.jsonl").display().to_string();
-    let cache_dir = crate::settings::default_cache_dir();
-    let fetch = cache_dir.is_some();
-    let layout = Layout {
-        data_dir: data_dir.clone(),
-        postgres_bin: None,
-        cache_dir: cache_dir.unwrap_or_default(),
-        fetch,
-        durable: false,
-    };
-    let result =
-        live(settings, &Place::Embedded(layout), (arguments, secrets), systems, &text, shutdown)
-            .await;
-    let _ = std::fs::remove_dir_all(&data_dir);
-    result
+/// What the demo is made from.
+#[derive(Clone, Copy)]
+struct Demo<'a> {
+    arguments: &'a DemoArguments,
+    secrets: &'a Secrets,
+    /// The settings of the brand, as TOML text.
+    text: &'a str,
 }
 
-async fn live(
-    settings: Settings,
-    place: &Place,
-    (arguments, secrets): (&DemoArguments, &Secrets),
-    mut systems: Systems,
-    text: &str,
-    shutdown: &mut ShutdownSignal,
-) -> anyhow::Result<()> {
-    let database = Database::open(place, settings.pool_size(), false).await?;
-    let data_dir = database.data_dir();
-    let application =
-        Application::start_unprepared(&settings.file, settings.brands, database, Clock::system())
-            .await?;
-    let background = BackgroundTasks::new();
-    let started = async {
+impl Demo<'_> {
+    async fn run(self, systems: Systems, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
+        let mut settings = demo::settings(self.text, self.secrets)
+            .map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
+        configure(&mut settings, self.arguments);
+        telemetry::start(&settings.file.telemetry);
+        telemetry::metrics();
+        print_line(
+            "Starting an embedded Postgres, simulators of the four systems, and a brand with customers …",
+        );
+        sweep_abandoned(&std::env::temp_dir(), PREFIX);
+        let data_dir = make_directory(&std::env::temp_dir(), PREFIX)?;
+        // The suppression list is deleted together with the demo's data.
+        let suppressions = data_dir.join("suppressions.jsonl");
+        settings.file.erasure.suppression_file = suppressions.display().to_string();
+        let place = Place::Embedded(layout(&data_dir));
+        let result = self.run_in(settings, &place, systems, shutdown).await;
+        let _ = std::fs::remove_dir_all(&data_dir);
+        result
+    }
+
+    async fn run_in(
+        self,
+        settings: Settings,
+        place: &Place,
+        mut systems: Systems,
+        shutdown: &mut ShutdownSignal,
+    ) -> anyhow::Result<()> {
+        let database = Database::open(place, settings.pool_size(), false).await?;
+        let data_dir = database.data_dir();
+        let Settings { file, brands, .. } = settings;
+        let application =
+            Application::start_unprepared(&file, brands, database, Clock::system()).await?;
+        let background = BackgroundTasks::new();
+        let started = tokio::select! {
+            world = self.prepare(&application, &mut systems, &file, data_dir) => world.map(Some),
+            () = shutdown.received() => Ok(None),
+        };
+        let ended = match started {
+            Ok(Some(world)) => {
+                background.spawn_endless(BackgroundActivity::new(world).run_forever());
+                serve::run_until_signal(application, shutdown).await
+            }
+            Ok(None) => {
+                application.stop().await;
+                Ok(())
+            }
+            Err(error) => {
+                application.stop().await;
+                Err(error)
+            }
+        };
+        background.end().await;
+        systems.stop().await;
+        ended
+    }
+
+    /// Fills the brand, and prints the instructions.
+    async fn prepare(
+        self,
+        application: &Application,
+        systems: &mut Systems,
+        file: &SettingsFile,
+        data_dir: Option<PathBuf>,
+    ) -> anyhow::Result<Arc<World>> {
         let world = Arc::clone(systems.world());
         let to_send = seed::settle(&world)?;
-        fill::fill(&application, &systems, to_send, secrets, &settings.file).await?;
+        fill::fill(application, systems, to_send, self.secrets, file).await?;
         newcomer::arrive(&world);
         systems.send_webhooks_to(format!("http://{}", application.address))?;
-        let key = send::make_key(&application, arguments).await?;
+        let key = self.make_key(application).await?;
         // First the listener must know the key and the data. Then the demo is ready.
         application.catch_up().await?;
         application.set_prepared();
         application.readiness().until_ready().await;
-        send::print_instructions(&Instructions {
+        let brand = application.brands.values().next().context("the demo has no brand")?;
+        let now = Clock::system().now();
+        let instructions = Instructions {
             key,
-            application: &application,
-            systems: &systems,
-            secrets,
+            address: application.address,
+            metrics_address: application.metrics_address,
+            counts: count_brand(&application.database.pool, brand.id(), now).await?,
+            systems,
+            secrets: self.secrets,
             data_dir,
-            settings: text,
-        })
-        .await?;
-        background.spawn_endless(BackgroundActivity::new(world).run_forever());
-        Ok(true)
-    };
-    let started = tokio::select! {
-        started = started => started,
-        () = shutdown.received() => Ok(false),
-    };
-    let ended = match started {
-        Ok(true) => serve::run_until_signal(application, shutdown).await,
-        Ok(false) => {
-            application.stop().await;
-            Ok(())
-        }
-        Err(error) => {
-            application.stop().await;
-            Err(error)
-        }
-    };
-    background.end().await;
-    systems.stop().await;
-    ended
+            settings: self.text,
+        };
+        instructions.print()?;
+        Ok(world)
+    }
+
+    /// Creates the API key for lookups.
+    async fn make_key(self, application: &Application) -> anyhow::Result<String> {
+        let brand = application.brands.values().next().context("the demo has no brand")?;
+        let key = match &self.arguments.key {
+            Some(key) => key.clone(),
+            None if self.arguments.listen.ip().is_loopback() => "demo".to_owned(),
+            None => NewKey::generate()
+                .map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?
+                .reveal()
+                .to_owned(),
+        };
+        let terms = KeyTerms { label: "demo", expires_at: None };
+        let row = key_row(brand, terms, &key, Clock::system().now())?;
+        insert_key(&application.database.pool, &row).await?;
+        Ok(key)
+    }
+}
+
+fn layout(data_dir: &Path) -> Layout {
+    let cache_dir = crate::settings::default_cache_dir();
+    Layout {
+        data_dir: data_dir.to_owned(),
+        postgres_bin: None,
+        fetch: cache_dir.is_some(),
+        cache_dir: cache_dir.unwrap_or_default(),
+        durable: false,
+    }
 }
 
 fn configure(settings: &mut Settings, arguments: &DemoArguments) {

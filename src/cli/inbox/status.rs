@@ -1,22 +1,22 @@
 //! `hookpoint inbox status`
 
-use crate::storage::pool::Pool;
 use jiff::Timestamp;
 
 use crate::brand::Brand;
-use crate::cli::{print_line, span};
+use crate::cli::output::{print_line, span};
 use crate::inbox::source_health::{SourceHealth, list_source_health};
 use crate::storage::deliveries::count_deliveries;
 use crate::storage::invalid_values::{InvalidValueRow, list_invalid_values};
+use crate::storage::pool::Pool;
 
 pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
     print_line(&format!("{}\n", brand.rules.slug));
     print_line(&format!(
-        "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
+        "  {:<9} {:<11}{:>9}{:>9}{:>11}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
         "source",
         "verified by",
         "received",
-        "refused",
+        "rejected",
         "duplicates",
         "pending",
         "oldest",
@@ -28,33 +28,7 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
     ));
     let counts = count_deliveries(pool, brand.id()).await?;
     let watches = list_source_health(pool, brand).await?;
-    for watch in &watches {
-        let of_source = || counts.iter().filter(|(source, ..)| source == watch.source.as_str());
-        let done: i64 = of_source()
-            .filter(|(_, state, ..)| state == "done")
-            .map(|(_, _, count, _)| count)
-            .sum();
-        let retried: i64 = of_source().map(|(.., retried)| retried).sum();
-        let oldest = watch
-            .oldest_pending_at
-            .map_or_else(|| "-".to_owned(), |at| span(now.duration_since(at)));
-        let silence = watch
-            .silence(now)
-            .map_or_else(|| "never".to_owned(), |silence| format!("{} ago", span(silence)));
-        let usual = watch
-            .usual_silence
-            .map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
-        print_line(&format!(
-            "  {:<9} {:<11}{:>9}{:>8}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
-            watch.source.as_str(),
-            watch.proof.unwrap_or("-"),
-            watch.stats.accepted,
-            watch.stats.refused,
-            watch.stats.duplicates,
-            watch.pending,
-            watch.dead
-        ));
-    }
+    watches.iter().for_each(|watch| print_line(&line(watch, &counts, now)));
     print_line("");
     for watch in &watches {
         remarks(watch, now).iter().for_each(|note| print_line(&format!("  {note}")));
@@ -64,6 +38,35 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
             .for_each(|note| print_line(&format!("  {note}")));
     }
     Ok(())
+}
+
+/// Deliveries of a source in a state: the source, the state, how many there are, and how many of them were retried.
+type DeliveryCount = (String, String, i64, i64);
+
+/// The counts of a source, as one line of the table.
+fn line(watch: &SourceHealth, counts: &[DeliveryCount], now: Timestamp) -> String {
+    let of_source = || counts.iter().filter(|(source, ..)| source == watch.source.as_str());
+    let is_done = |(_, state, ..): &&DeliveryCount| state == "done";
+    let done: i64 = of_source().filter(is_done).map(|(_, _, count, _)| count).sum();
+    let retried: i64 = of_source().map(|(.., retried)| retried).sum();
+    let oldest =
+        watch.oldest_pending_at.map_or_else(|| "-".to_owned(), |at| span(now.duration_since(at)));
+    let silence = watch
+        .silence(now)
+        .map_or_else(|| "never".to_owned(), |silence| format!("{} ago", span(silence)));
+    let usual = watch
+        .usual_silence
+        .map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
+    format!(
+        "  {:<9} {:<11}{:>9}{:>9}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
+        watch.source.as_str(),
+        watch.proof.unwrap_or("-"),
+        watch.stats.accepted,
+        watch.stats.refused,
+        watch.stats.duplicates,
+        watch.pending,
+        watch.dead
+    )
 }
 
 /// The problems of a source that a person should solve.
@@ -81,7 +84,7 @@ fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
             .refused_since
             .map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
         let count = watch.stats.refused_in_a_row;
-        remarks.push(format!("{name}: the last {count} webhooks were all refused{since}. Compare the secret here with the one at the source"));
+        remarks.push(format!("{name}: the last {count} webhooks were all rejected{since}. Compare the secret here with the one at the source"));
     }
     if watch.dead > 0.0 {
         remarks.push(format!(

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::cli::{plain, print_line};
+use crate::cli::output::{plain, print_line};
 use crate::sources::api::Stream;
 use crate::sync::{Progress, ProgressEvent, RunEnd, SyncRunner};
 

@@ -32,7 +32,7 @@ impl Binaries {
         let mut installed: Vec<Self> =
             distribution_dirs().iter().filter_map(|dir| Self::in_dir(dir)).collect();
         installed.sort_by_key(|binaries| std::cmp::Reverse(binaries.major));
-        let path = crate::settings::search_path();
+        let path = crate::settings::environment::search_path();
         let found = beside
             .iter()
             .filter_map(|dir| Self::in_dir(dir))

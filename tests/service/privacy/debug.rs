@@ -55,7 +55,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
     use hookpoint::webhooks::handler::WebhookTrace;
     let app =
         app_with_canaries(Options { replace: webhook_settings(), ..Options::default() }).await;
-    let secret: String = app.brand.row.secret.iter().map(|byte| format!("{byte:02x}")).collect();
+    let secret: String = app.brand.secret.0.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut shown = vec![
         format!("{:?}", WebhookTrace { brand: app.brand.clone(), source: Source::Omneo }),
         format!("{:?}", Secret::new(SECRET.as_bytes().to_vec())),
@@ -98,7 +98,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
         assert!(shown.contains(expected), "nothing was shown of {expected}");
     }
     assert_eq!(everything().find(&shown), None);
-    let bytes = app.brand.row.secret.map(|byte| byte.to_string()).join(", ");
+    let bytes = app.brand.secret.0.map(|byte| byte.to_string()).join(", ");
     assert!(!shown.contains(&secret) && !shown.contains(&bytes), "the brand's own secret");
     app.stop().await;
 }

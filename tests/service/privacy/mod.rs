@@ -127,7 +127,7 @@ async fn app_with_canaries(options: Options) -> TestApp {
     app.until(&format!("key={SECRET_KEY}&primaryID=1"), |response| response.status != 401).await;
     let changes = changes(&app.brand);
     // Debug output often ends up in log lines.
-    tracing::info!(target: "hookpoint::canary", changes = ?changes, brand = ?app.brand.row.brand_id, "debug output of changes");
+    tracing::info!(target: "hookpoint::canary", changes = ?changes, brand = ?app.brand.id(), "debug output of changes");
     app.apply(changes).await;
     app
 }

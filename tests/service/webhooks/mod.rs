@@ -60,7 +60,7 @@ fn is_acknowledged(response: &Response) {
 fn is_unverified(response: &Response) {
     assert_eq!(
         (response.status, response.code().as_str()),
-        (401, "webhook-unproved"),
+        (401, "webhook-unverified"),
         "{} {}",
         response.head,
         response.body

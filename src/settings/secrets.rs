@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::brands::Found;
-use super::environment;
+use super::environment::environment;
+use super::mistake::Found;
 use crate::customer::model::source::Source;
 use crate::sources::SourceSettings;
 use crate::sources::api::AccountRules;
@@ -13,53 +13,6 @@ use crate::sources::webhook::WebhookVerifier;
 
 /// The most bytes of a secret. The limit exists because a wrong path could name a huge file.
 const MAX_SECRET_BYTES: u64 = 4_096;
-
-/// Makes the webhook verifiers of a brand. A mistake names its key, never its value. A verifier whose secrets are
-/// missing refuses every webhook.
-pub(super) fn open(
-    sources: &SourceSettings,
-    fetch: Fetch<'_>,
-    found: &mut Found,
-    secrets: &mut Secrets,
-) -> BTreeMap<Source, WebhookVerifier> {
-    let mut webhook_verifiers = BTreeMap::new();
-    for source in Source::ALL {
-        let mut keys = SecretLoader::new(fetch);
-        if let Some(proof) = sources.proof(source, &mut keys) {
-            webhook_verifiers.insert(source, WebhookVerifier { source, proof });
-        }
-        let in_full = |(key, what): (String, String)| {
-            (format!("sources.{}.webhook.{key}", source.as_str()), what)
-        };
-        secrets.warnings.extend(keys.warnings().iter().cloned().map(in_full));
-        let [wrong, not_there] = keys.into_mistakes();
-        found.extend(wrong.into_iter().map(in_full));
-        secrets.missing.extend(not_there.into_iter().map(in_full));
-    }
-    webhook_verifiers
-}
-
-/// Makes the API accounts of a brand. An account whose secret is missing is left out, so its API is not called.
-pub(super) fn connect(
-    sources: &SourceSettings,
-    fetch: Fetch<'_>,
-    found: &mut Found,
-    secrets: &mut Secrets,
-) -> BTreeMap<Source, AccountRules> {
-    let mut accounts = BTreeMap::new();
-    for source in Source::ALL {
-        let mut keys = SecretLoader::new(fetch);
-        accounts.extend(sources.account(source, &mut keys).map(|account| (source, account)));
-        let in_full = |(key, what): (String, String)| {
-            (format!("sources.{}.api.{key}", source.as_str()), what)
-        };
-        secrets.warnings.extend(keys.warnings().iter().cloned().map(in_full));
-        let [wrong, not_there] = keys.into_mistakes();
-        found.extend(wrong.into_iter().map(in_full));
-        secrets.missing.extend(not_there.into_iter().map(in_full));
-    }
-    accounts
-}
 
 /// Problems with the secrets that the settings name.
 #[derive(Default)]
@@ -70,12 +23,62 @@ pub(super) struct Secrets {
     pub(super) warnings: Found,
 }
 
+/// Makes the webhook verifiers of a brand. A mistake names its key, never its value. A verifier whose secrets are
+/// missing rejects every webhook.
+pub(super) fn verifiers(
+    sources: &SourceSettings,
+    fetch: Fetch<'_>,
+    found: &mut Found,
+    secrets: &mut Secrets,
+) -> BTreeMap<Source, WebhookVerifier> {
+    let mut verifiers = BTreeMap::new();
+    for source in Source::ALL {
+        let mut loader = SecretLoader::new(fetch);
+        let proof = sources.proof(source, &mut loader);
+        verifiers.extend(proof.map(|proof| (source, WebhookVerifier { source, proof })));
+        collect(loader, &format!("sources.{}.webhook", source.as_str()), found, secrets);
+    }
+    verifiers
+}
+
+/// Makes the API accounts of a brand. An account whose secret is missing is left out, so its API is not called.
+pub(super) fn accounts(
+    sources: &SourceSettings,
+    fetch: Fetch<'_>,
+    found: &mut Found,
+    secrets: &mut Secrets,
+) -> BTreeMap<Source, AccountRules> {
+    let mut accounts = BTreeMap::new();
+    for source in Source::ALL {
+        let mut loader = SecretLoader::new(fetch);
+        accounts.extend(sources.account(source, &mut loader).map(|account| (source, account)));
+        collect(loader, &format!("sources.{}.api", source.as_str()), found, secrets);
+    }
+    accounts
+}
+
+/// Collects what a loader found, with the whole key of each.
+fn collect(loader: SecretLoader<'_>, table: &str, found: &mut Found, secrets: &mut Secrets) {
+    let in_full = |(key, what): (String, String)| (format!("{table}.{key}"), what);
+    secrets.warnings.extend(loader.warnings().iter().cloned().map(in_full));
+    let [wrong, missing] = loader.into_mistakes();
+    found.extend(wrong.into_iter().map(in_full));
+    secrets.missing.extend(missing.into_iter().map(in_full));
+}
+
 /// Reads a secret from its place, without line breaks at its end: editors and shells add these.
 pub(super) fn fetch(place: &SecretRef) -> Result<Vec<u8>, String> {
     match place {
         SecretRef::Env(name) => {
             let kept = environment(name).ok_or_else(|| {
-                "names an environment variable that is not set or is empty".to_owned()
+                place.variable().map_or_else(
+                    || "names an environment variable that is not set or is empty".to_owned(),
+                    |name| {
+                        format!(
+                            "names the environment variable {name}, which is not set or is empty"
+                        )
+                    },
+                )
             })?;
             Ok(without_line_break(kept.into_bytes()))
         }

@@ -1,9 +1,10 @@
-//! Shows a delivery's body without personal data.
+//! Shows the body of a delivery, with or without personal data.
 
 use serde_json::Value;
 
 /// The structure of a body: the kind and length of every value, in place of the value.
-pub(super) fn masked(body: &[u8]) -> String {
+#[must_use]
+pub fn masked_body(body: &[u8]) -> String {
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => pretty(&shape(&value)),
         Err(_) => format!("‹{} bytes that are not JSON›", body.len()),
@@ -11,7 +12,8 @@ pub(super) fn masked(body: &[u8]) -> String {
 }
 
 /// The whole body, with personal data.
-pub(super) fn revealed(body: &[u8]) -> String {
+#[must_use]
+pub fn revealed_body(body: &[u8]) -> String {
     serde_json::from_slice::<Value>(body)
         .map_or_else(|_| String::from_utf8_lossy(body).into_owned(), |value| pretty(&value))
 }
@@ -48,7 +50,7 @@ mod tests {
     #[test]
     fn a_shape_says_nothing_of_anybody() {
         let body = serde_json::json!({"id": 7, "email": "anna@example.org", "tags": ["vip", null, true], "+31612345678": {"name": ""}});
-        let shown = masked(body.to_string().as_bytes());
+        let shown = masked_body(body.to_string().as_bytes());
         for secret in ["anna", "example", "vip", "7", "316"] {
             assert!(!shown.contains(secret), "{shown}");
         }
@@ -56,6 +58,6 @@ mod tests {
             shown.contains("\"email\": \"‹text, 16›\"") && shown.contains("\"tags\""),
             "{shown}"
         );
-        assert_eq!(masked(b"anna@example.org"), "‹16 bytes that are not JSON›");
+        assert_eq!(masked_body(b"anna@example.org"), "‹16 bytes that are not JSON›");
     }
 }

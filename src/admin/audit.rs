@@ -1,0 +1,87 @@
+//! Writes the audit log. An action's entry is stored before the action begins; its outcome is added after it.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::brand::Brand;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::source::Source;
+use crate::customer::model::text;
+use crate::storage::StorageError;
+use crate::storage::audit_log::{ActionRow, finish_action, insert_action};
+use crate::storage::pool::Pool;
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
+
+/// The person who wants an action, and the reason, for the audit log.
+#[derive(Clone, Copy)]
+pub struct Attribution<'a> {
+    /// The person's name.
+    pub by: &'a str,
+    /// The reason. Empty if none was given.
+    pub reason: &'a str,
+}
+
+/// An action that is about to begin.
+pub(super) struct Action {
+    name: &'static str,
+    source: Option<Source>,
+    subjects: BTreeSet<SuppressionHash>,
+    target: String,
+}
+
+impl Action {
+    /// An action. Its target is an id of this service, or a count; never personal data.
+    pub(super) fn new(name: &'static str, target: String) -> Self {
+        Self { name, source: None, subjects: BTreeSet::new(), target }
+    }
+
+    /// An action about these records. The entry has their hashes.
+    pub(super) fn about_records(self, brand: &Brand, records: &BTreeSet<RecordKey>) -> Self {
+        let hasher = SuppressionHasher::new(&brand.suppression_key);
+        Self { subjects: records.iter().map(|key| hasher.record(key)).collect(), ..self }
+    }
+
+    /// An action at a source, about the thing with this hash.
+    pub(super) fn at_source(self, source: Source, subject: SuppressionHash) -> Self {
+        Self { source: Some(source), subjects: [subject].into(), ..self }
+    }
+
+    /// Stores the audit entry. If this fails, the action must not begin.
+    pub(super) async fn begin<'a>(
+        self,
+        pool: &'a Pool,
+        brand_id: i32,
+        attribution: Attribution<'_>,
+        now: Timestamp,
+    ) -> Result<OpenEntry<'a>, StorageError> {
+        let row = ActionRow {
+            action_id: Uuid::new_v4(),
+            source: self.source,
+            action: self.name.to_owned(),
+            subjects: self.subjects,
+            target: self.target,
+            done_by: text::clean(attribution.by),
+            reason: text::clean(attribution.reason),
+            begun_at: now,
+            outcome: String::new(),
+        };
+        insert_action(pool, brand_id, &row).await?;
+        Ok(OpenEntry { pool, brand_id, action_id: row.action_id })
+    }
+}
+
+/// The audit entry of an action whose outcome is not known yet.
+pub(super) struct OpenEntry<'a> {
+    pool: &'a Pool,
+    brand_id: i32,
+    action_id: Uuid,
+}
+
+impl OpenEntry<'_> {
+    /// Stores the outcome of the action. A later call replaces it.
+    pub(super) async fn end(&self, outcome: &str) -> Result<(), StorageError> {
+        finish_action(self.pool, self.brand_id, self.action_id, outcome).await
+    }
+}

@@ -1,0 +1,229 @@
+//! A customer of a resolved component, and what the resolution says about it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::brand::Brand;
+use crate::customer::answer::profile::Profile;
+use crate::customer::model::event::Event;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{Record, RecordKey, field};
+use crate::customer::model::unread::unread_values;
+use crate::ingest::derive::{Resolved, timeline};
+use crate::ingest::next_state::NextState;
+use crate::storage::load_component::ComponentRows;
+
+/// A customer of a resolved component.
+pub(super) struct ExplainedCustomer<'a> {
+    pub profile: &'a Profile,
+    pub found: &'a Resolved,
+    brand: &'a Brand,
+    known: &'a ComponentRows,
+    now: &'a NextState,
+    /// The position of the customer among the clusters.
+    position: usize,
+    /// The customer's records, as indices of the members.
+    own: BTreeSet<usize>,
+}
+
+impl<'a> ExplainedCustomer<'a> {
+    /// Finds the customer with a key. If none has it now, the customer with one of the stored records.
+    pub(super) fn find(
+        brand: &'a Brand,
+        known: &'a ComponentRows,
+        now: &'a NextState,
+        found: &'a Resolved,
+        stored: &BTreeSet<RecordKey>,
+        customer_key: &str,
+    ) -> Option<Self> {
+        let mut profiles = found.profiles.iter();
+        let exact = profiles.position(|profile| profile.key.to_string() == customer_key);
+        let position = exact.or_else(|| {
+            let mut profiles = found.profiles.iter();
+            profiles.position(|profile| profile.record_keys.iter().any(|key| stored.contains(key)))
+        })?;
+        let profile = found.profiles.get(position)?;
+        let own = found.resolution.clusters.get(position).into_iter().flatten().copied().collect();
+        Some(Self { profile, found, brand, known, now, position, own })
+    }
+
+    fn key_of(&self, member: usize) -> Option<RecordKey> {
+        self.found.members.get(member).map(|member| member.key.clone())
+    }
+
+    fn keys_of(&self, members: &[usize]) -> Vec<RecordKey> {
+        members.iter().filter_map(|member| self.key_of(*member)).collect()
+    }
+
+    /// The records that are not deleted.
+    fn records(&self) -> impl Iterator<Item = &'a Record> + '_ {
+        let keys = self.own.iter().filter_map(|member| self.key_of(*member));
+        keys.filter_map(|key| self.now.live.get(&key))
+    }
+
+    /// The events that agents see.
+    pub(super) fn timeline(&self) -> Vec<Event> {
+        timeline(self.profile, self.now, self.known, self.brand)
+    }
+
+    /// The records, with the name in each.
+    pub(super) fn names(&self) -> Vec<(RecordKey, String)> {
+        let named = |record: &Record| {
+            let name = record.name();
+            let words: Vec<String> = [name.first, name.last].into_iter().flatten().collect();
+            (record.key.clone(), words.join(" "))
+        };
+        self.records().map(named).collect()
+    }
+
+    /// The links between the records: level, evidence, and the records that have it.
+    pub(super) fn links(&self) -> Vec<(&'static str, String, Vec<RecordKey>)> {
+        let links = self.found.resolution.links.iter();
+        links
+            .filter(|link| link.members.iter().any(|member| self.own.contains(member)))
+            .map(|link| {
+                (link.level.as_str(), link.evidence.in_words().1, self.keys_of(&link.members))
+            })
+            .collect()
+    }
+
+    /// Decisions of people about the records: whether the two records are the same person, and the records.
+    pub(super) fn decisions(&self) -> Vec<(bool, RecordKey, RecordKey)> {
+        let own = &self.profile.record_keys;
+        let decided = self.known.decisions.iter();
+        decided
+            .filter(|((left, right), _)| own.contains(left) || own.contains(right))
+            .map(|((left, right), same)| (*same, left.clone(), right.clone()))
+            .collect()
+    }
+
+    /// The links that were refused: level, evidence, the reason, and the other customers.
+    pub(super) fn doubts(&self) -> Vec<(&'static str, String, &'static str, Vec<String>)> {
+        let others = |clusters: &[usize]| {
+            let others = clusters.iter().filter(|n| **n != self.position);
+            others
+                .filter_map(|n| self.found.profiles.get(*n))
+                .map(|profile| profile.key.to_string())
+                .collect()
+        };
+        let doubts = self.found.resolution.doubts.iter();
+        doubts
+            .filter(|doubt| doubt.clusters.contains(&self.position))
+            .map(|doubt| {
+                (
+                    doubt.level.as_str(),
+                    doubt.evidence.in_words().1,
+                    doubt.grounds.as_str(),
+                    others(&doubt.clusters),
+                )
+            })
+            .collect()
+    }
+
+    /// Addresses that find the customer but link no records, with the reason. `holders` says who else has them.
+    pub(super) fn finds_only(&self, holders: &ComponentRows) -> Vec<(Identifier, &'static str)> {
+        let reason = |address: &Identifier| {
+            if !self.brand.rules.identity.may_link(address) {
+                Some("blocked: it identifies nobody")
+            } else if holders.holdings.get(address).is_some_and(|holding| holding.decided) {
+                Some("shared: a person decided this")
+            } else if self.now.shared.contains(address) {
+                Some("shared: too many people have it")
+            } else {
+                None
+            }
+        };
+        let addresses = self.profile.addresses.iter();
+        addresses.filter_map(|address| Some((address.clone(), reason(address)?))).collect()
+    }
+
+    /// Phone numbers that have a new owner, and addresses that only a form contains.
+    pub(super) fn finds_not(&self) -> Vec<(Identifier, &'static str)> {
+        const MOVED: &str = "it has a new owner: another person's record had it years later";
+        const ASSERTED: &str =
+            "only a form contains it: a trusted record or a person must confirm it";
+        let moved = self.found.resolution.moved.iter();
+        let lost = moved
+            .filter(|moved| moved.from.iter().any(|member| self.own.contains(member)))
+            .filter_map(|moved| moved.evidence.address())
+            .filter(|number| !self.profile.addresses.contains(number));
+        let finds = self.brand.rules.identity.lookup_by_self_asserted;
+        let asserted = self.profile.asserted.iter().filter(|_| !finds);
+        lost.map(|number| (number.clone(), MOVED))
+            .chain(asserted.map(|address| (address.clone(), ASSERTED)))
+            .collect()
+    }
+
+    /// Values that could not be parsed, for each record and each event.
+    pub(super) fn unread(&self, events: &[Event]) -> BTreeMap<String, BTreeMap<String, String>> {
+        let region = self.brand.rules.identity.region;
+        let of_records = self
+            .records()
+            .map(|record| (record.key.to_string(), unread_values(&record.versions, region)));
+        let of_events = events
+            .iter()
+            .map(|event| (event.key.to_string(), unread_values(&event.versions, region)));
+        of_records.chain(of_events).filter(|(_, unread)| !unread.is_empty()).collect()
+    }
+
+    /// The values of the profile, for each record that they come from. Addresses have the source's spelling, the other
+    /// values their names in templates.
+    pub(super) fn record_values(&self) -> BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> {
+        // A record without values is listed too.
+        let mut values: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> =
+            self.records().map(|record| (record.key.clone(), Vec::new())).collect();
+        let named = self.name_values().into_iter();
+        for (record, value) in named.chain(self.address_values()).chain(self.attribute_values()) {
+            values.entry(record).or_default().push(value);
+        }
+        values
+    }
+
+    fn name_values(&self) -> Vec<RecordValue> {
+        let Profile { first_name, last_name, .. } = self.profile;
+        [("customer.first_name", first_name), ("customer.last_name", last_name)]
+            .into_iter()
+            .filter_map(|(name, field)| {
+                let field = field.as_ref()?;
+                Some((field.record.clone(), (name.to_owned(), field.value.clone(), field.at)))
+            })
+            .collect()
+    }
+
+    fn address_values(&self) -> Vec<RecordValue> {
+        let mut values = Vec::new();
+        for record in self.records() {
+            for prefix in [field::EMAIL, field::PHONE, field::SOCIAL] {
+                values.extend(record.versions.with_prefix(prefix).map(|(slot, value, at)| {
+                    (record.key.clone(), (format!("{prefix}{slot}"), text(value), at))
+                }));
+            }
+        }
+        values
+    }
+
+    fn attribute_values(&self) -> Vec<RecordValue> {
+        let mut values = Vec::new();
+        for (source, attributes) in &self.profile.by_source {
+            for (name, field) in attributes {
+                let preferred = self.profile.attributes.get(name);
+                let name = if preferred.is_some_and(|other| other.record == field.record) {
+                    format!("{source}.{name}, attributes.{name}")
+                } else {
+                    format!("{source}.{name}")
+                };
+                values.push((field.record.clone(), (name, text(&field.value), field.at)));
+            }
+        }
+        values
+    }
+}
+
+/// A value of a record: the record, then the value's name, text and time.
+type RecordValue = (RecordKey, (String, String, Timestamp));
+
+fn text(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}

@@ -1,0 +1,89 @@
+//! Finds the customers that an erasure or an export may be about, with their records.
+
+use std::collections::BTreeSet;
+
+use crate::brand::Brand;
+use crate::customer::model::record::RecordKey;
+use crate::erasure::erase::ErasureTarget;
+use crate::lookup::query::Question;
+use crate::lookup::query_customers::{ReadRules, find_keys};
+use crate::storage::StorageError;
+use crate::storage::customers::{find_customer, find_owner};
+use crate::storage::pool::{Connection, Pool};
+use crate::storage::purge::list_remains;
+
+/// A customer that matches.
+pub struct Match {
+    /// The customer's key.
+    pub key: String,
+    /// The customer id, as answers show it.
+    pub customer_id: String,
+    /// The customer's records.
+    pub records: BTreeSet<RecordKey>,
+}
+
+/// Finds the customers by an address, by a customer id, or by the key of a record.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn find_customers(
+    pool: &Pool,
+    brand: &Brand,
+    question: &Question,
+    rules: ReadRules,
+) -> Result<Vec<Match>, StorageError> {
+    let mut connection = pool.acquire().await?;
+    let mut found = Vec::new();
+    for key in customer_keys(&mut connection, brand, question, rules).await? {
+        if let Some((customer_id, records)) =
+            find_customer(&mut connection, brand.id(), &key).await?
+        {
+            let records = records.iter().filter_map(|key| key.parse().ok()).collect();
+            found.push(Match { key, customer_id, records });
+        }
+    }
+    Ok(found)
+}
+
+async fn customer_keys(
+    db: &mut Connection,
+    brand: &Brand,
+    question: &Question,
+    rules: ReadRules,
+) -> Result<Vec<String>, StorageError> {
+    match record_key(question) {
+        Some(record) => Ok(find_owner(db, brand.id(), &record).await?.into_iter().collect()),
+        None => find_keys(db, brand, question, rules).await,
+    }
+}
+
+/// The record key in a question, if it is one.
+fn record_key(question: &Question) -> Option<RecordKey> {
+    match question {
+        Question::Id(id) => id.parse().ok(),
+        Question::Address(_) => None,
+    }
+}
+
+/// Finds data that is left of deleted records: if their source deleted them, their events may still be stored.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn find_remains(
+    pool: &Pool,
+    brand: &Brand,
+    question: &Question,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let candidates = record_key(question)
+        .map_or_else(|| erasure_target(question).record_keys(), |record| [record].into());
+    list_remains(&mut *pool.acquire().await?, brand.id(), &candidates).await
+}
+
+/// The person that a question is about, for the suppression list.
+#[must_use]
+pub fn erasure_target(question: &Question) -> ErasureTarget {
+    match question {
+        Question::Address(address) => ErasureTarget::Address(address.clone()),
+        Question::Id(id) => ErasureTarget::Id(id.clone()),
+    }
+}

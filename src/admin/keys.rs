@@ -1,0 +1,123 @@
+//! Creates and revokes API keys.
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::audit::{Action, Attribution};
+use crate::brand::Brand;
+use crate::customer::model::text;
+use crate::http::api_keys::{NewKey, hash_key};
+use crate::storage::StorageError;
+use crate::storage::api_keys::{KeyRow, insert_key, list_keys};
+use crate::storage::pool::Pool;
+
+/// A key was not created or revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The label is too long, or has control characters.
+    #[error("label must have 1 to 100 characters, and no control characters")]
+    Label,
+    /// The system provides no random bits.
+    #[error("the operating system returned no random numbers")]
+    Random,
+    /// No brand has a key with this id.
+    #[error("there is no key with this id")]
+    Unknown,
+    /// Postgres failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// A key that was just created.
+pub struct CreatedKey {
+    /// Its id.
+    pub key_id: Uuid,
+    /// The key itself, to show it once.
+    pub key: NewKey,
+}
+
+/// The purpose and the end of a new key.
+#[derive(Debug, Clone, Copy)]
+pub struct KeyTerms<'a> {
+    /// What the key is for.
+    pub label: &'a str,
+    /// When it expires. `None`: never.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Creates a key of a brand.
+///
+/// # Errors
+/// If the label is not allowed, if there are no random bits, or if Postgres fails.
+pub async fn create_key(
+    pool: &Pool,
+    brand: &Brand,
+    terms: KeyTerms<'_>,
+    attribution: Attribution<'_>,
+    now: Timestamp,
+) -> Result<CreatedKey, KeyError> {
+    let key = NewKey::generate().map_err(|_| KeyError::Random)?;
+    let row = key_row(brand, terms, key.reveal(), now)?;
+    let action = Action::new("create key", row.key_id.to_string());
+    let entry = action.begin(pool, brand.id(), attribution, now).await?;
+    insert_key(pool, &row).await?;
+    entry.end("created").await?;
+    Ok(CreatedKey { key_id: row.key_id, key })
+}
+
+/// Revokes a key. Its brand does not have to be in the settings. Returns whether it was valid until now.
+///
+/// # Errors
+/// If no key has the id, or if Postgres fails.
+pub async fn revoke_key(
+    pool: &Pool,
+    key_id: Uuid,
+    attribution: Attribution<'_>,
+    now: Timestamp,
+) -> Result<bool, KeyError> {
+    let keys = list_keys(pool).await?;
+    let row = keys.into_iter().find(|row| row.key_id == key_id).ok_or(KeyError::Unknown)?;
+    let action = Action::new("revoke key", key_id.to_string());
+    let entry = action.begin(pool, row.brand_id, attribution, now).await?;
+    let is_revoked = crate::storage::api_keys::revoke_key(pool, row.brand_id, key_id, now).await?;
+    entry.end(if is_revoked { "revoked" } else { "already revoked" }).await?;
+    Ok(is_revoked)
+}
+
+/// The database row of a new key: its hash, not the key.
+///
+/// # Errors
+/// If the label is not allowed.
+pub fn key_row(
+    brand: &Brand,
+    terms: KeyTerms<'_>,
+    key: &str,
+    now: Timestamp,
+) -> Result<KeyRow, KeyError> {
+    let KeyTerms { label, expires_at } = terms;
+    if text::clean(label) != label || !(1..=100).contains(&label.chars().count()) {
+        return Err(KeyError::Label);
+    }
+    Ok(KeyRow {
+        brand_id: brand.id(),
+        key_id: Uuid::now_v7(),
+        label: label.to_owned(),
+        hash: hash_key(key.as_bytes()),
+        created_at: now,
+        expires_at,
+        revoked_at: None,
+        last_used_at: None,
+    })
+}
+
+/// `valid`, `revoked` or `expired`.
+#[must_use]
+pub fn key_state(row: &KeyRow, now: Timestamp) -> &'static str {
+    if row.revoked_at.is_some() {
+        "revoked"
+    } else if row.expires_at.is_some_and(|at| at <= now) {
+        "expired"
+    } else {
+        "valid"
+    }
+}

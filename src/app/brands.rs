@@ -1,0 +1,52 @@
+//! Joins the brands of the settings with their ids and secrets in the database.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::brand::{Brand, BrandRules};
+use crate::storage::StorageError;
+use crate::storage::brands::{BrandRow, find_brand, get_or_insert_brand};
+use crate::storage::database::Database;
+use crate::storage::invalidation::BrandSecret;
+use crate::storage::suppressions::SuppressionKey;
+
+/// Loads each brand of the settings with its id and its secrets. Inserts a brand that is new.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn open_brands(
+    database: &Database,
+    rules: Vec<BrandRules>,
+) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
+    let mut open = HashMap::new();
+    for rules in rules {
+        let row = get_or_insert_brand(&database.pool, &rules.slug).await?;
+        open.insert(row.brand_id, Arc::new(brand(rules, row)));
+    }
+    Ok(open)
+}
+
+/// Loads the brands of the settings without writing. A brand that is not in the database gets a negative id, which has
+/// no data.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_brands(
+    database: &Database,
+    rules: Vec<BrandRules>,
+) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
+    let mut found = HashMap::new();
+    for (rules, n) in rules.into_iter().zip(1_i32..) {
+        let row = find_brand(&database.pool, &rules.slug).await?.unwrap_or(BrandRow {
+            brand_id: n.saturating_neg(),
+            secret: BrandSecret([0; 16]),
+            suppression_key: SuppressionKey([0; 32]),
+        });
+        found.insert(row.brand_id, Arc::new(brand(rules, row)));
+    }
+    Ok(found)
+}
+
+const fn brand(rules: BrandRules, row: BrandRow) -> Brand {
+    Brand::new(rules, row.brand_id, row.secret, row.suppression_key)
+}

@@ -1,0 +1,31 @@
+//! Why the application cannot start.
+
+use crate::erasure::erase::ErasureError;
+use crate::storage::StorageError;
+
+/// Why the application cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Postgres failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The suppression list cannot be read or reconciled.
+    #[error(transparent)]
+    Erasure(#[from] ErasureError),
+    /// The service cannot listen on an address.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// The address, as in the settings.
+        address: String,
+        /// The reason.
+        source: std::io::Error,
+    },
+}
+
+impl StartError {
+    /// The error of an address on which the service cannot listen.
+    pub(super) fn listen(address: &str) -> impl FnOnce(std::io::Error) -> Self {
+        let address = address.to_owned();
+        move |source| Self::Listen { address, source }
+    }
+}

@@ -1,0 +1,60 @@
+//! The state that the HTTP handlers use.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+
+use super::services::{Services, rates};
+use crate::clock::Clock;
+use crate::http::client_ip::Proxies;
+use crate::http::health::{Gauges, Health};
+use crate::http::rate_limits::WrongKeys;
+use crate::http::readiness::Readiness;
+use crate::lookup::handler::LookupService;
+use crate::settings::SettingsFile;
+use crate::storage::pool::Pool;
+
+/// The state of lookups.
+pub(super) fn lookup_service(
+    file: &SettingsFile,
+    services: &Services,
+    clock: &Clock,
+) -> Data<LookupService> {
+    Data::new(LookupService {
+        allowed_networks: file.server.allowed_networks.clone(),
+        proxies: Proxies {
+            trusted: file.server.trusted_proxies.clone(),
+            header: file.server.forwarded_header,
+        },
+        key_parameter: file.lookup.key_parameter.clone(),
+        enforce_not_found_limit: file.limits.enforce_not_found_limit,
+        api_keys: Arc::clone(&services.api_keys),
+        wrong_keys: WrongKeys::new(rates(file)),
+        cache: Arc::clone(&services.cache),
+        finder: Arc::clone(&services.finder),
+        clock: clock.clone(),
+    })
+}
+
+/// The state of the health endpoints.
+pub(super) fn health(services: &Services, readiness: &Readiness) -> Data<Health> {
+    Data::new(Health {
+        coalescer: Arc::clone(&services.coalescer),
+        cache: Arc::clone(&services.cache),
+        alarms: services.alarms.clone(),
+        background: services.background.clone(),
+        readiness: readiness.clone(),
+    })
+}
+
+/// The state of the metrics.
+pub(super) fn gauges(services: &Services, pool: &Pool) -> Data<Gauges> {
+    Data::new(Gauges {
+        pool: pool.clone(),
+        delivery_writer: services.delivery_pool.clone(),
+        coalescer: Arc::clone(&services.coalescer),
+        cache: Arc::clone(&services.cache),
+        alarms: services.alarms.clone(),
+        background: services.background.clone(),
+    })
+}

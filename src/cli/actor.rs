@@ -1,0 +1,41 @@
+//! The arguments that name the person and the reason for the audit log.
+
+use clap::Args;
+
+use crate::admin::audit::Attribution;
+use crate::settings::user_name;
+
+#[derive(Debug, Clone, Args)]
+pub(super) struct ActorArguments {
+    /// Name of the person who wants this, for the audit log. Default: the login name
+    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    by: Option<String>,
+    /// The reason, for the audit log
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+}
+
+/// The person who runs a command, and the reason.
+pub(super) struct Actor {
+    by: String,
+    reason: String,
+}
+
+impl ActorArguments {
+    /// The person and the reason. Without `--by`, the login name.
+    pub(super) fn actor(&self) -> Actor {
+        Actor { reason: self.reason.clone(), ..Actor::of(self.by.clone()) }
+    }
+}
+
+impl Actor {
+    /// A person without a reason.
+    pub(super) fn of(by: Option<String>) -> Self {
+        let by = by.or_else(user_name).unwrap_or_else(|| "unknown".to_owned());
+        Self { by, reason: String::new() }
+    }
+
+    pub(super) fn attribution(&self) -> Attribution<'_> {
+        Attribution { by: &self.by, reason: &self.reason }
+    }
+}

@@ -1,0 +1,164 @@
+//! `hookpoint customer`
+
+mod person;
+mod receipt;
+
+use clap::{Args, Subcommand};
+
+use self::person::Person;
+use self::receipt::{print_namesakes, print_receipt};
+use super::actor::{Actor, ActorArguments};
+use super::output::{confirm, plain_json, print_line, progress_bar};
+use super::question::question;
+use super::session::{Session, open};
+use crate::admin::customers::{erase_customer, export_customer, revoke};
+use crate::admin::find_customers::erasure_target;
+use crate::app::open_suppression_file;
+use crate::clock::Clock;
+use crate::erasure::erase::Progress;
+use crate::erasure::reconcile::reconcile;
+use crate::erasure::suppression_file::SuppressionFile;
+use crate::settings::Settings;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum CustomerCommand {
+    /// Erase a person for good: delete the stored data, and drop data that arrives later. The service may keep running
+    Erase {
+        #[command(flatten)]
+        target: TargetArguments,
+        /// Name of the person who wants this, for the audit log (an erasure has no reason there). Default: the login
+        /// name
+        #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+        by: Option<String>,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Revoke an erasure: accept new data about the person again
+    RevokeErasure {
+        #[command(flatten)]
+        target: TargetArguments,
+        #[command(flatten)]
+        actor: ActorArguments,
+    },
+    /// Print all stored data about a person, as JSON
+    Export {
+        #[command(flatten)]
+        target: TargetArguments,
+        #[command(flatten)]
+        actor: ActorArguments,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("whom").required(true)))]
+pub(super) struct TargetArguments {
+    /// The brand. Needed if the settings have several brands
+    #[arg(long)]
+    brand: Option<String>,
+    /// E-mail address of the person
+    #[arg(long, group = "whom", value_name = "ADDRESS")]
+    email: Option<String>,
+    /// Phone number of the person, in any usual spelling
+    #[arg(long, group = "whom", value_name = "NUMBER")]
+    phone: Option<String>,
+    /// Customer id or record id of the person
+    #[arg(long, group = "whom", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    id: Option<String>,
+}
+
+impl CustomerCommand {
+    const fn target(&self) -> &TargetArguments {
+        let (Self::Erase { target, .. }
+        | Self::RevokeErasure { target, .. }
+        | Self::Export { target, .. }) = self;
+        target
+    }
+}
+
+pub(super) async fn run(command: CustomerCommand, settings: Settings) -> anyhow::Result<()> {
+    let database = open(&settings).await?;
+    // This must come before the brands are opened.
+    let suppressions = open_suppression_file(&settings.file, &database, &settings.brands).await?;
+    let session = Session::with_database(settings, database).await?;
+    let done = run_in(&session, &suppressions, &command).await;
+    session.close().await;
+    done
+}
+
+async fn run_in(
+    session: &Session,
+    suppressions: &SuppressionFile,
+    command: &CustomerCommand,
+) -> anyhow::Result<()> {
+    let TargetArguments { brand, email, phone, id } = command.target();
+    let brand = session.choose(brand.as_deref())?;
+    let question = question(brand, email.as_deref(), phone.as_deref(), id.as_deref())?;
+    let person = Person::new(session, brand, &question)?;
+    match command {
+        CustomerCommand::Erase { yes, by, .. } => {
+            let actor = Actor::of(by.clone());
+            erase(session, suppressions, &person, &actor, *yes).await
+        }
+        CustomerCommand::RevokeErasure { actor, .. } => {
+            revoke_erasure(session, suppressions, &person, &actor.actor()).await
+        }
+        CustomerCommand::Export { actor, .. } => export(session, &person, &actor.actor()).await,
+    }
+}
+
+async fn erase(
+    session: &Session,
+    suppressions: &SuppressionFile,
+    person: &Person<'_>,
+    actor: &Actor,
+    is_confirmed: bool,
+) -> anyhow::Result<()> {
+    let (pool, brand, clock) = (&session.database.pool, person.brand, Clock::system());
+    // First, finish erasures that were interrupted.
+    let (now, most) = (clock.now(), session.file.erasure.max_erased_percent);
+    reconcile(pool, brand, (suppressions, most), now, now).await?;
+    let records = person.find(!is_confirmed).await?;
+    if !is_confirmed && !confirm("Erase this customer for good?", "erase this customer for good")? {
+        print_line("Nothing was erased.");
+        return Ok(());
+    }
+    let bar = progress_bar("inbox", "deliveries");
+    let mut on_progress = |progress: Progress| {
+        bar.set_length(progress.total.max(progress.done));
+        bar.set_position(progress.done);
+    };
+    let (by, place) = (actor.attribution(), (suppressions, &clock));
+    let erased = erase_customer(pool, brand, place, &records, by, &mut on_progress).await?;
+    bar.finish_and_clear();
+    print_receipt(brand, &erased.receipt);
+    print_namesakes(&erased.namesakes);
+    Ok(())
+}
+
+async fn revoke_erasure(
+    session: &Session,
+    suppressions: &SuppressionFile,
+    person: &Person<'_>,
+    actor: &Actor,
+) -> anyhow::Result<()> {
+    let (pool, clock) = (&session.database.pool, Clock::system());
+    let (by, target) = (actor.attribution(), erasure_target(person.question));
+    let revoked = revoke(pool, person.brand, (suppressions, &clock), &target, by).await?;
+    anyhow::ensure!(
+        revoked > 0,
+        "no erasure was found: nothing with this address or id was erased, or its erasure is already revoked"
+    );
+    print_line(
+        "Erasure revoked. New data about this person is accepted again. The erased data does not come back by itself.",
+    );
+    Ok(())
+}
+
+async fn export(session: &Session, person: &Person<'_>, actor: &Actor) -> anyhow::Result<()> {
+    let (pool, clock) = (&session.database.pool, Clock::system());
+    let records = person.find(false).await?;
+    let data = export_customer(pool, person.brand, &records, actor.attribution(), &clock).await?;
+    print_line(&plain_json(&serde_json::to_string_pretty(&data)?));
+    Ok(())
+}

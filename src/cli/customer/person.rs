@@ -1,0 +1,71 @@
+//! The person that a command is about.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::admin::find_customers::{Match, find_customers, find_remains};
+use crate::brand::Brand;
+use crate::cli::output::{print_line, print_plain};
+use crate::cli::session::Session;
+use crate::cli::shown_customer::print_customer;
+use crate::customer::model::record::RecordKey;
+use crate::lookup::query::Question;
+use crate::lookup::query_customers::{ReadRules, find};
+use crate::settings::file::MultipleMatches;
+use crate::storage::pool::Pool;
+
+/// The person that a command is about.
+pub(super) struct Person<'a> {
+    pub(super) brand: &'a Brand,
+    pub(super) question: &'a Question,
+    pool: &'a Pool,
+    rules: ReadRules,
+}
+
+impl<'a> Person<'a> {
+    pub(super) fn new(
+        session: &'a Session,
+        brand: &'a Brand,
+        question: &'a Question,
+    ) -> anyhow::Result<Self> {
+        let max_customers = usize::try_from(session.file.lookup.max_customers)?;
+        let rules = ReadRules { max_customers, multiple_matches: MultipleMatches::All };
+        Ok(Self { brand, question, pool: &session.database.pool, rules })
+    }
+
+    /// Finds the records of the person. Prints the customers that match if `shows` is set, or if there are several.
+    pub(super) async fn find(&self, shows: bool) -> anyhow::Result<BTreeSet<RecordKey>> {
+        let found = find_customers(self.pool, self.brand, self.question, self.rules).await?;
+        if shows || found.len() > 1 {
+            self.print(&found).await?;
+        }
+        anyhow::ensure!(
+            found.len() < 2,
+            "several customers match; choose one: --id with its record key"
+        );
+        let records: BTreeSet<_> = found.into_iter().flat_map(|found| found.records).collect();
+        if !records.is_empty() {
+            return Ok(records);
+        }
+        let remains = find_remains(self.pool, self.brand, self.question).await?;
+        anyhow::ensure!(!remains.is_empty(), "nobody matches");
+        if shows {
+            print_line(
+                "No customer has this id, but some data of a deleted record with this id is left.",
+            );
+        }
+        Ok(remains)
+    }
+
+    async fn print(&self, found: &[Match]) -> anyhow::Result<()> {
+        for Match { key, customer_id, .. } in found {
+            let question = Question::Id(customer_id.clone());
+            let answer = find(self.pool, self.brand, &question, self.rules).await?;
+            let customers: Vec<Value> = serde_json::from_str(&answer.body)?;
+            customers.iter().for_each(print_customer);
+            print_plain(&format!("  key         {key}"));
+        }
+        Ok(())
+    }
+}

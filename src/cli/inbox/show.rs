@@ -1,0 +1,67 @@
+//! `hookpoint inbox show`
+
+use anyhow::Context;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use crate::admin::deliveries::{find_of_any, record_reveal};
+use crate::admin::delivery_body::{masked_body, revealed_body};
+use crate::brand::Brand;
+use crate::cli::actor::Actor;
+use crate::cli::output::{plain, plain_json, print_line, print_plain};
+use crate::cli::session::Session;
+use crate::storage::deliveries::ShownRow;
+
+/// Shows a delivery. Its content is masked, unless `reveal` names who wants to see it.
+pub(super) async fn show(
+    session: &Session,
+    id: Uuid,
+    reveal: Option<&Actor>,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let (pool, brands) = (&session.database.pool, session.select(None)?);
+    let (brand, row) = find_of_any(pool, &brands, id)
+        .await?
+        .context("there is no delivery with this id; `hookpoint inbox list` shows the ids")?;
+    if let Some(actor) = reveal {
+        record_reveal(pool, brand, id, actor.attribution(), now).await?;
+    }
+    let is_revealed = reveal.is_some();
+    print_state(brand, &row);
+    for (name, value) in &row.headers {
+        print_plain(&format!("{name}: {}", if is_revealed { value } else { "‹text›" }));
+    }
+    print_line("");
+    print_body(&row.body, is_revealed);
+    if !is_revealed {
+        print_line("\nThe content is masked; --reveal shows it.");
+    }
+    Ok(())
+}
+
+fn print_state(brand: &Brand, row: &ShownRow) {
+    let (listed, time) = (&row.listed, |at: Timestamp| at.strftime("%F %T UTC").to_string());
+    let next = if listed.state == "pending" { time(listed.due_at) } else { "-".to_owned() };
+    for (name, value) in [
+        ("brand", &brand.rules.slug),
+        ("source", &listed.source),
+        ("event", &listed.event),
+        ("received", &time(listed.received_at)),
+        ("state", &listed.state),
+        ("note", &listed.note),
+        ("tries", &listed.attempts.to_string()),
+        ("next try", &next),
+    ] {
+        print_plain(&format!("{name:<10}{value}"));
+    }
+}
+
+fn print_body(body: &[u8], is_revealed: bool) {
+    let text = if is_revealed { revealed_body(body) } else { masked_body(body) };
+    let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
+    print_line(&if is_json {
+        plain_json(&text)
+    } else {
+        text.lines().map(plain).collect::<Vec<_>>().join("\n")
+    });
+}

@@ -1,0 +1,29 @@
+//! The question for a lookup, from the arguments of a command.
+
+use anyhow::Context;
+
+use crate::brand::Brand;
+use crate::customer::model::email::Email;
+use crate::customer::model::phone::Phone;
+use crate::customer::model::text::canonical_id;
+use crate::lookup::query::Question;
+
+/// The question for a lookup: the first argument that is given.
+pub(super) fn question(
+    brand: &Brand,
+    email: Option<&str>,
+    phone: Option<&str>,
+    id: Option<&str>,
+) -> anyhow::Result<Question> {
+    Ok(match (email, phone) {
+        (Some(email), _) => Question::Address(
+            Email::parse(email).context("--email is not an e-mail address")?.into(),
+        ),
+        (_, Some(phone)) => Question::Address(
+            Phone::normalise(phone, brand.rules.identity.region)
+                .context("--phone is not a phone number")?
+                .into(),
+        ),
+        (None, None) => Question::Id(canonical_id(id.unwrap_or_default())),
+    })
+}

@@ -1,0 +1,82 @@
+//! Prints the explanation of a customer.
+
+use super::output::{print_line, print_plain};
+use crate::admin::explain::Explanation;
+use crate::customer::model::identifier::Identifier;
+
+/// Prints the explanation of a customer. A part without content is left out.
+pub(super) fn print_explanation(why: &Explanation) {
+    print_line("\n  Records of this customer:");
+    why.records.iter().for_each(|(key, name)| print_plain(&format!("    {key}  {name}")));
+    why.remarks.iter().for_each(|note| print_line(&format!("    {note}")));
+    print_links(why);
+    print_decisions(why);
+    print_refused_links(why);
+    print_addresses("Finds this customer, but links no records:", &why.finds_only);
+    print_addresses("Does not find this customer:", &why.finds_not);
+    print_left_out(why);
+    print_record_values(why);
+    print_line("");
+}
+
+/// Prints the heading of a part, if the part has content.
+fn print_heading(heading: &str, is_empty: bool) {
+    if !is_empty {
+        print_line(&format!("\n  {heading}"));
+    }
+}
+
+fn print_links(why: &Explanation) {
+    print_heading("Linked by:", why.links.is_empty());
+    for (level, evidence, records) in &why.links {
+        print_plain(&format!("    {level:<13} {evidence}"));
+        records.iter().for_each(|key| print_plain(&format!("      {key}")));
+    }
+}
+
+fn print_decisions(why: &Explanation) {
+    print_heading("Decisions of people:", why.decisions.is_empty());
+    for (same, left, right) in &why.decisions {
+        let relation = if *same { "is the same person as" } else { "is not the same person as" };
+        print_plain(&format!("    {left}"));
+        print_plain(&format!("      {relation} {right}"));
+    }
+}
+
+fn print_refused_links(why: &Explanation) {
+    print_heading("Kept apart from others that have the same value:", why.doubts.is_empty());
+    for (level, evidence, grounds, others) in &why.doubts {
+        print_plain(&format!("    {level:<13} {evidence}  (reason: {grounds})"));
+        others.iter().for_each(|other| print_plain(&format!("      {other}")));
+    }
+}
+
+fn print_addresses(heading: &str, addresses: &[(Identifier, &'static str)]) {
+    print_heading(heading, addresses.is_empty());
+    for (address, why) in addresses {
+        print_plain(&format!("    {:<13} {}  ({why})", address.kind.as_str(), address.value));
+    }
+}
+
+fn print_left_out(why: &Explanation) {
+    print_heading("Left out, because the value could not be parsed:", why.unread.is_empty());
+    for (key, unread) in &why.unread {
+        print_plain(&format!("    {key}"));
+        for (name, value) in unread {
+            print_plain(&format!("      {name}: '{value}' could not be parsed"));
+        }
+    }
+    let heading = "Left out, because the template in the settings fails:";
+    print_heading(heading, why.failed_templates.is_empty());
+    why.failed_templates.iter().for_each(|template| print_plain(&format!("    {template}")));
+}
+
+fn print_record_values(why: &Explanation) {
+    print_line("\n  Values of each record, with their time (UTC):");
+    for (record, record_values) in &why.record_values {
+        print_plain(&format!("    {record}"));
+        for (name, value, at) in record_values {
+            print_plain(&format!("      {name} = {value}  ({})", at.strftime("%F %T")));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Chooses the database and the place of the suppression file.
+
+use std::path::PathBuf;
+
+use super::environment::{
+    default_cache_dir, default_data_dir, default_suppression_dir, environment,
+};
+use super::file::{DatabaseSettings, SettingsFile};
+use crate::storage::database::{Place, Url};
+use crate::storage::embedded::Layout;
+
+/// A mistake: the key, and what is wrong.
+type Wrong = (&'static str, String);
+
+/// Chooses the database: `DATABASE_URL`, else the URL of the settings, else the embedded server.
+pub(super) fn place(database: &DatabaseSettings) -> Result<Place, Wrong> {
+    if let Some(url) = environment("DATABASE_URL") {
+        return Ok(Place::Server(Url(url.trim_end_matches(['\r', '\n']).to_owned())));
+    }
+    if !database.url_file.is_empty() {
+        return match std::fs::read_to_string(&database.url_file) {
+            Ok(url) => Ok(Place::Server(Url(url.trim().to_owned()))),
+            Err(error) => Err(("database.url_file", format!("{}: {error}", database.url_file))),
+        };
+    }
+    if !database.url.is_empty() {
+        return Ok(Place::Server(Url(database.url.clone())));
+    }
+    embedded(database).map(Place::Embedded)
+}
+
+fn embedded(database: &DatabaseSettings) -> Result<Layout, Wrong> {
+    let path = |path: &str| (!path.is_empty()).then(|| PathBuf::from(path));
+    let data_dir = path(&database.data_dir).or_else(default_data_dir).ok_or_else(|| {
+        let what = "must be set, because neither XDG_DATA_HOME nor HOME is set";
+        ("database.data_dir", what.to_owned())
+    })?;
+    let cache_dir = default_cache_dir();
+    Ok(Layout {
+        // The working directory of Postgres is another one, so the path must be absolute.
+        data_dir: std::path::absolute(&data_dir).unwrap_or(data_dir),
+        postgres_bin: path(&database.postgres_bin),
+        fetch: database.download_postgres && cache_dir.is_some(),
+        cache_dir: cache_dir.unwrap_or_default(),
+        durable: true,
+    })
+}
+
+/// The path of the suppression file. Settings that passed the checks always have one.
+#[must_use]
+pub fn suppression_file(file: &SettingsFile) -> PathBuf {
+    chosen_suppression_file(file).unwrap_or_default()
+}
+
+fn chosen_suppression_file(file: &SettingsFile) -> Option<PathBuf> {
+    if file.erasure.suppression_file.is_empty() {
+        default_suppression_dir().map(|dir| dir.join("suppressions.jsonl"))
+    } else {
+        Some(PathBuf::from(&file.erasure.suppression_file))
+    }
+}
+
+/// Refuses a suppression file inside the data directory: a restored backup of the data would replace the file with an
+/// old copy.
+pub(super) fn check_suppression_file(
+    file: &SettingsFile,
+    place: Option<&Place>,
+) -> Result<(), Wrong> {
+    const KEY: &str = "erasure.suppression_file";
+    let path = chosen_suppression_file(file).ok_or_else(|| {
+        (KEY, "must be set, because neither XDG_STATE_HOME nor HOME is set".to_owned())
+    })?;
+    let path = std::path::absolute(&path).unwrap_or(path);
+    match place {
+        Some(Place::Embedded(layout)) if path.starts_with(&layout.data_dir) => {
+            let data = layout.data_dir.display();
+            Err((
+                KEY,
+                format!(
+                    "must not be below {data}: a restored backup of it would replace this file too"
+                ),
+            ))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,75 @@
+//! Checks the addresses, paths, URLs and names in the settings file.
+
+use super::file::SettingsFile;
+use crate::http::route::is_reserved;
+
+/// The mistakes in the texts: the key of each, and what is wrong.
+pub(super) fn check_texts(file: &SettingsFile) -> impl Iterator<Item = (&'static str, String)> {
+    let SettingsFile { server, lookup, database, telemetry, .. } = file;
+    [
+        ("lookup.path", lookup_path(&lookup.path)),
+        ("server.listen", address(&server.listen)),
+        ("server.metrics_listen", metrics_address(&server.metrics_listen)),
+        ("server.metrics_listen", same_address(&server.metrics_listen, &server.listen)),
+        ("database.url", database_url(&database.url)),
+        ("lookup.key_parameter", key_parameter(&lookup.key_parameter)),
+        ("telemetry.level", level(&telemetry.level)),
+        ("server.public_url", public_url(&server.public_url)),
+    ]
+    .into_iter()
+    .filter_map(|(key, mistake)| Some((key, mistake?.to_owned())))
+}
+
+/// What is wrong with a value. `None` if it is right.
+type Checked = Option<&'static str>;
+
+fn lookup_path(path: &str) -> Checked {
+    let is_right = path.starts_with('/')
+        && path != "/"
+        && !path.contains(['?', '#', '{', '}'])
+        && !is_reserved(path);
+    (!is_right).then_some(
+        "must be a path that no other endpoint uses, such as \"/omnidesk/customerlookup\"",
+    )
+}
+
+fn address(address: &str) -> Checked {
+    let is_right = address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
+    (!is_right).then_some("must be an address and a port, such as \"127.0.0.1:8080\"")
+}
+
+/// Without an address, metrics are not served.
+fn metrics_address(metrics: &str) -> Checked {
+    if metrics.is_empty() { None } else { address(metrics) }
+}
+
+fn same_address(metrics: &str, listen: &str) -> Checked {
+    (metrics == listen).then_some("must differ from server.listen")
+}
+
+fn database_url(url: &str) -> Checked {
+    let is_right =
+        url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://");
+    (!is_right).then_some("must be a URL, such as \"postgres://user@host/database\"")
+}
+
+fn key_parameter(name: &str) -> Checked {
+    let is_word = !name.is_empty()
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    let is_taken = ["channelAddressType", "address", "ticketID", "primaryID"].contains(&name);
+    (!is_word || is_taken).then_some(
+        "must have only letters, digits, - and _, and must not be a parameter of Omnidesk; write a name such as \"key\"",
+    )
+}
+
+fn level(name: &str) -> Checked {
+    let is_right = ["error", "warn", "info", "debug", "trace"].contains(&name);
+    (!is_right).then_some("must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\"")
+}
+
+fn public_url(url: &str) -> Checked {
+    let is_right = url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
+    (!is_right).then_some("must be a URL, such as \"https://api.brand.nl\"")
+}
