@@ -107,12 +107,8 @@ fn follow_up_line(hints: &FollowUpCounts) -> String {
 fn line(row: &StreamRow, now: Timestamp) -> String {
     let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
     let of = row.total.map_or_else(String::new, |total| format!(" of {total}"));
-    let page = row
-        .cursor
-        .as_ref()
-        .and_then(ApiRequest::of_json)
-        .map(|cursor| cursor.page)
-        .filter(|page| !page.is_empty() && page.len() < 12);
+    let page =
+        row.cursor.as_ref().and_then(ApiRequest::of_json).and_then(|cursor| cursor.page_number());
     let at_page = page.map_or_else(String::new, |page| format!(", page {page}"));
     let mode = match SyncMode::of(row) {
         SyncMode::Incremental { .. } => "incremental",
