@@ -29,12 +29,6 @@ pub trait WebhookParser {
     /// When the delivery cannot be parsed. An unknown event is [`ParsedWebhook::Ignored`].
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
 
-    /// Parses a reply of the system's API about one thing.
-    ///
-    /// # Errors
-    /// When it cannot be parsed.
-    fn parse_reply(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
-
     /// The webhook headers, in lower case, that the parser needs. Only these are stored.
     fn required_headers(&self) -> &'static [&'static str];
 

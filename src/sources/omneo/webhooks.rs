@@ -24,10 +24,6 @@ impl WebhookParser for OmneoSettings {
             delivery.header("x-omneo-event").ok_or(Unreadable::Missing("x-omneo-event header"))?;
         self.read_context(name, &delivery.json()?, delivery.received_at)
     }
-    fn parse_reply(&self, _: &Delivery) -> Result<ParsedWebhook, Unreadable> {
-        Ok(ParsedWebhook::Ignored("replies of this API are not parsed here"))
-    }
-
     fn required_headers(&self) -> &'static [&'static str] {
         &["x-omneo-event"]
     }

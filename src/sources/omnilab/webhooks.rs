@@ -66,10 +66,6 @@ impl WebhookParser for OmniLabSettings {
         Ok(ParsedWebhook::Changes(vec![record, happening]))
     }
 
-    fn parse_reply(&self, _: &Delivery) -> Result<ParsedWebhook, Unreadable> {
-        Ok(ParsedWebhook::Ignored("replies of this API are not parsed here"))
-    }
-
     fn required_headers(&self) -> &'static [&'static str] {
         &["webhook-id"]
     }

@@ -56,10 +56,6 @@ impl WebhookParser for OmnioTapSettings {
         Ok(ParsedWebhook::Changes(vec![entity.change(data, stamp, happened_at, scope)?]))
     }
 
-    fn parse_reply(&self, _: &Delivery) -> Result<ParsedWebhook, Unreadable> {
-        Ok(ParsedWebhook::Ignored("replies of this API are not parsed here"))
-    }
-
     fn required_headers(&self) -> &'static [&'static str] {
         &[]
     }

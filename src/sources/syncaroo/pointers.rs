@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "each is named like the value it points to")]
 pub struct SyncarooPointers {
-    pub booking: String,
     pub updated_at: String,
     pub status: String,
     pub starts_at: String,
@@ -27,7 +26,6 @@ pub struct SyncarooPointers {
 impl Default for SyncarooPointers {
     fn default() -> Self {
         Self {
-            booking: "/id".to_owned(),
             updated_at: "/updatedAt".to_owned(),
             status: "/status".to_owned(),
             starts_at: "/start".to_owned(),

@@ -52,14 +52,6 @@ impl WebhookParser for SyncarooSettings {
         }]))
     }
 
-    fn parse_reply(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
-        let body = delivery.json()?;
-        let key = booking_key(
-            &id_at(&body, &self.pointers.booking).ok_or(Unreadable::Missing("booking id"))?,
-        )?;
-        Ok(ParsedWebhook::Changes(self.booking(&body, key, delivery.received_at)))
-    }
-
     fn required_headers(&self) -> &'static [&'static str] {
         &[]
     }
