@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
+use crate::sources::api::{ApiRequest, Reply};
 use crate::sources::{Delivery, ParsedWebhook, SourceSettings, Unreadable};
 
 /// The recorded deliveries of each system, one JSON object per line.
@@ -24,13 +25,13 @@ pub const BUSY_PURCHASES: u32 = 10_000;
 /// The busiest customer's profile.
 const BUSY_PROFILE: &str = "0f0f0f0f-0000-4000-8000-000000009000";
 
-/// A recorded delivery: a webhook, or a response of the system's API.
+/// A recorded delivery: a webhook, or a response of the system's API with its request.
 #[derive(Clone, Deserialize)]
 pub struct Recorded {
     #[serde(default)]
     headers: BTreeMap<String, String>,
     #[serde(default)]
-    answer_of: Option<String>,
+    ask: Option<ApiRequest>,
     received_at: Timestamp,
     /// The body.
     pub body: Value,
@@ -40,7 +41,7 @@ impl Recorded {
     /// Whether it is a response of the system's API, and not a webhook.
     #[must_use]
     pub const fn is_answer(&self) -> bool {
-        self.answer_of.is_some()
+        self.ask.is_some()
     }
 
     /// The webhook's headers.
@@ -72,15 +73,15 @@ impl Recorded {
         source: Source,
         settings: &SourceSettings,
     ) -> Result<ParsedWebhook, Unreadable> {
-        let body = serde_json::to_vec(&self.body).unwrap_or_default();
-        let delivery =
-            Delivery { headers: self.headers.clone(), body, received_at: self.received_at };
-        let reader = settings.reader(source);
-        if self.answer_of.is_some() {
-            reader.parse_reply(&delivery)
-        } else {
-            reader.parse_webhook(&delivery)
+        let received_at = self.received_at;
+        if let Some(ask) = &self.ask {
+            let reply = Reply { body: self.body.clone(), is_missing: false, received_at };
+            let parsed = settings.api(source).read(ask, &reply)?;
+            return Ok(ParsedWebhook::Changes(parsed.changes));
         }
+        let body = serde_json::to_vec(&self.body).unwrap_or_default();
+        let delivery = Delivery { headers: self.headers.clone(), body, received_at };
+        settings.reader(source).parse_webhook(&delivery)
     }
 }
 
@@ -116,7 +117,7 @@ pub fn busy_purchases(count: u32) -> Vec<(Source, Recorded)> {
             "updated_at": at.to_string(),
         });
         let headers = [("x-omneo-event".to_owned(), "transaction.created".to_owned())].into();
-        (Source::Omneo, Recorded { headers, answer_of: None, received_at: at, body })
+        (Source::Omneo, Recorded { headers, ask: None, received_at: at, body })
     };
     (0..count).map(purchase).collect()
 }

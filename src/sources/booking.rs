@@ -1,8 +1,8 @@
 //! Cancels bookings. Of the four systems only OmniLab documents how, and the settings must allow it.
 
 use super::SourceSettings;
-use super::api::ApiRequest;
-use super::omnilab::{bookings_of, cancelling, is_cancelled};
+use super::api::request::ApiRequest;
+use super::omnilab::{OmniLabRequest, is_cancelled};
 use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::{Source, SourceKind};
@@ -41,7 +41,11 @@ impl SourceSettings {
         }
         let event =
             EventKey::new(Source::OmniLab, "booking", booking).ok_or(NotCancellable::NoId)?;
-        Ok(Cancelling { source: Source::OmniLab, ask: cancelling(&event.id), event })
+        Ok(Cancelling {
+            source: Source::OmniLab,
+            ask: OmniLabRequest::cancelling(&event.id).into(),
+            event,
+        })
     }
 }
 
@@ -55,6 +59,7 @@ impl Cancelling {
     /// The request that reads the bookings of their owner again.
     #[must_use]
     pub fn refresh(&self, owner: &RecordKey) -> Option<ApiRequest> {
-        (owner.kind == SourceKind::OmniLabParticipant).then(|| bookings_of(&owner.id))
+        (owner.kind == SourceKind::OmniLabParticipant)
+            .then(|| OmniLabRequest::bookings_of(&owner.id).into())
     }
 }

@@ -6,6 +6,7 @@
 mod address_match;
 pub mod api;
 pub mod booking;
+mod delivery;
 pub mod extract;
 mod json;
 mod listing;
@@ -14,6 +15,7 @@ pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;
 mod path;
+mod safe_url;
 mod said_at;
 pub mod secret;
 pub mod signature;
@@ -23,83 +25,13 @@ mod url_secret;
 pub mod webhook;
 pub mod weight;
 
-use std::collections::BTreeMap;
-
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use self::api::ApiSettings;
+pub use self::delivery::{Delivery, Unreadable};
 pub use self::json::{Fault, json};
-use crate::customer::model::record::Change;
+pub use self::webhook::{ParsedWebhook, WebhookParser};
 use crate::customer::model::source::Source;
-
-/// The headers and raw body of a webhook or a reply.
-#[derive(Clone)]
-pub struct Delivery {
-    /// Header names in lower case.
-    pub headers: BTreeMap<String, String>,
-    /// The bytes as they arrived.
-    pub body: Vec<u8>,
-    /// When it was first received. It is the time of data without a time of its own.
-    pub received_at: Timestamp,
-}
-
-impl Delivery {
-    fn json(&self) -> Result<serde_json::Value, Unreadable> {
-        json(&self.body)
-    }
-
-    fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).map(String::as_str)
-    }
-}
-
-/// A parsed delivery.
-#[derive(Debug, Clone, PartialEq)]
-pub enum ParsedWebhook {
-    /// Changes to apply.
-    Changes(Vec<Change>),
-    /// Nothing about a customer. The text is the reason. The delivery is stored all the same.
-    Ignored(&'static str),
-}
-
-/// Why a delivery cannot be parsed. The text never contains its content.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Unreadable {
-    /// The body is not JSON.
-    #[error("the body is not JSON: {0}")]
-    NotJson(Fault),
-    /// A header or field that is required is missing.
-    #[error("there is no {0}")]
-    Missing(&'static str),
-    /// It belongs to another account of the source.
-    #[error("it belongs to another {0}")]
-    Foreign(&'static str),
-    /// A deletion needs more proof than an unsigned header, which anybody could change.
-    #[error("only an unsigned header reports the deletion (see the setting trust_deletion_header)")]
-    Unconfirmed,
-}
-
-/// Parses the webhooks of a source. The trait has no defaults: each source implements everything.
-pub trait WebhookParser {
-    /// Parses a webhook.
-    ///
-    /// # Errors
-    /// When the delivery cannot be parsed. An unknown event is [`ParsedWebhook::Ignored`].
-    fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
-
-    /// Parses a reply of the system's API about one thing.
-    ///
-    /// # Errors
-    /// When it cannot be parsed.
-    fn parse_reply(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
-
-    /// The webhook headers, in lower case, that the parser needs. Only these are stored.
-    fn required_headers(&self) -> &'static [&'static str];
-
-    /// The inbox metadata of a webhook. Every body has some, also one that cannot be parsed.
-    fn label(&self, delivery: &Delivery) -> webhook::DeliveryMeta;
-}
 
 /// The settings of a brand's sources.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use subtle::{Choice, ConstantTimeEq};
 
-use super::api::is_safe_url;
+use super::safe_url::is_safe_url;
 use super::webhook::digest;
 use crate::customer::model::text;
 

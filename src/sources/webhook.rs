@@ -1,4 +1,4 @@
-//! Verification of a source's webhooks, and their metadata for the inbox.
+//! A source's webhooks: their parser, their verification, and their metadata for the inbox.
 //!
 //! There is no default. Without a verification in the brand's settings, a source's webhooks are not accepted.
 
@@ -8,8 +8,33 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Delivery, WebhookParser};
+use super::delivery::{Delivery, Unreadable};
+use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
+
+/// A parsed delivery.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ParsedWebhook {
+    /// Changes to apply.
+    Changes(Vec<Change>),
+    /// Nothing about a customer. The text is the reason. The delivery is stored all the same.
+    Ignored(&'static str),
+}
+
+/// Parses the webhooks of a source. The trait has no defaults: each source implements everything.
+pub trait WebhookParser {
+    /// Parses a webhook.
+    ///
+    /// # Errors
+    /// When the delivery cannot be parsed. An unknown event is [`ParsedWebhook::Ignored`].
+    fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
+
+    /// The webhook headers, in lower case, that the parser needs. Only these are stored.
+    fn required_headers(&self) -> &'static [&'static str];
+
+    /// The inbox metadata of a webhook. Every body has some, also one that cannot be parsed.
+    fn label(&self, delivery: &Delivery) -> DeliveryMeta;
+}
 
 /// A received webhook before its verification.
 pub struct UnverifiedWebhook<'a> {

@@ -190,9 +190,10 @@ fn next_ask(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::omniotap::{Entity, OmnioTapRequest};
 
-    fn page(n: usize) -> ApiRequest {
-        ApiRequest::all("contacts").on_page(n.to_string())
+    fn page(page: u64) -> ApiRequest {
+        OmnioTapRequest::List { entity: Entity::Contact, page }.into()
     }
 
     #[test]

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt, stream};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::SyncRunner;
 use super::run::{RunAbort, RunContext};
@@ -19,8 +21,11 @@ const STRIDE: u8 = 32;
 /// Calls at the same time.
 const AT_ONCE: usize = 4;
 
-/// Marks a cursor of this module: the id of the last item.
-const AFTER: &str = "after";
+/// The cursor of a run: the id of the last item.
+#[derive(Serialize, Deserialize)]
+struct After {
+    after: String,
+}
 
 impl SyncRunner {
     /// Makes a call for each record or event. Returns a note for the status; empty if there is nothing to say.
@@ -33,8 +38,8 @@ impl SyncRunner {
             .row
             .cursor
             .as_ref()
-            .and_then(ApiRequest::of_json)
-            .map(|cursor| cursor.about)
+            .and_then(|cursor| After::deserialize(cursor).ok())
+            .map(|cursor| cursor.after)
             .unwrap_or_default();
         let total = self.count_each(stream).await?;
         let mut failed: usize = 0;
@@ -57,7 +62,7 @@ impl SyncRunner {
                 }
             }
             drop(asked);
-            let cursor = Some(ApiRequest::about(AFTER, last).to_json());
+            let cursor = Some(json!(After { after: last.clone() }));
             run.save(Step {
                 cursor,
                 scanned: known.len(),

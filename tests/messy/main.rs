@@ -20,6 +20,8 @@ use hookpoint::customer::model::phone::Region;
 use hookpoint::customer::model::record::{Change, Record, RecordKey};
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::customer::model::unread::{unread_fields, unread_values};
+use hookpoint::sources::api::{ApiRequest, Reply};
+use hookpoint::sources::syncaroo::SyncarooRequest;
 use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings};
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -81,7 +83,7 @@ fn person() -> impl Strategy<Value = Person> {
 }
 
 impl Person {
-    /// The deliveries about the person, and whether each is an API response.
+    /// The deliveries about the person.
     fn deliveries(&self) -> Vec<Delivery> {
         let [id, name, email, phone, order, time] =
             [&self.id, &self.name, &self.email, &self.phone, &self.order, &self.time]
@@ -122,12 +124,17 @@ impl Person {
             }
             Source::Syncaroo => {
                 let member = json!({"id": id, "firstName": name, "email": email, "phone": phone});
-                vec![delivery(
-                    &[("answer", "yes")],
-                    json!({"id": "61c18cf515e22a061cf589b1", "updatedAt": time, "member": member}),
-                )]
+                vec![delivery(&[], json!({"updatedAt": time, "member": member}))]
             }
         }
+    }
+
+    /// The request, if the deliveries are API responses: Syncaroo's webhooks contain nobody.
+    fn request(&self) -> Option<ApiRequest> {
+        (self.source == Source::Syncaroo).then(|| {
+            let (id, url) = ("61c18cf515e22a061cf589b1", "https://app.syncaroo.com/b/1");
+            SyncarooRequest::Booking { id: id.to_owned(), url: url.to_owned() }.into()
+        })
     }
 
     fn kind(&self) -> SourceKind {
@@ -146,13 +153,15 @@ impl Person {
     /// All changes in the deliveries. A delivery that cannot be parsed contains none.
     fn changes(&self) -> Vec<Change> {
         let settings = SourceSettings::default();
-        let reader = settings.reader(self.source);
-        let read = |delivery: &Delivery| {
-            if delivery.headers.contains_key("answer") {
-                reader.parse_reply(delivery)
-            } else {
-                reader.parse_webhook(delivery)
+        let read = |delivery: &Delivery| match self.request() {
+            Some(ask) => {
+                let body = hookpoint::sources::json(&delivery.body).unwrap();
+                let received_at = delivery.received_at;
+                let reply = Reply { body, is_missing: false, received_at };
+                let parsed = settings.api(self.source).read(&ask, &reply)?;
+                Ok(ParsedWebhook::Changes(parsed.changes))
             }
+            None => settings.reader(self.source).parse_webhook(delivery),
         };
         let readings = self.deliveries();
         readings

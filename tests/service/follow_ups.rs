@@ -14,6 +14,7 @@ use hookpoint::ingest::apply_reply::apply_reply;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::ApiRequest;
+use hookpoint::sources::syncaroo::SyncarooRequest;
 use hookpoint::storage::delivery_queue::Claim;
 use hookpoint::storage::follow_ups::{
     FollowUpCounts, Outcome, claim_follow_ups, count_follow_ups, finish_follow_up,
@@ -288,6 +289,20 @@ async fn what_is_hinted_at_often_is_asked_once() {
 }
 
 #[tokio::test]
+async fn a_stored_request_that_cannot_be_read_any_more_is_dead_at_once() {
+    let office = Office::open(Source::Syncaroo).await;
+    office.hint_at_booking().await;
+    sqlx::query("update follow_ups set request = '{\"syncaroo\": {\"rooms\": {}}}'")
+        .execute(office.app.pool())
+        .await
+        .unwrap();
+    office.follow().await;
+    assert_eq!(office.counts().await, (0, 1));
+    assert!(office.systems.arrivals(Source::Syncaroo).is_empty(), "nothing was asked");
+    office.close().await;
+}
+
+#[tokio::test]
 async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
     let office = Office::open(Source::Syncaroo).await;
     office.book("confirmed", "2021-12-20T09:00:00.000Z");
@@ -422,7 +437,10 @@ async fn when_a_room_gets_another_name_bookings_say_so() {
     let resources = office
         .account
         .call(
-            &ApiRequest::about("resources", LOCATION),
+            &ApiRequest::from(SyncarooRequest::Resources {
+                location: LOCATION.to_owned(),
+                page_url: None,
+            }),
             CallPriority::Backfill,
             Duration::from_secs(5),
         )

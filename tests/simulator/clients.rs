@@ -8,7 +8,7 @@ use hookpoint::customer::model::source::Source;
 use hookpoint::customer::model::source::Source::{Omneo, OmniLab, OmnioTap, Syncaroo};
 use hookpoint::demo::systems::{Envelope, Fault, ObjectKind, PARTICIPANT, Part};
 use hookpoint::sources::api::ApiRequest;
-use hookpoint::sources::omnilab::bookings_of;
+use hookpoint::sources::omnilab::OmniLabRequest;
 use hookpoint::upstream::CallError;
 use serde_json::{Value, json};
 
@@ -59,7 +59,7 @@ fn question(line: &Line, source: Source) -> ApiRequest {
     match source {
         OmnioTap => line.first(source, "contacts"),
         Omneo => line.first(source, "profiles"),
-        OmniLab => bookings_of("CONTACT-1"),
+        OmniLab => OmniLabRequest::bookings_of("CONTACT-1").into(),
         Syncaroo => line.first(source, "locations"),
     }
 }
@@ -190,7 +190,9 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
                 .count()
         };
         let asks: Vec<ApiRequest> = match source {
-            OmniLab => (0..20).map(|n| bookings_of(&format!("CONTACT-{n}"))).collect(),
+            OmniLab => (0..20)
+                .map(|n| OmniLabRequest::bookings_of(&format!("CONTACT-{n}")).into())
+                .collect(),
             _ => (0..20)
                 .flat_map(|n| {
                     hint(

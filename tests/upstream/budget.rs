@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use hookpoint::sources::api::ApiRequest;
 use hookpoint::upstream::{CallError, CallPriority, Window};
 
-use crate::support::{Options, Replica, database};
+use crate::support::{Options, Replica, database, request};
 use crate::vendor::{Arrival, Vendor, json};
 
 /// A short rate limit window. A busy machine exceeds it by a larger share than a real minute, so the margin is larger.
@@ -36,7 +35,7 @@ async fn scan(replica: Arc<Replica>, priority: CallPriority, is_over: Arc<Atomic
     let mut page = 0;
     while !is_over.load(Ordering::SeqCst) {
         page += 1;
-        let ask = ApiRequest::about("get", &format!("{}-{page}", priority.as_str()));
+        let ask = request("get", &format!("{}-{page}", priority.as_str()));
         match replica.account.call(&ask, priority, Duration::from_secs(20)).await {
             Ok(_) | Err(CallError::RateLimited) => {}
             Err(error) => panic!("{error}"),
@@ -60,7 +59,7 @@ async fn ring(
         }
         let (replica, answered) = (Arc::clone(&replica), Arc::clone(&answered));
         callers.spawn(async move {
-            let ask = ApiRequest::about("get", &format!("live-{n}-{per_second}"));
+            let ask = request("get", &format!("live-{n}-{per_second}"));
             match replica.account.call(&ask, CallPriority::Live, Duration::from_millis(300)).await {
                 Ok(_) => drop(answered.fetch_add(1, Ordering::SeqCst)),
                 Err(CallError::RateLimited) => {}
@@ -169,7 +168,7 @@ async fn a_restart_does_not_begin_a_new_minute() {
         for n in 0..8 {
             let asked = replica
                 .account
-                .call(&ApiRequest::about("get", &n.to_string()), CallPriority::Live, timeout)
+                .call(&request("get", &n.to_string()), CallPriority::Live, timeout)
                 .await;
             assert!(matches!(asked, Ok(_) | Err(CallError::RateLimited)));
         }

@@ -7,7 +7,7 @@ use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::ApiRequest;
 use hookpoint::upstream::{CallError, CallPriority};
 
-use crate::support::{Options, Replica, TOKEN, until};
+use crate::support::{Options, Replica, TOKEN, request, until};
 use crate::vendor::{Vendor, VendorAction, answer, json};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -303,8 +303,7 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
         ..Options::default().settings
     };
     let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
-    let pages: Vec<ApiRequest> =
-        (0..20).map(|n| ApiRequest::about("get", &format!("page-{n}"))).collect();
+    let pages: Vec<ApiRequest> = (0..20).map(|n| request("get", &format!("page-{n}"))).collect();
     let backfill = futures_util::future::join_all(
         pages
             .iter()
@@ -313,7 +312,7 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
     let lookups = async {
         until("the backfill has all its places", || vendor.arrivals().len() >= 6).await;
         for n in 0..10 {
-            let ask = ApiRequest::about("get", &n.to_string());
+            let ask = request("get", &n.to_string());
             assert!(
                 replica
                     .account
@@ -337,7 +336,7 @@ async fn who_is_on_the_phone_takes_a_waiting_call_along() {
     // Of two calls in a minute, the second is reserved for lookups.
     let replica = Replica::start(&vendor.url(), Options { calls: 2, ..Options::default() }).await;
     replica.ask_as(CallPriority::Backfill, "get", "a").await.unwrap();
-    let ask = ApiRequest::about("get", "b");
+    let ask = request("get", "b");
     let backfill = replica.account.call(&ask, CallPriority::Backfill, Duration::from_secs(20));
     let lookup = async {
         until("the backfill waits", || replica.account.calls_under_way() == 1).await;

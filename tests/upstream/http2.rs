@@ -5,13 +5,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use h2::Reason;
 use hookpoint::settings::file::CallSettings;
-use hookpoint::sources::api::ApiRequest;
 use hookpoint::upstream::{CallError, CallPriority, Window};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::authority::{Authority, SOUND};
 use crate::streams::{Arrival, StreamAction, Streams};
-use crate::support::{Options, Replica, TOKEN, until};
+use crate::support::{Options, Replica, TOKEN, request, until};
 use crate::tls::trusting;
 use crate::vendor::{Vendor, json};
 
@@ -88,7 +87,7 @@ async fn a_call_that_hangs_leaves_the_others_alone() {
         ..Options::default().settings
     };
     let (vendor, replica) = start(Options { settings, ..Options::default() }, hangs).await;
-    let hanging = ApiRequest::about("get", "hangs");
+    let hanging = request("get", "hangs");
     let hanging = replica.account.call(&hanging, CallPriority::Backfill, Duration::from_secs(20));
     let others = async {
         until("it hangs", || vendor.arrivals().len() == 1).await;
@@ -194,7 +193,7 @@ async fn too_many_calls_are_too_many_over_http2() {
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Status(429))));
     let heard = replica
         .account
-        .call(&ApiRequest::about("get", "b"), CallPriority::Live, Duration::from_millis(300))
+        .call(&request("get", "b"), CallPriority::Live, Duration::from_millis(300))
         .await;
     assert!(matches!(heard, Err(CallError::RateLimited)));
     assert_eq!(vendor.arrivals().len(), 1);

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use hookpoint::settings::file::CallSettings;
-use hookpoint::sources::api::ApiRequest;
 use hookpoint::storage::rate_limit::postpone_call;
 use hookpoint::storage::upstream_accounts::{AccountKey, AccountRow, get_account};
 use hookpoint::upstream::{CallError, CallPriority};
 use jiff::SignedDuration;
 
-use crate::support::{Options, Replica, database, now, until};
+use crate::support::{Options, Replica, database, now, request, until};
 use crate::vendor::{Vendor, answer, json};
 
 async fn row(replica: &Replica) -> AccountRow {
@@ -26,7 +25,7 @@ async fn blocked(replica: &Replica) -> f64 {
 async fn try_call(replica: &Replica, about: &str) -> Result<(), CallError> {
     replica
         .account
-        .call(&ApiRequest::about("get", about), CallPriority::Live, Duration::from_millis(300))
+        .call(&request("get", about), CallPriority::Live, Duration::from_millis(300))
         .await
         .map(drop)
 }
@@ -80,7 +79,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
         .await;
         let replica = Replica::start(&vendor.url(), Options::default()).await;
         assert!(matches!(try_call(&replica, "a").await, Err(CallError::Status(429))));
-        let ask = ApiRequest::about("get", "b");
+        let ask = request("get", "b");
         let called = replica.account.call(&ask, CallPriority::Live, Duration::from_secs(timeout));
         // Long before its timeout.
         let called = tokio::time::timeout(Duration::from_secs(20), called)

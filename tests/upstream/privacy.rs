@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hookpoint::settings::file::{CallSettings, LogFormat, TelemetrySettings};
-use hookpoint::sources::api::{ApiRequest, ClientCredentials, Credential, TokenStyle};
+use hookpoint::sources::api::{ClientCredentials, Credential, TokenStyle};
 use hookpoint::sources::secret::Secret;
 use hookpoint::upstream::{CallError, CallPriority};
 
-use crate::support::{Options, Replica};
+use crate::support::{Options, Replica, request};
 use crate::vendor::{Vendor, VendorAction, answer, json};
 
 /// The person of the request, the content of the response, and the credentials.
@@ -118,7 +118,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
             ("post", "canary@ask.example"),
             ("given", "http://canary@ask.example/"),
         ] {
-            let ask = ApiRequest::about(what, about);
+            let ask = request(what, about);
             let heard =
                 replica.account.call(&ask, CallPriority::Live, Duration::from_millis(200)).await;
             write!(shown, "{ask:?} {heard:?} ").unwrap();
@@ -130,7 +130,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
             vendor.arrivals().iter().any(|arrival| arrival.head.contains("canary-of-the-token"))
         );
         for n in 0..2 {
-            let ask = ApiRequest::about("get", &format!("canary%40ask.example{n}"));
+            let ask = request("get", &format!("canary%40ask.example{n}"));
             let _ = replica
                 .account
                 .call(&ask, CallPriority::Backfill, Duration::from_millis(200))

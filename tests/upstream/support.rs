@@ -19,7 +19,9 @@ use hookpoint::sources::api::{
     AccountRules, ApiConnector, ApiRequest, Credential, LiveSettings, LookupTarget, ParsedReply,
     Reply, Request, Stream, Target,
 };
+use hookpoint::sources::omnilab::OmniLabRequest;
 use hookpoint::sources::secret::Secret;
+use hookpoint::sources::syncaroo::{PlaceKind, SyncarooRequest};
 use hookpoint::sources::{Delivery, Unreadable};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
@@ -145,13 +147,17 @@ impl ApiConnector for Plain {
     }
 
     fn request(&self, ask: &ApiRequest) -> Option<Request> {
-        let below = Target::Below(format!("/{}", ask.about));
-        match ask.what.as_str() {
-            "get" => Some(Request::get(below)),
-            "given" => Some(Request::get(Target::Given(ask.about.clone()))),
-            "post" => Some(Request {
-                body: Some(json!({ "about": ask.about })),
-                target: below,
+        let below = |about: &str| Target::Below(format!("/{about}"));
+        match ask {
+            ApiRequest::OmniLab(OmniLabRequest::Bookings { external_id, .. }) => {
+                Some(Request::get(below(external_id)))
+            }
+            ApiRequest::Syncaroo(SyncarooRequest::Place { url, .. }) => {
+                Some(Request::get(Target::Given(url.clone())))
+            }
+            ApiRequest::OmniLab(OmniLabRequest::CancelBooking { booking }) => Some(Request {
+                body: Some(json!({ "about": booking })),
+                target: below(booking),
                 is_repeatable: false,
             }),
             _ => None,
@@ -165,6 +171,18 @@ impl ApiConnector for Plain {
         } else {
             Ok(ParsedReply { there: vec![body], ..ParsedReply::default() })
         }
+    }
+}
+
+/// The request that [`Plain`] sends: "get" and "post" to a path, "given" to a URL. It knows no others.
+pub fn request(what: &str, about: &str) -> ApiRequest {
+    match what {
+        "get" => OmniLabRequest::bookings_of(about).into(),
+        "post" => OmniLabRequest::cancelling(about).into(),
+        "given" => {
+            SyncarooRequest::Place { kind: PlaceKind::Location, url: about.to_owned() }.into()
+        }
+        _ => SyncarooRequest::Locations { page_url: None }.into(),
     }
 }
 
@@ -255,10 +273,8 @@ impl Replica {
         what: &str,
         about: &str,
     ) -> Result<String, CallError> {
-        let heard = self
-            .account
-            .call(&ApiRequest::about(what, about), priority, Duration::from_secs(20))
-            .await?;
+        let heard =
+            self.account.call(&request(what, about), priority, Duration::from_secs(20)).await?;
         Ok(heard.there.concat())
     }
 

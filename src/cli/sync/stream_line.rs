@@ -54,7 +54,7 @@ fn state(row: &StreamRow, now: Timestamp) -> String {
 /// The page of the list that comes next, if it has a short name.
 fn page(row: &StreamRow) -> String {
     let cursor = row.cursor.as_ref().and_then(ApiRequest::of_json);
-    let page = cursor.map(|cursor| cursor.page).filter(|page| !page.is_empty() && page.len() < 12);
+    let page = cursor.and_then(|cursor| cursor.page_number());
     page.map_or_else(String::new, |page| format!(", page {page}"))
 }
 

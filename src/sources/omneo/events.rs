@@ -5,13 +5,14 @@ use serde_json::Value;
 
 use super::profile;
 use super::profile::ProfileParser;
+use super::requests::OmneoEvents;
 use super::shape::reports_deletion;
 use crate::customer::model::event;
 use crate::customer::model::event::EventKey;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::Change;
 use crate::customer::model::source::{Source, SourceKind};
-use crate::sources::Unreadable;
+use crate::sources::delivery::Unreadable;
 use crate::sources::extract::{FieldExtractor, Fields, id_at};
 use crate::sources::said_at::said_at;
 
@@ -29,74 +30,80 @@ pub(super) struct EventSpec {
     times: Places,
 }
 
+const TRANSACTION: EventSpec = EventSpec {
+    thing: "transaction",
+    values: &[
+        ("/status", "data.status"),
+        ("/type", "data.kind"),
+        ("/location/name", "data.location"),
+    ],
+    numbers: &[("/total", "data.total")],
+    times: &[
+        ("/created_at", event::field::OCCURRED_AT),
+        ("/transacted_at", event::field::OCCURRED_AT),
+    ],
+};
+
+const ORDER: EventSpec = EventSpec {
+    thing: "order",
+    values: &[("/status", "data.status")],
+    numbers: &[("/total", "data.total")],
+    times: &[
+        ("/created_at", event::field::OCCURRED_AT),
+        ("/ordered_at", event::field::OCCURRED_AT),
+    ],
+};
+
+const REWARD: EventSpec = EventSpec {
+    thing: "reward",
+    values: &[("/definition/name", "data.name")],
+    numbers: &[
+        ("/value_initial", "data.value_initial"),
+        ("/value_remaining", "data.value_remaining"),
+    ],
+    times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
+};
+
+const BENEFIT: EventSpec = EventSpec {
+    thing: "benefit",
+    values: &[("/definition/name", "data.name")],
+    numbers: &[],
+    times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
+};
+
+const INTERACTION: EventSpec = EventSpec {
+    thing: "interaction",
+    values: &[
+        ("/name", "data.name"),
+        ("/action", "data.action"),
+        ("/channel", "data.channel"),
+        ("/description", "data.description"),
+        ("/signal", "data.signal"),
+        ("/namespace", "data.namespace"),
+    ],
+    numbers: &[],
+    times: &[
+        ("/created_at", event::field::OCCURRED_AT),
+        ("/interacted_at", event::field::OCCURRED_AT),
+    ],
+};
+
+const POINT: EventSpec = EventSpec {
+    thing: "point",
+    values: &[("/description", "data.description")],
+    numbers: &[("/value", "data.value")],
+    times: &[("/created_at", event::field::OCCURRED_AT)],
+};
+
+const RATING: EventSpec = EventSpec {
+    thing: "rating",
+    values: &[("/value", "data.value"), ("/comment", "data.comment")],
+    numbers: &[],
+    times: &[("/created_at", event::field::OCCURRED_AT)],
+};
+
 /// All types of event.
-pub(super) const HAPPENINGS: [EventSpec; 7] = [
-    EventSpec {
-        thing: "transaction",
-        values: &[
-            ("/status", "data.status"),
-            ("/type", "data.kind"),
-            ("/location/name", "data.location"),
-        ],
-        numbers: &[("/total", "data.total")],
-        times: &[
-            ("/created_at", event::field::OCCURRED_AT),
-            ("/transacted_at", event::field::OCCURRED_AT),
-        ],
-    },
-    EventSpec {
-        thing: "order",
-        values: &[("/status", "data.status")],
-        numbers: &[("/total", "data.total")],
-        times: &[
-            ("/created_at", event::field::OCCURRED_AT),
-            ("/ordered_at", event::field::OCCURRED_AT),
-        ],
-    },
-    EventSpec {
-        thing: "reward",
-        values: &[("/definition/name", "data.name")],
-        numbers: &[
-            ("/value_initial", "data.value_initial"),
-            ("/value_remaining", "data.value_remaining"),
-        ],
-        times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
-    },
-    EventSpec {
-        thing: "benefit",
-        values: &[("/definition/name", "data.name")],
-        numbers: &[],
-        times: &[("/issued_at", event::field::OCCURRED_AT), ("/expires_at", "data.expires_at")],
-    },
-    EventSpec {
-        thing: "interaction",
-        values: &[
-            ("/name", "data.name"),
-            ("/action", "data.action"),
-            ("/channel", "data.channel"),
-            ("/description", "data.description"),
-            ("/signal", "data.signal"),
-            ("/namespace", "data.namespace"),
-        ],
-        numbers: &[],
-        times: &[
-            ("/created_at", event::field::OCCURRED_AT),
-            ("/interacted_at", event::field::OCCURRED_AT),
-        ],
-    },
-    EventSpec {
-        thing: "point",
-        values: &[("/description", "data.description")],
-        numbers: &[("/value", "data.value")],
-        times: &[("/created_at", event::field::OCCURRED_AT)],
-    },
-    EventSpec {
-        thing: "rating",
-        values: &[("/value", "data.value"), ("/comment", "data.comment")],
-        numbers: &[],
-        times: &[("/created_at", event::field::OCCURRED_AT)],
-    },
-];
+const EVENTS: [EventSpec; 7] = [TRANSACTION, ORDER, REWARD, BENEFIT, INTERACTION, POINT, RATING];
 
 /// Ids for lookups. They are also shown.
 const REFERENCES: [(&str, &str); 4] = [
@@ -109,12 +116,22 @@ const REFERENCES: [(&str, &str); 4] = [
 impl EventSpec {
     /// The type with a name.
     pub(super) fn named(thing: &str) -> Option<&'static Self> {
-        HAPPENINGS.iter().find(|known| known.thing == thing)
+        EVENTS.iter().find(|known| known.thing == thing)
+    }
+
+    /// The type of the events on a list.
+    pub(super) const fn listed(events: OmneoEvents) -> &'static Self {
+        match events {
+            OmneoEvents::Benefits => &BENEFIT,
+            OmneoEvents::Interactions => &INTERACTION,
+            OmneoEvents::Rewards => &REWARD,
+            OmneoEvents::Transactions => &TRANSACTION,
+        }
     }
 
     /// Whether the API has a complete list of this type, so that deletions are found.
     pub(super) fn is_listed(&self) -> bool {
-        ["transaction", "reward", "benefit", "interaction"].contains(&self.thing)
+        OmneoEvents::ALL.iter().any(|events| events.one() == self.thing)
     }
 
     fn key(&self, said: &Value) -> Result<EventKey, Unreadable> {

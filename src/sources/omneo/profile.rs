@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::OmneoSettings;
+use super::settings::OmneoSettings;
 use super::shape::reports_deletion;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::phone_field::{PhoneField, PhoneSpelling};
@@ -13,7 +13,7 @@ use crate::customer::model::placeholder::is_no_value;
 use crate::customer::model::record::{Change, RecordKey, SourceMerge, field};
 use crate::customer::model::source::SourceKind;
 use crate::customer::model::{country, unread};
-use crate::sources::Unreadable;
+use crate::sources::delivery::Unreadable;
 use crate::sources::extract::{FieldExtractor, Fields, address_at, at, id_at, text_at, truth_of};
 use crate::sources::said_at::said_at;
 use crate::sources::time::Moment;

@@ -1,185 +1,284 @@
-//! Omneo's API: lists by page, and everything about a profile below its id.
+//! The requests to Omneo's API: lists by page, and everything about a profile below its id.
 
-use std::collections::BTreeSet;
+use serde::{Deserialize, Serialize};
 
-use jiff::Timestamp;
-use uuid::Uuid;
-
-use super::OmneoSettings;
-use super::shape::reports_deletion;
-use super::webhooks::{owner_of, winner_of};
-use crate::customer::model::field_versions::FieldVersions;
-use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers_of};
-use crate::customer::model::record::Record;
-use crate::customer::model::source::SourceKind;
-use crate::sources::api::{
-    ApiConnector, ApiRequest, ListCoverage, LookupTarget, ParsedReply, Reply, Request, Stream,
-    Target, Traversal,
-};
-use crate::sources::extract::id_at;
+use super::settings::OmneoSettings;
+use crate::sources::api::http::{Request, Target};
 use crate::sources::path::Path;
-use crate::sources::{Delivery, Unreadable};
 
-/// Profiles come first, because events belong to them.
-const STREAMS: [Stream; 5] = [
-    Stream {
-        name: "profiles",
-        traversal: Traversal::List(ListCoverage::Records(SourceKind::OmneoProfile)),
+/// A request to Omneo.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OmneoRequest {
+    /// A page of a part of a profile.
+    Part {
+        /// The part.
+        part: OmneoPart,
+        /// The profile's id.
+        profile: String,
+        /// The page.
+        page: OmneoPage,
     },
-    Stream {
-        name: "transactions",
-        traversal: Traversal::List(ListCoverage::Events("transaction")),
+    /// A profile that should exist.
+    Profile {
+        /// Its id.
+        id: String,
     },
-    Stream { name: "rewards", traversal: Traversal::List(ListCoverage::Events("reward")) },
-    Stream { name: "benefits", traversal: Traversal::List(ListCoverage::Events("benefit")) },
-    Stream {
-        name: "interactions",
-        traversal: Traversal::List(ListCoverage::Events("interaction")),
+    /// A profile that should exist, with all its parts.
+    WholeProfile {
+        /// Its id.
+        id: String,
     },
-];
+    /// A profile that may exist, with all its parts.
+    PossibleProfile {
+        /// Its id.
+        id: String,
+    },
+    /// A page of a list of profiles.
+    Profiles {
+        /// Which profiles.
+        filter: ProfileFilter,
+        /// The page.
+        page: OmneoPage,
+    },
+    /// The profiles with an identity.
+    ProfilesWithIdentity {
+        /// The identifier in another system.
+        identifier: String,
+    },
+    /// A page of the events of all profiles.
+    Events {
+        /// Which events.
+        events: OmneoEvents,
+        /// The page.
+        page: OmneoPage,
+    },
+}
 
-/// Lists of profiles, by their filter.
-pub(super) const PROFILES: &str = "profiles";
-pub(super) const PROFILES_SINCE: &str = "profiles since";
-pub(super) const PROFILES_WITH_EMAIL: &str = "profiles with email";
-pub(super) const PROFILES_WITH_PHONE: &str = "profiles with phone";
-pub(super) const PROFILES_WITH_IDENTITY: &str = "profiles with identity";
-/// A profile that should exist.
-pub(super) const PROFILE: &str = "profile";
-/// The same, with all its parts.
-pub(super) const WHOLE_PROFILE: &str = "whole profile";
-/// A profile that may exist.
-pub(super) const PROFILE_WITH_ID: &str = "profile with id";
+/// The profiles on a list.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileFilter {
+    /// All.
+    All,
+    /// Those that changed since a time, in Omneo's format.
+    ChangedSince(String),
+    /// Those with an e-mail address.
+    Email(String),
+    /// Those with a mobile number.
+    Phone(String),
+}
 
-/// The parts of a profile, and their paths. The last four also exist as lists for all profiles.
-pub(super) const PARTS: [(&str, &str); 9] = [
-    ("identities", "identities"),
-    ("attributes", "attributes/custom"),
-    ("tiers", "tiers"),
-    ("balances", "balances"),
-    ("aggregations", "aggregations"),
-    ("transactions", "transactions"),
-    ("rewards", "rewards"),
-    ("benefits", "benefits"),
-    ("interactions", "interactions"),
-];
+/// A page of a list.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OmneoPage {
+    /// The first one.
+    First,
+    /// The page with a number.
+    Number(u64),
+    /// The page at a URL from the page before.
+    Url(String),
+}
 
-impl ApiConnector for OmneoSettings {
-    fn streams(&self) -> &'static [Stream] {
-        &STREAMS
-    }
-
-    fn records_of(&self, _: &str) -> BTreeSet<SourceKind> {
-        BTreeSet::new()
-    }
-
-    /// Only profiles have a documented filter by time.
-    fn first(&self, stream: &str, since: Option<Timestamp>) -> Option<ApiRequest> {
-        let known = STREAMS.iter().any(|known| known.name == stream);
-        match since {
-            None => known.then(|| ApiRequest::all(stream)),
-            Some(since) => (stream == PROFILES)
-                .then(|| ApiRequest::about(PROFILES_SINCE, &self.written(since))),
-        }
-    }
-
-    fn each(&self, _: &str, _: &str, _: &FieldVersions) -> Option<ApiRequest> {
-        None
-    }
-
-    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<ApiRequest> {
-        let known: Vec<&Record> =
-            known.iter().filter(|record| record.key.kind == SourceKind::OmneoProfile).collect();
-        let search = match whom {
-            // At most one profile in Omneo has such an address.
-            LookupTarget::Address(address)
-                if known
-                    .iter()
-                    .any(|record| identifiers_of(record, None).values.contains(address)) =>
-            {
-                Vec::new()
-            }
-            LookupTarget::Address(Identifier { kind: IdentifierKind::Email, value }) => {
-                vec![ApiRequest::about(PROFILES_WITH_EMAIL, value)]
-            }
-            LookupTarget::Address(Identifier { kind: IdentifierKind::Phone, value }) => {
-                vec![ApiRequest::about(PROFILES_WITH_PHONE, value)]
-            }
-            LookupTarget::Address(_) => Vec::new(),
-            LookupTarget::Id(_) if !known.is_empty() => Vec::new(),
-            LookupTarget::Id(id) => {
-                let own =
-                    Uuid::try_parse(id).is_ok().then(|| ApiRequest::about(PROFILE_WITH_ID, id));
-                [ApiRequest::about(PROFILES_WITH_IDENTITY, id)].into_iter().chain(own).collect()
-            }
-        };
-        known
-            .iter()
-            .map(|record| ApiRequest::about(WHOLE_PROFILE, &record.key.id))
-            .chain(search)
-            .collect()
-    }
-
-    fn confirm(&self, record: &Record) -> Option<ApiRequest> {
-        (record.key.kind == SourceKind::OmneoProfile)
-            .then(|| ApiRequest::about(PROFILE, &record.key.id))
-    }
-
-    /// The result of a merge is in no webhook. The profile that reached a tier is sometimes missing too.
-    fn after_webhook(&self, delivery: &Delivery) -> Vec<ApiRequest> {
-        let Ok(body) = delivery.json() else { return Vec::new() };
-        let profile = |id: Option<String>| id.map(|id| ApiRequest::about(PROFILE, &id));
-        match delivery.header("x-omneo-event").unwrap_or_default() {
-            "profile.merged" => {
-                let identities = winner_of(&body).map(|id| ApiRequest::about("identities", &id));
-                profile(winner_of(&body)).into_iter().chain(identities).collect()
-            }
-            "profile.deleted" if !reports_deletion(&body) => {
-                profile(id_at(&body, "/id")).into_iter().collect()
-            }
-            "tier.lost" | "tier.maintained" | "tier.progressed"
-                if !body.get("profile").is_some_and(serde_json::Value::is_object) =>
-            {
-                profile(owner_of(&body)).into_iter().collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn request(&self, ask: &ApiRequest) -> Option<Request> {
-        let path = match ask.what.as_str() {
-            PROFILES => Path::new("/profiles"),
-            PROFILES_SINCE => Path::new("/profiles").with("filter[updated_at][gte]", &ask.about),
-            PROFILES_WITH_EMAIL => Path::new("/profiles").with("filter[email]", &ask.about),
-            PROFILES_WITH_PHONE => Path::new("/profiles").with("filter[mobile_phone]", &ask.about),
-            PROFILES_WITH_IDENTITY => {
-                return below(Path::new("/identities/search-profile").segment(&ask.about)?);
-            }
-            PROFILE | WHOLE_PROFILE | PROFILE_WITH_ID => {
-                return below(Path::new("/profiles").segment(&ask.about)?);
-            }
-            what if ask.about.is_empty() => {
-                Path::new(&format!("/{}", STREAMS.iter().find(|stream| stream.name == what)?.name))
-            }
-            what => {
-                let (_, part) = PARTS.iter().find(|(known, _)| *known == what)?;
-                part.split('/')
-                    .try_fold(Path::new("/profiles").segment(&ask.about)?, Path::segment)?
-            }
-        };
-        if !ask.page.is_empty() && ask.page.parse::<u64>().is_err() {
-            return Some(Request::get(Target::Given(ask.page.clone())));
-        }
-        let page = if ask.page.is_empty() { "1" } else { ask.page.as_str() };
-        below(path.with("page[size]", &self.api.page_size.to_string()).with("page[number]", page))
-    }
-
-    fn read(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
-        self.parsed_reply(ask, reply)
+impl OmneoPage {
+    /// The page that a reply names.
+    pub(super) fn named(text: &str) -> Self {
+        text.parse().map_or_else(|_| Self::Url(text.to_owned()), Self::Number)
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "all arms of the match have the same type")]
-fn below(path: Path) -> Option<Request> {
-    Some(Request::get(Target::Below(path.finish())))
+/// Events that have a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OmneoEvents {
+    /// Benefits.
+    Benefits,
+    /// Interactions.
+    Interactions,
+    /// Rewards.
+    Rewards,
+    /// Transactions.
+    Transactions,
+}
+
+impl OmneoEvents {
+    /// All.
+    pub(super) const ALL: [Self; 4] =
+        [Self::Transactions, Self::Rewards, Self::Benefits, Self::Interactions];
+
+    /// The name of the list, also in its path.
+    pub(super) const fn name(self) -> &'static str {
+        match self {
+            Self::Benefits => "benefits",
+            Self::Interactions => "interactions",
+            Self::Rewards => "rewards",
+            Self::Transactions => "transactions",
+        }
+    }
+
+    /// The name of one event in webhooks.
+    pub(super) const fn one(self) -> &'static str {
+        match self {
+            Self::Benefits => "benefit",
+            Self::Interactions => "interaction",
+            Self::Rewards => "reward",
+            Self::Transactions => "transaction",
+        }
+    }
+}
+
+/// A part of a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OmneoPart {
+    /// Sums over its purchases.
+    Aggregations,
+    /// Custom attributes.
+    Attributes,
+    /// Balances.
+    Balances,
+    /// Its benefits.
+    Benefits,
+    /// References to other systems.
+    Identities,
+    /// Its interactions.
+    Interactions,
+    /// Its rewards.
+    Rewards,
+    /// Its tiers.
+    Tiers,
+    /// Its transactions.
+    Transactions,
+}
+
+impl OmneoPart {
+    /// All parts, in the order in which they are requested.
+    pub(super) const ALL: [Self; 9] = [
+        Self::Identities,
+        Self::Attributes,
+        Self::Tiers,
+        Self::Balances,
+        Self::Aggregations,
+        Self::Transactions,
+        Self::Rewards,
+        Self::Benefits,
+        Self::Interactions,
+    ];
+
+    /// The segments of its path, below the profile.
+    const fn path(self) -> &'static [&'static str] {
+        match self {
+            Self::Aggregations => &["aggregations"],
+            Self::Attributes => &["attributes", "custom"],
+            Self::Balances => &["balances"],
+            Self::Benefits => &["benefits"],
+            Self::Identities => &["identities"],
+            Self::Interactions => &["interactions"],
+            Self::Rewards => &["rewards"],
+            Self::Tiers => &["tiers"],
+            Self::Transactions => &["transactions"],
+        }
+    }
+}
+
+impl OmneoRequest {
+    /// The first page of a list of profiles.
+    pub(super) const fn profiles(filter: ProfileFilter) -> Self {
+        Self::Profiles { filter, page: OmneoPage::First }
+    }
+
+    /// The first page of a part of a profile.
+    pub(super) fn part(part: OmneoPart, profile: &str) -> Self {
+        Self::Part { part, profile: profile.to_owned(), page: OmneoPage::First }
+    }
+
+    /// The page of a list.
+    pub(super) const fn page(&self) -> Option<&OmneoPage> {
+        match self {
+            Self::Part { page, .. } | Self::Profiles { page, .. } | Self::Events { page, .. } => {
+                Some(page)
+            }
+            Self::Profile { .. }
+            | Self::WholeProfile { .. }
+            | Self::PossibleProfile { .. }
+            | Self::ProfilesWithIdentity { .. } => None,
+        }
+    }
+
+    /// The same list at another page; `None` if it has no pages.
+    pub(super) fn on_page(&self, other: OmneoPage) -> Option<Self> {
+        let mut request = self.clone();
+        match &mut request {
+            Self::Part { page, .. } | Self::Profiles { page, .. } | Self::Events { page, .. } => {
+                *page = other;
+            }
+            Self::Profile { .. }
+            | Self::WholeProfile { .. }
+            | Self::PossibleProfile { .. }
+            | Self::ProfilesWithIdentity { .. } => return None,
+        }
+        Some(request)
+    }
+
+    pub(in crate::sources) const fn page_number(&self) -> Option<u64> {
+        match self.page() {
+            Some(OmneoPage::Number(number)) => Some(*number),
+            Some(OmneoPage::First | OmneoPage::Url(_)) | None => None,
+        }
+    }
+
+    /// Its kind, without its values.
+    pub(in crate::sources) const fn kind(&self) -> &'static str {
+        match self {
+            Self::Part { .. } => "part",
+            Self::Profile { .. } => "profile",
+            Self::WholeProfile { .. } => "whole profile",
+            Self::PossibleProfile { .. } => "possible profile",
+            Self::Profiles { .. } => "profiles",
+            Self::ProfilesWithIdentity { .. } => "profiles with identity",
+            Self::Events { .. } => "events",
+        }
+    }
+
+    /// The HTTP form; `None` if an id cannot be a segment of a path.
+    pub(super) fn over_http(&self, settings: &OmneoSettings) -> Option<Request> {
+        let path = self.path()?;
+        let number = match self.page() {
+            None => return Some(Request::get(Target::Below(path.finish()))),
+            Some(OmneoPage::Url(url)) => return Some(Request::get(Target::Given(url.clone()))),
+            Some(OmneoPage::First) => 1,
+            Some(OmneoPage::Number(number)) => *number,
+        };
+        let path = path
+            .with("page[size]", &settings.api.page_size.to_string())
+            .with("page[number]", &number.to_string());
+        Some(Request::get(Target::Below(path.finish())))
+    }
+
+    /// The path, and the filter of a list.
+    fn path(&self) -> Option<Path> {
+        match self {
+            Self::Part { part, profile, .. } => {
+                let profile = Path::new("/profiles").segment(profile)?;
+                part.path().iter().copied().try_fold(profile, Path::segment)
+            }
+            Self::Profile { id } | Self::WholeProfile { id } | Self::PossibleProfile { id } => {
+                Path::new("/profiles").segment(id)
+            }
+            Self::Profiles { filter, .. } => {
+                let path = Path::new("/profiles");
+                Some(match filter {
+                    ProfileFilter::All => path,
+                    ProfileFilter::ChangedSince(at) => path.with("filter[updated_at][gte]", at),
+                    ProfileFilter::Email(email) => path.with("filter[email]", email),
+                    ProfileFilter::Phone(phone) => path.with("filter[mobile_phone]", phone),
+                })
+            }
+            Self::ProfilesWithIdentity { identifier } => {
+                Path::new("/identities/search-profile").segment(identifier)
+            }
+            Self::Events { events, .. } => Some(Path::new(&format!("/{}", events.name()))),
+        }
+    }
 }

@@ -1,9 +1,40 @@
-//! API settings of an Omneo tenant.
+//! Settings of an Omneo tenant.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::api::{AccountRules, ApiSettings, Credential, LiveSettings};
+use super::verification::OmneoWebhookSettings;
+use crate::sources::api::account::{AccountRules, ApiSettings, Credential, LiveSettings};
 use crate::sources::secret::{SecretLoader, SecretRef, places};
+
+/// Settings of a brand's Omneo tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OmneoSettings {
+    /// Identity handles whose identifiers are ids of records in another system: `{ crm = "omniotap.contact" }`.
+    pub identity_kinds: BTreeMap<String, String>,
+    /// The time zone of its times, which have no zone in the data: an IANA name.
+    pub time_zone: String,
+    /// URL template of an event's page.
+    pub event_url: String,
+    /// Verification of its webhooks.
+    pub webhook: OmneoWebhookSettings,
+    /// The account of its API.
+    pub api: OmneoApiSettings,
+}
+
+impl Default for OmneoSettings {
+    fn default() -> Self {
+        Self {
+            identity_kinds: BTreeMap::new(),
+            time_zone: "UTC".to_owned(),
+            event_url: String::new(),
+            webhook: OmneoWebhookSettings::default(),
+            api: OmneoApiSettings::default(),
+        }
+    }
+}
 
 /// The account of a brand's Omneo tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

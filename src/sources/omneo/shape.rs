@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use crate::sources::Unreadable;
+use crate::sources::delivery::Unreadable;
 use crate::sources::extract::{text_at, truth_of};
 
 /// Types of bodies, and keys that only they have. A type without such keys may be confused with another.

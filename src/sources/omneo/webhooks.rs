@@ -6,15 +6,17 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::OmneoSettings;
 use super::events::{EventSpec, tier};
 use super::profile;
 use super::profile::ProfileParser;
+use super::settings::OmneoSettings;
 use super::shape::{must_be, reports_deletion};
 use crate::customer::model::record::Change;
+use crate::sources::delivery::{Delivery, Unreadable};
 use crate::sources::extract::{FieldExtractor, id_at, text_at, time_at};
-use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority, digest};
-use crate::sources::{Delivery, ParsedWebhook, Unreadable, WebhookParser};
+use crate::sources::webhook::{
+    DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser, digest,
+};
 
 impl WebhookParser for OmneoSettings {
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
@@ -22,10 +24,6 @@ impl WebhookParser for OmneoSettings {
             delivery.header("x-omneo-event").ok_or(Unreadable::Missing("x-omneo-event header"))?;
         self.read_context(name, &delivery.json()?, delivery.received_at)
     }
-    fn parse_reply(&self, _: &Delivery) -> Result<ParsedWebhook, Unreadable> {
-        Ok(ParsedWebhook::Ignored("replies of this API are not parsed here"))
-    }
-
     fn required_headers(&self) -> &'static [&'static str] {
         &["x-omneo-event"]
     }

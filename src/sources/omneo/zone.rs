@@ -5,7 +5,7 @@ use jiff::civil::Time;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde_json::Value;
 
-use super::OmneoSettings;
+use super::settings::OmneoSettings;
 use crate::sources::time::civil;
 
 impl OmneoSettings {

@@ -3,68 +3,80 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::OmniLabSettings;
-use super::requests::{BOOKINGS, page};
+use super::requests::{BOOKINGS, OmniLabRequest};
+use super::settings::OmniLabSettings;
 use crate::customer::model::event;
-use crate::customer::model::event::EventKey;
+use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey};
 use crate::customer::model::source::{Source, SourceKind};
-use crate::sources::Unreadable;
-use crate::sources::api::{ApiRequest, ParsedReply, Reply};
+use crate::sources::api::http::Reply;
+use crate::sources::api::reply::ParsedReply;
+use crate::sources::delivery::Unreadable;
 use crate::sources::extract::{FieldExtractor, Fields, id_at, time_at};
 use crate::sources::listing::Listing;
 
+/// Whether a stored booking is cancelled.
+#[must_use]
+pub fn is_cancelled(booking: &Event) -> bool {
+    booking
+        .versions
+        .text("data.status")
+        .is_some_and(|status| status.eq_ignore_ascii_case("CANCELLED"))
+}
+
 impl OmniLabSettings {
-    /// A participant that OmniLab does not know has no bookings.
+    /// A page of the bookings of a participant. A participant that OmniLab does not know has no bookings.
     pub(super) fn bookings(
         &self,
-        ask: &ApiRequest,
+        external_id: &str,
+        page: u64,
         reply: &Reply,
-    ) -> Result<ParsedReply, Unreadable> {
+    ) -> Result<ParsedReply<OmniLabRequest>, Unreadable> {
         if reply.is_missing {
             return Ok(ParsedReply::default());
         }
-        let participant = RecordKey::new(SourceKind::OmniLabParticipant, &ask.about)
+        let participant = RecordKey::new(SourceKind::OmniLabParticipant, external_id)
             .ok_or(Unreadable::Missing("usable external id"))?;
         let listing = Listing::find(&reply.body, BOOKINGS).ok_or(Unreadable::Missing("list"))?;
-        let page = page(ask).ok_or(Unreadable::Missing("page"))?;
-        let mut heard = ParsedReply {
-            total: listing.total(page, self.api.page_size),
-            ..ParsedReply::default()
-        };
-        let mut latest = None;
-        for item in listing.items {
-            let Some(key) = id_at(item, &self.booking_pointers.booking)
-                .and_then(|id| EventKey::new(Source::OmniLab, "booking", &id))
-            else {
-                continue;
-            };
-            let said_at = self.said_at(item);
-            let at = said_at.unwrap_or(reply.received_at);
-            latest = latest.max(Some(at));
-            heard.there.push(key.to_string());
-            let fields = self.booking(item, &participant, said_at);
-            heard.changes.push(Change::Event {
-                key,
-                update: Update {
-                    at,
-                    received_at: reply.received_at,
-                    scope: Scope::Partial,
-                    fields,
-                },
-            });
-        }
-        if heard.there.is_empty() && !listing.items.is_empty() {
+        let changes: Vec<Change> = listing
+            .items
+            .iter()
+            .filter_map(|item| self.change(item, &participant, reply.received_at))
+            .collect();
+        if changes.is_empty() && !listing.items.is_empty() {
             return Err(Unreadable::Missing("booking"));
         }
-        heard
-            .changes
-            .extend(latest.and_then(|at| self.participant(participant, at, reply.received_at)));
-        heard.next = listing
-            .has_more(page, self.api.page_size)
-            .then(|| ask.on_page(page.saturating_add(1).to_string()));
-        Ok(heard)
+        let latest = changes.iter().filter_map(Change::update).map(|update| update.at).max();
+        let person = latest.and_then(|at| self.participant(participant, at, reply.received_at));
+        Ok(ParsedReply {
+            there: changes.iter().flat_map(Change::keys).collect(),
+            changes: changes.into_iter().chain(person).collect(),
+            total: listing.total(page, self.api.page_size),
+            next: listing.has_more(page, self.api.page_size).then(|| OmniLabRequest::Bookings {
+                external_id: external_id.to_owned(),
+                page: page.saturating_add(1),
+            }),
+            ..ParsedReply::default()
+        })
+    }
+
+    /// The change of a booking; `None` if it has no usable id.
+    fn change(
+        &self,
+        item: &Value,
+        participant: &RecordKey,
+        received_at: Timestamp,
+    ) -> Option<Change> {
+        let id = id_at(item, &self.booking_pointers.booking)?;
+        let key = EventKey::new(Source::OmniLab, "booking", &id)?;
+        let said_at = self.said_at(item);
+        let fields = self.booking(item, participant, said_at);
+        let at = said_at.unwrap_or(received_at);
+        Some(Change::Event {
+            key,
+            update: Update { at, received_at, scope: Scope::Partial, fields },
+        })
     }
 
     /// When the booking last changed.

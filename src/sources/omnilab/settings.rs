@@ -1,11 +1,32 @@
-//! API settings of an OmniLab tenant.
+//! Settings of an OmniLab tenant.
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::api::{
+use super::external_id::ExternalIdKinds;
+use super::pointers::{OmniLabBookingPointers, OmniLabPointers};
+use super::verification::OmniLabWebhookSettings;
+use crate::sources::api::account::{
     AccountRules, ApiSettings, ClientCredentials, Credential, LiveSettings, TokenStyle,
 };
 use crate::sources::secret::{SecretLoader, SecretRef, places};
+
+/// Settings of a brand's OmniLab tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OmniLabSettings {
+    /// The kinds of record whose ids the brand uses as external ids: `omneo.profile`. Empty for none.
+    pub external_id_kind: ExternalIdKinds,
+    /// URL template of an event's page.
+    pub event_url: String,
+    /// Verification of its webhooks.
+    pub webhook: OmniLabWebhookSettings,
+    /// The account of its API.
+    pub api: OmniLabApiSettings,
+    /// Where an event has its values. The body is not documented.
+    pub pointers: OmniLabPointers,
+    /// Where a booking in the API has its values.
+    pub booking_pointers: OmniLabBookingPointers,
+}
 
 /// The account of a brand's OmniLab tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -6,18 +6,20 @@
 
 use serde_json::Value;
 
-use super::OmniLabSettings;
+use super::settings::OmniLabSettings;
 use crate::customer::model::event;
 use crate::customer::model::event::EventKey;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
 use crate::customer::model::text;
+use crate::sources::delivery::{Delivery, Unreadable};
 use crate::sources::extract::{FieldExtractor, Fields, id_at, read_id, text_at};
 use crate::sources::said_at::{said_at, undated};
 use crate::sources::time::Moment;
-use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority, digest};
-use crate::sources::{Delivery, ParsedWebhook, Unreadable, WebhookParser};
+use crate::sources::webhook::{
+    DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser, digest,
+};
 
 /// The parts of OmniLab that send events, as in its event reference.
 const AREAS: [&str; 7] =
@@ -62,10 +64,6 @@ impl WebhookParser for OmniLabSettings {
             .finish();
         let happening = Change::Event { key, update: update(happening) };
         Ok(ParsedWebhook::Changes(vec![record, happening]))
-    }
-
-    fn parse_reply(&self, _: &Delivery) -> Result<ParsedWebhook, Unreadable> {
-        Ok(ParsedWebhook::Ignored("replies of this API are not parsed here"))
     }
 
     fn required_headers(&self) -> &'static [&'static str] {

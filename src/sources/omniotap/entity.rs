@@ -1,6 +1,7 @@
 //! Objects of the CRM, in the same form in webhooks and in the lists of the API.
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::customer::model::event;
@@ -8,18 +9,24 @@ use crate::customer::model::event::EventKey;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
-use crate::sources::Unreadable;
+use crate::sources::delivery::Unreadable;
 use crate::sources::extract::{FieldExtractor, Fields, id_at};
 use crate::sources::said_at::undated;
 use crate::sources::time::Moment;
 
 /// A type of object in the CRM.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Entity {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entity {
+    /// A person.
     Contact,
+    /// A person who is a customer.
     Customer,
+    /// An interest in an offer.
     Lead,
+    /// A possible sale.
     Opportunity,
+    /// A question or complaint.
     Ticket,
 }
 

@@ -1,9 +1,24 @@
-//! API settings of an OmnioTap tenant.
+//! Settings of an OmnioTap tenant.
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::api::{AccountRules, ApiSettings, Credential, LiveSettings};
+use super::verification::OmnioTapWebhookSettings;
+use crate::sources::api::account::{AccountRules, ApiSettings, Credential, LiveSettings};
 use crate::sources::secret::{SecretLoader, SecretRef, places};
+
+/// Settings of a brand's OmnioTap tenant.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OmnioTapSettings {
+    /// Webhooks of another tenant are refused; empty accepts any.
+    pub tenant_id: String,
+    /// URL template of an event's page.
+    pub event_url: String,
+    /// Verification of its webhooks.
+    pub webhook: OmnioTapWebhookSettings,
+    /// The account of its API.
+    pub api: OmnioTapApiSettings,
+}
 
 /// The account of a brand's OmnioTap tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

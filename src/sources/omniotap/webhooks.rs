@@ -4,14 +4,14 @@
 //! every field is optional. The time stamp is `updatedAt` or `occurred_at`, whichever is later: when a deleted
 //! contact is restored, `updatedAt` is unchanged.
 
-use super::OmnioTapSettings;
 use super::entity::{Entity, Stamp};
+use super::settings::OmnioTapSettings;
 use crate::customer::model::field_versions::Scope;
 use crate::customer::model::text::canonical_id;
+use crate::sources::delivery::{Delivery, Unreadable};
 use crate::sources::extract::{Fields, id_at, text_at};
 use crate::sources::said_at::{SaidAt, said_at};
-use crate::sources::webhook::{DedupKey, DeliveryMeta, Priority};
-use crate::sources::{Delivery, ParsedWebhook, Unreadable, WebhookParser};
+use crate::sources::webhook::{DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser};
 
 impl WebhookParser for OmnioTapSettings {
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
@@ -54,10 +54,6 @@ impl WebhookParser for OmnioTapSettings {
             unread,
         };
         Ok(ParsedWebhook::Changes(vec![entity.change(data, stamp, happened_at, scope)?]))
-    }
-
-    fn parse_reply(&self, _: &Delivery) -> Result<ParsedWebhook, Unreadable> {
-        Ok(ParsedWebhook::Ignored("replies of this API are not parsed here"))
     }
 
     fn required_headers(&self) -> &'static [&'static str] {

@@ -1,78 +1,20 @@
 //! Syncaroo, workspace bookings: rooms and desks (docs: <https://syncaroo.com/docs/>).
 
+mod api;
+mod booking;
 mod object;
 mod place;
+mod pointers;
 mod priorities;
-mod requests;
+pub(super) mod requests;
 mod responses;
 mod settings;
 mod verification;
 mod webhooks;
 
-use serde::{Deserialize, Serialize};
-
+pub use self::place::PlaceKind;
+pub use self::pointers::SyncarooPointers;
 pub use self::priorities::{SyncarooPriorities, SyncarooPriority};
-pub use self::settings::SyncarooApiSettings;
+pub use self::requests::SyncarooRequest;
+pub use self::settings::{SyncarooApiSettings, SyncarooSettings};
 pub use self::verification::SyncarooWebhookSettings;
-
-/// Settings of a brand's Syncaroo connection.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SyncarooSettings {
-    /// Webhooks of another connection are refused; 0 accepts any.
-    pub connection_id: u64,
-    /// URL template of an event's page.
-    pub event_url: String,
-    /// Verification of its webhooks.
-    pub webhook: SyncarooWebhookSettings,
-    /// The account of its API.
-    pub api: SyncarooApiSettings,
-    /// Which webhooks are processed first, and which are dropped.
-    pub webhook_priorities: SyncarooPriorities,
-    /// Where replies about bookings and places have their values. Their format is not documented.
-    pub pointers: SyncarooPointers,
-}
-
-/// JSON pointers (RFC 6901) into a reply about a booking or a place; empty for "not sent".
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-#[expect(missing_docs, reason = "each is named like the value it points to")]
-pub struct SyncarooPointers {
-    pub booking: String,
-    pub updated_at: String,
-    pub status: String,
-    pub starts_at: String,
-    pub ends_at: String,
-    pub resource: String,
-    pub location: String,
-    pub member: String,
-    pub email: String,
-    pub phone: String,
-    pub first_name: String,
-    pub last_name: String,
-    pub full_name: String,
-    pub place: String,
-    pub place_name: String,
-}
-
-impl Default for SyncarooPointers {
-    fn default() -> Self {
-        Self {
-            booking: "/id".to_owned(),
-            updated_at: "/updatedAt".to_owned(),
-            status: "/status".to_owned(),
-            starts_at: "/start".to_owned(),
-            ends_at: "/end".to_owned(),
-            resource: "/resource/name".to_owned(),
-            location: "/location/name".to_owned(),
-            member: "/member/id".to_owned(),
-            email: "/member/email".to_owned(),
-            phone: "/member/phone".to_owned(),
-            first_name: "/member/firstName".to_owned(),
-            last_name: "/member/lastName".to_owned(),
-            full_name: "/member/name".to_owned(),
-            place: "/id".to_owned(),
-            place_name: "/name".to_owned(),
-        }
-    }
-}

@@ -4,107 +4,135 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::SyncarooSettings;
-use super::place::{PlaceKind, SHOWN};
-use super::requests::{BOOKING, resources_of};
-use super::webhooks::booking_key;
+use super::booking::booking_key;
+use super::place::PlaceKind;
+use super::requests::SyncarooRequest;
+use super::settings::SyncarooSettings;
+use crate::customer::model::event::EventKey;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::Change;
-use crate::sources::Unreadable;
-use crate::sources::api::{ApiRequest, MissingName, ParsedReply, Place, Reply};
+use crate::sources::api::http::Reply;
+use crate::sources::api::reply::{MissingName, ParsedReply, Place};
+use crate::sources::delivery::Unreadable;
 use crate::sources::extract::{id_at, text_at};
 use crate::sources::listing::Listing;
+
+/// A parsed reply of Syncaroo.
+type SyncarooReply = ParsedReply<SyncarooRequest>;
 
 impl SyncarooSettings {
     pub(super) fn parsed_reply(
         &self,
-        ask: &ApiRequest,
+        ask: &SyncarooRequest,
         reply: &Reply,
-    ) -> Result<ParsedReply, Unreadable> {
-        if ask.what == BOOKING {
-            return self.parsed_booking(ask, reply);
+    ) -> Result<SyncarooReply, Unreadable> {
+        match ask {
+            SyncarooRequest::Booking { id, url } => {
+                self.parsed_booking(booking_key(id)?, url, reply)
+            }
+            SyncarooRequest::Place { kind, url } => self.parsed_place(*kind, url, reply),
+            SyncarooRequest::Locations { page_url } => {
+                self.parsed_list(PlaceKind::Location, page_url.as_deref(), reply, |page_url| {
+                    SyncarooRequest::Locations { page_url }
+                })
+            }
+            // A location without rooms may have no list of rooms.
+            SyncarooRequest::Resources { .. } if reply.is_missing => Ok(SyncarooReply::default()),
+            SyncarooRequest::Resources { location, page_url } => {
+                self.parsed_list(PlaceKind::Resource, page_url.as_deref(), reply, |page_url| {
+                    SyncarooRequest::Resources { location: location.clone(), page_url }
+                })
+            }
         }
-        if let Some(sort) = SHOWN.iter().find(|sort| sort.one == ask.what) {
-            let spot = sort.in_url(&ask.about).ok_or(Unreadable::Missing("place"))?;
-            let name = if reply.is_missing {
-                None
-            } else {
-                text_at(&reply.body, &self.pointers.place_name)
-            };
-            return Ok(ParsedReply {
-                places: name.map(|name| Place { id: spot.id, name }).into_iter().collect(),
-                ..ParsedReply::default()
-            });
-        }
-        let sort = SHOWN
-            .iter()
-            .find(|sort| sort.all == ask.what)
-            .ok_or(Unreadable::Missing("known request"))?;
-        self.parsed_places(sort, ask, reply)
     }
 
     /// A booking keeps the id of the request, which is the webhook's id.
-    fn parsed_booking(&self, ask: &ApiRequest, reply: &Reply) -> Result<ParsedReply, Unreadable> {
-        let (id, url) = ask.about.split_once('\n').ok_or(Unreadable::Missing("booking id"))?;
-        let key = booking_key(id)?;
+    fn parsed_booking(
+        &self,
+        key: EventKey,
+        url: &str,
+        reply: &Reply,
+    ) -> Result<SyncarooReply, Unreadable> {
         if reply.is_missing {
             let (at, received_at) = (reply.received_at, reply.received_at);
             let update =
                 Update { at, received_at, scope: Scope::Deletion, fields: BTreeMap::new() };
-            return Ok(ParsedReply {
-                changes: vec![Change::Event { key, update }],
-                ..ParsedReply::default()
-            });
+            let changes = vec![Change::Event { key, update }];
+            return Ok(SyncarooReply { changes, ..SyncarooReply::default() });
         }
         if !reply.body.is_object() {
             return Err(Unreadable::Missing("booking"));
         }
-        let mut parsed_reply =
-            ParsedReply { there: vec![key.to_string()], ..ParsedReply::default() };
-        parsed_reply.changes = self.booking(&reply.body, key.clone(), reply.received_at);
-        let Some(Change::Event { update, .. }) = parsed_reply.changes.last_mut() else {
-            return Ok(parsed_reply);
+        let there = vec![key.to_string()];
+        let mut changes = self.booking(&reply.body, key.clone(), reply.received_at);
+        let unnamed = match changes.last_mut() {
+            Some(Change::Event { update, .. }) => set_places(update, &key, url),
+            _ => Vec::new(),
         };
-        for sort in &SHOWN {
-            let Some(spot) = sort.in_url(url) else { continue };
-            update.fields.insert(spot.field(), Some(Value::from(spot.id.clone())));
-            // The name of a room in a booking may be an old one, so it is not stored as the name of the room.
-            if update.fields.get(sort.shown_as).is_none_or(Option::is_none) {
-                parsed_reply.unnamed.push(MissingName {
-                    event: key.clone(),
-                    field: sort.shown_as,
-                    place: spot.id,
-                    ask: spot.ask,
-                });
-            }
-        }
-        Ok(parsed_reply)
+        Ok(SyncarooReply { there, changes, unnamed, ..SyncarooReply::default() })
     }
 
-    fn parsed_places(
+    fn parsed_place(
         &self,
-        sort: &PlaceKind,
-        ask: &ApiRequest,
+        kind: PlaceKind,
+        url: &str,
         reply: &Reply,
-    ) -> Result<ParsedReply, Unreadable> {
-        // A location without rooms may have no list of rooms.
-        if reply.is_missing && !ask.about.is_empty() {
-            return Ok(ParsedReply::default());
-        }
+    ) -> Result<SyncarooReply, Unreadable> {
+        let place = kind.in_url(url).ok_or(Unreadable::Missing("place"))?;
+        let name =
+            if reply.is_missing { None } else { text_at(&reply.body, &self.pointers.place_name) };
+        let places = name.map(|name| Place { id: place.id, name }).into_iter().collect();
+        Ok(SyncarooReply { places, ..SyncarooReply::default() })
+    }
+
+    fn parsed_list(
+        &self,
+        kind: PlaceKind,
+        page_url: Option<&str>,
+        reply: &Reply,
+        on_page: impl Fn(Option<String>) -> SyncarooRequest,
+    ) -> Result<SyncarooReply, Unreadable> {
         let body = if reply.is_missing { None } else { Some(&reply.body) };
         let listing = body
-            .and_then(|body| Listing::find(body, sort.all))
+            .and_then(|body| Listing::find(body, kind.list()))
             .ok_or(Unreadable::Missing("list"))?;
-        let mut parsed_reply = ParsedReply::default();
+        let mut parsed = SyncarooReply::default();
         for item in listing.items {
             let Some(id) = id_at(item, &self.pointers.place) else { continue };
-            parsed_reply.places.extend(
-                text_at(item, &self.pointers.place_name).and_then(|name| sort.place(&id, name)),
+            parsed.places.extend(
+                text_at(item, &self.pointers.place_name).and_then(|name| kind.place(&id, name)),
             );
-            parsed_reply.follow.extend((sort.one == "location").then(|| resources_of(&id)));
+            if kind == PlaceKind::Location {
+                parsed.follow.push(SyncarooRequest::Resources { location: id, page_url: None });
+            }
         }
-        let next = listing.next_url().filter(|url| !listing.items.is_empty() && *url != ask.page);
-        parsed_reply.next = next.map(|url| ask.on_page(url));
-        Ok(parsed_reply)
+        parsed.next = listing
+            .next_url()
+            .filter(|url| !listing.items.is_empty() && Some(*url) != page_url)
+            .map(|url| on_page(Some(url.to_owned())));
+        Ok(parsed)
     }
+}
+
+/// Adds the places in a booking's URL. Returns the fields that need the name of a place.
+fn set_places(
+    update: &mut Update,
+    event: &EventKey,
+    url: &str,
+) -> Vec<MissingName<SyncarooRequest>> {
+    let mut unnamed = Vec::new();
+    for kind in PlaceKind::ALL {
+        let Some(place) = kind.in_url(url) else { continue };
+        update.fields.insert(place.field(), Some(Value::from(place.id.clone())));
+        // The name of a room in a booking may be an old one, so it is not stored as the name of the room.
+        if update.fields.get(kind.shown_as()).is_none_or(Option::is_none) {
+            unnamed.push(MissingName {
+                event: event.clone(),
+                field: kind.shown_as(),
+                place: place.id,
+                ask: SyncarooRequest::Place { kind, url: place.url },
+            });
+        }
+    }
+    unnamed
 }

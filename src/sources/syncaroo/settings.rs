@@ -1,11 +1,32 @@
-//! API settings of a Syncaroo connection.
+//! Settings of a Syncaroo connection.
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::api::{
+use super::pointers::SyncarooPointers;
+use super::priorities::SyncarooPriorities;
+use super::verification::SyncarooWebhookSettings;
+use crate::sources::api::account::{
     AccountRules, ApiSettings, ClientCredentials, Credential, LiveSettings, TokenStyle,
 };
 use crate::sources::secret::{SecretLoader, SecretRef, places};
+
+/// Settings of a brand's Syncaroo connection.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SyncarooSettings {
+    /// Webhooks of another connection are refused; 0 accepts any.
+    pub connection_id: u64,
+    /// URL template of an event's page.
+    pub event_url: String,
+    /// Verification of its webhooks.
+    pub webhook: SyncarooWebhookSettings,
+    /// The account of its API.
+    pub api: SyncarooApiSettings,
+    /// Which webhooks are processed first, and which are dropped.
+    pub webhook_priorities: SyncarooPriorities,
+    /// Where replies about bookings and places have their values. Their format is not documented.
+    pub pointers: SyncarooPointers,
+}
 
 /// The account of a brand's Syncaroo connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,5 +1,5 @@
 //! A source's deliveries. The input is like a request: header lines, an empty line, the body. A header `answer` makes
-//! it a response of the source's API.
+//! it a response of the source's API: its value is the request, as it is stored.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,11 @@ use hookpoint::customer::model::phone::Phone;
 use hookpoint::customer::model::record::{Change, Record, RecordKey};
 use hookpoint::customer::model::source::Source;
 use hookpoint::customer::model::text::{MAX_CHARS, MAX_ID_CHARS, clean, id as clean_id};
-use hookpoint::sources::omnilab::ExternalIdKinds;
+use hookpoint::sources::api::{ApiRequest, Reply};
+use hookpoint::sources::omneo::OmneoRequest;
+use hookpoint::sources::omnilab::{ExternalIdKinds, OmniLabRequest};
+use hookpoint::sources::omniotap::{Entity, OmnioTapRequest};
+use hookpoint::sources::syncaroo::SyncarooRequest;
 use hookpoint::sources::{Delivery, ParsedWebhook, SourceSettings, Unreadable};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -66,11 +70,25 @@ fn read(
 ) -> Result<ParsedWebhook, Unreadable> {
     let received_at = Timestamp::from_second(1_795_251_600).expect("a time");
     let delivery = Delivery { headers: headers.clone(), body: body.to_vec(), received_at };
-    let reader = settings.reader(source);
-    if headers.contains_key("answer") {
-        reader.parse_reply(&delivery)
-    } else {
-        reader.parse_webhook(&delivery)
+    let Some(ask) = headers.get("answer") else {
+        return settings.reader(source).parse_webhook(&delivery);
+    };
+    let ask = serde_json::from_str(ask).unwrap_or_else(|_| usual_request(source));
+    let body = hookpoint::sources::json(body)?;
+    let reply = Reply { body, is_missing: false, received_at };
+    settings.api(source).read(&ask, &reply).map(|reply| ParsedWebhook::Changes(reply.changes))
+}
+
+/// The request of a response whose header names none.
+fn usual_request(source: Source) -> ApiRequest {
+    let text = str::to_owned;
+    match source {
+        Source::OmnioTap => OmnioTapRequest::List { entity: Entity::Contact, page: 1 }.into(),
+        Source::Omneo => OmneoRequest::WholeProfile { id: text("p") }.into(),
+        Source::OmniLab => OmniLabRequest::bookings_of("CONTACT-1").into(),
+        Source::Syncaroo => {
+            SyncarooRequest::Booking { id: text("b"), url: text("https://x.example/b") }.into()
+        }
     }
 }
 
@@ -248,8 +266,8 @@ fn seed(recording: &str) -> Vec<u8> {
     let mut text: String = headers
         .map(|(name, value)| format!("{name}: {}\n", value.as_str().unwrap_or_default()))
         .collect();
-    if recording.get("answer_of").is_some() {
-        text.push_str("answer: yes\n");
+    if let Some(ask) = recording.get("ask") {
+        text.push_str(&format!("answer: {ask}\n"));
     }
     format!("{text}\n{}", recording["body"]).into_bytes()
 }
