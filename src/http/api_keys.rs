@@ -4,8 +4,10 @@
 //! key.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+
+use parking_lot::RwLock;
 
 use crate::storage::pool::Pool;
 use base64::Engine;
@@ -120,7 +122,7 @@ impl ApiKeyCache {
     /// When Postgres fails. The cache then keeps its keys.
     pub async fn refresh(&self, pool: &Pool) -> Result<(), StorageError> {
         let rows = list_keys(pool).await?;
-        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let mut keys = self.keys.write();
         let live = rows.into_iter().filter(|row| row.revoked_at.is_none());
         *keys = live
             .filter_map(|row| {
@@ -151,7 +153,7 @@ impl ApiKeyCache {
     #[must_use]
     pub fn authenticate(&self, key: &[u8], now: Timestamp) -> Option<Arc<LiveKey>> {
         let hash = hash_key(key);
-        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = self.keys.read();
         let live = keys.get(&hash).filter(|live| bool::from(live.hash.ct_eq(&hash)))?;
         if live.expires_at.is_some_and(|expires_at| expires_at <= now) {
             return None;
@@ -166,7 +168,7 @@ impl ApiKeyCache {
     /// When Postgres fails. The times are then saved at the next call.
     pub async fn write_last_used(&self, pool: &Pool) -> Result<(), StorageError> {
         let used: Vec<(Arc<LiveKey>, i64)> = {
-            let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+            let keys = self.keys.read();
             keys.values()
                 .map(|key| (Arc::clone(key), key.last_used_at.swap(0, Ordering::Relaxed)))
                 .filter(|(_, at)| *at != 0)

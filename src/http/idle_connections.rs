@@ -3,11 +3,12 @@
 //! end of its head without limit.
 
 use std::net::Shutdown;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::{Extensions, ServiceRequest};
 use actix_web::rt::net::TcpStream;
+use parking_lot::{Mutex, MutexGuard};
 use socket2::{SockRef, Socket};
 
 /// How long a connection may be without a request. This is longer than both limits of the HTTP server.
@@ -30,7 +31,7 @@ struct State {
 
 impl Connection {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock()
     }
 }
 
@@ -87,6 +88,6 @@ impl Connections {
     }
 
     fn all(&self) -> MutexGuard<'_, Vec<Weak<Connection>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

@@ -1,8 +1,10 @@
 //! Alarms for storing and applying webhooks. Each is logged once when it starts and once when it ends, and is shown by
 //! `/health/ready` and the metrics.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// A part of the service that can fail by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,7 +56,7 @@ struct Failing {
 
 impl Alarm {
     fn failing(&self) -> MutexGuard<'_, Option<Failing>> {
-        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+        self.failing.lock()
     }
 
     /// Raises the alarm. It is logged once, not at every attempt.
@@ -104,7 +106,7 @@ pub struct Alarms(Arc<Mutex<Vec<Arc<Alarm>>>>);
 
 impl Alarms {
     fn all(&self) -> MutexGuard<'_, Vec<Arc<Alarm>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Creates the alarm of a part, or of one brand's share of it.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use parking_lot::Mutex;
 
 use crate::cli::output::{plain, print_line};
 use crate::sources::api::Stream;
@@ -70,7 +70,7 @@ impl RunDisplay {
     }
 
     pub(super) fn update(&self, ProgressEvent { progress, note }: ProgressEvent<'_>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.state.lock();
         let waits =
             if note.is_empty() { String::new() } else { format!("waiting: {}", plain(note)) };
         let is_first = state.scanned.is_none();

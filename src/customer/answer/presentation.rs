@@ -4,9 +4,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
 
 use minijinja::{Environment, UndefinedBehavior, Value};
+use parking_lot::Mutex;
 
 pub use super::presentation_rules::PresentationRules;
 use super::presentation_rules::{Template, field_template, message_template, url_template};
@@ -55,10 +55,7 @@ impl Presenter {
     /// Returns true on the first call for a template. Used to report each failing template once.
     #[must_use]
     pub fn is_first_failure(&self, template: &str) -> bool {
-        self.reported_failures
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(template.to_owned())
+        self.reported_failures.lock().insert(template.to_owned())
     }
 
     /// Hash of everything that affects rendering: settings, templates and version.
