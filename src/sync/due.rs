@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::SyncMode;
+use super::progress::SyncMode;
 use crate::settings::file::SyncSettings;
 use crate::storage::sync_streams::StreamRow;
 

@@ -15,8 +15,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::deletions::{count_deleted, find_deleted};
+use super::progress::SyncMode;
 use super::run::{RunAbort, RunContext};
-use super::{SyncMode, SyncRunner};
 use crate::sources::Unreadable;
 use crate::sources::api::{ApiRequest, ListCoverage, ParsedReply};
 use crate::storage::deliveries::{BacklogRow, list_backlog};
@@ -34,142 +35,138 @@ const WAIT: Duration = Duration::from_millis(500);
 /// How many pages back the run can go without a restart.
 const REMEMBERED: usize = 16;
 
-impl SyncRunner {
-    /// Reads a list. A full run then looks for deleted records. Returns a note for the status; empty if there
-    /// is nothing to say.
-    pub(crate) async fn scan_list(
-        &self,
-        run: &RunContext<'_>,
-        holds: ListCoverage,
-    ) -> Result<String, RunAbort> {
-        let mut seen = 0;
-        let mut restart_count = run.row.restart_count;
-        let first = || self.api().first(run.which.stream, run.row.since);
-        let mut cursor =
-            run.row.cursor.as_ref().and_then(|cursor| ApiRequest::of_json(cursor).or_else(first));
-        // The first page of a resumed run was counted before the interruption.
-        let mut is_counted = run.row.scanned > 0;
-        while let Some(ask) = cursor.take() {
-            self.scan_pages(run, ask, std::mem::take(&mut is_counted)).await?;
-            if run.mode() != SyncMode::Full {
-                return Ok(String::new());
-            }
-            let met = self.count_met(run, holds).await?;
-            let is_short = run.progress().total.is_some_and(|total| met < total);
-            if is_short && restart_count < MOST_ROUNDS && met > seen {
-                (seen, restart_count) = (met, restart_count.saturating_add(1));
-                cursor = first();
-                run.save(Step {
-                    cursor: cursor.as_ref().map(ApiRequest::to_json),
-                    restart_count: 1,
-                    ..Step::default()
-                })
-                .await?;
-            }
+/// Reads a list. A full run then looks for deleted records. Returns a note for the status; empty if there
+/// is nothing to say.
+pub(super) async fn scan_list(
+    run: &RunContext<'_>,
+    holds: ListCoverage,
+) -> Result<String, RunAbort> {
+    let mut seen = 0;
+    let mut restart_count = run.row.restart_count;
+    let first = || run.account.api().first(run.which.stream, run.row.since);
+    let mut cursor =
+        run.row.cursor.as_ref().and_then(|cursor| ApiRequest::of_json(cursor).or_else(first));
+    // The first page of a resumed run was counted before the interruption.
+    let mut is_counted = run.row.scanned > 0;
+    while let Some(ask) = cursor.take() {
+        scan_pages(run, ask, std::mem::take(&mut is_counted)).await?;
+        if run.mode() != SyncMode::Full {
+            return Ok(String::new());
         }
-        match holds {
-            ListCoverage::Records(kind) => self.find_deleted(run, kind).await,
-            ListCoverage::Events(_) | ListCoverage::Neither => Ok(String::new()),
+        let met = count_met(run, holds).await?;
+        let is_short = run.progress().total.is_some_and(|total| met < total);
+        if is_short && restart_count < MOST_ROUNDS && met > seen {
+            (seen, restart_count) = (met, restart_count.saturating_add(1));
+            cursor = first();
+            run.save(Step {
+                cursor: cursor.as_ref().map(ApiRequest::to_json),
+                restart_count: 1,
+                ..Step::default()
+            })
+            .await?;
         }
     }
+    match holds {
+        ListCoverage::Records(kind) => find_deleted(run, kind).await,
+        ListCoverage::Events(_) | ListCoverage::Neither => Ok(String::new()),
+    }
+}
 
-    /// Counts the items that the run has seen and that still exist. Webhooks report deletions during the run.
-    async fn count_met(&self, run: &RunContext<'_>, holds: ListCoverage) -> Result<u64, RunAbort> {
-        match holds {
-            ListCoverage::Records(kind) => {
-                self.wait_for_webhooks(run).await?;
-                let met = count_seen(&self.pool, run.which, run.row.run_id).await?;
-                Ok(met.saturating_sub(self.count_deleted(run, kind).await?))
-            }
-            ListCoverage::Events(_) | ListCoverage::Neither => {
-                Ok(count_seen(&self.pool, run.which, run.row.run_id).await?)
-            }
+/// Counts the items that the run has seen and that still exist. Webhooks report deletions during the run.
+async fn count_met(run: &RunContext<'_>, holds: ListCoverage) -> Result<u64, RunAbort> {
+    match holds {
+        ListCoverage::Records(kind) => {
+            wait_for_webhooks(run).await?;
+            let met = count_seen(&run.account.pool, run.which, run.row.run_id).await?;
+            Ok(met.saturating_sub(count_deleted(run, kind).await?))
+        }
+        ListCoverage::Events(_) | ListCoverage::Neither => {
+            Ok(count_seen(&run.account.pool, run.which, run.row.run_id).await?)
         }
     }
+}
 
-    /// Waits for webhooks that arrived before the end of the list, so that their deletions count. It gives up
-    /// after [`WAITS`] tries: a webhook may keep failing.
-    async fn wait_for_webhooks(&self, run: &RunContext<'_>) -> Result<(), RunAbort> {
-        let since = self.clock.now();
-        let is_pending = |backlog: &BacklogRow| {
-            backlog.state == "pending"
-                && backlog.source == self.account.source.as_str()
-                && backlog.oldest_at <= since
+/// Waits for webhooks that arrived before the end of the list, so that their deletions count. It gives up
+/// after [`WAITS`] tries: a webhook may keep failing.
+async fn wait_for_webhooks(run: &RunContext<'_>) -> Result<(), RunAbort> {
+    let since = run.account.clock.now();
+    let is_pending = |backlog: &BacklogRow| {
+        backlog.state == "pending"
+            && backlog.source == run.account.source().as_str()
+            && backlog.oldest_at <= since
+    };
+    for _ in 0..WAITS {
+        if !list_backlog(&run.account.pool, run.account.brand().id()).await?.iter().any(is_pending)
+        {
+            break;
+        }
+        tokio::time::sleep(WAIT).await;
+        run.renew("").await?;
+    }
+    Ok(())
+}
+
+async fn scan_pages(
+    run: &RunContext<'_>,
+    first: ApiRequest,
+    mut is_counted: bool,
+) -> Result<(), RunAbort> {
+    let mut scanned: VecDeque<ApiRequest> = VecDeque::new();
+    let mut reply = run.ask(&first).await?;
+    let mut ask = first;
+    loop {
+        let next = next_ask(&ask, &reply, &scanned, run.progress().total);
+        if next.as_ref() == Some(&ask) {
+            return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing(
+                "end of the list",
+            ))));
+        }
+        // Fetches the next page while this one is applied.
+        let fetch = async {
+            match &next {
+                Some(next) => run.ask(next).await.map(Some),
+                None => Ok(None),
+            }
         };
-        for _ in 0..WAITS {
-            if !list_backlog(&self.pool, self.account.brand.id()).await?.iter().any(is_pending) {
-                break;
-            }
-            tokio::time::sleep(WAIT).await;
-            run.renew("").await?;
+        let is_counted = std::mem::take(&mut is_counted) || scanned.contains(&ask);
+        let (kept, fetched) = tokio::join!(keep(run, &ask, &reply, is_counted), fetch);
+        kept?;
+        let (Some(next), Some(more)) = (next, fetched?) else { return Ok(()) };
+        if !more.there.is_empty() && more.there == reply.there && !scanned.contains(&next) {
+            return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing(
+                "next page: the list repeats itself",
+            ))));
         }
-        Ok(())
-    }
-
-    async fn scan_pages(
-        &self,
-        run: &RunContext<'_>,
-        first: ApiRequest,
-        mut is_counted: bool,
-    ) -> Result<(), RunAbort> {
-        let mut scanned: VecDeque<ApiRequest> = VecDeque::new();
-        let mut reply = run.ask(&first).await?;
-        let mut ask = first;
-        loop {
-            let next = next_ask(&ask, &reply, &scanned, run.progress().total);
-            if next.as_ref() == Some(&ask) {
-                return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing(
-                    "end of the list",
-                ))));
-            }
-            // Fetches the next page while this one is applied.
-            let fetch = async {
-                match &next {
-                    Some(next) => run.ask(next).await.map(Some),
-                    None => Ok(None),
-                }
-            };
-            let is_counted = std::mem::take(&mut is_counted) || scanned.contains(&ask);
-            let (kept, fetched) = tokio::join!(self.keep(run, &ask, &reply, is_counted), fetch);
-            kept?;
-            let (Some(next), Some(more)) = (next, fetched?) else { return Ok(()) };
-            if !more.there.is_empty() && more.there == reply.there && !scanned.contains(&next) {
-                return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing(
-                    "next page: the list repeats itself",
-                ))));
-            }
-            scanned.push_back(std::mem::replace(&mut ask, next));
-            if scanned.len() > REMEMBERED {
-                scanned.pop_front();
-            }
-            reply = more;
+        scanned.push_back(std::mem::replace(&mut ask, next));
+        if scanned.len() > REMEMBERED {
+            scanned.pop_front();
         }
+        reply = more;
     }
+}
 
-    /// Applies a page and saves the progress. The cursor stays on this page: if items are deleted before the run
-    /// resumes, later items move up to it, and a run that continues on the next page would miss them.
-    async fn keep(
-        &self,
-        run: &RunContext<'_>,
-        ask: &ApiRequest,
-        reply: &ParsedReply,
-        is_counted: bool,
-    ) -> Result<(), RunAbort> {
-        let changed = run.take(reply).await?;
-        let seen_keys: Vec<[u8; 16]> = match run.mode() {
-            SyncMode::Full => reply.there.iter().map(|key| run.seen_key(key)).collect(),
-            SyncMode::Incremental { .. } => Vec::new(),
-        };
-        run.save(Step {
-            cursor: Some(ask.to_json()),
-            scanned: if is_counted { 0 } else { reply.there.len().max(reply.places.len()) },
-            changed,
-            total: reply.total,
-            seen_keys: &seen_keys,
-            ..Step::default()
-        })
-        .await
-    }
+/// Applies a page and saves the progress. The cursor stays on this page: if items are deleted before the run
+/// resumes, later items move up to it, and a run that continues on the next page would miss them.
+async fn keep(
+    run: &RunContext<'_>,
+    ask: &ApiRequest,
+    reply: &ParsedReply,
+    is_counted: bool,
+) -> Result<(), RunAbort> {
+    let changed = run.take(reply).await?;
+    let seen_keys: Vec<[u8; 16]> = match run.mode() {
+        SyncMode::Full => reply.there.iter().map(|key| run.seen_key(key)).collect(),
+        SyncMode::Incremental { .. } => Vec::new(),
+    };
+    run.save(Step {
+        cursor: Some(ask.to_json()),
+        scanned: if is_counted { 0 } else { reply.there.len().max(reply.places.len()) },
+        changed,
+        total: reply.total,
+        seen_keys: &seen_keys,
+        ..Step::default()
+    })
+    .await
 }
 
 /// The next page to read. If the total shrank, it is an earlier page, because later items have moved up to it.

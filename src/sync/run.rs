@@ -3,15 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use parking_lot::{Mutex, MutexGuard};
 
-use super::{Listener, Progress, ProgressEvent, SyncMode, SyncRunner};
+use super::account::SyncAccount;
+use super::progress::{Listener, Progress, ProgressEvent, SyncMode};
 use crate::ingest::apply_reply::apply_reply;
 use crate::sources::api::{ApiRequest, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::invalidation::LookupHash;
-use crate::storage::sync_runs::{LeaseOwner, LeaseStatus, Step, StreamKey, renew_lease, save_step};
+use crate::storage::sync_runs::{LeaseStatus, Step, StreamKey, renew_lease, save_step};
 use crate::storage::sync_streams::StreamRow;
 use crate::upstream::{CallError, CallPriority};
 
@@ -34,9 +34,21 @@ pub(crate) enum RunAbort {
     Storage(StorageError),
 }
 
+impl From<StorageError> for RunAbort {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<CallError> for RunAbort {
+    fn from(error: CallError) -> Self {
+        Self::Broken(error)
+    }
+}
+
 /// A sync run of one stream.
 pub(crate) struct RunContext<'a> {
-    runner: &'a SyncRunner,
+    pub(crate) account: &'a SyncAccount,
     pub(crate) which: StreamKey<'a>,
     /// The stream's row when the run claimed it.
     pub(crate) row: StreamRow,
@@ -50,18 +62,9 @@ struct Tally {
     deleted: u64,
 }
 
-impl SyncRunner {
-    /// This runner, with a lease that starts now.
-    pub(crate) fn lease_owner(&self) -> LeaseOwner {
-        let at = self.clock.now();
-        let lease = SignedDuration::try_from(self.lease).unwrap_or(SignedDuration::from_secs(60));
-        LeaseOwner { token: self.token, at, until: at.checked_add(lease).unwrap_or(at) }
-    }
-}
-
 impl<'a> RunContext<'a> {
     pub(crate) fn new(
-        runner: &'a SyncRunner,
+        account: &'a SyncAccount,
         which: StreamKey<'a>,
         row: StreamRow,
         listener: Listener<'a>,
@@ -74,7 +77,7 @@ impl<'a> RunContext<'a> {
         };
         listener(ProgressEvent { progress, note: "" });
         let tally = Tally { progress, deleted: count(row.deleted) };
-        Self { runner, which, row, listener, tally: Mutex::new(tally) }
+        Self { account, which, row, listener, tally: Mutex::new(tally) }
     }
 
     pub(crate) fn mode(&self) -> SyncMode {
@@ -117,10 +120,10 @@ impl<'a> RunContext<'a> {
 
     /// Calls the source until it answers. Retryable errors are retried; the lease is renewed meanwhile.
     pub(crate) async fn ask(&self, ask: &ApiRequest) -> Result<Arc<ParsedReply>, RunAbort> {
-        let timeout = self.runner.lease / 4;
+        let timeout = self.account.lease / 4;
         let mut failures: u32 = 0;
         loop {
-            let note = match self.runner.account.call(ask, self.priority(), timeout).await {
+            let note = match self.account.client.call(ask, self.priority(), timeout).await {
                 Ok(reply) => return Ok(reply),
                 Err(CallError::ShuttingDown) => return Err(RunAbort::Ending),
                 // Waiting for the rate limit is no failure.
@@ -152,7 +155,9 @@ impl<'a> RunContext<'a> {
         if !note.is_empty() {
             self.report_wait(note);
         }
-        checked(renew_lease(&self.runner.pool, self.which, self.runner.lease_owner(), note).await?)
+        checked(
+            renew_lease(&self.account.pool, self.which, self.account.lease_owner(), note).await?,
+        )
     }
 
     /// Applies a reply, and the calls that follow from it. Returns how many items were new or different.
@@ -183,10 +188,10 @@ impl<'a> RunContext<'a> {
 
     async fn take_one(&self, reply: &ParsedReply) -> Result<usize, RunAbort> {
         Ok(apply_reply(
-            &self.runner.pool,
-            &self.runner.account,
+            &self.account.pool,
+            &self.account.client,
             self.priority(),
-            self.runner.lease / 4,
+            self.account.lease / 4,
             reply,
         )
         .await?
@@ -196,7 +201,7 @@ impl<'a> RunContext<'a> {
     /// Saves the progress after a step.
     pub(crate) async fn save(&self, step: Step<'_>) -> Result<(), RunAbort> {
         let standing =
-            save_step(&self.runner.pool, self.which, self.runner.lease_owner(), &step).await?;
+            save_step(&self.account.pool, self.which, self.account.lease_owner(), &step).await?;
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let progress = {
             let mut tally = self.tally();
@@ -218,7 +223,7 @@ impl<'a> RunContext<'a> {
     fn count_missed(&self, missed: u64) {
         if self.row.is_reconcile && missed > 0 {
             let (brand, stream) =
-                (self.runner.account.brand.rules.slug.clone(), self.which.stream.to_owned());
+                (self.account.client.brand.rules.slug.clone(), self.which.stream.to_owned());
             let source = self.which.source.as_str();
             metrics::counter!("hookpoint_sync_missed_changes_total", "brand" => brand, "source" => source, "stream" => stream).increment(missed);
         }
@@ -226,7 +231,7 @@ impl<'a> RunContext<'a> {
 
     /// The hash that stands for a record or event in `sync_seen_keys`.
     pub(crate) fn seen_key(&self, key: &str) -> [u8; 16] {
-        LookupHash::new(&self.runner.account.brand.secret, "sighting", key).0
+        LookupHash::new(&self.account.client.brand.secret, "sighting", key).0
     }
 }
 

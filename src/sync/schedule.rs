@@ -7,7 +7,8 @@ use std::time::Duration;
 use crate::storage::pool::Pool;
 
 use super::due::due;
-use super::{RunEnd, SyncError, SyncMode, SyncRunner};
+use super::progress::SyncMode;
+use super::runner::{RunEnd, SyncError, SyncRunner};
 use crate::clock::Clock;
 use crate::customer::model::source::SourceKind;
 use crate::jobs::tasks::BackgroundTasks;
@@ -55,7 +56,7 @@ async fn run_loop(
             worked = run_due_streams(&runner, settings, line) => {
                 if let Err(error) = worked {
                     release(&runner).await;
-                    tracing::warn!(brand = runner.account.brand.rules.slug, source = %runner.account.source, %error, "sync run interrupted; retrying");
+                    tracing::warn!(brand = runner.account.brand().rules.slug, source = %runner.account.source(), %error, "sync run interrupted; retrying");
                 }
             }
             () = background.until_ending() => {}
@@ -71,7 +72,7 @@ async fn run_loop(
 
 /// Ignores errors: if Postgres fails, the leases end by themselves.
 async fn release(runner: &SyncRunner) {
-    let _ = runner.release().await;
+    let _ = runner.account.release().await;
 }
 
 /// Runs the streams that are due now.
@@ -83,18 +84,20 @@ pub async fn run_due_streams(
     settings: &SyncSettings,
     line: ScheduleKind,
 ) -> Result<(), SyncError> {
-    let now = || runner.clock.now();
-    let can_list_changes = |stream: &Stream| runner.api().first(stream.name, Some(now())).is_some();
+    let now = || runner.account.clock.now();
+    let can_list_changes =
+        |stream: &Stream| runner.account.api().first(stream.name, Some(now())).is_some();
     for stream in runner
+        .account
         .api()
         .streams()
         .iter()
         .filter(|stream| line == ScheduleKind::Full || can_list_changes(stream))
     {
-        let rows = list_streams(&runner.pool, runner.account.brand.id()).await?;
-        let row = rows
-            .iter()
-            .find(|row| row.source == runner.account.source.as_str() && row.stream == stream.name);
+        let rows = list_streams(&runner.account.pool, runner.account.brand().id()).await?;
+        let row = rows.iter().find(|row| {
+            row.source == runner.account.source().as_str() && row.stream == stream.name
+        });
         let due = due(row, can_list_changes(stream), settings, now())
             .or_else(|| is_outdated(runner, *stream, row, &rows).then_some(SyncMode::Full));
         let due = due.filter(|mode| (*mode == SyncMode::Full) == (line == ScheduleKind::Full));
@@ -136,13 +139,13 @@ fn dependencies<'a>(
     rows: &'a [StreamRow],
 ) -> Vec<Option<&'a StreamRow>> {
     let list_of = |kind: SourceKind| {
-        let streams = runner.brand().rules.sources.api(kind.source()).streams();
+        let streams = runner.account.brand().rules.sources.api(kind.source()).streams();
         streams
             .iter()
             .find(|list| list.traversal == Traversal::List(ListCoverage::Records(kind)))
             .map(|list| (kind.source(), list.name))
     };
-    let lists = runner.needs(stream).into_iter().filter_map(list_of);
+    let lists = runner.account.needs(stream).into_iter().filter_map(list_of);
     lists
         .map(|(source, name)| {
             rows.iter().find(|row| row.source == source.as_str() && row.stream == name)
@@ -152,7 +155,7 @@ fn dependencies<'a>(
 
 fn report(runner: &SyncRunner, stream: Stream, ended: &RunEnd) {
     let (brand, source, stream) =
-        (runner.account.brand.rules.slug.as_str(), runner.account.source.as_str(), stream.name);
+        (runner.account.brand().rules.slug.as_str(), runner.account.source().as_str(), stream.name);
     match ended {
         RunEnd::Complete { mode: SyncMode::Full, progress, deleted, drift, .. } => {
             tracing::info!(

@@ -92,7 +92,8 @@ async fn ask(application: &Application, file: &SettingsFile) -> anyhow::Result<(
     // One after the other. At the same time, they would take the few database connections from each other and the
     // inbox.
     for runner in &runners {
-        broken = broken.saturating_add(sync_account(runner, runner.api().streams(), &bars).await?);
+        broken = broken
+            .saturating_add(sync_account(runner, runner.account.api().streams(), &bars).await?);
     }
     background.end().await;
     anyhow::ensure!(

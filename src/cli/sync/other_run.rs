@@ -22,11 +22,10 @@ pub(super) async fn watch_other_run(
 ) -> anyhow::Result<Option<RunEnd>> {
     let (mut scanned, mut progressed_at) = (None, Instant::now());
     loop {
-        let rows = list_streams(runner.pool(), runner.brand().id()).await?;
-        let Some(row) = rows
-            .into_iter()
-            .find(|row| row.source == runner.source().as_str() && row.stream == stream.name)
-        else {
+        let rows = list_streams(runner.account.pool(), runner.account.brand().id()).await?;
+        let Some(row) = rows.into_iter().find(|row| {
+            row.source == runner.account.source().as_str() && row.stream == stream.name
+        }) else {
             return Ok(Some(RunEnd::Cancelled));
         };
         if scanned.replace(row.scanned) != Some(row.scanned) {

@@ -30,7 +30,7 @@ struct AccountRun {
 impl AccountRun {
     /// Whether a stream is read record by record.
     fn is_per_record(&self) -> bool {
-        self.streams.iter().any(|stream| !self.runner.needs(*stream).is_empty())
+        self.streams.iter().any(|stream| !self.runner.account.needs(*stream).is_empty())
     }
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn run(
         broken = run_all(&runs) => broken?,
         () = shutdown.received() => {
             for run in &runs {
-                run.runner.release().await?;
+                run.runner.account.release().await?;
             }
             print_line("Stopped. `hookpoint sync run`, or the service, continues from here.");
             0

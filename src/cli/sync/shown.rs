@@ -48,7 +48,12 @@ impl Reasons {
 
 impl RunDisplay {
     pub(super) fn new(runner: &SyncRunner, stream: Stream, bars: &MultiProgress) -> Self {
-        let name = format!("{} {} {}", runner.brand().rules.slug, runner.source(), stream.name);
+        let name = format!(
+            "{} {} {}",
+            runner.account.brand().rules.slug,
+            runner.account.source(),
+            stream.name
+        );
         let style = ProgressStyle::with_template(
             "{prefix}  {wide_bar}  {human_pos} of {human_len}  {per_sec}  {eta} left  {msg}",
         )
