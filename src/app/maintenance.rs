@@ -56,7 +56,7 @@ pub async fn reconcile_suppressions(
             let now = clock.now();
             let began_by = now.checked_sub(ERASING).unwrap_or(now);
             if let Err(error) =
-                reconcile(&pool, brand, (&suppressions, max_erased_percent), now, began_by).await
+                reconcile(&pool, brand, &suppressions, max_erased_percent, now, began_by).await
             {
                 tracing::error!(brand = brand.rules.slug, %error, "suppression list and its file are out of sync; retrying");
             }

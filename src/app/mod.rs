@@ -139,7 +139,8 @@ async fn reconcile_all(
         match reconcile(
             &database.pool,
             brand,
-            (suppressions, max_erased_percent),
+            suppressions,
+            max_erased_percent,
             clock.now(),
             clock.now(),
         )

@@ -118,7 +118,8 @@ async fn with(
             reconcile(
                 &database.pool,
                 brand,
-                (&suppressions, settings.file.erasure.max_erased_percent),
+                &suppressions,
+                settings.file.erasure.max_erased_percent,
                 now,
                 now,
             )
@@ -146,7 +147,8 @@ async fn with(
                 &database.pool,
                 brand,
                 &suppressions,
-                (&records, Clock::system().now()),
+                &records,
+                Clock::system().now(),
                 &mut on_progress,
             )
             .await?;

@@ -6,8 +6,8 @@ use crate::storage::pool::Pool;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::erase::list_entries;
-use super::purge_inbox::{DeliveryContent, PAGE};
+use super::delivery_content::{DeliveryContent, PAGE};
+use super::entries::list_entries;
 use crate::brand::Brand;
 use crate::customer::model::event::Event;
 use crate::customer::model::record::{Record, RecordKey};

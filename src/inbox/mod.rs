@@ -40,7 +40,7 @@ use crate::storage::delivery_queue::{
     Claim, Disposition, claim_deliveries, finish_deliveries, lock_claimed,
 };
 use crate::storage::follow_ups::{NewFollowUpRow, insert_follow_ups};
-use crate::storage::write_changes::{LOCK_TIMEOUT, try_begin};
+use crate::storage::write_transaction::{LOCK_TIMEOUT, try_begin};
 use crate::sync::follow_up::hints;
 use crate::telemetry::alarm::Alarm;
 

@@ -29,12 +29,14 @@ pub mod purge;
 pub mod rate_limit;
 pub mod records;
 pub mod seen_keys;
+pub mod statistics;
 pub mod suppressions;
 pub mod sync_runs;
 pub mod sync_streams;
 pub mod upstream_accounts;
 pub mod webhook_stats;
 pub mod write_changes;
+pub mod write_transaction;
 
 use std::collections::BTreeMap;
 

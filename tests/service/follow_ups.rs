@@ -522,7 +522,8 @@ async fn what_is_to_be_asked_about_somebody_goes_with_an_erasure() {
         office.app.pool(),
         &office.app.brand,
         &ledger,
-        (&[key].into(), office.app.clock.now()),
+        &[key].into(),
+        office.app.clock.now(),
         &mut |_| (),
     )
     .await

@@ -230,6 +230,6 @@ async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_wai
 #[tokio::test]
 async fn every_table_that_grows_can_be_analysed() {
     let app = TestApp::start().await;
-    hookpoint::storage::write_changes::analyze(app.pool()).await.unwrap();
+    hookpoint::storage::statistics::analyze(app.pool()).await.unwrap();
     app.stop().await;
 }
