@@ -9,7 +9,8 @@ use super::next_state::NextState;
 use crate::brand::Brand;
 use crate::customer::model::identifier::Identifier;
 use crate::storage::StorageError;
-use crate::storage::load_component::{ComponentQuery, ComponentRows, LoadLimits, load_component};
+use crate::storage::component_rows::ComponentRows;
+use crate::storage::load_component::{ComponentQuery, LoadLimits, load_component};
 use crate::storage::write_transaction::try_begin_concurrent;
 
 /// The stored state around a batch, and the next state.

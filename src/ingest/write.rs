@@ -1,9 +1,10 @@
 //! Writes a loaded batch: derives the customers, and stores facts and customers in one statement.
 
 use super::batch::{Applied, ChangeBatch, report};
-use super::derive::{LinkRestrictions, derive};
+use super::derive::derive;
 use super::load::{LoadFrom, Loaded, LoadedComponent, load};
 use super::oversized;
+use super::resolve::LinkRestrictions;
 use crate::brand::Brand;
 use crate::storage::StorageError;
 use crate::storage::pool::Connection;
