@@ -5,6 +5,8 @@ pub mod api_keys;
 pub mod audit_log;
 pub mod bodies;
 pub mod brands;
+mod component_row;
+pub mod component_rows;
 mod connection;
 pub mod customers;
 pub mod database;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use super::pool::Connection;
 
 use super::StorageError;
+use super::component_rows::{Found, ReviewRow};
 use super::invalidation::{CHANNEL, Invalidation};
-use super::load_component::{Found, ReviewRow};
 use crate::customer::model::event::Event;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey, SourceMerge};
@@ -51,6 +51,16 @@ pub struct CustomerRow {
     pub answer: String,
 }
 
+/// An address or id that finds a customer.
+pub struct AddressRow {
+    /// The address.
+    pub address: Identifier,
+    /// Key of the customer's first record.
+    pub customer_key: String,
+    /// Whether only self-asserted records have it.
+    pub self_asserted: bool,
+}
+
 /// The difference to the stored customers.
 #[derive(Default)]
 pub struct Derived {
@@ -65,9 +75,9 @@ pub struct Derived {
     /// Record keys and their customers.
     pub records: Vec<(RecordKey, String)>,
     /// Addresses that customers no longer have.
-    pub addresses_gone: Vec<(Identifier, String)>,
+    pub addresses_gone: Vec<AddressRow>,
     /// New addresses of customers.
-    pub addresses: Vec<(Identifier, String, bool)>,
+    pub addresses: Vec<AddressRow>,
     /// Questions that are settled or changed.
     pub reviews_gone: Vec<ReviewRow>,
     /// New and changed questions.
@@ -185,24 +195,16 @@ pub async fn write_changes(
         .bind(derived.records_gone.iter().map(ToString::to_string).collect::<Vec<_>>())
         .bind(derived.records.iter().map(|(record, _)| record.to_string()).collect::<Vec<_>>())
         .bind(derived.records.iter().map(|(_, owner)| owner.as_str()).collect::<Vec<_>>())
-        .bind(derived.addresses_gone.iter().map(|(address, _)| kind(address)).collect::<Vec<_>>())
+        .bind(derived.addresses_gone.iter().map(|row| kind(&row.address)).collect::<Vec<_>>())
         .bind(
-            derived
-                .addresses_gone
-                .iter()
-                .map(|(address, _)| address.value.as_str())
-                .collect::<Vec<_>>(),
+            derived.addresses_gone.iter().map(|row| row.address.value.as_str()).collect::<Vec<_>>(),
         )
-        .bind(derived.addresses_gone.iter().map(|(_, owner)| owner.as_str()).collect::<Vec<_>>())
-        .bind(derived.addresses.iter().map(|(address, ..)| kind(address)).collect::<Vec<_>>())
         .bind(
-            derived
-                .addresses
-                .iter()
-                .map(|(address, ..)| address.value.as_str())
-                .collect::<Vec<_>>(),
+            derived.addresses_gone.iter().map(|row| row.customer_key.as_str()).collect::<Vec<_>>(),
         )
-        .bind(derived.addresses.iter().map(|(_, owner, _)| owner.as_str()).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|row| kind(&row.address)).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|row| row.address.value.as_str()).collect::<Vec<_>>())
+        .bind(derived.addresses.iter().map(|row| row.customer_key.as_str()).collect::<Vec<_>>())
         .bind(derived.reviews_gone.iter().map(|review| review.level.as_str()).collect::<Vec<_>>())
         .bind(derived.reviews_gone.iter().map(|review| review.kind.as_str()).collect::<Vec<_>>())
         .bind(derived.reviews_gone.iter().map(|review| review.value.as_str()).collect::<Vec<_>>())
@@ -214,9 +216,7 @@ pub async fn write_changes(
         .bind(CHANNEL)
         .bind(notices)
         .bind(facts.records.iter().map(|record| record.versions.is_live()).collect::<Vec<_>>())
-        .bind(
-            derived.addresses.iter().map(|(.., self_asserted)| *self_asserted).collect::<Vec<_>>(),
-        );
+        .bind(derived.addresses.iter().map(|row| row.self_asserted).collect::<Vec<_>>());
     query.execute(db).await?;
     Ok(())
 }
