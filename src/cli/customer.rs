@@ -22,7 +22,7 @@ use crate::settings::file::MultipleMatches;
 use crate::settings::{Settings, suppression_file};
 use crate::storage::customers::{find_customer, find_owner};
 use crate::storage::database::Database;
-use crate::storage::purge::{NamesakeRow, list_remains, list_same_names};
+use crate::storage::person::{NamesakeRow, list_remains, list_same_names};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CustomerCommand {

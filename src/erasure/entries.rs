@@ -6,8 +6,8 @@ use crate::brand::Brand;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
+use crate::storage::person::{Trace, list_common, list_event_keys, list_namesakes, list_traces};
 use crate::storage::pool::Connection;
-use crate::storage::purge::{Trace, list_common, list_event_keys, list_namesakes, list_traces};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher, given_name};
 
 /// The hashes that the suppression list needs for a person.

@@ -17,10 +17,10 @@ use crate::customer::model::source::SourceKind;
 use crate::ingest::purge::purge;
 use crate::storage::StorageError;
 use crate::storage::erasures::{
-    ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes,
-    mark_erasure_revoked,
+    ErasedCounts, complete_erasures, count_erased, insert_erasure, mark_erasure_revoked,
 };
-use crate::storage::purge::list_person;
+use crate::storage::person::list_person;
+use crate::storage::suppression_hashes::{find_erasures, insert_hashes};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 use crate::storage::write_transaction::begin;
 

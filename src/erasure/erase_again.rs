@@ -10,9 +10,10 @@ use crate::brand::Brand;
 use crate::customer::model::event::EventKey;
 use crate::customer::model::record::RecordKey;
 use crate::ingest::purge::purge;
-use crate::storage::erasures::{count_erased, find_erased, insert_hashes};
+use crate::storage::erasures::count_erased;
 use crate::storage::pool::Pool;
 use crate::storage::purge::list_events_after;
+use crate::storage::suppression_hashes::{find_erased, insert_hashes};
 use crate::storage::suppressions::SuppressionHasher;
 use crate::storage::write_transaction::begin;
 

@@ -3,9 +3,10 @@
 use super::erase::ErasureError;
 use super::named_records::named_after;
 use crate::brand::Brand;
-use crate::storage::erasures::find_erased;
+use crate::storage::person::list_event_keys;
 use crate::storage::pool::Connection;
-use crate::storage::purge::{list_event_keys, list_events_after};
+use crate::storage::purge::list_events_after;
+use crate::storage::suppression_hashes::find_erased;
 use crate::storage::suppressions::SuppressionHasher;
 
 /// Events per page.

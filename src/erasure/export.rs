@@ -17,7 +17,7 @@ use crate::storage::StorageError;
 use crate::storage::audit_log::{ActionRow, list_actions_about};
 use crate::storage::bodies::{BodyRow, list_bodies_after};
 use crate::storage::export::get_everything;
-use crate::storage::purge::list_person;
+use crate::storage::person::list_person;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// All stored data about the person of some records: the records with every value and its time, events, merges,

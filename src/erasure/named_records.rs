@@ -9,9 +9,10 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::ingest::erased_person::{Candidate, match_candidates};
 use crate::storage::StorageError;
-use crate::storage::erasures::find_erased;
+use crate::storage::person::list_traces;
 use crate::storage::pool::Connection;
-use crate::storage::purge::{list_named_after, list_traces};
+use crate::storage::purge::list_named_after;
+use crate::storage::suppression_hashes::find_erased;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// Records per page.

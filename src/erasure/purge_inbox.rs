@@ -10,9 +10,10 @@ use crate::ingest::suppress::{Suppressed, suppress};
 use crate::ingest::write::apply_unsuppressed;
 use crate::storage::StorageError;
 use crate::storage::bodies::{BodyRow, count_bodies, delete_bodies, list_bodies_after};
-use crate::storage::erasures::{ErasedCounts, count_erased, find_erased};
+use crate::storage::erasures::{ErasedCounts, count_erased};
 use crate::storage::follow_ups::delete_erased_follow_ups;
 use crate::storage::pool::{Connection, Pool};
+use crate::storage::suppression_hashes::find_erased;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 use crate::storage::write_transaction::begin;
 

@@ -12,10 +12,9 @@ use super::suppression_copies::{export_to_file, import_from_file};
 use super::suppression_file::{SuppressionFile, SuppressionFileError};
 use crate::brand::Brand;
 use crate::storage::brands::get_or_insert_brand;
-use crate::storage::erasures::{
-    ErasureRow, adopt_suppression_key, complete_erasures, get_suppression_key,
-};
+use crate::storage::erasures::{ErasureRow, complete_erasures};
 use crate::storage::pool::Pool;
+use crate::storage::suppression_hashes::{adopt_suppression_key, get_suppression_key};
 
 /// Stores, for each brand, the key of the file's hashes, unless the database already has hashes of the brand. So a new
 /// database recognises the persons that were erased before. Call this before brands are opened.

@@ -11,10 +11,10 @@ use super::suppression_file::{BrandSuppressions, Entry, SuppressionFile};
 use crate::brand::Brand;
 use crate::storage::StorageError;
 use crate::storage::erasures::{
-    ErasureRow, insert_erasure, insert_hashes, list_erasures, list_hashes, mark_erasure_revoked,
-    reopen_erasure,
+    ErasureRow, insert_erasure, list_erasures, mark_erasure_revoked, reopen_erasure,
 };
 use crate::storage::pool::Pool;
+use crate::storage::suppression_hashes::{insert_hashes, list_hashes};
 use crate::storage::suppressions::SuppressionHash;
 use crate::storage::write_transaction::begin;
 

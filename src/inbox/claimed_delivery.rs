@@ -9,7 +9,7 @@ use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
 use crate::customer::model::unread::unread_fields;
 use crate::sources::{Delivery, ParsedWebhook, Unreadable};
-use crate::storage::delivery_queue::{ClaimedRow, Disposition};
+use crate::storage::delivery_claims::{ClaimedRow, Disposition};
 
 /// A delivery that a worker has claimed.
 pub(crate) struct ClaimedDelivery {

@@ -36,7 +36,7 @@ use crate::settings::file::InboxSettings;
 use crate::sources::Delivery;
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
-use crate::storage::delivery_queue::{
+use crate::storage::delivery_claims::{
     Claim, Disposition, claim_deliveries, finish_deliveries, lock_claimed,
 };
 use crate::storage::follow_ups::{NewFollowUpRow, insert_follow_ups};

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::storage::StorageError;
-use crate::storage::delivery_queue::Disposition;
+use crate::storage::delivery_claims::Disposition;
 
 /// The first pause. Each further one is twice as long.
 const FIRST: Duration = Duration::from_secs(1);

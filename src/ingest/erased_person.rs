@@ -10,8 +10,8 @@ use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey};
 use crate::storage::StorageError;
-use crate::storage::erasures::find_erased;
 use crate::storage::pool::Connection;
+use crate::storage::suppression_hashes::find_erased;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// A record that may belong to an erased person.

@@ -13,10 +13,12 @@ use crate::customer::model::field_versions::{FieldVersions, Scope, Update};
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
-use crate::storage::erasures::{ErasedCounts, count_erased, insert_hashes};
+use crate::storage::erasures::{ErasedCounts, count_erased};
+use crate::storage::person::list_traces;
 use crate::storage::pool::Connection;
-use crate::storage::purge::{delete_facts, delete_lines, list_traces};
+use crate::storage::purge::{delete_facts, delete_lines};
 use crate::storage::records::list_records;
+use crate::storage::suppression_hashes::insert_hashes;
 use crate::storage::suppressions::SuppressionHash;
 
 /// What is known about erased persons, but not yet in the suppression list, or still stored.

@@ -11,9 +11,9 @@ use crate::brand::Brand;
 use crate::customer::model::event::Event;
 use crate::customer::model::record::{Record, RecordKey};
 use crate::storage::StorageError;
-use crate::storage::erasures::find_erased;
 use crate::storage::pool::Connection;
 use crate::storage::records::list_records;
+use crate::storage::suppression_hashes::find_erased;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// A batch, divided by the suppression list.

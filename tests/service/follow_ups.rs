@@ -14,7 +14,7 @@ use hookpoint::ingest::apply_reply::apply_reply;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::ApiRequest;
-use hookpoint::storage::delivery_queue::Claim;
+use hookpoint::storage::delivery_claims::Claim;
 use hookpoint::storage::follow_ups::{
     FollowUpCounts, Outcome, claim_follow_ups, count_follow_ups, finish_follow_up,
 };
