@@ -14,8 +14,8 @@ use crate::customer::answer::profile::Profile;
 use crate::customer::model::event::Event;
 use crate::customer::model::record::RecordKey;
 use crate::customer::timeline_order;
+use crate::storage::changed_rows::Derived;
 use crate::storage::component_rows::{ComponentRows, StoredCustomer};
-use crate::storage::write_changes::Derived;
 
 /// Derives the customers of the component, and the difference to the stored customers.
 pub(crate) fn derive(

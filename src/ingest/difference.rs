@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::brand::Brand;
 use crate::customer::model::record::RecordKey;
+use crate::storage::changed_rows::{AddressRow, CustomerRow, Derived};
 use crate::storage::component_rows::StoredCustomer;
 use crate::storage::invalidation::{Invalidation, LookupHash};
-use crate::storage::write_changes::{AddressRow, CustomerRow, Derived};
 
 /// The rows to write so that the stored customers become the new ones. Also all customers that differ, before
 /// and after.

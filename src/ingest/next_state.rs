@@ -12,9 +12,9 @@ use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers_of};
 use crate::customer::model::record::{Record, RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;
+use crate::storage::changed_rows::{IdentifierRow, IdentityChanges};
 use crate::storage::component_rows::{ComponentRows, Found};
 use crate::storage::load_component::ComponentQuery;
-use crate::storage::write_changes::{IdentifierRow, IdentityChanges};
 
 /// The state after the batch, for the loaded component.
 pub(crate) struct NextState {

@@ -15,11 +15,12 @@ use super::load::LoadedComponent;
 use super::next_state::NextState;
 use crate::brand::Brand;
 use crate::storage::StorageError;
+use crate::storage::changed_rows::{Derived, IdentityChanges};
 use crate::storage::component_rows::ComponentRows;
 use crate::storage::load_component::{ComponentQuery, load_component};
 use crate::storage::oversized_components::{Node, list_holders};
 use crate::storage::pool::Connection;
-use crate::storage::write_changes::{Derived, IdentityChanges, write_changes};
+use crate::storage::write_changes::write_changes;
 
 /// Applies a batch inside a transaction that holds the brand's lock. Returns how many customers are new or
 /// different.

@@ -2,11 +2,13 @@
 //! can affect.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use sqlx::postgres::{PgArguments, Postgres};
 use sqlx::query::QueryAs;
 
 use super::StorageError;
+use super::component_links::with_component_links;
 use super::component_row::ComponentRow;
 use super::component_rows::ComponentRows;
 use super::pool::Connection;
@@ -98,7 +100,8 @@ pub struct LoadLimits<'a> {
     pub follow: Option<usize>,
 }
 
-const READ: &str = include_str!("load_component.sql");
+static READ: LazyLock<String> =
+    LazyLock::new(|| with_component_links(include_str!("load_component.sql")));
 
 /// Loads everything that is connected with the query.
 ///
@@ -110,7 +113,7 @@ pub async fn load_component(
     ask: &ComponentQuery,
     scope: &LoadLimits<'_>,
 ) -> Result<ComponentRows, StorageError> {
-    let query = sqlx::query_as(READ).bind(brand_id);
+    let query = sqlx::query_as(READ.as_str()).bind(brand_id);
     let rows: Vec<(String,)> = scope.bind(ask.bind(query)).fetch_all(db).await?;
     let mut found = ComponentRows::default();
     for (row,) in rows {

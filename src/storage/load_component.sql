@@ -54,23 +54,11 @@ component (kind, value) as (
                 limit 1
             ) is null
         union all
-        select 'reference', component.value where component.kind = 'record'
-        union all
         select 'record', holder.record_key from identifiers as holder
         where component.kind <> 'record' and holder.brand_id = $1 and holder.kind = component.kind and holder.value = component.value
             and holder.links
         union all
-        select 'record', component.value where component.kind = 'reference'
-        union all
-        select 'record', winner_key from source_merges where component.kind = 'record' and brand_id = $1 and loser_key = component.value
-        union all
-        select 'record', loser_key from source_merges where component.kind = 'record' and brand_id = $1 and winner_key = component.value
-        union all
-        select 'record', right_key from decisions
-        where component.kind = 'record' and brand_id = $1 and left_key = component.value and undone_at is null
-        union all
-        select 'record', left_key from decisions
-        where component.kind = 'record' and brand_id = $1 and right_key = component.value and undone_at is null
+        {component_links}
     ) as next (kind, value)
     where $12
 ),

@@ -5,6 +5,8 @@ pub mod api_keys;
 pub mod audit_log;
 pub mod bodies;
 pub mod brands;
+pub mod changed_rows;
+mod component_links;
 mod component_row;
 pub mod component_rows;
 mod connection;
@@ -46,6 +48,7 @@ mod transaction;
 pub mod upstream_accounts;
 pub mod webhook_stats;
 pub mod write_changes;
+mod write_input;
 pub mod write_transaction;
 
 use std::collections::BTreeMap;
