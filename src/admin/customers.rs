@@ -14,8 +14,8 @@ use crate::erasure::erase::{
 use crate::erasure::export::export;
 use crate::erasure::suppression_file::SuppressionFile;
 use crate::storage::StorageError;
+use crate::storage::person::{NamesakeRow, list_same_names};
 use crate::storage::pool::Pool;
-use crate::storage::purge::{NamesakeRow, list_same_names};
 
 /// A completed erasure.
 pub struct Erased {
@@ -41,7 +41,7 @@ pub async fn erase_customer(
     // The entry names no records: after an erasure, nothing may lead to the person.
     let action = Action::new("erase customer", format!("{} records", records.len()));
     let entry = action.begin(pool, brand.id(), attribution, clock.now()).await?;
-    let receipt = erase(pool, brand, suppressions, (records, clock.now()), on_progress).await?;
+    let receipt = erase(pool, brand, suppressions, records, clock.now(), on_progress).await?;
     entry.end(&format!("erased: {}", receipt.erasure_id)).await?;
     Ok(Erased { receipt, namesakes })
 }

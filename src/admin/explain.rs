@@ -9,11 +9,12 @@ use crate::brand::Brand;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::ingest::batch::{ChangeBatch, scope};
-use crate::ingest::derive::{LinkRestrictions, resolve_all};
 use crate::ingest::next_state::NextState;
+use crate::ingest::resolve::{LinkRestrictions, resolve_all};
 use crate::storage::StorageError;
+use crate::storage::component_rows::ComponentRows;
 use crate::storage::customers::find_customer;
-use crate::storage::load_component::{ComponentQuery, ComponentRows, load_component};
+use crate::storage::load_component::{ComponentQuery, load_component};
 use crate::storage::pool::Connection;
 
 /// The explanation of a customer. It is personal data, for an admin only. So it does not implement `Debug`.

@@ -11,9 +11,10 @@ use crate::customer::model::event::Event;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey, field};
 use crate::customer::model::unread::unread_values;
-use crate::ingest::derive::{Resolved, timeline};
+use crate::ingest::derive::timeline;
 use crate::ingest::next_state::NextState;
-use crate::storage::load_component::ComponentRows;
+use crate::ingest::resolve::Resolved;
+use crate::storage::component_rows::ComponentRows;
 
 /// A customer of a resolved component.
 pub(super) struct ExplainedCustomer<'a> {

@@ -9,8 +9,8 @@ use crate::lookup::query::Question;
 use crate::lookup::query_customers::{ReadRules, find_keys};
 use crate::storage::StorageError;
 use crate::storage::customers::{find_customer, find_owner};
+use crate::storage::person::list_remains;
 use crate::storage::pool::{Connection, Pool};
-use crate::storage::purge::list_remains;
 
 /// A customer that matches.
 pub struct Match {

@@ -132,8 +132,8 @@ impl Maintenance {
         for brand in &self.brands {
             let now = self.clock.now();
             let began_by = now.checked_sub(ERASING).unwrap_or(now);
-            let list = (&self.suppressions, self.max_erased_percent);
-            if let Err(error) = reconcile(&self.pool, brand, list, now, began_by).await {
+            let (list, most) = (&self.suppressions, self.max_erased_percent);
+            if let Err(error) = reconcile(&self.pool, brand, list, most, now, began_by).await {
                 tracing::error!(brand = brand.rules.slug, %error, "suppression list and its file are out of sync; retrying");
             }
         }

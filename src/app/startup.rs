@@ -58,7 +58,7 @@ impl Application {
         let suppressions = open_suppression_file(file, &database, &rules).await?;
         let brands = open_brands(&database, rules).await?;
         // This must come before the first answer: a restored backup may have brought back erased people.
-        reconcile_all(&database, &brands, (&suppressions, file.erasure.max_erased_percent), &clock)
+        reconcile_all(&database, &brands, &suppressions, file.erasure.max_erased_percent, &clock)
             .await?;
         warn_about_open_access(file, &brands);
         warn_about_database(file, &database).await?;

@@ -32,14 +32,16 @@ pub async fn open_suppression_file(
 pub(super) async fn reconcile_all(
     database: &Database,
     brands: &HashMap<i32, Arc<Brand>>,
-    (suppressions, max_erased_percent): (&SuppressionFile, u32),
+    suppressions: &SuppressionFile,
+    max_erased_percent: u32,
     clock: &Clock,
 ) -> Result<(), StartError> {
     for brand in brands.values() {
         match reconcile(
             &database.pool,
             brand,
-            (suppressions, max_erased_percent),
+            suppressions,
+            max_erased_percent,
             clock.now(),
             clock.now(),
         )

@@ -14,7 +14,7 @@ use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::SourceKind;
 use crate::sources::Delivery;
 use crate::storage::StorageError;
-use crate::storage::erasures::find_erased;
+use crate::storage::suppression_hashes::find_erased;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// The shortest text that counts as an id. A shorter one, such as a quantity, would match an id by chance.

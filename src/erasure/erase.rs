@@ -2,27 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use crate::storage::pool::{Connection, Pool};
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::purge::purge;
+use super::entries::list_entries;
+pub use super::purge_inbox::Progress;
 use super::purge_inbox::purge_deliveries;
 use super::suppression_file::{BrandSuppressions, Entry, SuppressionFile, SuppressionFileError};
 use crate::brand::Brand;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::SourceKind;
+use crate::ingest::purge::purge;
 use crate::storage::StorageError;
 use crate::storage::erasures::{
-    ErasedCounts, complete_erasures, count_erased, find_erasures, insert_erasure, insert_hashes,
-    mark_erasure_revoked,
+    ErasedCounts, complete_erasures, count_erased, insert_erasure, mark_erasure_revoked,
 };
-use crate::storage::purge::{
-    list_common, list_event_keys, list_namesakes, list_person, list_traces,
-};
-use crate::storage::suppressions::{SuppressionHash, SuppressionHasher, given_name};
-use crate::storage::write_changes::begin;
+use crate::storage::person::list_person;
+use crate::storage::suppression_hashes::{find_erasures, insert_hashes};
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
+use crate::storage::write_transaction::begin;
 
 /// An erasure failed. If the suppression list already contains it, the running service, or its next start, finishes it.
 #[derive(Debug, thiserror::Error)]
@@ -53,15 +53,6 @@ impl From<sqlx::Error> for ErasureError {
     fn from(error: sqlx::Error) -> Self {
         Self::Storage(error.into())
     }
-}
-
-/// How many deliveries of the inbox an erasure has checked.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// The checked deliveries.
-    pub done: u64,
-    /// The deliveries that existed at the beginning.
-    pub total: u64,
 }
 
 /// The result of an erasure. It does not say who was erased.
@@ -104,56 +95,6 @@ impl ErasureTarget {
     }
 }
 
-/// The hashes that the suppression list needs for a person.
-///
-/// # Errors
-/// If Postgres fails.
-pub(crate) async fn list_entries(
-    db: &mut Connection,
-    brand: &Brand,
-    records: &BTreeSet<RecordKey>,
-) -> Result<BTreeSet<SuppressionHash>, StorageError> {
-    let hasher = SuppressionHasher::new(&brand.suppression_key);
-    let mut entries: BTreeSet<SuppressionHash> =
-        records.iter().map(|key| hasher.record(key)).collect();
-    entries.extend(
-        list_event_keys(db, brand.id(), records).await?.iter().map(|key| hasher.event(key)),
-    );
-    let suppression_hashes = list_traces(db, brand.id(), records).await?;
-    let full: BTreeSet<String> = suppression_hashes
-        .iter()
-        .map(|trace| trace.name_key.clone())
-        .filter(|name| !name.is_empty())
-        .collect();
-    // Some records have the given name only.
-    let given = full
-        .iter()
-        .map(|name| given_name(name))
-        .filter(|given| !given.is_empty())
-        .map(|given| format!("{given}\u{1f}"));
-    let names: BTreeSet<String> = given.chain(full.iter().cloned()).collect();
-    let mut values: BTreeSet<Identifier> = suppression_hashes
-        .iter()
-        .map(|trace| trace.identifier.clone())
-        .filter(Identifier::could_link)
-        .collect();
-    values
-        .extend(records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id)));
-    let common = list_common(db, brand.id(), records, &values).await?;
-    // If somebody with the same name has the address too (father and son on one phone), the name proves nothing.
-    let namesakes = list_namesakes(db, brand.id(), records, &values, &names).await?;
-    for value in &values {
-        let is_own = !common.contains(value) && brand.rules.identity.may_link(value);
-        entries.insert(if is_own { hasher.own(value) } else { hasher.common(value) });
-        entries
-            .extend(full.iter().filter_map(|name| hasher.initial(value, name)).filter(|_| is_own));
-        let telling =
-            names.iter().filter(|name| !namesakes.contains(&(value.clone(), (*name).clone())));
-        entries.extend(telling.map(|name| hasher.named(value, name)));
-    }
-    Ok(entries)
-}
-
 /// Erases the person of some records. It writes the suppression list first, in the file and in the database. If it is
 /// interrupted after that, the service finishes the erasure.
 ///
@@ -163,7 +104,8 @@ pub async fn erase(
     pool: &Pool,
     brand: &Brand,
     file: &SuppressionFile,
-    (records, now): (&BTreeSet<RecordKey>, Timestamp),
+    records: &BTreeSet<RecordKey>,
+    now: Timestamp,
     on_progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Receipt, ErasureError> {
     let (erasure_id, records, entries) = add_suppressions(pool, brand, file, records, now).await?;

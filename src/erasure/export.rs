@@ -6,8 +6,8 @@ use crate::storage::pool::Pool;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::erase::list_entries;
-use super::purge_inbox::{DeliveryContent, PAGE};
+use super::delivery_content::{DeliveryContent, PAGE};
+use super::entries::list_entries;
 use crate::brand::Brand;
 use crate::customer::model::event::Event;
 use crate::customer::model::record::{Record, RecordKey};
@@ -17,7 +17,7 @@ use crate::storage::StorageError;
 use crate::storage::audit_log::{ActionRow, list_actions_about};
 use crate::storage::bodies::{BodyRow, list_bodies_after};
 use crate::storage::export::get_everything;
-use crate::storage::purge::list_person;
+use crate::storage::person::list_person;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// All stored data about the person of some records: the records with every value and its time, events, merges,

@@ -6,7 +6,7 @@
 //! - the write path drops data that the list contains (`ingest::suppress`). It does so under the lock of the brand, so
 //!   a change that was read before the erasure is not written after it;
 //! - stored data of the person is deleted, also from the inbox (`purge_inbox`), and the customers that had something in
-//!   common with it are computed again ([`purge`]);
+//!   common with it are computed again (`ingest::purge`);
 //! - the file and the database are kept equal, and data that a restored backup brought back is erased again
 //!   ([`reconcile`]).
 //!
@@ -15,9 +15,15 @@
 //! must not remove the other.
 
 pub mod body_scan;
+mod delivery_content;
+mod entries;
 pub mod erase;
+mod erase_again;
+mod erased_share;
 pub mod export;
-pub mod purge;
+mod named_records;
 pub(crate) mod purge_inbox;
 pub mod reconcile;
+mod suppression_copies;
 pub mod suppression_file;
+mod suppression_lines;

@@ -5,19 +5,15 @@
 //! They contain hashes and the key of the hashes: a new database has another key, and could not use the hashes without
 //! it. So a reader of the file can test whether an address was erased. Therefore only the owner can read the file.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::PathBuf;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD_NO_PAD;
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
-
-use crate::storage::suppressions::{SuppressionHash, SuppressionKey};
+use super::suppression_lines::FileRecord;
+pub use super::suppression_lines::{BrandSuppressions, Entry};
+use crate::storage::suppressions::SuppressionKey;
 
 /// The file of the suppression list.
 #[derive(Debug, Clone)]
@@ -37,47 +33,6 @@ pub enum SuppressionFileError {
         "the suppression file {0} belongs to another database: its key is not the one of this database"
     )]
     Foreign(PathBuf),
-}
-
-/// The part of the file about one brand.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct BrandSuppressions {
-    /// The key of the hashes.
-    pub key: Option<SuppressionKey>,
-    /// The erasures, by id.
-    pub erasures: BTreeMap<Uuid, Entry>,
-}
-
-/// An erasure.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Entry {
-    /// When the person was erased.
-    pub erased_at: Timestamp,
-    /// When the erasure was revoked. This is final.
-    pub unerased_at: Option<Timestamp>,
-    /// The hashes of the person's records, events and addresses.
-    pub hashes: BTreeSet<SuppressionHash>,
-}
-
-/// A line of the file: a key, an erasure, or a revoked erasure.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct FileRecord {
-    brand: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    key: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    erasure: Option<Uuid>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    erased_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    unerased_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    hashes: Vec<String>,
-}
-
-fn bytes(text: &str) -> Option<[u8; 32]> {
-    STANDARD_NO_PAD.decode(text).ok()?.try_into().ok()
 }
 
 impl SuppressionFile {
@@ -189,51 +144,31 @@ impl SuppressionFile {
     }
 }
 
-impl BrandSuppressions {
-    /// Adds a line. Returns `None` if the line has no meaning.
-    fn add(&mut self, line: &FileRecord) -> Option<()> {
-        if let Some(key) = &line.key {
-            let key = SuppressionKey(bytes(key)?);
-            // The first key wins: the hashes are made with it.
-            self.key.get_or_insert(key);
-        }
-        let Some(id) = line.erasure else { return line.key.as_ref().map(|_| ()) };
-        let hashes = line
-            .hashes
-            .iter()
-            .map(|hash| bytes(hash).map(SuppressionHash))
-            .collect::<Option<Vec<_>>>()?;
-        let entry = self.erasures.entry(id).or_default();
-        entry.erased_at = line.erased_at.unwrap_or(entry.erased_at);
-        entry.unerased_at = entry.unerased_at.or(line.unerased_at);
-        entry.hashes.extend(hashes);
-        Some(())
-    }
-
-    fn lines(&self, brand: &str) -> Vec<FileRecord> {
-        let line = |key: Option<&SuppressionKey>| FileRecord {
-            brand: brand.to_owned(),
-            key: key.map(|key| STANDARD_NO_PAD.encode(key.0)),
-            erasure: None,
-            erased_at: None,
-            unerased_at: None,
-            hashes: Vec::new(),
-        };
-        let key = self.key.as_ref().map(|key| line(Some(key)));
-        let erasures = self.erasures.iter().map(|(id, entry)| FileRecord {
-            erasure: Some(*id),
-            erased_at: Some(entry.erased_at),
-            unerased_at: entry.unerased_at,
-            hashes: entry.hashes.iter().map(|hash| STANDARD_NO_PAD.encode(hash.0)).collect(),
-            ..line(None)
-        });
-        key.into_iter().chain(erasures).collect()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use jiff::Timestamp;
+    use uuid::Uuid;
+
     use super::*;
+    use crate::storage::suppressions::SuppressionHash;
+
+    fn entry(n: u8) -> Entry {
+        Entry {
+            erased_at: Timestamp::UNIX_EPOCH,
+            unerased_at: None,
+            hashes: [SuppressionHash([n; 32])].into(),
+        }
+    }
+
+    fn additions<const N: usize>(
+        key: Option<u8>,
+        erasures: [(Uuid, Entry); N],
+    ) -> BrandSuppressions {
+        let key = key.map(|n| SuppressionKey([n; 32]));
+        BrandSuppressions { key, erasures: erasures.into() }
+    }
 
     #[test]
     fn a_line_that_was_cut_off_takes_no_other_with_it() {
@@ -242,37 +177,15 @@ mod tests {
             .join("suppressions.jsonl");
         let file = SuppressionFile::new(path.clone());
         assert_eq!(file.read().unwrap(), BTreeMap::new());
-        let entry = |n: u8| Entry {
-            erased_at: Timestamp::UNIX_EPOCH,
-            unerased_at: None,
-            hashes: [SuppressionHash([n; 32])].into(),
-        };
         let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
-        file.append(
-            "demo",
-            &BrandSuppressions {
-                key: Some(SuppressionKey([1; 32])),
-                erasures: [(first, entry(1))].into(),
-            },
-        )
-        .unwrap();
+        file.append("demo", &additions(Some(1), [(first, entry(1))])).unwrap();
         let mut handle = OpenOptions::new().append(true).open(&path).unwrap();
         handle.write_all(b"{\"brand\":\"demo\",\"erasure\":\"00").unwrap();
-        file.append(
-            "demo",
-            &BrandSuppressions {
-                key: Some(SuppressionKey([2; 32])),
-                erasures: [(first, entry(3)), (second, entry(2))].into(),
-            },
-        )
-        .unwrap();
+        let more = additions(Some(2), [(first, entry(3)), (second, entry(2))]);
+        file.append("demo", &more).unwrap();
         let taken_back =
             Entry { unerased_at: Some(Timestamp::UNIX_EPOCH), hashes: BTreeSet::new(), ..entry(0) };
-        file.append(
-            "demo",
-            &BrandSuppressions { key: None, erasures: [(second, taken_back)].into() },
-        )
-        .unwrap();
+        file.append("demo", &additions(None, [(second, taken_back)])).unwrap();
         let suppressions = file.read().unwrap().remove("demo").unwrap();
         assert_eq!(suppressions.key, Some(SuppressionKey([1; 32])), "the first key counts");
         assert_eq!(

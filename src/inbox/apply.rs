@@ -18,10 +18,10 @@ use crate::ingest::load::LoadFrom;
 use crate::ingest::unread_values::UnreadCounts;
 use crate::sources::Delivery;
 use crate::storage::StorageError;
-use crate::storage::delivery_queue::{Disposition, finish_deliveries, lock_claimed};
+use crate::storage::delivery_claims::{Disposition, finish_deliveries, lock_claimed};
 use crate::storage::follow_ups::{NewFollowUpRow, insert_follow_ups};
 use crate::storage::pool::{Connection, Pool};
-use crate::storage::write_changes::try_begin;
+use crate::storage::write_transaction::try_begin;
 use crate::sync::follow_up_requests::hints;
 
 /// What became of claimed deliveries.

@@ -11,7 +11,7 @@ use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
 use crate::customer::model::unread::unread_fields;
 use crate::sources::{Delivery, ParsedWebhook, Unreadable};
-use crate::storage::delivery_queue::{ClaimedRow, Disposition};
+use crate::storage::delivery_claims::{ClaimedRow, Disposition};
 
 /// The claim of a worker, and when it was made, by the clock of Postgres.
 #[derive(Debug, Clone, Copy)]

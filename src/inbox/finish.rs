@@ -13,7 +13,7 @@ use crate::customer::model::source::Source;
 use crate::jobs::retry::{AfterFailure, Attempt, PANICKED};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
-use crate::storage::delivery_queue::{Disposition, finish_deliveries};
+use crate::storage::delivery_claims::{Disposition, finish_deliveries};
 use crate::storage::pool::Pool;
 
 /// Why a delivery failed when it was applied alone.

@@ -18,9 +18,9 @@ use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::settings::file::InboxSettings;
 use crate::storage::StorageError;
-use crate::storage::delivery_queue::{Claim, claim_deliveries};
+use crate::storage::delivery_claims::{Claim, claim_deliveries};
 use crate::storage::pool::Pool;
-use crate::storage::write_changes::LOCK_TIMEOUT;
+use crate::storage::write_transaction::LOCK_TIMEOUT;
 
 /// From this number of attempts on, a delivery is applied alone: it may be the one that crashes the process or
 /// Postgres.

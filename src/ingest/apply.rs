@@ -2,35 +2,31 @@
 //! brand.
 //!
 //! 1. Lock the brand, so that two replicas never resolve the same people at once.
-//! 2. Load everything that is connected with the batch (`storage::load_component`).
-//! 3. Compute the result without a database: what changes (`next_state`), and which customers differ
-//!    (`derive`).
-//! 4. Write facts, customers, answers and the notification for the caches in one statement
-//!    (`storage::write_changes`).
+//! 2. Load everything that is connected with the batch (`load`), and compute its next state (`next_state`).
+//! 3. Derive the customers, without a database (`derive`).
+//! 4. Write facts, customers, answers and the notification for the caches in one statement (`write`).
 //!
-//! Changes about an erased person are dropped in between, under the same lock (`suppress`). Step 2 also says
-//! whether the suppression list names anything in the batch. Only then are steps 2 and 3 repeated with the
-//! rest.
+//! Step 2 also says whether the suppression list names anything in the batch. Only then are the changes about
+//! erased persons taken out (`suppress`), what is stored about them deleted (`purge`), and step 2 repeated with
+//! the rest. All of that happens under the same lock.
 //!
 //! This makes four round trips, whatever the tables hold. A fifth is needed if the first load shows that more
 //! is affected: a value that is no longer shared affects its other holders, and an id that another system also
 //! uses needs a qualifier. Only components near the cap take a longer way (`oversized`).
 
-use std::collections::BTreeSet;
-
-use crate::storage::pool::{Connection, Pool};
+use crate::storage::pool::Pool;
 use jiff::Timestamp;
 
 pub use super::batch::Applied;
-use super::batch::{ChangeBatch, report};
-use super::derive::{LinkRestrictions, derive};
-use super::load::{LoadFrom, LoadedComponent, load};
-use super::oversized;
-use super::suppress::filter;
+use super::batch::ChangeBatch;
+use super::load::{LoadFrom, load};
+use super::suppress::{Suppressed, suppress};
+use super::write::{apply_unsuppressed, write};
 use crate::brand::Brand;
 use crate::customer::model::record::Change;
 use crate::storage::StorageError;
-use crate::storage::write_changes::{analyze, begin, write_changes};
+use crate::storage::statistics::analyze;
+use crate::storage::write_transaction::begin;
 
 /// Applies changes of one brand: either all of them, or none.
 ///
@@ -55,22 +51,22 @@ pub async fn apply_changes_of_reply(
     changes: Vec<Change>,
     not_after: Timestamp,
 ) -> Result<Applied, StorageError> {
-    run(pool, brand, &ChangeBatch { not_after: Some(not_after), ..ChangeBatch::from(changes) })
-        .await
+    let batch = ChangeBatch { not_after: Some(not_after), ..ChangeBatch::from(changes) };
+    run(pool, brand, &batch).await
 }
 
 /// Applies a batch in its own transaction.
 pub(crate) async fn run(
     pool: &Pool,
     brand: &Brand,
-    work: &ChangeBatch,
+    batch: &ChangeBatch,
 ) -> Result<Applied, StorageError> {
-    if work.is_empty() {
+    if batch.is_empty() {
         return Ok(Applied::default());
     }
     let mut transaction = begin(pool, brand.id()).await?;
-    let applied =
-        apply_in(LoadFrom { db: &mut transaction, beside: Some(pool) }, brand, work).await?;
+    let from = LoadFrom { db: &mut transaction, beside: Some(pool) };
+    let applied = apply_in(from, brand, batch).await?;
     if !applied.wrote {
         transaction.rollback().await?;
         return Ok(applied);
@@ -87,65 +83,17 @@ pub(crate) async fn run(
 pub(crate) async fn apply_in(
     mut from: LoadFrom<'_>,
     brand: &Brand,
-    work: &ChangeBatch,
+    batch: &ChangeBatch,
 ) -> Result<Applied, StorageError> {
-    let resolve = resolve(&mut from, brand, work).await?;
+    let loaded = load(&mut from, brand, batch).await?;
     let db = from.db;
-    if resolve.as_ref().is_none_or(|(loaded, _)| loaded.known.erased.is_empty()) {
-        return write(db, brand, work, resolve).await;
+    if !loaded.names_erased_person() {
+        return write(db, brand, batch, loaded).await;
     }
-    let filtered = filter(db, brand, work).await?;
-    let has_learned = filtered.apply_suppressions(db, brand).await?;
-    let applied = apply_unsuppressed(db, brand, &filtered.work).await?;
-    Ok(Applied { wrote: applied.wrote || has_learned, erased: filtered.dropped, ..applied })
-}
-
-/// Applies a batch that was already checked against the suppression list.
-pub(crate) async fn apply_unsuppressed(
-    db: &mut Connection,
-    brand: &Brand,
-    work: &ChangeBatch,
-) -> Result<Applied, StorageError> {
-    if work.is_empty() {
-        return Ok(Applied::default());
-    }
-    let resolve = resolve(&mut LoadFrom { db, beside: None }, brand, work).await?;
-    write(db, brand, work, resolve).await
-}
-
-/// Loads what is connected with a batch. The flag says whether the whole component was loaded.
-async fn resolve(
-    from: &mut LoadFrom<'_>,
-    brand: &Brand,
-    work: &ChangeBatch,
-) -> Result<Option<(LoadedComponent, bool)>, StorageError> {
-    Ok(match load(from, brand, work, true).await? {
-        Some(loaded) => Some((loaded, true)),
-        None => load(from, brand, work, false).await?.map(|loaded| (loaded, false)),
-    })
-}
-
-async fn write(
-    db: &mut Connection,
-    brand: &Brand,
-    work: &ChangeBatch,
-    resolve: Option<(LoadedComponent, bool)>,
-) -> Result<Applied, StorageError> {
-    let Some((loaded, is_whole)) = resolve.filter(|(loaded, _)| !loaded.after.is_unchanged(work))
-    else {
-        return Ok(Applied::default());
-    };
-    let (changed, different, stats_stale) =
-        (loaded.after.facts.changed_count(), loaded.after.different, loaded.known.stats_stale);
-    let customers = if is_whole {
-        let derived = derive(&loaded.after, &loaded.known, &LinkRestrictions::new(), brand);
-        write_changes(db, brand.id(), &loaded.after.facts, &derived).await?;
-        report(brand, derived.oversized, &derived.failed_templates);
-        derived.customers.len()
-    } else {
-        oversized::apply(db, brand, loaded).await?
-    };
-    Ok(Applied { changed, different, customers, erased: BTreeSet::new(), wrote: true, stats_stale })
+    let Suppressed { keep, dropped, purge } = suppress(db, brand, batch).await?;
+    let purged = purge.run(db, brand).await?;
+    let applied = apply_unsuppressed(db, brand, &keep).await?;
+    Ok(Applied { wrote: applied.wrote || purged, erased: dropped, ..applied })
 }
 
 /// Runs ANALYZE on tables that have grown, so that Postgres plans statements with current statistics.

@@ -9,8 +9,9 @@ use super::next_state::NextState;
 use crate::brand::Brand;
 use crate::customer::model::identifier::Identifier;
 use crate::storage::StorageError;
-use crate::storage::load_component::{ComponentQuery, ComponentRows, LoadLimits, load_component};
-use crate::storage::write_changes::try_begin_concurrent;
+use crate::storage::component_rows::ComponentRows;
+use crate::storage::load_component::{ComponentQuery, LoadLimits, load_component};
+use crate::storage::write_transaction::try_begin_concurrent;
 
 /// The stored state around a batch, and the next state.
 pub(crate) struct LoadedComponent {
@@ -54,17 +55,51 @@ impl LoadFrom<'_> {
     }
 }
 
-/// Loads what the batch affects and, if `follows` is set, everything that is connected with it. `None` if the
-/// connected records are too many to load at once. If the suppression list names anything in the batch, loading
-/// stops early.
+/// What was loaded for a batch.
+pub(crate) enum Loaded {
+    /// Everything that is connected with the batch.
+    Whole(LoadedComponent),
+    /// What the batch affects directly: the connected records are too many to load at once.
+    Oversized(LoadedComponent),
+}
+
+impl Loaded {
+    /// The loaded state, of either kind.
+    pub(crate) const fn component(&self) -> &LoadedComponent {
+        match self {
+            Self::Whole(component) | Self::Oversized(component) => component,
+        }
+    }
+
+    /// Whether the suppression list names anything in the batch. The rest may be incomplete then.
+    pub(crate) fn names_erased_person(&self) -> bool {
+        !self.component().known.erased.is_empty()
+    }
+}
+
+/// Loads what the batch affects, with everything that is connected with it if that is not too much. If the
+/// suppression list names anything in the batch, loading stops early.
 pub(crate) async fn load(
     from: &mut LoadFrom<'_>,
     brand: &Brand,
-    work: &ChangeBatch,
+    batch: &ChangeBatch,
+) -> Result<Loaded, StorageError> {
+    let whole = Loaded::Whole(load_component_of(from, brand, batch, true).await?);
+    if whole.component().known.is_truncated && !whole.names_erased_person() {
+        return Ok(Loaded::Oversized(load_component_of(from, brand, batch, false).await?));
+    }
+    Ok(whole)
+}
+
+/// Loads until nothing is missing, the suppression list names anything, or too much is connected.
+async fn load_component_of(
+    from: &mut LoadFrom<'_>,
+    brand: &Brand,
+    batch: &ChangeBatch,
     follows: bool,
-) -> Result<Option<LoadedComponent>, StorageError> {
+) -> Result<LoadedComponent, StorageError> {
     let rules = &brand.rules.identity;
-    let mut query = work.query(brand);
+    let mut query = batch.query(brand);
     let events = query.events.clone();
     // Most people have a few records. Far more than that means that a component may exceed the cap.
     let most = rules
@@ -76,13 +111,10 @@ pub(crate) async fn load(
     let mut asked: BTreeMap<Identifier, bool> = BTreeMap::new();
     loop {
         known.extend(from.read(brand, &query, &scope).await?);
-        if known.is_truncated && known.erased.is_empty() {
-            return Ok(None);
-        }
         asked.extend(query.values);
-        let after = NextState::new(work, &known, &asked, rules);
-        if after.missing.is_empty() || !known.erased.is_empty() {
-            return Ok(Some(LoadedComponent { known, after, asked: asked.into_keys().collect() }));
+        let after = NextState::new(batch, &known, &asked, rules);
+        if after.missing.is_empty() || known.is_truncated || !known.erased.is_empty() {
+            return Ok(LoadedComponent { known, after, asked: asked.into_keys().collect() });
         }
         // The changing records are loaded already. They are left out of the counts.
         query = ComponentQuery {

@@ -12,8 +12,9 @@ use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers_of};
 use crate::customer::model::record::{Record, RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;
-use crate::storage::load_component::{ComponentQuery, ComponentRows, Found};
-use crate::storage::write_changes::{IdentifierRow, IdentityChanges};
+use crate::storage::changed_rows::{IdentifierRow, IdentityChanges};
+use crate::storage::component_rows::{ComponentRows, Found};
+use crate::storage::load_component::ComponentQuery;
 
 /// The state after the batch, for the loaded component.
 pub(crate) struct NextState {
@@ -35,6 +36,62 @@ pub(crate) struct NextState {
     pub missing: ComponentQuery,
 }
 
+/// A record or an event.
+trait Versioned<K>: Clone {
+    fn new(key: K, versions: FieldVersions) -> Self;
+    fn versions(&self) -> &FieldVersions;
+}
+
+impl Versioned<RecordKey> for Record {
+    fn new(key: RecordKey, versions: FieldVersions) -> Self {
+        Self { key, versions }
+    }
+
+    fn versions(&self) -> &FieldVersions {
+        &self.versions
+    }
+}
+
+impl Versioned<EventKey> for Event {
+    fn new(key: EventKey, versions: FieldVersions) -> Self {
+        Self { key, versions }
+    }
+
+    fn versions(&self) -> &FieldVersions {
+        &self.versions
+    }
+}
+
+/// Stored records or events, joined with the changes of a batch.
+struct Joined<K, T> {
+    /// All of them, in their next state.
+    all: BTreeMap<K, T>,
+    /// Those that change.
+    changed: Vec<T>,
+    /// How many of those have other values than before.
+    different: usize,
+}
+
+impl<K: Clone + Ord, T: Versioned<K>> Joined<K, T> {
+    fn new(
+        known: &BTreeMap<K, T>,
+        said: &BTreeMap<K, FieldVersions>,
+        not_after: Option<Timestamp>,
+    ) -> Self {
+        let mut both = Self { all: known.clone(), changed: Vec::new(), different: 0 };
+        for (key, said) in said {
+            let before = known.get(key).map(T::versions);
+            let Some(now) = joined(before, said, not_after) else { continue };
+            let differs = before.map_or(now.is_live(), |before| !before.has_same_values_as(&now));
+            both.different = both.different.saturating_add(usize::from(differs));
+            let next = T::new(key.clone(), now);
+            both.changed.push(next.clone());
+            both.all.insert(key.clone(), next);
+        }
+        both
+    }
+}
+
 /// The stored state joined with the change; `None` if nothing changes.
 fn joined(
     known: Option<&FieldVersions>,
@@ -51,55 +108,49 @@ fn joined(
     (both != *known).then_some(both)
 }
 
+/// The merges of a batch that are new, or later than the stored ones.
+fn new_merges(batch: &ChangeBatch, known: &ComponentRows) -> Vec<SourceMerge> {
+    let is_new = |ends: &(RecordKey, RecordKey), at: &Timestamp| {
+        known.merges.get(ends).is_none_or(|before| before < at)
+    };
+    batch
+        .merges
+        .iter()
+        .filter(|(ends, at)| is_new(ends, at))
+        .map(|((loser, winner), at)| SourceMerge {
+            loser: loser.clone(),
+            winner: winner.clone(),
+            at: *at,
+        })
+        .collect()
+}
+
 impl NextState {
     pub(crate) fn new(
-        work: &ChangeBatch,
+        batch: &ChangeBatch,
         known: &ComponentRows,
         asked: &BTreeMap<Identifier, bool>,
         rules: &IdentityRules,
     ) -> Self {
-        let mut facts = IdentityChanges::default();
-        let mut different: usize = 0;
-        let mut differs = |before: Option<&FieldVersions>, now: &FieldVersions| {
-            let changed = before.map_or(now.is_live(), |before| !before.has_same_values_as(now));
-            different = different.saturating_add(usize::from(changed));
-        };
-        let mut records = known.records.clone();
-        for (key, said) in &work.records {
-            let before = known.records.get(key).map(|record| &record.versions);
-            if let Some(versions) = joined(before, said, work.not_after) {
-                differs(before, &versions);
-                let record = Record { key: key.clone(), versions };
-                facts.records.push(record.clone());
-                records.insert(key.clone(), record);
-            }
-        }
-        let mut events: BTreeMap<EventKey, Event> = known.events.clone();
-        for (key, said) in &work.events {
-            let before = known.events.get(key).map(|event| &event.versions);
-            if let Some(versions) = joined(before, said, work.not_after) {
-                differs(before, &versions);
-                let event = Event { key: key.clone(), versions };
-                facts.events.push(event.clone());
-                events.insert(key.clone(), event);
-            }
-        }
-        let mut merges = known.source_merges();
-        for ((loser, winner), at) in &work.merges {
-            if known.merges.get(&(loser.clone(), winner.clone())).is_none_or(|before| before < at) {
-                let merge = SourceMerge { loser: loser.clone(), winner: winner.clone(), at: *at };
-                merges.push(merge.clone());
-                facts.merges.push(merge);
-            }
-        }
+        let records = Joined::new(&known.records, &batch.records, batch.not_after);
+        let events = Joined::new(&known.events, &batch.events, batch.not_after);
+        let merges = new_merges(batch, known);
+        let all_merges: Vec<SourceMerge> =
+            known.source_merges().into_iter().chain(merges.iter().cloned()).collect();
+        let is_live = |(_, record): &(RecordKey, Record)| record.versions.is_live();
         let mut after = Self {
-            live: records.into_iter().filter(|(_, record)| record.versions.is_live()).collect(),
-            aliases: Aliases::new(&merges),
+            live: records.all.into_iter().filter(is_live).collect(),
+            aliases: Aliases::new(&all_merges),
             shared: known.shared.clone(),
             namesakes: known.namesakes.clone(),
-            events,
-            facts,
-            different,
+            events: events.all,
+            facts: IdentityChanges {
+                records: records.changed,
+                events: events.changed,
+                merges,
+                ..IdentityChanges::default()
+            },
+            different: records.different.saturating_add(events.different),
             missing: ComponentQuery::default(),
         };
         after.namesakes.retain(|key| !known.keys.contains(key));

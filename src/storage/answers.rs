@@ -107,37 +107,14 @@ pub async fn find_known_addresses(
     let values: Vec<&str> = addresses.iter().map(|(address, _)| address.value.as_str()).collect();
     let questions: Vec<&[u8]> =
         addresses.iter().map(|(_, question)| question.0.as_slice()).collect();
-    let rows: Vec<KnownColumns> = sqlx::query_as(
-        "select asked.n, found.customer_key, found.settings_hash, found.body, found.sources, looked.sources, looked.ages, looked.known
-        from unnest($2::text[], $3::text[], $4::bytea[]) with ordinality as asked (kind, address, question, n)
-        left join lateral (
-            select array_agg(source) as sources, array_agg(extract(epoch from now() - queried_at)::float8) as ages, array_agg(is_known) as known
-            from live_queries where brand_id = $1 and question = asked.question
-        ) as looked on true
-        left join lateral (
-            select answer.customer_key, answer.settings_hash, answer.body, (
-                select array_agg(distinct split_part(record.record_key, '.', 1)) from customer_records as record
-                where record.brand_id = $1 and record.customer_key = held.customer_key
-            ) as sources
-            from customer_addresses as held
-            join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
-            where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
-                -- A self-asserted value counts only if no trusted record has it.
-                and (not held.self_asserted or (
-                    select true from customer_addresses as trusted
-                    where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted
-                    limit 1
-                ) is null)
-            order by held.customer_key limit $5
-        ) as found on true",
-    )
-    .bind(brand_id)
-    .bind(kinds)
-    .bind(values)
-    .bind(questions)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(db)
-    .await?;
+    let rows: Vec<KnownColumns> = sqlx::query_as(include_str!("find_known_addresses.sql"))
+        .bind(brand_id)
+        .bind(kinds)
+        .bind(values)
+        .bind(questions)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await?;
     let mut known: Vec<StoredAddress> =
         addresses.iter().map(|_| StoredAddress::default()).collect();
     for (n, customer_key, settings_hash, body, sources, looked, ages, is_known) in rows {
@@ -179,34 +156,14 @@ pub async fn find_by_id(
         SourceKind::ALL.into_iter().map(|kind| format!("{kind}:{id}")).collect();
     let references: Vec<String> =
         namespaces.iter().map(|namespace| format!("{namespace}:{id}")).collect();
-    let rows: Vec<(String, Vec<u8>, String, i32)> = sqlx::query_as(
-        "with tiers as materialized (
-            select 1 as tier, customer_key from customers where brand_id = $1 and customer_id = $2
-            union
-            select 2, customer_key from customer_records where brand_id = $1 and record_key = any($3)
-            union
-            select 3, owner.customer_key from event_references as reference
-            join events as event on event.brand_id = $1 and event.event_key = reference.event_key and event.live
-            join customer_records as owner on owner.brand_id = $1 and owner.record_key = event.record_key
-            where reference.brand_id = $1 and reference.value = $2 and reference.namespace = any($5)
-            union
-            select 3, owner.customer_key from identifiers as reference
-            join customer_records as owner on owner.brand_id = $1 and owner.record_key = reference.record_key
-            where reference.brand_id = $1 and reference.kind = 'reference' and reference.value = any($4)
-        ),
-        decisive as (select tier from tiers order by tier limit 1)
-        select answer.customer_key, answer.settings_hash, answer.body, found.tier
-        from (select tier, customer_key from tiers where tier = (select tier from decisive) limit 2) as found
-        join answers as answer on answer.brand_id = $1 and answer.customer_key = found.customer_key
-        order by answer.customer_key",
-    )
-    .bind(brand_id)
-    .bind(id)
-    .bind(record_keys)
-    .bind(references)
-    .bind(namespaces)
-    .fetch_all(db)
-    .await?;
+    let rows: Vec<(String, Vec<u8>, String, i32)> = sqlx::query_as(include_str!("find_by_id.sql"))
+        .bind(brand_id)
+        .bind(id)
+        .bind(record_keys)
+        .bind(references)
+        .bind(namespaces)
+        .fetch_all(db)
+        .await?;
     let by_reference = rows.iter().any(|(.., tier)| *tier == 3);
     let rows = rows.into_iter().map(|(customer_key, settings_hash, body, _)| AnswerRow {
         customer_key,

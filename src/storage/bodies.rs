@@ -27,11 +27,19 @@ pub struct BodyRow {
     pub received_at: Timestamp,
 }
 
+/// How much to read at once.
+#[derive(Debug, Clone, Copy)]
+pub struct PageLimit {
+    /// The most deliveries.
+    pub deliveries: usize,
+    /// Reading stops once they have so many bytes.
+    pub bytes: u64,
+}
+
 type Columns =
     (Uuid, String, String, String, Json<BTreeMap<String, String>>, Vec<u8>, jiff_sqlx::Timestamp);
 
-/// The deliveries of a brand after an id, oldest first; at most `limit`, and no more once they reach so many
-/// bytes.
+/// The deliveries of a brand after an id, oldest first, up to the limit.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -39,7 +47,7 @@ pub async fn list_bodies_after(
     db: &mut Connection,
     brand_id: i32,
     after: Uuid,
-    (limit, most_bytes): (usize, u64),
+    limit: PageLimit,
 ) -> Result<Vec<BodyRow>, StorageError> {
     let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
     let rows: Vec<Columns> = sqlx::query_as(
@@ -50,8 +58,8 @@ pub async fn list_bodies_after(
     )
     .bind(brand_id)
     .bind(after)
-    .bind(number(u64::try_from(limit).unwrap_or(u64::MAX)))
-    .bind(number(most_bytes))
+    .bind(number(u64::try_from(limit.deliveries).unwrap_or(u64::MAX)))
+    .bind(number(limit.bytes))
     .fetch_all(db)
     .await?;
     let row =

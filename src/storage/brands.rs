@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::StorageError;
 use super::invalidation::BrandSecret;
 use super::suppressions::SuppressionKey;
+use super::write_transaction::begin;
 use crate::customer::model::record::RecordKey;
 
 /// A stored brand.
@@ -146,7 +147,7 @@ pub async fn finish_rederive(
     brand_id: i32,
     rules: [u8; 16],
 ) -> Result<(), StorageError> {
-    let mut transaction = crate::storage::write_changes::begin(pool, brand_id).await?;
+    let mut transaction = begin(pool, brand_id).await?;
     let orphans = "delete from shared_values as old where old.brand_id = $1 and not exists (
         select from identifiers as held where held.brand_id = $1 and held.kind = old.kind and held.value = old.value and held.links
     )";

@@ -55,11 +55,11 @@ impl Connection {
             // A server that refuses or resets the connection has probably closed the others too. A wrong name
             // or password does not say that.
             if is_server_lost(error) {
-                hosts.note_break();
+                hosts.trust.note_break();
             }
         })?;
         let made_at = Instant::now();
-        hosts.note_answer(made_at);
+        hosts.trust.note_answer(made_at);
         Ok(Self {
             raw,
             hosts: Arc::clone(hosts),
@@ -72,7 +72,9 @@ impl Connection {
 
     /// Whether the connection can be used again.
     pub(super) fn is_good(&self) -> bool {
-        self.is_usable && self.made_at.elapsed() < LONGEST_LIFE && self.hosts.trusts(self.made_at)
+        self.is_usable
+            && self.made_at.elapsed() < LONGEST_LIFE
+            && self.hosts.trust.trusts(self.made_at)
     }
 
     /// Runs a statement and ends it if it takes too long.
@@ -92,7 +94,7 @@ impl Connection {
             let left = longest.saturating_sub(began_at.elapsed());
             match tokio::time::timeout(left.min(LOOK), &mut asked).await {
                 Ok(done) => break done,
-                Err(_) if left < LOOK || self.hosts.is_given_up(self.made_at, began_at) => {
+                Err(_) if left < LOOK || self.hosts.trust.is_given_up(self.made_at, began_at) => {
                     break Err(DatabaseFailure::Silent.into());
                 }
                 Err(_) => {}
@@ -100,17 +102,17 @@ impl Connection {
         };
         self.asked_at = None;
         match &done {
-            Ok(_) => self.hosts.note_answer(self.made_at),
+            Ok(_) => self.hosts.trust.note_answer(self.made_at),
             Err(sqlx::Error::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => {
-                self.hosts.note_silence(self.made_at, began_at);
+                self.hosts.trust.note_silence(self.made_at, began_at);
                 return done;
             }
             Err(error) if breaks(error) => {
-                self.hosts.note_break();
+                self.hosts.trust.note_break();
                 return done;
             }
             // Postgres answered with an error, so the connection works.
-            Err(sqlx::Error::Database(_)) => self.hosts.note_answer(self.made_at),
+            Err(sqlx::Error::Database(_)) => self.hosts.trust.note_answer(self.made_at),
             Err(_) => {}
         }
         self.is_usable = true;
@@ -137,10 +139,10 @@ fn is_server_lost(error: &sqlx::Error) -> bool {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.hosts.note_end(self.made_at);
+        self.hosts.trust.note_end(self.made_at);
         // The caller stopped waiting: a lookup, for example, ends at its deadline.
         if let Some(began_at) = self.asked_at.filter(|at| at.elapsed() > UNANSWERED) {
-            self.hosts.note_silence(self.made_at, began_at);
+            self.hosts.trust.note_silence(self.made_at, began_at);
         }
     }
 }

@@ -74,30 +74,8 @@ pub async fn list_confirmed(
     db: &mut Connection,
     brand_id: i32,
 ) -> Result<BTreeSet<RecordKey>, StorageError> {
-    let rows: Vec<(String, bool, bool, Option<String>, Option<jiff_sqlx::Timestamp>)> = sqlx::query_as(
-        "with recursive decided (record_key) as (
-            select left_key from decisions where brand_id = $1 and same_person and undone_at is null
-            union
-            select right_key from decisions where brand_id = $1 and same_person and undone_at is null
-        ),
-        chain (record_key) as (
-            select record_key from decided
-            union
-            select next.record_key from chain
-            cross join lateral (
-                select winner_key from source_merges where brand_id = $1 and loser_key = chain.record_key
-                union all
-                select loser_key from source_merges where brand_id = $1 and winner_key = chain.record_key
-            ) as next (record_key)
-        )
-        select chain.record_key, chain.record_key in (select record_key from decided), coalesce(record.live, false), merge.winner_key, merge.merged_at
-        from chain
-        left join records as record on record.brand_id = $1 and record.record_key = chain.record_key
-        left join source_merges as merge on merge.brand_id = $1 and merge.loser_key = chain.record_key",
-    )
-    .bind(brand_id)
-    .fetch_all(db)
-    .await?;
+    let rows: Vec<(String, bool, bool, Option<String>, Option<jiff_sqlx::Timestamp>)> =
+        sqlx::query_as(include_str!("list_confirmed.sql")).bind(brand_id).fetch_all(db).await?;
     let (mut named, mut live, mut merges) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for (key, is_named, is_live, winner, at) in rows {
         let key: RecordKey = key.parse().map_err(StorageError::corrupt("decisions"))?;

@@ -19,55 +19,7 @@ pub async fn get_everything(
     brand_id: i32,
     keys: &BTreeSet<RecordKey>,
 ) -> Result<Value, StorageError> {
-    let query = sqlx::query_as(
-        "with customer (customer_key) as (
-            select distinct customer_key from customer_records where brand_id = $1 and record_key = any($2)
-        )
-        select json_build_object(
-            'customers', (
-                select coalesce(json_agg(json_build_object(
-                    'customer_id', known.customer_id,
-                    'record_keys', array(
-                        select own.record_key from customer_records as own
-                        where own.brand_id = $1 and own.customer_key = known.customer_key order by 1
-                    ),
-                    'addresses', (
-                        select coalesce(json_agg(json_build_object('type', own.kind, 'address', own.address) order by own.kind, own.address), '[]')
-                        from customer_addresses as own where own.brand_id = $1 and own.customer_key = known.customer_key
-                    ),
-                    'answer', (select body::json from answers where answers.brand_id = $1 and answers.customer_key = known.customer_key)
-                )), '[]')
-                from customer join customers as known on known.brand_id = $1 and known.customer_key = customer.customer_key
-            ),
-            'records', (
-                select coalesce(json_agg(json_build_object('key', record_key, 'live', live, 'state', state) order by record_key), '[]')
-                from records where brand_id = $1 and record_key = any($2)
-            ),
-            'events', (
-                select coalesce(json_agg(json_build_object(
-                    'key', event_key, 'record', record_key, 'occurred_at', occurred_at, 'state', state
-                ) order by occurred_at desc, event_key), '[]')
-                from events where brand_id = $1 and record_key = any($2)
-            ),
-            'source_merges', (
-                select coalesce(json_agg(json_build_object('loser', loser_key, 'winner', winner_key, 'merged_at', merged_at) order by merged_at), '[]')
-                from source_merges where brand_id = $1 and (loser_key = any($2) or winner_key = any($2))
-            ),
-            'decisions', (
-                select coalesce(json_agg(json_build_object(
-                    'left', left_key, 'right', right_key, 'same_person', same_person, 'decided_by', decided_by, 'reason', reason,
-                    'decided_at', decided_at, 'undone_at', undone_at
-                ) order by decided_at), '[]')
-                from decisions where brand_id = $1 and (left_key = any($2) or right_key = any($2))
-            ),
-            'match_reviews', (
-                select coalesce(json_agg(json_build_object(
-                    'level', level, 'kind', kind, 'value', value, 'grounds', grounds, 'customer_keys', customer_keys
-                ) order by level, kind, value), '[]')
-                from match_reviews where brand_id = $1 and customer_keys && array(select customer_key from customer)
-            )
-        )",
-    );
+    let query = sqlx::query_as(include_str!("export.sql"));
     let (Json(everything),): (Json<Value>,) =
         query.bind(brand_id).bind(texts(keys)).fetch_one(db).await?;
     Ok(everything)

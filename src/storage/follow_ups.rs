@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::delivery_queue::Claim;
+use super::delivery_claims::Claim;
 use super::suppressions::SuppressionHash;
 use crate::customer::model::source::Source;
 
@@ -158,24 +158,8 @@ pub async fn finish_follow_up(
     token: Uuid,
     outcome: &Outcome,
 ) -> Result<(), StorageError> {
-    let delete =
-        "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim_token = $3";
     let (due_at, untried, is_dead, note) = match outcome {
-        Outcome::Answered => {
-            // Dead follow-ups with the same request are no longer needed.
-            sqlx::query(
-                "delete from follow_ups as dead using follow_ups as answered
-                where answered.brand_id = $1 and answered.follow_up_id = $2 and answered.claim_token = $3 and dead.brand_id = $1
-                    and dead.source = answered.source and dead.request = answered.request and dead.is_dead",
-            )
-            .bind(brand_id)
-            .bind(id)
-            .bind(token)
-            .execute(pool)
-            .await?;
-            sqlx::query(delete).bind(brand_id).bind(id).bind(token).execute(pool).await?;
-            return Ok(());
-        }
+        Outcome::Answered => return delete_answered(pool, brand_id, id, token).await,
         Outcome::Retry(due_at, note) => (Some(Time::from(*due_at)), 0, false, note),
         Outcome::Deferred(due_at, note) => (Some(Time::from(*due_at)), 1, false, note),
         Outcome::Dead(note) => (None, 0, true, note),
@@ -196,11 +180,43 @@ pub async fn finish_follow_up(
     match updated {
         // The same follow-up was stored again meanwhile, and waits.
         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-            sqlx::query(delete).bind(brand_id).bind(id).bind(token).execute(pool).await?;
-            Ok(())
+            delete_claimed(pool, brand_id, id, token).await
         }
         updated => Ok(updated.map(|_| ())?),
     }
+}
+
+/// Deletes an answered follow-up. Dead ones with the same request are no longer needed.
+async fn delete_answered(
+    pool: &Pool,
+    brand_id: i32,
+    id: Uuid,
+    token: Uuid,
+) -> Result<(), StorageError> {
+    sqlx::query(
+        "delete from follow_ups as dead using follow_ups as answered
+        where answered.brand_id = $1 and answered.follow_up_id = $2 and answered.claim_token = $3 and dead.brand_id = $1
+            and dead.source = answered.source and dead.request = answered.request and dead.is_dead",
+    )
+    .bind(brand_id)
+    .bind(id)
+    .bind(token)
+    .execute(pool)
+    .await?;
+    delete_claimed(pool, brand_id, id, token).await
+}
+
+async fn delete_claimed(
+    pool: &Pool,
+    brand_id: i32,
+    id: Uuid,
+    token: Uuid,
+) -> Result<(), StorageError> {
+    let query = sqlx::query(
+        "delete from follow_ups where brand_id = $1 and follow_up_id = $2 and claim_token = $3",
+    );
+    query.bind(brand_id).bind(id).bind(token).execute(pool).await?;
+    Ok(())
 }
 
 /// Deletes follow-ups about persons on the suppression list.

@@ -4,17 +4,16 @@
 //! used, and found again after a failover. A standby is never used: it lags behind, and cannot send
 //! notifications.
 
-use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
+use super::connection_trust::ConnectionTrust;
 use super::failure::DatabaseFailure;
 
 /// How long one host may take to accept a connection.
@@ -23,37 +22,14 @@ const CONNECT: Duration = Duration::from_secs(3);
 /// How long to wait for one host before the next one is tried at the same time.
 const NEXT_HOST: Duration = Duration::from_millis(200);
 
-/// If no connection answers anything for this long, waiting statements are abandoned.
-const SILENCE: Duration = Duration::from_secs(4);
-
-/// How long to wait for a statement on a connection that is as old as others that fell silent.
-const DOUBT: Duration = Duration::from_secs(4);
-
 /// The servers of one database.
 #[derive(Debug)]
 pub struct Hosts {
     all: Vec<PgConnectOptions>,
     /// The host that was the primary the last time.
     last: AtomicUsize,
-    trust: Mutex<Trust>,
-}
-
-/// Which connections probably work.
-#[derive(Debug, Default)]
-struct Trust {
-    /// For each open connection: when it was made, and when it last answered a statement.
-    answers: BTreeMap<Instant, Instant>,
-    /// Connections that were made before this time are not used any more.
-    since: Option<Instant>,
-    /// When they fell silent, if that is the reason.
-    silent_at: Option<Instant>,
-}
-
-impl Trust {
-    /// Whether a connection made before one time has answered since another time.
-    fn has_answered(&self, made_before: Instant, since: Instant) -> bool {
-        self.answers.range(..made_before).any(|(_, at)| *at >= since)
-    }
+    /// Which connections probably work.
+    pub(super) trust: ConnectionTrust,
 }
 
 /// What is wrong with a database URL. The text does not repeat the URL.
@@ -83,7 +59,7 @@ impl Hosts {
             .into_iter()
             .map(|options| options.disable_statement_logging().application_name("hookpoint"))
             .collect();
-        Self { all, last: AtomicUsize::new(0), trust: Mutex::default() }
+        Self { all, last: AtomicUsize::new(0), trust: ConnectionTrust::default() }
     }
 
     /// The servers that a URL names.
@@ -176,68 +152,6 @@ impl Hosts {
         }
         Err(failure.unwrap_or(sqlx::Error::PoolClosed))
     }
-
-    fn trust(&self) -> MutexGuard<'_, Trust> {
-        self.trust.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether a connection that was made at that time probably works.
-    pub(super) fn trusts(&self, made_at: Instant) -> bool {
-        self.trust().since.is_none_or(|since| since <= made_at)
-    }
-
-    /// Records that a connection, made at that time, answered a statement.
-    pub(super) fn note_answer(&self, made_at: Instant) {
-        self.trust().answers.insert(made_at, Instant::now());
-    }
-
-    /// Records that a connection was closed.
-    pub(super) fn note_end(&self, made_at: Instant) {
-        self.trust().answers.remove(&made_at);
-    }
-
-    /// Records that a connection broke. All older ones are probably broken too.
-    pub(super) fn note_break(&self) {
-        let mut trust = self.trust();
-        trust.since = Some(Instant::now());
-        trust.silent_at = None;
-    }
-
-    /// Records that a statement got no answer: when it began, and when its connection was made. If no
-    /// connection of that age has answered since, the fault is not the statement: something in the network has
-    /// silently dropped these connections.
-    pub(super) fn note_silence(&self, made_at: Instant, began_at: Instant) {
-        let mut trust = self.trust();
-        if trust.has_answered(made_at, began_at) {
-            return;
-        }
-        // Connections that were made since then and answer are not affected.
-        let first =
-            trust.answers.iter().find(|(_, at)| **at >= began_at).map(|(made_at, _)| *made_at);
-        let before = first.unwrap_or_else(Instant::now);
-        if trust.since.is_none_or(|since| since < before) {
-            trust.since = Some(before);
-            trust.silent_at = Some(Instant::now());
-        }
-    }
-
-    /// Whether a statement should be abandoned: when it began, and when its connection was made. Either no
-    /// connection answers anything, although every replica sends something every two seconds; or this
-    /// connection is one of those that fell silent.
-    pub(super) fn is_given_up(&self, made_at: Instant, began_at: Instant) -> bool {
-        let trust = self.trust();
-        let answered_at =
-            trust.answers.values().max().copied().map_or(began_at, |at| at.max(began_at));
-        let is_silent = || {
-            let (since, silent_at) = trust.since.zip(trust.silent_at)?;
-            Some(
-                made_at < since
-                    && silent_at.max(began_at).elapsed() > DOUBT
-                    && !trust.has_answered(since, silent_at),
-            )
-        };
-        answered_at.elapsed() > SILENCE || is_silent().unwrap_or_default()
-    }
 }
 
 fn is_of_standby(error: &sqlx::Error) -> bool {
@@ -325,26 +239,5 @@ mod tests {
             );
             assert!(mode(&format!("postgres://a:b@localhost/name?sslmode={weaker}")), "{weaker}");
         }
-    }
-
-    #[test]
-    fn one_unanswered_statement_is_a_silence_only_where_no_other_of_its_age_was_answered() {
-        let hosts = Hosts::one(PgConnectOptions::new_without_pgpass());
-        let (one, other) = (Instant::now(), Instant::now());
-        let began_at = Instant::now();
-        hosts.note_answer(one);
-        hosts.note_silence(other, began_at);
-        assert!(hosts.trusts(other), "another one answered");
-        let began_at = Instant::now();
-        let new = Instant::now();
-        hosts.note_answer(new);
-        hosts.note_silence(other, began_at);
-        assert!(
-            !hosts.trusts(one) && !hosts.trusts(other) && hosts.trusts(new),
-            "only a new one did"
-        );
-        hosts.note_end(new);
-        hosts.note_silence(new, Instant::now());
-        assert!(!hosts.trusts(new) && hosts.trusts(Instant::now()));
     }
 }

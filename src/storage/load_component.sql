@@ -1,13 +1,13 @@
 -- The statement tests for a row with "limit 1", not with "exists": Postgres could plan "exists" as a scan of
 -- all rows of the brand.
 --
--- $1 brand, $2 records, $3 $4 $5 values (kind, text, follow even if shared), $6 changing records,
--- $7 records of merges, $8 events, $9 whether to follow connections, $10 the most records to follow,
--- $11 unique kinds, $12 other kinds, both without self-asserted ones, $13 a value with so many holders is
--- shared,
--- $14 events for each record, $15 hidden event types, $16 all kinds, $17 hashes for the suppression list,
--- $18 records and $19 events that change as well, but are read by another statement, $20 the most names of a
--- value
+-- $1 brand
+-- ComponentQuery: $2 records, $3 $4 $5 values (kind, text, follow even if shared), $6 changing records,
+-- $7 records of merges, $8 events, $9 hashes for the suppression list, $10 records and $11 events that change
+-- as well, but are read by another statement
+-- LoadLimits: $12 whether to follow connections, $13 the most records to follow, $14 unique kinds, $15 other
+-- kinds, both without self-asserted ones, $16 a value with so many holders is shared, $17 events for each
+-- record, $18 hidden event types, $19 all kinds, $20 the most names of a value
 with recursive asked (kind, value, forced) as materialized (
     select * from unnest($3::text[], $4::text[], $5::boolean[])
 ),
@@ -26,7 +26,7 @@ changing (record_key) as materialized (
 ),
 -- These do not count among the holders of a value.
 uncounted (record_key) as materialized (
-    select record_key from changing union select unnest($18::text[]) collate "C"
+    select record_key from changing union select unnest($10::text[]) collate "C"
 ),
 -- Two kinds of nodes, records and values, so that each value is expanded once, however many holders it has. A
 -- record is also the value of the references to it.
@@ -54,32 +54,20 @@ component (kind, value) as (
                 limit 1
             ) is null
         union all
-        select 'reference', component.value where component.kind = 'record'
-        union all
         select 'record', holder.record_key from identifiers as holder
         where component.kind <> 'record' and holder.brand_id = $1 and holder.kind = component.kind and holder.value = component.value
             and holder.links
         union all
-        select 'record', component.value where component.kind = 'reference'
-        union all
-        select 'record', winner_key from source_merges where component.kind = 'record' and brand_id = $1 and loser_key = component.value
-        union all
-        select 'record', loser_key from source_merges where component.kind = 'record' and brand_id = $1 and winner_key = component.value
-        union all
-        select 'record', right_key from decisions
-        where component.kind = 'record' and brand_id = $1 and left_key = component.value and undone_at is null
-        union all
-        select 'record', left_key from decisions
-        where component.kind = 'record' and brand_id = $1 and right_key = component.value and undone_at is null
+        {component_links}
     ) as next (kind, value)
-    where $9
+    where $12
 ),
 followed (record_key) as materialized (
-    select value from component where kind = 'record' limit $10
+    select value from component where kind = 'record' limit $13
 ),
 -- Too many records are the same as none: a component must be loaded whole.
 keys (record_key) as materialized (
-    select record_key from followed where (select count(*) from followed) < $10
+    select record_key from followed where (select count(*) from followed) < $13
 ),
 counted (kind, value) as materialized (
     select kind, value from asked where kind <> 'reference'
@@ -91,38 +79,39 @@ stored (customer_key) as materialized (
     select distinct owner.customer_key from keys join customer_records as owner on owner.brand_id = $1 and owner.record_key = keys.record_key
 )
 -- The tables have grown since Postgres last collected statistics.
-select 'outgrown', '' from pg_class
+-- Each row is an object with one member: the kind of the row, and its columns.
+select '"stats_stale"' from pg_class
 where oid = any(array['records', 'identifiers', 'events', 'customers']::regclass[]) and pg_relation_size(oid) > 32768 * greatest(relpages, 4)
 union all
-select 'cut off', '' from (select count(*) as followed from followed) as counted_once where followed >= $10
+select '"truncated"' from (select count(*) as followed from followed) as counted_once where followed >= $13
 union all
-select 'erased', to_json(encode(asked.hash, 'hex'))::text
-from unnest($17::bytea[]) as asked (hash)
+select json_build_object('erased', encode(asked.hash, 'hex'))::text
+from unnest($9::bytea[]) as asked (hash)
 cross join lateral (select true from suppression_hashes where suppression_hashes.brand_id = $1 and suppression_hashes.hash = asked.hash limit 1) as found
 union all
-select 'key', to_json(record_key)::text from keys
+select json_build_object('key', record_key)::text from keys
 union all
-select 'changing', to_json(record_key)::text from changing
+select json_build_object('changing', record_key)::text from changing
 union all
-select 'record', json_build_array(record.record_key, record.state)::text
+select json_build_object('record', json_build_array(record.record_key, record.state))::text
 from keys join records as record on record.brand_id = $1 and record.record_key = keys.record_key
 union all
-select 'identifier', json_build_array(own.record_key, own.kind, own.value, own.links, own.name_key)::text
+select json_build_object('identifier', json_build_array(own.record_key, own.kind, own.value, own.links, own.name_key))::text
 from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key
 union all
-select 'merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at)::text
+select json_build_object('merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at))::text
 from keys join source_merges as merge on merge.brand_id = $1 and merge.loser_key = keys.record_key
 union all
-select 'merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at)::text
+select json_build_object('merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at))::text
 from keys join source_merges as merge on merge.brand_id = $1 and merge.winner_key = keys.record_key
 union all
-select 'decision', json_build_array(decision.left_key, decision.right_key, decision.same_person)::text
+select json_build_object('decision', json_build_array(decision.left_key, decision.right_key, decision.same_person))::text
 from keys join decisions as decision on decision.brand_id = $1 and decision.left_key = keys.record_key and decision.undone_at is null
 union all
-select 'decision', json_build_array(decision.left_key, decision.right_key, decision.same_person)::text
+select json_build_object('decision', json_build_array(decision.left_key, decision.right_key, decision.same_person))::text
 from keys join decisions as decision on decision.brand_id = $1 and decision.right_key = keys.record_key and decision.undone_at is null
 union all
-select 'shared', json_build_array(shared.kind, shared.value)::text
+select json_build_object('shared', json_build_array(shared.kind, shared.value))::text
 from (
     select own.kind, own.value from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key
     union
@@ -135,7 +124,7 @@ cross join lateral (
 ) as shared
 union all
 -- Counts names by skipping from one to the next, so that the cost does not depend on the number of holders.
-select 'holding', json_build_object(
+select json_build_object('holder', json_build_object(
     'kind', counted.kind,
     'value', counted.value,
     'decided', (
@@ -155,12 +144,12 @@ select 'holding', json_build_object(
                 select from identifiers as held
                 where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value
                     and held.source_kind = source.kind and held.links and held.record_key <> all(array(select record_key from uncounted))
-                limit $13
+                limit $16
             ) as counted_once
-        )) from unnest($11::text[]) as source (kind)
+        )) from unnest($14::text[]) as source (kind)
     ),
     'names', (
-        select json_agg(distinct named.name_key) from unnest($12::text[]) as source (kind)
+        select json_agg(distinct named.name_key) from unnest($15::text[]) as source (kind)
         cross join lateral (
             with recursive names (name_key) as (
                 (select held.name_key from identifiers as held
@@ -179,21 +168,21 @@ select 'holding', json_build_object(
             select name_key from names where name_key is not null limit $20
         ) as named
     )
-)::text from counted
+))::text from counted
 union all
-select 'event', json_build_array(event.event_key, event.state)::text
+select json_build_object('event', json_build_array(event.event_key, event.state))::text
 from events as event where event.brand_id = $1 and event.event_key = any($8)
 union all
-select 'timeline', json_build_array(keys.record_key, newest.event_key, newest.state)::text
+select json_build_object('timeline', json_build_array(keys.record_key, newest.event_key, newest.state))::text
 from keys cross join lateral (
     select event.event_key, event.state from events as event
-    where event.brand_id = $1 and event.record_key = keys.record_key and event.live and event.event_type <> all($15)
-        and event.event_key <> all($8) and event.event_key <> all($19)
+    where event.brand_id = $1 and event.record_key = keys.record_key and event.live and event.event_type <> all($18)
+        and event.event_key <> all($8) and event.event_key <> all($11)
     order by event.occurred_at desc, event.source, event.external_id, event.event_type
-    limit $14
+    limit $17
 ) as newest
 union all
-select 'customer', json_build_object(
+select json_build_object('customer', json_build_object(
     'customer_key', customer.customer_key,
     'customer_id', customer.customer_id,
     'records', array(
@@ -211,14 +200,14 @@ select 'customer', json_build_object(
         select encode(answer.settings_hash, 'hex') from answers as answer
         where answer.brand_id = $1 and answer.customer_key = customer.customer_key
     ), '')
-)::text
+))::text
 from stored join customers as customer on customer.brand_id = $1 and customer.customer_key = stored.customer_key
 union all
-select 'review', json_build_array(review.level, review.kind, review.value, review.grounds, review.customer_keys)::text
+select json_build_object('review', json_build_array(review.level, review.kind, review.value, review.grounds, review.customer_keys))::text
 from stored join match_reviews as review on review.brand_id = $1 and review.first_key = stored.customer_key
 union all
-select 'namesake', json_build_array(namesake.record_key, namesake.state)::text
+select json_build_object('namesake', json_build_array(namesake.record_key, namesake.state))::text
 from keys
-cross join unnest($16::text[]) as other (kind)
+cross join unnest($19::text[]) as other (kind)
 join records as namesake on namesake.brand_id = $1 and namesake.record_key = other.kind || ':' || substr(keys.record_key, strpos(keys.record_key, ':') + 1)
 where namesake.record_key <> keys.record_key

@@ -1,10 +1,12 @@
 //! Loads parts of components that are too large to be loaded whole.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::pool::Connection;
 
 use super::StorageError;
+use super::component_links::with_component_links;
 use crate::customer::identity::evidence::Level;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
@@ -57,7 +59,7 @@ pub async fn list_components(
         Node::Value(identifier) => (identifier.kind.as_str(), identifier.value.clone()),
     };
     let (kinds, values): (Vec<&str>, Vec<String>) = start.iter().map(text).unzip();
-    let rows: Vec<(i64, String)> = sqlx::query_as(COMPONENT)
+    let rows: Vec<(i64, String)> = sqlx::query_as(COMPONENTS.as_str())
         .bind(brand_id)
         .bind(kinds)
         .bind(values)
@@ -79,7 +81,8 @@ pub async fn list_components(
     Ok(components)
 }
 
-const COMPONENT: &str = include_str!("oversized_components.sql");
+static COMPONENTS: LazyLock<String> =
+    LazyLock::new(|| with_component_links(include_str!("oversized_components.sql")));
 
 /// All records that have a value which would link them if it were not shared.
 ///

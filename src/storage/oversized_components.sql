@@ -1,9 +1,7 @@
 -- $1 brand, $2 $3 start nodes (kinds, texts), $4 kinds of value that connect, $5 the most records for each
--- node, $6 only
--- live trusted ones, $7 self-asserted kinds, $8 records of those kinds that a person confirmed.
+-- node, $6 only live trusted ones, $7 self-asserted kinds, $8 records of those kinds that a person confirmed.
 -- Other self-asserted records are found by their values, but connect nothing. The statement tests whether a
--- value is shared
--- with "limit 1", not with "exists": Postgres could plan "exists" as a scan of all rows.
+-- value is shared with "limit 1", not with "exists": Postgres could plan "exists" as a scan of all rows.
 select start.n, found.record_key
 from unnest($2::text[], $3::text[]) with ordinality as start (kind, value, n)
 cross join lateral (
@@ -21,8 +19,6 @@ cross join lateral (
                     limit 1
                 ) is null
             union all
-            select 'reference', component.value where component.kind = 'record'
-            union all
             select 'record', holder.record_key from identifiers as holder
             where component.kind = any($4) and holder.brand_id = $1 and holder.kind = component.kind and holder.value = component.value
                 and holder.links
@@ -32,17 +28,7 @@ cross join lateral (
                     limit 1
                 ) is null
             union all
-            select 'record', component.value where component.kind = 'reference'
-            union all
-            select 'record', winner_key from source_merges where component.kind = 'record' and brand_id = $1 and loser_key = component.value
-            union all
-            select 'record', loser_key from source_merges where component.kind = 'record' and brand_id = $1 and winner_key = component.value
-            union all
-            select 'record', right_key from decisions
-            where component.kind = 'record' and brand_id = $1 and left_key = component.value and undone_at is null
-            union all
-            select 'record', left_key from decisions
-            where component.kind = 'record' and brand_id = $1 and right_key = component.value and undone_at is null
+            {component_links}
         ) as next (kind, value)
     )
     select component.value from component

@@ -6,8 +6,7 @@
 //! the wrong server is closed. The library opens the sockets without keepalive, so Postgres sets it at its end.
 
 use std::fmt;
-use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -19,8 +18,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use super::connection::Connection;
 use super::connection::streamed;
-use super::failure::{DatabaseFailure, breaks};
+use super::failure::DatabaseFailure;
 use super::hosts::Hosts;
+pub use super::pooled::{Pooled, Use};
+use super::pooled::{Shared, setup};
+pub use super::transaction::Transaction;
 
 /// Pause before another attempt when Postgres could not be reached.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -28,46 +30,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How often to check that Postgres still works on a statement without a time limit.
 const AT_WORK: Duration = Duration::from_secs(5);
 
-/// The limits of a pool's connections.
-#[derive(Debug, Clone, Copy)]
-pub struct Use {
-    /// The most connections.
-    pub connections: usize,
-    /// How long a caller waits for a free connection, and for Postgres to come back; zero for a single attempt.
-    pub timeout: Duration,
-    /// How long a statement may take; `None` for no limit.
-    pub statement: Option<Duration>,
-    /// Further statements to set up each connection.
-    pub setup: &'static str,
-}
-
 /// A bounded pool of connections, opened on demand.
 #[derive(Clone)]
-pub struct Pool(Arc<Inner>);
-
-struct Inner {
-    hosts: Arc<Hosts>,
-    used: Use,
-    setup: String,
-    free: Arc<Semaphore>,
-    // The connection that was used last is used first, so that unneeded ones grow old.
-    idle: Mutex<Vec<Connection>>,
-}
-
-/// A connection in use. It returns to its pool unless it is unusable.
-pub struct Pooled {
-    // Taken on drop.
-    connection: Option<Connection>,
-    pool: Arc<Inner>,
-    _permit: OwnedSemaphorePermit,
-}
-
-/// A transaction. If it is neither committed nor rolled back, its connection is closed.
-#[must_use]
-pub struct Transaction {
-    pooled: Pooled,
-    is_open: bool,
-}
+pub struct Pool(Arc<Shared>);
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,30 +40,12 @@ impl fmt::Debug for Pool {
     }
 }
 
-/// The settings of every connection. Postgres gives up by itself on statements whose client has gone, idle
-/// transactions, and silent connections; earlier, if an operator configured that. Acknowledged commits must be
-/// on the disk, whatever the server's default is.
-fn setup(used: Use) -> String {
-    let statement = used.statement.map_or(String::new(), |longest| {
-        format!("('statement_timeout', {}), ", longest.as_millis())
-    });
-    format!(
-        "select set_config(ours.name, ours.value::text, false)
-        from (values {statement}('idle_in_transaction_session_timeout', 8000), ('client_connection_check_interval', 2000),
-            ('tcp_keepalives_idle', 5), ('tcp_keepalives_interval', 2), ('tcp_keepalives_count', 3), ('tcp_user_timeout', 10000))
-            as ours (name, value)
-        join pg_settings as theirs on theirs.name = ours.name and (theirs.setting::bigint = 0 or theirs.setting::bigint > ours.value);
-        select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'; {}",
-        if used.setup.is_empty() { "select 1" } else { used.setup }
-    )
-}
-
 impl Pool {
     /// Creates a pool without opening a connection.
     #[must_use]
     pub fn new(hosts: Arc<Hosts>, used: Use) -> Self {
         let free = Arc::new(Semaphore::new(used.connections));
-        Self(Arc::new(Inner { hosts, used, setup: setup(used), free, idle: Mutex::default() }))
+        Self(Arc::new(Shared { hosts, used, setup: setup(used), free, idle: Mutex::default() }))
     }
 
     /// Another pool for the same servers.
@@ -157,7 +104,7 @@ impl Pool {
             Some(connection) => connection,
             None => self.0.connect().await?,
         };
-        Ok(Pooled { connection: Some(connection), pool: Arc::clone(&self.0), _permit: permit })
+        Ok(Pooled::new(connection, Arc::clone(&self.0), permit))
     }
 
     /// A separate connection without a statement timeout, closed at the end, and the process id of its backend.
@@ -257,109 +204,6 @@ fn is_passing(error: &sqlx::Error) -> bool {
             error.code().is_some_and(|code| code.starts_with("57P") || code == "53300")
         }
         _ => false,
-    }
-}
-
-impl Inner {
-    fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn take_idle(&self) -> Option<Connection> {
-        let mut idle = self.idle();
-        idle.retain(Connection::is_good);
-        idle.pop()
-    }
-
-    async fn connect(&self) -> Result<Connection, sqlx::Error> {
-        Connection::open(&self.hosts, &self.setup, self.used.statement).await
-    }
-}
-
-impl Drop for Pooled {
-    fn drop(&mut self) {
-        if let Some(connection) = self.connection.take().filter(Connection::is_good)
-            && !self.pool.free.is_closed()
-        {
-            self.pool.idle().push(connection);
-        }
-    }
-}
-
-impl Deref for Pooled {
-    type Target = Connection;
-
-    #[expect(clippy::expect_used, reason = "the connection is only taken on drop")]
-    fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("a connection until it is dropped")
-    }
-}
-
-impl DerefMut for Pooled {
-    #[expect(clippy::expect_used, reason = "the connection is only taken on drop")]
-    fn deref_mut(&mut self) -> &mut Connection {
-        self.connection.as_mut().expect("a connection until it is dropped")
-    }
-}
-
-impl Transaction {
-    async fn begin(pooled: Pooled, statements: SqlStr) -> Result<Self, sqlx::Error> {
-        let mut transaction = Self { pooled, is_open: true };
-        match transaction.execute(statements).await {
-            Ok(_) => Ok(transaction),
-            Err(error) => {
-                // Another session held a lock: the connection is still usable.
-                if !breaks(&error) {
-                    let _ = transaction.rollback().await;
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Commits.
-    ///
-    /// # Errors
-    /// When Postgres fails. Unless the error comes from Postgres itself, it is unknown whether the commit
-    /// succeeded.
-    pub async fn commit(self) -> Result<(), sqlx::Error> {
-        self.end("commit").await
-    }
-
-    /// Rolls back.
-    ///
-    /// # Errors
-    /// When Postgres fails. Nothing is committed then either.
-    pub async fn rollback(self) -> Result<(), sqlx::Error> {
-        self.end("rollback").await
-    }
-
-    async fn end(mut self, how: &'static str) -> Result<(), sqlx::Error> {
-        (&mut *self.pooled).execute(how).await?;
-        self.is_open = false;
-        Ok(())
-    }
-}
-
-impl Drop for Transaction {
-    fn drop(&mut self) {
-        if self.is_open {
-            self.pooled.is_usable = false;
-        }
-    }
-}
-
-impl Deref for Transaction {
-    type Target = Connection;
-
-    fn deref(&self) -> &Connection {
-        &self.pooled
-    }
-}
-
-impl DerefMut for Transaction {
-    fn deref_mut(&mut self) -> &mut Connection {
-        &mut self.pooled
     }
 }
 

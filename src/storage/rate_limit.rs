@@ -7,44 +7,11 @@ use super::pool::{Connection, Pool};
 use jiff::Timestamp;
 
 use super::StorageError;
+use super::rate_limit_usage::read_usage;
+pub use super::rate_limit_usage::{Allowance, Counting, GrantRow, UsageWindow};
 use super::upstream_accounts::{AccountKey, CLASSES};
 
 type Time = jiff_sqlx::Timestamp;
-
-/// Calls that were granted together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct GrantRow {
-    /// How long ago they were granted.
-    pub age: Duration,
-    /// Their priority.
-    pub priority: usize,
-    /// How many.
-    pub number: u32,
-}
-
-/// The remaining calls that the source reported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Allowance {
-    /// How many are left, after those granted since.
-    pub left: u32,
-    /// How long they are valid.
-    pub lasts: Duration,
-}
-
-/// The usage of an account's rate limit, and its current restrictions.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct UsageWindow {
-    /// Recent grants, oldest first.
-    pub granted: Vec<GrantRow>,
-    /// How long the source wants no calls.
-    pub blocked: Duration,
-    /// The remaining calls that the source reported.
-    pub allowance: Option<Allowance>,
-    /// How long ago a live call was refused.
-    pub live_wanted: Option<Duration>,
-    /// How long ago another call was refused.
-    pub other_wanted: Option<Duration>,
-}
 
 /// Grants to store.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -66,31 +33,6 @@ pub struct Written {
     pub since: Instant,
 }
 
-/// How long a grant counts, and the step in which grants are added up: zero, or whole milliseconds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Counting {
-    /// How long a grant counts.
-    pub time: Duration,
-    /// The step.
-    pub step: Duration,
-}
-
-type UsageColumns = (
-    Time,
-    Option<f64>,
-    Option<i64>,
-    Option<f64>,
-    Option<f64>,
-    Option<f64>,
-    Vec<f64>,
-    Vec<i16>,
-    Vec<i32>,
-);
-
-fn seconds(seconds: f64) -> Duration {
-    Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or_default()
-}
-
 /// Grants calls of an account, under a lock of the account that holds on all replicas.
 ///
 /// # Errors
@@ -108,39 +50,62 @@ pub async fn reserve_calls(
     let since = Instant::now();
     let (at, usage) = read_usage(&mut transaction, key, counting).await?;
     let entry = decide(&usage);
-    if entry.granted != [0; CLASSES] {
-        sqlx::query(
-            "insert into call_grants as known (brand_id, source, granted_at, priority, number)
-            select $1, $2, $3, new.priority, new.number
-            from unnest($4::smallint[], $5::integer[]) as new (priority, number)
-            where new.number > 0
-            on conflict (brand_id, source, granted_at, priority) do update set number = known.number + excluded.number",
-        )
-        .bind(key.brand_id)
-        .bind(key.source.as_str())
-        .bind(at)
-        .bind((0_i16..).zip(entry.granted).map(|(priority, _)| priority).collect::<Vec<_>>())
-        .bind(entry.granted.map(|number| i32::try_from(number).unwrap_or(i32::MAX)).as_slice())
-        .execute(&mut *transaction)
-        .await?;
-    }
-    if entry.live_wanted || entry.other_wanted {
-        sqlx::query(
-            "update upstream_accounts
-            set live_wanted_at = case when $4 then $3 else live_wanted_at end,
-                other_wanted_at = case when $5 then $3 else other_wanted_at end
-            where brand_id = $1 and source = $2",
-        )
-        .bind(key.brand_id)
-        .bind(key.source.as_str())
-        .bind(at)
-        .bind(entry.live_wanted)
-        .bind(entry.other_wanted)
-        .execute(&mut *transaction)
-        .await?;
-    }
+    insert_grants(&mut transaction, key, at, &entry).await?;
+    note_wanted(&mut transaction, key, at, &entry).await?;
     transaction.commit().await?;
     Ok(Written { granted_at: at.to_jiff(), since })
+}
+
+async fn insert_grants(
+    db: &mut Connection,
+    key: AccountKey,
+    at: Time,
+    grant: &Grant,
+) -> Result<(), StorageError> {
+    if grant.granted == [0; CLASSES] {
+        return Ok(());
+    }
+    sqlx::query(
+        "insert into call_grants as known (brand_id, source, granted_at, priority, number)
+        select $1, $2, $3, new.priority, new.number
+        from unnest($4::smallint[], $5::integer[]) as new (priority, number)
+        where new.number > 0
+        on conflict (brand_id, source, granted_at, priority) do update set number = known.number + excluded.number",
+    )
+    .bind(key.brand_id)
+    .bind(key.source.as_str())
+    .bind(at)
+    .bind((0_i16..).zip(grant.granted).map(|(priority, _)| priority).collect::<Vec<_>>())
+    .bind(grant.granted.map(|number| i32::try_from(number).unwrap_or(i32::MAX)).as_slice())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Stores that calls were refused, so that other replicas leave something for them.
+async fn note_wanted(
+    db: &mut Connection,
+    key: AccountKey,
+    at: Time,
+    grant: &Grant,
+) -> Result<(), StorageError> {
+    if !grant.live_wanted && !grant.other_wanted {
+        return Ok(());
+    }
+    sqlx::query(
+        "update upstream_accounts
+        set live_wanted_at = case when $4 then $3 else live_wanted_at end,
+            other_wanted_at = case when $5 then $3 else other_wanted_at end
+        where brand_id = $1 and source = $2",
+    )
+    .bind(key.brand_id)
+    .bind(key.source.as_str())
+    .bind(at)
+    .bind(grant.live_wanted)
+    .bind(grant.other_wanted)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 async fn lock_account(db: &mut Connection, key: AccountKey) -> Result<(), StorageError> {
@@ -161,72 +126,6 @@ async fn insert_account(db: &mut Connection, key: AccountKey) -> Result<(), Stor
     );
     query.bind(key.brand_id).bind(key.source.as_str()).execute(db).await?;
     Ok(())
-}
-
-/// A separate statement: it must see what was written while this session waited for the lock.
-async fn read_usage(
-    db: &mut Connection,
-    key: AccountKey,
-    counting: Counting,
-) -> Result<(Time, UsageWindow), StorageError> {
-    let columns: UsageColumns = sqlx::query_as(
-        "with now as materialized (select clock_timestamp() as at)
-        select case when $4 > 0 then date_bin($4 * interval '1 millisecond', now.at, 'epoch') + $4 * interval '1 millisecond' else now.at end,
-            extract(epoch from account.blocked_until - now.at)::float8,
-            case when account.allowance_until > now.at then account.allowance - (
-                select coalesce(sum(later.number), 0)
-                from call_grants as later
-                where later.brand_id = $1 and later.source = $2 and later.granted_at >= account.allowance_since
-            ) end,
-            extract(epoch from account.allowance_until - now.at)::float8,
-            extract(epoch from now.at - account.live_wanted_at)::float8,
-            extract(epoch from now.at - account.other_wanted_at)::float8,
-            coalesce(lately.ages, '{}'),
-            coalesce(lately.classes, '{}'),
-            coalesce(lately.numbers, '{}')
-        from now
-        cross join upstream_accounts as account
-        cross join lateral (
-            select array_agg(extract(epoch from now.at - call.granted_at)::float8) as ages,
-                array_agg(call.priority) as classes,
-                array_agg(call.number) as numbers
-            from (
-                select granted_at, priority, number
-                from call_grants
-                where brand_id = $1 and source = $2 and granted_at > now.at - $3 * interval '1 second'
-                order by granted_at, priority
-            ) as call
-        ) as lately
-        where account.brand_id = $1 and account.source = $2",
-    )
-    .bind(key.brand_id)
-    .bind(key.source.as_str())
-    .bind(counting.time.as_secs_f64())
-    .bind(i32::try_from(counting.step.as_millis()).unwrap_or(i32::MAX))
-    .fetch_one(db)
-    .await?;
-    let (at, blocked, left, lasts, live_wanted, other_wanted, ages, classes, numbers) = columns;
-    let row = |((age, priority), number): ((f64, i16), i32)| GrantRow {
-        age: seconds(age),
-        priority: usize::try_from(priority).unwrap_or_default(),
-        number: u32::try_from(number).unwrap_or_default(),
-    };
-    let granted = ages.into_iter().zip(classes).zip(numbers).map(row).collect();
-    let allowance = left.map(|left| Allowance {
-        left: u32::try_from(left.max(0)).unwrap_or(u32::MAX),
-        lasts: seconds(lasts.unwrap_or_default()),
-    });
-    let [live_wanted, other_wanted] = [live_wanted, other_wanted].map(|ago| ago.map(seconds));
-    Ok((
-        at,
-        UsageWindow {
-            granted,
-            blocked: seconds(blocked.unwrap_or_default()),
-            allowance,
-            live_wanted,
-            other_wanted,
-        },
-    ))
 }
 
 /// Blocks all calls of an account for some time.

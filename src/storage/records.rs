@@ -183,3 +183,8 @@ pub async fn list_merges(
         })
         .collect()
 }
+
+/// The record of a key column.
+pub(super) fn record_key(text: &str) -> Result<RecordKey, StorageError> {
+    text.parse().map_err(StorageError::corrupt("records"))
+}

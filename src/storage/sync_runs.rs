@@ -1,7 +1,7 @@
 //! Sync runs: claims a stream, saves each step, and finishes the run.
 //! [`sync_streams`](crate::storage::sync_streams) reads the status.
 
-use super::pool::Pool;
+use super::pool::{Connection, Pool};
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
@@ -54,36 +54,17 @@ pub async fn claim_stream(
     runner: LeaseOwner,
     beginning: &Beginning,
 ) -> Result<Option<StreamRow>, StorageError> {
-    let row: Option<Columns> = sqlx::query_as(
-        "insert into sync_streams as known (brand_id, source, stream, run_id, is_reconcile, since, cursor, started_at, lease_owner, lease_until)
-        values ($1, $2, $3, $4, false, $8, $7, $5, $4, $6)
-        on conflict (brand_id, source, stream) do update
-        set lease_owner = excluded.lease_owner,
-            lease_until = excluded.lease_until,
-            is_cancelled = false,
-            finished_at = null,
-            note = '',
-            (run_id, is_reconcile, since, cursor, started_at, scanned, changed, total, deleted, restart_count) = (
-                select known.run_id, known.is_reconcile, known.since, known.cursor, known.started_at, known.scanned, known.changed, known.total,
-                    known.deleted, known.restart_count
-                where known.finished_at is null and not known.is_cancelled
-                union all
-                select excluded.run_id, known.last_full_started_at is not null, excluded.since, excluded.cursor, excluded.started_at, 0, 0, null, 0, 0
-                where known.finished_at is not null or known.is_cancelled
-            )
-        where known.lease_owner is null or known.lease_until <= $5
-        returning *",
-    )
-    .bind(which.brand_id)
-    .bind(which.source.as_str())
-    .bind(which.stream)
-    .bind(runner.token)
-    .bind(Time::from(runner.at))
-    .bind(Time::from(runner.until))
-    .bind(&beginning.first)
-    .bind(beginning.since.map(Time::from))
-    .fetch_optional(pool)
-    .await?;
+    let row: Option<Columns> = sqlx::query_as(include_str!("claim_stream.sql"))
+        .bind(which.brand_id)
+        .bind(which.source.as_str())
+        .bind(which.stream)
+        .bind(runner.token)
+        .bind(Time::from(runner.at))
+        .bind(Time::from(runner.until))
+        .bind(&beginning.first)
+        .bind(beginning.since.map(Time::from))
+        .fetch_optional(pool)
+        .await?;
     Ok(row.map(StreamRow::from))
 }
 
@@ -167,21 +148,32 @@ pub async fn save_step(
     .fetch_optional(&mut *transaction)
     .await?;
     let Some((is_cancelled, run_id)) = row else { return Ok(LeaseStatus::Lost) };
-    if !step.seen_keys.is_empty() {
-        let keys: Vec<&[u8]> = step.seen_keys.iter().map(<[u8; 16]>::as_slice).collect();
-        sqlx::query(
-            "insert into sync_seen_keys (brand_id, source, stream, run_id, key) select $1, $2, $3, $4, unnest($5::bytea[]) on conflict do nothing",
-        )
-        .bind(which.brand_id)
-        .bind(which.source.as_str())
-        .bind(which.stream)
-        .bind(run_id)
-        .bind(keys)
-        .execute(&mut *transaction)
-        .await?;
-    }
+    insert_seen_keys(&mut transaction, which, run_id, step.seen_keys).await?;
     transaction.commit().await?;
     Ok(standing(Some(is_cancelled)))
+}
+
+async fn insert_seen_keys(
+    db: &mut Connection,
+    which: StreamKey<'_>,
+    run_id: Uuid,
+    keys: &[[u8; 16]],
+) -> Result<(), StorageError> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let keys: Vec<&[u8]> = keys.iter().map(<[u8; 16]>::as_slice).collect();
+    sqlx::query(
+        "insert into sync_seen_keys (brand_id, source, stream, run_id, key) select $1, $2, $3, $4, unnest($5::bytea[]) on conflict do nothing",
+    )
+    .bind(which.brand_id)
+    .bind(which.source.as_str())
+    .bind(which.stream)
+    .bind(run_id)
+    .bind(keys)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Renews a runner's lease, and saves why it waits.
@@ -237,34 +229,17 @@ pub async fn finish_stream(
         End::Complete { drift, note } => (true, drift, note),
         End::Broken(note) => (false, None, note),
     };
-    sqlx::query(
-        "with ended as (
-            update sync_streams
-            set lease_owner = null,
-                lease_until = null,
-                cursor = null,
-                finished_at = $5,
-                incremental_watermark = case when $8 then started_at else incremental_watermark end,
-                last_full_started_at = case when $8 and since is null then started_at else last_full_started_at end,
-                drift = case when $8 and since is null then $6 else drift end,
-                last_full_result = case when $8 and since is null then $7 else last_full_result end,
-                note = case when $8 then '' else $7 end
-            where brand_id = $1 and source = $2 and stream = $3 and lease_owner = $4
-            returning brand_id, source, stream
-        )
-        delete from sync_seen_keys using ended
-        where sync_seen_keys.brand_id = ended.brand_id and sync_seen_keys.source = ended.source and sync_seen_keys.stream = ended.stream",
-    )
-    .bind(which.brand_id)
-    .bind(which.source.as_str())
-    .bind(which.stream)
-    .bind(runner.token)
-    .bind(Time::from(runner.at))
-    .bind(drift)
-    .bind(note)
-    .bind(is_complete)
-    .execute(pool)
-    .await?;
+    sqlx::query(include_str!("finish_stream.sql"))
+        .bind(which.brand_id)
+        .bind(which.source.as_str())
+        .bind(which.stream)
+        .bind(runner.token)
+        .bind(Time::from(runner.at))
+        .bind(drift)
+        .bind(note)
+        .bind(is_complete)
+        .execute(pool)
+        .await?;
     Ok(())
 }
 

@@ -118,27 +118,17 @@ pub async fn get_account(
     );
     let columns: Option<AccountColumns> =
         query.bind(brand_id).bind(source.as_str()).fetch_optional(pool).await?;
-    let query = sqlx::query_as(
-        "select priority, sum(number) from call_grants
-        where brand_id = $1 and source = $2 and granted_at > clock_timestamp() - interval '1 minute'
-        group by priority",
-    );
-    let sums: Vec<(i16, i64)> = query.bind(brand_id).bind(source.as_str()).fetch_all(pool).await?;
+    let granted = sum_grants(pool, brand_id, source).await?;
     let Some((succeeded_at, failed_at, failure, failures, open_until, blocked_until, spent_until)) =
         columns
     else {
         return Ok(AccountRow::default());
     };
-    let sum = |class: usize| {
-        sums.iter()
-            .find(|(known, _)| usize::try_from(*known) == Ok(class))
-            .map_or(0, |(_, sum)| *sum)
-    };
     let jiff = |at: Option<Time>| at.map(Time::to_jiff);
     let [succeeded_at, failed_at, open_until] = [succeeded_at, failed_at, open_until].map(jiff);
     let [blocked_until, spent_until] = [blocked_until, spent_until].map(jiff);
     Ok(AccountRow {
-        granted: std::array::from_fn(|class| u32::try_from(sum(class)).unwrap_or(u32::MAX)),
+        granted,
         succeeded_at,
         failed_at,
         failure,
@@ -147,4 +137,24 @@ pub async fn get_account(
         blocked_until,
         spent_until,
     })
+}
+
+/// The calls granted in the last minute, by priority.
+async fn sum_grants(
+    pool: &Pool,
+    brand_id: i32,
+    source: Source,
+) -> Result<[u32; CLASSES], StorageError> {
+    let query = sqlx::query_as(
+        "select priority, sum(number) from call_grants
+        where brand_id = $1 and source = $2 and granted_at > clock_timestamp() - interval '1 minute'
+        group by priority",
+    );
+    let sums: Vec<(i16, i64)> = query.bind(brand_id).bind(source.as_str()).fetch_all(pool).await?;
+    let sum = |class: usize| {
+        sums.iter()
+            .find(|(known, _)| usize::try_from(*known) == Ok(class))
+            .map_or(0, |(_, sum)| *sum)
+    };
+    Ok(std::array::from_fn(|class| u32::try_from(sum(class)).unwrap_or(u32::MAX)))
 }

@@ -1,97 +1,127 @@
+-- $1 brand, $2 the rows of `WriteInput` (write_input.rs): a list for each table, and the names of its columns.
+--
 -- All steps see the tables as they were before the statement, so no two steps may touch the same row. The
 -- caller separates rows to delete from rows to write.
-with records_new as (
+with event_rows as materialized (
+    select *
+    from jsonb_to_recordset($2 -> 'events') as event (
+        event_key text, state text, live boolean, record_key text, occurred_at timestamptz, source text, event_type text, external_id text
+    )
+),
+event_reference_rows as materialized (
+    select * from jsonb_to_recordset($2 -> 'event_references') as reference (value text, namespace text, event_key text)
+),
+customer_rows as materialized (
+    select * from jsonb_to_recordset($2 -> 'customers') as customer (customer_key text, customer_id text, body text)
+),
+review_rows as materialized (
+    select *
+    from jsonb_to_recordset($2 -> 'reviews') as review (level text, kind text, value text, grounds text, customer_keys text[])
+),
+records_new as (
     insert into records (brand_id, record_key, state, live)
-    select $1, new.record_key, new.state::json, new.live from unnest($2::text[], $3::text[], $55::boolean[]) as new (record_key, state, live)
+    select $1, new.record_key, new.state::json, new.live
+    from jsonb_to_recordset($2 -> 'records') as new (record_key text, state text, live boolean)
     on conflict (brand_id, record_key) do update set state = excluded.state, live = excluded.live
 ),
 identifiers_gone as (
-    delete from identifiers as old using unnest($4::text[], $5::text[], $6::text[]) as gone (record_key, kind, value)
+    delete from identifiers as old
+    using jsonb_to_recordset($2 -> 'identifiers_gone') as gone (record_key text, kind text, value text)
     where old.brand_id = $1 and old.record_key = gone.record_key and old.kind = gone.kind and old.value = gone.value
 ),
 identifiers_new as (
     insert into identifiers (brand_id, record_key, kind, value, links, source_kind, name_key)
-    select $1, new.* from unnest($7::text[], $8::text[], $9::text[], $10::boolean[], $11::text[], $12::text[]) as new
+    select $1, new.record_key, new.kind, new.value, new.links, new.source_kind, new.name_key
+    from jsonb_to_recordset($2 -> 'identifiers') as new (
+        record_key text, kind text, value text, links boolean, source_kind text, name_key text
+    )
     on conflict (brand_id, record_key, kind, value) do update set links = excluded.links, name_key = excluded.name_key
 ),
 shared_gone as (
-    delete from shared_values as old using unnest($13::text[], $14::text[]) as gone (kind, value)
+    delete from shared_values as old using jsonb_to_recordset($2 -> 'shared_values_gone') as gone (kind text, value text)
     where old.brand_id = $1 and old.kind = gone.kind and old.value = gone.value
 ),
 shared_new as (
-    insert into shared_values (brand_id, kind, value) select $1, new.* from unnest($15::text[], $16::text[]) as new
+    insert into shared_values (brand_id, kind, value)
+    select $1, new.kind, new.value from jsonb_to_recordset($2 -> 'shared_values') as new (kind text, value text)
     on conflict do nothing
 ),
 merges_new as (
     insert into source_merges (brand_id, loser_key, winner_key, merged_at)
-    select $1, new.* from unnest($17::text[], $18::text[], $19::timestamptz[]) as new
+    select $1, new.loser_key, new.winner_key, new.merged_at
+    from jsonb_to_recordset($2 -> 'source_merges') as new (loser_key text, winner_key text, merged_at timestamptz)
     on conflict (brand_id, loser_key, winner_key) do update set merged_at = excluded.merged_at
 ),
 events_new as (
     insert into events (brand_id, event_key, state, live, record_key, occurred_at, source, event_type, external_id)
     select $1, new.event_key, new.state::json, new.live, new.record_key, new.occurred_at, new.source, new.event_type, new.external_id
-    from unnest($20::text[], $21::text[], $22::boolean[], $23::text[], $24::timestamptz[], $25::text[], $26::text[], $27::text[])
-        as new (event_key, state, live, record_key, occurred_at, source, event_type, external_id)
+    from event_rows as new
     on conflict (brand_id, event_key) do update
     set state = excluded.state, live = excluded.live, record_key = excluded.record_key, occurred_at = excluded.occurred_at
 ),
 event_references_gone as (
-    delete from event_references as old using unnest($20::text[]) as event (event_key)
+    delete from event_references as old using event_rows as event
     where old.brand_id = $1 and old.event_key = event.event_key
         and not exists (
-            select from unnest($28::text[], $29::text[], $30::text[]) as kept (value, namespace, event_key)
+            select from event_reference_rows as kept
             where (kept.value, kept.namespace, kept.event_key) = (old.value, old.namespace, old.event_key)
         )
 ),
 event_references_new as (
     insert into event_references (brand_id, value, namespace, event_key)
-    select $1, new.* from unnest($28::text[], $29::text[], $30::text[]) as new
+    select $1, new.value, new.namespace, new.event_key from event_reference_rows as new
     on conflict do nothing
 ),
 customers_gone as (
-    delete from customers as old using unnest($31::text[]) as gone (customer_key)
+    delete from customers as old using jsonb_array_elements_text($2 -> 'customers_gone') as gone (customer_key)
     where old.brand_id = $1 and old.customer_key = gone.customer_key
 ),
 customers_new as (
-    insert into customers as known (brand_id, customer_key, customer_id) select $1, new.* from unnest($32::text[], $33::text[]) as new
+    insert into customers as known (brand_id, customer_key, customer_id)
+    select $1, new.customer_key, new.customer_id from customer_rows as new
     on conflict (brand_id, customer_key) do update set customer_id = excluded.customer_id where known.customer_id <> excluded.customer_id
 ),
 answers_new as (
-    insert into answers as known (brand_id, customer_key, body, settings_hash) select $1, new.*, $35 from unnest($32::text[], $34::text[]) as new
+    insert into answers as known (brand_id, customer_key, body, settings_hash)
+    select $1, new.customer_key, new.body, decode($2 ->> 'settings_hash', 'hex') from customer_rows as new
     on conflict (brand_id, customer_key) do update set body = excluded.body, settings_hash = excluded.settings_hash
     where (known.body, known.settings_hash) is distinct from (excluded.body, excluded.settings_hash)
 ),
-records_gone as (
-    delete from customer_records as old using unnest($36::text[]) as gone (record_key)
+customer_records_gone as (
+    delete from customer_records as old using jsonb_array_elements_text($2 -> 'customer_records_gone') as gone (record_key)
     where old.brand_id = $1 and old.record_key = gone.record_key
 ),
-records_kept as (
-    insert into customer_records as known (brand_id, record_key, customer_key) select $1, new.* from unnest($37::text[], $38::text[]) as new
+customer_records_new as (
+    insert into customer_records as known (brand_id, record_key, customer_key)
+    select $1, new.record_key, new.customer_key
+    from jsonb_to_recordset($2 -> 'customer_records') as new (record_key text, customer_key text)
     on conflict (brand_id, record_key) do update set customer_key = excluded.customer_key where known.customer_key <> excluded.customer_key
 ),
 addresses_gone as (
-    delete from customer_addresses as old using unnest($39::text[], $40::text[], $41::text[]) as gone (kind, address, customer_key)
+    delete from customer_addresses as old
+    using jsonb_to_recordset($2 -> 'customer_addresses_gone') as gone (kind text, address text, customer_key text)
     where old.brand_id = $1 and old.kind = gone.kind and old.address = gone.address and old.customer_key = gone.customer_key
 ),
 addresses_new as (
     insert into customer_addresses (brand_id, kind, address, customer_key, self_asserted)
-    select $1, new.* from unnest($42::text[], $43::text[], $44::text[], $56::boolean[]) as new
+    select $1, new.kind, new.address, new.customer_key, new.self_asserted
+    from jsonb_to_recordset($2 -> 'customer_addresses') as new (kind text, address text, customer_key text, self_asserted boolean)
     on conflict (brand_id, kind, address, customer_key) do update set self_asserted = excluded.self_asserted
 ),
 reviews_gone as (
-    delete from match_reviews as old using unnest($45::text[], $46::text[], $47::text[]) as gone (level, kind, value)
+    delete from match_reviews as old
+    using jsonb_to_recordset($2 -> 'reviews_gone') as gone (level text, kind text, value text)
     where old.brand_id = $1 and old.level = gone.level and old.kind = gone.kind and old.value = gone.value
         and not exists (
-            select from unnest($48::text[], $49::text[], $50::text[]) as kept (level, kind, value)
+            select from review_rows as kept
             where (kept.level, kept.kind, kept.value) = (old.level, old.kind, old.value)
         )
 ),
 reviews_new as (
     insert into match_reviews (brand_id, level, kind, value, grounds, customer_keys, first_key)
-    select $1, new.level, new.kind, new.value, new.grounds, array(select json_array_elements_text(new.customers::json)),
-        new.customers::json ->> 0
-    from unnest($48::text[], $49::text[], $50::text[], $51::text[], $52::text[]) as new (level, kind, value, grounds, customers)
+    select $1, new.level, new.kind, new.value, new.grounds, new.customer_keys, new.customer_keys[1]
+    from review_rows as new
     on conflict (brand_id, level, kind, value) do update
     set grounds = excluded.grounds, customer_keys = excluded.customer_keys, first_key = excluded.first_key
 )
-select pg_notify($53, payload) from unnest($54::text[]) as payload
+select pg_notify($2 ->> 'channel', payload) from jsonb_array_elements_text($2 -> 'notices') as notice (payload)

@@ -24,7 +24,7 @@ use crate::sources::Unreadable;
 use crate::sources::api::{ApiRequest, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
-use crate::storage::delivery_queue::Claim;
+use crate::storage::delivery_claims::Claim;
 use crate::storage::follow_ups::{
     FollowUpRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up,
 };

@@ -159,7 +159,7 @@ fn contact() -> BTreeSet<RecordKey> {
 }
 
 async fn erase_person(app: &TestApp) -> Receipt {
-    erase(app.pool(), &app.brand, &file(app), (&contact(), now()), &mut |_| ()).await.unwrap()
+    erase(app.pool(), &app.brand, &file(app), &contact(), now(), &mut |_| ()).await.unwrap()
 }
 
 /// Every value of every table. Bytes are shown as text if possible.
@@ -434,7 +434,7 @@ async fn a_namesake_on_the_same_phone_stays_as_he_was() {
         &body("contact", &delivery("son-contact-0001", "jan.zoon@example.net")),
     )
     .await;
-    erase(app.pool(), &app.brand, &file(&app), (&father, app.clock.now()), &mut |_| ())
+    erase(app.pool(), &app.brand, &file(&app), &father, app.clock.now(), &mut |_| ())
         .await
         .unwrap();
     app.apply(son.to_vec()).await;
@@ -534,12 +534,11 @@ async fn deliveries_in_every_state_go_and_those_of_others_stay() {
         }
     }
     let mut seen = Vec::new();
-    let receipt =
-        erase(app.pool(), &app.brand, &file(&app), (&contact(), now()), &mut |progress| {
-            seen.push(progress)
-        })
-        .await
-        .unwrap();
+    let receipt = erase(app.pool(), &app.brand, &file(&app), &contact(), now(), &mut |progress| {
+        seen.push(progress)
+    })
+    .await
+    .unwrap();
     assert_eq!(receipt.counts.deliveries, gone);
     assert_eq!(deliveries(&app).await, kept);
     assert!(
@@ -629,14 +628,11 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
     app.apply(person()).await;
     app.wait_until_current().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
-    assert_eq!(
-        reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(),
-        1
-    );
+    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), 10, now(), now()).await.unwrap(), 1);
     app.wait_until_current().await;
     assert_nobody_is_found(&app).await;
     assert_eq!(
-        reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(),
+        reconcile(app.pool(), &app.brand, &file(&app), 10, now(), now()).await.unwrap(),
         0,
         "there is nothing left to do"
     );
@@ -685,9 +681,7 @@ async fn a_file_that_cannot_be_written_erases_nobody() {
     let app = app().await;
     let before = dump(app.pool(), app.brand.id()).await;
     let nowhere = SuppressionFile::new(Path::new("/proc/nowhere/suppressions.jsonl").to_owned());
-    assert!(
-        erase(app.pool(), &app.brand, &nowhere, (&contact(), now()), &mut |_| ()).await.is_err()
-    );
+    assert!(erase(app.pool(), &app.brand, &nowhere, &contact(), now(), &mut |_| ()).await.is_err());
     assert_same(&before, &dump(app.pool(), app.brand.id()).await, "nothing happened");
     app.stop().await;
 }
@@ -721,10 +715,7 @@ async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
         .unwrap(),
         0
     );
-    assert_eq!(
-        reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(),
-        0
-    );
+    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), 10, now(), now()).await.unwrap(), 0);
     app.apply(person()).await;
     app.wait_until_current().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
@@ -733,10 +724,7 @@ async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
         .execute(app.pool())
         .await
         .unwrap();
-    assert_eq!(
-        reconcile(app.pool(), &app.brand, (&file(&app), 10), now(), now()).await.unwrap(),
-        0
-    );
+    assert_eq!(reconcile(app.pool(), &app.brand, &file(&app), 10, now(), now()).await.unwrap(), 0);
     app.wait_until_current().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1, "a revoked erasure stays revoked");
     app.stop().await;
@@ -761,12 +749,12 @@ async fn a_database_that_was_made_anew_knows_its_erased_again() {
     erase_person(&other).await;
     adopt_keys(other.pool(), &file(&app), &["demo"]).await.unwrap();
     assert!(
-        erase(other.pool(), &other.brand, &file(&app), (&contact(), now()), &mut |_| ())
+        erase(other.pool(), &other.brand, &file(&app), &contact(), now(), &mut |_| ())
             .await
             .is_err()
     );
     assert_eq!(
-        reconcile(other.pool(), &other.brand, (&file(&app), 10), now(), now()).await.unwrap(),
+        reconcile(other.pool(), &other.brand, &file(&app), 10, now(), now()).await.unwrap(),
         0
     );
     for app in [app, fresh, other] {

@@ -15,7 +15,7 @@ use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
 use hookpoint::sources::api::ApiRequest;
 use hookpoint::sources::syncaroo::SyncarooRequest;
-use hookpoint::storage::delivery_queue::Claim;
+use hookpoint::storage::delivery_claims::Claim;
 use hookpoint::storage::follow_ups::{
     FollowUpCounts, Outcome, claim_follow_ups, count_follow_ups, finish_follow_up,
 };
@@ -540,7 +540,8 @@ async fn what_is_to_be_asked_about_somebody_goes_with_an_erasure() {
         office.app.pool(),
         &office.app.brand,
         &ledger,
-        (&[key].into(), office.app.clock.now()),
+        &[key].into(),
+        office.app.clock.now(),
         &mut |_| (),
     )
     .await

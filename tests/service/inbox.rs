@@ -408,7 +408,7 @@ async fn what_is_done_is_forgotten_after_a_month_and_its_id_later() {
 async fn erase_contact(app: &TestApp, id: &str) {
     let file = SuppressionFile::new(suppression_file_of(&app.database));
     let records = [RecordKey::new(SourceKind::OmnioTapContact, id).unwrap()].into();
-    erase(app.pool(), &app.brand, &file, (&records, app.clock.now()), &mut |_| ()).await.unwrap();
+    erase(app.pool(), &app.brand, &file, &records, app.clock.now(), &mut |_| ()).await.unwrap();
 }
 
 #[tokio::test]

@@ -219,7 +219,7 @@ async fn who_was_erased_is_not_brought_back_by_asking() {
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c1").unwrap();
     let ledger = SuppressionFile::new(suppression_file_of(&app.database));
-    erase(app.pool(), &app.brand, &ledger, (&[record].into(), now()), &mut |_| ()).await.unwrap();
+    erase(app.pool(), &app.brand, &ledger, &[record].into(), now(), &mut |_| ()).await.unwrap();
     sqlx::query("delete from live_queries").execute(app.pool()).await.unwrap();
     let calls = crm.calls();
     assert!(app.by_email(EMAIL).await.is_empty() && app.by_phone(PHONE).await.is_empty());

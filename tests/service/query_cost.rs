@@ -11,7 +11,8 @@ use hookpoint::lookup::query::Question;
 use hookpoint::lookup::query_customers::{ReadRules, find};
 use hookpoint::settings::file::{InboxSettings, MultipleMatches};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
-use hookpoint::storage::delivery_queue::{Claim, delete_old_deliveries};
+use hookpoint::storage::delivery_claims::Claim;
+use hookpoint::storage::delivery_queue::delete_old_deliveries;
 use hookpoint::storage::follow_ups::{claim_follow_ups, delete_erased_follow_ups};
 use hookpoint::storage::pool::Pool;
 use jiff::{Timestamp, ToSpan};
@@ -230,6 +231,6 @@ async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_wai
 #[tokio::test]
 async fn every_table_that_grows_can_be_analysed() {
     let app = TestApp::start().await;
-    hookpoint::storage::write_changes::analyze(app.pool()).await.unwrap();
+    hookpoint::storage::statistics::analyze(app.pool()).await.unwrap();
     app.stop().await;
 }

@@ -353,7 +353,8 @@ async fn a_list_with_somebody_erased_in_it_is_walked_once_and_brings_nobody_back
         scan.app.pool(),
         &scan.app.brand,
         &ledger,
-        (&[record].into(), scan.app.clock.now()),
+        &[record].into(),
+        scan.app.clock.now(),
         &mut |_| (),
     )
     .await

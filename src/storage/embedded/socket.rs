@@ -4,8 +4,8 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::error::{EmbeddedError, at};
 use super::temporary::make_directory;
-use super::{EmbeddedError, at};
 
 /// A part of the socket's name. Postgres does not listen on a network.
 pub(super) const PORT: u16 = 5432;

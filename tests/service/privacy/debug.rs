@@ -40,7 +40,7 @@ fn what_holds_a_body_or_a_secret_has_no_debug_output() {
         prints!(webhook::DeliveryMeta),
         prints!(webhook::DedupKey),
         prints!(delivery_queue::DeliveryRow),
-        prints!(delivery_queue::ClaimedRow),
+        prints!(hookpoint::storage::delivery_claims::ClaimedRow),
         prints!(ShownRow),
         prints!(hookpoint::inbox::processor::ClaimedBatch),
         prints!(hookpoint::demo::webhook_signer::Request),

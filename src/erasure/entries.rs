@@ -1,0 +1,68 @@
+//! The entries of the suppression list for a person: hashes of its records, events, addresses and names.
+
+use std::collections::BTreeSet;
+
+use crate::brand::Brand;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+use crate::storage::StorageError;
+use crate::storage::person::{Trace, list_common, list_event_keys, list_namesakes, list_traces};
+use crate::storage::pool::Connection;
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher, given_name};
+
+/// The hashes that the suppression list needs for a person.
+///
+/// # Errors
+/// If Postgres fails.
+pub(crate) async fn list_entries(
+    db: &mut Connection,
+    brand: &Brand,
+    records: &BTreeSet<RecordKey>,
+) -> Result<BTreeSet<SuppressionHash>, StorageError> {
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
+    let events = list_event_keys(db, brand.id(), records).await?;
+    let traces = list_traces(db, brand.id(), records).await?;
+    let full_names = full_names(&traces);
+    let names: BTreeSet<String> =
+        given_names(&full_names).chain(full_names.iter().cloned()).collect();
+    let values = linking_values(records, &traces);
+    let common = list_common(db, brand.id(), records, &values).await?;
+    // If somebody with the same name has the address too (father and son on one phone), the name proves nothing.
+    let namesakes = list_namesakes(db, brand.id(), records, &values, &names).await?;
+    let mut entries: BTreeSet<SuppressionHash> =
+        records.iter().map(|key| hasher.record(key)).collect();
+    entries.extend(events.iter().map(|key| hasher.event(key)));
+    for value in &values {
+        let is_own = !common.contains(value) && brand.rules.identity.may_link(value);
+        if is_own {
+            entries.insert(hasher.own(value));
+            entries.extend(full_names.iter().filter_map(|name| hasher.initial(value, name)));
+        } else {
+            entries.insert(hasher.common(value));
+        }
+        let telling =
+            names.iter().filter(|name| !namesakes.contains(&(value.clone(), (*name).clone())));
+        entries.extend(telling.map(|name| hasher.named(value, name)));
+    }
+    Ok(entries)
+}
+
+fn full_names(traces: &[Trace]) -> BTreeSet<String> {
+    traces.iter().map(|trace| trace.name_key.clone()).filter(|name| !name.is_empty()).collect()
+}
+
+/// Some records have the given name only.
+fn given_names(full_names: &BTreeSet<String>) -> impl Iterator<Item = String> {
+    full_names
+        .iter()
+        .map(|name| given_name(name))
+        .filter(|given| !given.is_empty())
+        .map(|given| format!("{given}\u{1f}"))
+}
+
+/// The values that may find the person: its addresses and its records' ids.
+fn linking_values(records: &BTreeSet<RecordKey>, traces: &[Trace]) -> BTreeSet<Identifier> {
+    let ids = records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id));
+    let of_records = traces.iter().map(|trace| trace.identifier.clone());
+    of_records.filter(Identifier::could_link).chain(ids).collect()
+}

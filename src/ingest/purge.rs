@@ -1,0 +1,107 @@
+//! Deletes the stored data of erased persons, and computes the affected customers again.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::batch::ChangeBatch;
+use super::write::apply_unsuppressed;
+use crate::brand::Brand;
+use crate::customer::model::event::EventKey;
+use crate::customer::model::field_versions::{FieldVersions, Scope, Update};
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+use crate::storage::StorageError;
+use crate::storage::erasures::{ErasedCounts, count_erased};
+use crate::storage::person::list_traces;
+use crate::storage::pool::Connection;
+use crate::storage::purge::{delete_facts, delete_lines};
+use crate::storage::records::list_records;
+use crate::storage::suppression_hashes::insert_hashes;
+use crate::storage::suppressions::SuppressionHash;
+
+/// What is known about erased persons, but not yet in the suppression list, or still stored.
+#[derive(Default)]
+pub(crate) struct Purge {
+    /// Keys that are new for the suppression list.
+    pub learned: BTreeSet<(SuppressionHash, Uuid)>,
+    /// What may be stored of each erasure.
+    stored: BTreeMap<Uuid, Stored>,
+}
+
+/// Records and events of erased persons.
+#[derive(Default)]
+pub(crate) struct Stored {
+    pub records: BTreeSet<RecordKey>,
+    pub events: BTreeSet<EventKey>,
+}
+
+impl Purge {
+    /// What may be stored of an erasure.
+    pub(crate) fn of(&mut self, erasure: Uuid) -> &mut Stored {
+        self.stored.entry(erasure).or_default()
+    }
+
+    /// Adds the new keys to the suppression list, and deletes what is stored, counted for its erasure. Returns
+    /// whether anything was written.
+    pub(crate) async fn run(
+        &self,
+        db: &mut Connection,
+        brand: &Brand,
+    ) -> Result<bool, StorageError> {
+        let has_learned =
+            !self.learned.is_empty() && insert_hashes(db, brand.id(), &self.learned).await?;
+        for (erasure, Stored { records, events }) in &self.stored {
+            let counts = purge(db, brand, records, events).await?;
+            count_erased(db, brand.id(), *erasure, counts).await?;
+        }
+        Ok(has_learned || !self.stored.is_empty())
+    }
+}
+
+/// Deletes some records with their events, merges and decisions, and some events of other records. The
+/// transaction must hold the lock of the brand.
+///
+/// First a deletion of the records is applied, as if their sources had deleted them. So the other customers are
+/// computed again, and the caches notified. The rows that are left after that have no effect, and are deleted.
+pub(crate) async fn purge(
+    db: &mut Connection,
+    brand: &Brand,
+    records: &BTreeSet<RecordKey>,
+    events: &BTreeSet<EventKey>,
+) -> Result<ErasedCounts, StorageError> {
+    let traces = list_traces(db, brand.id(), records).await?;
+    let addresses: BTreeSet<Identifier> = traces
+        .into_iter()
+        .map(|trace| trace.identifier)
+        .filter(|value| value.kind.is_address())
+        .collect();
+    let texts: Vec<String> = records.iter().map(ToString::to_string).collect();
+    let known = list_records(db, brand.id(), &texts).await?;
+    apply_unsuppressed(db, brand, &deletion_of(known.into_keys())).await?;
+    let (counts, beside) = delete_facts(db, brand.id(), records, events).await?;
+    let again = ChangeBatch {
+        again: records.union(&beside).cloned().collect(),
+        is_filtered: true,
+        ..ChangeBatch::default()
+    };
+    apply_unsuppressed(db, brand, &again).await?;
+    delete_lines(db, brand.id(), &addresses).await?;
+    Ok(counts)
+}
+
+/// A deletion that no update is newer than.
+fn deletion_of(keys: impl Iterator<Item = RecordKey>) -> ChangeBatch {
+    let gone = FieldVersions::from(Update {
+        at: Timestamp::MAX,
+        received_at: Timestamp::MAX,
+        scope: Scope::Deletion,
+        fields: BTreeMap::new(),
+    });
+    ChangeBatch {
+        records: keys.map(|key| (key, gone.clone())).collect(),
+        is_filtered: true,
+        ..ChangeBatch::default()
+    }
+}

@@ -1,0 +1,139 @@
+//! Resolves the identities of a loaded component, and merges the profile of each customer. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::next_state::NextState;
+use crate::brand::Brand;
+use crate::customer::answer::profile::{MergeRules, Profile};
+use crate::customer::identity::resolution::{Member, RecordFacts, Resolution, resolve};
+use crate::customer::identity::rules::IdentityRules;
+use crate::customer::identity::source_merges::Aliases;
+use crate::customer::model::identifier::{Identifier, IdentifierKind};
+use crate::customer::model::record::{Record, RecordKey};
+use crate::customer::model::source::SourceKind;
+use crate::storage::component_rows::ComponentRows;
+
+/// Kinds of identifier that may not link a record, because of the cap.
+pub(crate) type LinkRestrictions = BTreeMap<RecordKey, Vec<IdentifierKind>>;
+
+/// The resolved records of a component: clusters, and the profile of each.
+pub(crate) struct Resolved {
+    pub members: Vec<Member>,
+    pub resolution: Resolution,
+    /// In the order of the clusters.
+    pub profiles: Vec<Profile>,
+}
+
+/// Resolves and merges all records of the component.
+pub(crate) fn resolve_all(
+    after: &NextState,
+    known: &ComponentRows,
+    barred: &LinkRestrictions,
+    brand: &Brand,
+) -> Resolved {
+    let identity = &brand.rules.identity;
+    let records: Vec<&Record> = after.live.values().collect();
+    let members: Vec<Member> =
+        records.iter().map(|record| member(record, &after.shared, barred, identity)).collect();
+    let decisions = known.all_decisions();
+    let resolution = resolve(&RecordFacts {
+        members: &members,
+        aliases: &after.aliases,
+        decisions: &decisions,
+        rules: identity,
+    });
+    let key_of = |n: &usize| members.get(*n).map(|member| member.key.clone());
+    let unconfirmed: BTreeSet<RecordKey> =
+        resolution.unconfirmed.iter().filter_map(key_of).collect();
+    let moved =
+        resolution.moved.iter().filter_map(|moved| Some((moved, moved.evidence.address()?)));
+    let moved = moved
+        .flat_map(|(moved, number)| {
+            moved.from.iter().filter_map(key_of).map(move |key| (key, number.clone()))
+        })
+        .collect();
+    let rules = MergeRules {
+        identity,
+        precedence: &brand.rules.precedence,
+        aliases: &after.aliases,
+        unconfirmed: &unconfirmed,
+        moved: &moved,
+    };
+    let mut profiles: Vec<Profile> = Vec::with_capacity(resolution.clusters.len());
+    for (cluster, aliases) in resolution.clusters.iter().zip(aliases_by_cluster(
+        &records,
+        &after.aliases,
+        &resolution.clusters,
+    )) {
+        let records: Vec<&Record> =
+            cluster.iter().filter_map(|index| records.get(*index).copied()).collect();
+        profiles.extend(Profile::merge(&records, aliases, rules));
+    }
+    qualify_duplicate_id(&mut profiles, &after.namesakes, identity);
+    Resolved { members, resolution, profiles }
+}
+
+/// A live record as input of the resolution.
+fn member(
+    record: &Record,
+    shared: &BTreeSet<Identifier>,
+    barred: &LinkRestrictions,
+    rules: &IdentityRules,
+) -> Member {
+    let barred = barred.get(&record.key).map_or(&[][..], Vec::as_slice);
+    Member::new(record, rules, |identifier| {
+        !shared.contains(identifier) && !barred.contains(&identifier.kind)
+    })
+}
+
+/// Keys without a live record. Each is an alias of the customer of the record that it was merged into. If that
+/// record is not live either, it is an alias of the customer of the first live record that was merged into the
+/// same one.
+fn aliases_by_cluster(
+    records: &[&Record],
+    aliases: &Aliases,
+    clusters: &[Vec<usize>],
+) -> Vec<Vec<RecordKey>> {
+    let numbered = clusters
+        .iter()
+        .zip(0_usize..)
+        .flat_map(|(cluster, n)| cluster.iter().map(move |index| (*index, n)));
+    let live: BTreeMap<&RecordKey, usize> =
+        numbered.filter_map(|(index, n)| Some((&records.get(index)?.key, n))).collect();
+    let mut successors: BTreeMap<&RecordKey, usize> = BTreeMap::new();
+    for (key, n) in &live {
+        successors.entry(aliases.canonical(key)).or_insert(*n);
+    }
+    let mut by_cluster = vec![Vec::new(); clusters.len()];
+    for (key, end) in aliases.iter().filter(|(key, _)| !live.contains_key(key)) {
+        let owner = live.get(end).or_else(|| successors.get(end));
+        if let Some(of_owner) = owner.and_then(|n| by_cluster.get_mut(*n)) {
+            of_owner.push(key.clone());
+        }
+    }
+    by_cluster
+}
+
+/// If a record of another kind and customer has the same id, the id is shown with the name of its source, or of
+/// its kind if both are of the same source. A self-asserted record never changes the id of a trusted customer.
+fn qualify_duplicate_id(
+    profiles: &mut [Profile],
+    live: &BTreeSet<RecordKey>,
+    rules: &IdentityRules,
+) {
+    for profile in profiles {
+        let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
+        let trusted =
+            others.filter(|kind| profile.is_self_asserted || !rules.self_asserted.contains(kind));
+        let namesakes = trusted
+            .map(|kind| RecordKey { kind, id: profile.key.id.clone() })
+            .filter(|key| live.contains(key));
+        let bearers: Vec<RecordKey> =
+            namesakes.filter(|key| !profile.record_keys.contains(key)).collect();
+        if !bearers.is_empty() {
+            let of_one_source =
+                bearers.iter().any(|key| key.kind.source() == profile.key.kind.source());
+            profile.qualify_duplicate_id(of_one_source);
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The rows that a component has in the tables, as domain values. Types with names and addresses in plain text
+//! have no Debug here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::Deserialize;
+
+use super::suppressions::SuppressionHash;
+use crate::customer::identity::resolution::Decision;
+use crate::customer::identity::shared_values::Holders;
+use crate::customer::model::event::{Event, EventKey};
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{Record, RecordKey, SourceMerge};
+
+/// The holders of a value, without the records that may change: just enough to decide whether it is shared.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct ValueHolder {
+    /// A person decided that the value is shared.
+    pub decided: bool,
+    /// At least one record has the value.
+    pub held: bool,
+    /// Who they are, as far as the rule for shared values needs it.
+    pub holders: Holders,
+}
+
+/// How a value identifies a record.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Whether the value may link.
+    pub links: bool,
+    /// The record's folded name; empty if unknown.
+    pub name_key: String,
+}
+
+/// A stored customer.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct StoredCustomer {
+    /// Its id in answers.
+    pub customer_id: String,
+    /// All its record keys.
+    pub records: BTreeSet<RecordKey>,
+    /// Its identifiers, and whether only self-asserted records have them.
+    pub addresses: BTreeMap<Identifier, bool>,
+    /// SHA-256 of the answer, in hexadecimal digits.
+    pub answer: String,
+    /// Hash of the settings that rendered it, in hexadecimal digits.
+    pub settings_hash: String,
+}
+
+/// A stored question for a person.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+pub struct ReviewRow {
+    /// The level of the evidence.
+    pub level: String,
+    /// The kind of the value.
+    pub kind: String,
+    /// The value.
+    pub value: String,
+    /// Why the customers are kept apart.
+    pub grounds: String,
+    /// The customers in question, in order.
+    pub customers: Vec<String>,
+}
+
+/// The loaded rows.
+#[derive(Default)]
+pub struct ComponentRows {
+    /// All record keys, with or without a stored record.
+    pub keys: BTreeSet<RecordKey>,
+    /// The keys whose identifiers may change.
+    pub changing: BTreeSet<RecordKey>,
+    /// Stored records, also deleted ones.
+    pub records: BTreeMap<RecordKey, Record>,
+    /// Their identifiers.
+    pub identifiers: BTreeMap<(RecordKey, Identifier), Found>,
+    /// Merges at the sources.
+    pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
+    /// Decisions of people.
+    pub decisions: BTreeMap<(RecordKey, RecordKey), bool>,
+    /// Which of their values are shared.
+    pub shared: BTreeSet<Identifier>,
+    /// The other holders of the queried values, and of the values of the changing records.
+    pub holdings: BTreeMap<Identifier, ValueHolder>,
+    /// The queried events, also deleted ones.
+    pub events: BTreeMap<EventKey, Event>,
+    /// The newest events of each record, without the queried ones.
+    pub timelines: BTreeMap<RecordKey, BTreeMap<EventKey, Event>>,
+    /// The stored customers.
+    pub customers: BTreeMap<String, StoredCustomer>,
+    /// The stored questions about them.
+    pub reviews: BTreeSet<ReviewRow>,
+    /// Live records of other kinds that have the id of one of the keys.
+    pub namesakes: BTreeSet<RecordKey>,
+    /// Those of the queried hashes that the suppression list contains.
+    pub erased: BTreeSet<SuppressionHash>,
+    /// More records are connected than the limit allows: the result is incomplete and must not be used.
+    pub is_truncated: bool,
+    /// A table has grown fourfold since the last ANALYZE.
+    pub stats_stale: bool,
+}
+
+impl ComponentRows {
+    /// Adds rows that were loaded later.
+    pub fn extend(&mut self, other: Self) {
+        self.keys.extend(other.keys);
+        self.changing.extend(other.changing);
+        self.records.extend(other.records);
+        self.identifiers.extend(other.identifiers);
+        self.merges.extend(other.merges);
+        self.decisions.extend(other.decisions);
+        self.shared.extend(other.shared);
+        self.holdings.extend(other.holdings);
+        self.events.extend(other.events);
+        self.timelines.extend(other.timelines);
+        self.customers.extend(other.customers);
+        self.reviews.extend(other.reviews);
+        self.namesakes.extend(other.namesakes);
+        self.erased.extend(other.erased);
+        self.is_truncated |= other.is_truncated;
+        self.stats_stale |= other.stats_stale;
+    }
+
+    /// The merges, as domain values.
+    #[must_use]
+    pub fn source_merges(&self) -> Vec<SourceMerge> {
+        self.merges
+            .iter()
+            .map(|((loser, winner), at)| SourceMerge {
+                loser: loser.clone(),
+                winner: winner.clone(),
+                at: *at,
+            })
+            .collect()
+    }
+
+    /// The decisions, as domain values.
+    #[must_use]
+    pub fn all_decisions(&self) -> Vec<Decision> {
+        self.decisions
+            .iter()
+            .map(|((left, right), same)| Decision {
+                left: left.clone(),
+                right: right.clone(),
+                same: *same,
+            })
+            .collect()
+    }
+}

