@@ -61,7 +61,7 @@ pub async fn explain(
         return Ok(None);
     };
     let stored: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
-    let (known, is_partial) = load(db, brand, &stored, keys.len()).await?;
+    let (known, is_incomplete) = load(db, brand, &stored, keys.len()).await?;
     let rules = &brand.rules.identity;
     let now = NextState::new(&ChangeBatch::default(), &known, &BTreeMap::new(), rules);
     let found = resolve_all(&now, &known, &LinkRestrictions::new(), brand);
@@ -85,7 +85,7 @@ pub async fn explain(
         unread: customer.unread(&events),
         failed_templates: brand.rules.presenter.answer(customer.profile, &events).failed_templates,
         record_values: customer.record_values(),
-        remarks: remarks(&customer, &stored, is_partial),
+        remarks: remarks(&customer, &stored, is_incomplete),
     }))
 }
 
@@ -110,12 +110,12 @@ async fn load(
 fn remarks(
     customer: &ExplainedCustomer<'_>,
     stored: &BTreeSet<RecordKey>,
-    is_partial: bool,
+    is_incomplete: bool,
 ) -> Vec<&'static str> {
     let is_outdated =
         customer.profile.record_keys.iter().collect::<BTreeSet<_>>() != stored.iter().collect();
     let mut remarks = Vec::new();
-    if is_partial {
+    if is_incomplete {
         remarks.push(PARTIAL);
     } else if is_outdated {
         remarks.push(OUTDATED);
