@@ -17,6 +17,7 @@ use super::process::Held;
 use super::replica::{Plan, Replica};
 use super::report::Report;
 use super::rng::Dice;
+use super::settings::TestSettings;
 use super::webhooks::sender::Sender;
 use super::webhooks::{Webhook, signing};
 use super::{Harness, Shop};
@@ -50,14 +51,11 @@ fn tables() -> String {
 }
 
 fn plan() -> Plan {
-    let doors = BRANDS.map(signing::settings).concat();
-    let tables = format!("[inbox]\nlease_seconds = {}\n{}{doors}", LEASE.as_secs(), tables());
-    Plan {
-        tables,
-        environment: signing::secrets(),
-        lookup: "deadline_ms = 20000".to_owned(),
-        ..Plan::default()
-    }
+    let tables = tables() + &BRANDS.map(signing::settings).concat();
+    let plan = Plan::of(TestSettings::parse(&tables))
+        .lookup_deadline(Duration::from_secs(20))
+        .with(|file| file.inbox.lease_seconds = LEASE.as_secs());
+    Plan { environment: signing::secrets(), ..plan }
 }
 
 /// A brand, and the people in its webhooks. No other brand has them.

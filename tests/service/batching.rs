@@ -9,7 +9,7 @@ use hookpoint::storage::pool::Pool;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Postgres, Transaction};
 
-use crate::support::{KEY, Options, TestApp, encode, now, server};
+use crate::support::{KEY, TestApp, TestSettings, encode, now, server};
 
 /// Stores people, each with an address.
 async fn people(app: &TestApp, number: usize) -> Vec<String> {
@@ -144,11 +144,7 @@ async fn expire_everything(app: &TestApp) {
 
 #[tokio::test]
 async fn an_expired_answer_does_not_wait_for_a_store_that_is_known_to_be_away() {
-    let patient = Options {
-        replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 3000".to_owned())],
-        ..Options::default()
-    };
-    let app = TestApp::start_with(patient).await;
+    let app = TestApp::start_with(TestSettings::demo().lookup_deadline_ms(3_000)).await;
     let queries = people(&app, 2).await;
     let hot = app.ask(&queries[0]).await;
     expire_everything(&app).await;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::Connection;
 
-use crate::support::{KEY, Options, TestApp, server, story_changes};
+use crate::support::{KEY, TestApp, TestSettings, server, story_changes};
 
 const KNOWN: &str = "channelAddressType=email&address=thomas%40example.org";
 const COLD: &str = "channelAddressType=email&address=noor%40example.org";
@@ -31,10 +31,7 @@ pub async fn restore(app: &TestApp) {
 
 #[tokio::test]
 async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_heals_by_itself() {
-    let usual = Options {
-        replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 800".to_owned())],
-        ..Options::default()
-    };
+    let usual = TestSettings::demo().lookup_deadline_ms(800);
     let app = TestApp::start_with(usual).await;
     app.apply(story_changes(&app.brand)).await;
     app.wait_until_current().await;
@@ -73,10 +70,10 @@ async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_h
 
 #[tokio::test]
 async fn a_slow_store_is_given_up_at_the_deadline_and_cannot_pile_up_requests() {
-    let impatient = Options {
-        replace: vec![("[lookup]", "[lookup]\ndeadline_ms = 300\nmax_waiting = 4".to_owned())],
-        ..Options::default()
-    };
+    let impatient = TestSettings::demo().with(|file| {
+        file.lookup.deadline_ms = 300;
+        file.lookup.max_waiting = 4;
+    });
     let app = TestApp::start_with(impatient).await;
     app.apply(story_changes(&app.brand)).await;
     let mut blocker = app.session().await;
@@ -150,7 +147,7 @@ async fn equal_questions_at_the_same_time_are_asked_once() {
 #[tokio::test]
 async fn a_head_that_never_ends_does_not_keep_its_connection() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let app = TestApp::start_with(Options::default()).await;
+    let app = TestApp::start().await;
     let mut connection = tokio::net::TcpStream::connect(app.application.address).await.unwrap();
     connection.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
     assert!(connection.read(&mut [0; 4096]).await.unwrap() > 0);

@@ -13,7 +13,7 @@ use hookpoint::storage::brands::{get_rederive, save_rederive};
 use hookpoint::storage::pool::Pool;
 
 use crate::apply::{assert_same, clear, clear_what_is_derived, dump};
-use crate::support::{KEY, Options, Response, TestApp, story_changes};
+use crate::support::{KEY, Options, Response, TestApp, TestSettings, story_changes};
 
 /// A record with a first name, an e-mail address and a phone number. Empty values are left out.
 fn contact(id: &str, first: &str, email: &str, phone: &str) -> Change {
@@ -143,13 +143,8 @@ async fn changed_rules_reach_stored_customers_in_the_background() {
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
 
-    let rule = (
-        "[brands.demo.sources.omniotap]",
-        "[brands.demo.identity]\nlink_by_phone = false\n\n[brands.demo.sources.omniotap]"
-            .to_owned(),
-    );
     let app = TestApp::start_with(Options {
-        replace: vec![rule],
+        settings: TestSettings::demo().identity(|identity| identity.link_by_phone = false),
         place: Some(place),
         ..Default::default()
     })

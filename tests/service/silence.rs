@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookpoint::brand::Brand;
+use hookpoint::settings::file::BrandSettings;
 use hookpoint::storage::database::{Place, Url};
 use serde_json::Value;
 use sqlx::postgres::PgPoolOptions;
@@ -14,7 +15,7 @@ use sqlx::{Connection, PgConnection, PgPool};
 
 use crate::inbox::contact;
 use crate::load;
-use crate::support::{Options, Response, TestApp, database, post, send};
+use crate::support::{Options, Response, TestApp, TestSettings, database, post, send};
 use traffic::{Traffic, by_email, cold, is_one};
 use wire::{Moment, Wire};
 
@@ -43,12 +44,12 @@ fn url_of(place: &Place) -> &str {
 }
 
 /// The application's brands, and the settings that it is served with.
-fn served(brands: &str) -> Vec<(&'static str, String)> {
-    vec![
-        ("metrics_listen = \"\"", "metrics_listen = \"localhost:0\"".to_owned()),
-        ("[lookup]", "[lookup]\ndeadline_ms = 800".to_owned()),
-        ("[brands.demo]", format!("{brands}[brands.demo]")),
-    ]
+fn served(slugs: &[&str]) -> TestSettings {
+    let settings = TestSettings::demo().with(|file| {
+        "localhost:0".clone_into(&mut file.server.metrics_listen);
+        file.lookup.deadline_ms = 800;
+    });
+    slugs.iter().fold(settings, |settings, slug| settings.and_brand(slug, BrandSettings::default()))
 }
 
 fn brand_of(app: &TestApp, slug: &str) -> Arc<Brand> {
@@ -62,9 +63,9 @@ impl Stage {
         let (place, name) = database().await;
         let direct = PgPoolOptions::new().max_connections(2).connect(url_of(&place)).await.unwrap();
         count_endings(&direct).await;
-        let (wire, replace) = (Wire::lay().await, served(&format!("[brands.{slug}]\n\n")));
+        let wire = Wire::lay().await;
         let options = Options {
-            replace,
+            settings: served(&[slug]),
             place: Some((wire.to(&name), name)),
             skips_verification: true,
             runs_as_served: true,
@@ -342,7 +343,7 @@ async fn hang(place: &Place, brand: &Brand) -> PgConnection {
 #[tokio::test(flavor = "multi_thread")]
 async fn writers_that_hang_hold_up_nobody_but_their_own_brands() {
     let options = Options {
-        replace: served("[brands.a]\n\n[brands.b]\n\n[brands.c]\n\n"),
+        settings: served(&["a", "b", "c"]),
         skips_verification: true,
         ..Options::default()
     };

@@ -12,10 +12,9 @@ use hookpoint::brand::{Brand, BrandRules};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::Change;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::{SETTINGS, recorded_deliveries};
+use hookpoint::demo::recorded_deliveries;
 use hookpoint::http::api_keys::hash_key;
 use hookpoint::ingest::apply::apply;
-use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use hookpoint::sources::secret::SecretRef;
 use hookpoint::sources::webhook::{
@@ -28,6 +27,8 @@ use hookpoint::storage::pool::Pool;
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
+
+pub use crate::settings::TestSettings;
 
 /// The API key of every test's brand.
 pub const KEY: &str = "xyzzy";
@@ -198,8 +199,7 @@ pub struct TestApp {
 /// The differences between a test's application and the demo's.
 #[derive(Default)]
 pub struct Options {
-    /// Replacements in the demo's settings file.
-    pub replace: Vec<(&'static str, String)>,
+    pub settings: TestSettings,
     /// The database of another application.
     pub place: Option<(Place, String)>,
     /// Whether webhooks of every source are accepted without verification.
@@ -214,25 +214,6 @@ pub fn suppression_file_of(database: &str) -> PathBuf {
         .join(format!("hookpoint-test-{}", std::process::id()))
         .join("ledgers")
         .join(format!("{database}.jsonl"))
-}
-
-pub fn settings_text(replace: &[(&str, String)]) -> String {
-    let head = "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\nworkers = 2\ndrain_seconds = 0\n\n[limits]\nlookups_per_second = 100000\n\n";
-    let mut text = format!("{head}{SETTINGS}");
-    for (from, to) in replace {
-        assert!(text.contains(from), "{from}");
-        text = text.replace(from, to);
-    }
-    if !text.contains("deadline_ms") {
-        // A busy machine must not turn a lookup into an error.
-        text = text.replace("[lookup]", "[lookup]\ndeadline_ms = 20000");
-    }
-    text
-}
-
-pub fn settings(replace: &[(&str, String)]) -> Settings {
-    Settings::parse_with(&settings_text(replace), Path::new("test.toml"), &kept)
-        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
 /// The secret that a source shares with the demo's brand.
@@ -261,21 +242,28 @@ pub fn written(source: Source, secret: &str) -> String {
     }
 }
 
+impl From<TestSettings> for Options {
+    fn from(settings: TestSettings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+}
+
 impl TestApp {
     pub async fn start() -> Self {
         Self::start_with(Options::default()).await
     }
 
-    pub async fn start_with(options: Options) -> Self {
+    pub async fn start_with(options: impl Into<Options>) -> Self {
         let app = Self::start_without_warm_up(options).await;
         app.until(&format!("key={KEY}&primaryID=warm-up"), |response| response.status == 200).await;
         app
     }
 
     /// Starts without a warm-up lookup, for settings under which the service would reject it.
-    pub async fn start_without_warm_up(options: Options) -> Self {
+    pub async fn start_without_warm_up(options: impl Into<Options>) -> Self {
+        let options = options.into();
         logs();
-        let mut settings = settings(&options.replace);
+        let mut settings = options.settings.load(&kept);
         if options.skips_verification {
             settings.brands.iter_mut().for_each(open_doors);
         }

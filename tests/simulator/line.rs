@@ -31,12 +31,7 @@ pub struct Line {
 
 impl Line {
     pub async fn open(stage: Stage) -> Self {
-        Self::open_with(stage, |text| text).await
-    }
-
-    /// With other settings of the brand.
-    pub async fn open_with(stage: Stage, change: impl FnOnce(String) -> String) -> Self {
-        let text = change(demo::connected(&stage.systems));
+        let text = demo::connected(&stage.systems);
         let settings =
             demo::settings(&text, &stage.secrets).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         assert!(settings.missing.is_empty());

@@ -14,7 +14,7 @@ use super::{
     EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, is_found_where_leaked, queries,
 };
 use crate::inbox::states;
-use crate::support::{KEY, Logs, Options, adopt_logs, encode, now};
+use crate::support::{KEY, Logs, adopt_logs, encode, now};
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 
@@ -66,12 +66,8 @@ async fn panic_everywhere() {
     adopt_logs(logs.clone());
     // The program's own panic hook. Its subscriber is set too late for this.
     hookpoint::telemetry::start(&settings);
-    let mut replace = webhook_settings();
-    replace.push((
-        "[brands.demo.sources.omniotap]",
-        "[brands.demo.identity]\ncomponent_cap = 1\n\n[brands.demo.sources.omniotap]".to_owned(),
-    ));
-    let app = app_with_canaries(Options { replace, ..Options::default() }).await;
+    let settings = webhook_settings().identity(|identity| identity.component_cap = 1);
+    let app = app_with_canaries(settings).await;
     ARMED.store(true, Ordering::SeqCst);
     for query in queries("") {
         let response = app.ask(&query).await;

@@ -157,7 +157,7 @@ async fn serve(client: TcpStream, switch: Switch) {
     };
     let mut begin = String::new();
     let upwards = pass(from_client, to_server, until_forgotten(), |bytes| {
-        switch.hear(&String::from_utf8_lossy(bytes), &mut begin)
+        switch.hear(&String::from_utf8_lossy(bytes), &mut begin);
     });
     tokio::join!(upwards, pass(from_server, to_client, until_forgotten(), |_| ()));
 }

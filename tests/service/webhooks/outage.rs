@@ -5,7 +5,7 @@ use std::time::Duration;
 use hookpoint::customer::model::source::Source;
 
 use super::sent::{Letter, letter};
-use super::{instead, is_acknowledged, is_to_be_sent_again, is_unverified, receiver};
+use super::{is_acknowledged, is_to_be_sent_again, is_unverified, receiver, receiving};
 use crate::faults::{cut, restore};
 use crate::inbox::deliveries;
 use crate::support::{Options, Response, TestApp, now};
@@ -29,7 +29,7 @@ async fn acknowledged_in_the_end(app: &TestApp, letter: &Letter) {
 
 #[tokio::test]
 async fn without_the_store_a_webhook_is_to_be_sent_again_and_then_stored_once() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     cut(&app).await;
     for source in Source::ALL {
         let response = letter(source, 1).signed().to(&app).await;
@@ -54,7 +54,7 @@ async fn without_the_store_a_webhook_is_to_be_sent_again_and_then_stored_once() 
 
 #[tokio::test]
 async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_again() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     let mut blocker = app.pool().begin().await.unwrap();
     sqlx::query(LOCK).execute(&mut *blocker).await.unwrap();
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
@@ -77,8 +77,8 @@ async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_aga
 
 #[tokio::test]
 async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
-    let app =
-        receiver(vec![("workers = 0", "workers = 0\nbody_memory_megabytes = 1".to_owned())]).await;
+    let settings = receiving().with(|file| file.inbox.body_memory_megabytes = 1);
+    let app = TestApp::start_with(settings).await;
     let large = |n: u32| {
         let body = String::from_utf8(letter(Source::OmnioTap, n).body)
             .unwrap()
@@ -109,11 +109,10 @@ async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
 
 #[tokio::test]
 async fn who_shuts_down_takes_what_still_comes() {
-    let app = receiver(vec![
-        ("drain_seconds = 0", "drain_seconds = 3".to_owned()),
-        instead(Source::Syncaroo, "verification = \"none\""),
-    ])
-    .await;
+    let settings = receiving()
+        .with(|file| file.server.drain_seconds = 3)
+        .webhook(Source::Syncaroo, "verification = \"none\"");
+    let app = TestApp::start_with(settings).await;
     let (address, place, database) =
         (app.application.address, app.place.clone(), app.database.clone());
     let ending = app.stop();
