@@ -42,7 +42,7 @@ impl Way {
 }
 
 /// The timeout for a change.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The known versions, and any contradictions.
 struct VersionLog {

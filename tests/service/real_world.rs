@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use super::inbox::{deliveries, work_off};
-use super::support::{TestApp, TestSettings, logs, now, secret_of};
+use super::support::{TestApp, TestSettings, logs, now, secret_of, until};
 use super::webhooks::sent::Letter;
 
 /// An application that receives webhooks. The test applies them.
@@ -589,16 +589,12 @@ async fn one_id_for_two_contents_is_shown_since_the_senders_ids_are_broken() {
     omniotap(&app, "contact", "created", json!({"event_id": "e-1"}), data("Anna")).await;
     omniotap(&app, "contact", "updated", json!({"event_id": "e-1"}), data("Bert")).await;
     // The statistics are saved every other second.
-    let mut door = get_webhook_stats(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
-    for _ in 0..300 {
-        if door.duplicates == 2 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        door = get_webhook_stats(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
-    }
-    assert_eq!((door.accepted, door.duplicates, door.conflicting_duplicates), (3, 2, 1));
-    assert_eq!(door.conflicting_at, Some(app.clock.now()));
+    let stats =
+        async || get_webhook_stats(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
+    until("the duplicates are counted", async || stats().await.duplicates == 2).await;
+    let stats = stats().await;
+    assert_eq!((stats.accepted, stats.duplicates, stats.conflicting_duplicates), (3, 2, 1));
+    assert_eq!(stats.conflicting_at, Some(app.clock.now()));
     assert_eq!(deliveries(&app).await.len(), 1);
     app.stop().await;
 }

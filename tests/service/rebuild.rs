@@ -13,7 +13,7 @@ use hookpoint::storage::brands::{get_rederive, save_rederive};
 use hookpoint::storage::pool::Pool;
 
 use crate::apply::{assert_same, clear, clear_what_is_derived, dump};
-use crate::support::{KEY, Options, Response, TestApp, TestSettings, story_changes};
+use crate::support::{KEY, Options, Response, TestApp, TestSettings, story_changes, until};
 
 /// A record with a first name, an e-mail address and a phone number. Empty values are left out.
 fn contact(id: &str, first: &str, email: &str, phone: &str) -> Change {
@@ -60,15 +60,11 @@ async fn execute(pool: &Pool, sql: &'static str) {
 }
 
 async fn wait_for_the_sweep(app: &TestApp) {
-    for _ in 0..400 {
-        if get_rederive(app.pool(), app.brand.id()).await.unwrap().derivation_hash.as_deref()
-            == Some(app.brand.rules.hash().as_slice())
-        {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
-    panic!("the derivation did not end in 10 s");
+    until("everything is derived", async || {
+        let row = get_rederive(app.pool(), app.brand.id()).await.unwrap();
+        row.derivation_hash.as_deref() == Some(app.brand.rules.hash().as_slice())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -139,15 +139,28 @@ fn url(database: &str) -> Place {
     )))
 }
 
-const SIZE: PoolSize = PoolSize {
-    connections: 6,
-    acquire_timeout: Duration::from_secs(10),
-    statement: Some(Duration::from_secs(10)),
-};
+const SIZE: PoolSize =
+    PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: Some(ENDLESS) };
 
 /// A connection to the server itself.
 pub async fn server() -> Pool {
     Database::open(&url("postgres"), PoolSize { connections: 1, ..SIZE }, false).await.unwrap().pool
+}
+
+/// The time after which a wait counts as endless. No test judges how long something takes.
+pub const ENDLESS: Duration = Duration::from_secs(120);
+
+/// The pause between two looks at a condition.
+const STEP: Duration = Duration::from_millis(25);
+
+/// Waits until something is so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(STEP).await;
+        }
+    };
+    tokio::time::timeout(ENDLESS, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 /// Waits until a database has this many connections: Postgres notices a closed connection a moment later.
@@ -156,15 +169,28 @@ pub async fn until_used_by(connections: i64, database: &str) {
         server().await,
         "select count(*) from pg_stat_activity where datname = $1 and backend_type = 'client backend'",
     );
-    for _ in 0..600 {
+    until("its connections are closed", async || {
         let (used_by,): (i64,) =
             sqlx::query_as(query).bind(database).fetch_one(&server).await.unwrap();
-        if used_by == connections {
-            return server.close();
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("not {connections} connections within a minute");
+        used_by == connections
+    })
+    .await;
+    server.close();
+}
+
+/// Waits until this many statements in a database wait for a lock.
+pub async fn until_locks_are_awaited(statements: i64, database: &str) {
+    let (server, query) = (
+        server().await,
+        "select count(*) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'",
+    );
+    until("statements wait for a lock", async || {
+        let (waiting,): (i64,) =
+            sqlx::query_as(query).bind(database).fetch_one(&server).await.unwrap();
+        waiting == statements
+    })
+    .await;
+    server.close();
 }
 
 /// A new database with the schema.
@@ -279,7 +305,7 @@ impl TestApp {
             .await
             .unwrap();
         let readiness = application.readiness();
-        tokio::time::timeout(Duration::from_secs(30), readiness.until_ready())
+        tokio::time::timeout(ENDLESS, readiness.until_ready())
             .await
             .expect("the service gets ready");
         let brand = application.brands.values().find(|brand| brand.rules.slug == "demo").unwrap();
@@ -300,7 +326,7 @@ impl TestApp {
 
     /// Waits until the application has processed the notifications of all applied changes.
     pub async fn wait_until_current(&self) {
-        tokio::time::timeout(Duration::from_secs(60), self.application.catch_up())
+        tokio::time::timeout(ENDLESS, self.application.catch_up())
             .await
             .expect("it hears")
             .unwrap();
@@ -369,24 +395,17 @@ impl TestApp {
 
     /// Repeats a lookup until the response is as expected: notifications arrive soon, but not at once.
     pub async fn until(&self, query: &str, expected: impl Fn(&Response) -> bool) -> Response {
-        self.until_within(10, query, expected).await
-    }
-
-    pub async fn until_within(
-        &self,
-        seconds: u32,
-        query: &str,
-        expected: impl Fn(&Response) -> bool,
-    ) -> Response {
-        for _ in 0..seconds * 40 {
-            let response = self.ask(query).await;
-            if expected(&response) {
-                return response;
+        let mut last = self.ask(query).await;
+        let asking = async {
+            while !expected(&last) {
+                tokio::time::sleep(STEP).await;
+                last = self.ask(query).await;
             }
-            tokio::time::sleep(Duration::from_millis(25)).await;
+        };
+        if tokio::time::timeout(ENDLESS, asking).await.is_err() {
+            panic!("never as expected: {} {}", last.status, last.body);
         }
-        let last = self.ask(query).await;
-        panic!("not as expected in {seconds} s: {} {}", last.status, last.body);
+        last
     }
 
     pub async fn stop(self) {
@@ -483,7 +502,7 @@ pub fn head(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &
 pub async fn exchange(address: SocketAddr, request: Vec<u8>) -> Response {
     let exchange = move || {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(ENDLESS)).unwrap();
         // A server that rejects a body need not read it, and may close before everything is sent.
         let _ = stream.write_all(&request);
         let mut bytes = Vec::new();

@@ -85,7 +85,8 @@ async fn listen_to_everything() {
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(recorder.clone()))
         .unwrap();
     adopt_logs(Logs::default());
-    let app = app_with_canaries(webhook_settings().lookup_deadline_ms(300)).await;
+    let app =
+        app_with_canaries(webhook_settings().usual_ack_timeout().lookup_deadline_ms(300)).await;
     drive(app.application.address, "").await;
     send_webhooks(app.application.address, "first", now()).await;
     while_it_hangs(&app, app.ask(&queries("8")[0])).await;

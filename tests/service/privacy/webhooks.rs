@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::storage::database::Place;
@@ -19,7 +18,7 @@ use super::{
 use crate::faults::{cut, restore};
 use crate::inbox::{deliveries, poison, states};
 use crate::support::{
-    Response, TestApp, TestSettings, encode, exchange, head, logs, now, post, scratch,
+    Response, TestApp, TestSettings, encode, exchange, head, logs, now, post, scratch, until,
 };
 use crate::webhooks::secrets;
 use crate::webhooks::sent::{Letter, Sent, proofs, tampered};
@@ -244,15 +243,12 @@ pub fn signatures(id: &str, at: Timestamp) -> Wanted {
 /// Waits until no delivery is due.
 async fn work_is_done(app: &TestApp) {
     let left = "select count(*) from deliveries where state = 'pending' and (claim_token is not null or due_at <= $1)";
-    for _ in 0..1_200 {
+    until("no delivery is due", async || {
         let now = jiff_sqlx::Timestamp::from(app.clock.now());
         let (left,): (i64,) = sqlx::query_as(left).bind(now).fetch_one(app.pool()).await.unwrap();
-        if left == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("{:?}", states(app).await);
+        left == 0
+    })
+    .await;
 }
 
 /// Runs `hookpoint` on the application's database.
@@ -282,7 +278,7 @@ async fn hookpoint(app: &TestApp, arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() {
-    let app = app_with_canaries(webhook_settings()).await;
+    let app = app_with_canaries(webhook_settings().usual_ack_timeout()).await;
     let address = app.application.address;
     poison(&app, POISONED, "40001").await;
     let mut statuses = send_webhooks(address, "first", now()).await;

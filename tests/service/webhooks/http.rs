@@ -9,7 +9,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::sent::letter;
-use super::{receiver, receiving, secrets, talk};
+use super::{receiving, secrets, talk};
 use crate::inbox::deliveries;
 use crate::support::{Response, TestApp, TestSettings, exchange, head};
 
@@ -80,7 +80,7 @@ async fn an_endpoint_says_that_it_takes_post_and_takes_nothing_else() {
 
 #[tokio::test]
 async fn whoever_sends_half_a_body_and_waits_is_told_to_come_again_and_the_connection_ends() {
-    let app = receiver().await;
+    let app = TestApp::start_with(receiving().usual_ack_timeout()).await;
     for source in Source::ALL {
         let sent = letter(source, 1).signed();
         let length = sent.body.len().to_string();
@@ -137,7 +137,7 @@ async fn what_stands_in_a_body_is_never_taken_for_a_request() {
 
 #[tokio::test]
 async fn whoever_goes_on_sending_after_the_answer_loses_the_connection() {
-    let app = TestApp::start_with(endpoints()).await;
+    let app = TestApp::start_with(endpoints().usual_ack_timeout()).await;
     for (method, target, status) in [
         ("POST", "/webhooks/nobody/omneo", 404),
         ("POST", "/webhooks/demo/omnilab", 503),

@@ -10,11 +10,10 @@ mod verification;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use hookpoint::customer::model::source::Source;
 
-use crate::support::{Response, TestApp, TestSettings, written};
+use crate::support::{ENDLESS, Response, TestApp, TestSettings, written};
 
 /// Settings with the demo's endpoints. The test applies the webhooks.
 fn receiving() -> TestSettings {
@@ -74,11 +73,11 @@ fn is_to_be_sent_again(response: &Response, code: &str) {
 }
 
 /// Sends bytes over a connection that may stay open, and never closes its own side. Returns the response, and whether
-/// the service closed the connection within some seconds.
+/// the service closed the connection.
 async fn talk(address: SocketAddr, request: Vec<u8>) -> (String, bool) {
     let talk = move || {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(ENDLESS)).unwrap();
         let _ = stream.write_all(&request);
         let mut bytes = Vec::new();
         let ended = stream.read_to_end(&mut bytes);
