@@ -112,9 +112,13 @@ impl Bench {
 
     /// Measures a service that only receives and commits webhooks, as the baseline does.
     async fn receipt(&mut self, harness: &Harness, shop: &Shop) {
-        let mut replica =
-            Replica::start(harness, "receiving", &Plan::receiving(BRAND, "workers = 0"), &shop.url)
-                .await;
+        let mut replica = Replica::start(
+            harness,
+            "receiving",
+            &Plan::receiving(BRAND).with(|file| file.inbox.workers = 0),
+            &shop.url,
+        )
+        .await;
         let floor = Baseline::committing(&shop.database.pool, &shop.url).await;
         let mut story = Story::new(1, 1_000);
         println!(
@@ -204,8 +208,7 @@ impl Bench {
             self.deliveries,
             started.elapsed().as_secs_f64()
         );
-        let replica =
-            Replica::start(harness, "applying", &Plan::receiving(BRAND, ""), &shop.url).await;
+        let replica = Replica::start(harness, "applying", &Plan::receiving(BRAND), &shop.url).await;
         let is_waiting =
             "select exists (select from deliveries where brand_id = 1 and state = 'pending')";
         while sqlx::query_as::<_, (bool,)>(is_waiting)

@@ -138,7 +138,7 @@ impl Bench {
 
     /// Another customer each time, so that each lookup asks Postgres.
     async fn not_remembered(&mut self, harness: &Harness, shop: &Shop) {
-        let forgetful = Plan { lookup: "cache_megabytes = 0".to_owned(), ..Plan::default() };
+        let forgetful = Plan::default().with(|file| file.lookup.cache_megabytes = 0);
         let replica = Replica::start(harness, "forgetful", &forgetful, &shop.url).await;
         let floor = Baseline::sqlx(&shop.url, shop.brand.id());
         let of = self.size.customers;

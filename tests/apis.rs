@@ -419,12 +419,12 @@ fn in_lines(heard: &Result<ParsedReply, Unreadable>) -> String {
     for change in &heard.changes {
         match change {
             Change::Record { key, update } => {
-                lines_of(&mut out, "record", &key.to_string(), update)
+                lines_of(&mut out, "record", &key.to_string(), update);
             }
             Change::Event { key, update } => lines_of(&mut out, "event", &key.to_string(), update),
             Change::Merge(merge) => {
                 writeln!(out, "  merge {} into {}, {}", merge.loser, merge.winner, merge.at)
-                    .unwrap()
+                    .unwrap();
             }
         }
     }
@@ -435,7 +435,7 @@ fn in_lines(heard: &Result<ParsedReply, Unreadable>) -> String {
         .for_each(|place| writeln!(out, "  place {} = {}", place.id, place.name).unwrap());
     heard.unnamed.iter().for_each(|u| {
         writeln!(out, "  unnamed {} of {}: {}, ask {}", u.field, u.event, u.place, asked(&u.ask))
-            .unwrap()
+            .unwrap();
     });
     heard.follow.iter().for_each(|ask| writeln!(out, "  follow: {}", asked(ask)).unwrap());
     heard.next.iter().for_each(|ask| writeln!(out, "  next: {}", asked(ask)).unwrap());

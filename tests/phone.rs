@@ -114,7 +114,7 @@ fn every_spelling_of_the_corpus_is_the_oracles_key_or_on_the_committed_list_of_r
             (Some(key), false) if *key == e164 => {}
             (None, true) => {}
             (Some(key), _) if *key != e164 => {
-                wrong.push(format!("ANOTHER NUMBER {listed:?}: {key}, not {e164}"))
+                wrong.push(format!("ANOTHER NUMBER {listed:?}: {key}, not {e164}"));
             }
             (Some(_), _) => wrong.push(format!("listed as refused but accepted {listed:?}")),
             (None, false) => wrong.push(format!("refused but not listed {listed:?}, {e164}")),

@@ -90,7 +90,7 @@ impl Scratch {
     }
 
     fn wait_for_no_postgres(&self) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !self.postgres().is_empty() {
             assert!(Instant::now() < deadline, "left running: {:?}", self.postgres());
             std::thread::sleep(Duration::from_millis(20));
@@ -113,7 +113,7 @@ fn sweep_killed_tests() {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(60);
         while !self.postgres().is_empty() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -213,7 +213,7 @@ impl Running {
     }
 
     fn wait(&mut self) -> std::process::ExitStatus {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status;
@@ -225,7 +225,7 @@ impl Running {
 
     fn connect(&self, query: &str) -> TcpStream {
         let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         write!(
             stream,
             "GET /omnidesk/customerlookup?{query} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -297,24 +297,26 @@ const QUERY: &str = "channelAddressType=email&address=nobody%40example.org";
 #[test]
 fn sigterm_finishes_the_request_in_flight_and_data_survives_sigkill() {
     let scratch = Scratch::new();
-    let settings = scratch.settings("[lookup]\ndeadline_ms = 10000");
+    let settings = scratch.settings("[lookup]\ndeadline_ms = 60000");
     let mut service = Running::serve(&settings);
     // Commands work beside the running service, on its own server.
     let key = key_of(&settings);
     let query = format!("key={key}&{QUERY}");
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !service.ask(&query).starts_with("HTTP/1.1 200") {
         assert!(Instant::now() < deadline, "the new key is not known: {}", service.ask(&query));
     }
-    let held = hold_answers(&scratch, 2);
+    let held = HeldAnswers::hold(&scratch);
     let in_flight =
         service.connect(&format!("key={key}&channelAddressType=email&address=held%40example.org"));
-    std::thread::sleep(Duration::from_millis(300));
+    held.until_awaited();
     service.signal("TERM");
+    // It has been told to end for a while before the answer can be had.
+    std::thread::sleep(Duration::from_secs(1));
+    held.release();
     let response = read(in_flight);
     assert!(response.starts_with("HTTP/1.1 200") && response.ends_with("[]"), "{response}");
     assert!(service.wait().success());
-    held.join().unwrap();
     scratch.wait_for_no_postgres();
 
     let mut again = Running::serve(&settings);
@@ -331,7 +333,7 @@ fn sigterm_finishes_the_request_in_flight_and_data_survives_sigkill() {
         std::fs::read_to_string(scratch.0.join("data/cluster/postmaster.pid")).unwrap();
     let pid = postmaster.lines().next().unwrap().to_owned();
     assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     let cold = format!("key={key}&channelAddressType=email&address=cold%40example.org");
     while !third.ask(&cold).starts_with("HTTP/1.1 200") {
         assert!(Instant::now() < deadline, "it did not come back");
@@ -377,7 +379,7 @@ fn a_first_start_that_is_killed_while_postgres_is_made_keeps_nobody_from_startin
     }
     let service = Running::serve(&settings);
     let key = key_of(&settings);
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !service.ask(&format!("key={key}&{QUERY}")).starts_with("HTTP/1.1 200") {
         assert!(Instant::now() < deadline, "it does not answer");
     }
@@ -394,30 +396,53 @@ fn clusters(scratch: &Scratch) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Locks the answers for some seconds, so that a lookup waits.
-fn hold_answers(scratch: &Scratch, seconds: u64) -> std::thread::JoinHandle<()> {
-    let socket = scratch.0.join("data/run");
-    let (sender, receiver) = std::sync::mpsc::channel();
-    let thread = std::thread::spawn(move || {
+/// A lock on the answers, for which lookups wait.
+struct HeldAnswers {
+    runtime: tokio::runtime::Runtime,
+    pool: sqlx::PgPool,
+    lock: sqlx::Transaction<'static, sqlx::Postgres>,
+}
+
+impl HeldAnswers {
+    fn hold(scratch: &Scratch) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(async {
+        let (pool, lock) = runtime.block_on(async {
             let options = sqlx::postgres::PgConnectOptions::new()
-                .socket(socket)
+                .socket(scratch.0.join("data/run"))
                 .username("hookpoint")
                 .database("postgres");
             let pool = sqlx::PgPool::connect_with(options).await.unwrap();
-            let mut transaction = pool.begin().await.unwrap();
+            let mut lock = pool.begin().await.unwrap();
             sqlx::query("lock table answers in access exclusive mode")
-                .execute(&mut *transaction)
+                .execute(&mut *lock)
                 .await
                 .unwrap();
-            sender.send(()).unwrap();
-            tokio::time::sleep(Duration::from_secs(seconds)).await;
-            transaction.rollback().await.unwrap();
+            (pool, lock)
         });
-    });
-    receiver.recv().unwrap();
-    thread
+        Self { runtime, pool, lock }
+    }
+
+    /// Waits until a lookup waits for the lock.
+    fn until_awaited(&self) {
+        let awaited = "select exists (select from pg_stat_activity where wait_event_type = 'Lock')";
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self
+            .runtime
+            .block_on(sqlx::query_scalar::<_, bool>(awaited).fetch_one(&self.pool))
+            .unwrap()
+        {
+            assert!(Instant::now() < deadline, "no lookup waits");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn release(self) {
+        let Self { runtime, pool, lock } = self;
+        runtime.block_on(async {
+            lock.rollback().await.unwrap();
+            pool.close().await;
+        });
+    }
 }
 
 /// Two people whom a source told of, and one delivery about each.
@@ -510,7 +535,7 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
         !receipt.contains("anna") && !receipt.contains("Anna") && !receipt.contains("crm-1"),
         "{out}"
     );
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while lookup("anna%40example.org") != "[]" {
         assert!(Instant::now() < deadline, "still remembered");
     }
@@ -647,7 +672,7 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
     refused(&settings, &at_once, "the booking is not stored here");
     let mut service = Running::serve(&settings);
     service.send_booking_webhook("bk_1");
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_secs(60);
     while text(&run(&settings, &cancel).stderr).contains("not stored here") {
         assert!(Instant::now() < deadline, "the webhook is not applied");
     }

@@ -108,10 +108,10 @@ fn upstream() -> SocketAddr {
 }
 
 fn ask(port: u16, target: &str) -> String {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         if let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) {
-            stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+            stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
             write!(stream, "POST {target} HTTP/1.1\r\nhost: hookpoint\r\ncontent-length: 0\r\nconnection: close\r\n\r\n").unwrap();
             let mut answer = String::new();
             let _ = stream.read_to_string(&mut answer);
@@ -127,7 +127,7 @@ fn log_of(port: u16, log: &PathBuf) -> String {
     for target in ASKED {
         assert!(ask(port, target).starts_with("HTTP/1.1 200"), "{target}");
     }
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let text = std::fs::read_to_string(log).unwrap_or_default();
         if text.lines().filter(|line| line.contains("POST")).count() >= ASKED.len() {

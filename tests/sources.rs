@@ -60,12 +60,12 @@ fn in_lines(reading: Result<ParsedWebhook, Unreadable>) -> String {
     for change in changes {
         match change {
             Change::Record { key, update } => {
-                lines_of(&mut out, "record", &key.to_string(), &update)
+                lines_of(&mut out, "record", &key.to_string(), &update);
             }
             Change::Event { key, update } => lines_of(&mut out, "event", &key.to_string(), &update),
             Change::Merge(merge) => {
                 writeln!(out, "  merge {} into {}, {}", merge.loser, merge.winner, merge.at)
-                    .unwrap()
+                    .unwrap();
             }
         }
     }

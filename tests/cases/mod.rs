@@ -193,7 +193,10 @@ impl Step {
     fn fields(&self) -> BTreeMap<String, Option<Value>> {
         let mut fields = BTreeMap::new();
         let mut say = |field: String, value: Option<&str>| {
-            assert!(fields.insert(field.clone(), value.map(Value::from)).is_none(), "{field} twice")
+            assert!(
+                fields.insert(field.clone(), value.map(Value::from)).is_none(),
+                "{field} twice"
+            );
         };
         let texts = [
             (field::FIRST_NAME, &self.first),

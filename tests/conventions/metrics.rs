@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hookpoint::telemetry::metrics::{CATALOGUE, Kind};
 
-use crate::files;
+use crate::source_files::files;
 
 /// What is left of a macro's arguments: the name, and the labels.
 fn metric_of(arguments: &str) -> (String, BTreeSet<String>) {

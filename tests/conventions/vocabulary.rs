@@ -1,9 +1,8 @@
 //! The field's words. This code base once had names of its own for things that have a standard name. None may come back.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::files;
+use crate::source_files::{code_of, files, words};
 
 /// Old names of types, functions, constants and variables.
 #[rustfmt::skip]
@@ -238,61 +237,9 @@ fn no_file_has_an_old_name() {
     }
 }
 
-#[test]
-fn code_is_told_from_comments_and_text() {
-    let text = "let a = \"b \\\" c\"; // d\nlet e = '\"'; let f = r#\"g\"#; /* h */ let i = \"\";";
-    assert_eq!(words(&code_of(text)), ["a", "e", "f", "i", "let", "r"].map(str::to_owned).into());
-}
-
 fn all_code() -> Vec<(String, String)> {
     ["src", "tests", "benches"]
         .into_iter()
         .flat_map(|directory| files(directory, &["rs", "sql"]))
         .collect()
-}
-
-fn words(text: &str) -> BTreeSet<String> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty())
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Rust without comments and without the content of strings.
-fn code_of(text: &str) -> String {
-    let mut code = String::new();
-    let mut rest = text.replace("'\"'", "' '");
-    while let Some(at) =
-        ["//", "/*", "r#\"", "\""].iter().filter_map(|start| rest.find(start)).min()
-    {
-        let (before, from) = rest.split_at(at);
-        code.push_str(before);
-        code.push(' ');
-        let length = if from.starts_with("//") {
-            from.find('\n').unwrap_or(from.len())
-        } else if from.starts_with("/*") {
-            from.find("*/").map_or(from.len(), |end| end + 2)
-        } else if from.starts_with("r#") {
-            code.push_str("r ");
-            from[3..].find("\"#").map_or(from.len(), |end| end + 5)
-        } else {
-            end_of_string(from)
-        };
-        rest = from[length..].to_owned();
-    }
-    code + &rest
-}
-
-/// The length of a string literal, with its quotes.
-fn end_of_string(from: &str) -> usize {
-    let mut is_escaped = false;
-    for (at, c) in from.char_indices().skip(1) {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' => is_escaped = true,
-            '"' => return at + 1,
-            _ => {}
-        }
-    }
-    from.len()
 }

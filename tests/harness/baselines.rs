@@ -66,7 +66,7 @@ pub fn run_baseline_if_requested() {
         ["floor", "bare", file] => system().block_on(be_bare(std::fs::read(file).unwrap())),
         ["floor", "committing", url] => system().block_on(be_committing(url)),
         ["floor", "sqlx", url, brand_id] => {
-            system().block_on(be_sqlx(url, brand_id.parse().unwrap()))
+            system().block_on(be_sqlx(url, brand_id.parse().unwrap()));
         }
         _ => return,
     }

@@ -25,6 +25,7 @@ use super::lookups::{LookupTarget, Lookups};
 use super::replica::{Plan, Replica};
 use super::report::Report;
 use super::rng::Dice;
+use super::settings::TestSettings;
 use super::{Harness, Shop};
 
 /// The size of the scenario.
@@ -82,6 +83,11 @@ pub fn environment(secrets: &Secrets) -> Vec<(String, String)> {
     ]
 }
 
+/// A replica with this brand.
+fn plan(brand: &str, secrets: &Secrets) -> Plan {
+    Plan { environment: environment(secrets), ..Plan::of(TestSettings::parse(brand)) }
+}
+
 /// A contact of the CRM.
 pub fn contact(n: usize, version: usize, at: Timestamp) -> Value {
     json!({
@@ -126,7 +132,7 @@ impl Life {
                 self.born += 1;
             }
             _ if world.get(ObjectKind::Contact, &format!("c{n}")).is_some() => {
-                world.change(ObjectKind::Contact, &contact(n, version, now))
+                world.change(ObjectKind::Contact, &contact(n, version, now));
             }
             _ => {}
         }
@@ -217,16 +223,13 @@ pub async fn backfill(harness: &Harness, collection: Collection) -> Report {
         Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
     let tables = brand(&systems, 60_000, "off");
     let shop = harness.shop_of("collecting", &tables).await;
-    let plan = Plan {
-        tables: format!("[sync]\nlease_seconds = 5\n[inbox]\nlease_seconds = 5\n{tables}"),
-        environment: environment(&secrets),
-        ..Plan::default()
-    };
+    let plan = plan(&tables, &secrets)
+        .with(|file| (file.sync.lease_seconds, file.inbox.lease_seconds) = (5, 5));
     let begin = Instant::now();
     let mut replicas = Vec::new();
     for n in 0..2 {
         let replica = Replica::start(harness, &format!("collecting-{n}"), &plan, &shop.url).await;
-        replicas.push((Plan { listen: replica.address.to_string(), ..plan.clone() }, replica));
+        replicas.push((plan.clone().at(replica.address), replica));
     }
     systems.send_webhooks_to(format!("http://{}", replicas[0].1.address)).unwrap();
     let mut life =
@@ -314,7 +317,7 @@ pub async fn backfill(harness: &Harness, collection: Collection) -> Report {
 /// Compares everything with `hookpoint sync run`.
 async fn sync_run(harness: &Harness, plan: &Plan, shop: &Shop) -> String {
     let settings = harness.directory("sync-run").join("hookpoint.toml");
-    std::fs::write(&settings, &plan.tables).unwrap();
+    std::fs::write(&settings, plan.settings.text()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command
         .arg("--settings")
@@ -367,12 +370,7 @@ pub async fn budget(harness: &Harness, duration: Duration, per_second: u32) -> R
         Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
     let tables = brand(&systems, LIMIT as u32, "unknown");
     let shop = harness.shop_of("budget", &tables).await;
-    let plan = Plan {
-        tables,
-        environment: environment(&secrets),
-        lookup: "deadline_ms = 800".to_owned(),
-        ..Plan::default()
-    };
+    let plan = plan(&tables, &secrets);
     let mut replicas = Vec::new();
     for n in 0..2 {
         replicas.push(Replica::start(harness, &format!("budget-{n}"), &plan, &shop.url).await);
@@ -443,9 +441,8 @@ pub async fn scan(harness: &Harness, contacts: usize, minutes: u64) -> Report {
         Systems::start(Arc::clone(&world), &secrets, generous(), Clock::system()).unwrap();
     let tables = brand(&systems, 60_000, "off");
     let shop = harness.shop_of("walk", &tables).await;
-    let plan = Plan { tables, environment: environment(&secrets), ..Plan::default() };
     let begin = Instant::now();
-    let replica = Replica::start(harness, "walk", &plan, &shop.url).await;
+    let replica = Replica::start(harness, "walk", &plan(&tables, &secrets), &shop.url).await;
     wait_until_complete(&shop.database.pool, shop.brand.id()).await;
     let (took, cpu) = (begin.elapsed(), replica.process.processor_time());
     report.figure("contacts a second", format!("{:.0}", contacts as f64 / took.as_secs_f64()));
@@ -461,7 +458,7 @@ pub async fn scan(harness: &Harness, contacts: usize, minutes: u64) -> Report {
     systems.clear_request_log();
     let tables = brand(&systems, LIMIT, "off");
     let shop = harness.shop_of("walk_slowly", &tables).await;
-    let replica = Replica::start(harness, "walk-slowly", &Plan { tables, ..plan }, &shop.url).await;
+    let replica = Replica::start(harness, "walk-slowly", &plan(&tables, &secrets), &shop.url).await;
     let begin = Clock::system().now().as_microsecond();
     tokio::time::sleep(Duration::from_secs(minutes * 60)).await;
     let arrivals = systems.arrivals(Source::OmnioTap);

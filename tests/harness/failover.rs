@@ -142,7 +142,7 @@ pub async fn run(harness: &Harness, failovers: Failovers) -> Report {
         let replica = Replica::start(
             harness,
             &format!("failover-{n}"),
-            &Plan::receiving(BRAND, ""),
+            &Plan::receiving(BRAND),
             &cluster.service_url("shop"),
         )
         .await;

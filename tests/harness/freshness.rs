@@ -42,7 +42,7 @@ impl Way {
 }
 
 /// The timeout for a change.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// The known versions, and any contradictions.
 struct VersionLog {
@@ -157,10 +157,7 @@ pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
             }
         }
     }
-    let plan = Plan {
-        lookup: format!("deadline_ms = {}", scale.deadline.as_millis()),
-        ..Plan::receiving(brand, "")
-    };
+    let plan = Plan::receiving(brand).lookup_deadline(scale.deadline);
     let [one, other] = [0, 1].map(|n| format!("{name}-{n}"));
     let replicas = [
         Replica::start(harness, &one, &plan, &shop.url).await,

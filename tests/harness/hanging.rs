@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hookpoint::clock::Clock;
-use hookpoint::customer::model::source::Source;
-use hookpoint::demo::connected;
+use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::systems::{
     Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World,
 };
 use hookpoint::demo::webhook_signer::Secrets;
+use hookpoint::sources::api::{LiveSettings, LiveWhen};
+use hookpoint::sources::omnilab::ExternalIdKinds;
 use hookpoint::storage::sync_streams::list_streams;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -23,6 +24,7 @@ use super::connection::Connection;
 use super::figures::Figures;
 use super::replica::{Plan, Replica};
 use super::report::{Report, Scale};
+use super::settings::TestSettings;
 use super::{Harness, KEY, Shop};
 
 /// The number of people in each of two systems.
@@ -115,17 +117,21 @@ fn world() -> Arc<World> {
 }
 
 /// A brand with all four sources.
-fn tables(systems: &Systems, call: Duration) -> String {
-    let brand = connected(systems)
-        .replace("[lookup]", "")
-        .replace("page_size = 200", "page_size = 200\ncalls_per_minute = 60000");
-    format!(
-        "[calls]\nresponse_timeout_ms = {}\nbreaker_open_seconds = {}\n{brand}
-[brands.demo.sources.omnilab]\nexternal_id_kind = \"omniotap.contact\"
-[brands.demo.sources.omnilab.api.live]\nwhen = \"stale\"\nmax_age_seconds = 1\nnegative_ttl_seconds = 1\n",
-        call.as_millis(),
-        REST.as_secs()
-    )
+fn settings(systems: &Systems, call: Duration) -> TestSettings {
+    let kind = SourceKind::OmnioTapContact.as_str().to_owned();
+    TestSettings::connected(systems)
+        .with(|file| {
+            file.calls.response_timeout_ms = u64::try_from(call.as_millis()).unwrap();
+            file.calls.breaker_open_seconds = REST.as_secs();
+            // No cache, because it would hide delays of known people.
+            (file.lookup.max_waiting, file.lookup.cache_seconds) = (4_000, 0);
+        })
+        .sources(|sources| {
+            sources.omniotap.api.calls_per_minute = 60_000;
+            sources.omnilab.external_id_kind = ExternalIdKinds::One(kind);
+            sources.omnilab.api.live =
+                LiveSettings { when: LiveWhen::Stale, max_age_seconds: 1, negative_ttl_seconds: 1 };
+        })
 }
 
 /// Waits until the backfill has read everything.
@@ -232,23 +238,15 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
     // Tokens expire while the sources hang, so that new ones are needed then.
     let terms = SystemOptions { token_seconds: 5, ..generous() };
     let mut systems = Systems::start(Arc::clone(&world), &secrets, terms, Clock::system()).unwrap();
-    let tables = tables(&systems, call);
-    let shop = harness.shop_of("hanging", &tables).await;
-    // No cache, because it would hide delays of known people.
-    let lookup =
-        format!("deadline_ms = {}\nmax_waiting = 4000\ncache_seconds = 0", deadline.as_millis());
+    let settings = settings(&systems, call);
+    let shop = harness.shop_of("hanging", &settings.text()).await;
     let environment = secrets
         .by_name()
         .into_iter()
         .map(|(name, secret)| (name, String::from_utf8(secret).unwrap()))
         .collect();
-    let replica = Replica::start(
-        harness,
-        "hanging",
-        &Plan { tables, environment, lookup, ..Plan::default() },
-        &shop.url,
-    )
-    .await;
+    let plan = Plan { environment, ..Plan::of(settings).lookup_deadline(deadline) };
+    let replica = Replica::start(harness, "hanging", &plan, &shop.url).await;
     systems.send_webhooks_to(format!("http://{}", replica.address)).unwrap();
     if !wait_until_walked(&shop).await {
         report.broken.push("the backfill is not complete".to_owned());

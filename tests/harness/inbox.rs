@@ -83,8 +83,9 @@ const CONNECTIONS: u64 = 16;
 
 /// The settings of a replica with this brand.
 pub fn plan() -> Plan {
-    let inbox = format!("lease_seconds = {}", LEASE.as_secs());
-    Plan { lookup: "deadline_ms = 20000".to_owned(), ..Plan::receiving(BRAND, &inbox) }
+    Plan::receiving(BRAND)
+        .lookup_deadline(Duration::from_secs(20))
+        .with(|file| file.inbox.lease_seconds = LEASE.as_secs())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -139,7 +140,7 @@ pub async fn run(harness: &mut Harness, hardship: Hardship) -> Report {
     for n in 0..2 {
         let replica = Replica::start(harness, &format!("inbox-{n}"), &plan(), &shop.url).await;
         // After a restart it must have the same address.
-        replicas.push((Plan { listen: replica.address.to_string(), ..plan() }, replica));
+        replicas.push((plan().at(replica.address), replica));
     }
     let addresses: Vec<_> = replicas.iter().map(|(_, replica)| replica.address).collect();
     let begin = Instant::now();

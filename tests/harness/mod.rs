@@ -29,6 +29,7 @@ pub mod report;
 pub mod restart;
 pub mod rng;
 pub mod rounds;
+pub mod settings;
 pub mod stopped;
 pub mod webhooks;
 pub mod wire;

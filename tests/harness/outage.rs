@@ -74,13 +74,10 @@ pub async fn run(harness: &mut Harness, scale: Scale) -> Report {
     let mut report = Report::default();
     let shop = harness.shop("outage").await;
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS).await;
-    let lookup = format!(
-        "cache_seconds = {}\ndeadline_ms = {}",
-        FRESH.as_secs(),
-        scale.deadline.as_millis()
-    );
-    let replica =
-        Replica::start(harness, "outage", &Plan { lookup, ..Plan::default() }, &shop.url).await;
+    let plan = Plan::default()
+        .lookup_deadline(scale.deadline)
+        .with(|file| file.lookup.cache_seconds = FRESH.as_secs());
+    let replica = Replica::start(harness, "outage", &plan, &shop.url).await;
     // It caches nothing until its change listener is connected.
     if !wait_until_current(&shop, &mut Connection::new(replica.address), PATIENCE).await {
         report.broken.push("the replica never received the notification of a new key".to_owned());
@@ -259,8 +256,7 @@ async fn a_service_ends_while_its_server_hangs(
 }
 
 async fn a_server_of_its_own_is_killed(harness: &Harness, scale: Scale, report: &mut Report) {
-    let plan =
-        Plan { lookup: format!("deadline_ms = {}", scale.deadline.as_millis()), ..Plan::default() };
+    let plan = Plan::default().lookup_deadline(scale.deadline);
     let replica = Replica::start_embedded(harness, "embedded", &plan).await;
     let postmaster = harness.directory("embedded").join("data/cluster/postmaster.pid");
     // Between two servers this file does not exist.

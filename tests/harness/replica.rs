@@ -5,46 +5,63 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hookpoint::settings::file::{LogFormat, SettingsFile, TelemetrySettings};
+
 use super::process::Process;
+use super::settings::TestSettings;
 use super::webhooks::signing;
 use super::{BRAND, Harness};
 
-/// The settings in which replicas differ.
+/// What a replica is started with.
 #[derive(Clone)]
 pub struct Plan {
-    /// `127.0.0.1:0` means any free port.
-    pub listen: String,
-    pub workers: usize,
-    pub drain_seconds: u32,
-    /// More lines under `[lookup]`.
-    pub lookup: String,
-    /// More tables, including the brand's.
-    pub tables: String,
+    pub settings: TestSettings,
     /// Additional environment variables.
     pub environment: Vec<(String, String)>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:0".to_owned(),
-            workers: 1,
-            drain_seconds: 0,
-            lookup: String::new(),
-            tables: BRAND.to_owned(),
-            environment: Vec::new(),
-        }
+        Self::of(TestSettings::parse(BRAND))
     }
 }
 
 impl Plan {
-    /// Settings of a replica that receives webhooks for the brand `shop`, with more lines under `[inbox]`.
-    pub fn receiving(brand: &str, inbox: &str) -> Self {
-        Self {
-            tables: format!("[inbox]\n{inbox}\n{brand}{}", signing::settings("shop")),
-            environment: signing::secrets(),
-            ..Self::default()
-        }
+    /// A replica with these brands, on any free port. It limits no client.
+    pub fn of(brands: TestSettings) -> Self {
+        let settings = brands.with(|file| {
+            "127.0.0.1:0".clone_into(&mut file.server.listen);
+            "localhost:0".clone_into(&mut file.server.metrics_listen);
+            (file.server.workers, file.server.drain_seconds) = (1, 0);
+            file.limits.lookups_per_second = 1_000_000;
+            file.limits.not_found_per_minute = 60_000_000;
+            file.limits.wrong_keys_per_minute = 1_000_000;
+            file.limits.identical_webhooks_per_minute = 1_000_000;
+            // As in production: a line for every request.
+            file.telemetry =
+                TelemetrySettings { format: LogFormat::Json, level: "info".to_owned() };
+        });
+        Self { settings, environment: Vec::new() }
+    }
+
+    /// A replica that receives webhooks for the brand `shop`.
+    pub fn receiving(brand: &str) -> Self {
+        let tables = format!("{brand}{}", signing::settings("shop"));
+        Self { environment: signing::secrets(), ..Self::of(TestSettings::parse(&tables)) }
+    }
+
+    pub fn with(self, change: impl FnOnce(&mut SettingsFile)) -> Self {
+        Self { settings: self.settings.with(change), ..self }
+    }
+
+    pub fn lookup_deadline(self, deadline: Duration) -> Self {
+        let deadline_ms = u64::try_from(deadline.as_millis()).unwrap();
+        Self { settings: self.settings.lookup_deadline_ms(deadline_ms), ..self }
+    }
+
+    /// With the address of a replica, for another one in its place.
+    pub fn at(self, address: SocketAddr) -> Self {
+        self.with(|file| file.server.listen = address.to_string())
     }
 }
 
@@ -61,18 +78,19 @@ impl Replica {
     /// Starts a replica on a database and waits until it is ready. A replica with the same name appends to the same
     /// log.
     pub async fn start(harness: &Harness, name: &str, plan: &Plan, url: &str) -> Self {
-        Self::serve(&harness.directory(name), plan, "", Some(url)).await
+        Self::serve(&harness.directory(name), plan, Some(url)).await
     }
 
     /// Starts a replica with an embedded Postgres.
     pub async fn start_embedded(harness: &Harness, name: &str, plan: &Plan) -> Self {
         let directory = harness.directory(name);
-        let database = format!("[database]\ndata_dir = {:?}\n", directory.join("data"));
-        Self::serve(&directory, plan, &database, None).await
+        let data_dir = directory.join("data").display().to_string();
+        let plan = plan.clone().with(|file| file.database.data_dir = data_dir);
+        Self::serve(&directory, &plan, None).await
     }
 
-    async fn serve(directory: &Path, plan: &Plan, database: &str, url: Option<&str>) -> Self {
-        let mut starting = Starting::begin(directory, plan, database, url);
+    async fn serve(directory: &Path, plan: &Plan, url: Option<&str>) -> Self {
+        let mut starting = Starting::begin(directory, plan, url);
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             starting = match starting.ready() {
@@ -105,22 +123,13 @@ pub struct Starting {
 impl Starting {
     /// Starts a replica on a database.
     pub fn on(harness: &Harness, name: &str, plan: &Plan, url: &str) -> Self {
-        Self::begin(&harness.directory(name), plan, "", Some(url))
+        Self::begin(&harness.directory(name), plan, Some(url))
     }
 
-    fn begin(directory: &Path, plan: &Plan, database: &str, url: Option<&str>) -> Self {
-        let Plan { listen, workers, drain_seconds, lookup, tables, environment } = plan;
+    fn begin(directory: &Path, plan: &Plan, url: Option<&str>) -> Self {
         let settings = directory.join("hookpoint.toml");
-        let text = format!(
-            "[server]\nlisten = \"{listen}\"\nmetrics_listen = \"localhost:0\"\nworkers = {workers}\ndrain_seconds = {drain_seconds}\n
-[lookup]\n{lookup}\n
-[limits]\nlookups_per_second = 1000000\nnot_found_per_minute = 60000000\nwrong_keys_per_minute = 1000000\nidentical_webhooks_per_minute = 1000000\n
-[telemetry]\nformat = \"json\"\nlevel = \"info\"\n
-{database}{tables}"
-        );
-        std::fs::write(&settings, text).unwrap();
+        std::fs::write(&settings, plan.settings.text()).unwrap();
         let log = directory.join("hookpoint.log");
-        // As in production: a line for every request.
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let begins = stderr.metadata().unwrap().len();
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
@@ -135,7 +144,7 @@ impl Starting {
             .env_remove("HOOKPOINT_SETTINGS")
             .env_remove("DATABASE_URL")
             .envs(url.map(|url| ("DATABASE_URL", url)));
-        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        command.envs(plan.environment.iter().map(|(name, value)| (name, value)));
         Self { process: Process::start(&mut command), log, begins }
     }
 

@@ -20,7 +20,7 @@ impl Scale {
         duration: Duration::from_secs(3),
         lookups_per_second: 200,
         changes_per_second: 100,
-        deadline: Duration::from_secs(2),
+        deadline: Duration::from_secs(10),
     };
 
     /// The size for which the results are promised.

@@ -25,16 +25,13 @@ pub async fn run(harness: &Harness, scale: Scale, front: Front) -> Report {
     let name = if front == Front::Balancer { "restart" } else { "restart_haproxy" };
     let shop = harness.shop(name).await;
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS).await;
-    let plan = Plan {
-        drain_seconds: 1,
-        lookup: format!("deadline_ms = {}", scale.deadline.as_millis()),
-        ..Plan::default()
-    };
+    let plan =
+        Plan::default().lookup_deadline(scale.deadline).with(|file| file.server.drain_seconds = 1);
     let mut replicas = Vec::new();
     for n in 0..2 {
         let replica = Replica::start(harness, &format!("{name}-{n}"), &plan, &shop.url).await;
         // After a restart it must have the same address.
-        let plan = Plan { listen: replica.address.to_string(), ..plan.clone() };
+        let plan = plan.clone().at(replica.address);
         replicas.push((format!("{name}-{n}"), plan, replica));
     }
     let addresses: Vec<SocketAddr> =

@@ -94,7 +94,7 @@ fn sweep_killed_tests() {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + PATIENCE;
         while self.has_servers() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
         }

@@ -198,10 +198,10 @@ fn judge_addresses(
     );
     match messy.meaning {
         Meaning::Own => {
-            assert!(found.contains(&own[0]) && !is_told, "{sent} was not parsed: {found:?}")
+            assert!(found.contains(&own[0]) && !is_told, "{sent} was not parsed: {found:?}");
         }
         Meaning::Nothing => {
-            assert!(found.is_empty() && !is_told, "{sent} is a placeholder, not {found:?}")
+            assert!(found.is_empty() && !is_told, "{sent} is a placeholder, not {found:?}");
         }
         Meaning::Unclear => assert!(
             found.is_empty() && is_told,
@@ -244,7 +244,7 @@ fn judge_record(person: &Person, key: &RecordKey, update: &Update) {
         Meaning::Own => assert_eq!(name.key(), own.key(), "{}", person.name.sent),
         Meaning::Nothing => assert_eq!(name.key(), "", "{}", person.name.sent),
         Meaning::Unclear => {
-            assert!(name.key().is_empty() && told.contains("name.first"), "{}", person.name.sent)
+            assert!(name.key().is_empty() && told.contains("name.first"), "{}", person.name.sent);
         }
     }
     // Values that are reported on arrival can be found later by an admin.
@@ -258,7 +258,7 @@ fn judge_event(person: &Person, event: &Event, update: &Update) {
     match person.id.meaning {
         Meaning::Own => assert_eq!(record, Some(person.key()), "{}", person.id.sent),
         Meaning::Nothing | Meaning::Unclear => {
-            assert_eq!(record, None, "{} is nobody", person.id.sent)
+            assert_eq!(record, None, "{} is nobody", person.id.sent);
         }
     }
     let numbers: Vec<String> = event.references().map(|(_, number)| number).collect();

@@ -3,7 +3,7 @@
 use hookpoint::storage::api_keys::{list_keys, revoke_key};
 use jiff::ToSpan;
 
-use crate::support::{KEY, Options, TestApp, now};
+use crate::support::{KEY, TestApp, TestSettings, now};
 
 const QUERY: &str = "channelAddressType=email&address=thomas%40example.org";
 
@@ -40,13 +40,9 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
 
 #[tokio::test]
 async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
-    let closed = Options {
-        replace: vec![(
-            "workers = 2",
-            "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]".to_owned(),
-        )],
-        ..Options::default()
-    };
+    let network = |text: &str| text.parse().unwrap();
+    let closed = TestSettings::demo()
+        .with(|file| file.server.allowed_networks = vec![network("192.0.2.0/24")]);
     let app = TestApp::start_without_warm_up(closed).await;
     let response = app.ask(&format!("key=wrong&{QUERY}")).await;
     assert_eq!(
@@ -61,10 +57,15 @@ async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
     );
     app.stop().await;
 
-    let proxied = "workers = 2\nallowed_networks = [\"192.0.2.0/24\", \"2001:db8::/32\"]\ntrusted_proxies = [\"127.0.0.0/8\"]";
-    let brand = "[brands.demo]\nallowed_networks = [\"192.0.2.7/32\", \"2001:db8::7/128\"]";
-    let replace = vec![("workers = 2", proxied.to_owned()), ("[brands.demo]", brand.to_owned())];
-    let app = TestApp::start_without_warm_up(Options { replace, ..Options::default() }).await;
+    let proxied = TestSettings::demo()
+        .with(|file| {
+            file.server.allowed_networks = vec![network("192.0.2.0/24"), network("2001:db8::/32")];
+            file.server.trusted_proxies = vec![network("127.0.0.0/8")];
+        })
+        .brand(|brand| {
+            brand.allowed_networks = vec![network("192.0.2.7/32"), network("2001:db8::7/128")];
+        });
+    let app = TestApp::start_without_warm_up(proxied).await;
     let target = format!("/omnidesk/customerlookup?key={KEY}&{QUERY}");
     // The key was created after the start, so its notification arrives a moment later.
     app.wait_until_current().await;
@@ -96,13 +97,7 @@ async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
 
 #[tokio::test]
 async fn wrong_keys_throttle_wrong_keys_and_nothing_else() {
-    let few = Options {
-        replace: vec![(
-            "lookups_per_second = 100000",
-            "lookups_per_second = 100000\nwrong_keys_per_minute = 5".to_owned(),
-        )],
-        ..Options::default()
-    };
+    let few = TestSettings::demo().with(|file| file.limits.wrong_keys_per_minute = 5);
     let app = TestApp::start_with(few).await;
     let statuses =
         [app.ask("key=a&primaryID=1").await.status, app.ask("key=b&primaryID=1").await.status];
@@ -127,10 +122,7 @@ async fn wrong_keys_throttle_wrong_keys_and_nothing_else() {
 
 #[tokio::test]
 async fn a_key_has_its_own_limit() {
-    let slow = Options {
-        replace: vec![("lookups_per_second = 100000", "lookups_per_second = 1".to_owned())],
-        ..Options::default()
-    };
+    let slow = TestSettings::demo().with(|file| file.limits.lookups_per_second = 1);
     let app = TestApp::start_with(slow).await;
     app.key(&app.brand, "quick", None).await;
     app.until("key=quick&primaryID=1", |response| response.status != 401).await;
@@ -146,15 +138,12 @@ async fn a_key_has_its_own_limit() {
 
 #[tokio::test]
 async fn misses_are_refused_only_where_a_setting_says_so() {
-    for (refuse, expected) in [("false", 200), ("true", 429)] {
-        let limits = format!(
-            "lookups_per_second = 100000\nnot_found_per_minute = 3\nenforce_not_found_limit = {refuse}"
-        );
-        let app = TestApp::start_with(Options {
-            replace: vec![("lookups_per_second = 100000", limits)],
-            ..Options::default()
-        })
-        .await;
+    for (refuse, expected) in [(false, 200), (true, 429)] {
+        let limited = TestSettings::demo().with(|file| {
+            file.limits.not_found_per_minute = 3;
+            file.limits.enforce_not_found_limit = refuse;
+        });
+        let app = TestApp::start_with(limited).await;
         app.apply(crate::support::story_changes(&app.brand)).await;
         let mut last = app.ask(&format!("key={KEY}&primaryID=0")).await;
         for n in 1..6 {

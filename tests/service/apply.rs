@@ -204,12 +204,12 @@ async fn other_templates_render_stored_customers_anew() {
     let before = app.by_email("thomas@example.org").await;
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
-    let replace = vec![
-        ("customerType\"", "kind\"".to_owned()),
-        ("locale = \"en\"", "locale = \"nl\"".to_owned()),
-    ];
+    let settings = crate::support::TestSettings::demo().brand(|brand| {
+        "kind".clone_into(&mut brand.custom_fields[0].name);
+        "nl".clone_into(&mut brand.locale);
+    });
     let app = TestApp::start_with(crate::support::Options {
-        replace,
+        settings,
         place: Some(place),
         ..Default::default()
     })

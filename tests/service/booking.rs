@@ -7,20 +7,19 @@ use hookpoint::admin::audit::Attribution;
 use hookpoint::admin::cancel_booking::{CancelError, Refreshed, cancel};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{
-    CLIENT_ID, Fault, ObjectKind, Part, SystemOptions, Systems, World, omnilab,
-};
+use hookpoint::demo::systems::{Fault, ObjectKind, Part, SystemOptions, Systems, World};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::SourceSettings;
+use hookpoint::sources::api::LiveWhen;
 use hookpoint::sources::booking::NotCancellable;
 use hookpoint::storage::audit_log::list_actions;
 use hookpoint::upstream::{UpstreamClient, UpstreamClients};
 use serde_json::{Value, json};
 
 use crate::inbox::work_off;
-use crate::support::{Options, TestApp, post};
+use crate::support::{Options, TestApp, TestSettings, post};
 
 const BOOKING: &str = "bk_O8jvpi35HBUPVz";
 
@@ -53,21 +52,15 @@ impl Desk {
             Clock::system(),
         )
         .unwrap();
-        let (source, webhook) = (Source::OmniLab, "[brands.demo.sources.omnilab.webhook]");
-        let api = format!(
-            "[brands.demo.sources.omnilab.api]\nbase_url = \"{}\"\ntoken_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\naudience = \"{}\"
-client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sources.omnilab.api.live]\nwhen = \"off\"\n\n{webhook}",
-            systems.base_url(source),
-            systems.token_url(source),
-            omnilab::AUDIENCE,
-            Secrets::known().of_api(source)
-        );
-        let lookup =
-            "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]";
-        let replace = vec![("[lookup]", lookup.to_owned()), (webhook, api)];
+        let settings = TestSettings::demo()
+            .without_inbox_workers()
+            .without_backfill()
+            .without_follow_ups()
+            .api(&systems, Source::OmniLab, LiveWhen::Off)
+            .sources(|sources| sources.omnilab.api.cancel_bookings = true);
         let app = TestApp::start_with(Options {
             skips_verification: true,
-            replace,
+            settings,
             ..Options::default()
         })
         .await;
@@ -84,7 +77,7 @@ client_secret = [{{ env = \"{}\" }}]\ncancel_bookings = true\n\n[brands.demo.sou
             &background,
             &app.clock,
         );
-        let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
+        let account = Arc::clone(accounts.get(app.brand.id(), Source::OmniLab).unwrap());
         Self { systems, app, account, background }
     }
 

@@ -52,7 +52,7 @@ async fn every_case_ends_as_written_in_any_order_and_however_often() {
     assert!(wrong.is_empty(), "{wrong:#?}");
     let mut digest = Sha256::new();
     checked.values().for_each(|(_, Outcome { customers, answers, .. })| {
-        digest.update(format!("{customers:?}{answers:?}"))
+        digest.update(format!("{customers:?}{answers:?}"));
     });
     outcomes_change_only_with_their_version(&hex(&digest.finalize()));
 }

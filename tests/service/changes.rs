@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tokio::sync::Notify;
 
+use crate::support::until;
 use crate::sync::{Traversal, profile};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -81,12 +82,10 @@ impl Traversal {
             () = reached.notified() => {}
         }
         // The call for the third page continues after its caller was dropped. It must not be counted for the next run.
-        for _ in 0..100 {
-            if self.systems.arrivals(Source::Omneo).len() >= 3 {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until("the third page is asked for", async || {
+            self.systems.arrivals(Source::Omneo).len() >= 3
+        })
+        .await;
         self.systems.clear_faults();
         since
     }

@@ -25,7 +25,8 @@ use crate::apply::{assert_same, dump};
 use crate::generator::Dice;
 use crate::privacy::forms::Wanted;
 use crate::support::{
-    KEY, Options, TestApp, logs, now, server, story_changes, suppression_file_of, until_used_by,
+    KEY, Options, TestApp, TestSettings, logs, now, server, story_changes, suppression_file_of,
+    until_used_by,
 };
 
 const EMAIL: &str = "erasmina.kwikstaart@example.org";
@@ -138,8 +139,7 @@ async fn app() -> TestApp {
 
 /// The test applies the inbox itself.
 async fn app_without_workers() -> TestApp {
-    let replace = vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned())];
-    filled(TestApp::start_with(Options { replace, ..Options::default() }).await).await
+    filled(TestApp::start_with(TestSettings::demo().without_inbox_workers()).await).await
 }
 
 async fn filled(app: TestApp) -> TestApp {
@@ -225,7 +225,7 @@ async fn second(app: &TestApp) -> TestApp {
 }
 
 #[tokio::test]
-async fn an_erased_person_is_gone_within_a_second_on_a_replica_that_remembered() {
+async fn an_erased_person_is_gone_on_a_replica_that_remembered() {
     let app = app().await;
     let replica = second(&app).await;
     let query = format!("key={KEY}&channelAddressType=email&address={EMAIL}");
@@ -239,7 +239,7 @@ async fn an_erased_person_is_gone_within_a_second_on_a_replica_that_remembered()
     others.apply(story_changes(&others.brand)).await;
     others.apply(self::partner()).await;
     let receipt = erase_person(&app).await;
-    replica.until_within(1, &query, |response| response.body == "[]").await;
+    replica.until(&query, |response| response.body == "[]").await;
     assert_eq!(
         (receipt.counts.records, receipt.counts.events, receipt.counts.deliveries),
         (3, 1, 0)
@@ -261,13 +261,9 @@ async fn an_erased_person_is_gone_within_a_second_on_a_replica_that_remembered()
 #[tokio::test]
 async fn somebody_in_a_component_above_the_cap_is_erased_as_cleanly() {
     // Eight records are connected by phone; without phones, four of them are.
-    let cap = (
-        "[brands.demo.sources.omniotap]",
-        "[brands.demo.identity]\ncomponent_cap = 6\n\n[brands.demo.sources.omniotap]".to_owned(),
-    );
-    let options = || Options { replace: vec![cap.clone()], ..Options::default() };
+    let settings = TestSettings::demo().identity(|identity| identity.component_cap = 6);
     let (app, others) =
-        (TestApp::start_with(options()).await, TestApp::start_with(options()).await);
+        (TestApp::start_with(settings.clone()).await, TestApp::start_with(settings).await);
     let neighbour = |n: usize| {
         let id = format!("neighbour-{n}");
         record(
@@ -535,7 +531,7 @@ async fn deliveries_in_every_state_go_and_those_of_others_stay() {
     }
     let mut seen = Vec::new();
     let receipt = erase(app.pool(), &app.brand, &file(&app), &contact(), now(), &mut |progress| {
-        seen.push(progress)
+        seen.push(progress);
     })
     .await
     .unwrap();

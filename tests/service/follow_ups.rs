@@ -6,14 +6,14 @@ use std::time::Duration;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{CLIENT_ID, Fault, ObjectKind, Part, SystemOptions, Systems, World};
+use hookpoint::demo::systems::{Fault, ObjectKind, Part, SystemOptions, Systems, World};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
 use hookpoint::ingest::apply_reply::apply_reply;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
-use hookpoint::sources::api::ApiRequest;
+use hookpoint::sources::api::{ApiRequest, LiveWhen};
 use hookpoint::sources::syncaroo::SyncarooRequest;
 use hookpoint::storage::delivery_claims::Claim;
 use hookpoint::storage::follow_ups::{
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::inbox::{states, work_off};
-use crate::support::{Options, TestApp, post, suppression_file_of};
+use crate::support::{Options, TestApp, TestSettings, post, suppression_file_of};
 
 const LOCATION: &str = "61116b1ad9fa63170734b694";
 const ROOM: &str = "6140afff1da7a718a6076cea";
@@ -43,25 +43,6 @@ struct Office {
     background: BackgroundTasks,
 }
 
-fn api(systems: &Systems, source: Source) -> String {
-    let (base_url, secret) = (systems.base_url(source), Secrets::known().of_api(source));
-    let proof = match source {
-        Source::Omneo => format!("token = [{{ env = \"{secret}\" }}]"),
-        _ => format!(
-            "token_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{secret}\" }}]",
-            systems.token_url(source)
-        ),
-    };
-    let connection = if source == Source::Syncaroo {
-        "[brands.demo.sources.syncaroo]\nconnection_id = 555\n\n"
-    } else {
-        ""
-    };
-    format!(
-        "{connection}[brands.demo.sources.{source}.api]\nbase_url = \"{base_url}\"\n{proof}\ncalls_per_minute = 60000\n"
-    )
-}
-
 impl Office {
     async fn open(source: Source) -> Self {
         Self::open_with(source, CallSettings { breaker_failures: 1_000, ..CallSettings::default() })
@@ -73,19 +54,14 @@ impl Office {
         let terms = SystemOptions { names_places: false, ..SystemOptions::default() };
         let systems =
             Systems::start(Arc::clone(&world), &Secrets::known(), terms, Clock::system()).unwrap();
-        let lookup =
-            "[inbox]\nworkers = 0\n\n[sync]\nbackfill = false\nfollow_ups = false\n\n[lookup]\n";
-        let accounts = format!(
-            "{}\n[brands.demo.sources.{source}.api.live]\nwhen = \"off\"\n\n[brands.demo.sources.omniotap.webhook]",
-            api(&systems, source)
-        );
-        let replace = vec![
-            ("[lookup]", lookup.to_owned()),
-            ("[brands.demo.sources.omniotap.webhook]", accounts),
-        ];
+        let settings = TestSettings::demo()
+            .without_inbox_workers()
+            .without_backfill()
+            .without_follow_ups()
+            .api(&systems, source, LiveWhen::Off);
         let app = TestApp::start_with(Options {
             skips_verification: true,
-            replace,
+            settings,
             ..Options::default()
         })
         .await;
@@ -222,14 +198,10 @@ async fn a_running_service_asks_by_itself() {
         Clock::system(),
     )
     .unwrap();
-    let accounts =
-        format!("{}\n[brands.demo.sources.omniotap.webhook]", api(&systems, Source::Syncaroo));
-    let replace = vec![
-        ("[brands.demo.sources.omniotap.webhook]", accounts),
-        ("[lookup]", "[sync]\nbackfill = false\n\n[lookup]".to_owned()),
-    ];
+    let settings =
+        TestSettings::demo().without_backfill().api(&systems, Source::Syncaroo, LiveWhen::Unknown);
     let app =
-        TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() })
+        TestApp::start_with(Options { skips_verification: true, settings, ..Options::default() })
             .await;
     let background = BackgroundTasks::new();
     let account = UpstreamClients::new(

@@ -13,17 +13,16 @@ use hookpoint::storage::delivery_queue::delete_old_deliveries;
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
-use super::support::{Options, Response, TestApp, now, post, suppression_file_of};
+use super::support::{Options, Response, TestApp, TestSettings, now, post, suppression_file_of};
 
 /// An application that receives webhooks. The test applies them.
 async fn receiver() -> TestApp {
-    receiver_with("").await
+    receiver_with(TestSettings::demo()).await
 }
 
-/// With more lines under `[inbox]`.
-async fn receiver_with(lines: &str) -> TestApp {
-    let replace = vec![("[lookup]", format!("[inbox]\nworkers = 0\n{lines}\n\n[lookup]"))];
-    TestApp::start_with(Options { skips_verification: true, replace, ..Options::default() }).await
+async fn receiver_with(settings: TestSettings) -> TestApp {
+    let settings = settings.without_inbox_workers();
+    TestApp::start_with(Options { skips_verification: true, settings, ..Options::default() }).await
 }
 
 fn worker(app: &TestApp) -> DeliveryProcessor {
@@ -119,7 +118,8 @@ async fn many_receipts_of_the_same_and_of_others_at_once_are_stored_once_each() 
 
 #[tokio::test]
 async fn without_an_id_what_says_a_then_b_then_a_ends_as_a() {
-    let app = receiver_with("dedup_history_size = 0").await;
+    let app =
+        receiver_with(TestSettings::demo().with(|file| file.inbox.dedup_history_size = 0)).await;
     let omneo = [("x-omneo-event", "profile.updated")];
     let profile = |points: i32| json!({"id": "p-1", "email": "p-1@example.org", "first_name": "Piet", "point_balance": points});
     let points = |customers: Vec<Value>| customers[0]["customFields"].to_string();

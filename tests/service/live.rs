@@ -10,9 +10,10 @@ use hookpoint::demo::systems::{Fault, ObjectKind, Part, SystemOptions, Systems, 
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
+use hookpoint::sources::api::LiveWhen;
 use serde_json::{Value, json};
 
-use crate::support::{KEY, Options, TestApp, now, suppression_file_of};
+use crate::support::{KEY, Options, TestApp, TestSettings, now, suppression_file_of, until};
 
 const EMAIL: &str = "ann@example.org";
 const PHONE: &str = "+31612340001";
@@ -40,24 +41,17 @@ impl Crm {
         Self { systems, world }
     }
 
-    /// An application that may call it, according to `when`, with more lines under `[lookup]`.
-    async fn app(&self, when: &str, lookup: &str) -> TestApp {
-        TestApp::start_with(self.options(when, lookup)).await
+    /// An application that may call it.
+    async fn app(&self, when: LiveWhen) -> TestApp {
+        TestApp::start_with(self.settings(when)).await
     }
 
-    fn options(&self, when: &str, lookup: &str) -> Options {
-        let webhook = "[brands.demo.sources.omniotap.webhook]";
-        let api = format!(
-            "[brands.demo.sources.omniotap.api]\nbase_url = \"{}\"\nkey = [{{ env = \"{}\" }}]\ncalls_per_minute = 60000\n
-[brands.demo.sources.omniotap.api.live]\nwhen = \"{when}\"\n\n{webhook}",
-            self.systems.base_url(Source::OmnioTap),
-            Secrets::known().of_api(Source::OmnioTap)
-        );
+    fn settings(&self, when: LiveWhen) -> TestSettings {
         // A cache would hide whether the source is called.
-        let lookup = format!(
-            "[sync]\nbackfill = false\n\n[lookup]\nnegative_cache_seconds = 0\ncache_seconds = 0\n{lookup}"
-        );
-        Options { replace: vec![(webhook, api), ("[lookup]", lookup)], ..Options::default() }
+        TestSettings::demo()
+            .without_backfill()
+            .with(|file| (file.lookup.negative_cache_seconds, file.lookup.cache_seconds) = (0, 0))
+            .api(&self.systems, Source::OmnioTap, when)
     }
 
     fn calls(&self) -> usize {
@@ -77,7 +71,7 @@ fn names(customers: &[Value]) -> Vec<&str> {
 #[tokio::test]
 async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
     let crm = Crm::start();
-    let app = crm.app("unknown", "").await;
+    let app = crm.app(LiveWhen::Unknown).await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     assert_eq!(names(&app.by_phone(PHONE).await), ["Ann"], "the source's answer is stored");
     let calls = crm.calls();
@@ -89,7 +83,7 @@ async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
 #[tokio::test]
 async fn concurrent_lookups_of_one_person_share_the_calls() {
     let crm = Crm::start();
-    let app = crm.app("unknown", "").await;
+    let app = crm.app(LiveWhen::Unknown).await;
     crm.systems.set_fault(
         Source::OmnioTap,
         Part::Api,
@@ -103,7 +97,7 @@ async fn concurrent_lookups_of_one_person_share_the_calls() {
     );
     let alone = {
         let crm = Crm::start();
-        let app = crm.app("unknown", "").await;
+        let app = crm.app(LiveWhen::Unknown).await;
         app.by_email(EMAIL).await;
         let calls = crm.calls();
         crm.stop(app).await;
@@ -116,7 +110,7 @@ async fn concurrent_lookups_of_one_person_share_the_calls() {
 #[tokio::test]
 async fn whom_nobody_knows_is_asked_about_once() {
     let crm = Crm::start();
-    let app = crm.app("unknown", "").await;
+    let app = crm.app(LiveWhen::Unknown).await;
     assert!(app.by_email("nobody@example.org").await.is_empty());
     let calls = crm.calls();
     assert!(calls > 0);
@@ -126,7 +120,8 @@ async fn whom_nobody_knows_is_asked_about_once() {
     assert_eq!(crm.calls(), calls);
     // Also for another replica, and not permanently.
     let place = Some((app.place.clone(), app.database.clone()));
-    let other = TestApp::start_with(Options { place, ..crm.options("unknown", "") }).await;
+    let other =
+        TestApp::start_with(Options { place, ..crm.settings(LiveWhen::Unknown).into() }).await;
     assert!(other.by_email("nobody@example.org").await.is_empty());
     assert_eq!(crm.calls(), calls);
     sqlx::query("update live_queries set queried_at = queried_at - interval '1 hour'")
@@ -142,21 +137,22 @@ async fn whom_nobody_knows_is_asked_about_once() {
 #[tokio::test]
 async fn what_is_late_is_there_the_next_time() {
     let crm = Crm::start();
-    let app = crm.app("unknown", "deadline_ms = 1000").await;
-    crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
-    crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_millis(2_500)));
+    let app = TestApp::start_with(crm.settings(LiveWhen::Unknown).lookup_deadline_ms(1_000)).await;
+    for _ in 0..2 {
+        crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_secs(6)));
+    }
     assert!(app.by_email(EMAIL).await.is_empty(), "the answer contains the stored data");
-    let calls = crm.calls();
+    until("both lists are asked", async || crm.calls() == 2).await;
     let query = format!("key={KEY}&channelAddressType=email&address={}", EMAIL.replace('@', "%40"));
     app.until(&query, |response| response.body.contains("Ann")).await;
-    assert_eq!(crm.calls(), calls, "the source was not asked again");
+    assert_eq!(crm.calls(), 2, "the source was not asked again");
     crm.stop(app).await;
 }
 
 #[tokio::test]
 async fn a_source_is_not_asked_where_the_settings_say_so() {
     let crm = Crm::start();
-    let app = crm.app("off", "").await;
+    let app = crm.app(LiveWhen::Off).await;
     assert!(app.by_email(EMAIL).await.is_empty());
     assert_eq!(crm.calls(), 0);
     crm.stop(app).await;
@@ -165,7 +161,7 @@ async fn a_source_is_not_asked_where_the_settings_say_so() {
 #[tokio::test]
 async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
     let crm = Crm::start();
-    let app = crm.app("stale", "").await;
+    let app = crm.app(LiveWhen::Stale).await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let mut changed = contact("c1", "Anna", EMAIL, PHONE);
     changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");
@@ -184,7 +180,7 @@ async fn whom_a_search_merely_resembles_is_nobody() {
     let crm = Crm::start();
     crm.world
         .put(ObjectKind::Contact, contact("c2", "Joanna", "jo-ann@example.org", "+31612340002"));
-    let app = crm.app("unknown", "").await;
+    let app = crm.app(LiveWhen::Unknown).await;
     // The system's search finds both.
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     assert!(app.by_email("nn@example.org").await.is_empty());
@@ -197,7 +193,7 @@ async fn whom_a_search_merely_resembles_is_nobody() {
 #[tokio::test]
 async fn a_source_that_fails_leaves_the_answer_as_it_is() {
     let crm = Crm::start();
-    let app = crm.app("unknown", "").await;
+    let app = crm.app(LiveWhen::Unknown).await;
     for fault in [
         Fault::Status(500),
         Fault::Garbage,
@@ -215,7 +211,7 @@ async fn a_source_that_fails_leaves_the_answer_as_it_is() {
 #[tokio::test]
 async fn who_was_erased_is_not_brought_back_by_asking() {
     let crm = Crm::start();
-    let app = crm.app("unknown", "").await;
+    let app = crm.app(LiveWhen::Unknown).await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c1").unwrap();
     let ledger = SuppressionFile::new(suppression_file_of(&app.database));

@@ -37,6 +37,9 @@ mod query_cost;
 mod real_world;
 mod rebuild;
 mod replicas;
+#[path = "../harness/settings.rs"]
+#[allow(dead_code, reason = "a part of the harness")]
+mod settings;
 mod silence;
 mod story;
 mod support;

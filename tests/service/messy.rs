@@ -12,7 +12,7 @@ use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use serde_json::{Value, json};
 
 use super::inbox::{deliveries, work_off};
-use super::support::{KEY, Options, TestApp, encode, now};
+use super::support::{KEY, TestApp, TestSettings, encode, now};
 use super::webhooks::sent::Letter;
 
 #[path = "../messy/values.rs"]
@@ -89,8 +89,7 @@ async fn found(app: &TestApp, person: &Person, query: String, messy: &Messy) {
 
 #[tokio::test]
 async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_told() {
-    let replace = vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned())];
-    let app = TestApp::start_with(Options { replace, ..Options::default() }).await;
+    let app = TestApp::start_with(TestSettings::demo().without_inbox_workers()).await;
     let people = people();
     for letter in people.iter().flat_map(|person| &person.letters) {
         let response = letter.clone().signed().to(&app).await;
@@ -124,7 +123,7 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     for row in rows.iter().filter(|row| !row.note.is_empty()) {
         let fields = row.note.strip_prefix("applied; could not be read: ").unwrap();
         fields.split(", ").for_each(|field| {
-            *told.entry((row.source.clone(), field.to_owned())).or_default() += 1
+            *told.entry((row.source.clone(), field.to_owned())).or_default() += 1;
         });
     }
     let unclear = people.iter().filter(|person| person.phone.meaning == Meaning::Unclear).count();

@@ -521,7 +521,7 @@ impl Oracle {
             .iter()
             .for_each(|pair| without_phones.join(&pair.iter().map(|key| number[key]).collect()));
         let join_holders = |sets: &mut Sets, tie| {
-            view.ties[&tie].iter().for_each(|piece: &Piece| sets.join(&(&piece.holders & among)))
+            view.ties[&tie].iter().for_each(|piece: &Piece| sets.join(&(&piece.holders & among)));
         };
         join_holders(&mut without_phones, Tie::Mailed);
         let mut whole = without_phones.clone();

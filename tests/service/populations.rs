@@ -9,12 +9,13 @@ use hookpoint::customer::model::identifier::Identifier;
 use hookpoint::customer::model::record::{Change, RecordKey};
 use hookpoint::ingest::apply::apply;
 use hookpoint::ingest::rebuild::rebuild;
+use hookpoint::settings::file::IdentitySettings;
 
 use crate::apply::{assert_same, batches, clear, clear_what_is_derived, dump};
 use crate::generator::{Decided, Dice, Population};
 use crate::observer::{Met, Observer};
 use crate::oracle::Person;
-use crate::support::{Options, TestApp};
+use crate::support::{TestApp, TestSettings};
 
 /// One order of arrival of a population.
 struct Arrival {
@@ -56,15 +57,27 @@ impl fmt::Display for Arrival {
     }
 }
 
-const PARTICIPANTS: &str = "\"omnilab.participant\"";
+const PROFILES: &str = "omneo.profile";
+const PARTICIPANTS: &str = "omnilab.participant";
 
 /// Small limits, so that situations that are rare at a large brand occur all the time.
-fn strict(one_record_per_person: &str, component_cap: usize, self_asserted: &str) -> Options {
-    let identity = format!(
-        "[brands.demo.identity]\nshared_value_threshold = 1\ncomponent_cap = {component_cap}\none_record_per_person = [{one_record_per_person}]\nself_asserted = [{self_asserted}]\n\
-        blocked_mailboxes = [\"balie\"]\nblocked_values = [\"+31201234567\"]\n\n[brands.demo.sources.omniotap]"
-    );
-    Options { replace: vec![("[brands.demo.sources.omniotap]", identity)], ..Options::default() }
+fn strict(
+    one_record_per_person: &[&str],
+    component_cap: usize,
+    self_asserted: &[&str],
+) -> TestSettings {
+    let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect();
+    TestSettings::demo().identity(|identity| {
+        *identity = IdentitySettings {
+            shared_value_threshold: 1,
+            component_cap,
+            one_record_per_person: owned(one_record_per_person),
+            self_asserted: owned(self_asserted),
+            blocked_mailboxes: owned(&["balie"]),
+            blocked_values: owned(&["+31201234567"]),
+            ..IdentitySettings::default()
+        };
+    })
 }
 
 async fn decide(app: &TestApp, decisions: &[Decided]) {
@@ -83,7 +96,7 @@ async fn decide(app: &TestApp, decisions: &[Decided]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_order_batching_and_repetition_of_a_population_gives_the_same_bytes() {
-    let app = TestApp::start_with(strict("\"omneo.profile\"", 5, PARTICIPANTS)).await;
+    let app = TestApp::start_with(strict(&[PROFILES], 5, &[PARTICIPANTS])).await;
     let mut met = Met::default();
     for seed in 1..=3 {
         let population = Population::new(seed, 7);
@@ -226,26 +239,27 @@ fn describe(person: &Person) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customer_ever_holds_a_forbidden_pair() {
     // Above the cap, the check of self-asserted values is not repeated for each change.
-    let met = hold_every_batch_against_the_oracle(
-        strict("\"omneo.profile\", \"omnilab.participant\"", 4, ""),
-        11..=19,
-    )
-    .await;
+    let met =
+        hold_every_batch_against_the_oracle(strict(&[PROFILES, PARTICIPANTS], 4, &[]), 11..=19)
+            .await;
     met.assert_enough_crossings();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customer_ever_holds_a_forbidden_pair_because_of_what_anybody_wrote() {
     let met = hold_every_batch_against_the_oracle(
-        strict("\"omneo.profile\", \"omnilab.participant\"", 1_000, PARTICIPANTS),
+        strict(&[PROFILES, PARTICIPANTS], 1_000, &[PARTICIPANTS]),
         11..=19,
     )
     .await;
     met.assert_enough_unconfirmed();
 }
 
-async fn hold_every_batch_against_the_oracle(options: Options, seeds: RangeInclusive<u64>) -> Met {
-    let app = TestApp::start_with(options).await;
+async fn hold_every_batch_against_the_oracle(
+    settings: TestSettings,
+    seeds: RangeInclusive<u64>,
+) -> Met {
+    let app = TestApp::start_with(settings).await;
     let mut met = Met::default();
     for seed in seeds {
         let population = Population::new(seed, 10);
@@ -266,20 +280,22 @@ async fn hold_every_batch_against_the_oracle(options: Options, seeds: RangeInclu
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resolving_everything_gives_what_resolving_the_touched_components_gave() {
-    let met = make_everything_anew_in_between(strict("\"omneo.profile\"", 4, ""), 21..=29).await;
+    let met = make_everything_anew_in_between(strict(&[PROFILES], 4, &[]), 21..=29).await;
     met.assert_enough_crossings();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resolving_everything_gives_the_same_where_anybody_may_write() {
     let met =
-        make_everything_anew_in_between(strict("\"omneo.profile\"", 1_000, PARTICIPANTS), 21..=29)
-            .await;
+        make_everything_anew_in_between(strict(&[PROFILES], 1_000, &[PARTICIPANTS]), 21..=29).await;
     met.assert_enough_unconfirmed();
 }
 
-async fn make_everything_anew_in_between(options: Options, seeds: RangeInclusive<u64>) -> Met {
-    let app = TestApp::start_with(options).await;
+async fn make_everything_anew_in_between(
+    settings: TestSettings,
+    seeds: RangeInclusive<u64>,
+) -> Met {
+    let app = TestApp::start_with(settings).await;
     let mut met = Met::default();
     for seed in seeds {
         let population = Population::new(seed, 10);

@@ -10,14 +10,16 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde_json::{Value, json};
 
 use super::inbox::{deliveries, work_off};
-use super::support::{Options, TestApp, logs, now, secret_of};
+use super::support::{TestApp, TestSettings, logs, now, secret_of, until};
 use super::webhooks::sent::Letter;
 
-/// An application that receives webhooks, with other settings of its brand.
-async fn receiver(replace: &[(&'static str, &str)]) -> TestApp {
-    let mut all = vec![("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned())];
-    all.extend(replace.iter().map(|(from, to)| (*from, (*to).to_owned())));
-    TestApp::start_with(Options { replace: all, ..Options::default() }).await
+/// An application that receives webhooks. The test applies them.
+async fn receiver() -> TestApp {
+    receiver_with(TestSettings::demo()).await
+}
+
+async fn receiver_with(settings: TestSettings) -> TestApp {
+    TestApp::start_with(settings.without_inbox_workers()).await
 }
 
 /// Sends a webhook, a second after the last one, and applies it.
@@ -61,7 +63,7 @@ fn ago(days: i64) -> String {
 #[tokio::test]
 async fn a_deletion_takes_away_what_was_said_before_it_without_a_time() {
     for order in [[0, 1, 2], [1, 0, 2], [0, 2, 1], [2, 0, 1], [1, 2, 0], [2, 1, 0]] {
-        let app = receiver(&[]).await;
+        let app = receiver().await;
         for step in order {
             match step {
                 0 => {
@@ -74,7 +76,7 @@ async fn a_deletion_takes_away_what_was_said_before_it_without_a_time() {
                         "balance.updated",
                         json!({"profile_id": "p-1", "point_balance": 500}),
                     )
-                    .await
+                    .await;
                 }
                 _ => {
                     omneo(
@@ -82,7 +84,7 @@ async fn a_deletion_takes_away_what_was_said_before_it_without_a_time() {
                         "profile.deleted",
                         json!({"id": "p-1", "profile_type": "deleted", "updated_at": ago(7)}),
                     )
-                    .await
+                    .await;
                 }
             }
         }
@@ -98,7 +100,7 @@ async fn a_deletion_takes_away_what_was_said_before_it_without_a_time() {
 
 #[tokio::test]
 async fn a_deletion_that_is_heard_of_after_words_without_a_time_is_a_deletion_of_them() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     for (n, deletion) in [
         json!({"occurred_at": ago(2)}),
         json!({}),
@@ -185,7 +187,7 @@ async fn who_is_restored_at_the_source_is_there_again_in_any_order() {
             ("updated", json!({"event_id": format!("{id}-3"), "occurred_at": ago(1)}), data),
         ]
     };
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     for (n, order) in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [0, 2, 1]].iter().enumerate() {
         let id = format!("c-{n}");
         for step in order {
@@ -205,7 +207,7 @@ async fn who_is_restored_at_the_source_is_there_again_in_any_order() {
 
 #[tokio::test]
 async fn a_word_that_may_be_either_part_is_no_first_name_beside_one_that_is_known() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     for (id, last, full) in
         [("a", "Jansen", "Jansen"), ("b", "Jansen", "Jansen Piet"), ("c", "O'Neil", "O'Neil Piet")]
     {
@@ -239,7 +241,7 @@ async fn a_word_that_may_be_either_part_is_no_first_name_beside_one_that_is_know
 
 #[tokio::test]
 async fn a_clock_that_is_ahead_wins_nothing() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     let minute = (now() + 60.seconds()).to_string();
     for (n, ahead) in
         ["2062-01-01T00:00:00Z", &minute, "2199-12-31T23:59:59Z"].into_iter().enumerate()
@@ -285,7 +287,7 @@ async fn a_clock_that_is_ahead_wins_nothing() {
 
 #[tokio::test]
 async fn what_is_stored_with_a_time_in_the_future_is_repaired_by_the_next_answer_of_the_source() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     let key = hookpoint::customer::model::record::RecordKey::new(
         hookpoint::customer::model::source::SourceKind::OmnioTapContact,
         "c-1",
@@ -321,7 +323,7 @@ async fn what_is_stored_with_a_time_in_the_future_is_repaired_by_the_next_answer
 
 #[tokio::test]
 async fn of_two_words_of_one_second_the_later_one_counts() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     let at = "2026-11-20 10:00:00";
     omneo(
         &app,
@@ -341,7 +343,7 @@ async fn of_two_words_of_one_second_the_later_one_counts() {
 
 #[tokio::test]
 async fn placeholders_of_ids_tell_no_two_deliveries_alike() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     let placeholders = [
         json!("00000000-0000-0000-0000-000000000000"),
         json!("null"),
@@ -372,7 +374,7 @@ async fn placeholders_of_ids_tell_no_two_deliveries_alike() {
 
 #[tokio::test]
 async fn an_id_that_several_people_seem_to_have_is_nobodys() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     for (n, id) in ["undefined", "null", "0", "n/a", "00000000-0000-0000-0000-000000000000"]
         .into_iter()
         .enumerate()
@@ -401,7 +403,7 @@ async fn an_id_that_several_people_seem_to_have_is_nobodys() {
 
 #[tokio::test]
 async fn a_country_is_the_numbers_own_or_the_number_is_nothing() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     for (n, (country, found)) in [
         (json!("BEL"), Some("+32475120001")),
         (json!("be"), Some("+32475120002")),
@@ -458,11 +460,8 @@ async fn a_country_is_the_numbers_own_or_the_number_is_nothing() {
 
 #[tokio::test]
 async fn numbers_are_shown_and_found_in_the_digits_that_they_were_sent_in() {
-    let app = receiver(&[(
-        "value = \"{% if omneo.points is defined %}{{ omneo.points | number }}{% endif %}\"",
-        "value = \"{{ omneo.points }}\"",
-    )])
-    .await;
+    let settings = TestSettings::demo().custom_field("points", "{{ omneo.points }}");
+    let app = receiver_with(settings).await;
     for (n, points) in
         ["9007199254740993", "89314404000123456701", "89314404000123456702", "1e400", "12.5"]
             .into_iter()
@@ -510,8 +509,9 @@ async fn numbers_are_shown_and_found_in_the_digits_that_they_were_sent_in() {
 
 #[tokio::test]
 async fn a_day_is_the_same_day_in_fields_messages_and_events() {
-    let app =
-        receiver(&[("time_zone = \"Europe/Amsterdam\"", "time_zone = \"America/New_York\"")]).await;
+    let settings =
+        TestSettings::demo().brand(|brand| "America/New_York".clone_into(&mut brand.time_zone));
+    let app = receiver_with(settings).await;
     for (n, since) in ["2023-01-15", "2023-01-15 00:00:00", "20230115", "2023/01/15", "2023-01-15Z"]
         .into_iter()
         .enumerate()
@@ -538,11 +538,9 @@ async fn a_day_is_the_same_day_in_fields_messages_and_events() {
 
 #[tokio::test]
 async fn programs_say_no_in_many_ways() {
-    let app = receiver(&[(
-        "\"omneo.identity.loyalty_card\"",
-        "\"omneo.identity.loyalty_card\", \"omneo.identity.card\"",
-    )])
-    .await;
+    let settings = TestSettings::demo()
+        .brand(|brand| brand.reference_ids.push("omneo.identity.card".to_owned()));
+    let app = receiver_with(settings).await;
     for (n, (active, finds)) in [
         (json!(0), false),
         (json!("0"), false),
@@ -585,29 +583,25 @@ async fn programs_say_no_in_many_ways() {
 
 #[tokio::test]
 async fn one_id_for_two_contents_is_shown_since_the_senders_ids_are_broken() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     let data = |name: &str| json!({"id": "c-1", "firstName": name, "updatedAt": ago(1)});
     omniotap(&app, "contact", "created", json!({"event_id": "e-1"}), data("Anna")).await;
     omniotap(&app, "contact", "created", json!({"event_id": "e-1"}), data("Anna")).await;
     omniotap(&app, "contact", "updated", json!({"event_id": "e-1"}), data("Bert")).await;
     // The statistics are saved every other second.
-    let mut door = get_webhook_stats(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
-    for _ in 0..300 {
-        if door.duplicates == 2 {
-            break;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        door = get_webhook_stats(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
-    }
-    assert_eq!((door.accepted, door.duplicates, door.conflicting_duplicates), (3, 2, 1));
-    assert_eq!(door.conflicting_at, Some(app.clock.now()));
+    let stats =
+        async || get_webhook_stats(app.pool(), app.brand.id(), Source::OmnioTap).await.unwrap();
+    until("the duplicates are counted", async || stats().await.duplicates == 2).await;
+    let stats = stats().await;
+    assert_eq!((stats.accepted, stats.duplicates, stats.conflicting_duplicates), (3, 2, 1));
+    assert_eq!(stats.conflicting_at, Some(app.clock.now()));
     assert_eq!(deliveries(&app).await.len(), 1);
     app.stop().await;
 }
 
 #[tokio::test]
 async fn a_header_in_two_lines_is_one_list_and_a_packed_body_is_refused() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     let body = json!({"type": "feedback.submitted.v1", "timestamp": ago(1), "data": {"external_id": "x-1", "comment": "hi"}});
     let sent = Letter::new(Source::OmniLab, 1, body.to_string())
         .signed_with(&secret_of(Source::OmniLab), app.clock.now());
@@ -634,11 +628,8 @@ async fn a_header_in_two_lines_is_one_list_and_a_packed_body_is_refused() {
 
 #[tokio::test]
 async fn a_template_that_fails_is_counted_told_once_and_named() {
-    let app = receiver(&[(
-        "value = \"{{ omneo.custom_favorite_color }}\"",
-        "value = \"{{ 7 // omneo.points }}\"",
-    )])
-    .await;
+    let settings = TestSettings::demo().custom_field("favoriteColor", "{{ 7 // omneo.points }}");
+    let app = receiver_with(settings).await;
     for points in [0, 7, 0, 0] {
         app.clock.set(app.clock.now() + 1.second());
         let at = app.clock.now().to_string();
@@ -674,7 +665,7 @@ async fn a_template_that_fails_is_counted_told_once_and_named() {
 
 #[tokio::test]
 async fn a_time_that_nobody_can_read_makes_nothing_new_and_brings_nobody_back() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     for (n, time) in [
         json!("garbage"),
         json!("26-11-2026 23:59"),
@@ -712,7 +703,7 @@ async fn a_time_that_nobody_can_read_makes_nothing_new_and_brings_nobody_back() 
 
 #[tokio::test]
 async fn what_happened_at_a_time_that_nobody_can_read_is_told_and_not_shown_as_of_now() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     omneo(
         &app,
         "profile.created",
@@ -779,7 +770,7 @@ async fn what_happened_at_a_time_that_nobody_can_read_is_told_and_not_shown_as_o
 
 #[tokio::test]
 async fn what_is_no_number_is_not_shown_as_one_and_takes_nothing_else_away() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     omneo(
         &app,
         "profile.created",
@@ -821,7 +812,7 @@ async fn what_is_no_number_is_not_shown_as_one_and_takes_nothing_else_away() {
 
 #[tokio::test]
 async fn whose_it_is_where_that_cannot_be_read_is_told() {
-    let app = receiver(&[]).await;
+    let app = receiver().await;
     let ticket =
         json!({"id": "k-1", "contactId": {"id": "c-1"}, "subject": "Hi", "updatedAt": ago(1)});
     omniotap(&app, "ticket", "created", json!({"event_id": "k1"}), ticket).await;

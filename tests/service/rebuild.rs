@@ -13,7 +13,7 @@ use hookpoint::storage::brands::{get_rederive, save_rederive};
 use hookpoint::storage::pool::Pool;
 
 use crate::apply::{assert_same, clear, clear_what_is_derived, dump};
-use crate::support::{KEY, Options, Response, TestApp, story_changes};
+use crate::support::{KEY, Options, Response, TestApp, TestSettings, story_changes, until};
 
 /// A record with a first name, an e-mail address and a phone number. Empty values are left out.
 fn contact(id: &str, first: &str, email: &str, phone: &str) -> Change {
@@ -60,15 +60,11 @@ async fn execute(pool: &Pool, sql: &'static str) {
 }
 
 async fn wait_for_the_sweep(app: &TestApp) {
-    for _ in 0..400 {
-        if get_rederive(app.pool(), app.brand.id()).await.unwrap().derivation_hash.as_deref()
-            == Some(app.brand.rules.hash().as_slice())
-        {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(25)).await;
-    }
-    panic!("the derivation did not end in 10 s");
+    until("everything is derived", async || {
+        let row = get_rederive(app.pool(), app.brand.id()).await.unwrap();
+        row.derivation_hash.as_deref() == Some(app.brand.rules.hash().as_slice())
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -143,13 +139,8 @@ async fn changed_rules_reach_stored_customers_in_the_background() {
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
 
-    let rule = (
-        "[brands.demo.sources.omniotap]",
-        "[brands.demo.identity]\nlink_by_phone = false\n\n[brands.demo.sources.omniotap]"
-            .to_owned(),
-    );
     let app = TestApp::start_with(Options {
-        replace: vec![rule],
+        settings: TestSettings::demo().identity(|identity| identity.link_by_phone = false),
         place: Some(place),
         ..Default::default()
     })

@@ -2,9 +2,10 @@
 
 use hookpoint::demo::recorded_deliveries;
 use hookpoint::demo::recorded_deliveries::Recorded;
+use hookpoint::settings::file::BrandSettings;
 use serde_json::Value;
 
-use crate::support::{TestApp, story_changes};
+use crate::support::{TestApp, TestSettings, story_changes};
 
 fn ids(customers: &[Value]) -> Vec<&str> {
     let mut ids: Vec<&str> =
@@ -217,12 +218,8 @@ async fn naughty_strings_keep_the_documented_shape() {
 
 #[tokio::test]
 async fn the_same_people_in_two_brands_never_meet() {
-    let second = "[brands.other]\ntime_zone = \"UTC\"\n\n[brands.demo]";
-    let app = TestApp::start_with(crate::support::Options {
-        replace: vec![("[brands.demo]", second.to_owned())],
-        ..Default::default()
-    })
-    .await;
+    let second = BrandSettings { time_zone: "UTC".to_owned(), ..BrandSettings::default() };
+    let app = TestApp::start_with(TestSettings::demo().and_brand("other", second)).await;
     let other = app.application.brands.values().find(|brand| brand.rules.slug == "other").unwrap();
     app.key(other, "other-key", None).await;
     app.apply(story_changes(&app.brand)).await;

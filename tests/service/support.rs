@@ -12,10 +12,9 @@ use hookpoint::brand::{Brand, BrandRules};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::Change;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::{SETTINGS, recorded_deliveries};
+use hookpoint::demo::recorded_deliveries;
 use hookpoint::http::api_keys::hash_key;
 use hookpoint::ingest::apply::apply;
-use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use hookpoint::sources::secret::SecretRef;
 use hookpoint::sources::webhook::{
@@ -28,6 +27,8 @@ use hookpoint::storage::pool::Pool;
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
+
+pub use crate::settings::TestSettings;
 
 /// The API key of every test's brand.
 pub const KEY: &str = "xyzzy";
@@ -138,15 +139,28 @@ fn url(database: &str) -> Place {
     )))
 }
 
-const SIZE: PoolSize = PoolSize {
-    connections: 6,
-    acquire_timeout: Duration::from_secs(10),
-    statement: Some(Duration::from_secs(10)),
-};
+const SIZE: PoolSize =
+    PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: Some(ENDLESS) };
 
 /// A connection to the server itself.
 pub async fn server() -> Pool {
     Database::open(&url("postgres"), PoolSize { connections: 1, ..SIZE }, false).await.unwrap().pool
+}
+
+/// The time after which a wait counts as endless. No test judges how long something takes.
+pub const ENDLESS: Duration = Duration::from_secs(120);
+
+/// The pause between two looks at a condition.
+const STEP: Duration = Duration::from_millis(25);
+
+/// Waits until something is so.
+pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let waiting = async {
+        while !is_so().await {
+            tokio::time::sleep(STEP).await;
+        }
+    };
+    tokio::time::timeout(ENDLESS, waiting).await.unwrap_or_else(|_| panic!("never: {what}"));
 }
 
 /// Waits until a database has this many connections: Postgres notices a closed connection a moment later.
@@ -155,15 +169,28 @@ pub async fn until_used_by(connections: i64, database: &str) {
         server().await,
         "select count(*) from pg_stat_activity where datname = $1 and backend_type = 'client backend'",
     );
-    for _ in 0..600 {
+    until("its connections are closed", async || {
         let (used_by,): (i64,) =
             sqlx::query_as(query).bind(database).fetch_one(&server).await.unwrap();
-        if used_by == connections {
-            return server.close();
-        }
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
-    panic!("not {connections} connections within a minute");
+        used_by == connections
+    })
+    .await;
+    server.close();
+}
+
+/// Waits until this many statements in a database wait for a lock.
+pub async fn until_locks_are_awaited(statements: i64, database: &str) {
+    let (server, query) = (
+        server().await,
+        "select count(*) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'",
+    );
+    until("statements wait for a lock", async || {
+        let (waiting,): (i64,) =
+            sqlx::query_as(query).bind(database).fetch_one(&server).await.unwrap();
+        waiting == statements
+    })
+    .await;
+    server.close();
 }
 
 /// A new database with the schema.
@@ -198,8 +225,7 @@ pub struct TestApp {
 /// The differences between a test's application and the demo's.
 #[derive(Default)]
 pub struct Options {
-    /// Replacements in the demo's settings file.
-    pub replace: Vec<(&'static str, String)>,
+    pub settings: TestSettings,
     /// The database of another application.
     pub place: Option<(Place, String)>,
     /// Whether webhooks of every source are accepted without verification.
@@ -214,25 +240,6 @@ pub fn suppression_file_of(database: &str) -> PathBuf {
         .join(format!("hookpoint-test-{}", std::process::id()))
         .join("ledgers")
         .join(format!("{database}.jsonl"))
-}
-
-pub fn settings_text(replace: &[(&str, String)]) -> String {
-    let head = "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\nworkers = 2\ndrain_seconds = 0\n\n[limits]\nlookups_per_second = 100000\n\n";
-    let mut text = format!("{head}{SETTINGS}");
-    for (from, to) in replace {
-        assert!(text.contains(from), "{from}");
-        text = text.replace(from, to);
-    }
-    if !text.contains("deadline_ms") {
-        // A busy machine must not turn a lookup into an error.
-        text = text.replace("[lookup]", "[lookup]\ndeadline_ms = 20000");
-    }
-    text
-}
-
-pub fn settings(replace: &[(&str, String)]) -> Settings {
-    Settings::parse_with(&settings_text(replace), Path::new("test.toml"), &kept)
-        .unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
 }
 
 /// The secret that a source shares with the demo's brand.
@@ -261,21 +268,28 @@ pub fn written(source: Source, secret: &str) -> String {
     }
 }
 
+impl From<TestSettings> for Options {
+    fn from(settings: TestSettings) -> Self {
+        Self { settings, ..Self::default() }
+    }
+}
+
 impl TestApp {
     pub async fn start() -> Self {
         Self::start_with(Options::default()).await
     }
 
-    pub async fn start_with(options: Options) -> Self {
+    pub async fn start_with(options: impl Into<Options>) -> Self {
         let app = Self::start_without_warm_up(options).await;
         app.until(&format!("key={KEY}&primaryID=warm-up"), |response| response.status == 200).await;
         app
     }
 
     /// Starts without a warm-up lookup, for settings under which the service would reject it.
-    pub async fn start_without_warm_up(options: Options) -> Self {
+    pub async fn start_without_warm_up(options: impl Into<Options>) -> Self {
+        let options = options.into();
         logs();
-        let mut settings = settings(&options.replace);
+        let mut settings = options.settings.load(&kept);
         if options.skips_verification {
             settings.brands.iter_mut().for_each(open_doors);
         }
@@ -291,7 +305,7 @@ impl TestApp {
             .await
             .unwrap();
         let readiness = application.readiness();
-        tokio::time::timeout(Duration::from_secs(30), readiness.until_ready())
+        tokio::time::timeout(ENDLESS, readiness.until_ready())
             .await
             .expect("the service gets ready");
         let brand = application.brands.values().find(|brand| brand.rules.slug == "demo").unwrap();
@@ -312,7 +326,7 @@ impl TestApp {
 
     /// Waits until the application has processed the notifications of all applied changes.
     pub async fn wait_until_current(&self) {
-        tokio::time::timeout(Duration::from_secs(60), self.application.catch_up())
+        tokio::time::timeout(ENDLESS, self.application.catch_up())
             .await
             .expect("it hears")
             .unwrap();
@@ -381,24 +395,17 @@ impl TestApp {
 
     /// Repeats a lookup until the response is as expected: notifications arrive soon, but not at once.
     pub async fn until(&self, query: &str, expected: impl Fn(&Response) -> bool) -> Response {
-        self.until_within(10, query, expected).await
-    }
-
-    pub async fn until_within(
-        &self,
-        seconds: u32,
-        query: &str,
-        expected: impl Fn(&Response) -> bool,
-    ) -> Response {
-        for _ in 0..seconds * 40 {
-            let response = self.ask(query).await;
-            if expected(&response) {
-                return response;
+        let mut last = self.ask(query).await;
+        let asking = async {
+            while !expected(&last) {
+                tokio::time::sleep(STEP).await;
+                last = self.ask(query).await;
             }
-            tokio::time::sleep(Duration::from_millis(25)).await;
+        };
+        if tokio::time::timeout(ENDLESS, asking).await.is_err() {
+            panic!("never as expected: {} {}", last.status, last.body);
         }
-        let last = self.ask(query).await;
-        panic!("not as expected in {seconds} s: {} {}", last.status, last.body);
+        last
     }
 
     pub async fn stop(self) {
@@ -495,7 +502,7 @@ pub fn head(address: SocketAddr, method: &str, target: &str, headers: &[(&str, &
 pub async fn exchange(address: SocketAddr, request: Vec<u8>) -> Response {
     let exchange = move || {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        stream.set_read_timeout(Some(ENDLESS)).unwrap();
         // A server that rejects a body need not read it, and may close before everything is sent.
         let _ = stream.write_all(&request);
         let mut bytes = Vec::new();

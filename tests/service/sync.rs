@@ -6,16 +6,15 @@ use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::systems::{
-    CLIENT_ID, Envelope, Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World,
-    omnilab,
+    Envelope, Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World,
 };
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{CallSettings, SyncSettings};
-use hookpoint::sources::api::Stream;
-use hookpoint::sources::omnilab::is_cancelled;
+use hookpoint::sources::api::{LiveWhen, Stream};
+use hookpoint::sources::omnilab::{ExternalIdKinds, is_cancelled};
 use hookpoint::sources::{Delivery, ParsedWebhook};
 use hookpoint::storage::events::list_events_after;
 use hookpoint::storage::sync_runs::cancel_streams;
@@ -25,7 +24,7 @@ use hookpoint::sync::{ProgressEvent, RunEnd, SyncMode, SyncRunner};
 use hookpoint::upstream::UpstreamClients;
 use serde_json::{Value, json};
 
-use crate::support::{Options, TestApp, suppression_file_of};
+use crate::support::{TestApp, TestSettings, suppression_file_of};
 
 /// Two systems with some people, an application without webhooks, and the runner of the sync.
 pub struct Traversal {
@@ -58,36 +57,17 @@ impl Traversal {
         let terms = SystemOptions { calls: 1_000_000, ..SystemOptions::default() };
         let secrets = Secrets::known();
         let systems = Systems::start(Arc::clone(&world), &secrets, terms, Clock::system()).unwrap();
-        let api = |source: Source, key: &str| {
-            let webhook = format!("[brands.demo.sources.{source}.webhook]");
-            let api = format!(
-                "[brands.demo.sources.{source}.api]\nbase_url = \"{}\"\n{key} = [{{ env = \"{}\" }}]\ncalls_per_minute = 60000\npage_size = 20\n
-[brands.demo.sources.{source}.api.live]\nwhen = \"off\"\n\n{webhook}",
-                systems.base_url(source),
-                secrets.of_api(source)
-            );
-            (webhook, api)
-        };
-        let [tap, omneo] = [api(Source::OmnioTap, "key"), api(Source::Omneo, "token")];
-        let webhook = "[brands.demo.sources.omnilab.webhook]";
-        let lab = format!(
-            "[brands.demo.sources.omnilab]\nexternal_id_kind = \"omniotap.contact\"\n\n[brands.demo.sources.omnilab.api]\nbase_url = \"{}\"
-client_id = \"{CLIENT_ID}\"\nclient_secret = [{{ env = \"{}\" }}]\naudience = \"{}\"\ncalls_per_minute = 60000\n\n{webhook}",
-            systems.base_url(Source::OmniLab),
-            secrets.of_api(Source::OmniLab),
-            omnilab::AUDIENCE
-        );
-        let nobody_else =
-            "[sync]\nbackfill = false\nreconcile_hours = 0\nincremental_minutes = 0\n\n[lookup]"
-                .to_owned();
-        let leak = |text: String| &*Box::leak(text.into_boxed_str());
-        let replace = vec![
-            (leak(tap.0), tap.1),
-            (leak(omneo.0), omneo.1),
-            (webhook, lab),
-            ("[lookup]", nobody_else),
-        ];
-        let app = TestApp::start_with(Options { replace, ..Options::default() }).await;
+        let settings = TestSettings::demo()
+            .without_sync()
+            .api(&systems, Source::OmnioTap, LiveWhen::Off)
+            .api(&systems, Source::Omneo, LiveWhen::Off)
+            .api(&systems, Source::OmniLab, LiveWhen::Unknown)
+            .sources(|sources| {
+                let kind = SourceKind::OmnioTapContact.as_str().to_owned();
+                sources.omnilab.external_id_kind = ExternalIdKinds::One(kind);
+                (sources.omniotap.api.page_size, sources.omneo.api.page_size) = (20, 20);
+            });
+        let app = TestApp::start_with(settings).await;
         let brands = [Arc::clone(&app.brand)];
         let accounts = UpstreamClients::new(
             app.pool(),

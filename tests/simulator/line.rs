@@ -18,7 +18,7 @@ use crate::house::database;
 use crate::support::Stage;
 
 /// Longer than any call may take here. A call that takes this long counts as endless.
-pub const WITHOUT_END: Duration = Duration::from_secs(30);
+pub const WITHOUT_END: Duration = Duration::from_secs(60);
 
 /// Simulated systems, and a replica that calls them.
 pub struct Line {
@@ -31,12 +31,7 @@ pub struct Line {
 
 impl Line {
     pub async fn open(stage: Stage) -> Self {
-        Self::open_with(stage, |text| text).await
-    }
-
-    /// With other settings of the brand.
-    pub async fn open_with(stage: Stage, change: impl FnOnce(String) -> String) -> Self {
-        let text = change(demo::connected(&stage.systems));
+        let text = demo::connected(&stage.systems);
         let settings =
             demo::settings(&text, &stage.secrets).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         assert!(settings.missing.is_empty());

@@ -20,5 +20,8 @@ mod line;
 mod omneo;
 mod omnilab;
 mod omniotap;
+#[path = "../harness/settings.rs"]
+#[allow(dead_code, reason = "a part of the harness")]
+mod settings;
 mod support;
 mod syncaroo;

@@ -29,7 +29,7 @@ fn stage() -> Stage {
     (1..=40).for_each(|id| {
         stage
             .world
-            .put(ObjectKind::Transaction, transaction(id, if id % 4 == 0 { "p2" } else { "p1" }))
+            .put(ObjectKind::Transaction, transaction(id, if id % 4 == 0 { "p2" } else { "p1" }));
     });
     stage
 }

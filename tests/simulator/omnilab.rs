@@ -25,7 +25,7 @@ fn stage() -> Stage {
         stage.world.put(
             ObjectKind::Appointment,
             booking(n, if n % 5 == 0 { "WAITLIST" } else { "CONFIRMED" }),
-        )
+        );
     });
     stage
 }

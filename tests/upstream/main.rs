@@ -9,14 +9,15 @@
 )]
 #![allow(clippy::disallowed_methods)]
 
+mod auth;
 mod authority;
-mod budget;
-mod calls;
+mod breaker;
+mod client;
 mod http2;
-mod limits;
 mod privacy;
+mod rate_limit_headers;
+mod rate_limiter;
 mod streams;
 mod support;
 mod tls;
-mod token;
 mod vendor;

@@ -93,8 +93,11 @@ async fn nothing_of_a_call_is_logged_or_shown() {
     .unwrap();
     hookpoint::telemetry::metrics();
     let mut shown = String::new();
-    let settings =
-        CallSettings { total_timeout_ms: 500, breaker_failures: 2, ..Options::default().settings };
+    let settings = CallSettings {
+        total_timeout_ms: 3_000,
+        breaker_failures: 2,
+        ..Options::default().settings
+    };
     for act in acts() {
         let vendor = Vendor::start(move |arrival| match arrival.target.as_str() {
             "/oauth:token" => json(200, "{\"access_token\":\"canary-of-the-token\"}"),
@@ -113,14 +116,14 @@ async fn nothing_of_a_call_is_logged_or_shown() {
             Options { credential, settings: settings.clone(), ..Options::default() },
         )
         .await;
-        for (what, about) in [
-            ("get", "contacts?email=canary%40ask.example"),
-            ("post", "canary@ask.example"),
-            ("given", "http://canary@ask.example/"),
+        for (what, about, seconds) in [
+            ("get", "contacts?email=canary%40ask.example", 60),
+            ("post", "canary@ask.example", 3),
+            ("given", "http://canary@ask.example/", 3),
         ] {
             let ask = request(what, about);
             let heard =
-                replica.account.call(&ask, CallPriority::Live, Duration::from_millis(200)).await;
+                replica.account.call(&ask, CallPriority::Live, Duration::from_secs(seconds)).await;
             write!(shown, "{ask:?} {heard:?} ").unwrap();
             if let Err(error) = heard {
                 write!(shown, "{error} {error:#?} ").unwrap();

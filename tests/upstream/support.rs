@@ -90,7 +90,7 @@ fn url(database: &str) -> Place {
 
 pub async fn open(database: &str) -> Database {
     let size =
-        PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
+        PoolSize { connections: 6, acquire_timeout: Duration::from_secs(60), statement: None };
     Database::open(&url(database), size, false).await.unwrap()
 }
 
@@ -208,10 +208,11 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
+        // A busy machine must not turn an answer into a time-out.
         let settings = CallSettings {
-            connect_timeout_ms: 1_000,
-            response_timeout_ms: 500,
-            total_timeout_ms: 1_000,
+            connect_timeout_ms: 20_000,
+            response_timeout_ms: 20_000,
+            total_timeout_ms: 20_000,
             max_response_kilobytes: 64,
             ..CallSettings::default()
         };
@@ -281,7 +282,7 @@ impl Replica {
     /// Stops, and asserts that nothing is left.
     pub async fn stop(self) {
         until("nothing is under way", || self.account.calls_under_way() == 0).await;
-        tokio::time::timeout(Duration::from_secs(10), self.background.end())
+        tokio::time::timeout(Duration::from_secs(60), self.background.end())
             .await
             .expect("all tasks end");
         self.database.close().await;
@@ -290,7 +291,7 @@ impl Replica {
 
 /// Waits until a condition is true: it becomes true soon, but not at once.
 pub async fn until(what: &str, is_so: impl Fn() -> bool) {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         if is_so() {
             return;
         }

@@ -40,7 +40,7 @@ fn token_at(token_url: &str) -> Credential {
 
 /// The reported failure of the account, once there is one.
 async fn failure(replica: &Replica) -> String {
-    for _ in 0..1_000 {
+    for _ in 0..6_000 {
         let row =
             get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap();
         if row.open_until.is_some() {

@@ -1,20 +1,20 @@
-//! A source whose API responds exactly as a test wants, and records which requests arrived and when.
+//! A source whose API responds exactly as a test wants, and records which requests arrived.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
 pub struct Arrival {
-    pub at: Instant,
     /// The number of earlier requests.
     pub number: usize,
     pub method: String,
@@ -46,6 +46,8 @@ pub enum VendorAction {
     Endless(Vec<u8>, Vec<u8>),
     /// Wait first.
     After(Duration, Box<VendorAction>),
+    /// Wait until the test opens a gate.
+    Gated(watch::Receiver<bool>, Box<VendorAction>),
 }
 
 /// A response with a body.
@@ -159,16 +161,25 @@ async fn serve(
     while let Some(arrival) = receive(&mut stream, &mut unread).await {
         let arrival = {
             let mut arrivals = arrivals.lock().unwrap();
-            let arrival = Arrival { at: Instant::now(), number: arrivals.len(), ..arrival };
+            let arrival = Arrival { number: arrivals.len(), ..arrival };
             arrivals.push(arrival.clone());
             arrival
         };
         let behave = Arc::clone(&behaviour.lock().unwrap());
         let mut act = behave(&arrival);
-        while let VendorAction::After(time, then) = act {
-            tokio::time::sleep(time).await;
-            act = *then;
-        }
+        let act = loop {
+            act = match act {
+                VendorAction::After(time, then) => {
+                    tokio::time::sleep(time).await;
+                    *then
+                }
+                VendorAction::Gated(mut gate, then) => {
+                    let _ = gate.wait_for(|is_open| *is_open).await;
+                    *then
+                }
+                act => break act,
+            };
+        };
         match act {
             VendorAction::Answer(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
             VendorAction::Close(bytes) => {
@@ -188,7 +199,7 @@ async fn serve(
                 }
                 return;
             }
-            VendorAction::After(..) => unreachable!(),
+            VendorAction::After(..) | VendorAction::Gated(..) => unreachable!(),
         }
     }
 }
@@ -203,8 +214,7 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin), unread: &mut Vec<u8>) ->
     let head = String::from_utf8(unread[..end].to_vec()).unwrap();
     let mut words = head.split(' ').map(str::to_owned);
     let (method, target) = (words.next().unwrap(), words.next().unwrap());
-    let mut arrival =
-        Arrival { at: Instant::now(), number: 0, method, target, head, body: String::new() };
+    let mut arrival = Arrival { number: 0, method, target, head, body: String::new() };
     let length = arrival.header("content-length").map_or(0, |length| length.parse().unwrap());
     while unread.len() < end + length {
         more(stream, unread).await?;

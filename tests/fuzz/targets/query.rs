@@ -64,7 +64,7 @@ fn means_itself(query: &str, question: &Question) {
     let sent = sent.expect("an accepted parameter is well-formed and unique");
     match kind {
         "telephone" => {
-            assert_eq!(sent.replacen(' ', "+", 1), text, "a phone number is its own key")
+            assert_eq!(sent.replacen(' ', "+", 1), text, "a phone number is its own key");
         }
         "email" => assert!(sent.contains('@') && sent.trim() == sent),
         _ => assert_eq!(sent, text, "an id is not changed"),

@@ -231,13 +231,13 @@ fn judge_identifiers(record: &Record) {
         );
         match identifier.kind {
             IdentifierKind::Email => {
-                assert_eq!(Email::parse(value).expect("an address").as_str(), value)
+                assert_eq!(Email::parse(value).expect("an address").as_str(), value);
             }
             IdentifierKind::Phone => {
-                assert_eq!(Phone::parse_e164(value).expect("a number").as_str(), value)
+                assert_eq!(Phone::parse_e164(value).expect("a number").as_str(), value);
             }
             IdentifierKind::Facebook | IdentifierKind::Twitter | IdentifierKind::Reference => {
-                assert_eq!(clean(value), value)
+                assert_eq!(clean(value), value);
             }
         }
     }

@@ -89,7 +89,7 @@ impl LookupLoad {
                             Duration::from_millis(every),
                             Dice(replica as u64 * 10 + n),
                         )
-                        .await
+                        .await;
                 });
             }
         }
@@ -182,7 +182,7 @@ impl LookupLoad {
                 seen.missed.push(missed(format!("{name} {person}: {status}")));
             }
             Some((status, _)) => {
-                seen.wrong.push(format!("replica {replica}: {name} {person}: status {status}"))
+                seen.wrong.push(format!("replica {replica}: {name} {person}: status {status}"));
             }
         }
     }

@@ -79,7 +79,7 @@ impl<'a> FaultTargets<'a> {
                 }
             },
             Fault::Vendor(fault) => {
-                self.systems.set_fault(Source::OmnioTap, Part::Api, Some(of_vendor(fault)))
+                self.systems.set_fault(Source::OmnioTap, Part::Api, Some(of_vendor(fault)));
             }
         }
     }

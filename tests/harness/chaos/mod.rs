@@ -29,6 +29,7 @@ use super::process::Process;
 use super::replica::Plan;
 use super::report::Report;
 use super::rng::Dice;
+use super::settings::TestSettings;
 use super::webhooks::sender::Sender;
 use super::webhooks::story::Story;
 use super::webhooks::{Webhook, signing};
@@ -272,20 +273,16 @@ async fn start(harness: &Harness, n: usize, systems: &Systems, secrets: &Secrets
         &demo(systems),
         &signing::settings("shop"),
         &signing::settings("desk"),
-        "[sync]\nlease_seconds = 5\n",
     ]
     .concat();
-    let other = tables.replace("{{ omniotap.company }}", "Company: {{ omniotap.company }}");
-    assert_ne!(tables, other);
     let mut environment = environment(secrets);
     environment.extend(signing::secrets());
     environment.extend(wrong_times(&replicas::clock_of(harness, &name)));
-    let plan = Plan {
-        tables,
-        environment,
-        lookup: format!("deadline_ms = {}", DEADLINE.as_millis()),
-        ..Plan::default()
-    };
+    let plan = Plan::of(TestSettings::parse(&tables))
+        .lookup_deadline(DEADLINE)
+        .with(|file| file.sync.lease_seconds = 5);
+    let plan = Plan { environment, ..plan };
+    let other = plan.settings.clone().custom_field("company", "Company: {{ omniotap.company }}");
     Member::start(harness, &name, plan, other, "chaos").await
 }
 

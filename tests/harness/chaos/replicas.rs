@@ -10,6 +10,7 @@ use crate::harness::Harness;
 use crate::harness::connection::Connection;
 use crate::harness::process::Held;
 use crate::harness::replica::{Plan, Replica, Starting};
+use crate::harness::settings::TestSettings;
 use crate::harness::wire::{End, Wire};
 
 /// The pause of the supervisor before a restart.
@@ -23,7 +24,7 @@ pub struct Member {
     name: String,
     plan: Plan,
     /// Its normal settings, and the others.
-    tables: [String; 2],
+    settings: [TestSettings; 2],
     url: String,
     pub wire: Wire,
     clock: PathBuf,
@@ -81,7 +82,7 @@ impl Member {
         harness: &Harness,
         name: &str,
         plan: Plan,
-        other_tables: String,
+        other_settings: TestSettings,
         database: &str,
     ) -> Self {
         let wire = Wire::lay(End::Unix(harness.socket().join(".s.PGSQL.5432"))).await;
@@ -91,13 +92,14 @@ impl Member {
         let replica = Replica::start(harness, name, &plan, &url).await;
         let record =
             Record { address: replica.address, life: AtomicU64::new(1), away: Mutex::default() };
-        let tables = [plan.tables.clone(), other_tables];
-        let plan = Plan { listen: replica.address.to_string(), ..plan };
+        let settings = [plan.settings, other_settings]
+            .map(|settings| settings.with(|file| file.server.listen = replica.address.to_string()));
+        let plan = Plan { settings: settings[0].clone(), environment: plan.environment };
         let (name, record) = (name.to_owned(), Arc::new(record));
         Self {
             name,
             plan,
-            tables,
+            settings,
             url,
             wire,
             clock,
@@ -148,8 +150,8 @@ impl Member {
 
     /// Stops it with SIGTERM, and starts it again. Returns a description of an unexpected event.
     pub async fn restart(&mut self, has_other_settings: bool) -> Option<String> {
-        let [usual, other] = &self.tables;
-        self.plan.tables = if has_other_settings { other.clone() } else { usual.clone() };
+        let [usual, other] = &self.settings;
+        self.plan.settings = if has_other_settings { other.clone() } else { usual.clone() };
         self.ends();
         let state = std::mem::replace(&mut self.state, State::Down(Some(Instant::now())));
         let State::Running(mut replica) = state else { return None };

@@ -62,10 +62,10 @@ pub fn write(brand: &str, webhook: &Webhook, request: &mut Vec<u8>) {
     let mut path = format!("/webhooks/{brand}/{source}");
     match source {
         Source::OmnioTap => {
-            headers += &format!("X-OmnioTap-Signature: {}\r\n", hex(&sign(OMNIOTAP, &[body])))
+            headers += &format!("X-OmnioTap-Signature: {}\r\n", hex(&sign(OMNIOTAP, &[body])));
         }
         Source::Omneo => {
-            headers += &format!("X-Omneo-Hmac-SHA256: {}\r\n", hex(&sign(OMNEO, &[body])))
+            headers += &format!("X-Omneo-Hmac-SHA256: {}\r\n", hex(&sign(OMNEO, &[body])));
         }
         Source::OmniLab => {
             let id = header.as_ref().map(|(_, id)| id.as_bytes()).unwrap_or_default();

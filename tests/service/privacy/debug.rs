@@ -4,7 +4,7 @@ use hookpoint::customer::model::source::Source;
 
 use super::app_with_canaries;
 use super::webhooks::{SECRET, TOKEN, WRONG, everything, webhook_settings, webhooks};
-use crate::support::{Options, now, written};
+use crate::support::{now, written};
 use crate::webhooks::sent::Sent;
 
 /// Whether a type implements `Debug`.
@@ -53,8 +53,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
     use hookpoint::sources::secret::{Secret, SecretRef};
     use hookpoint::sources::webhook::{UnverifiedWebhook, WebhookVerifier};
     use hookpoint::webhooks::handler::WebhookTrace;
-    let app =
-        app_with_canaries(Options { replace: webhook_settings(), ..Options::default() }).await;
+    let app = app_with_canaries(webhook_settings()).await;
     let secret: String = app.brand.secret.0.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut shown = vec![
         format!("{:?}", WebhookTrace { brand: app.brand.clone(), source: Source::Omneo }),

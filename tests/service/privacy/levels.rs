@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use hookpoint::storage::database::Place;
 
 use super::webhooks::{self, everything, send_webhooks, signatures};
 use super::{HEADERS, SECRET_KEY, app_with_canaries, queries, while_it_hangs};
 use crate::faults::{cut, restore};
-use crate::support::{Options, TestApp, scratch, send, settings_text};
+use crate::support::{TestApp, TestSettings, scratch, send};
 
 /// `hookpoint serve` on the database of a test's application. It is killed when the test ends.
 struct Served {
@@ -33,19 +34,18 @@ fn free_address() -> SocketAddr {
 }
 
 impl Served {
-    fn start(app: &TestApp, level: &str, format: &str) -> Self {
+    fn start(app: &TestApp, level: &str, format: LogFormat) -> Self {
         let Place::Server(url) = &app.place else { panic!("tests share a server") };
         let (address, metrics) = (free_address(), free_address());
         let directory =
-            scratch().join(format!("hookpoint-level-{level}-{format}-{}", std::process::id()));
+            scratch().join(format!("hookpoint-level-{level}-{format:?}-{}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
-        let mut replace = webhooks::webhook_settings();
-        replace.extend([
-            ("127.0.0.1:0", address.to_string()),
-            ("metrics_listen = \"\"", format!("metrics_listen = \"{metrics}\"")),
-            ("[lookup]", format!("[telemetry]\nlevel = \"{level}\"\nformat = \"{format}\"\n\n[lookup]\ndeadline_ms = 300")),
-        ]);
-        std::fs::write(directory.join("hookpoint.toml"), settings_text(&replace)).unwrap();
+        let settings = webhooks::webhook_settings().lookup_deadline_ms(300).with(|file| {
+            file.server.listen = address.to_string();
+            file.server.metrics_listen = metrics.to_string();
+            file.telemetry = TelemetrySettings { format, level: level.to_owned() };
+        });
+        std::fs::write(directory.join("hookpoint.toml"), settings.text()).unwrap();
         let out = std::fs::File::create(directory.join("out")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
         command
@@ -100,25 +100,25 @@ async fn ask(served: &Served, queries: &[String]) -> Vec<u16> {
 
 #[tokio::test]
 async fn at_no_level_and_in_no_format_the_program_names_anybody() {
-    let app = app_with_canaries(Options::default()).await;
+    let app = app_with_canaries(TestSettings::demo()).await;
     for (level, format) in [
-        ("error", "json"),
-        ("warn", "human"),
-        ("info", "human"),
-        ("debug", "json"),
-        ("trace", "human"),
-        ("trace", "json"),
+        ("error", LogFormat::Json),
+        ("warn", LogFormat::Human),
+        ("info", LogFormat::Human),
+        ("debug", LogFormat::Json),
+        ("trace", LogFormat::Human),
+        ("trace", LogFormat::Json),
     ] {
         let mut served = Served::start(&app, level, format);
         served.wait_until_it_listens().await;
         let mut statuses = ask(&served, &queries("")).await;
         let at = jiff::Timestamp::now();
-        statuses.extend(send_webhooks(served.address, &format!("{level}-{format}"), at).await);
+        statuses.extend(send_webhooks(served.address, &format!("{level}-{format:?}"), at).await);
         statuses.extend(while_it_hangs(&app, ask(&served, &queries("8")[..3])).await);
         cut(&app).await;
         statuses.extend(ask(&served, &queries("9")).await);
         statuses
-            .extend(send_webhooks(served.address, &format!("{level}-{format}-later"), at).await);
+            .extend(send_webhooks(served.address, &format!("{level}-{format:?}-later"), at).await);
         restore(&app).await;
         let metrics =
             send(served.metrics, "GET", &format!("/metrics?key={SECRET_KEY}"), &HEADERS).await;
@@ -129,24 +129,24 @@ async fn at_no_level_and_in_no_format_the_program_names_anybody() {
         );
         let said = served.said();
         for expected in ["Postgres does not answer lookups", "no answer within the deadline"] {
-            assert!(said.contains(expected), "{level} {format}: {said}");
+            assert!(said.contains(expected), "{level} {format:?}: {said}");
         }
         assert_eq!(
             said.contains("webhook verification failed"),
             level != "error",
-            "{level} {format}: {said}"
+            "{level} {format:?}: {said}"
         );
         assert_eq!(
             said.contains("request answered"),
             !["error", "warn"].contains(&level),
-            "{level} {format}: {said}"
+            "{level} {format:?}: {said}"
         );
         assert!(metrics.body.contains("hookpoint_requests_total"), "{}", metrics.body);
         assert!(metrics.body.contains("hookpoint_webhooks_total"), "{}", metrics.body);
-        assert_eq!(everything().find(&said), None, "{level} {format}");
+        assert_eq!(everything().find(&said), None, "{level} {format:?}");
         assert_eq!(everything().find(&metrics.body), None, "the page of metrics");
-        for id in [format!("{level}-{format}"), format!("{level}-{format}-later")] {
-            assert_eq!(signatures(&id, at).find(&said), None, "{level} {format}");
+        for id in [format!("{level}-{format:?}"), format!("{level}-{format:?}-later")] {
+            assert_eq!(signatures(&id, at).find(&said), None, "{level} {format:?}");
         }
     }
     app.stop().await;

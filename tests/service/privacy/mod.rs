@@ -17,12 +17,13 @@ use hookpoint::customer::model::source::Source;
 use hookpoint::demo::recorded_deliveries;
 use hookpoint::demo::recorded_deliveries::Recorded;
 use hookpoint::http::route::ROUTES;
+use hookpoint::settings::file::SettingsFile;
 use hookpoint::storage::database::Place;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
 use crate::faults::{cut, restore};
-use crate::support::{Options, TestApp, encode, logs, send};
+use crate::support::{Options, TestApp, TestSettings, encode, logs, send};
 use forms::Wanted;
 
 const SECRET_KEY: &str = "hkp_CanaryKey7f3a9";
@@ -121,7 +122,7 @@ async fn drive(address: SocketAddr, suffix: &str) -> Vec<u16> {
 }
 
 /// An application with the person, and a key.
-async fn app_with_canaries(options: Options) -> TestApp {
+async fn app_with_canaries(options: impl Into<Options>) -> TestApp {
     let app = TestApp::start_with(options).await;
     app.key(&app.brand, SECRET_KEY, None).await;
     app.until(&format!("key={SECRET_KEY}&primaryID=1"), |response| response.status != 401).await;
@@ -148,32 +149,24 @@ async fn while_it_hangs<T>(app: &TestApp, asking: impl Future<Output = T>) -> T 
 
 #[tokio::test]
 async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
-    let limits =
-        "lookups_per_second = 100000\nwrong_keys_per_minute = 20\nnot_found_per_minute = 1"
-            .to_owned();
-    let app = app_with_canaries(Options {
-        replace: vec![("lookups_per_second = 100000", limits)],
-        ..Options::default()
-    })
-    .await;
-    let beside = |from, to: &str| Options {
-        replace: vec![(from, to.to_owned())],
+    let limits = TestSettings::demo().with(|file| {
+        (file.limits.wrong_keys_per_minute, file.limits.not_found_per_minute) = (20, 1);
+    });
+    let app = app_with_canaries(limits).await;
+    let beside = |change: fn(&mut SettingsFile)| Options {
+        settings: TestSettings::demo().with(change),
         place: Some((app.place.clone(), app.database.clone())),
         ..Default::default()
     };
     let mut statuses = drive(app.application.address, "").await;
-    let closed = TestApp::start_without_warm_up(beside(
-        "workers = 2",
-        "workers = 2\nallowed_networks = [\"192.0.2.0/24\"]",
-    ))
+    let closed = TestApp::start_without_warm_up(beside(|file| {
+        file.server.allowed_networks = vec!["192.0.2.0/24".parse().unwrap()];
+    }))
     .await;
     statuses.extend(drive(closed.application.address, "").await);
     closed.stop().await;
-    let limited = TestApp::start_without_warm_up(beside(
-        "lookups_per_second = 100000",
-        "lookups_per_second = 1",
-    ))
-    .await;
+    let limited =
+        TestApp::start_without_warm_up(beside(|file| file.limits.lookups_per_second = 1)).await;
     statuses.extend(drive(limited.application.address, "").await);
     limited.stop().await;
     cut(&app).await;

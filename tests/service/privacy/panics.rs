@@ -1,7 +1,6 @@
 //! The message of a panic may contain the data that was being processed.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
@@ -14,7 +13,7 @@ use super::{
     EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, is_found_where_leaked, queries,
 };
 use crate::inbox::states;
-use crate::support::{KEY, Logs, Options, adopt_logs, encode, now};
+use crate::support::{KEY, Logs, adopt_logs, encode, now, until};
 
 static ARMED: AtomicBool = AtomicBool::new(false);
 
@@ -66,12 +65,8 @@ async fn panic_everywhere() {
     adopt_logs(logs.clone());
     // The program's own panic hook. Its subscriber is set too late for this.
     hookpoint::telemetry::start(&settings);
-    let mut replace = webhook_settings();
-    replace.push((
-        "[brands.demo.sources.omniotap]",
-        "[brands.demo.identity]\ncomponent_cap = 1\n\n[brands.demo.sources.omniotap]".to_owned(),
-    ));
-    let app = app_with_canaries(Options { replace, ..Options::default() }).await;
+    let settings = webhook_settings().identity(|identity| identity.component_cap = 1);
+    let app = app_with_canaries(settings).await;
     ARMED.store(true, Ordering::SeqCst);
     for query in queries("") {
         let response = app.ask(&query).await;
@@ -86,12 +81,7 @@ async fn panic_everywhere() {
             .filter(|(_, note)| note.contains("internal error (panic)"))
             .count()
     };
-    let mut tries = 0;
-    while panicked().await == 0 && tries < 400 {
-        tries += 1;
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    assert!(panicked().await > 0, "{:?}", states(&app).await);
+    until("a webhook panicked while it was applied", async || panicked().await > 0).await;
     ARMED.store(false, Ordering::SeqCst);
     assert_eq!(
         app.ask(&format!("key={KEY}&channelAddressType=email&address={}", encode(EMAIL)))

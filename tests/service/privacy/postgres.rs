@@ -84,9 +84,8 @@ async fn postgres_logs_statements_without_what_is_in_them() {
         directory.join("run").display()
     )));
     let place = Some((place, "canaries".to_owned()));
-    let mut replace = webhook_settings();
-    replace.push(("[lookup]", "[lookup]\ndeadline_ms = 1000".to_owned()));
-    let app = app_with_canaries(Options { place, replace, ..Options::default() }).await;
+    let settings = webhook_settings().usual_ack_timeout().lookup_deadline_ms(1_000);
+    let app = app_with_canaries(Options { place, settings, ..Options::default() }).await;
     ask(&app).await;
     assert!(send_webhooks(app.application.address, "usual", now()).await.contains(&202));
     provoke(&app, &server).await;

@@ -14,7 +14,7 @@ use super::child::{is_alone, run_alone};
 use super::webhooks::{everything, send_webhooks, signatures, webhook_settings};
 use super::{LEAKED, app_with_canaries, drive, is_found_where_leaked, queries, while_it_hangs};
 use crate::faults::{cut, restore};
-use crate::support::{Logs, Options, adopt_logs, now};
+use crate::support::{Logs, adopt_logs, now};
 
 struct Said {
     target: String,
@@ -85,9 +85,8 @@ async fn listen_to_everything() {
     tracing::subscriber::set_global_default(tracing_subscriber::registry().with(recorder.clone()))
         .unwrap();
     adopt_logs(Logs::default());
-    let mut replace = webhook_settings();
-    replace.push(("[lookup]", "[lookup]\ndeadline_ms = 300".to_owned()));
-    let app = app_with_canaries(Options { replace, ..Options::default() }).await;
+    let app =
+        app_with_canaries(webhook_settings().usual_ack_timeout().lookup_deadline_ms(300)).await;
     drive(app.application.address, "").await;
     send_webhooks(app.application.address, "first", now()).await;
     while_it_hangs(&app, app.ask(&queries("8")[0])).await;

@@ -3,7 +3,6 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::storage::database::Place;
@@ -19,10 +18,10 @@ use super::{
 use crate::faults::{cut, restore};
 use crate::inbox::{deliveries, poison, states};
 use crate::support::{
-    Options, Response, TestApp, encode, exchange, head, logs, now, post, scratch, settings_text,
+    Response, TestApp, TestSettings, encode, exchange, head, logs, now, post, scratch, until,
 };
+use crate::webhooks::secrets;
 use crate::webhooks::sent::{Letter, Sent, proofs, tampered};
-use crate::webhooks::{instead, secrets};
 
 /// The secret shared with the sources. Its length avoids `=` in base64, so that it can be the name of an environment
 /// variable.
@@ -38,7 +37,7 @@ pub const CANARIES: [&str; 4] = [SECRET, WRONG, "CanaryToken-77e1", "canary-hook
 const POISONED: &str = "Vergiftigd";
 
 /// Settings in which each source's webhooks are verified in a different way.
-pub fn webhook_settings() -> Vec<(&'static str, String)> {
+pub fn webhook_settings() -> TestSettings {
     let authorization = format!("authorization = [{{ env = \"{TOKEN}\" }}]");
     [
         (Source::OmnioTap, "secret", ""),
@@ -46,13 +45,11 @@ pub fn webhook_settings() -> Vec<(&'static str, String)> {
         (Source::OmniLab, "signature", &authorization),
         (Source::Syncaroo, "hash", ""),
     ]
-    .map(|(source, way, more)| {
-        instead(
-            source,
-            &format!("verification = \"{way}\"\n{}\n{more}", secrets(source, &[SECRET])),
-        )
+    .into_iter()
+    .fold(TestSettings::demo(), |settings, (source, way, more)| {
+        let secrets = secrets(source, &[SECRET]);
+        settings.webhook(source, &format!("verification = \"{way}\"\n{secrets}\n{more}"))
     })
-    .to_vec()
 }
 
 /// The environment variables for these settings, for a process of its own.
@@ -246,15 +243,12 @@ pub fn signatures(id: &str, at: Timestamp) -> Wanted {
 /// Waits until no delivery is due.
 async fn work_is_done(app: &TestApp) {
     let left = "select count(*) from deliveries where state = 'pending' and (claim_token is not null or due_at <= $1)";
-    for _ in 0..1_200 {
+    until("no delivery is due", async || {
         let now = jiff_sqlx::Timestamp::from(app.clock.now());
         let (left,): (i64,) = sqlx::query_as(left).bind(now).fetch_one(app.pool()).await.unwrap();
-        if left == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("{:?}", states(app).await);
+        left == 0
+    })
+    .await;
 }
 
 /// Runs `hookpoint` on the application's database.
@@ -263,7 +257,7 @@ async fn hookpoint(app: &TestApp, arguments: &[&str]) -> String {
     let directory: PathBuf = scratch().join(format!("hookpoint-inbox-{}", app.database));
     std::fs::create_dir_all(&directory).unwrap();
     let file = directory.join("hookpoint.toml");
-    std::fs::write(&file, settings_text(&webhook_settings())).unwrap();
+    std::fs::write(&file, webhook_settings().text()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command
         .arg("--settings")
@@ -284,8 +278,7 @@ async fn hookpoint(app: &TestApp, arguments: &[&str]) -> String {
 
 #[tokio::test]
 async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() {
-    let app =
-        app_with_canaries(Options { replace: webhook_settings(), ..Options::default() }).await;
+    let app = app_with_canaries(webhook_settings().usual_ack_timeout()).await;
     let address = app.application.address;
     poison(&app, POISONED, "40001").await;
     let mut statuses = send_webhooks(address, "first", now()).await;

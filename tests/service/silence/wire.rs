@@ -3,7 +3,6 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use hookpoint::storage::database::{Place, Url};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -11,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::support::socket_directory;
+use crate::support::{ENDLESS, socket_directory};
 
 /// A running proxy. Its connections are closed when it is dropped.
 pub struct Wire {
@@ -98,7 +97,7 @@ impl Wire {
         let mut told = self.switch.state.subscribe();
         told.mark_unchanged();
         *self.switch.awaited.lock().unwrap() = Some(moment);
-        tokio::time::timeout(Duration::from_secs(10), told.changed()).await.is_ok()
+        tokio::time::timeout(ENDLESS, told.changed()).await.is_ok()
     }
 
     /// Passes no data from now on. New connections are accepted and stay silent.
@@ -157,7 +156,7 @@ async fn serve(client: TcpStream, switch: Switch) {
     };
     let mut begin = String::new();
     let upwards = pass(from_client, to_server, until_forgotten(), |bytes| {
-        switch.hear(&String::from_utf8_lossy(bytes), &mut begin)
+        switch.hear(&String::from_utf8_lossy(bytes), &mut begin);
     });
     tokio::join!(upwards, pass(from_server, to_client, until_forgotten(), |_| ()));
 }

@@ -7,7 +7,7 @@ use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
 use super::sent::{Letter, letter};
-use super::{instead, is_acknowledged, is_unverified, receiver, secrets, talk};
+use super::{is_acknowledged, is_unverified, receiver, receiving, secrets, talk};
 use crate::inbox::{deliveries, work_off};
 use crate::support::{TestApp, head, now, secret_of};
 
@@ -58,7 +58,7 @@ fn recorded(source: Source) -> Vec<(String, Letter)> {
 
 #[tokio::test]
 async fn every_recorded_webhook_ends_as_its_name_suggests() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     let mut ignored = Vec::new();
     for source in Source::ALL {
         let recorded = recorded(source);
@@ -91,7 +91,7 @@ async fn every_recorded_webhook_ends_as_its_name_suggests() {
 
 #[tokio::test]
 async fn an_event_that_nobody_knows_is_kept_and_ends_as_ignored() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     let tap = |entity: &str, action: &str| {
         let body = json!({"event_id": format!("{entity} {action}"), "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": entity,
             "action": action, "occurred_at": "2026-11-21T10:00:00Z", "data": {"id": "1"}});
@@ -148,7 +148,7 @@ fn unreadable() -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn what_is_signed_and_not_json_is_kept_and_ends_as_dead_with_the_reason() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
         for (n, body) in (1..).zip(unreadable()) {
             let what = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
@@ -164,7 +164,7 @@ async fn what_is_signed_and_not_json_is_kept_and_ends_as_dead_with_the_reason() 
 
 #[tokio::test]
 async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     let more = [&b"[]"[..], b"null", b"7", b"\"text\"", b"{}"].map(<[u8]>::to_vec);
     for body in unreadable().into_iter().chain(more) {
         is_unverified(&Letter::new(Source::Syncaroo, 1, body).signed().to(&app).await);
@@ -178,7 +178,7 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
         "verification = \"secret\"\n{}",
         secrets(Source::Syncaroo, &["a-secret-of-ours-1"])
     );
-    let app = receiver(vec![instead(Source::Syncaroo, &secret)]).await;
+    let app = TestApp::start_with(receiving().webhook(Source::Syncaroo, &secret)).await;
     for (n, body) in (1..).zip(unreadable()) {
         is_acknowledged(
             &Letter::new(Source::Syncaroo, 1, body)
@@ -202,7 +202,7 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
 
 #[tokio::test]
 async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     for (source, body, note) in [
         (Source::OmnioTap, "[]", "there is no tenant_id"),
         (Source::OmnioTap, "\u{feff}{}", "there is no tenant_id"),
@@ -232,7 +232,7 @@ async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
 
 #[tokio::test]
 async fn what_is_too_large_is_refused_however_it_is_sent() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     let limit = 256 * 1024;
     for source in Source::ALL {
         let body = |bytes: usize| {
@@ -294,7 +294,7 @@ async fn what_is_too_large_is_refused_however_it_is_sent() {
 
 #[tokio::test]
 async fn a_body_in_chunks_is_as_good_as_one_of_known_length() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     for source in Source::ALL {
         let sent = letter(source, 1).signed_with(&secret_of(source), now());
         let mut headers: Vec<(&str, &str)> =

@@ -9,27 +9,24 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
 use super::sent::letter;
-use super::{instead, receiver, secrets, talk};
+use super::{receiving, secrets, talk};
 use crate::inbox::deliveries;
-use crate::support::{Response, exchange, head};
+use crate::support::{Response, TestApp, TestSettings, exchange, head};
 
 const SECRET: &str = "a-secret-of-ours-1";
 
-/// One endpoint of each kind.
-fn doors() -> Vec<(&'static str, String)> {
-    vec![
-        instead(
-            Source::OmnioTap,
-            &format!("verification = \"secret\"\n{}", secrets(Source::OmnioTap, &[SECRET])),
-        ),
-        instead(Source::OmniLab, ""),
-        instead(Source::Syncaroo, "verification = \"none\""),
-    ]
+/// Settings with one endpoint of each kind.
+fn endpoints() -> TestSettings {
+    let secret = format!("verification = \"secret\"\n{}", secrets(Source::OmnioTap, &[SECRET]));
+    receiving()
+        .webhook(Source::OmnioTap, &secret)
+        .webhook(Source::OmniLab, "")
+        .webhook(Source::Syncaroo, "verification = \"none\"")
 }
 
 #[tokio::test]
-async fn a_door_says_that_it_takes_post_and_takes_nothing_else() {
-    let app = receiver(doors()).await;
+async fn an_endpoint_says_that_it_takes_post_and_takes_nothing_else() {
+    let app = TestApp::start_with(endpoints()).await;
     for target in [
         "/webhooks/demo/omneo",
         "/webhooks/demo/omneo/",
@@ -83,7 +80,7 @@ async fn a_door_says_that_it_takes_post_and_takes_nothing_else() {
 
 #[tokio::test]
 async fn whoever_sends_half_a_body_and_waits_is_told_to_come_again_and_the_connection_ends() {
-    let app = receiver(vec![]).await;
+    let app = TestApp::start_with(receiving().usual_ack_timeout()).await;
     for source in Source::ALL {
         let sent = letter(source, 1).signed();
         let length = sent.body.len().to_string();
@@ -111,7 +108,7 @@ async fn whoever_sends_half_a_body_and_waits_is_told_to_come_again_and_the_conne
 
 #[tokio::test]
 async fn what_stands_in_a_body_is_never_taken_for_a_request() {
-    let app = receiver(doors()).await;
+    let app = TestApp::start_with(endpoints()).await;
     let hidden = "GET /health/ready HTTP/1.1\r\nHost: hookpoint\r\n\r\n";
     let last = "GET /health/live HTTP/1.1\r\nHost: hookpoint\r\nConnection: close\r\n\r\n";
     for (target, filler) in [
@@ -140,7 +137,7 @@ async fn what_stands_in_a_body_is_never_taken_for_a_request() {
 
 #[tokio::test]
 async fn whoever_goes_on_sending_after_the_answer_loses_the_connection() {
-    let app = receiver(doors()).await;
+    let app = TestApp::start_with(endpoints().usual_ack_timeout()).await;
     for (method, target, status) in [
         ("POST", "/webhooks/nobody/omneo", 404),
         ("POST", "/webhooks/demo/omnilab", 503),
@@ -272,8 +269,8 @@ fn anything() -> impl Strategy<Value = Anything> {
 #[tokio::test]
 async fn whatever_comes_nobody_is_sent_elsewhere_or_told_to_stop() {
     // Some of them are repeated.
-    let often = ("[limits]", "[limits]\nidentical_webhooks_per_minute = 1000000".to_owned());
-    let app = receiver(doors().into_iter().chain([often]).collect()).await;
+    let often = endpoints().with(|file| file.limits.identical_webhooks_per_minute = 1_000_000);
+    let app = TestApp::start_with(often).await;
     let address = app.application.address;
     let mut runner = TestRunner::new_with_rng(
         Config::default(),

@@ -10,34 +10,22 @@ mod verification;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
 
 use hookpoint::customer::model::source::Source;
 
-use crate::support::{Options, Response, TestApp, written};
+use crate::support::{ENDLESS, Response, TestApp, TestSettings, written};
 
-/// An application with the demo's endpoints and some replaced settings. The test applies the webhooks.
-async fn receiver(replace: Vec<(&'static str, String)>) -> TestApp {
+/// Settings with the demo's endpoints. The test applies the webhooks.
+fn receiving() -> TestSettings {
     // The default tolerance, which the demo overrides.
-    let mut all = vec![
-        ("[lookup]", "[inbox]\nworkers = 0\n\n[lookup]".to_owned()),
-        ("tolerance_seconds = 86400", "tolerance_seconds = 300".to_owned()),
-    ];
-    all.extend(replace);
-    TestApp::start_with(Options { replace: all, ..Options::default() }).await
+    TestSettings::demo()
+        .without_inbox_workers()
+        .sources(|sources| sources.omnilab.webhook.tolerance_seconds = 300)
 }
 
-/// The demo's settings of a source's webhook, and their replacement.
-pub fn instead(source: Source, webhook: &str) -> (&'static str, String) {
-    let said = match source {
-        Source::OmnioTap => {
-            "verification = \"signature\"\nsecrets = [{ env = \"OMNIOTAP_SECRET\" }]"
-        }
-        Source::Omneo => "verification = \"signature\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]",
-        Source::OmniLab => "verification = \"signature\"\nsecrets = [{ env = \"OMNILAB_SECRET\" }]",
-        Source::Syncaroo => "verification = \"hash\"\nsecrets = [{ env = \"SYNCAROO_SECRET\" }]",
-    };
-    (said, webhook.to_owned())
+/// An application with the demo's endpoints.
+async fn receiver() -> TestApp {
+    TestApp::start_with(receiving()).await
 }
 
 /// A line of settings that names these secrets.
@@ -85,11 +73,11 @@ fn is_to_be_sent_again(response: &Response, code: &str) {
 }
 
 /// Sends bytes over a connection that may stay open, and never closes its own side. Returns the response, and whether
-/// the service closed the connection within some seconds.
+/// the service closed the connection.
 async fn talk(address: SocketAddr, request: Vec<u8>) -> (String, bool) {
     let talk = move || {
         let mut stream = TcpStream::connect(address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        stream.set_read_timeout(Some(ENDLESS)).unwrap();
         let _ = stream.write_all(&request);
         let mut bytes = Vec::new();
         let ended = stream.read_to_end(&mut bytes);

@@ -1,35 +1,28 @@
 //! Webhooks while Postgres is unavailable or hangs, and during shutdown.
 
-use std::time::Duration;
-
 use hookpoint::customer::model::source::Source;
 
 use super::sent::{Letter, letter};
-use super::{instead, is_acknowledged, is_to_be_sent_again, is_unverified, receiver};
+use super::{is_acknowledged, is_to_be_sent_again, is_unverified, receiving};
 use crate::faults::{cut, restore};
 use crate::inbox::deliveries;
-use crate::support::{Options, Response, TestApp, now};
+use crate::support::{Options, Response, TestApp, now, until};
 
 const LOCK: &str = "lock table deliveries in access exclusive mode";
 
 /// Repeats a webhook until it is acknowledged, as sources do.
 async fn acknowledged_in_the_end(app: &TestApp, letter: &Letter) {
-    let mut last = String::new();
-    for _ in 0..400 {
+    until("it is acknowledged", async || {
         let response = letter.clone().signed().to(app).await;
-        if response.status == 202 {
-            return;
-        }
-        assert_eq!(response.status, 503, "{} {}", response.head, response.body);
-        last = response.body;
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    panic!("{last}");
+        assert!([202, 503].contains(&response.status), "{} {}", response.head, response.body);
+        response.status == 202
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn without_the_store_a_webhook_is_to_be_sent_again_and_then_stored_once() {
-    let app = receiver(vec![]).await;
+    let app = TestApp::start_with(receiving().usual_ack_timeout()).await;
     cut(&app).await;
     for source in Source::ALL {
         let response = letter(source, 1).signed().to(&app).await;
@@ -54,20 +47,14 @@ async fn without_the_store_a_webhook_is_to_be_sent_again_and_then_stored_once() 
 
 #[tokio::test]
 async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_again() {
-    let app = receiver(vec![]).await;
+    let app = TestApp::start_with(receiving().usual_ack_timeout()).await;
     let mut blocker = app.pool().begin().await.unwrap();
     sqlx::query(LOCK).execute(&mut *blocker).await.unwrap();
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
         is_to_be_sent_again(&letter(source, 1).signed().to(&app).await, "receipt-unknown");
     }
     blocker.rollback().await.unwrap();
-    for _ in 0..400 {
-        if deliveries(&app).await.len() == 3 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(25)).await;
-    }
-    assert_eq!(deliveries(&app).await.len(), 3, "they were stored nevertheless");
+    until("they are stored nevertheless", async || deliveries(&app).await.len() == 3).await;
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
         is_acknowledged(&letter(source, 1).signed().to(&app).await);
     }
@@ -77,8 +64,9 @@ async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_aga
 
 #[tokio::test]
 async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
-    let app =
-        receiver(vec![("workers = 0", "workers = 0\nbody_memory_megabytes = 1".to_owned())]).await;
+    let settings =
+        receiving().usual_ack_timeout().with(|file| file.inbox.body_memory_megabytes = 1);
+    let app = TestApp::start_with(settings).await;
     let large = |n: u32| {
         let body = String::from_utf8(letter(Source::OmnioTap, n).body)
             .unwrap()
@@ -109,11 +97,10 @@ async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
 
 #[tokio::test]
 async fn who_shuts_down_takes_what_still_comes() {
-    let app = receiver(vec![
-        ("drain_seconds = 0", "drain_seconds = 3".to_owned()),
-        instead(Source::Syncaroo, "verification = \"none\""),
-    ])
-    .await;
+    let settings = receiving()
+        .with(|file| file.server.drain_seconds = 3)
+        .webhook(Source::Syncaroo, "verification = \"none\"");
+    let app = TestApp::start_with(settings).await;
     let (address, place, database) =
         (app.application.address, app.place.clone(), app.database.clone());
     let ending = app.stop();

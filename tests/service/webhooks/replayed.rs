@@ -4,7 +4,7 @@ use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
 use super::sent::Letter;
-use super::{instead, is_acknowledged, receiver};
+use super::{is_acknowledged, receiver, receiving};
 use crate::inbox::{deliveries, states, work_off};
 use crate::support::TestApp;
 
@@ -44,7 +44,7 @@ fn transaction() -> Value {
 
 #[tokio::test]
 async fn an_update_that_is_sent_again_as_a_deletion_removes_nobody() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     omneo(&app, "profile.updated", &profile(10)).await;
     omneo(&app, "transaction.created", &transaction()).await;
     for (event, n) in ["profile.deleted", "transaction.deleted"].into_iter().zip(1..) {
@@ -70,7 +70,7 @@ async fn an_update_that_is_sent_again_as_a_deletion_removes_nobody() {
 #[tokio::test]
 async fn where_the_settings_believe_the_header_alone_a_deletion_counts() {
     let believing = "verification = \"signature\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]\ntrust_deletion_header = true";
-    let app = receiver(vec![instead(Source::Omneo, believing)]).await;
+    let app = TestApp::start_with(receiving().webhook(Source::Omneo, believing)).await;
     omneo(&app, "profile.updated", &profile(10)).await;
     assert_eq!(found(&app).await.len(), 1);
     omneo(&app, "profile.deleted", &profile(10)).await;
@@ -80,7 +80,7 @@ async fn where_the_settings_believe_the_header_alone_a_deletion_counts() {
 
 #[tokio::test]
 async fn a_body_that_is_sent_again_as_another_event_is_not_read() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     omneo(&app, "profile.updated", &profile(10)).await;
     let reward = json!({"id": 9, "profile_id": "p-1", "value_initial": 5, "issued_at": "2026-01-02 10:00:00"});
     let balance = json!({"profile_id": "p-1", "point_balance": 11});
@@ -114,7 +114,7 @@ async fn a_body_that_is_sent_again_as_another_event_is_not_read() {
 
 #[tokio::test]
 async fn an_older_body_without_a_time_does_not_set_old_values_again() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     omneo(&app, "profile.updated", &profile(9_000)).await;
     for points in 10..20 {
         let balance = json!({"profile_id": "p-1", "point_balance": points});
@@ -142,7 +142,7 @@ async fn an_older_body_without_a_time_does_not_set_old_values_again() {
 
 #[tokio::test]
 async fn how_a_profile_was_before_an_update_does_not_come_again_as_news() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     omneo(&app, "profile.before.update", &profile(1)).await;
     omneo(&app, "profile.updated", &profile(2)).await;
     omneo(&app, "profile.updated", &profile(1)).await;
@@ -153,7 +153,7 @@ async fn how_a_profile_was_before_an_update_does_not_come_again_as_news() {
 
 #[tokio::test]
 async fn what_holds_a_profile_sets_none_of_its_old_values_under_another_name() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     let rating = json!({"id": 5, "profile_id": "p-1", "rating": 4, "profile": profile(9_000)});
     omneo(&app, "points.created", &rating).await;
     omneo(&app, "profile.updated", &profile(10)).await;
@@ -168,7 +168,7 @@ async fn what_holds_a_profile_sets_none_of_its_old_values_under_another_name() {
 
 #[tokio::test]
 async fn a_body_that_says_that_something_is_gone_is_no_update_of_it() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     omneo(&app, "profile.updated", &profile(10)).await;
     let bought = json!({"id": 7, "profile_id": "p-1", "transacted_at": "2026-01-01 10:00:00", "total": 5, "deleted_at": "2026-10-01 10:00:00"});
     for event in ["transaction.deleted", "transaction.updated", "transaction.created"] {
@@ -195,7 +195,7 @@ async fn a_body_that_says_that_something_is_gone_is_no_update_of_it() {
 
 #[tokio::test]
 async fn a_body_is_not_kept_again_under_every_name_that_somebody_invents() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     for n in 0..20 {
         for body in [profile(1), transaction(), json!({"id": 3, "what": "ever"})] {
             omneo(&app, &format!("transaction.a{n}"), &body).await;
@@ -209,7 +209,7 @@ async fn a_body_is_not_kept_again_under_every_name_that_somebody_invents() {
 
 #[tokio::test]
 async fn two_hundred_replays_are_not_kept_two_hundred_times() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     for n in 0..200 {
         omneo(&app, "balance.updated", &json!({"profile_id": "p-1", "point_balance": n % 2})).await;
     }
@@ -242,7 +242,7 @@ async fn two_hundred_replays_are_not_kept_two_hundred_times() {
 async fn a_secret_in_the_header_is_looked_for_there_and_nowhere_else() {
     let by_header =
         "verification = \"secret\"\nsecret_in = \"header\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]";
-    let app = receiver(vec![instead(Source::Omneo, by_header)]).await;
+    let app = TestApp::start_with(receiving().webhook(Source::Omneo, by_header)).await;
     let (secret, sent) =
         (crate::support::secret_of(Source::Omneo), super::sent::letter(Source::Omneo, 1).bare());
     is_acknowledged(&sent.with("x-webhook-secret", &secret).to(&app).await);

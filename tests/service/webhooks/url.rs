@@ -3,8 +3,9 @@
 use hookpoint::customer::model::source::Source;
 
 use super::sent::letter;
-use super::{instead, is_acknowledged, is_unverified, receiver, secrets};
+use super::{is_acknowledged, is_unverified, receiving, secrets};
 use crate::inbox::deliveries;
+use crate::support::TestApp;
 
 const SECRET: &str = "a-secret.of~ours_1";
 const OLD: &str = "an-older-secret-of-ours";
@@ -18,10 +19,11 @@ fn encoded() -> String {
 
 #[tokio::test]
 async fn a_secret_in_the_path_is_its_last_segment() {
-    let doors = SOURCES.map(|source| {
-        instead(source, &format!("verification = \"secret\"\n{}", secrets(source, &[SECRET, OLD])))
+    let settings = SOURCES.into_iter().fold(receiving(), |settings, source| {
+        let secrets = secrets(source, &[SECRET, OLD]);
+        settings.webhook(source, &format!("verification = \"secret\"\n{secrets}"))
     });
-    let app = receiver(doors.to_vec()).await;
+    let app = TestApp::start_with(settings).await;
     for source in SOURCES {
         let way = format!("/webhooks/demo/{source}");
         for (n, target) in (0..).zip([
@@ -64,16 +66,12 @@ async fn a_secret_in_the_path_is_its_last_segment() {
 
 #[tokio::test]
 async fn a_secret_in_the_query_is_its_token() {
-    let doors = SOURCES.map(|source| {
-        instead(
-            source,
-            &format!(
-                "verification = \"secret\"\nsecret_in = \"query\"\n{}",
-                secrets(source, &[SECRET, OLD])
-            ),
-        )
+    let settings = SOURCES.into_iter().fold(receiving(), |settings, source| {
+        let secrets = secrets(source, &[SECRET, OLD]);
+        let lines = format!("verification = \"secret\"\nsecret_in = \"query\"\n{secrets}");
+        settings.webhook(source, &lines)
     });
-    let app = receiver(doors.to_vec()).await;
+    let app = TestApp::start_with(settings).await;
     for source in SOURCES {
         let way = format!("/webhooks/demo/{source}");
         for (n, target) in (0..).zip([

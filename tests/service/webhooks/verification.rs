@@ -4,9 +4,9 @@ use hookpoint::customer::model::source::Source;
 use jiff::ToSpan;
 
 use super::sent::{Letter, Sent, letter, proofs, tampered};
-use super::{instead, is_acknowledged, is_to_be_sent_again, is_unverified, receiver, secrets};
+use super::{is_acknowledged, is_to_be_sent_again, is_unverified, receiver, receiving, secrets};
 use crate::inbox::{deliveries, states, work_off};
-use crate::support::{TestApp, now, secret_of};
+use crate::support::{TestApp, TestSettings, now, secret_of};
 
 const OLD: &str = "the-secret-of-before";
 const NEW: &str = "the-secret-from-now-on";
@@ -18,7 +18,7 @@ async fn stored(app: &TestApp) -> usize {
 
 #[tokio::test]
 async fn what_a_source_signed_is_acknowledged_stored_and_applied() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     for (n, source) in (1..).zip(Source::ALL) {
         is_acknowledged(&letter(source, 1).signed().to(&app).await);
         let rows = deliveries(&app).await;
@@ -39,7 +39,7 @@ async fn what_a_source_signed_is_acknowledged_stored_and_applied() {
 
 #[tokio::test]
 async fn what_is_not_signed_right_is_refused_and_not_stored() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     for source in Source::ALL {
         let good = letter(source, 1).signed();
         let by_another = letter(source, 1).signed_with(OTHER, now());
@@ -95,7 +95,7 @@ async fn what_is_not_signed_right_is_refused_and_not_stored() {
 
 #[tokio::test]
 async fn a_time_stamp_counts_within_the_tolerance_and_not_a_second_longer() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     let secret = secret_of(Source::OmniLab);
     let at = |seconds: i64| now() + seconds.seconds();
     for (n, seconds) in (1..).zip([-300, 300, -299, 0]) {
@@ -118,11 +118,12 @@ async fn a_time_stamp_counts_within_the_tolerance_and_not_a_second_longer() {
 
 #[tokio::test]
 async fn while_a_secret_is_changed_both_are_valid_and_no_other() {
-    let doors = Source::ALL.map(|source| {
+    let settings = Source::ALL.into_iter().fold(receiving(), |settings, source| {
         let way = if source == Source::Syncaroo { "hash" } else { "signature" };
-        instead(source, &format!("verification = \"{way}\"\n{}", secrets(source, &[OLD, NEW])))
+        let secrets = secrets(source, &[OLD, NEW]);
+        settings.webhook(source, &format!("verification = \"{way}\"\n{secrets}"))
     });
-    let app = receiver(doors.to_vec()).await;
+    let app = TestApp::start_with(settings).await;
     for source in Source::ALL {
         for (n, secret) in [(1, OLD), (2, NEW)] {
             is_acknowledged(&letter(source, n).signed_with(secret, now()).to(&app).await);
@@ -141,7 +142,7 @@ async fn a_list_of_signatures_and_another_header_are_looked_at() {
         "verification = \"signature\"\n{}\nauthorization = [{{ env = \"Basic dXNlcjpwYXNzd29yZA==\" }}, {{ env = \"Bearer a-token-of-ours\" }}]",
         secrets(Source::OmniLab, &[NEW])
     );
-    let app = receiver(vec![instead(Source::OmniLab, &more)]).await;
+    let app = TestApp::start_with(receiving().webhook(Source::OmniLab, &more)).await;
     let sent = |n: u32| letter(Source::OmniLab, n).signed_with(NEW, now());
     for (n, value) in [(1, "Basic dXNlcjpwYXNzd29yZA=="), (2, "Bearer a-token-of-ours")] {
         is_acknowledged(&sent(n).with("Authorization", value).to(&app).await);
@@ -176,7 +177,7 @@ async fn a_list_of_signatures_and_another_header_are_looked_at() {
 #[tokio::test]
 async fn what_is_sent_again_is_stored_once_but_every_word_of_a_source_that_only_says_that_something_changed()
  {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     for source in Source::ALL {
         for n in [1, 1, 2, 1] {
             is_acknowledged(&letter(source, n).signed().to(&app).await);
@@ -197,11 +198,14 @@ async fn what_is_sent_again_is_stored_once_but_every_word_of_a_source_that_only_
     app.stop().await;
 }
 
+/// The same lines for the webhooks of every source.
+fn all_sources(lines: &str) -> TestSettings {
+    Source::ALL.into_iter().fold(receiving(), |settings, source| settings.webhook(source, lines))
+}
+
 #[tokio::test]
 async fn a_source_that_proves_nothing_is_let_in_where_the_settings_say_so() {
-    let app =
-        receiver(Source::ALL.map(|source| instead(source, "verification = \"none\"")).to_vec())
-            .await;
+    let app = TestApp::start_with(all_sources("verification = \"none\"")).await;
     for source in Source::ALL {
         is_acknowledged(&letter(source, 1).bare().to(&app).await);
         is_acknowledged(
@@ -218,7 +222,7 @@ async fn a_source_that_proves_nothing_is_let_in_where_the_settings_say_so() {
 
 #[tokio::test]
 async fn a_source_that_is_not_connected_is_asked_to_come_again() {
-    let app = receiver(Source::ALL.map(|source| instead(source, "")).to_vec()).await;
+    let app = TestApp::start_with(all_sources("")).await;
     for source in Source::ALL {
         is_to_be_sent_again(&letter(source, 1).signed().to(&app).await, "source-not-connected");
         is_to_be_sent_again(
@@ -232,7 +236,7 @@ async fn a_source_that_is_not_connected_is_asked_to_come_again() {
 
 #[tokio::test]
 async fn a_brand_or_source_that_there_is_not_is_not_found() {
-    let app = receiver(vec![]).await;
+    let app = receiver().await;
     let sent = letter(Source::Omneo, 1).signed();
     for target in [
         "/webhooks/other/omneo",

@@ -7,6 +7,8 @@ use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::ApiRequest;
 use hookpoint::upstream::{CallError, CallPriority};
 
+use tokio::sync::watch;
+
 use crate::support::{Options, Replica, TOKEN, request, until};
 use crate::vendor::{Vendor, VendorAction, answer, json};
 
@@ -92,7 +94,12 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
         ),
     ];
     let vendor = Vendor::start(|_| json(200, "1")).await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let settings = CallSettings {
+        response_timeout_ms: 3_000,
+        total_timeout_ms: 5_000,
+        ..Options::default().settings
+    };
+    let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
     for (what, act, is_expected) in faults {
         vendor.behave(move |_| act());
         let heard = replica.ask("get", what.replace(' ', "-").as_str()).await;
@@ -133,12 +140,17 @@ async fn what_is_not_there_is_an_answer() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_ask_the_same_share_a_call_that_goes_on_without_them() {
-    let vendor = Vendor::start(|_| {
-        VendorAction::After(Duration::from_millis(200), Box::new(json(200, "1")))
-    })
-    .await;
+    let (gate, opened) = watch::channel(false);
+    let vendor =
+        Vendor::start(move |_| VendorAction::Gated(opened.clone(), Box::new(json(200, "1")))).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
-    let all = futures_util::future::join_all((0..50).map(|_| replica.ask("get", "a"))).await;
+    let asked = futures_util::future::join_all((0..50).map(|_| replica.ask("get", "a")));
+    let answered = async {
+        until("the call is made", || vendor.arrivals().len() == 1).await;
+        gate.send(true).unwrap();
+    };
+    // All of them are asked before the source is.
+    let (all, ()) = tokio::join!(asked, answered);
     assert!(all.iter().all(|heard| heard.as_ref().is_ok_and(|heard| heard == "1")));
     assert_eq!(vendor.arrivals().len(), 1);
     replica.stop().await;
@@ -262,7 +274,7 @@ async fn connections_are_used_again_and_none_is_left() {
         Vendor::start(|arrival| json(if arrival.target == "/0" { 404 } else { 200 }, "1")).await;
     let options = Options {
         settings: CallSettings {
-            response_timeout_ms: 200,
+            response_timeout_ms: 3_000,
             breaker_failures: 1_000,
             ..Options::default().settings
         },
@@ -289,37 +301,32 @@ async fn connections_are_used_again_and_none_is_left() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
-    let vendor = Vendor::start(|arrival| {
+    let (gate, opened) = watch::channel(false);
+    let vendor = Vendor::start(move |arrival| {
         if arrival.target.contains("page") {
-            VendorAction::Hang(Vec::new())
+            VendorAction::Gated(opened.clone(), Box::new(json(200, "1")))
         } else {
             json(200, "1")
         }
     })
     .await;
     let settings = CallSettings {
-        response_timeout_ms: 5_000,
-        total_timeout_ms: 5_000,
+        response_timeout_ms: 600_000,
+        total_timeout_ms: 600_000,
         ..Options::default().settings
     };
     let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
     let pages: Vec<ApiRequest> = (0..20).map(|n| request("get", &format!("page-{n}"))).collect();
-    let backfill = futures_util::future::join_all(
-        pages
-            .iter()
-            .map(|ask| replica.account.call(ask, CallPriority::Backfill, Duration::from_secs(60))),
-    );
+    let backfill =
+        futures_util::future::join_all(pages.iter().map(|ask| {
+            replica.account.call(ask, CallPriority::Backfill, Duration::from_secs(600))
+        }));
     let lookups = async {
         until("the backfill has all its places", || vendor.arrivals().len() >= 6).await;
         for n in 0..10 {
             let ask = request("get", &n.to_string());
-            assert!(
-                replica
-                    .account
-                    .call(&ask, CallPriority::Live, Duration::from_secs(2))
-                    .await
-                    .is_ok()
-            );
+            let waits = Duration::from_secs(60);
+            assert!(replica.account.call(&ask, CallPriority::Live, waits).await.is_ok());
         }
     };
     tokio::select! { _ = backfill => panic!("it hangs"), () = lookups => {} }
@@ -327,6 +334,7 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
         vendor.arrivals().iter().filter(|arrival| arrival.target.contains("page")).count(),
         6
     );
+    gate.send(true).unwrap();
     replica.stop().await;
 }
 
