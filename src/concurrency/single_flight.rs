@@ -216,56 +216,56 @@ impl<K: Eq + Hash, S, V> Drop for Leader<K, S, V> {
 mod tests {
     use super::*;
 
-    type Flights = SingleFlight<u8, (), u32>;
+    type Work = SingleFlight<u8, (), u32>;
 
     #[tokio::test]
     async fn callers_with_the_same_key_share_one_result() {
-        let flights = Flights::new();
-        let (mut first, leader) = flights.join(1, || ());
-        let (mut second, other_leader) = flights.join(1, || unreachable!("it is in flight"));
-        assert!(other_leader.is_none() && flights.contains(&1) && flights.len() == 1);
+        let work = Work::new();
+        let (mut first, leader) = work.join(1, || ());
+        let (mut second, other_leader) = work.join(1, || unreachable!("it is in flight"));
+        assert!(other_leader.is_none() && work.contains(&1) && work.len() == 1);
         leader.unwrap().complete(7, |is_current| assert!(is_current));
         assert_eq!((first.result().await, second.result().await), (Some(7), Some(7)));
-        assert!(flights.is_empty() && flights.find(&1).is_none());
+        assert!(work.is_empty() && work.find(&1).is_none());
     }
 
     #[tokio::test]
     async fn a_leader_that_is_dropped_leaves_nobody_waiting() {
-        let flights = Flights::new();
-        let (mut waiter, leader) = flights.join(1, || ());
+        let work = Work::new();
+        let (mut waiter, leader) = work.join(1, || ());
         drop(leader);
         assert_eq!(waiter.result().await, None);
-        assert!(flights.join(1, || ()).1.is_some(), "the next caller starts anew");
+        assert!(work.join(1, || ()).1.is_some(), "the next caller starts anew");
     }
 
     #[tokio::test]
     async fn forgotten_work_still_answers_its_callers_but_no_new_ones() {
-        let flights = Flights::new();
-        let (mut old, old_leader) = flights.join(1, || ());
-        flights.lock().forget(&1);
-        let (mut new, new_leader) = flights.join(1, || ());
+        let work = Work::new();
+        let (mut old, old_leader) = work.join(1, || ());
+        work.lock().forget(&1);
+        let (mut new, new_leader) = work.join(1, || ());
         old_leader.unwrap().complete(1, |is_current| assert!(!is_current));
-        assert!(flights.contains(&1), "the new work stays");
+        assert!(work.contains(&1), "the new work stays");
         new_leader.unwrap().complete(2, |is_current| assert!(is_current));
         assert_eq!((old.result().await, new.result().await), (Some(1), Some(2)));
     }
 
     #[tokio::test]
     async fn work_that_nobody_wants_ends() {
-        let flights = Flights::new();
-        let (waiter, leader) = flights.join(1, || ());
+        let work = Work::new();
+        let (waiter, leader) = work.join(1, || ());
         let leader = leader.unwrap().if_wanted().expect("somebody waits");
         drop(waiter);
         leader.until_unwanted(|| true).await;
-        assert!(flights.is_empty());
+        assert!(work.is_empty());
         assert!(leader.if_wanted().is_none());
     }
 
     #[tokio::test]
     async fn work_that_may_not_end_continues_without_callers() {
-        let flights = Flights::new();
-        let leader = flights.join(1, || ()).1.unwrap();
+        let work = Work::new();
+        let leader = work.join(1, || ()).1.unwrap();
         let ended = futures_util::FutureExt::now_or_never(leader.until_unwanted(|| false));
-        assert!(ended.is_none() && flights.contains(&1));
+        assert!(ended.is_none() && work.contains(&1));
     }
 }

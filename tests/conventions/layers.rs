@@ -55,97 +55,13 @@ fn layer_of(file: &str) -> &str {
     inside.split('/').next().unwrap().trim_end_matches(".rs")
 }
 
-/// Circles that are still to be broken. Each is the list of its files.
-const KNOWN: &[&[&str]] = &[
-    &["src/customer/answer/presentation.rs", "src/customer/answer/template_check.rs"],
-    &[
-        "src/customer/identity/agreement.rs",
-        "src/customer/model/folded_name.rs",
-        "src/customer/model/folding.rs",
-        "src/customer/model/name.rs",
-    ],
-    &["src/customer/identity/resolution.rs", "src/customer/identity/unconfirmed_records.rs"],
-    &[
-        "src/customer/model/event.rs",
-        "src/customer/model/record.rs",
-        "src/customer/model/unread.rs",
-    ],
-    &[
-        "src/demo/systems/data.rs",
-        "src/demo/systems/endpoint.rs",
-        "src/demo/systems/omneo/mod.rs",
-        "src/demo/systems/omnilab.rs",
-        "src/demo/systems/omniotap.rs",
-        "src/demo/systems/syncaroo.rs",
-        "src/demo/systems/webhook_sender.rs",
-    ],
-    &["src/erasure/erase.rs", "src/erasure/purge_inbox.rs"],
-    &["src/erasure/purge.rs", "src/ingest/apply.rs", "src/ingest/suppress.rs"],
-    &[
-        "src/lookup/brand_queue.rs",
-        "src/lookup/coalescing.rs",
-        "src/lookup/query_customers.rs",
-        "src/lookup/read_through.rs",
-        "src/lookup/repository.rs",
-    ],
-    &["src/settings/brands.rs", "src/settings/webhooks.rs"],
-    &["src/sources/api.rs", "src/sources/secret.rs"],
-    &["src/upstream/error.rs", "src/upstream/tls_error.rs"],
-    &[
-        "src/upstream/queue.rs",
-        "src/upstream/rate_limit_headers.rs",
-        "src/upstream/rate_limiter.rs",
-    ],
-];
-
-/// Circles that are still to be broken, of a folder's `mod.rs` and its own children: it uses them, and they use it.
-/// Each is the list of the folders that its files are in.
-const KNOWN_OF_FOLDERS: &[&[&str]] = &[
-    &["src/cli/"],
-    &["src/demo/accuracy/"],
-    &["src/demo/systems/"],
-    &["src/settings/", "src/storage/"],
-    &["src/sources/"],
-    &["src/sync/"],
-    &["src/upstream/"],
-];
-
 #[test]
 fn no_files_form_a_circle() {
     let modules = Modules::of_this_crate();
-    let mut uses = modules.uses();
-    for (file, used) in &mut uses {
-        if let Some(folder) = file.strip_suffix("mod.rs") {
-            used.retain(|used, _| !used.starts_with(folder));
-        }
-    }
-    let circles = circles(&uses);
-    for circle in &circles {
-        let is_known = KNOWN.iter().any(|known| circle.iter().all(|file| known.contains(file)));
-        assert!(is_known, "files form a circle:\n{}", arrows_within(circle, &uses));
-    }
-    for known in KNOWN {
-        let is_there = circles.iter().any(|circle| circle.iter().any(|file| known.contains(file)));
-        assert!(is_there, "no circle any more, so take it out of KNOWN: {known:?}");
-    }
-}
-
-#[test]
-fn no_folder_forms_a_circle_with_its_files() {
-    let modules = Modules::of_this_crate();
     let uses = modules.uses();
-    let circles = circles(&uses);
-    let is_within = |circle: &BTreeSet<&str>, known: &[&str]| {
-        circle.iter().all(|file| known.iter().any(|folder| file.starts_with(folder)))
-    };
-    for circle in &circles {
-        let is_known = KNOWN.iter().chain(KNOWN_OF_FOLDERS).any(|known| is_within(circle, known));
-        assert!(is_known, "files form a circle:\n{}", arrows_within(circle, &uses));
-    }
-    for known in KNOWN_OF_FOLDERS {
-        let is_there = circles.iter().any(|circle| is_within(circle, known));
-        assert!(is_there, "no circle any more, so take it out of KNOWN_OF_FOLDERS: {known:?}");
-    }
+    let circles: Vec<String> =
+        circles(&uses).iter().map(|circle| arrows_within(circle, &uses)).collect();
+    assert!(circles.is_empty(), "files form a circle:\n{}", circles.join("\n\n"));
 }
 
 type Uses<'a> = BTreeMap<&'a str, BTreeMap<&'a str, BTreeSet<String>>>;
