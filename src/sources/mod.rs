@@ -20,6 +20,7 @@ mod said_at;
 pub mod secret;
 pub mod signature;
 pub mod syncaroo;
+mod template_names;
 pub mod time;
 mod url_secret;
 pub mod webhook;
@@ -30,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use self::api::ApiSettings;
 pub use self::delivery::{Delivery, Unreadable};
 pub use self::json::{Fault, json};
+pub use self::template_names::TemplateNames;
 pub use self::webhook::{ParsedWebhook, WebhookParser};
 use crate::customer::model::source::Source;
 

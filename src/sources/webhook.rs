@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::delivery::{Delivery, Unreadable};
+use super::template_names::TemplateNames;
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
 
@@ -31,6 +32,9 @@ pub trait WebhookParser {
 
     /// The webhook headers, in lower case, that the parser needs. Only these are stored.
     fn required_headers(&self) -> &'static [&'static str];
+
+    /// The names under which templates see the values of this source, from webhooks and from its API.
+    fn template_names(&self) -> TemplateNames;
 
     /// The inbox metadata of a webhook. Every body has some, also one that cannot be parsed.
     fn label(&self, delivery: &Delivery) -> DeliveryMeta;

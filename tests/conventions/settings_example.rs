@@ -6,6 +6,7 @@ use std::path::Path;
 use hookpoint::customer::answer::filters::Locale;
 use hookpoint::settings::file::{BrandSettings, CustomFieldSettings, SettingsFile};
 use hookpoint::settings::{Mistake, Settings};
+use hookpoint::sources::SourceSettings;
 use serde_json::{Value, json};
 
 use crate::source_files::{files, root};
@@ -213,27 +214,30 @@ fn every_name_that_templates_can_use_is_documented() {
         let going_on: String =
             rest.lines().skip(1).take_while(|line| line.starts_with("#    ")).collect();
         let documented = format!("{section} {going_on}");
-        let names = |prefix: &str| -> BTreeSet<String> {
+        let names = SourceSettings::default().reader(source.parse().unwrap()).template_names();
+        assert!(
+            names.event_values.len() > 3
+                && (names.attributes.len() > 3 || ["omnilab", "syncaroo"].contains(&source)),
+            "{source}: it has names"
+        );
+        let in_code = |prefix: &str| -> BTreeSet<String> {
             files(&format!("src/sources/{source}"), &["rs"])
                 .iter()
                 .flat_map(|(file, _)| literals(file, prefix))
                 .collect()
         };
-        let (of_people, of_events) = (names("attribute."), names("data."));
-        assert!(
-            of_events.len() > 3
-                && (of_people.len() > 3 || ["omnilab", "syncaroo"].contains(&source)),
-            "{source}: names are found"
-        );
-        for name in of_people {
+        let table = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        assert_eq!(in_code("attribute."), table(names.attributes), "{source}");
+        assert_eq!(in_code("data."), table(names.event_values), "{source}");
+        for name in names.attributes {
             assert!(
-                words_of(&documented).contains(name.as_str()),
+                words_of(&documented).contains(name),
                 "the attribute {name} of {source} is not documented"
             );
         }
-        for name in of_events {
+        for name in names.event_values {
             assert!(
-                words_of(templates).contains(name.as_str()),
+                words_of(templates).contains(name),
                 "event.{name} of {source} is not documented"
             );
         }

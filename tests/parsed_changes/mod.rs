@@ -5,10 +5,12 @@ use hookpoint::customer::model::field_versions::Scope;
 use hookpoint::customer::model::record::Change;
 use hookpoint::customer::model::source::Source;
 use hookpoint::customer::model::text::{MAX_CHARS, MAX_ID_CHARS};
+use hookpoint::sources::SourceSettings;
 use serde_json::Value;
 
 /// Checks the changes that a source's parser returned.
 pub fn check(source: Source, changes: &[Change]) {
+    let names = SourceSettings::default().reader(source).template_names();
     for change in changes {
         let key = match change {
             Change::Record { key, .. } => {
@@ -42,6 +44,7 @@ pub fn check(source: Source, changes: &[Change]) {
                 || update.fields.keys().all(|name| name.starts_with("unread."))
         );
         for (name, value) in &update.fields {
+            assert!(names.have(name), "{name} of {source} is not in its table of names");
             assert!(!name.chars().any(char::is_control), "{name:?}");
             let texts: Vec<&Value> = value
                 .iter()

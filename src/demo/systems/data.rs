@@ -9,15 +9,24 @@ use serde_json::Value;
 use super::object_kind::ObjectKind;
 use super::page::Page;
 use super::table::{Object, Table};
-use super::webhook_sender::{Action, SystemWebhooks, Webhook};
-use super::{omneo, omnilab, omniotap, syncaroo};
+use super::time_format::written;
+use super::webhook::{Action, Webhook};
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
+
+/// Reports changes of objects by webhook.
+pub(super) trait ChangeListener: Send + Sync {
+    /// Reports a change of an object, if its system has a webhook for it.
+    fn changed(&self, world: &World, kind: ObjectKind, action: Action, object: &Value);
+
+    /// Sends a webhook.
+    fn send(&self, webhook: Webhook);
+}
 
 /// The objects of all four systems.
 pub struct World {
     tables: RwLock<BTreeMap<ObjectKind, Table>>,
-    hooks: RwLock<Option<SystemWebhooks>>,
+    listener: RwLock<Option<Arc<dyn ChangeListener>>>,
     clock: Clock,
 }
 
@@ -25,7 +34,7 @@ impl World {
     /// A world without objects.
     #[must_use]
     pub fn new(clock: Clock) -> Self {
-        Self { tables: RwLock::default(), hooks: RwLock::default(), clock }
+        Self { tables: RwLock::default(), listener: RwLock::default(), clock }
     }
 
     /// The current time in the simulation.
@@ -55,12 +64,10 @@ impl World {
     pub fn edit(&self, thing: ObjectKind, id: &str, edit: impl FnOnce(&mut Value)) {
         let Some(mut object) = self.get(thing, id) else { return };
         edit(&mut object);
-        let now = self.now();
-        let (name, at) = match thing.source() {
-            Source::OmnioTap => ("updatedAt", omniotap::written(now)),
-            Source::Syncaroo => ("updatedAt", syncaroo::written(now)),
-            Source::Omneo => ("updated_at", omneo::written(now)),
-            Source::OmniLab => ("updated_at", omnilab::written(now)),
+        let at = written(thing.source(), self.now());
+        let name = match thing.source() {
+            Source::OmnioTap | Source::Syncaroo => "updatedAt",
+            Source::Omneo | Source::OmniLab => "updated_at",
         };
         if let Some(fields) = object.as_object_mut().filter(|_| thing != ObjectKind::Appointment) {
             fields.insert(name.to_owned(), Value::from(at));
@@ -125,35 +132,26 @@ impl World {
         }
     }
 
-    /// Sets the sender for later webhooks. `None`: no webhooks are sent.
-    pub(super) fn set_hooks(&self, hooks: Option<SystemWebhooks>) {
-        *self.hooks.write().unwrap_or_else(PoisonError::into_inner) = hooks;
+    /// Sets the listener for later changes. `None`: no webhooks are sent.
+    pub(super) fn set_listener(&self, listener: Option<Arc<dyn ChangeListener>>) {
+        *self.listener.write().unwrap_or_else(PoisonError::into_inner) = listener;
     }
 
     pub(super) fn tell(&self, thing: ObjectKind, action: Action, object: &Value) {
-        let Some(hooks) = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone() else {
-            return;
-        };
-        let now = self.now();
-        let webhook = match thing.source() {
-            Source::OmnioTap => Some(omniotap::webhook(thing, action, object, now)),
-            Source::Omneo => omneo::webhook(self, thing, action, object),
-            Source::OmniLab => Some(omnilab::webhook(action, object, now)),
-            Source::Syncaroo => {
-                syncaroo::webhook(thing, action, object, &hooks.links(Source::Syncaroo))
-            }
-        };
-        if let Some(webhook) = webhook {
-            hooks.send(webhook);
+        if let Some(listener) = self.listener() {
+            listener.changed(self, thing, action, object);
         }
     }
 
     /// Sends a webhook about something that is not an object.
     pub fn send_webhook(&self, webhook: Webhook) {
-        let hooks = self.hooks.read().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(hooks) = hooks {
-            hooks.send(webhook);
+        if let Some(listener) = self.listener() {
+            listener.send(webhook);
         }
+    }
+
+    fn listener(&self) -> Option<Arc<dyn ChangeListener>> {
+        self.listener.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<ObjectKind, Table>> {

@@ -6,6 +6,7 @@ use super::asked::{Answer, SystemRequest};
 use super::data::World;
 use super::fault::{Faults, Part};
 use super::options::SystemOptions;
+use super::paths::{base_path, tokens_path};
 use super::request_log::Arrivals;
 use super::token::Tokens;
 use super::window::Window;
@@ -32,32 +33,19 @@ pub(super) struct SystemEndpoint {
 impl SystemEndpoint {
     /// The base URL of the API, as in an account's settings.
     pub(super) fn base_url(&self) -> String {
-        format!("{}{}", self.origin, self.base_path())
+        format!("{}{}", self.origin, base_path(self.source))
     }
 
     /// The base of URLs in this system's responses.
     pub(super) fn links(&self) -> String {
         let elsewhere =
-            self.terms().links_lead_to.map(|origin| format!("{origin}{}", self.base_path()));
+            self.terms().links_lead_to.map(|origin| format!("{origin}{}", base_path(self.source)));
         elsewhere.unwrap_or_else(|| self.base_url())
-    }
-
-    const fn base_path(&self) -> &'static str {
-        match self.source {
-            Source::OmnioTap => omniotap::BASE,
-            Source::Omneo => omneo::BASE,
-            Source::OmniLab => "",
-            Source::Syncaroo => syncaroo::BASE,
-        }
     }
 
     /// The path of the token endpoint. Empty if the system has none.
     pub(super) const fn tokens_path(&self) -> &'static str {
-        match self.source {
-            Source::OmnioTap | Source::Omneo => "",
-            Source::OmniLab => omnilab::TOKENS,
-            Source::Syncaroo => syncaroo::TOKENS,
-        }
+        tokens_path(self.source)
     }
 
     pub(super) fn terms(&self) -> SystemOptions {

@@ -13,11 +13,14 @@ pub mod omnilab;
 pub mod omniotap;
 mod options;
 mod page;
+mod paths;
 mod request_log;
 mod server;
 pub mod syncaroo;
 mod table;
+mod time_format;
 mod token;
+mod webhook;
 mod webhook_sender;
 mod window;
 
@@ -33,8 +36,8 @@ pub use self::object_kind::{ObjectKind, PARTICIPANT};
 pub use self::options::{Envelope, SystemOptions};
 pub use self::request_log::Arrival;
 pub use self::token::CLIENT_ID;
+pub use self::webhook::{Action, Webhook};
 use self::webhook_sender::SystemWebhooks;
-pub use self::webhook_sender::{Action, Webhook};
 use super::http_post::{NotAcknowledged, Sender};
 use super::webhook_signer::Secrets;
 use crate::clock::Clock;
@@ -138,7 +141,7 @@ impl Systems {
             self.background.clone(),
             self.clock.clone(),
         );
-        self.world.set_hooks(Some(hooks.clone()));
+        self.world.set_listener(Some(Arc::new(hooks.clone())));
         self.hooks = Some(hooks);
         Ok(())
     }
@@ -201,7 +204,7 @@ impl Systems {
 
     /// Stops the systems and drops their data.
     pub async fn stop(self) {
-        self.world.set_hooks(None);
+        self.world.set_listener(None);
         for server in &self.servers {
             server.stop(false).await;
         }

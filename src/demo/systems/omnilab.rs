@@ -12,12 +12,10 @@ use super::object_kind::{ObjectKind, PARTICIPANT, owner};
 use super::options::SystemOptions;
 use super::page::Page;
 use super::table::Object;
-use super::webhook_sender::{Action, Webhook};
+use super::time_format::written;
+use super::webhook::{Action, Webhook};
 use crate::customer::model::source::Source;
 use crate::sources::extract::{text_at, time_at, time_of};
-
-/// The path of the token endpoint.
-pub(super) const TOKENS: &str = "/v1/oauth:token";
 
 /// The required audience of a token.
 pub const AUDIENCE: &str = "https://api.omnilab.example";
@@ -81,7 +79,7 @@ fn cancel(world: &World, asked: &SystemRequest) -> Answer {
     if world.get(ObjectKind::Appointment, &booking).is_none() {
         return Answer::not_found();
     }
-    let now = written(world.now());
+    let now = written(Source::OmniLab, world.now());
     world.edit(ObjectKind::Appointment, &booking, |object| {
         if let Some(fields) = object.as_object_mut() {
             fields.insert("booking_status".to_owned(), Value::from("CANCELLED"));
@@ -123,11 +121,6 @@ pub fn event(name: &str, data: &Value, now: Timestamp) -> Webhook {
     Webhook {
         source: Source::OmniLab,
         headers,
-        body: json!({ "type": name, "timestamp": written(now), "data": data }),
+        body: json!({ "type": name, "timestamp": written(Source::OmniLab, now), "data": data }),
     }
-}
-
-/// A time in this system's format.
-pub(super) fn written(at: Timestamp) -> String {
-    at.strftime("%FT%T.%3fZ").to_string()
 }

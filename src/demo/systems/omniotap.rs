@@ -10,13 +10,12 @@ use super::asked::{Answer, SystemRequest};
 use super::data::World;
 use super::object_kind::ObjectKind;
 use super::options::{Envelope, SystemOptions};
+use super::paths::base_path;
 use super::table::Object;
-use super::webhook_sender::{Action, Webhook};
+use super::time_format::written;
+use super::webhook::{Action, Webhook};
 use crate::customer::model::source::Source;
 use crate::sources::extract::text_at;
-
-/// The base path of the API.
-pub(super) const BASE: &str = "/api/v1";
 
 /// The tenant in the recordings.
 const TENANT: &str = "d290f1ee-6c54-4b01-90e6-d701748f0851";
@@ -39,7 +38,7 @@ const FILTERS: [(&str, &str); 4] = [
 
 /// Responds to an authorized request that is within the limit.
 pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
-    let parts = asked.below(BASE).unwrap_or_default();
+    let parts = asked.below(base_path(Source::OmnioTap)).unwrap_or_default();
     let [part] = parts.as_slice() else { return Answer::not_found() };
     let Some((name, thing)) = ENTITIES.into_iter().find(|(name, _)| name == part) else {
         return Answer::not_found();
@@ -94,7 +93,7 @@ fn create(world: &World, asked: &SystemRequest, thing: ObjectKind) -> Answer {
     let Value::Object(mut object) = asked.json() else {
         return Answer::error(400, "A JSON object is expected");
     };
-    let (id, at) = (Uuid::new_v4().to_string(), written(world.now()));
+    let (id, at) = (Uuid::new_v4().to_string(), written(Source::OmnioTap, world.now()));
     for (name, value) in [("id", &id), ("createdAt", &at), ("updatedAt", &at)] {
         object.insert(name.to_owned(), Value::from(value.as_str()));
     }
@@ -123,7 +122,7 @@ pub(super) fn webhook(
         object.clone()
     };
     let body = json!({
-        "event_id": Uuid::new_v4(), "tenant_id": TENANT, "entity_type": entity, "action": action.as_str(), "occurred_at": written(now),
+        "event_id": Uuid::new_v4(), "tenant_id": TENANT, "entity_type": entity, "action": action.as_str(), "occurred_at": written(Source::OmnioTap, now),
         "data": data
     });
     Webhook {
@@ -131,9 +130,4 @@ pub(super) fn webhook(
         headers: [("content-type".to_owned(), "application/json".to_owned())].into(),
         body,
     }
-}
-
-/// A time in this system's format.
-pub(super) fn written(at: Timestamp) -> String {
-    at.strftime("%FT%T.%3fZ").to_string()
 }

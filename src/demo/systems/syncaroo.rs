@@ -1,7 +1,6 @@
 //! Syncaroo's API for one connection: places, and a booking by its URL. The format of a booking is not published; this
 //! one is the format that the default settings assume.
 
-use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::asked::{Answer, SystemRequest};
@@ -10,22 +9,17 @@ use super::object_kind::{ObjectKind, owner};
 use super::options::SystemOptions;
 use super::page;
 use super::page::Page;
-use super::webhook_sender::{Action, Webhook};
+use super::paths::base_path;
+use super::webhook::{Action, Webhook};
 use crate::customer::model::source::Source;
 use crate::sources::extract::text_at;
-
-/// The base path of the API.
-pub(super) const BASE: &str = "/api/v1";
-
-/// The path of the token endpoint.
-pub(super) const TOKENS: &str = "/oauth/token";
 
 /// The connection in the recordings.
 pub const CONNECTION: &str = "555";
 
 /// Responds to an authorized request.
 pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
-    let parts = asked.below(BASE).unwrap_or_default();
+    let parts = asked.below(base_path(Source::Syncaroo)).unwrap_or_default();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if asked.method != "GET" {
         return Answer::error(405, "Method not allowed");
@@ -126,9 +120,4 @@ pub fn led_to(base_url: &str, body: &Value) -> Value {
         }
     }
     body
-}
-
-/// A time in this system's format.
-pub(super) fn written(at: Timestamp) -> String {
-    at.strftime("%FT%T.%3fZ").to_string()
 }

@@ -8,7 +8,11 @@ use std::time::Duration;
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
+use super::data::{ChangeListener, World};
 use super::endpoint::SystemEndpoint;
+use super::object_kind::ObjectKind;
+use super::webhook::{Action, Webhook};
+use super::{omneo, omnilab, omniotap, syncaroo};
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::demo::http_post::Sender;
@@ -23,42 +27,6 @@ const ATTEMPTS: u32 = 8;
 
 /// The first pause. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// The kind of change to an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// The object is new.
-    Created,
-    /// The object changed.
-    Updated,
-    /// The object was deleted.
-    Deleted,
-    /// Another object was merged into it.
-    Merged,
-}
-
-impl Action {
-    /// The name in the systems' webhooks.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Created => "created",
-            Self::Updated => "updated",
-            Self::Deleted => "deleted",
-            Self::Merged => "merged",
-        }
-    }
-}
-
-/// A webhook before it is signed.
-pub struct Webhook {
-    /// The sender.
-    pub source: Source,
-    /// Headers without the signature.
-    pub headers: BTreeMap<String, String>,
-    /// Its body.
-    pub body: Value,
-}
 
 /// Sends webhooks to one service.
 #[derive(Clone)]
@@ -99,7 +67,7 @@ impl SystemWebhooks {
     }
 
     /// The base of URLs in a system's webhooks.
-    pub(super) fn links(&self, source: Source) -> String {
+    fn links(&self, source: Source) -> String {
         self.0
             .desks
             .iter()
@@ -122,21 +90,6 @@ impl SystemWebhooks {
             *left = left.saturating_sub(1_000);
         }
         is_lost
-    }
-
-    /// Sends a webhook in the background.
-    pub(super) fn send(&self, webhook: Webhook) {
-        if self.is_lost(webhook.source) {
-            return;
-        }
-        self.0.pending.fetch_add(1, Ordering::SeqCst);
-        let hooks = self.clone();
-        self.0.background.spawn_endless(async move {
-            hooks.deliver(&webhook).await;
-            if hooks.0.pending.fetch_sub(1, Ordering::SeqCst) == 1 {
-                hooks.0.idle.notify_waiters();
-            }
-        });
     }
 
     async fn deliver(&self, webhook: &Webhook) {
@@ -172,5 +125,36 @@ impl SystemWebhooks {
             }
             idle.await;
         }
+    }
+}
+
+impl ChangeListener for SystemWebhooks {
+    fn changed(&self, world: &World, kind: ObjectKind, action: Action, object: &Value) {
+        let webhook = match kind.source() {
+            Source::OmnioTap => Some(omniotap::webhook(kind, action, object, world.now())),
+            Source::Omneo => omneo::webhook(world, kind, action, object),
+            Source::OmniLab => Some(omnilab::webhook(action, object, world.now())),
+            Source::Syncaroo => {
+                syncaroo::webhook(kind, action, object, &self.links(Source::Syncaroo))
+            }
+        };
+        if let Some(webhook) = webhook {
+            self.send(webhook);
+        }
+    }
+
+    /// Sends a webhook in the background.
+    fn send(&self, webhook: Webhook) {
+        if self.is_lost(webhook.source) {
+            return;
+        }
+        self.0.pending.fetch_add(1, Ordering::SeqCst);
+        let hooks = self.clone();
+        self.0.background.spawn_endless(async move {
+            hooks.deliver(&webhook).await;
+            if hooks.0.pending.fetch_sub(1, Ordering::SeqCst) == 1 {
+                hooks.0.idle.notify_waiters();
+            }
+        });
     }
 }

@@ -5,6 +5,7 @@
 pub(super) mod account;
 pub(super) mod connector;
 pub(super) mod http;
+pub(super) mod place;
 pub(super) mod reply;
 pub(super) mod request;
 pub(super) mod source_api;
@@ -15,7 +16,8 @@ pub use self::account::{
 };
 pub use self::connector::ApiConnector;
 pub use self::http::{Reply, Request, Target};
-pub use self::reply::{MissingName, ParsedReply, Place};
+pub use self::place::Place;
+pub use self::reply::{MissingName, ParsedReply};
 pub use self::request::{ApiRequest, SourceRequest};
 pub use self::source_api::{LookupTarget, SourceApi};
 pub use self::stream::{ListCoverage, Stream, Traversal};

@@ -4,6 +4,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::place::Place;
 use super::request::ApiRequest;
 use crate::customer::model::event::EventKey;
 use crate::customer::model::record::Change;
@@ -86,15 +87,6 @@ impl<R> fmt::Debug for ParsedReply<R> {
             .field("there", &self.there.len())
             .finish_non_exhaustive()
     }
-}
-
-/// A place of events, such as a room.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Place {
-    /// Its id at the source.
-    pub id: String,
-    /// Its name.
-    pub name: String,
 }
 
 /// A field of an event that needs the name of a place.

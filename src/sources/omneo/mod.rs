@@ -2,6 +2,7 @@
 
 mod api;
 mod events;
+mod names;
 mod profile;
 pub(super) mod requests;
 mod responses;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::events::{EventSpec, tier};
+use super::names::NAMES;
 use super::profile;
 use super::profile::ProfileParser;
 use super::settings::OmneoSettings;
@@ -14,6 +15,7 @@ use super::shape::{must_be, reports_deletion};
 use crate::customer::model::record::Change;
 use crate::sources::delivery::{Delivery, Unreadable};
 use crate::sources::extract::{FieldExtractor, id_at, text_at, time_at};
+use crate::sources::template_names::TemplateNames;
 use crate::sources::webhook::{
     DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser, digest,
 };
@@ -26,6 +28,10 @@ impl WebhookParser for OmneoSettings {
     }
     fn required_headers(&self) -> &'static [&'static str] {
         &["x-omneo-event"]
+    }
+
+    fn template_names(&self) -> TemplateNames {
+        NAMES
     }
 
     fn label(&self, delivery: &Delivery) -> DeliveryMeta {

@@ -3,6 +3,7 @@
 
 mod api;
 mod external_id;
+mod names;
 mod pointers;
 pub(super) mod requests;
 mod responses;

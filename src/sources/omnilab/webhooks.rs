@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use super::names::NAMES;
 use super::settings::OmniLabSettings;
 use crate::customer::model::event;
 use crate::customer::model::event::EventKey;
@@ -16,6 +17,7 @@ use crate::customer::model::text;
 use crate::sources::delivery::{Delivery, Unreadable};
 use crate::sources::extract::{FieldExtractor, Fields, id_at, read_id, text_at};
 use crate::sources::said_at::{said_at, undated};
+use crate::sources::template_names::TemplateNames;
 use crate::sources::time::Moment;
 use crate::sources::webhook::{
     DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser, digest,
@@ -68,6 +70,10 @@ impl WebhookParser for OmniLabSettings {
 
     fn required_headers(&self) -> &'static [&'static str] {
         &["webhook-id"]
+    }
+
+    fn template_names(&self) -> TemplateNames {
+        NAMES
     }
 
     fn label(&self, delivery: &Delivery) -> DeliveryMeta {

@@ -2,6 +2,7 @@
 
 mod api;
 mod entity;
+mod names;
 pub(super) mod requests;
 mod responses;
 mod settings;

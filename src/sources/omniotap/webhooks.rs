@@ -5,12 +5,14 @@
 //! contact is restored, `updatedAt` is unchanged.
 
 use super::entity::{Entity, Stamp};
+use super::names::NAMES;
 use super::settings::OmnioTapSettings;
 use crate::customer::model::field_versions::Scope;
 use crate::customer::model::text::canonical_id;
 use crate::sources::delivery::{Delivery, Unreadable};
 use crate::sources::extract::{Fields, id_at, text_at};
 use crate::sources::said_at::{SaidAt, said_at};
+use crate::sources::template_names::TemplateNames;
 use crate::sources::webhook::{DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser};
 
 impl WebhookParser for OmnioTapSettings {
@@ -58,6 +60,10 @@ impl WebhookParser for OmnioTapSettings {
 
     fn required_headers(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn template_names(&self) -> TemplateNames {
+        NAMES
     }
 
     fn label(&self, delivery: &Delivery) -> DeliveryMeta {

@@ -2,6 +2,7 @@
 
 mod api;
 mod booking;
+mod names;
 mod object;
 mod place;
 mod pointers;

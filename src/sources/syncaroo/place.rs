@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::customer::model::event::field;
 use crate::customer::model::text;
-use crate::sources::api::reply::Place;
+use crate::sources::api::place::Place;
 
 /// A kind of place that a booking shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -5,12 +5,14 @@
 use serde_json::Value;
 
 use super::booking::{API_URL, booking_key, slot};
+use super::names::NAMES;
 use super::place::PlaceKind;
 use super::settings::SyncarooSettings;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::Change;
 use crate::sources::delivery::{Delivery, Unreadable};
 use crate::sources::extract::{FieldExtractor, id_at, text_at};
+use crate::sources::template_names::TemplateNames;
 use crate::sources::webhook::{DedupKey, DeliveryMeta, ParsedWebhook, WebhookParser};
 
 impl WebhookParser for SyncarooSettings {
@@ -54,6 +56,10 @@ impl WebhookParser for SyncarooSettings {
 
     fn required_headers(&self) -> &'static [&'static str] {
         &[]
+    }
+
+    fn template_names(&self) -> TemplateNames {
+        NAMES
     }
 
     fn label(&self, delivery: &Delivery) -> DeliveryMeta {

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use crate::customer::model::source::Source;
 use crate::demo::systems::asked::{Answer, SystemRequest};
 use crate::demo::systems::data::World;
 use crate::demo::systems::object_kind::{ObjectKind, owner, word_key};
 use crate::demo::systems::options::SystemOptions;
 use crate::demo::systems::page::Page;
+use crate::demo::systems::paths::base_path;
 use crate::demo::systems::table::Object;
 use crate::sources::extract::{text_at, time_at, time_of};
 
@@ -56,7 +58,7 @@ pub(super) fn listed(
 fn around(page: &Page, asked: &SystemRequest, base_url: &str) -> String {
     let path = format!(
         "{base_url}{}",
-        asked.path.strip_prefix(crate::demo::systems::omneo::BASE).unwrap_or_default()
+        asked.path.strip_prefix(base_path(Source::Omneo)).unwrap_or_default()
     );
     let kept: BTreeMap<String, String> =
         asked.parameters().filter(|(name, _)| name != "page[number]").collect();

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{with_identities, written};
+use super::profile::with_identities;
+use crate::customer::model::source::Source;
 use crate::demo::systems::asked::Answer;
 use crate::demo::systems::data::World;
 use crate::demo::systems::object_kind::{ObjectKind, owner};
-use crate::demo::systems::webhook_sender::Action;
+use crate::demo::systems::time_format::written;
+use crate::demo::systems::webhook::Action;
 use crate::sources::extract::text_at;
 
 const MOVED: [ObjectKind; 7] = [
@@ -58,7 +60,9 @@ impl World {
                 self.put(thing, moved(thing, &row.value, loser, winner));
             }
         }
-        profile.as_object_mut()?.insert("updated_at".to_owned(), Value::from(written(self.now())));
+        profile
+            .as_object_mut()?
+            .insert("updated_at".to_owned(), Value::from(written(Source::Omneo, self.now())));
         self.put(ObjectKind::Profile, profile.clone());
         let mut context = with_identities(self, &profile);
         let fields = context.as_object_mut()?;

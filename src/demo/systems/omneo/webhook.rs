@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::written;
 use crate::customer::model::source::Source;
 use crate::demo::systems::data::World;
 use crate::demo::systems::object_kind::ObjectKind;
-use crate::demo::systems::webhook_sender::{Action, Webhook};
+use crate::demo::systems::time_format::written;
+use crate::demo::systems::webhook::{Action, Webhook};
 use crate::sources::extract::text_at;
 
 /// The profile fields in a webhook about another object.
@@ -22,7 +22,7 @@ const BESIDE: [&str; 8] = [
 ];
 
 /// The webhook about a change. `None` if no event exists for it.
-pub(crate) fn webhook(
+pub(in crate::demo::systems) fn webhook(
     world: &World,
     thing: ObjectKind,
     action: Action,
@@ -51,7 +51,7 @@ pub(crate) fn webhook(
         fields.insert("profile".to_owned(), Value::Object(beside));
     }
     if action == Action::Deleted {
-        fields.insert("deleted_at".to_owned(), Value::from(written(world.now())));
+        fields.insert("deleted_at".to_owned(), Value::from(written(Source::Omneo, world.now())));
     }
     Some(event(&format!("{name}.{}", action.as_str()), body))
 }
