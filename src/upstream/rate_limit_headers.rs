@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::lock;
 use super::rate_limiter::{DistributedRateLimiter, Permit};
-use crate::sources::extract::time_of;
+use crate::sources::value::time_of;
 use crate::storage::StorageError;
 use crate::storage::rate_limit::{Allowance, block_account, postpone_call, set_allowance};
 
