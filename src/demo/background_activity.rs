@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::systems::{ObjectKind, PARTICIPANT, World, omneo};
-use crate::sources::extract::text_at;
+use crate::sources::value::text_at;
 
 /// Addresses, a name and a number from the README's examples. People with one of these are left unchanged.
 const README_EXAMPLES: [&str; 4] = ["thomas@example.org", "nova@example.org", "bakker", "12312311"];

@@ -10,7 +10,7 @@ use super::recorded_deliveries;
 use super::recorded_deliveries::Recorded;
 use super::systems::{ObjectKind, PARTICIPANT, World};
 use crate::customer::model::source::Source;
-use crate::sources::extract::{text_at, time_at};
+use crate::sources::value::{text_at, time_at};
 
 /// The fields of OmniLab's events that identify the person.
 const PERSON: [&str; 5] = ["external_id", "email", "phone", "first_name", "last_name"];

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::extract::{text_of, truth_of};
+use super::value::{text_of, truth_of};
 
 /// Common names of lists.
 const USUAL: [&str; 4] = ["items", "results", "records", "data"];

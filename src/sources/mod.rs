@@ -9,6 +9,8 @@ pub mod booking;
 mod delivery;
 pub mod extract;
 mod json;
+mod json_fault;
+mod json_text;
 mod listing;
 mod lone_surrogates;
 pub mod omneo;
@@ -22,16 +24,21 @@ pub mod signature;
 pub mod syncaroo;
 mod template_names;
 pub mod time;
+mod time_formats;
+mod unreadable;
 mod url_secret;
+pub mod value;
 pub mod webhook;
 pub mod weight;
 
 use serde::{Deserialize, Serialize};
 
 use self::api::ApiSettings;
-pub use self::delivery::{Delivery, Unreadable};
-pub use self::json::{Fault, json};
+pub use self::delivery::Delivery;
+pub use self::json::json;
+pub use self::json_fault::Fault;
 pub use self::template_names::TemplateNames;
+pub use self::unreadable::Unreadable;
 pub use self::webhook::{ParsedWebhook, WebhookParser};
 use crate::customer::model::source::Source;
 

@@ -4,8 +4,9 @@
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::extract::{Fields, at, text_of};
+use super::extract::Fields;
 use super::time::{Moment, Unclear, moment};
+use super::value::{at, text_of};
 use crate::customer::model::event::field::OCCURRED_AT;
 use crate::customer::model::field_versions::UNCLEAR_AT;
 use crate::customer::model::unread;

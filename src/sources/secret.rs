@@ -243,7 +243,7 @@ impl<'a> SecretLoader<'a> {
             }
             match read(kept) {
                 Ok(bytes) if bytes.is_empty() && least == 1 => {
-                    self.mistake(&format!("{key}.{n}"), "is empty: it contains no secret")
+                    self.mistake(&format!("{key}.{n}"), "is empty: it contains no secret");
                 }
                 Ok(bytes) if bytes.len() < least => {
                     self.mistake(&format!("{key}.{n}"), &too_short(place, least));

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::delivery::{Delivery, Unreadable};
+use super::delivery::Delivery;
 use super::template_names::TemplateNames;
+use super::unreadable::Unreadable;
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
 

@@ -19,7 +19,7 @@ use crate::clock::Clock;
 use crate::concurrency::single_flight::{SingleFlight, Waiter};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::sources::api::{AccountRules, ClientCredentials, Credential, TokenStyle};
-use crate::sources::extract::text_at;
+use crate::sources::value::text_at;
 
 /// How long a token is used if the reply does not state its lifetime. A 401 ends it earlier.
 const UNSAID: Duration = Duration::from_secs(3_600);

@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
-use crate::sources::extract::time_of;
+use crate::sources::value::time_of;
 use crate::storage::rate_limit::Allowance;
 
 /// The longest pause or reset that is accepted.

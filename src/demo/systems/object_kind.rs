@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::customer::model::source::Source;
-use crate::sources::extract::text_at;
+use crate::sources::value::text_at;
 
 /// A kind of object in one of the systems.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

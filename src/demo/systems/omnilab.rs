@@ -15,7 +15,7 @@ use super::table::Object;
 use super::time_format::written;
 use super::webhook::{Action, Webhook};
 use crate::customer::model::source::Source;
-use crate::sources::extract::{text_at, time_at, time_of};
+use crate::sources::value::{text_at, time_at, time_of};
 
 /// The required audience of a token.
 pub const AUDIENCE: &str = "https://api.omnilab.example";

@@ -15,7 +15,7 @@ use super::table::Object;
 use super::time_format::written;
 use super::webhook::{Action, Webhook};
 use crate::customer::model::source::Source;
-use crate::sources::extract::text_at;
+use crate::sources::value::text_at;
 
 /// The tenant in the recordings.
 const TENANT: &str = "d290f1ee-6c54-4b01-90e6-d701748f0851";

@@ -111,6 +111,24 @@ fn begun(answer: &Answer) -> Bytes {
     Bytes::copy_from_slice(answer.body.as_bytes().get(..half).unwrap_or_default())
 }
 
+fn too_many(after: Option<u32>) -> HttpResponse {
+    let mut response = HttpResponse::TooManyRequests();
+    if let Some(seconds) = after {
+        response.insert_header((RETRY_AFTER, seconds.to_string()));
+    }
+    response.finish()
+}
+
+fn cut(answer: &Answer) -> HttpResponse {
+    let whole = u64::try_from(answer.body.len()).unwrap_or_default();
+    let end = stream::once(async {
+        // Lets the server send the first part.
+        tokio::task::yield_now().await;
+        Err(actix_web::error::ErrorInternalServerError("cut"))
+    });
+    builder(answer).no_chunking(whole).streaming(stream::iter([Ok(begun(answer))]).chain(end))
+}
+
 async fn broken(
     fault: &Fault,
     answer: Answer,
@@ -130,29 +148,13 @@ async fn broken(
         Fault::Endless => builder(&answer).streaming(stream::repeat_with(|| {
             Ok::<_, actix_web::Error>(Bytes::from_static(&[b' '; 16 * 1024]))
         })),
-        Fault::TooMany(after) => {
-            let mut response = HttpResponse::TooManyRequests();
-            if let Some(seconds) = after {
-                response.insert_header((RETRY_AFTER, seconds.to_string()));
-            }
-            response.finish()
-        }
+        Fault::TooMany(after) => too_many(*after),
         Fault::Status(status) => orderly(Answer::error(*status, "Something is wrong")),
         Fault::Garbage => {
             builder(&answer).body(Bytes::from_static(&[0, 159, 146, 150, 255, 254, 0, 1]))
         }
         Fault::Truncated => builder(&answer).body(begun(&answer)),
-        Fault::Cut => {
-            let whole = u64::try_from(answer.body.len()).unwrap_or_default();
-            let end = stream::once(async {
-                // Lets the server send the first part.
-                tokio::task::yield_now().await;
-                Err(actix_web::error::ErrorInternalServerError("cut"))
-            });
-            builder(&answer)
-                .no_chunking(whole)
-                .streaming(stream::iter([Ok(begun(&answer))]).chain(end))
-        }
+        Fault::Cut => cut(&answer),
         Fault::Html => HttpResponse::Ok()
             .content_type("text/html; charset=utf-8")
             .body("<!doctype html><title>Maintenance</title><h1>Back soon</h1>"),

@@ -12,7 +12,7 @@ use super::page::Page;
 use super::paths::base_path;
 use super::webhook::{Action, Webhook};
 use crate::customer::model::source::Source;
-use crate::sources::extract::text_at;
+use crate::sources::value::text_at;
 
 /// The connection in the recordings.
 pub const CONNECTION: &str = "555";

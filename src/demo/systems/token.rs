@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::asked::Answer;
-use crate::sources::extract::text_at;
+use crate::sources::value::text_at;
 
 /// The client id that the systems accept.
 pub const CLIENT_ID: &str = "demo-client";

@@ -12,7 +12,8 @@ use super::stream::Stream;
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::SourceKind;
-use crate::sources::delivery::{Delivery, Unreadable};
+use crate::sources::delivery::Delivery;
+use crate::sources::unreadable::Unreadable;
 
 /// The API of any source: a [`SourceApi`], with the requests of all sources.
 pub trait ApiConnector: Send + Sync {

@@ -12,7 +12,8 @@ use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::SourceKind;
-use crate::sources::delivery::{Delivery, Unreadable};
+use crate::sources::delivery::Delivery;
+use crate::sources::unreadable::Unreadable;
 
 /// The API of a source. The trait has no defaults: each source implements everything.
 pub trait SourceApi: Send + Sync {

@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::context::{owner_of, winner_of};
 use super::requests::{OmneoEvents, OmneoPage, OmneoPart, OmneoRequest, ProfileFilter};
 use super::settings::OmneoSettings;
 use super::shape::reports_deletion;
-use super::webhooks::{owner_of, winner_of};
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::{Identifier, IdentifierKind, identifiers_of};
 use crate::customer::model::record::Record;
@@ -18,8 +18,9 @@ use crate::sources::api::http::{Reply, Request};
 use crate::sources::api::reply::ParsedReply;
 use crate::sources::api::source_api::{LookupTarget, SourceApi};
 use crate::sources::api::stream::{ListCoverage, Stream, Traversal};
-use crate::sources::delivery::{Delivery, Unreadable};
-use crate::sources::extract::id_at;
+use crate::sources::delivery::Delivery;
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::id_at;
 
 /// The name of the list of profiles. The others have those of [`OmneoEvents`].
 const PROFILES: &str = "profiles";

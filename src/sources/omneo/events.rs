@@ -10,11 +10,12 @@ use super::shape::reports_deletion;
 use crate::customer::model::event;
 use crate::customer::model::event::EventKey;
 use crate::customer::model::field_versions::{Scope, Update};
-use crate::customer::model::record::Change;
+use crate::customer::model::record::{Change, RecordKey};
 use crate::customer::model::source::{Source, SourceKind};
-use crate::sources::delivery::Unreadable;
-use crate::sources::extract::{FieldExtractor, Fields, id_at};
+use crate::sources::extract::{FieldExtractor, Fields};
 use crate::sources::said_at::said_at;
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::id_at;
 
 type Places = &'static [(&'static str, &'static str)];
 
@@ -162,22 +163,22 @@ impl EventSpec {
         let key = self.key(said)?;
         let mut unread = Fields::new();
         let at = said_at(said, &["/updated_at", "/created_at"], &mut unread).stamp(by.received_at);
-        let mut changes = Vec::new();
-        let profile = said.get("profile").filter(|profile| profile.is_object());
         let owner = id_at(said, "/profile_id")
-            .or_else(|| id_at(profile?, "/id"))
+            .or_else(|| id_at(said.get("profile").filter(|profile| profile.is_object())?, "/id"))
             .or_else(|| owner.map(str::to_owned));
-        if let (Some(profile), Some(owner)) = (profile, &owner)
-            && id_at(profile, "/id").as_ref() == Some(owner)
-            && !reports_deletion(profile)
-        {
-            changes.push(by.said(profile, owner, at)?);
-        }
+        let profile = profile_beside(by, said, owner.as_deref(), at)?;
+        let owner = owner.as_deref().map(profile::key).transpose()?;
+        let fields = self.fields(said, owner).with(unread).finish();
+        let update = Update { at, received_at: by.received_at, scope: Scope::Partial, fields };
+        Ok(profile.into_iter().chain([Change::Event { key, update }]).collect())
+    }
+
+    fn fields<'a>(&self, said: &'a Value, owner: Option<RecordKey>) -> FieldExtractor<'a> {
         // Of the possible times of the event, the best one that is present counts. For other fields, null
         // clears.
         let (occurred, others): (Vec<_>, Vec<_>) =
             self.times.iter().copied().partition(|(_, field)| *field == event::field::OCCURRED_AT);
-        let fields = FieldExtractor::new(said)
+        FieldExtractor::new(said)
             .pick(self.values)
             .pick_text(&[("/url", event::field::URL)])
             .pick_number(self.numbers)
@@ -193,18 +194,24 @@ impl EventSpec {
                     ("/profile/id", SourceKind::OmneoProfile),
                 ],
             )
-            .set_known(
-                event::field::RECORD,
-                owner.as_deref().map(profile::key).transpose()?.map(|key| key.to_string()),
-            )
-            .with(unread)
-            .finish();
-        changes.push(Change::Event {
-            key,
-            update: Update { at, received_at: by.received_at, scope: Scope::Partial, fields },
-        });
-        Ok(changes)
+            .set_known(event::field::RECORD, owner.map(|key| key.to_string()))
     }
+}
+
+/// The change of the event's own profile, if it is a part of the body.
+fn profile_beside(
+    by: &ProfileParser<'_>,
+    said: &Value,
+    owner: Option<&str>,
+    at: Timestamp,
+) -> Result<Option<Change>, Unreadable> {
+    let profile = said.get("profile").filter(|profile| {
+        profile.is_object()
+            && owner.is_some()
+            && id_at(profile, "/id").as_deref() == owner
+            && !reports_deletion(profile)
+    });
+    profile.zip(owner).map(|(profile, owner)| by.said(profile, owner, at)).transpose()
 }
 
 /// The event of a profile that reached a tier. A tier has no id, so the profile and the tier form the key;

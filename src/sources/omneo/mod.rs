@@ -1,6 +1,7 @@
 //! Omneo, a loyalty system: profiles, identities, transactions, rewards, interactions (docs: <https://docs.omneo.io>).
 
 mod api;
+mod context;
 mod events;
 mod names;
 mod profile;

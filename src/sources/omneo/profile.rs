@@ -13,10 +13,11 @@ use crate::customer::model::placeholder::is_no_value;
 use crate::customer::model::record::{Change, RecordKey, SourceMerge, field};
 use crate::customer::model::source::SourceKind;
 use crate::customer::model::{country, unread};
-use crate::sources::delivery::Unreadable;
-use crate::sources::extract::{FieldExtractor, Fields, address_at, at, id_at, text_at, truth_of};
+use crate::sources::extract::{FieldExtractor, Fields};
 use crate::sources::said_at::said_at;
 use crate::sources::time::Moment;
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::{address_at, at, id_at, text_at, truth_of};
 
 pub(super) fn key(id: &str) -> Result<RecordKey, Unreadable> {
     RecordKey::new(SourceKind::OmneoProfile, id).ok_or(Unreadable::Missing("usable profile id"))

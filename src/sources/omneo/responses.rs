@@ -12,9 +12,10 @@ use crate::customer::model::record::{Change, field};
 use crate::sources::address_match;
 use crate::sources::api::http::Reply;
 use crate::sources::api::reply::ParsedReply;
-use crate::sources::delivery::Unreadable;
-use crate::sources::extract::{FieldExtractor, id_at, text_at, time_at};
+use crate::sources::extract::FieldExtractor;
 use crate::sources::listing::number;
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::{id_at, text_at, time_at};
 
 /// A parsed reply of Omneo.
 type OmneoReply = ParsedReply<OmneoRequest>;

@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
-use crate::sources::delivery::Unreadable;
-use crate::sources::extract::{text_at, truth_of};
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::{text_at, truth_of};
 
 /// Types of bodies, and keys that only they have. A type without such keys may be confused with another.
 const SORTS: [(&str, &[&str]); 11] = [

@@ -6,7 +6,7 @@ use jiff::tz::{TimeZone, TimeZoneDatabase};
 use serde_json::Value;
 
 use super::settings::OmneoSettings;
-use crate::sources::time::civil;
+use crate::sources::time_formats::civil;
 
 impl OmneoSettings {
     /// The zone of the tenant's times. The settings have been validated.

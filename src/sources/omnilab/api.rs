@@ -13,7 +13,8 @@ use crate::sources::api::http::{Reply, Request};
 use crate::sources::api::reply::ParsedReply;
 use crate::sources::api::source_api::{LookupTarget, SourceApi};
 use crate::sources::api::stream::{Stream, Traversal};
-use crate::sources::delivery::{Delivery, Unreadable};
+use crate::sources::delivery::Delivery;
+use crate::sources::unreadable::Unreadable;
 
 /// The API has no list of people: bookings are requested for each person, by the external id.
 const STREAMS: [Stream; 1] = [Stream { name: BOOKINGS, traversal: Traversal::EachRecord }];

@@ -12,9 +12,10 @@ use crate::customer::model::record::{Change, RecordKey};
 use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::api::http::Reply;
 use crate::sources::api::reply::ParsedReply;
-use crate::sources::delivery::Unreadable;
-use crate::sources::extract::{FieldExtractor, Fields, id_at, time_at};
+use crate::sources::extract::{FieldExtractor, Fields};
 use crate::sources::listing::Listing;
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::{id_at, time_at};
 
 /// Whether a stored booking is cancelled.
 #[must_use]

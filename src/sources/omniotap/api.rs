@@ -16,7 +16,8 @@ use crate::sources::api::http::{Reply, Request};
 use crate::sources::api::reply::ParsedReply;
 use crate::sources::api::source_api::{LookupTarget, SourceApi};
 use crate::sources::api::stream::{ListCoverage, Stream, Traversal};
-use crate::sources::delivery::{Delivery, Unreadable};
+use crate::sources::delivery::Delivery;
+use crate::sources::unreadable::Unreadable;
 
 /// People come first, because the other objects belong to them.
 const STREAMS: [Stream; 5] = [

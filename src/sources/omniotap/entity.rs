@@ -9,10 +9,11 @@ use crate::customer::model::event::EventKey;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
-use crate::sources::delivery::Unreadable;
-use crate::sources::extract::{FieldExtractor, Fields, id_at};
+use crate::sources::extract::{FieldExtractor, Fields};
 use crate::sources::said_at::undated;
 use crate::sources::time::Moment;
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::id_at;
 
 /// A type of object in the CRM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

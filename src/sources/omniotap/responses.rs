@@ -11,10 +11,10 @@ use crate::customer::model::record::Change;
 use crate::sources::address_match;
 use crate::sources::api::http::Reply;
 use crate::sources::api::reply::ParsedReply;
-use crate::sources::delivery::Unreadable;
 use crate::sources::extract::Fields;
 use crate::sources::listing::Listing;
 use crate::sources::said_at::said_at;
+use crate::sources::unreadable::Unreadable;
 
 impl OmnioTapSettings {
     pub(super) fn parsed_reply(

@@ -9,10 +9,12 @@ use super::names::NAMES;
 use super::settings::OmnioTapSettings;
 use crate::customer::model::field_versions::Scope;
 use crate::customer::model::text::canonical_id;
-use crate::sources::delivery::{Delivery, Unreadable};
-use crate::sources::extract::{Fields, id_at, text_at};
+use crate::sources::delivery::Delivery;
+use crate::sources::extract::Fields;
 use crate::sources::said_at::{SaidAt, said_at};
 use crate::sources::template_names::TemplateNames;
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::{id_at, text_at};
 use crate::sources::webhook::{DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser};
 
 impl WebhookParser for OmnioTapSettings {

@@ -15,8 +15,9 @@ use crate::sources::api::http::{Reply, Request};
 use crate::sources::api::reply::ParsedReply;
 use crate::sources::api::source_api::{LookupTarget, SourceApi};
 use crate::sources::api::stream::{ListCoverage, Stream, Traversal};
-use crate::sources::delivery::{Delivery, Unreadable};
-use crate::sources::extract::{id_at, text_at};
+use crate::sources::delivery::Delivery;
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::{id_at, text_at};
 
 const BOOKINGS: &str = "bookings";
 

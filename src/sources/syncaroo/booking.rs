@@ -9,10 +9,11 @@ use crate::customer::model::event::EventKey;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
-use crate::sources::delivery::Unreadable;
-use crate::sources::extract::{FieldExtractor, Fields, id_at};
+use crate::sources::extract::{FieldExtractor, Fields};
 use crate::sources::said_at::said_at;
 use crate::sources::time::{Moment, moment};
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::id_at;
 
 /// The URL of a booking in the API.
 pub(super) const API_URL: &str = "data.api_url";

@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::sources::json::{bare_words, with_large_numbers};
+use crate::sources::json_text::{bare_words, with_large_numbers};
 
 /// The serialization of the object before it was hashed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

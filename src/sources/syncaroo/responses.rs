@@ -14,9 +14,9 @@ use crate::customer::model::record::Change;
 use crate::sources::api::http::Reply;
 use crate::sources::api::place::Place;
 use crate::sources::api::reply::{MissingName, ParsedReply};
-use crate::sources::delivery::Unreadable;
-use crate::sources::extract::{id_at, text_at};
 use crate::sources::listing::Listing;
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::{id_at, text_at};
 
 /// A parsed reply of Syncaroo.
 type SyncarooReply = ParsedReply<SyncarooRequest>;

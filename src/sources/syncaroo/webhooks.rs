@@ -10,9 +10,11 @@ use super::place::PlaceKind;
 use super::settings::SyncarooSettings;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::Change;
-use crate::sources::delivery::{Delivery, Unreadable};
-use crate::sources::extract::{FieldExtractor, id_at, text_at};
+use crate::sources::delivery::Delivery;
+use crate::sources::extract::FieldExtractor;
 use crate::sources::template_names::TemplateNames;
+use crate::sources::unreadable::Unreadable;
+use crate::sources::value::{id_at, text_at};
 use crate::sources::webhook::{DedupKey, DeliveryMeta, ParsedWebhook, WebhookParser};
 
 impl WebhookParser for SyncarooSettings {

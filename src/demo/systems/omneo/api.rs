@@ -12,7 +12,7 @@ use crate::demo::systems::object_kind::{ObjectKind, owner, word_key};
 use crate::demo::systems::options::SystemOptions;
 use crate::demo::systems::page;
 use crate::demo::systems::paths::base_path;
-use crate::sources::extract::text_at;
+use crate::sources::value::text_at;
 
 /// Objects of a profile that have lists in pages: by profile, and for all profiles.
 const LISTS: [(&str, ObjectKind); 6] = [

@@ -14,7 +14,7 @@ use crate::demo::systems::options::SystemOptions;
 use crate::demo::systems::page::Page;
 use crate::demo::systems::paths::base_path;
 use crate::demo::systems::table::Object;
-use crate::sources::extract::{text_at, time_at, time_of};
+use crate::sources::value::{text_at, time_at, time_of};
 
 /// The default page size.
 const PAGE: usize = 15;

@@ -9,7 +9,7 @@ use crate::demo::systems::data::World;
 use crate::demo::systems::object_kind::{ObjectKind, owner};
 use crate::demo::systems::time_format::written;
 use crate::demo::systems::webhook::Action;
-use crate::sources::extract::text_at;
+use crate::sources::value::text_at;
 
 const MOVED: [ObjectKind; 7] = [
     ObjectKind::Identity,

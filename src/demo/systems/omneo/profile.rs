@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::demo::systems::data::World;
 use crate::demo::systems::object_kind::{ObjectKind, owner};
-use crate::sources::extract::text_at;
+use crate::sources::value::text_at;
 
 /// The fields of a profile that are its balances.
 const BALANCES: [&str; 4] =

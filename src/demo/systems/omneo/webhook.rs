@@ -7,7 +7,7 @@ use crate::demo::systems::data::World;
 use crate::demo::systems::object_kind::ObjectKind;
 use crate::demo::systems::time_format::written;
 use crate::demo::systems::webhook::{Action, Webhook};
-use crate::sources::extract::text_at;
+use crate::sources::value::text_at;
 
 /// The profile fields in a webhook about another object.
 const BESIDE: [&str; 8] = [
