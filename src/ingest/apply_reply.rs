@@ -40,7 +40,7 @@ pub async fn apply_reply(
     let names = if reply.unnamed.is_empty() {
         BTreeMap::new()
     } else {
-        names(pool, account, (priority, timeout), &reply.unnamed).await?
+        names(pool, account, priority, timeout, &reply.unnamed).await?
     };
     // Only one transaction of a brand can write at a time. Those that wait must not occupy all connections.
     let _turn = account.turns().acquire().await;
@@ -97,7 +97,8 @@ fn revived(changes: &[Change], gone: &BTreeSet<RecordKey>, asked_at: Timestamp) 
 async fn names(
     pool: &Pool,
     account: &Arc<UpstreamClient>,
-    (priority, timeout): (CallPriority, Duration),
+    priority: CallPriority,
+    timeout: Duration,
     unnamed: &[MissingName],
 ) -> Result<BTreeMap<String, String>, StorageError> {
     let places: BTreeSet<&str> = unnamed.iter().map(|unnamed| unnamed.place.as_str()).collect();

@@ -72,7 +72,7 @@ impl From<Vec<Change>> for ChangeBatch {
                     vacant.insert(said);
                 }
                 std::collections::btree_map::Entry::Occupied(mut known) => {
-                    known.get_mut().join(said)
+                    known.get_mut().join(said);
                 }
             }
         }

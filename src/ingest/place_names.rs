@@ -69,7 +69,8 @@ async fn rename(
         let events = list_events_at(
             &mut *pool.acquire().await?,
             brand.id(),
-            (source, &places),
+            source,
+            &places,
             &after,
             STRIDE,
         )

@@ -1,8 +1,9 @@
 //! Which connections probably work: when one breaks or falls silent, others of its age probably do not either.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use parking_lot::{Mutex, MutexGuard};
 
 /// If no connection answers anything for this long, waiting statements are abandoned.
 const SILENCE: Duration = Duration::from_secs(4);
@@ -33,7 +34,7 @@ impl Trust {
 
 impl ConnectionTrust {
     fn lock(&self) -> MutexGuard<'_, Trust> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     /// Whether a connection that was made at that time probably works.

@@ -66,7 +66,8 @@ pub async fn list_events_after(
 pub async fn list_events_at(
     db: &mut Connection,
     brand_id: i32,
-    (source, places): (Source, &[&str]),
+    source: Source,
+    places: &[&str],
     after: &str,
     limit: i64,
 ) -> Result<Vec<Event>, StorageError> {

@@ -1,9 +1,10 @@
 //! The connections that a pool shares, and one of them in use.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::connection::Connection;
@@ -60,7 +61,7 @@ pub(super) fn setup(used: Use) -> String {
 
 impl Shared {
     pub fn idle(&self) -> MutexGuard<'_, Vec<Connection>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock()
     }
 
     pub fn take_idle(&self) -> Option<Connection> {

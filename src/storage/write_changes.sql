@@ -11,9 +11,6 @@ with event_rows as materialized (
 event_reference_rows as materialized (
     select * from jsonb_to_recordset($2 -> 'event_references') as reference (value text, namespace text, event_key text)
 ),
-customer_rows as materialized (
-    select * from jsonb_to_recordset($2 -> 'customers') as customer (customer_key text, customer_id text, body text)
-),
 review_rows as materialized (
     select *
     from jsonb_to_recordset($2 -> 'reviews') as review (level text, kind text, value text, grounds text, customer_keys text[])
@@ -78,12 +75,14 @@ customers_gone as (
 ),
 customers_new as (
     insert into customers as known (brand_id, customer_key, customer_id)
-    select $1, new.customer_key, new.customer_id from customer_rows as new
+    select $1, new.customer_key, new.customer_id
+    from jsonb_to_recordset($2 -> 'customers') as new (customer_key text, customer_id text)
     on conflict (brand_id, customer_key) do update set customer_id = excluded.customer_id where known.customer_id <> excluded.customer_id
 ),
 answers_new as (
     insert into answers as known (brand_id, customer_key, body, settings_hash)
-    select $1, new.customer_key, new.body, decode($2 ->> 'settings_hash', 'hex') from customer_rows as new
+    select $1, new.customer_key, new.body, decode($2 ->> 'settings_hash', 'hex')
+    from jsonb_to_recordset($2 -> 'answers') as new (customer_key text, body text)
     on conflict (brand_id, customer_key) do update set body = excluded.body, settings_hash = excluded.settings_hash
     where (known.body, known.settings_hash) is distinct from (excluded.body, excluded.settings_hash)
 ),

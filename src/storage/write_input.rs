@@ -26,6 +26,7 @@ pub(super) struct WriteInput<'a> {
     event_references: Vec<ReferenceInput<'a>>,
     customers_gone: &'a [String],
     customers: Vec<CustomerInput<'a>>,
+    answers: Vec<AnswerInput<'a>>,
     settings_hash: String,
     customer_records_gone: Vec<String>,
     customer_records: Vec<CustomerRecordInput<'a>>,
@@ -108,6 +109,11 @@ struct ReferenceInput<'a> {
 struct CustomerInput<'a> {
     customer_key: &'a str,
     customer_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct AnswerInput<'a> {
+    customer_key: &'a str,
     body: &'a str,
 }
 
@@ -163,6 +169,7 @@ impl<'a> WriteInput<'a> {
             event_references: references.flat_map(ReferenceInput::of).collect(),
             customers_gone: &derived.customers_gone,
             customers: derived.customers.iter().map(CustomerInput::from).collect(),
+            answers: derived.customers.iter().map(AnswerInput::from).collect(),
             settings_hash: derived.settings_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
             customer_records_gone: derived.records_gone.iter().map(ToString::to_string).collect(),
             customer_records: derived.records.iter().map(CustomerRecordInput::from).collect(),
@@ -244,7 +251,13 @@ impl<'a> ReferenceInput<'a> {
 
 impl<'a> From<&'a CustomerRow> for CustomerInput<'a> {
     fn from(row: &'a CustomerRow) -> Self {
-        Self { customer_key: &row.key, customer_id: &row.customer_id, body: &row.answer }
+        Self { customer_key: &row.key, customer_id: &row.customer_id }
+    }
+}
+
+impl<'a> From<&'a CustomerRow> for AnswerInput<'a> {
+    fn from(row: &'a CustomerRow) -> Self {
+        Self { customer_key: &row.key, body: &row.answer }
     }
 }
 

@@ -16,7 +16,7 @@ pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageErr
     loop {
         match try_begin(pool, brand_id, LOCK_TIMEOUT).await {
             Err(error) if error.is_held() && began_at.elapsed() < MAX_LOCK_WAIT => {
-                tokio::time::sleep(PAUSE).await
+                tokio::time::sleep(PAUSE).await;
             }
             done => return done,
         }

@@ -78,7 +78,7 @@ impl Demo<'_> {
         let suppressions = data_dir.join("suppressions.jsonl");
         settings.file.erasure.suppression_file = suppressions.display().to_string();
         let place = Place::Embedded(layout(&data_dir));
-        let result = self.run_in(settings, &place, systems, shutdown).await;
+        let result = Box::pin(self.run_in(settings, &place, systems, shutdown)).await;
         let _ = std::fs::remove_dir_all(&data_dir);
         result
     }

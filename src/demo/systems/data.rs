@@ -1,9 +1,10 @@
 //! The data of the four simulated systems while they run. Changes can be reported by webhook.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::Arc;
 
 use jiff::Timestamp;
+use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde_json::Value;
 
 use super::object_kind::ObjectKind;
@@ -134,7 +135,7 @@ impl World {
 
     /// Sets the listener for later changes. `None`: no webhooks are sent.
     pub(super) fn set_listener(&self, listener: Option<Arc<dyn ChangeListener>>) {
-        *self.listener.write().unwrap_or_else(PoisonError::into_inner) = listener;
+        *self.listener.write() = listener;
     }
 
     pub(super) fn tell(&self, thing: ObjectKind, action: Action, object: &Value) {
@@ -151,14 +152,14 @@ impl World {
     }
 
     fn listener(&self) -> Option<Arc<dyn ChangeListener>> {
-        self.listener.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.listener.read().clone()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<ObjectKind, Table>> {
-        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+        self.tables.read()
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<ObjectKind, Table>> {
-        self.tables.write().unwrap_or_else(PoisonError::into_inner)
+        self.tables.write()
     }
 }

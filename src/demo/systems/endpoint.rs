@@ -1,6 +1,8 @@
 //! The endpoint of one simulated system: checks credentials and limits, and routes requests.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
+
+use parking_lot::RwLock;
 
 use super::asked::{Answer, SystemRequest};
 use super::data::World;
@@ -49,7 +51,7 @@ impl SystemEndpoint {
     }
 
     pub(super) fn terms(&self) -> SystemOptions {
-        self.terms.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.terms.read().clone()
     }
 
     pub(super) fn part_of(&self, asked: &SystemRequest) -> Part {

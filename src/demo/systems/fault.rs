@@ -1,8 +1,9 @@
 //! Faults of a simulated system, on demand.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 /// A fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +59,7 @@ struct State {
 impl Faults {
     /// The fault that the current request gets.
     pub(super) fn next_fault(&self, part: Part) -> Option<Fault> {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         if let Some(at) = state.next.iter().position(|(of, _)| *of == part) {
             return state.next.remove(at).map(|(_, fault)| fault);
         }
@@ -66,16 +67,16 @@ impl Faults {
     }
 
     pub(super) fn set(&self, part: Part, fault: Option<Fault>) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         state.lasting.retain(|(of, _)| *of != part);
         state.lasting.extend(fault.map(|fault| (part, fault)));
     }
 
     pub(super) fn add_next(&self, part: Part, fault: Fault) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).next.push_back((part, fault));
+        self.0.lock().next.push_back((part, fault));
     }
 
     pub(super) fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = State::default();
+        *self.0.lock() = State::default();
     }
 }

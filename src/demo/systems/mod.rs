@@ -25,9 +25,10 @@ mod webhook_sender;
 mod window;
 
 use std::net::TcpListener;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 
 use actix_web::dev::ServerHandle;
+use parking_lot::RwLock;
 
 pub use self::data::World;
 use self::endpoint::SystemEndpoint;
@@ -162,7 +163,7 @@ impl Systems {
 
     /// Changes the behaviour of the systems.
     pub fn change_options(&self, change: impl FnOnce(&mut SystemOptions)) {
-        change(&mut self.terms.write().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.terms.write());
     }
 
     /// Sets a permanent fault of a system. `None` ends it.

@@ -1,9 +1,9 @@
 //! The log of requests to a system, for tests.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 /// The most requests in the log.
 const KEPT: usize = 200_000;
@@ -28,7 +28,7 @@ pub(super) struct Arrivals(Mutex<VecDeque<Arrival>>);
 
 impl Arrivals {
     pub(super) fn add(&self, arrival: Arrival) {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.0.lock();
         if all.len() >= KEPT {
             all.pop_front();
         }
@@ -36,10 +36,10 @@ impl Arrivals {
     }
 
     pub(super) fn all(&self) -> Vec<Arrival> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect()
+        self.0.lock().iter().cloned().collect()
     }
 
     pub(super) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0.lock().clear();
     }
 }

@@ -1,9 +1,9 @@
 //! Short-lived tokens for client credentials (RFC 6749, section 4.4).
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
+use parking_lot::Mutex;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -40,7 +40,7 @@ impl Tokens {
         }
         let token = Uuid::new_v4().simple().to_string();
         let end = now.saturating_add(SignedDuration::from_secs(i64::from(seconds))).unwrap_or(now);
-        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tokens = self.0.lock();
         tokens.retain(|_, end| *end > now);
         tokens.insert(token.clone(), end);
         Answer::ok(
@@ -50,15 +50,11 @@ impl Tokens {
     }
 
     pub(super) fn is_live(&self, token: &str, now: Timestamp) -> bool {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(token)
-            .is_some_and(|end| *end > now)
+        self.0.lock().get(token).is_some_and(|end| *end > now)
     }
 
     /// Invalidates all tokens.
     pub(super) fn end_all(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.0.lock().clear();
     }
 }

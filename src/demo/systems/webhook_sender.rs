@@ -1,10 +1,11 @@
 //! Sends the systems' webhooks: signs them, and retries with growing pauses until they are acknowledged.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
@@ -78,11 +79,11 @@ impl SystemWebhooks {
 
     /// Loses this many of 1,000 webhooks of a source, evenly distributed.
     pub(super) fn lose(&self, source: Source, of_1000: u32) {
-        self.0.losses.lock().unwrap_or_else(PoisonError::into_inner).insert(source, (of_1000, 0));
+        self.0.losses.lock().insert(source, (of_1000, 0));
     }
 
     fn is_lost(&self, source: Source) -> bool {
-        let mut losses = self.0.losses.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut losses = self.0.losses.lock();
         let Some((share, left)) = losses.get_mut(&source) else { return false };
         *left = left.saturating_add(*share);
         let is_lost = *left >= 1_000;

@@ -1,8 +1,7 @@
 //! A rate limit with fixed windows, as OmnioTap documents it.
 
-use std::sync::{Mutex, PoisonError};
-
 use jiff::Timestamp;
+use parking_lot::Mutex;
 
 /// The start of the current window, and its number of requests.
 #[derive(Default)]
@@ -21,7 +20,7 @@ impl Window {
     pub(super) fn count(&self, now: Timestamp, limit: u32, seconds: u32) -> Counted {
         let length = i64::from(seconds.max(1));
         let start = now.as_second().div_euclid(length).saturating_mul(length);
-        let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut window = self.0.lock();
         if window.0 != start {
             *window = (start, 0);
         }
