@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::source_files::{bare, files};
+use crate::source_files::{bare, files, root};
 
 #[test]
 fn sql_is_only_in_the_storage() {
@@ -33,6 +33,31 @@ fn no_file_needs_a_table_of_contents() {
             "{file} has {} lines: it is two files",
             text.lines().count()
         );
+    }
+}
+
+#[test]
+fn the_architecture_names_only_files_that_exist() {
+    let mut all = files("src", &["rs", "sql"]);
+    all.extend(files("tests", &["rs"]));
+    let text = std::fs::read_to_string(root().join("src/README.md")).unwrap();
+    let named: BTreeSet<&str> = text
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|name| name.ends_with(".rs") || name.ends_with(".sql"))
+        .collect();
+    assert!(named.len() > 50, "the names are found: {}", named.len());
+    for name in named {
+        let parts: Vec<&str> = name.split("<source>").collect();
+        let is_there = |file: &str| match parts.as_slice() {
+            [before, after] => {
+                file.contains(&format!("/{before}"))
+                    && file.ends_with(&format!("/{}", after.trim_start_matches('/')))
+            }
+            _ => file.ends_with(&format!("/{name}")),
+        };
+        assert!(all.iter().any(|(file, _)| is_there(file)), "src/README.md names {name}");
     }
 }
 
