@@ -13,8 +13,8 @@
     clippy::disallowed_methods
 )]
 
-#[path = "../tests/load/mod.rs"]
-mod load;
+#[path = "../tests/harness/round_trips.rs"]
+mod round_trips;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -33,7 +33,7 @@ use hookpoint::settings::Settings;
 use hookpoint::settings::file::MultipleMatches;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout};
-use load::{CountingProxy, contact, fill, rows_read, sequential_scans};
+use round_trips::{CountingProxy, contact, fill, rows_read, sequential_scans};
 
 const SIZE: PoolSize =
     PoolSize { connections: 2, acquire_timeout: Duration::from_secs(60), statement: None };
@@ -143,9 +143,9 @@ async fn one_change(server: &Server, records: u32) {
     direct.close().await;
     let direct = server.database(&name, None).await;
     let (scans, rows) = (sequential_scans(&direct.pool).await, rows_read(&direct.pool).await);
-    let door = server.dir.join("door");
-    let turnstile = CountingProxy::open(&door, &server.dir.join("run"));
-    let database = server.database(&name, Some(&door)).await;
+    let proxy = server.dir.join("proxy");
+    let turnstile = CountingProxy::open(&proxy, &server.dir.join("run"));
+    let database = server.database(&name, Some(&proxy)).await;
     // The first changes prepare statements.
     for n in 1..=20 {
         apply(

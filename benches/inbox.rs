@@ -30,8 +30,8 @@ use harness::inbox::BRAND;
 use harness::replica::{Plan, Replica};
 use harness::report::Scale;
 use harness::rounds::{self, Rounds};
+use harness::webhooks::sequence::WebhookSequence;
 use harness::webhooks::signing;
-use harness::webhooks::story::Story;
 use harness::{Harness, Shop, machine};
 use hookpoint::storage::delivery_queue::{DeliveryRow, insert_deliveries, new_id};
 
@@ -120,7 +120,7 @@ impl Bench {
         )
         .await;
         let floor = Baseline::committing(&shop.database.pool, &shop.url).await;
-        let mut story = Story::new(1, 1_000);
+        let mut webhooks = WebhookSequence::new(1, 1_000);
         println!(
             "\nwebhooks of four systems received, {} rounds of {} s, one worker",
             self.rounds, self.seconds
@@ -130,7 +130,7 @@ impl Bench {
             let (mut service, mut bare) = (Rounds::default(), Rounds::default());
             for _ in 0..self.rounds {
                 // Both get the same requests. The service never received them before.
-                let requests = self.sign(&mut story, self.seconds * MOST_PER_SECOND);
+                let requests = self.sign(&mut webhooks, self.seconds * MOST_PER_SECOND);
                 let load = |address| {
                     Load::as_fast_as_possible(address, Duration::from_secs(self.seconds))
                         .over(connections)
@@ -159,7 +159,7 @@ impl Bench {
             ("hookpoint, 1000 due each second", replica.address),
             ("row a request, 1000 due a second", floor.address),
         ] {
-            let requests = self.sign(&mut story, self.seconds * 1_000);
+            let requests = self.sign(&mut webhooks, self.seconds * 1_000);
             let mut rounds = Rounds::default();
             let load = Load::at_rate(address, 1_000, Duration::from_secs(self.seconds));
             let figures = self.race(shop, load, &requests, &mut rounds).await;
@@ -172,13 +172,13 @@ impl Bench {
     }
 
     /// Requests signed with the current time.
-    fn sign(&self, story: &mut Story, count: u64) -> Arc<Vec<Vec<u8>>> {
+    fn sign(&self, webhooks: &mut WebhookSequence, count: u64) -> Arc<Vec<Vec<u8>>> {
         let request = |webhook| {
             let mut request = Vec::new();
             signing::write("shop", &webhook, &mut request);
             request
         };
-        Arc::new(story.take(count as usize).map(request).collect())
+        Arc::new(webhooks.take(count as usize).map(request).collect())
     }
 
     /// Sends requests one after the other until there are no more, into an empty inbox.
@@ -281,8 +281,8 @@ impl Bench {
 /// Puts webhooks into an inbox, as if they had been received over HTTP.
 async fn fill(shop: &Shop, deliveries: usize) {
     let reader = |source| shop.brand.rules.sources.reader(source);
-    let mut story = Story::of(2, deliveries).peekable();
-    while story.peek().is_some() {
+    let mut webhooks = WebhookSequence::of(2, deliveries).peekable();
+    while webhooks.peek().is_some() {
         let now = jiff::Timestamp::now();
         let row = |webhook: harness::webhooks::Webhook| {
             let headers: BTreeMap<String, String> =
@@ -303,7 +303,7 @@ async fn fill(shop: &Shop, deliveries: usize) {
                 last: None,
             }
         };
-        let rows: Vec<DeliveryRow> = story.by_ref().take(2_000).map(row).collect();
+        let rows: Vec<DeliveryRow> = webhooks.by_ref().take(2_000).map(row).collect();
         insert_deliveries(&shop.database.pool, shop.brand.id(), &rows, 10, None).await.unwrap();
     }
     for statement in ["vacuum analyze deliveries", "checkpoint"] {

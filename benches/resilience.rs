@@ -32,14 +32,14 @@ use std::time::Duration;
 
 use harness::chaos::schedule::Round;
 use harness::chaos::{self, Chaos};
-use harness::collecting::Collection;
 use harness::failover::Failovers;
 use harness::freshness::Way;
 use harness::inbox::Hardship;
 use harness::report::{Report, Scale};
 use harness::restart::Front;
+use harness::sync_runs::Collection;
 use harness::{
-    Harness, collecting, failover, freshness, hanging, inbox, machine, outage, patroni, restart,
+    Harness, failover, freshness, hanging, inbox, machine, outage, patroni, restart, sync_runs,
 };
 
 fn main() {
@@ -153,7 +153,7 @@ fn run_chaos(rounds: usize, seed: u64, has_mounts: bool) {
     if !has_mounts {
         println!("no disk is filled: nothing can be mounted here");
     }
-    if chaos::faketime().is_none() {
+    if chaos::setup::faketime().is_none() {
         println!("no clock is wrong: libfaketime is not installed on this machine");
     }
     println!("chaos: seed {seed}, {rounds} rounds");
@@ -215,14 +215,14 @@ async fn run(
     if is_asked("collect") {
         print(
             "collect: a backfill whose replicas are killed, and webhooks that get lost",
-            collecting::backfill(&harness, collection).await,
+            sync_runs::backfill::run(&harness, collection).await,
             &mut broken,
         );
     }
     if is_asked("walk") {
         print(
             "walk: a backfill without any obstacle, and one with 60 calls a minute",
-            collecting::scan(&harness, 50_000, 3).await,
+            sync_runs::speed::run(&harness, 50_000, 3).await,
             &mut broken,
         );
     }
@@ -230,7 +230,7 @@ async fn run(
         let lasts = Duration::from_secs(200);
         print(
             "budget: 10,000 cold lookups a minute and a backfill on two replicas",
-            collecting::budget(&harness, lasts, 167).await,
+            sync_runs::budget::run(&harness, lasts, 167).await,
             &mut broken,
         );
     }

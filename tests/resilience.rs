@@ -14,12 +14,12 @@ mod harness;
 
 use harness::chaos::schedule::{self, Round};
 use harness::chaos::{self, Chaos};
-use harness::collecting::Collection;
 use harness::freshness::Way;
 use harness::inbox::Hardship;
 use harness::report::{Report, Scale};
 use harness::restart::Front;
-use harness::{Harness, collecting, freshness, hanging, inbox, outage, restart, stopped};
+use harness::sync_runs::Collection;
+use harness::{Harness, freshness, hanging, inbox, outage, restart, stopped, sync_runs};
 
 /// One test after the other: each has processes for all cores.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -69,7 +69,7 @@ async fn nobody_notices_when_replicas_are_restarted_one_after_the_other() {
 async fn what_webhooks_come_to_does_not_depend_on_their_order() {
     let _turn = TURN.lock().await;
     let harness = Harness::start().await;
-    let report = inbox::check_story(&harness, Hardship::SHORT).await;
+    let report = inbox::check_order(&harness, Hardship::SHORT).await;
     expect_whole(&report);
     harness.stop().await;
 }
@@ -88,7 +88,7 @@ async fn what_a_source_has_is_known_in_the_end_however_often_replicas_are_killed
  {
     let _turn = TURN.lock().await;
     let harness = Harness::start().await;
-    let report = collecting::backfill(&harness, Collection::SHORT).await;
+    let report = sync_runs::backfill::run(&harness, Collection::SHORT).await;
     expect_whole(&report);
     harness.stop().await;
 }

@@ -19,12 +19,12 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::client::{Answer, Load, RequestGenerator};
-use super::collecting::{contact, generous};
 use super::connection::Connection;
 use super::figures::Figures;
 use super::replica::{Plan, Replica};
 use super::report::{Report, Scale};
 use super::settings::TestSettings;
+use super::sync_runs::{contact, generous};
 use super::{Harness, KEY, Shop};
 
 /// The number of people in each of two systems.
@@ -97,7 +97,7 @@ fn appointment(n: u64, cancelled_at: Option<Timestamp>) -> Value {
 }
 
 /// A booking whose webhook contains only the URL.
-fn desk() -> Value {
+fn booking() -> Value {
     json!({
         "id": "61c18cf515e22a061cf589b1*1640124000000*1640125800000", "status": "confirmed", "start": "2026-12-21T22:00:00.000Z",
         "end": "2026-12-21T22:30:00.000Z", "updatedAt": "2026-08-20T09:00:00.000Z", "resource": { "id": "r1", "name": "Amstel" },
@@ -106,14 +106,14 @@ fn desk() -> Value {
 }
 
 fn world() -> Arc<World> {
-    let world = Arc::new(World::new(Clock::system()));
+    let data = Arc::new(World::new(Clock::system()));
     let long_ago = "2025-01-01T09:00:00Z".parse().unwrap();
     for n in 0..PEOPLE {
-        world.put(ObjectKind::Contact, contact(n as usize, 0, long_ago));
-        world.put(ObjectKind::Profile, member(n));
-        world.put(ObjectKind::Appointment, appointment(n, None));
+        data.put(ObjectKind::Contact, contact(n as usize, 0, long_ago));
+        data.put(ObjectKind::Profile, member(n));
+        data.put(ObjectKind::Appointment, appointment(n, None));
     }
-    world
+    data
 }
 
 /// A brand with all four sources.
@@ -234,10 +234,11 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
     let (per_second, deadline) = (scale.lookups_per_second, scale.deadline);
     // A hanging call takes longer than a lookup may.
     let call = deadline * 2;
-    let (secrets, world) = (Secrets::known(), world());
+    let (secrets, data) = (Secrets::known(), world());
     // Tokens expire while the sources hang, so that new ones are needed then.
-    let terms = SystemOptions { token_seconds: 5, ..generous() };
-    let mut systems = Systems::start(Arc::clone(&world), &secrets, terms, Clock::system()).unwrap();
+    let options = SystemOptions { token_seconds: 5, ..generous() };
+    let mut systems =
+        Systems::start(Arc::clone(&data), &secrets, options, Clock::system()).unwrap();
     let settings = settings(&systems, call);
     let shop = harness.shop_of("hanging", &settings.text()).await;
     let environment = secrets
@@ -257,7 +258,7 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
         systems.set_fault(source, Part::Api, Some(Fault::Silent));
         systems.set_fault(source, Part::Tokens, Some(Fault::Silent));
     }
-    world.change(ObjectKind::Booking, &desk());
+    data.change(ObjectKind::Booking, &booking());
     let hanging = ask_all(replica.address, scale.duration, per_second, 1_000_000).await;
     let who = ["unknown people", "known people", "known people with stale bookings"];
     for ((who, before), hanging) in who.into_iter().zip(before).zip(&hanging) {
@@ -272,9 +273,9 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
     }
 
     // Each source has new data about a person.
-    world.put(ObjectKind::Contact, contact(PEOPLE as usize, 0, world.now()));
-    world.put(ObjectKind::Profile, member(PEOPLE));
-    world.put(ObjectKind::Appointment, appointment(0, Some(world.now())));
+    data.put(ObjectKind::Contact, contact(PEOPLE as usize, 0, data.now()));
+    data.put(ObjectKind::Profile, member(PEOPLE));
+    data.put(ObjectKind::Appointment, appointment(0, Some(data.now())));
     systems.clear_faults();
     // The call that tests the source may still hang. Afterwards the circuit breaker opens once more.
     tokio::time::sleep(call + REST + Duration::from_millis(200)).await;

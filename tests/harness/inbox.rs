@@ -12,10 +12,10 @@ use super::outcome::{
 };
 use super::replica::{Plan, Replica};
 use super::report::Report;
-use super::rng::Dice;
+use super::rng::Rng;
 use super::webhooks::Webhook;
 use super::webhooks::sender::Sender;
-use super::webhooks::story::Story;
+use super::webhooks::sequence::WebhookSequence;
 use super::{Harness, Shop, comparison};
 
 /// The size of the scenario, and the least effects that prove something.
@@ -96,7 +96,7 @@ enum Fault {
     Crash,
 }
 
-fn faults(hardship: Hardship, rng: &mut Dice) -> Vec<Fault> {
+fn faults(hardship: Hardship, rng: &mut Rng) -> Vec<Fault> {
     const VICTIMS: [&[usize]; 4] = [&[0], &[0, 1], &[1], &[1, 0]];
     let (mut faults, mut kills) = (Vec::new(), 0);
     while kills < hardship.kills {
@@ -123,12 +123,12 @@ pub struct Seen {
 pub async fn run(harness: &mut Harness, hardship: Hardship) -> Report {
     let mut report = Report::default();
     let webhooks: Arc<Vec<Webhook>> =
-        Arc::new(Story::of(hardship.seed, hardship.webhooks).collect());
+        Arc::new(WebhookSequence::of(hardship.seed, hardship.webhooks).collect());
     let calm = harness.shop_of("inbox_calm", BRAND).await;
     apply_in_order(&calm, &webhooks).await;
     let shop = harness.shop_of("inbox", BRAND).await;
     count_takeovers(&shop.database.pool).await;
-    let mut rng = Dice(hardship.seed);
+    let mut rng = Rng(hardship.seed);
     let mut order: Vec<usize> = (0..webhooks.len()).collect();
     order.extend((0..webhooks.len() / 12).map(|_| rng.roll(webhooks.len())));
     let order = rng.shuffled(order);
@@ -195,7 +195,7 @@ async fn make_trouble(
     sender: &Sender,
     replicas: &mut [(Plan, Replica)],
     faults: Vec<Fault>,
-    rng: &mut Dice,
+    rng: &mut Rng,
 ) -> Seen {
     let mut seen = Seen::default();
     let burst = sender.of() / (faults.len() + 1);
@@ -236,13 +236,13 @@ async fn make_trouble(
 }
 
 /// Checks that the result of the webhooks does not depend on order and duplicates. Otherwise nothing could be compared.
-pub async fn check_story(harness: &Harness, hardship: Hardship) -> Report {
+pub async fn check_order(harness: &Harness, hardship: Hardship) -> Report {
     let mut report = Report::default();
-    let webhooks: Vec<Webhook> = Story::of(hardship.seed, hardship.webhooks).collect();
+    let webhooks: Vec<Webhook> = WebhookSequence::of(hardship.seed, hardship.webhooks).collect();
     let calm = harness.shop_of("story_calm", BRAND).await;
     apply_in_order(&calm, &webhooks).await;
     let shop = harness.shop_of("story", BRAND).await;
-    let mut rng = Dice(hardship.seed);
+    let mut rng = Rng(hardship.seed);
     let twice = (0..webhooks.len() / 12)
         .map(|_| webhooks[rng.roll(webhooks.len())].clone())
         .collect::<Vec<_>>();

@@ -7,7 +7,6 @@ pub mod baselines;
 pub mod changes;
 pub mod chaos;
 pub mod client;
-pub mod collecting;
 pub mod comparison;
 pub mod connection;
 pub mod customers;
@@ -31,6 +30,7 @@ pub mod rng;
 pub mod rounds;
 pub mod settings;
 pub mod stopped;
+pub mod sync_runs;
 pub mod webhooks;
 pub mod wire;
 
@@ -49,7 +49,7 @@ use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
 use process::Held;
 
 /// The API key of every shop.
-pub const KEY: &str = "stand";
+pub const KEY: &str = "harness";
 
 /// The brand of every shop.
 pub const BRAND: &str = "
@@ -108,7 +108,7 @@ impl Harness {
     }
 
     async fn start_with(durable: bool) -> Self {
-        const PREFIX: &str = "hookpoint-stand-";
+        const PREFIX: &str = "hookpoint-harness-";
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         sweep_abandoned(&parent(), PREFIX);
         let data_dir = parent().join(format!(
@@ -230,7 +230,7 @@ impl Shop {
     pub async fn with(url: String, brand: &str) -> Self {
         let database = Database::open(&Place::Server(Url(url.clone())), SIZE, false).await.unwrap();
         hookpoint::storage::migrate(&database.pool).await.unwrap();
-        let settings = Settings::parse(brand, Path::new("stand.toml"))
+        let settings = Settings::parse(brand, Path::new("harness.toml"))
             .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         let brand =
             open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
@@ -247,7 +247,7 @@ impl Shop {
         let key = KeyRow {
             brand_id,
             key_id: uuid::Uuid::now_v7(),
-            label: "stand".to_owned(),
+            label: "harness".to_owned(),
             hash: hash_key(key.as_bytes()),
             created_at: "2026-11-21T12:00:00Z".parse().unwrap(),
             expires_at: None,

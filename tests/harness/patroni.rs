@@ -24,8 +24,8 @@ use super::{Harness, process};
 const NODES: usize = 3;
 
 /// User and password of the superuser, and of the service.
-pub const ROOT: &str = "postgres:stand-root";
-pub const SERVICE: &str = "hookpoint:stand-service";
+pub const ROOT: &str = "postgres:harness-root";
+pub const SERVICE: &str = "hookpoint:harness-service";
 
 /// The timeout of every wait.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -129,11 +129,11 @@ fn start_etcd(directory: &Path) -> (Process, SocketAddr) {
     let mut command = program("etcd", directory);
     command.args([
         "--name",
-        "stand",
+        "harness",
         "--data-dir",
         "data",
         "--initial-cluster",
-        &format!("stand={peers_url}"),
+        &format!("harness={peers_url}"),
     ]);
     command.args(["--listen-client-urls", &clients_url, "--advertise-client-urls", &clients_url]);
     command.args(["--listen-peer-urls", &peers_url, "--initial-advertise-peer-urls", &peers_url]);
@@ -163,7 +163,7 @@ impl Node {
         let binaries = binaries.parent().unwrap().display();
         let (root, password) = ROOT.split_once(':').unwrap();
         format!(
-            r#"scope: stand
+            r#"scope: harness
 name: node{n}
 restapi: {{ listen: "{rest}", connect_address: "{rest}" }}
 etcd3: {{ hosts: ["{etcd}"], use_proxies: true }}
@@ -185,7 +185,7 @@ postgresql:
   pgpass: {directory}/pgpass
   authentication:
     superuser: {{ username: {root}, password: {password} }}
-    replication: {{ username: replicator, password: stand-replication }}
+    replication: {{ username: replicator, password: harness-replication }}
   basebackup: [{{ checkpoint: fast }}]
   parameters: {{ unix_socket_directories: "" }}
   pg_hba:

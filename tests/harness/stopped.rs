@@ -16,7 +16,7 @@ use super::outcome::{check_deliveries, wait_until_applied, waiting};
 use super::process::Held;
 use super::replica::{Plan, Replica};
 use super::report::Report;
-use super::rng::Dice;
+use super::rng::Rng;
 use super::settings::TestSettings;
 use super::webhooks::sender::Sender;
 use super::webhooks::{Webhook, signing};
@@ -113,7 +113,7 @@ async fn stop_holding(
     replica: &Replica,
     senders: &[Sender],
 ) -> Option<(Held, Instant, BTreeSet<i32>)> {
-    let (begin, mut rng) = (Instant::now(), Dice(7));
+    let (begin, mut rng) = (Instant::now(), Rng(7));
     // First everything runs, so that query plans exist.
     senders.iter().for_each(|sender| sender.release(WARM));
     while senders.iter().any(|sender| sender.acknowledgements() < WARM) || waiting(pool).await > 0 {

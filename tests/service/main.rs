@@ -10,38 +10,23 @@
     clippy::print_stderr
 )]
 
-mod access;
-mod apply;
-mod batching;
-mod booking;
-mod cases;
-mod changes;
-mod contract;
+mod admin;
 mod erasure;
-mod faults;
-mod follow_ups;
-mod forbidden;
-mod generator;
-#[path = "../cases/mod.rs"]
+mod http;
+#[path = "../harness/identity_cases/mod.rs"]
 mod identity_cases;
 mod inbox;
-mod live;
-#[path = "../load/mod.rs"]
-mod load;
-mod messy;
-mod observer;
-mod oracle;
-mod populations;
+mod ingest;
+mod lookup;
+mod postgres_silence;
 mod privacy;
-mod query_cost;
-mod real_world;
-mod rebuild;
-mod replicas;
+#[path = "../harness/rng.rs"]
+mod rng;
+#[path = "../harness/round_trips.rs"]
+mod round_trips;
 #[path = "../harness/settings.rs"]
 #[allow(dead_code, reason = "a part of the harness")]
 mod settings;
-mod silence;
-mod story;
 mod support;
 mod sync;
 mod webhooks;

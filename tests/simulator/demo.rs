@@ -1,4 +1,4 @@
-//! The demo's world: the state of the systems after the recorded deliveries, and the background activity.
+//! The demo's data: the state of the systems after the recorded deliveries, and the background activity.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,11 +38,11 @@ fn world() -> Arc<World> {
 }
 
 #[test]
-fn the_world_is_as_the_story_left_it() {
-    let world = world();
-    let to_send = settle(&world).unwrap();
-    let is_there = |thing, id| world.get(thing, id).is_some();
-    let profile = world.get(ObjectKind::Profile, "679964aa-c748-484d-89d9-5c968ab3f6c0").unwrap();
+fn the_data_is_as_the_recorded_webhooks_left_it() {
+    let data = world();
+    let to_send = settle(&data).unwrap();
+    let is_there = |kind, id| data.get(kind, id).is_some();
+    let profile = data.get(ObjectKind::Profile, "679964aa-c748-484d-89d9-5c968ab3f6c0").unwrap();
     assert_eq!(
         (
             &profile["point_balance"],
@@ -56,7 +56,7 @@ fn the_world_is_as_the_story_left_it() {
         "it was merged into another"
     );
     assert_eq!(
-        world.get(ObjectKind::Transaction, "7000203").unwrap()["profile_id"],
+        data.get(ObjectKind::Transaction, "7000203").unwrap()["profile_id"],
         "6d37b08e-e773-48a9-80e9-9ebd405ae196"
     );
     assert!(
@@ -68,20 +68,20 @@ fn the_world_is_as_the_story_left_it() {
         "it was deleted, and came back"
     );
     assert_eq!(
-        world.get(ObjectKind::Ticket, "d9911068-a39c-42d4-b6a9-bcfc23505b98").unwrap()["status"],
+        data.get(ObjectKind::Ticket, "d9911068-a39c-42d4-b6a9-bcfc23505b98").unwrap()["status"],
         "solved"
     );
     assert_eq!(
-        world.get(ObjectKind::Appointment, "bk_f4zeAhMtpNUF7q").unwrap()["booking_status"],
+        data.get(ObjectKind::Appointment, "bk_f4zeAhMtpNUF7q").unwrap()["booking_status"],
         "CHECKED_IN"
     );
-    let cancelled = world
+    let cancelled = data
         .all(ObjectKind::Booking)
         .into_iter()
         .find(|booking| booking["id"].as_str().unwrap().starts_with("e6391c14"))
         .unwrap();
     assert_eq!(cancelled["status"], "cancelled");
-    assert_eq!(world.count(ObjectKind::Transaction), usize::try_from(BUSY_PURCHASES).unwrap() + 26);
+    assert_eq!(data.count(ObjectKind::Transaction), usize::try_from(BUSY_PURCHASES).unwrap() + 26);
     // Data that an API returns is not sent, and all other data is.
     let sent = |source, what: &str| {
         to_send
@@ -104,38 +104,37 @@ fn the_world_is_as_the_story_left_it() {
     );
 }
 
-/// Every object of a world, as text.
-fn everything(world: &World) -> BTreeMap<(ObjectKind, String), Value> {
+/// Every object of a data, as text.
+fn everything(data: &World) -> BTreeMap<(ObjectKind, String), Value> {
     THINGS
         .into_iter()
-        .flat_map(|thing| {
-            world
-                .all(thing)
+        .flat_map(|kind| {
+            data.all(kind)
                 .into_iter()
-                .map(move |object| ((thing, thing.id_of(&object).unwrap()), object))
+                .map(move |object| ((kind, kind.id_of(&object).unwrap()), object))
         })
         .collect()
 }
 
 #[test]
 fn life_goes_on_and_the_people_of_the_examples_keep_still() {
-    let world = world();
-    settle(&world).unwrap();
-    newcomer::arrive(&world);
-    let before = everything(&world);
-    let mut life = BackgroundActivity::new(Arc::clone(&world));
+    let data = world();
+    settle(&data).unwrap();
+    newcomer::arrive(&data);
+    let before = everything(&data);
+    let mut life = BackgroundActivity::new(Arc::clone(&data));
     (0..1_000).for_each(|_| life.create_next());
-    let after = everything(&world);
-    for thing in
+    let after = everything(&data);
+    for kind in
         [ObjectKind::Transaction, ObjectKind::Ticket, ObjectKind::Appointment, ObjectKind::Booking]
     {
         let count = |all: &BTreeMap<(ObjectKind, String), Value>| {
-            all.keys().filter(|(found, _)| *found == thing).count()
+            all.keys().filter(|(found, _)| *found == kind).count()
         };
-        assert!(count(&after) >= count(&before) + 190, "{thing:?}");
+        assert!(count(&after) >= count(&before) + 190, "{kind:?}");
     }
     assert!(
-        world.all(ObjectKind::Ticket).iter().filter(|ticket| ticket["status"] == "solved").count()
+        data.all(ObjectKind::Ticket).iter().filter(|ticket| ticket["status"] == "solved").count()
             > 190
     );
     // None of the new or changed objects is about them.

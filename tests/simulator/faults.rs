@@ -14,7 +14,7 @@ const A_WHILE: Duration = Duration::from_millis(300);
 fn stage() -> Stage {
     let stage = Stage::open();
     (0..5).for_each(|n| {
-        stage.world.put(ObjectKind::Contact, json!({"id": n, "email": "thomas@example.org"}));
+        stage.data.put(ObjectKind::Contact, json!({"id": n, "email": "thomas@example.org"}));
     });
     stage
 }

@@ -9,19 +9,19 @@
     clippy::disallowed_methods
 )]
 
+mod caller;
 mod clients;
 mod demo;
 mod faults;
-mod hooks;
-#[path = "../service/support.rs"]
-#[allow(dead_code, reason = "of the application's tests, these need the database")]
-mod house;
-mod line;
 mod omneo;
 mod omnilab;
 mod omniotap;
+#[path = "../service/support/mod.rs"]
+#[allow(dead_code, unused_imports, reason = "of the application's tests, these need the database")]
+mod service_support;
 #[path = "../harness/settings.rs"]
 #[allow(dead_code, reason = "a part of the harness")]
 mod settings;
 mod support;
 mod syncaroo;
+mod webhooks;

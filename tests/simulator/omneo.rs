@@ -23,12 +23,12 @@ fn transaction(id: u32, profile: &str) -> Value {
 
 fn stage() -> Stage {
     let stage = Stage::open();
-    stage.world.put(ObjectKind::Profile, profile("p1", "thomas@example.org", "+31612312311"));
-    stage.world.put(ObjectKind::Profile, profile("p2", "anna@example.org", "+31611111111"));
-    stage.world.put(ObjectKind::Identity, json!({"id": 1, "profile_id": "p1", "handle": "loyalty_card", "identifier": "4711", "merged_from": null}));
+    stage.data.put(ObjectKind::Profile, profile("p1", "thomas@example.org", "+31612312311"));
+    stage.data.put(ObjectKind::Profile, profile("p2", "anna@example.org", "+31611111111"));
+    stage.data.put(ObjectKind::Identity, json!({"id": 1, "profile_id": "p1", "handle": "loyalty_card", "identifier": "4711", "merged_from": null}));
     (1..=40).for_each(|id| {
         stage
-            .world
+            .data
             .put(ObjectKind::Transaction, transaction(id, if id % 4 == 0 { "p2" } else { "p1" }));
     });
     stage
@@ -152,7 +152,7 @@ async fn profiles_are_found_by_address_identity_and_time() {
     assert_eq!(found("/profiles?filter[email]=nobody%40example.org").await, "");
     assert_eq!(found("/identities/search-profile/4711").await, "p1");
     assert_eq!(found("/identities/search-profile/4712").await, "");
-    stage.world.put(
+    stage.data.put(
         ObjectKind::Profile,
         json!({"id": "p3", "email": "new@example.org", "updated_at": "2026-06-01 00:00:00"}),
     );

@@ -22,7 +22,7 @@ fn booking(n: u32, status: &str) -> Value {
 fn stage() -> Stage {
     let stage = Stage::open();
     (1..=20).for_each(|n| {
-        stage.world.put(
+        stage.data.put(
             ObjectKind::Appointment,
             booking(n, if n % 5 == 0 { "WAITLIST" } else { "CONFIRMED" }),
         );

@@ -17,7 +17,7 @@ fn contact(n: usize) -> Value {
 
 fn with_contacts(count: usize) -> Stage {
     let stage = Stage::open();
-    (0..count).for_each(|n| stage.world.put(ObjectKind::Contact, contact(n)));
+    (0..count).for_each(|n| stage.data.put(ObjectKind::Contact, contact(n)));
     stage
 }
 
@@ -58,7 +58,7 @@ async fn lists_have_pages_and_the_last_one_may_be_empty() {
         json!({"page": 1, "limit": 50, "total": 120, "totalPages": 3})
     );
     assert_eq!(stage.read(OmnioTap, "/leads").await["data"], json!([]));
-    stage.systems.change_options(|terms| terms.max_page = 7);
+    stage.systems.change_options(|options| options.max_page = 7);
     assert_eq!(
         stage.read(OmnioTap, "/contacts?limit=50").await["data"].as_array().unwrap().len(),
         7,
@@ -70,7 +70,7 @@ async fn lists_have_pages_and_the_last_one_may_be_empty() {
 #[tokio::test]
 async fn a_hundred_thousand_contacts_are_paged_as_quickly_as_a_few() {
     let stage = with_contacts(100_000);
-    stage.systems.change_options(|terms| terms.calls = u32::MAX);
+    stage.systems.change_options(|options| options.calls = u32::MAX);
     let mut ids = 0;
     for page in (1..=1_000).step_by(50) {
         ids += stage.read(OmnioTap, &format!("/contacts?page={page}&limit=100")).await["data"]
@@ -86,7 +86,7 @@ async fn a_hundred_thousand_contacts_are_paged_as_quickly_as_a_few() {
 async fn search_finds_parts_in_any_case() {
     let stage = with_contacts(30);
     stage
-        .world
+        .data
         .put(ObjectKind::Contact, json!({"id": "x", "firstName": "Renée", "lastName": "O'Neil", "company": "Gracht BV", "email": "R@Example.net"}));
     for (search, found) in [
         ("renée", 1),
@@ -113,8 +113,8 @@ async fn lists_are_filtered_by_what_the_page_names() {
             .enumerate()
     {
         let lead = json!({"id": format!("lead-{n}"), "title": "A lead", "status": status, "priority": priority, "leadSource": source});
-        stage.world.put(ObjectKind::Lead, lead);
-        stage.world.put(
+        stage.data.put(ObjectKind::Lead, lead);
+        stage.data.put(
             ObjectKind::Opportunity,
             json!({"id": format!("opportunity-{n}"), "stage": status}),
         );
@@ -140,12 +140,12 @@ async fn lists_are_filtered_by_what_the_page_names() {
 #[tokio::test]
 async fn lists_come_in_every_envelope_that_is_wanted() {
     let stage = with_contacts(2);
-    stage.systems.change_options(|terms| terms.envelope = Envelope::Bare);
+    stage.systems.change_options(|options| options.envelope = Envelope::Bare);
     assert_eq!(each(&stage.read(OmnioTap, "/contacts").await, "id").len(), 2);
-    stage.systems.change_options(|terms| terms.envelope = Envelope::Named);
+    stage.systems.change_options(|options| options.envelope = Envelope::Named);
     let named = stage.read(OmnioTap, "/contacts").await;
     assert_eq!((each(&named["contacts"], "id").len(), &named["total"]), (2, &json!(2)));
-    stage.systems.change_options(|terms| terms.envelope = Envelope::Items);
+    stage.systems.change_options(|options| options.envelope = Envelope::Items);
     assert_eq!(each(&stage.read(OmnioTap, "/contacts").await["items"], "id").len(), 2);
     stage.close().await;
 }

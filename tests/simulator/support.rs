@@ -1,4 +1,4 @@
-//! Simulated systems with a world for the test, and plain HTTP requests to them.
+//! Simulated systems with a data for the test, and plain HTTP requests to them.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -19,7 +19,7 @@ pub fn now() -> Timestamp {
 /// Running systems, and an HTTP client for them.
 pub struct Stage {
     pub systems: Systems,
-    pub world: Arc<World>,
+    pub data: Arc<World>,
     pub secrets: Secrets,
     pub clock: Clock,
     pub client: Client,
@@ -32,11 +32,11 @@ impl Stage {
     }
 
     pub fn open_with(clock: Clock) -> Self {
-        let (world, secrets) = (Arc::new(World::new(clock.clone())), Secrets::known());
+        let (data, secrets) = (Arc::new(World::new(clock.clone())), Secrets::known());
         let systems =
-            Systems::start(Arc::clone(&world), &secrets, SystemOptions::default(), clock.clone())
+            Systems::start(Arc::clone(&data), &secrets, SystemOptions::default(), clock.clone())
                 .unwrap();
-        Self { systems, world, secrets, clock, client: client() }
+        Self { systems, data, secrets, clock, client: client() }
     }
 
     /// A request to a system, without credentials.

@@ -11,13 +11,13 @@ const ID: &str = "61c18cf515e22a061cf589b1*1640124000000*1640125800000";
 
 fn stage() -> Stage {
     let stage = Stage::open();
-    stage.world.put(ObjectKind::Location, json!({"id": "loc", "name": "Amsterdam"}));
-    stage.world.put(ObjectKind::Resource, json!({"id": "res", "name": "Meeting room Amstel", "type": "meeting-room", "location": {"id": "loc"}}));
+    stage.data.put(ObjectKind::Location, json!({"id": "loc", "name": "Amsterdam"}));
+    stage.data.put(ObjectKind::Resource, json!({"id": "res", "name": "Meeting room Amstel", "type": "meeting-room", "location": {"id": "loc"}}));
     let booking = json!({
         "id": ID, "status": "confirmed", "resource": {"id": "res", "name": "Meeting room Amstel"}, "location": {"id": "loc", "name": "Amsterdam"},
         "member": {"id": "mbr_1", "email": "lotte@example.org"}
     });
-    stage.world.put(ObjectKind::Booking, booking);
+    stage.data.put(ObjectKind::Booking, booking);
     stage
 }
 
@@ -69,7 +69,7 @@ async fn places_and_bookings_are_found_below_their_connection() {
     ] {
         assert_eq!(stage.get(Syncaroo, gone).await.status(), 404, "{gone}");
     }
-    stage.systems.change_options(|terms| terms.names_places = false);
+    stage.systems.change_options(|options| options.names_places = false);
     let booking =
         stage.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
     assert_eq!(

@@ -10,7 +10,7 @@ use hookpoint::sources::secret::Secret;
 use hookpoint::upstream::CallError;
 
 use crate::support::{Options, Replica, until};
-use crate::vendor::{Arrival, Vendor, VendorAction, json};
+use crate::vendor::{ReceivedRequest, Vendor, VendorAction, json};
 
 const SECRET: &str = "the-client's-secret&more";
 
@@ -32,10 +32,10 @@ fn options(token_url: &str, style: TokenStyle) -> Options {
 fn with_tokens(
     lasts: u64,
     answered: impl Fn(&str) -> bool + Send + Sync + 'static,
-) -> impl Fn(&Arrival) -> VendorAction + Send + Sync {
+) -> impl Fn(&ReceivedRequest) -> VendorAction + Send + Sync {
     let given = AtomicUsize::new(0);
-    move |arrival| {
-        if arrival.target == "/oauth:token" {
+    move |request| {
+        if request.target == "/oauth:token" {
             let number = given.fetch_add(1, Ordering::SeqCst) + 1;
             let body = format!(
                 "{{\"access_token\":\"token-{number}\",\"token_type\":\"Bearer\",\"expires_in\":{lasts}}}"
@@ -43,14 +43,14 @@ fn with_tokens(
             return VendorAction::After(Duration::from_millis(50), Box::new(json(200, &body)));
         }
         json(
-            if answered(arrival.header("authorization").unwrap_or_default()) { 200 } else { 401 },
+            if answered(request.header("authorization").unwrap_or_default()) { 200 } else { 401 },
             "1",
         )
     }
 }
 
-fn tokens(vendor: &Vendor) -> Vec<Arrival> {
-    vendor.arrivals().into_iter().filter(|arrival| arrival.target == "/oauth:token").collect()
+fn tokens(vendor: &Vendor) -> Vec<ReceivedRequest> {
+    vendor.requests().into_iter().filter(|request| request.target == "/oauth:token").collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -96,7 +96,7 @@ async fn a_token_may_be_given_elsewhere_and_asked_for_as_a_form() {
         tokens(&issuer)[0].header("content-type"),
         Some("application/x-www-form-urlencoded")
     );
-    assert_eq!(vendor.arrivals()[0].header("authorization"), Some("Bearer token-1"));
+    assert_eq!(vendor.requests()[0].header("authorization"), Some("Bearer token-1"));
     replica.stop().await;
 }
 
@@ -116,14 +116,14 @@ async fn a_token_that_is_refused_is_renewed_once_for_all() {
     replica.stop().await;
 }
 
-fn with_second_token() -> impl Fn(&Arrival) -> VendorAction + Send + Sync {
-    |arrival| match arrival.target.as_str() {
+fn with_second_token() -> impl Fn(&ReceivedRequest) -> VendorAction + Send + Sync {
+    |request| match request.target.as_str() {
         "/oauth:token" => VendorAction::After(
             Duration::from_millis(50),
             Box::new(json(200, "{\"access_token\":\"token-2\"}")),
         ),
         _ => json(
-            if arrival.header("authorization") == Some("Bearer token-2") { 200 } else { 401 },
+            if request.header("authorization") == Some("Bearer token-2") { 200 } else { 401 },
             "1",
         ),
     }
@@ -140,9 +140,9 @@ async fn a_token_that_has_ended_is_not_used() {
     tokio::time::sleep(Duration::from_millis(1_100)).await;
     replica.ask("get", "b").await.unwrap();
     let seen: Vec<_> = vendor
-        .arrivals()
+        .requests()
         .iter()
-        .filter_map(|arrival| arrival.header("authorization").map(str::to_owned))
+        .filter_map(|request| request.header("authorization").map(str::to_owned))
         .collect();
     // On a slow machine the first one may have ended before it was used.
     assert!(seen.len() == 2 && seen[0] == format!("Bearer token-{used}"), "{seen:?}");
@@ -176,7 +176,7 @@ async fn where_there_is_no_token_nobody_asks_again_and_again() {
                 "{body}: {all:?}"
             );
         }
-        assert_eq!((tokens(&vendor).len(), vendor.arrivals().len()), (1, 1), "{body}");
+        assert_eq!((tokens(&vendor).len(), vendor.requests().len()), (1, 1), "{body}");
         replica.stop().await;
     }
 }
@@ -213,7 +213,7 @@ async fn a_key_that_is_refused_leaves_the_account_alone() {
             Err(CallError::Status(401) | CallError::CircuitOpen)
         ));
     }
-    assert_eq!(vendor.arrivals().len(), 5);
+    assert_eq!(vendor.requests().len(), 5);
     until("it is left alone", || !replica.account.is_callable()).await;
     replica.stop().await;
 }

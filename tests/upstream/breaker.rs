@@ -37,7 +37,7 @@ async fn an_account_that_fails_is_left_alone() {
     for n in 0..20 {
         assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::CircuitOpen)));
     }
-    assert_eq!(vendor.arrivals().len(), 3);
+    assert_eq!(vendor.requests().len(), 3);
     replica.stop().await;
 }
 
@@ -55,7 +55,7 @@ async fn one_call_finds_out_whether_an_account_is_well_again() {
     let names: Vec<String> = (0..5).map(|n| n.to_string()).collect();
     let tried = futures_util::future::join_all(names.iter().map(|name| replica.ask("get", name)));
     let answered = async {
-        until("the source is tested", || vendor.arrivals().len() == 4).await;
+        until("the source is tested", || vendor.requests().len() == 4).await;
         assert!(!replica.account.is_callable());
         gate.send(true).unwrap();
     };
@@ -64,7 +64,7 @@ async fn one_call_finds_out_whether_an_account_is_well_again() {
         tried.iter().partition(|tried| matches!(tried, Err(CallError::Status(503))));
     assert_eq!((failed.len(), refused.len()), (1, 4));
     assert!(refused.iter().all(|tried| matches!(tried, Err(CallError::CircuitOpen))));
-    assert_eq!(vendor.arrivals().len(), 4);
+    assert_eq!(vendor.requests().len(), 4);
     vendor.behave(|_| json(200, "1"));
     until("it may be tried again", || replica.account.is_callable()).await;
     assert_eq!(replica.ask("get", "probe").await.unwrap(), "1", "the testing call gets the answer");
@@ -75,7 +75,7 @@ async fn one_call_finds_out_whether_an_account_is_well_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn how_an_account_is_doing_is_kept() {
     let vendor =
-        Vendor::start(|arrival| json(if arrival.number == 0 { 200 } else { 500 }, "1")).await;
+        Vendor::start(|request| json(if request.number == 0 { 200 } else { 500 }, "1")).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     assert_eq!(row(&replica).await, AccountRow::default());
     replica.ask("get", "a").await.unwrap();

@@ -17,11 +17,11 @@ async fn a_question_is_put_with_the_token_and_its_answer_read() {
     let vendor = Vendor::start(|_| json(200, "{\"a\":1}")).await;
     let replica = Replica::start(&format!("{}/v1", vendor.url()), Options::default()).await;
     assert_eq!(replica.ask("get", "contacts?page=2").await.unwrap(), "{\"a\":1}");
-    let arrivals = vendor.arrivals();
-    assert_eq!((arrivals.len(), arrivals[0].target.as_str()), (1, "/v1/contacts?page=2"));
-    assert_eq!(arrivals[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+    let requests = vendor.requests();
+    assert_eq!((requests.len(), requests[0].target.as_str()), (1, "/v1/contacts?page=2"));
+    assert_eq!(requests[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
     assert_eq!(
-        arrivals[0].header("user-agent"),
+        requests[0].header("user-agent"),
         Some(concat!("omnidesk-hookpoint/", env!("CARGO_PKG_VERSION")))
     );
     replica.stop().await;
@@ -114,14 +114,14 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
 async fn a_redirect_is_not_followed() {
     let elsewhere = Vendor::start(|_| json(200, "{}")).await;
     let (to, own) = (format!("{}/x", elsewhere.url()), "/elsewhere");
-    let vendor = Vendor::start(move |arrival| {
-        answer(302, &[("Location", if arrival.number == 0 { &to } else { own })], b"")
+    let vendor = Vendor::start(move |request| {
+        answer(302, &[("Location", if request.number == 0 { &to } else { own })], b"")
     })
     .await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     for n in 1..=2 {
         assert!(matches!(replica.ask("get", "a").await, Err(CallError::Redirected)));
-        assert_eq!((elsewhere.arrivals().len(), vendor.arrivals().len()), (0, n));
+        assert_eq!((elsewhere.requests().len(), vendor.requests().len()), (0, n));
     }
     replica.stop().await;
 }
@@ -129,7 +129,7 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_an_answer() {
     let vendor =
-        Vendor::start(|arrival| json(if arrival.number == 0 { 404 } else { 410 }, "{\"error\":1}"))
+        Vendor::start(|request| json(if request.number == 0 { 404 } else { 410 }, "{\"error\":1}"))
             .await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     for _ in 0..2 {
@@ -146,13 +146,13 @@ async fn those_who_ask_the_same_share_a_call_that_goes_on_without_them() {
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     let asked = futures_util::future::join_all((0..50).map(|_| replica.ask("get", "a")));
     let answered = async {
-        until("the call is made", || vendor.arrivals().len() == 1).await;
+        until("the call is made", || vendor.requests().len() == 1).await;
         gate.send(true).unwrap();
     };
     // All of them are asked before the source is.
     let (all, ()) = tokio::join!(asked, answered);
     assert!(all.iter().all(|heard| heard.as_ref().is_ok_and(|heard| heard == "1")));
-    assert_eq!(vendor.arrivals().len(), 1);
+    assert_eq!(vendor.requests().len(), 1);
     replica.stop().await;
 }
 
@@ -229,9 +229,9 @@ async fn a_url_is_followed_to_the_origins_of_the_account_and_nowhere_else() {
     }
     assert_eq!(
         (
-            vendor.arrivals().len(),
-            files.arrivals().len(),
-            foreign.arrivals().len(),
+            vendor.requests().len(),
+            files.requests().len(),
+            foreign.requests().len(),
             foreign.connections()
         ),
         (1, 1, 0, 0)
@@ -249,13 +249,13 @@ async fn only_what_may_be_sent_twice_is() {
     let vendor = Vendor::start(|_| VendorAction::Close(Vec::new())).await;
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Unreachable)));
-    assert_eq!(vendor.arrivals().len(), 2);
+    assert_eq!(vendor.requests().len(), 2);
     assert!(matches!(replica.ask("post", "a").await, Err(CallError::Unreachable)));
     assert_eq!(
         (
-            vendor.arrivals().len(),
-            vendor.arrivals()[2].method.as_str(),
-            vendor.arrivals()[2].body.as_str()
+            vendor.requests().len(),
+            vendor.requests()[2].method.as_str(),
+            vendor.requests()[2].body.as_str()
         ),
         (3, "POST", "{\"about\":\"a\"}")
     );
@@ -271,7 +271,7 @@ async fn only_what_may_be_sent_twice_is() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_used_again_and_none_is_left() {
     let vendor =
-        Vendor::start(|arrival| json(if arrival.target == "/0" { 404 } else { 200 }, "1")).await;
+        Vendor::start(|request| json(if request.target == "/0" { 404 } else { 200 }, "1")).await;
     let options = Options {
         settings: CallSettings {
             response_timeout_ms: 3_000,
@@ -295,15 +295,15 @@ async fn connections_are_used_again_and_none_is_left() {
         replica.account.calls_under_way() == 0 && vendor.connections() == 0
     })
     .await;
-    assert!(vendor.arrivals().len() <= 20 + 8, "calls without a waiting caller were never made");
+    assert!(vendor.requests().len() <= 20 + 8, "calls without a waiting caller were never made");
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
     let (gate, opened) = watch::channel(false);
-    let vendor = Vendor::start(move |arrival| {
-        if arrival.target.contains("page") {
+    let vendor = Vendor::start(move |request| {
+        if request.target.contains("page") {
             VendorAction::Gated(opened.clone(), Box::new(json(200, "1")))
         } else {
             json(200, "1")
@@ -322,7 +322,7 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
             replica.account.call(ask, CallPriority::Backfill, Duration::from_secs(600))
         }));
     let lookups = async {
-        until("the backfill has all its places", || vendor.arrivals().len() >= 6).await;
+        until("the backfill has all its places", || vendor.requests().len() >= 6).await;
         for n in 0..10 {
             let ask = request("get", &n.to_string());
             let waits = Duration::from_secs(60);
@@ -331,7 +331,7 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
     };
     tokio::select! { _ = backfill => panic!("it hangs"), () = lookups => {} }
     assert_eq!(
-        vendor.arrivals().iter().filter(|arrival| arrival.target.contains("page")).count(),
+        vendor.requests().iter().filter(|request| request.target.contains("page")).count(),
         6
     );
     gate.send(true).unwrap();
@@ -352,7 +352,7 @@ async fn who_is_on_the_phone_takes_a_waiting_call_along() {
     };
     let (backfill, lookup) = tokio::join!(backfill, lookup);
     assert!(backfill.is_ok() && lookup.is_ok());
-    assert_eq!(vendor.arrivals().len(), 2);
+    assert_eq!(vendor.requests().len(), 2);
     replica.stop().await;
 }
 
@@ -362,7 +362,7 @@ async fn without_postgres_no_call_is_made() {
     let replica = Replica::start(&vendor.url(), Options::default()).await;
     replica.pool().close();
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Storage(_))));
-    assert!(vendor.arrivals().is_empty());
+    assert!(vendor.requests().is_empty());
     replica.stop().await;
 }
 

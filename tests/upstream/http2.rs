@@ -9,7 +9,7 @@ use hookpoint::upstream::{CallError, CallPriority, Window};
 use jiff::Timestamp;
 
 use crate::authority::{Authority, SOUND};
-use crate::streams::{Arrival, StreamAction, Streams};
+use crate::streams::{ReceivedRequest, StreamAction, Streams};
 use crate::support::{Options, Replica, TOKEN, request, until};
 use crate::tls::trusting;
 use crate::vendor::{Vendor, json};
@@ -17,7 +17,7 @@ use crate::vendor::{Vendor, json};
 /// A source, and a replica that calls it.
 async fn start(
     options: Options,
-    behaviour: impl Fn(&Arrival) -> StreamAction + Send + Sync + 'static,
+    behaviour: impl Fn(&ReceivedRequest) -> StreamAction + Send + Sync + 'static,
 ) -> (Streams, Replica) {
     let authority = Authority::new();
     let vendor = Streams::start(authority.greeting(SOUND, "h2"), 100, behaviour).await;
@@ -50,10 +50,10 @@ async fn many_calls_at_once_share_a_connection() {
         );
     }
     replica.ask("post", "a").await.unwrap();
-    let arrivals = vendor.arrivals();
-    assert_eq!(arrivals.len(), 26);
-    assert!(arrivals.iter().all(
-        |arrival| arrival.connection == 0 && arrival.authorization == format!("Bearer {TOKEN}")
+    let requests = vendor.requests();
+    assert_eq!(requests.len(), 26);
+    assert!(requests.iter().all(
+        |request| request.connection == 0 && request.authorization == format!("Bearer {TOKEN}")
     ));
     replica.stop().await;
 }
@@ -68,14 +68,14 @@ async fn calls_that_begin_before_there_is_a_connection_are_all_answered() {
             .iter()
             .all(Result::is_ok)
     );
-    assert_eq!(vendor.arrivals().len(), 20);
+    assert_eq!(vendor.requests().len(), 20);
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_hangs_leaves_the_others_alone() {
-    let hangs = |arrival: &Arrival| {
-        if arrival.path.contains("hangs") {
+    let hangs = |request: &ReceivedRequest| {
+        if request.path.contains("hangs") {
             StreamAction::Hang
         } else {
             StreamAction::Answer(200, "1")
@@ -90,7 +90,7 @@ async fn a_call_that_hangs_leaves_the_others_alone() {
     let hanging = request("get", "hangs");
     let hanging = replica.account.call(&hanging, CallPriority::Backfill, Duration::from_secs(600));
     let others = async {
-        until("it hangs", || vendor.arrivals().len() == 1).await;
+        until("it hangs", || vendor.requests().len() == 1).await;
         for about in abouts(20) {
             assert_eq!(replica.ask("get", &about).await.unwrap(), "1");
         }
@@ -98,7 +98,7 @@ async fn a_call_that_hangs_leaves_the_others_alone() {
     let (heard, ()) = tokio::join!(hanging, others);
     assert!(matches!(heard, Err(CallError::TimedOut)));
     assert!(
-        vendor.arrivals().iter().all(|arrival| arrival.connection == 0),
+        vendor.requests().iter().all(|request| request.connection == 0),
         "its connection stays open"
     );
     replica.stop().await;
@@ -119,16 +119,16 @@ async fn what_is_taken_back_or_broken_off_is_asked_once_more_if_it_may_be() {
             move |_| deed.clone()
         });
         assert!(matches!(replica.ask("get", "a").await, Err(CallError::Unreachable)));
-        assert_eq!(vendor.arrivals().len(), 3);
+        assert_eq!(vendor.requests().len(), 3);
         assert!(matches!(replica.ask("post", "a").await, Err(CallError::Unreachable)));
-        assert_eq!(vendor.arrivals().len(), 4);
+        assert_eq!(vendor.requests().len(), 4);
         let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants")
             .fetch_one(replica.pool())
             .await
             .unwrap();
         assert_eq!(granted, 4, "each of them counts");
-        vendor.behave(move |arrival| {
-            if arrival.path == "/b" && arrival.number == 4 {
+        vendor.behave(move |request| {
+            if request.path == "/b" && request.number == 4 {
                 deed.clone()
             } else {
                 StreamAction::Answer(200, "1")
@@ -142,8 +142,8 @@ async fn what_is_taken_back_or_broken_off_is_asked_once_more_if_it_may_be() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_that_the_source_leaves_fails_no_call() {
     // Each connection answers three requests and then sends GOAWAY, as servers behind balancers do.
-    let leaves = |arrival: &Arrival| {
-        if arrival.number % 3 == 2 {
+    let leaves = |request: &ReceivedRequest| {
+        if request.number % 3 == 2 {
             StreamAction::Leave("1")
         } else {
             StreamAction::Answer(200, "1")
@@ -153,12 +153,12 @@ async fn a_connection_that_the_source_leaves_fails_no_call() {
     for about in abouts(12) {
         assert_eq!(replica.ask("get", &about).await.unwrap(), "1");
     }
-    let arrivals = vendor.arrivals();
+    let requests = vendor.requests();
     // Requests that met the GOAWAY on their way were sent again.
     assert!(
-        (12..=16).contains(&arrivals.len()) && arrivals.last().unwrap().connection >= 2,
+        (12..=16).contains(&requests.len()) && requests.last().unwrap().connection >= 2,
         "{}",
-        arrivals.len()
+        requests.len()
     );
     replica.stop().await;
 }
@@ -174,15 +174,15 @@ async fn a_connection_on_which_nothing_is_heard_any_more_is_left() {
     let (vendor, replica) =
         start(Options { settings, ..Options::default() }, |_| StreamAction::Answer(200, "1")).await;
     replica.ask("get", "first").await.unwrap();
-    vendor.behave(|arrival| {
-        if arrival.connection == 0 { StreamAction::Freeze } else { StreamAction::Answer(200, "1") }
+    vendor.behave(|request| {
+        if request.connection == 0 { StreamAction::Freeze } else { StreamAction::Answer(200, "1") }
     });
     let mut failed = 0;
     while replica.ask("get", &failed.to_string()).await.is_err() {
         failed += 1;
         assert!(failed < 20, "every call is lost on it");
     }
-    assert!(failed > 0 && vendor.arrivals().last().unwrap().connection > 0);
+    assert!(failed > 0 && vendor.requests().last().unwrap().connection > 0);
     replica.stop().await;
 }
 
@@ -196,7 +196,7 @@ async fn too_many_calls_are_too_many_over_http2() {
         .call(&request("get", "b"), CallPriority::Live, Duration::from_millis(300))
         .await;
     assert!(matches!(heard, Err(CallError::RateLimited)));
-    assert_eq!(vendor.arrivals().len(), 1);
+    assert_eq!(vendor.requests().len(), 1);
     replica.stop().await;
 }
 
@@ -253,10 +253,10 @@ async fn a_call_that_waited_for_its_turn_on_a_connection_counts_no_earlier_than_
             .iter()
             .all(Result::is_ok)
     );
-    let arrivals = vendor.arrivals();
-    assert!(arrivals.iter().all(|arrival| arrival.connection == 0));
+    let requests = vendor.requests();
+    assert!(requests.iter().all(|request| request.connection == 0));
     assert!(
-        arrivals[3].at - arrivals[1].at >= TAKES * 2 - Duration::from_millis(10),
+        requests[3].at - requests[1].at >= TAKES * 2 - Duration::from_millis(10),
         "they waited for each other"
     );
     for (n, at) in (0..).zip(&counted(&replica).await[1..]) {

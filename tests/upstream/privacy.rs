@@ -99,7 +99,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
         ..Options::default().settings
     };
     for act in acts() {
-        let vendor = Vendor::start(move |arrival| match arrival.target.as_str() {
+        let vendor = Vendor::start(move |request| match request.target.as_str() {
             "/oauth:token" => json(200, "{\"access_token\":\"canary-of-the-token\"}"),
             _ => act(),
         })
@@ -130,7 +130,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
             }
         }
         assert!(
-            vendor.arrivals().iter().any(|arrival| arrival.head.contains("canary-of-the-token"))
+            vendor.requests().iter().any(|request| request.head.contains("canary-of-the-token"))
         );
         for n in 0..2 {
             let ask = request("get", &format!("canary%40ask.example{n}"));

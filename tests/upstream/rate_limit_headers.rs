@@ -82,7 +82,7 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
         for replica in [&one, &two] {
             assert!(matches!(try_call(replica, "b").await, Err(CallError::RateLimited)));
         }
-        assert_eq!(vendor.arrivals().len(), 1);
+        assert_eq!(vendor.requests().len(), 1);
         assert!(one.account.is_callable(), "throttling does not count as a failure");
         one.stop().await;
         two.stop().await;
@@ -92,8 +92,8 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
     for (block, timeout, is_had) in [("3600", 1_800, false), ("3", 60, true)] {
-        let vendor = Vendor::start(move |arrival| {
-            if arrival.number == 0 {
+        let vendor = Vendor::start(move |request| {
+            if request.number == 0 {
                 answer(429, &[("Retry-After", block)], b"")
             } else {
                 json(200, "1")
@@ -113,7 +113,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
         } else {
             matches!(called, Err(CallError::RateLimited))
         });
-        assert_eq!(vendor.arrivals().len(), 1 + usize::from(is_had));
+        assert_eq!(vendor.requests().len(), 1 + usize::from(is_had));
         replica.stop().await;
     }
 }
@@ -121,9 +121,9 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
     let epoch = now().as_second() + 3_600;
-    let vendor = Vendor::start(move |arrival| {
+    let vendor = Vendor::start(move |request| {
         // Six calls are left at the source, including this one.
-        let left = 5_usize.saturating_sub(arrival.number).to_string();
+        let left = 5_usize.saturating_sub(request.number).to_string();
         answer(
             200,
             &[
@@ -143,7 +143,7 @@ async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
             Err(CallError::RateLimited)
         ));
     }
-    assert_eq!((vendor.arrivals().len(), refused), (6, 4));
+    assert_eq!((vendor.requests().len(), refused), (6, 4));
     assert!(row(&replica).await.spent_until.is_some(), "the limit is reported");
     replica.stop().await;
 }
@@ -168,8 +168,8 @@ async fn a_call_that_began_late_counts_from_then() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_has_as_many_left_as_believed_changes_nothing() {
     let epoch = now().as_second() + 3_600;
-    let vendor = Vendor::start(move |arrival| {
-        let left = 59_usize.saturating_sub(arrival.number).to_string();
+    let vendor = Vendor::start(move |request| {
+        let left = 59_usize.saturating_sub(request.number).to_string();
         answer(
             200,
             &[("X-RateLimit-Remaining", &left), ("X-RateLimit-Reset", &epoch.to_string())],

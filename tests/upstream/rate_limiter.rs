@@ -145,9 +145,9 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
     }
     windows.push(granted(&one).await);
     assert!(windows.iter().all(|[live, others]| live + others <= LIMIT as i64), "{windows:?}");
-    let arrivals = vendor.arrivals();
+    let requests = vendor.requests();
     let arrived = |is_live: bool| {
-        arrivals.iter().filter(|arrival| arrival.target.starts_with("/live-") == is_live).count()
+        requests.iter().filter(|request| request.target.starts_with("/live-") == is_live).count()
     };
     let [live, others]: [i64; 2] =
         std::array::from_fn(|n| windows.iter().map(|window| window[n]).sum());
@@ -174,7 +174,7 @@ async fn a_backfill_alone_uses_all_but_what_is_left_for_a_lookup() {
         assert!(matches!(more, Err(CallError::RateLimited)));
         replica.ask("get", "lookup").await.unwrap();
         assert!(matches!(replica.ask("get", "another").await, Err(CallError::RateLimited)));
-        assert_eq!(vendor.arrivals().len(), LIMIT * round);
+        assert_eq!(vendor.requests().len(), LIMIT * round);
         assert_eq!(pass_window(&replica).await, [1, LIMIT as i64 - 1]);
     }
     replica.stop().await;
@@ -201,7 +201,7 @@ async fn calls_are_granted_again_when_their_window_is_over() {
     .await
     .unwrap();
     assert!(most <= 10, "{most} within a window");
-    assert_eq!(vendor.arrivals().len(), 25);
+    assert_eq!(vendor.requests().len(), 25);
     replica.stop().await;
 }
 
@@ -222,7 +222,7 @@ async fn a_restart_does_not_begin_a_new_minute() {
         }
         replica.stop().await;
     }
-    assert_eq!(vendor.arrivals().len(), 10);
+    assert_eq!(vendor.requests().len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -241,6 +241,6 @@ async fn many_calls_a_second_are_granted_to_one_who_asks_page_after_page() {
     .await
     .unwrap();
     assert!(rows > 0 && uneven == 0, "{uneven} of {rows} rows");
-    assert_eq!(vendor.arrivals().len(), 400);
+    assert_eq!(vendor.requests().len(), 400);
     replica.stop().await;
 }

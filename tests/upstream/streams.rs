@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
-pub struct Arrival {
+pub struct ReceivedRequest {
     pub at: Instant,
     /// The number of earlier requests.
     pub number: usize,
@@ -47,12 +47,12 @@ pub enum StreamAction {
     Freeze,
 }
 
-type Behaviour = Arc<dyn Fn(&Arrival) -> StreamAction + Send + Sync>;
+type Behaviour = Arc<dyn Fn(&ReceivedRequest) -> StreamAction + Send + Sync>;
 
 /// A server on a port of its own, until it is dropped.
 pub struct Streams {
     address: SocketAddr,
-    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
     behaviour: Arc<Mutex<Behaviour>>,
     task: AbortHandle,
 }
@@ -63,20 +63,20 @@ impl Drop for Streams {
     }
 }
 
-type Seen = (Arc<Mutex<Vec<Arrival>>>, Arc<Mutex<Behaviour>>);
+type Seen = (Arc<Mutex<Vec<ReceivedRequest>>>, Arc<Mutex<Behaviour>>);
 
 impl Streams {
     /// Accepts this many requests at once on a connection.
     pub async fn start(
         greeting: Arc<ServerConfig>,
         at_once: u32,
-        behaviour: impl Fn(&Arrival) -> StreamAction + Send + Sync + 'static,
+        behaviour: impl Fn(&ReceivedRequest) -> StreamAction + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let arrivals = Arc::new(Mutex::new(Vec::new()));
+        let requests = Arc::new(Mutex::new(Vec::new()));
         let behaviour: Arc<Mutex<Behaviour>> = Arc::new(Mutex::new(Arc::new(behaviour)));
-        let seen = (Arc::clone(&arrivals), Arc::clone(&behaviour));
+        let seen = (Arc::clone(&requests), Arc::clone(&behaviour));
         let task = tokio::spawn(async move {
             let mut tasks = JoinSet::new();
             for connection in 0.. {
@@ -90,16 +90,19 @@ impl Streams {
                 ));
             }
         });
-        Self { address, arrivals, behaviour, task: task.abort_handle() }
+        Self { address, requests, behaviour, task: task.abort_handle() }
     }
 
     /// Sets the handling of later requests.
-    pub fn behave(&self, behaviour: impl Fn(&Arrival) -> StreamAction + Send + Sync + 'static) {
+    pub fn behave(
+        &self,
+        behaviour: impl Fn(&ReceivedRequest) -> StreamAction + Send + Sync + 'static,
+    ) {
         *self.behaviour.lock().unwrap() = Arc::new(behaviour);
     }
 
-    pub fn arrivals(&self) -> Vec<Arrival> {
-        self.arrivals.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.requests.lock().unwrap().clone()
     }
 
     pub fn url(&self) -> String {
@@ -112,7 +115,7 @@ async fn serve(
     acceptor: TlsAcceptor,
     at_once: u32,
     connection: usize,
-    (arrivals, behaviour): Seen,
+    (requests, behaviour): Seen,
 ) {
     let Ok(stream) = acceptor.accept(stream).await else { return };
     let handshake = h2::server::Builder::new()
@@ -129,20 +132,20 @@ async fn serve(
                 .unwrap_or_default()
         };
         let (path, authorization) = (request.uri().path().to_owned(), header("authorization"));
-        let arrival = {
-            let mut arrivals = arrivals.lock().unwrap();
-            let arrival = Arrival {
+        let received = {
+            let mut requests = requests.lock().unwrap();
+            let received = ReceivedRequest {
                 at: Instant::now(),
-                number: arrivals.len(),
+                number: requests.len(),
                 connection,
                 path,
                 authorization,
             };
-            arrivals.push(arrival.clone());
-            arrival
+            requests.push(received.clone());
+            received
         };
         let behave = Arc::clone(&behaviour.lock().unwrap());
-        match behave(&arrival) {
+        match behave(&received) {
             StreamAction::Freeze => std::future::pending().await,
             StreamAction::Break => return,
             StreamAction::Leave(body) => {

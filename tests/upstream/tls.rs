@@ -61,9 +61,9 @@ async fn a_source_is_asked_in_secret_over_one_connection() {
     for n in 0..5 {
         assert_eq!(replica.ask("get", &n.to_string()).await.unwrap(), "1");
     }
-    let arrivals = vendor.arrivals();
-    assert_eq!((arrivals.len(), vendor.connections()), (5, 1));
-    assert_eq!(arrivals[4].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
+    let requests = vendor.requests();
+    assert_eq!((requests.len(), vendor.connections()), (5, 1));
+    assert_eq!(requests[4].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
     replica.stop().await;
 }
 
@@ -73,12 +73,12 @@ async fn a_token_is_fetched_in_secret_too() {
     let tokens =
         |path: &str| if path == "/oauth:token" { "{\"access_token\":\"token-1\"}" } else { "1" };
     let one =
-        Vendor::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, move |arrival| {
-            json(200, tokens(&arrival.target))
+        Vendor::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, move |request| {
+            json(200, tokens(&request.target))
         })
         .await;
-    let two = Streams::start(authority.greeting(SOUND, "h2"), 100, move |arrival| {
-        StreamAction::Answer(200, tokens(&arrival.path))
+    let two = Streams::start(authority.greeting(SOUND, "h2"), 100, move |request| {
+        StreamAction::Answer(200, tokens(&request.path))
     })
     .await;
     // Also from a host of its own, with another protocol.
@@ -96,11 +96,11 @@ async fn a_token_is_fetched_in_secret_too() {
         replica.stop().await;
     }
     assert_eq!(
-        (one.arrivals()[1].header("authorization"), one.arrivals().len()),
+        (one.requests()[1].header("authorization"), one.requests().len()),
         (Some("Bearer token-1"), 3)
     );
     let authorizations: Vec<String> =
-        two.arrivals().into_iter().map(|arrival| arrival.authorization).collect();
+        two.requests().into_iter().map(|request| request.authorization).collect();
     assert_eq!(authorizations, ["", "Bearer token-1", "Bearer token-1"]);
 }
 
@@ -156,7 +156,7 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
                 "the circuit breaker is open"
             );
             assert_eq!(failure(&replica).await, words);
-            assert!(vendor.arrivals().is_empty());
+            assert!(vendor.requests().is_empty());
             replica.stop().await;
 
             let replica = Replica::start(
@@ -169,7 +169,7 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
                 matches!(&heard, Err(CallError::NoToken(why)) if matches!(**why, CallError::UntrustedCertificate(why) if why == expected)),
                 "{heard:?}"
             );
-            assert!(vendor.arrivals().is_empty());
+            assert!(vendor.requests().is_empty());
             replica.stop().await;
         }
     }
@@ -215,7 +215,7 @@ async fn a_source_without_tls_or_with_an_old_one_gets_nothing() {
             matches!(heard, Err(CallError::TlsFailed | CallError::Unreachable)),
             "{protocol}: {heard:?}"
         );
-        assert!(vendor.arrivals().is_empty());
+        assert!(vendor.requests().is_empty());
         replica.stop().await;
     }
 }

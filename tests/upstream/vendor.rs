@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// A request that arrived.
 #[derive(Debug, Clone)]
-pub struct Arrival {
+pub struct ReceivedRequest {
     /// The number of earlier requests.
     pub number: usize,
     pub method: String,
@@ -23,7 +23,7 @@ pub struct Arrival {
     pub body: String,
 }
 
-impl Arrival {
+impl ReceivedRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.head
             .lines()
@@ -63,12 +63,12 @@ pub fn json(status: u16, body: &str) -> VendorAction {
     answer(status, &[("Content-Type", "application/json")], body.as_bytes())
 }
 
-type Behaviour = Arc<dyn Fn(&Arrival) -> VendorAction + Send + Sync>;
+type Behaviour = Arc<dyn Fn(&ReceivedRequest) -> VendorAction + Send + Sync>;
 
 /// A server on a port of its own, until it is dropped.
 pub struct Vendor {
     pub address: SocketAddr,
-    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
     behaviour: Arc<Mutex<Behaviour>>,
     connections: Arc<AtomicUsize>,
     scheme: &'static str,
@@ -83,7 +83,7 @@ impl Drop for Vendor {
 
 impl Vendor {
     pub async fn start(
-        behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static,
+        behaviour: impl Fn(&ReceivedRequest) -> VendorAction + Send + Sync + 'static,
     ) -> Self {
         Self::start_with(None, behaviour).await
     }
@@ -92,23 +92,23 @@ impl Vendor {
     pub async fn secure(
         greeting: &Arc<ServerConfig>,
         takes: Duration,
-        behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static,
+        behaviour: impl Fn(&ReceivedRequest) -> VendorAction + Send + Sync + 'static,
     ) -> Self {
         Self::start_with(Some((TlsAcceptor::from(Arc::clone(greeting)), takes)), behaviour).await
     }
 
     async fn start_with(
         greeting: Option<(TlsAcceptor, Duration)>,
-        behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static,
+        behaviour: impl Fn(&ReceivedRequest) -> VendorAction + Send + Sync + 'static,
     ) -> Self {
         let scheme = if greeting.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let arrivals = Arc::new(Mutex::new(Vec::new()));
+        let requests = Arc::new(Mutex::new(Vec::new()));
         let behaviour: Arc<Mutex<Behaviour>> = Arc::new(Mutex::new(Arc::new(behaviour)));
         let connections = Arc::new(AtomicUsize::new(0));
         let (kept, acts, open) =
-            (Arc::clone(&arrivals), Arc::clone(&behaviour), Arc::clone(&connections));
+            (Arc::clone(&requests), Arc::clone(&behaviour), Arc::clone(&connections));
         let task = tokio::spawn(async move {
             let mut tasks = tokio::task::JoinSet::new();
             loop {
@@ -130,16 +130,19 @@ impl Vendor {
                 });
             }
         });
-        Self { address, arrivals, behaviour, connections, scheme, task: task.abort_handle() }
+        Self { address, requests, behaviour, connections, scheme, task: task.abort_handle() }
     }
 
     /// Sets the handling of later requests.
-    pub fn behave(&self, behaviour: impl Fn(&Arrival) -> VendorAction + Send + Sync + 'static) {
+    pub fn behave(
+        &self,
+        behaviour: impl Fn(&ReceivedRequest) -> VendorAction + Send + Sync + 'static,
+    ) {
         *self.behaviour.lock().unwrap() = Arc::new(behaviour);
     }
 
-    pub fn arrivals(&self) -> Vec<Arrival> {
-        self.arrivals.lock().unwrap().clone()
+    pub fn requests(&self) -> Vec<ReceivedRequest> {
+        self.requests.lock().unwrap().clone()
     }
 
     /// The number of open connections.
@@ -154,19 +157,19 @@ impl Vendor {
 
 async fn serve(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    arrivals: Arc<Mutex<Vec<Arrival>>>,
+    requests: Arc<Mutex<Vec<ReceivedRequest>>>,
     behaviour: Arc<Mutex<Behaviour>>,
 ) {
     let mut unread = Vec::new();
-    while let Some(arrival) = receive(&mut stream, &mut unread).await {
-        let arrival = {
-            let mut arrivals = arrivals.lock().unwrap();
-            let arrival = Arrival { number: arrivals.len(), ..arrival };
-            arrivals.push(arrival.clone());
-            arrival
+    while let Some(request) = receive(&mut stream, &mut unread).await {
+        let request = {
+            let mut requests = requests.lock().unwrap();
+            let request = ReceivedRequest { number: requests.len(), ..request };
+            requests.push(request.clone());
+            request
         };
         let behave = Arc::clone(&behaviour.lock().unwrap());
-        let mut act = behave(&arrival);
+        let mut act = behave(&request);
         let act = loop {
             act = match act {
                 VendorAction::After(time, then) => {
@@ -204,7 +207,10 @@ async fn serve(
     }
 }
 
-async fn receive(stream: &mut (impl AsyncRead + Unpin), unread: &mut Vec<u8>) -> Option<Arrival> {
+async fn receive(
+    stream: &mut (impl AsyncRead + Unpin),
+    unread: &mut Vec<u8>,
+) -> Option<ReceivedRequest> {
     let end = loop {
         if let Some(end) = unread.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
             break end + 4;
@@ -214,14 +220,14 @@ async fn receive(stream: &mut (impl AsyncRead + Unpin), unread: &mut Vec<u8>) ->
     let head = String::from_utf8(unread[..end].to_vec()).unwrap();
     let mut words = head.split(' ').map(str::to_owned);
     let (method, target) = (words.next().unwrap(), words.next().unwrap());
-    let mut arrival = Arrival { number: 0, method, target, head, body: String::new() };
-    let length = arrival.header("content-length").map_or(0, |length| length.parse().unwrap());
+    let mut request = ReceivedRequest { number: 0, method, target, head, body: String::new() };
+    let length = request.header("content-length").map_or(0, |length| length.parse().unwrap());
     while unread.len() < end + length {
         more(stream, unread).await?;
     }
-    arrival.body = String::from_utf8(unread[end..end + length].to_vec()).unwrap();
+    request.body = String::from_utf8(unread[end..end + length].to_vec()).unwrap();
     unread.drain(..end + length);
-    Some(arrival)
+    Some(request)
 }
 
 async fn more(stream: &mut (impl AsyncRead + Unpin), unread: &mut Vec<u8>) -> Option<()> {

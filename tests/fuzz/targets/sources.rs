@@ -252,11 +252,11 @@ pub fn seeds(source: Source) -> Vec<Vec<u8>> {
         .flatten();
     let recordings =
         files.map(|entry| std::fs::read_to_string(entry.expect("a file").path()).expect("text"));
-    let story = std::fs::read_to_string(
+    let recorded = std::fs::read_to_string(
         fixtures.join("demo").join(source.as_str()).with_extension("jsonl"),
     )
-    .expect("the story");
-    let lines: Vec<String> = story.lines().map(str::to_owned).collect();
+    .expect("the demo's webhooks");
+    let lines: Vec<String> = recorded.lines().map(str::to_owned).collect();
     recordings.chain(lines).map(|text| seed(&text)).collect()
 }
 

@@ -12,7 +12,7 @@ use super::replicas::Record;
 use crate::harness::changes;
 use crate::harness::connection::Connection;
 use crate::harness::report::Report;
-use crate::harness::rng::Dice;
+use crate::harness::rng::Rng;
 
 /// The service's deadline of a lookup, and the tolerance for a busy machine.
 pub const DEADLINE: Duration = Duration::from_millis(1_000);
@@ -87,7 +87,7 @@ impl LookupLoad {
                             replica,
                             &record,
                             Duration::from_millis(every),
-                            Dice(replica as u64 * 10 + n),
+                            Rng(replica as u64 * 10 + n),
                         )
                         .await;
                 });
@@ -101,7 +101,7 @@ impl LookupLoad {
         replica: usize,
         record: &Record,
         every: Duration,
-        mut rng: Dice,
+        mut rng: Rng,
     ) {
         let mut connection = Connection::new(record.address);
         let mut due = tokio::time::interval(every);
@@ -124,7 +124,7 @@ impl LookupLoad {
         }
     }
 
-    fn somebody(&self, whom: LookupTarget, rng: &mut Dice) -> Option<usize> {
+    fn somebody(&self, whom: LookupTarget, rng: &mut Rng) -> Option<usize> {
         match whom {
             LookupTarget::Still => Some(rng.roll(STILL)),
             LookupTarget::Moving => Some(STILL + rng.roll(MOVING)),
@@ -196,7 +196,7 @@ impl LookupLoad {
             LookupTarget::Stranger => is_of("demo", person, body).then_some(None).ok_or_else(text),
             LookupTarget::Still | LookupTarget::Moving => {
                 let version = changes::version(person, body)
-                    .filter(|_| is_of("desk", person, body))
+                    .filter(|_| is_of("support", person, body))
                     .ok_or_else(text)?;
                 let most = if matches!(whom, LookupTarget::Still) {
                     0
@@ -276,8 +276,8 @@ fn name(whom: LookupTarget) -> &'static str {
 
 fn request(whom: LookupTarget, person: usize) -> Vec<u8> {
     let (key, address) = match whom {
-        LookupTarget::Still | LookupTarget::Moving => ("desk", format!("p{person}")),
-        LookupTarget::Nobody => ("desk", format!("nobody{person}")),
+        LookupTarget::Still | LookupTarget::Moving => ("support", format!("p{person}")),
+        LookupTarget::Nobody => ("support", format!("nobody{person}")),
         LookupTarget::Stranger => ("demo", format!("p{person}")),
     };
     let query = format!("key={key}&channelAddressType=email&address={address}%40example.org");

@@ -12,10 +12,10 @@ use hookpoint::demo::webhook_signer::Secrets;
 use super::asking::{self, LookupLoad, STRANGERS};
 use super::fault_phase::FaultTargets;
 use super::{Chaos, Flow, HEALED, demo, forger, scan, wait_until};
-use crate::harness::collecting::differences;
 use crate::harness::inbox::apply_in_order;
 use crate::harness::outcome::{ask_for_answers, check_deliveries_except, waiting};
 use crate::harness::report::Report;
+use crate::harness::sync_runs::differences;
 use crate::harness::webhooks::Webhook;
 use crate::harness::{Shop, comparison, inbox, parent};
 
@@ -24,7 +24,7 @@ pub async fn check_all(
     mut field: FaultTargets<'_>,
     url: &str,
     secrets: &Secrets,
-    (flow, story, order, versions): (Flow, &[Webhook], &[usize], &[Webhook]),
+    (flow, people, order, versions): (Flow, &[Webhook], &[usize], &[Webhook]),
     (asked, calm): (&LookupLoad, &[(Instant, Instant)]),
     report: &mut Report,
 ) {
@@ -35,9 +35,9 @@ pub async fn check_all(
     {
         wait_until(&mut field, Instant::now() + Duration::from_millis(100), report).await;
     }
-    let Flow { story: sender, versions: of_versions, story_released, versions_released } = flow;
+    let Flow { people: sender, versions: of_versions, people_released, versions_released } = flow;
     let (released, released_versions) =
-        (story_released.into_inner(), versions_released.into_inner());
+        (people_released.into_inner(), versions_released.into_inner());
     let failures = (sender.failures(), of_versions.failures());
     report.figure(
         "webhooks without a 2xx, by status (0: no answer), all sent again",
@@ -69,11 +69,11 @@ pub async fn check_all(
         report.broken.push("not all webhooks were acknowledged in the end".to_owned());
     }
     let left = waiting(&shop.database.pool).await;
-    let all: Vec<Webhook> = story.iter().chain(versions).cloned().collect();
+    let all: Vec<Webhook> = people.iter().chain(versions).cloned().collect();
     let done: Vec<usize> = acknowledged
         .iter()
         .copied()
-        .chain(acknowledged_versions.iter().map(|n| story.len() + n))
+        .chain(acknowledged_versions.iter().map(|n| people.len() + n))
         .collect();
     check_deliveries_except(&shop.database.pool, &all, &done, left, forger::REFUSED, report).await;
 
@@ -107,7 +107,7 @@ pub async fn check_all(
     asked.report(&records, calm, report);
 
     let calm = field.harness.shop_of("chaos_calm", inbox::BRAND).await;
-    let told: Vec<Webhook> = acknowledged.iter().map(|n| story[*n].clone()).collect();
+    let told: Vec<Webhook> = acknowledged.iter().map(|n| people[*n].clone()).collect();
     apply_in_order(&calm, &told).await;
     let addresses = records.each_ref().map(|record| record.address);
     // An answer that other settings rendered is rendered again when it is looked up.
@@ -152,8 +152,8 @@ pub fn check_logs_for_personal_data(directory: &Path, report: &mut Report) {
                 "%2B316",
                 "Bakker",
                 "Dijkstra",
-                "stand-o",
-                "key=desk",
+                "harness-o",
+                "key=support",
             ]
             .iter()
             .any(|some| line.contains(some))

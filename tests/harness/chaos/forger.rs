@@ -11,7 +11,7 @@ use hookpoint::customer::model::source::Source;
 
 use crate::harness::connection::Connection;
 use crate::harness::report::Report;
-use crate::harness::rng::Dice;
+use crate::harness::rng::Rng;
 use crate::harness::webhooks::{Webhook, signing};
 
 /// The note of a delivery whose deletion only an unsigned header claims.
@@ -49,7 +49,7 @@ impl WebhookForger {
     ) {
         let forger = self.clone();
         tokio::spawn(
-            async move { forger.go_on(brand, &webhooks, &order, &replicas, Dice(seed)).await },
+            async move { forger.go_on(brand, &webhooks, &order, &replicas, Rng(seed)).await },
         );
     }
 
@@ -59,7 +59,7 @@ impl WebhookForger {
         webhooks: &[Webhook],
         order: &[usize],
         replicas: &[SocketAddr],
-        mut rng: Dice,
+        mut rng: Rng,
     ) {
         let mut recorded: VecDeque<Vec<u8>> = VecDeque::new();
         while !self.is_over.load(Ordering::SeqCst) {
@@ -128,7 +128,7 @@ fn is_harmless(webhook: &Webhook) -> bool {
 }
 
 /// Makes the proof of a request's origin invalid.
-fn forge(request: &mut [u8], webhook: &Webhook, rng: &mut Dice) {
+fn forge(request: &mut [u8], webhook: &Webhook, rng: &mut Rng) {
     let head = request.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
     // Syncaroo has no signature: its secret path is the only proof.
     if webhook.source != Source::Syncaroo && rng.chance(50) {
@@ -138,7 +138,7 @@ fn forge(request: &mut [u8], webhook: &Webhook, rng: &mut Dice) {
     } else {
         let from = match webhook.source {
             Source::Syncaroo => {
-                request.windows(12).position(|some| some == b"stand-syncar").unwrap() + 20
+                request.windows(12).position(|some| some == b"harness-syncar").unwrap() + 20
             }
             _ => {
                 request

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::harness::rng::Dice;
+use crate::harness::rng::Rng;
 
 /// The length of a round, and of the faults in it.
 #[derive(Clone, Copy)]
@@ -119,8 +119,8 @@ const TRACKS: u64 = 6;
 /// The events of each round, in order.
 pub fn draw(seed: u64, rounds: usize, round: Round, with_full_disks: bool) -> Vec<Vec<Event>> {
     // The seeds are far apart, so that no two tracks of two seeds are the same.
-    let mut rng: Vec<Dice> = (0..TRACKS)
-        .map(|track| Dice(seed.wrapping_mul(1_000_003).wrapping_add(track * 7_919)))
+    let mut rng: Vec<Rng> = (0..TRACKS)
+        .map(|track| Rng(seed.wrapping_mul(1_000_003).wrapping_add(track * 7_919)))
         .collect();
     let draw_one = |_| {
         let tracks = rng
@@ -135,12 +135,7 @@ pub fn draw(seed: u64, rounds: usize, round: Round, with_full_disks: bool) -> Ve
 }
 
 /// The events of one track in one round.
-fn events(
-    track: usize,
-    rng: &mut Dice,
-    fault_phase: Duration,
-    with_full_disks: bool,
-) -> Vec<Event> {
+fn events(track: usize, rng: &mut Rng, fault_phase: Duration, with_full_disks: bool) -> Vec<Event> {
     let mut events = Vec::new();
     let mut at = roll(rng, 1, 25);
     while at < fault_phase {
@@ -154,11 +149,11 @@ fn events(
 }
 
 /// A random duration between two numbers of seconds.
-fn roll(rng: &mut Dice, least: usize, most: usize) -> Duration {
+fn roll(rng: &mut Rng, least: usize, most: usize) -> Duration {
     Duration::from_millis((least * 1_000 + rng.roll((most - least) * 1_000)) as u64)
 }
 
-fn fault(track: usize, rng: &mut Dice, with_full_disks: bool) -> (Fault, Duration) {
+fn fault(track: usize, rng: &mut Rng, with_full_disks: bool) -> (Fault, Duration) {
     match track {
         replica @ 0..2 => {
             let clock = [-7_200, -600, -90, -5, 5, 90, 600, 7_200];

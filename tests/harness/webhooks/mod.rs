@@ -2,8 +2,8 @@
 
 pub mod bodies;
 pub mod sender;
+pub mod sequence;
 pub mod signing;
-pub mod story;
 
 use hookpoint::customer::model::record::Change;
 use hookpoint::customer::model::source::Source;

@@ -11,7 +11,7 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 
 use super::{Webhook, signing};
 use crate::harness::connection::Connection;
-use crate::harness::rng::Dice;
+use crate::harness::rng::Rng;
 
 /// The timeout of a response. The service promises one within a second.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -92,7 +92,7 @@ impl Sender {
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let mut connections: FuturesUnordered<_> =
-                    (0..connections).map(|n| sending.go_on_sending(Dice(n))).collect();
+                    (0..connections).map(|n| sending.go_on_sending(Rng(n))).collect();
                 while connections.next().await.is_some() {}
             });
         });
@@ -140,7 +140,7 @@ impl Sender {
 }
 
 impl Post {
-    async fn go_on_sending(&self, mut rng: Dice) {
+    async fn go_on_sending(&self, mut rng: Rng) {
         let mut connections: Vec<Connection> =
             self.replicas.iter().map(|replica| Connection::new(*replica)).collect();
         let mut request = Vec::new();

@@ -10,19 +10,19 @@ use sha2::Sha256;
 
 use super::Webhook;
 
-const OMNIOTAP: &str = "stand-omniotap-secret";
-const OMNEO: &str = "stand-omneo-secret";
-const OMNILAB: &str = "stand-omnilab-secret-of-32-bytes";
-const SYNCAROO: &str = "stand-syncaroo-secret-0123456789abcdef";
+const OMNIOTAP: &str = "harness-omniotap-secret";
+const OMNEO: &str = "harness-omneo-secret";
+const OMNILAB: &str = "harness-omnilab-secret-of-32-bytes";
+const SYNCAROO: &str = "harness-syncaroo-secret-0123456789abcdef";
 
 /// The environment variables with the secrets.
 pub fn secrets() -> Vec<(String, String)> {
     let omnilab = format!("whsec_{}", STANDARD.encode(OMNILAB));
     [
-        ("STAND_OMNIOTAP", OMNIOTAP.to_owned()),
-        ("STAND_OMNEO", OMNEO.to_owned()),
-        ("STAND_OMNILAB", omnilab),
-        ("STAND_SYNCAROO", SYNCAROO.to_owned()),
+        ("HARNESS_OMNIOTAP", OMNIOTAP.to_owned()),
+        ("HARNESS_OMNEO", OMNEO.to_owned()),
+        ("HARNESS_OMNILAB", omnilab),
+        ("HARNESS_SYNCAROO", SYNCAROO.to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .into()
@@ -36,11 +36,11 @@ pub fn settings(brand: &str) -> String {
         )
     };
     let secret = format!(
-        "[brands.{brand}.sources.syncaroo.webhook]\nverification = \"secret\"\nsecrets = [{{ env = \"STAND_SYNCAROO\" }}]\n"
+        "[brands.{brand}.sources.syncaroo.webhook]\nverification = \"secret\"\nsecrets = [{{ env = \"HARNESS_SYNCAROO\" }}]\n"
     );
-    signed("omniotap", "STAND_OMNIOTAP")
-        + &signed("omneo", "STAND_OMNEO")
-        + &signed("omnilab", "STAND_OMNILAB")
+    signed("omniotap", "HARNESS_OMNIOTAP")
+        + &signed("omneo", "HARNESS_OMNEO")
+        + &signed("omnilab", "HARNESS_OMNILAB")
         + &secret
 }
 

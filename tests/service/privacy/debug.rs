@@ -62,7 +62,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
     for sent in webhooks("debug", now()) {
         let headers =
             sent.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
-        for (source, door) in &app.brand.rules.webhook_verifiers {
+        for (source, verifier) in &app.brand.rules.webhook_verifiers {
             let incoming = UnverifiedWebhook {
                 headers: &headers,
                 secret: Some(WRONG),
@@ -71,9 +71,13 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
             };
             shown.push(format!(
                 "{:?} {:?}",
-                WebhookVerifier::verify(door, app.brand.rules.sources.reader(*source), &incoming)
-                    .err(),
-                door
+                WebhookVerifier::verify(
+                    verifier,
+                    app.brand.rules.sources.reader(*source),
+                    &incoming
+                )
+                .err(),
+                verifier
             ));
             let delivery = hookpoint::sources::Delivery {
                 headers: headers.clone(),

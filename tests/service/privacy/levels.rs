@@ -10,7 +10,7 @@ use hookpoint::storage::database::Place;
 
 use super::webhooks::{self, everything, send_webhooks, signatures};
 use super::{HEADERS, SECRET_KEY, app_with_canaries, queries, while_it_hangs};
-use crate::faults::{cut, restore};
+use crate::lookup::postgres_outage::{cut, restore};
 use crate::support::{TestApp, TestSettings, scratch, send};
 
 /// `hookpoint serve` on the database of a test's application. It is killed when the test ends.

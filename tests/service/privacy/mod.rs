@@ -22,7 +22,7 @@ use hookpoint::storage::database::Place;
 use serde_json::{Value, json};
 use sqlx::{Connection, PgConnection};
 
-use crate::faults::{cut, restore};
+use crate::lookup::postgres_outage::{cut, restore};
 use crate::support::{Options, TestApp, TestSettings, encode, logs, send};
 use forms::Wanted;
 

@@ -13,7 +13,7 @@ use tracing_subscriber::registry::LookupSpan;
 use super::child::{is_alone, run_alone};
 use super::webhooks::{everything, send_webhooks, signatures, webhook_settings};
 use super::{LEAKED, app_with_canaries, drive, is_found_where_leaked, queries, while_it_hangs};
-use crate::faults::{cut, restore};
+use crate::lookup::postgres_outage::{cut, restore};
 use crate::support::{Logs, adopt_logs, now};
 
 struct Said {

@@ -15,8 +15,8 @@ use super::{
     COMPANY, EMAIL, HEADERS, ID, LEAKED, NAME, PHONE, SECRET_KEY, SUBJECT, app_with_canaries,
     canaries, is_found_where_leaked,
 };
-use crate::faults::{cut, restore};
 use crate::inbox::{deliveries, poison, states};
+use crate::lookup::postgres_outage::{cut, restore};
 use crate::support::{
     Response, TestApp, TestSettings, encode, exchange, head, logs, now, post, scratch, until,
 };

@@ -4,8 +4,8 @@ use hookpoint::customer::model::source::Source;
 
 use super::sent::{Letter, letter};
 use super::{is_acknowledged, is_to_be_sent_again, is_unverified, receiving};
-use crate::faults::{cut, restore};
 use crate::inbox::deliveries;
+use crate::lookup::postgres_outage::{cut, restore};
 use crate::support::{Options, Response, TestApp, now, until};
 
 const LOCK: &str = "lock table deliveries in access exclusive mode";

@@ -1,0 +1,31 @@
+//! The command as a process: how it starts and ends, and what others on the machine, at the terminal and in the team can
+//! reach, see and undo.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::string_slice,
+    clippy::as_conversions,
+    clippy::disallowed_methods
+)]
+
+mod audit;
+mod cancellation_reasons;
+mod command;
+mod downgrade;
+#[cfg(target_os = "linux")]
+mod embedded_postgres;
+mod environment;
+mod erasure_of_namesakes;
+#[cfg(target_os = "linux")]
+mod other_user;
+mod program;
+mod read_only_commands;
+#[path = "../harness/settings.rs"]
+#[allow(dead_code, reason = "a part of the harness")]
+mod settings;
+mod shop;
+mod suppression_file;
+mod temporary_directories;
+mod terminal;

@@ -1,0 +1,125 @@
+//! Commands that only look: they write nothing, and leave the schema as it is.
+
+use crate::shop::{Shop, anna_and_bert};
+
+/// Commands that only look. `DELIVERY` stands for one that is there.
+const LOOKS: [&[&str]; 11] = [
+    &["brand", "list"],
+    &["key", "list"],
+    &["key", "list", "--brand", "shop"],
+    &["lookup", "--email", "anna@example.org"],
+    &["lookup", "--phone", "06 12312311", "--json"],
+    &["lookup", "--id", "omniotap.contact:crm-1", "--why"],
+    &["inbox", "status"],
+    &["inbox", "list"],
+    &["inbox", "show", "DELIVERY"],
+    &["sync", "status"],
+    &["audit", "list"],
+];
+
+fn tables(shop: &Shop) -> Vec<String> {
+    shop.texts(
+        "select table_schema || '.' || table_name from information_schema.tables where table_schema not in ('pg_catalog', 'information_schema')",
+    )
+}
+
+/// A delivery whose body nobody could read.
+fn insert_delivery(shop: &Shop) -> String {
+    let insert = "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at)
+        select brand_id, gen_random_uuid(), 'omniotap', 'contact.created', '{}', 'not json', now(), 1, 'dead', now(), now() from brands
+        returning delivery_id::text";
+    shop.texts(insert).remove(0)
+}
+
+/// From now on nobody writes: whatever a statement would change, Postgres refuses it, and every statement that makes something.
+fn refuse_writing(shop: &Shop) {
+    shop.sql(
+        "create function refused() returns trigger language plpgsql as $$ begin raise exception 'somebody writes into %', tg_table_name; end $$;
+        do $$ declare name text; begin
+            for name in select table_name from information_schema.tables where table_schema = 'public' loop
+                execute format('create trigger refused before insert or update or delete or truncate on %I for each statement execute function refused()', name);
+            end loop;
+        end $$;
+        create function nothing_is_made() returns event_trigger language plpgsql as $$ begin raise exception 'somebody makes something: %', tg_tag; end $$;
+        create event trigger nothing_is_made on ddl_command_start execute function nothing_is_made()",
+    );
+}
+
+fn with_delivery<'a>(arguments: &[&'a str], delivery: &'a str) -> Vec<&'a str> {
+    arguments.iter().map(|word| if *word == "DELIVERY" { delivery } else { word }).collect()
+}
+
+#[test]
+fn who_only_looks_writes_nothing() {
+    let shop = Shop::open();
+    shop.tell(anna_and_bert());
+    shop.run(&["key", "create", "--brand", "shop"]).well();
+    let delivery = insert_delivery(&shop);
+    refuse_writing(&shop);
+    let before = shop.dump();
+    for arguments in LOOKS {
+        let out = shop.run(&with_delivery(arguments, &delivery)).well();
+        assert!(!out.is_empty(), "{arguments:?}");
+    }
+    assert_eq!(shop.dump(), before);
+    assert!(shop.run(&["migrate"]).well().contains("up to date"), "where nothing is to be done");
+    assert_eq!(shop.dump(), before);
+    // The trap works: who writes is caught.
+    for arguments in
+        [&["key", "create", "--brand", "shop"][..], &["inbox", "show", &delivery, "--reveal"]]
+    {
+        let caught = shop.run(arguments);
+        assert_eq!(caught.code, Some(1), "{arguments:?}: {}", caught.out);
+        assert!(!caught.error.is_empty() && !caught.out.contains("not json"), "{arguments:?}");
+    }
+    assert_eq!(shop.dump(), before);
+}
+
+#[test]
+fn who_looks_at_an_empty_database_is_told_what_to_do_and_it_stays_empty() {
+    let shop = Shop::empty();
+    for arguments in LOOKS {
+        let told = shop.run(&with_delivery(arguments, "7c0f7bd4-24ac-4b34-a1a0-1a6a6a0bb0a1"));
+        assert_eq!((told.code, told.out.as_str()), (Some(1), ""), "{arguments:?}");
+        assert!(
+            told.error.contains("the database has no schema")
+                && told.error.contains("`hookpoint migrate`"),
+            "{arguments:?}: {}",
+            told.error
+        );
+        assert_eq!(tables(&shop), Vec::<String>::new(), "{arguments:?}");
+    }
+    shop.run(&["migrate"]).well();
+    assert!(tables(&shop).contains(&"public.audit_log".to_owned()));
+}
+
+#[test]
+fn a_brand_of_the_settings_that_nothing_is_known_of_yet_is_not_denied() {
+    let shop = Shop::empty();
+    shop.run(&["migrate"]).well();
+    assert!(shop.run(&["brand", "list"]).well().contains("shop"), "it is in the settings");
+    for arguments in LOOKS.iter().filter(|arguments| !arguments.contains(&"DELIVERY")) {
+        let told = shop.run(arguments);
+        assert!(
+            !told.error.contains("no such brand in the settings"),
+            "{arguments:?}: {}",
+            told.error
+        );
+        assert!(
+            !told.error.contains("there is no brand shop in the settings"),
+            "{arguments:?}: {}",
+            told.error
+        );
+    }
+}
+
+#[test]
+fn who_looks_at_what_was_cancelled_writes_nothing() {
+    let shop = Shop::open();
+    refuse_writing(&shop);
+    assert!(
+        shop.run(&["booking", "actions"])
+            .well()
+            .contains("No bookings were cancelled through hookpoint.")
+    );
+}

@@ -1,0 +1,235 @@
+//! A brand's shop: a Postgres of the test's own, a settings file, and the command beside it.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookpoint::app::open_brands;
+use hookpoint::brand::Brand;
+use hookpoint::customer::model::event::EventKey;
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::customer::model::source::{Source, SourceKind};
+use hookpoint::erasure::suppression_file::SuppressionFile;
+use hookpoint::ingest::apply::apply;
+use hookpoint::settings::Settings;
+use hookpoint::storage::database::{Database, Place, PoolSize, Url};
+use hookpoint::storage::embedded::{Embedded, Layout};
+use jiff::Timestamp;
+use serde_json::json;
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Row};
+
+use crate::command::{RunEnd, Running, Scratch, binaries, command, run};
+
+pub struct Shop {
+    embedded: Option<Embedded>,
+    runtime: tokio::runtime::Runtime,
+    pub scratch: Scratch,
+    pub settings: PathBuf,
+    database: String,
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        if let Some(embedded) = self.embedded.take() {
+            self.runtime.block_on(embedded.stop());
+        }
+    }
+}
+
+/// Runs one statement or several.
+pub async fn execute(options: &PgConnectOptions, sql: &str) -> Result<Vec<String>, sqlx::Error> {
+    let mut connection = options.clone().disable_statement_logging().connect().await?;
+    let rows = sqlx::raw_sql(AssertSqlSafe(sql.to_owned())).fetch_all(&mut connection).await?;
+    rows.iter().map(|row| row.try_get::<String, _>(0)).collect()
+}
+
+impl Shop {
+    /// A database without anything in it.
+    pub fn empty() -> Self {
+        Self::with("")
+    }
+
+    /// The same with more in its settings, where SECRET is the path of a file with a secret.
+    pub fn with(more: &str) -> Self {
+        let scratch = Scratch::new();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let data_dir = scratch.0.join("server");
+        let layout = Layout {
+            data_dir: data_dir.clone(),
+            postgres_bin: None,
+            cache_dir: binaries(),
+            fetch: true,
+            durable: false,
+        };
+        let embedded = runtime.block_on(Embedded::start(layout)).unwrap();
+        let secret = scratch.file("secret", "known-to-few", 0o600);
+        let settings = scratch.settings(&data_dir, &more.replace("SECRET", &format!("{secret:?}")));
+        let shop = Self {
+            embedded: Some(embedded),
+            runtime,
+            scratch,
+            settings,
+            database: "shop".to_owned(),
+        };
+        shop.runtime.block_on(execute(&shop.options("postgres"), "create database shop")).unwrap();
+        shop
+    }
+
+    /// A database with its schema and its brand.
+    pub fn open() -> Self {
+        let shop = Self::empty();
+        shop.tell(Vec::new());
+        shop
+    }
+
+    fn options(&self, database: &str) -> PgConnectOptions {
+        self.embedded.as_ref().unwrap().connect_options().database(database)
+    }
+
+    pub fn url(&self) -> String {
+        let options = self.options("postgres");
+        let socket = options.get_socket().unwrap().display().to_string();
+        format!("postgres://hookpoint@localhost/{}?host={socket}", self.database)
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(&self.settings, arguments);
+        command.env("DATABASE_URL", self.url());
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> RunEnd {
+        run(&mut self.command(arguments))
+    }
+
+    pub fn serve(&self) -> Running {
+        Running::serve(&mut self.command(&["serve"]))
+    }
+
+    /// Values of one column.
+    pub fn texts(&self, sql: &str) -> Vec<String> {
+        self.runtime.block_on(execute(&self.options(&self.database), sql)).unwrap()
+    }
+
+    pub fn sql(&self, sql: &str) {
+        let ran = self.runtime.block_on(execute(
+            &self.options(&self.database),
+            &format!("{sql}; select '' where false"),
+        ));
+        ran.unwrap_or_else(|error| panic!("{error}: {sql}"));
+    }
+
+    pub fn ledger(&self) -> PathBuf {
+        self.scratch.0.join("suppressions.jsonl")
+    }
+
+    /// Does something with the store, as a part of the service would.
+    pub fn with_brand<T>(
+        &self,
+        work: impl AsyncFnOnce(&Database, &Brand, &SuppressionFile) -> T,
+    ) -> T {
+        let size =
+            PoolSize { connections: 2, acquire_timeout: Duration::from_secs(30), statement: None };
+        let rules = Settings::load(Some(&self.settings)).unwrap().brands;
+        let work = async {
+            let database =
+                Database::open(&Place::Server(Url(self.url())), size, false).await.unwrap();
+            hookpoint::storage::migrate(&database.pool).await.unwrap();
+            let brand: Arc<Brand> =
+                open_brands(&database, rules).await.unwrap().into_values().next().unwrap();
+            let done = work(&database, &brand, &SuppressionFile::new(self.ledger())).await;
+            database.close().await;
+            done
+        };
+        self.runtime.block_on(Box::pin(work))
+    }
+
+    /// What sources say.
+    pub fn tell(&self, changes: Vec<Change>) {
+        self.with_brand(async |database, brand, _| {
+            apply(&database.pool, brand, changes).await.unwrap();
+        });
+    }
+
+    /// Puts a copy of the database, as it is now, beside it.
+    pub fn back_up(&self) {
+        let copy =
+            "select pg_terminate_backend(pid)::text from pg_stat_activity where datname = 'shop'";
+        self.runtime.block_on(execute(&self.options("postgres"), copy)).unwrap();
+        self.runtime
+            .block_on(execute(&self.options("postgres"), "create database backup template shop"))
+            .unwrap();
+    }
+
+    /// Goes on with the copy.
+    pub fn restore(&mut self) {
+        self.database = "backup".to_owned();
+    }
+
+    /// Every row of every table, bytes as text.
+    pub fn dump(&self) -> String {
+        let tables = self.texts("select table_name::text from information_schema.tables where table_schema = 'public' order by 1");
+        assert!(tables.len() > 20, "{tables:?}");
+        let rows = tables.iter().flat_map(|table| {
+            self.texts(&format!(
+                "select coalesce(string_agg(each::text, chr(10)), '') from {table} as each"
+            ))
+        });
+        rows.collect::<Vec<_>>().join("\n")
+    }
+}
+
+fn update(fields: &[(&str, &str)]) -> Update {
+    let at: Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
+    let fields =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), Some(json!(value)))).collect();
+    Update { at, received_at: at, scope: Scope::Partial, fields }
+}
+
+/// What a source says of somebody.
+pub fn record(kind: SourceKind, id: &str, fields: &[(&str, &str)]) -> Change {
+    Change::Record { key: RecordKey::new(kind, id).unwrap(), update: update(fields) }
+}
+
+/// A booking of somebody's.
+pub fn booking(id: &str, owner: &str) -> Change {
+    let fields = [
+        ("record", owner),
+        ("occurred_at", "2026-11-24T12:30:00Z"),
+        ("data.activity", "Styling session"),
+        ("data.status", "confirmed"),
+    ];
+    Change::Event {
+        key: EventKey::new(Source::OmniLab, "booking", id).unwrap(),
+        update: update(&fields),
+    }
+}
+
+/// Anna, with a booking, and Bert, whom nothing here is about.
+pub fn anna_and_bert() -> Vec<Change> {
+    let anna = [
+        ("name.first", "Anna"),
+        ("name.last", "Verburg"),
+        ("email.main", "anna@example.org"),
+        ("phone.main", "+31612312311"),
+    ];
+    let bert = [
+        ("name.first", "Bert"),
+        ("name.last", "Kuipers"),
+        ("email.main", "bert@example.org"),
+        ("phone.main", "+31612312322"),
+    ];
+    vec![
+        record(SourceKind::OmnioTapContact, "crm-1", &anna),
+        record(SourceKind::OmnioTapContact, "crm-2", &bert),
+        booking("bk_anna", "omniotap.contact:crm-1"),
+        booking("bk_bert", "omniotap.contact:crm-2"),
+    ]
+}

@@ -1,0 +1,3 @@
+//! Actions by people.
+
+mod cancel_booking;

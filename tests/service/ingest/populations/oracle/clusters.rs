@@ -1,0 +1,326 @@
+//! Which records the evidence joins, level by level.
+
+use super::*;
+
+impl Oracle {
+    /// Resolves trusted records first, as if no others existed. Then each group of unconfirmed records joins the one
+    /// trusted cluster that it fits. The groups that fit none or several are resolved among themselves.
+    pub(super) fn customers(&self, view: &mut View) -> Vec<Cluster> {
+        let of_sort = |is_unconfirmed: bool| {
+            (0..view.people.len())
+                .filter(|n| view.people[*n].is_unconfirmed == is_unconfirmed)
+                .collect::<Cluster>()
+        };
+        let (trusted, unconfirmed) = (of_sort(false), of_sort(true));
+        let mut customers = self.clusters(view, &trusted);
+        let clusters = customers.clone();
+        let (mut others, mut placed) = (Cluster::new(), Vec::new());
+        for party in self.level(view, Tie::Merged, &singles(&unconfirmed)) {
+            match self.place(view, &clusters, &party) {
+                Some(cluster) => placed.push((cluster, party)),
+                None => others.extend(party),
+            }
+        }
+        for (cluster, party) in &placed {
+            let beside = |(place, other): &&(usize, Cluster)| {
+                place == cluster
+                    && other.iter().any(|b| party.iter().any(|a| view.apart.contains(&(*a, *b))))
+            };
+            if placed.iter().any(|other| beside(&other)) {
+                others.extend(party);
+            } else {
+                view.hard.placed.extend(party.iter().map(|n| view.people[*n].key.clone()));
+                customers[*cluster].extend(party);
+            }
+        }
+        customers.extend(self.clusters(view, &others));
+        customers
+    }
+
+    /// The one trusted cluster that fits a group of unconfirmed records, by the strongest evidence.
+    pub(super) fn place(
+        &self,
+        view: &mut View,
+        clusters: &[Cluster],
+        party: &Cluster,
+    ) -> Option<usize> {
+        for tie in [Tie::Merged, Tie::Referred, Tie::Mailed, Tie::Phoned] {
+            let mut fitting: BTreeSet<usize> = BTreeSet::new();
+            for piece in view.ties[&tie].iter().filter(|piece| !piece.holders.is_disjoint(party)) {
+                let (holders, value) = (self.usable(view, tie, piece), piece.value.as_ref());
+                let is_allowed = |cluster: &Cluster| {
+                    if tie == Tie::Phoned
+                        && value.is_some_and(|value| {
+                            self.was_said_long_before(view, value, party, cluster)
+                        })
+                    {
+                        return false;
+                    }
+                    let all = cluster | party;
+                    !self.forbidden(view, tie, value.map(|value| (value, &all)), party, cluster)
+                };
+                let fits =
+                    |cluster: &Cluster| !cluster.is_disjoint(&holders) && is_allowed(cluster);
+                fitting.extend((0..clusters.len()).filter(|n| fits(&clusters[*n])));
+            }
+            if fitting.len() > 1 {
+                view.hard.torn.extend(party.iter().map(|n| view.people[*n].key.clone()));
+            }
+            if fitting.len() == 1 {
+                return fitting.first().copied();
+            }
+        }
+        None
+    }
+
+    /// Resolves some people on all levels.
+    pub(super) fn clusters(&self, view: &mut View, among: &Cluster) -> Vec<Cluster> {
+        self.find_components(view, among);
+        Tie::ALL.into_iter().fold(singles(among), |clusters, tie| self.level(view, tie, &clusters))
+    }
+
+    /// The components of some people, also connected through records that are gone and through decisions that they
+    /// differ; and whether each is small enough for phones and e-mails to link.
+    pub(super) fn find_components(&self, view: &mut View, among: &Cluster) {
+        let mut keys: Vec<RecordKey> =
+            view.people.iter().map(|person| person.key.clone()).collect();
+        let mut hanging: Vec<[RecordKey; 2]> =
+            self.merges.keys().map(|(loser, winner)| [loser.clone(), winner.clone()]).collect();
+        hanging.extend(
+            self.decisions.iter().map(|decision| [decision.left.clone(), decision.right.clone()]),
+        );
+        for person in among.iter().map(|n| &view.people[*n]) {
+            hanging.extend(person.refers_to.iter().map(|key| [person.key.clone(), key.clone()]));
+        }
+        let mut number: BTreeMap<RecordKey, usize> = keys.iter().cloned().zip(0..).collect();
+        for key in hanging.iter().flatten() {
+            if !number.contains_key(key) {
+                number.insert(key.clone(), keys.len());
+                keys.push(key.clone());
+            }
+        }
+        let mut without_phones = Sets::singles(keys.len());
+        hanging
+            .iter()
+            .for_each(|pair| without_phones.join(&pair.iter().map(|key| number[key]).collect()));
+        let join_holders = |sets: &mut Sets, tie| {
+            view.ties[&tie].iter().for_each(|piece: &Piece| sets.join(&(&piece.holders & among)));
+        };
+        join_holders(&mut without_phones, Tie::Mailed);
+        let mut whole = without_phones.clone();
+        join_holders(&mut whole, Tie::Phoned);
+        let fits = |sets: &Sets, n: usize| {
+            among.iter().filter(|other| sets.0[**other] == sets.0[n]).count()
+                <= self.rules.component_cap
+        };
+        for n in among {
+            let person = &mut view.people[*n];
+            person.may_link = (fits(&without_phones, *n), fits(&whole, *n));
+            person.components = (whole.0[*n], without_phones.0[*n]);
+        }
+    }
+
+    /// The holders of a piece of evidence whom it may link.
+    pub(super) fn usable(&self, view: &View, tie: Tie, piece: &Piece) -> BTreeSet<usize> {
+        let has_moved =
+            |n: &usize| piece.value.clone().is_some_and(|value| view.moved.contains(&(*n, value)));
+        let may_link = |n: &usize| match tie {
+            Tie::Decided | Tie::Merged | Tie::Referred => true,
+            Tie::Mailed => self.rules.link_by_email && view.people[*n].may_link.0,
+            Tie::Phoned => self.rules.link_by_phone && view.people[*n].may_link.1 && !has_moved(n),
+        };
+        piece.holders.iter().copied().filter(may_link).collect()
+    }
+
+    /// Applies the evidence of one level to some clusters, all values at once.
+    pub(super) fn level(&self, view: &mut View, tie: Tie, before: &[Cluster]) -> Vec<Cluster> {
+        let mut joined = Sets::singles(before.len());
+        let owner: BTreeMap<usize, usize> = before
+            .iter()
+            .enumerate()
+            .flat_map(|(n, cluster)| cluster.iter().map(move |member| (*member, n)))
+            .collect();
+        let holding = |holders: &BTreeSet<usize>| {
+            holders
+                .iter()
+                .filter_map(|member| owner.get(member).copied())
+                .collect::<BTreeSet<usize>>()
+        };
+        for piece in
+            view.ties[&tie].clone().into_iter().filter(|piece| holding(&piece.holders).len() > 1)
+        {
+            if tie == Tie::Phoned {
+                self.find_moved(view, &piece, before);
+            }
+            let holding = holding(&self.usable(view, tie, &piece));
+            let all: Cluster = holding.iter().flat_map(|n| before[*n].clone()).collect();
+            let on = piece.value.as_ref().map(|value| (value, &all));
+            let are_allowed =
+                |a: usize, b: usize| !self.forbidden(view, tie, on, &before[a], &before[b]);
+            let in_full = |a: usize, b: usize| {
+                are_allowed(a, b) && agree_in_full(view, tie, on, &before[a], &before[b])
+            };
+            let (groups, in_between) = agreeing(&holding, &are_allowed, &in_full);
+            groups.iter().for_each(|group| joined.join(group));
+            let outside = in_between
+                .iter()
+                .flat_map(|n| &before[*n])
+                .map(|n| (piece.value.clone(), view.people[*n].key.clone()));
+            view.hard.in_between.extend(outside.collect::<Vec<_>>());
+        }
+        // A group that several values connect is not formed if two members must not be joined.
+        let is_allowed = |group: &BTreeSet<usize>| {
+            pairs(group).all(|(a, b)| !self.forbidden(view, tie, None, &before[a], &before[b]))
+        };
+        let after = joined.sets().into_values().flat_map(|group| {
+            let clusters = group.iter().map(|n| before[*n].clone());
+            if is_allowed(&group) { vec![clusters.flatten().collect()] } else { clusters.collect() }
+        });
+        after.collect()
+    }
+
+    /// Whether a form contained a number years before another record did.
+    pub(super) fn was_said_long_before(
+        &self,
+        view: &View,
+        number: &Identifier,
+        party: &Cluster,
+        cluster: &Cluster,
+    ) -> bool {
+        let years = SignedDuration::from_hours(
+            24 * 365 * i64::from(self.rules.phone_reassigned_after_years),
+        );
+        let holders = |of: &Cluster| {
+            of.iter()
+                .map(|n| &view.people[*n])
+                .filter(|person| person.links.contains(number))
+                .collect::<Vec<_>>()
+        };
+        let newest = |of: &Cluster| {
+            holders(of).into_iter().filter_map(|person| person.said_at.get(number)).max().copied()
+        };
+        let is_later = newest(party)
+            .zip(newest(cluster))
+            .is_some_and(|(one, two)| two.duration_since(one) >= years);
+        self.rules.phone_reassigned_after_years > 0
+            && is_later
+            && !Self::may_share_for_years(view, party, cluster)
+    }
+
+    /// Finds the people who lost a number, because a person with another name reported it years later.
+    pub(super) fn find_moved(&self, view: &mut View, piece: &Piece, clusters: &[Cluster]) {
+        let Some(number) =
+            piece.value.clone().filter(|_| self.rules.phone_reassigned_after_years > 0)
+        else {
+            return;
+        };
+        let holders = self.usable(view, Tie::Phoned, piece);
+        let years = SignedDuration::from_hours(
+            24 * 365 * i64::from(self.rules.phone_reassigned_after_years),
+        );
+        let holding: Vec<Cluster> = clusters
+            .iter()
+            .map(|cluster| cluster & &holders)
+            .filter(|held| !held.is_empty())
+            .collect();
+        let newest = |held: &Cluster| {
+            held.iter().filter_map(|n| view.people[*n].said_at.get(&number)).max().copied()
+        };
+        let whole =
+            |held: &Cluster| clusters.iter().find(|cluster| held.is_subset(cluster)).unwrap();
+        let is_later = |one: &Cluster, two: &Cluster| {
+            newest(one).zip(newest(two)).is_some_and(|(one, two)| two.duration_since(one) >= years)
+        };
+        let lost = holding.iter().filter(|one| {
+            holding.iter().any(|two| {
+                is_later(one, two) && !Self::may_share_for_years(view, whole(one), whole(two))
+            })
+        });
+        let lost: Vec<(usize, Identifier)> = lost.flatten().map(|n| (*n, number.clone())).collect();
+        view.moved.extend(lost);
+    }
+}
+
+fn singles(people: &Cluster) -> Vec<Cluster> {
+    people.iter().map(|n| Cluster::from([*n])).collect()
+}
+
+fn pairs(among: &BTreeSet<usize>) -> impl Iterator<Item = (usize, usize)> {
+    among.iter().flat_map(|a| among.range(a + 1..).map(|b| (*a, *b)))
+}
+
+/// The groups in which all clusters agree with all, and the clusters that agree with two that disagree. Of these, a
+/// cluster that agrees in full with only one of the two belongs to that one.
+fn agreeing(
+    all: &BTreeSet<usize>,
+    are_allowed: &dyn Fn(usize, usize) -> bool,
+    in_full: &dyn Fn(usize, usize) -> bool,
+) -> (Vec<BTreeSet<usize>>, BTreeSet<usize>) {
+    let first: BTreeSet<(usize, usize)> = pairs(all)
+        .filter(|(a, b)| are_allowed(*a, *b))
+        .flat_map(|(a, b)| [(a, b), (b, a)])
+        .collect();
+    let is_anothers = |(n, m): (usize, usize)| {
+        let others = first
+            .iter()
+            .filter(|(a, _)| *a == n)
+            .map(|(_, other)| *other)
+            .filter(|other| *other != m);
+        !in_full(n, m)
+            && others.into_iter().any(|other| in_full(n, other) && !first.contains(&(other, m)))
+    };
+    let lines: BTreeSet<(usize, usize)> = first
+        .iter()
+        .copied()
+        .filter(|(a, b)| !is_anothers((*a, *b)) && !is_anothers((*b, *a)))
+        .collect();
+    let neighbours = |n: usize| {
+        lines.iter().filter(|(a, _)| *a == n).map(|(_, b)| *b).collect::<BTreeSet<usize>>()
+    };
+    let in_between: BTreeSet<usize> = all
+        .iter()
+        .copied()
+        .filter(|n| pairs(&neighbours(*n)).any(|pair| !lines.contains(&pair)))
+        .collect();
+    let rest: BTreeSet<usize> = all - &in_between;
+    let mut groups: BTreeSet<BTreeSet<usize>> = BTreeSet::new();
+    for n in &rest {
+        let mut group = &neighbours(*n) & &rest;
+        group.insert(*n);
+        groups.insert(group);
+    }
+    (groups.into_iter().collect(), in_between)
+}
+
+pub(super) fn ties_of(view: &View, tie: Tie) -> Vec<Piece> {
+    let end = |key: &RecordKey| view.ends.get(key).unwrap_or(key).to_string();
+    let mut pieces: BTreeMap<(String, Option<Identifier>), BTreeSet<usize>> = BTreeMap::new();
+    for (n, person) in view.people.iter().enumerate() {
+        let referred =
+            person.links.iter().filter_map(Identifier::referred_record).map(|key| end(&key));
+        let addresses = |phone: bool| {
+            let values = person.links.iter().filter(move |value| {
+                value.kind.is_address() && (value.kind == IdentifierKind::Phone) == phone
+            });
+            values.map(|value| (String::new(), Some(value.clone()))).collect()
+        };
+        let classes = view
+            .same
+            .iter()
+            .enumerate()
+            .filter(|(_, priority)| priority.contains(&n))
+            .map(|(priority, _)| priority.to_string());
+        let evidence: Vec<(String, Option<Identifier>)> = match tie {
+            Tie::Decided => classes.map(|priority| (priority, None)).collect(),
+            Tie::Merged => vec![(end(&person.key), None)],
+            Tie::Referred => referred.chain([end(&person.key)]).map(|key| (key, None)).collect(),
+            Tie::Mailed => addresses(false),
+            Tie::Phoned => addresses(true),
+        };
+        for piece in evidence {
+            pieces.entry(piece).or_default().insert(n);
+        }
+    }
+    let pieces = pieces.into_iter().map(|((_, value), holders)| Piece { value, holders });
+    pieces.filter(|piece| piece.holders.len() > 1).collect()
+}

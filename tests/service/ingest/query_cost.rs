@@ -1,0 +1,236 @@
+//! The cost of a change must not depend on the number of people.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hookpoint::clock::Clock;
+use hookpoint::customer::model::source::Source;
+use hookpoint::inbox::processor::DeliveryProcessor;
+use hookpoint::ingest::apply::apply;
+use hookpoint::lookup::query::Question;
+use hookpoint::lookup::query_customers::{ReadRules, find};
+use hookpoint::settings::file::{InboxSettings, MultipleMatches};
+use hookpoint::storage::database::{Database, Place, PoolSize, Url};
+use hookpoint::storage::delivery_claims::Claim;
+use hookpoint::storage::delivery_queue::delete_old_deliveries;
+use hookpoint::storage::follow_ups::{claim_follow_ups, delete_erased_follow_ups};
+use hookpoint::storage::pool::Pool;
+use jiff::{Timestamp, ToSpan};
+use uuid::Uuid;
+
+use crate::round_trips::{CountingProxy, contact, fill, rows_read, sequential_scans};
+use crate::support::{TestApp, scratch, socket_directory, until_used_by};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_end() {
+    let app = TestApp::start().await;
+    let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
+    // Stop the application, because its maintenance jobs read tables, too.
+    app.stop().await;
+    let size =
+        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
+    let filling = Database::open(&place, size, false).await.unwrap();
+    fill(&filling.pool, brand.id(), 5_000).await;
+    filling.close().await;
+    until_used_by(0, &name).await;
+    let counting = Database::open(&place, size, false).await.unwrap();
+    let directory =
+        scratch().join(format!("hookpoint-test-{}", std::process::id())).join("turnstile");
+    let turnstile = CountingProxy::open(&directory, &socket_directory());
+    let place = Place::Server(Url(format!(
+        "postgres://hookpoint@localhost/{name}?host={}",
+        directory.display()
+    )));
+    let database = Database::open(&place, size, false).await.unwrap();
+    // The first change prepares statements.
+    apply(&database.pool, &brand, vec![contact("p1", 0, &[("name.first", "Anne")])]).await.unwrap();
+    let (before, rows) = (sequential_scans(&counting.pool).await, rows_read(&counting.pool).await);
+    let new = [
+        ("name.first", "Bo"),
+        ("name.last", "Berg"),
+        ("email.main", "p17@example.org"),
+        ("phone.main", "06 99999999"),
+    ];
+    let frees = [("email.main", "")];
+    for (what, id, fields, most) in [
+        ("a name", "p2", &[("name.first", "Anne")][..], 4),
+        ("a phone number", "p3", &[("phone.main", "+31699999999")], 4),
+        ("somebody else's address", "p4", &[("email.main", "p5@example.org")], 4),
+        ("somebody new", "new", &new, 4),
+        (
+            "somebody new with an id that another system uses",
+            "p6000",
+            &[("email.main", "p6@example.org")],
+            4,
+        ),
+        ("nothing", "p7", &frees, 4),
+    ] {
+        let trips = turnstile.trips();
+        let applied = apply(&database.pool, &brand, vec![contact(id, 1, fields)]).await.unwrap();
+        assert_eq!(applied.changed, 1, "{what}");
+        let trips = turnstile.trips() - trips;
+        assert!(trips <= most, "{what}: {trips} round trips");
+    }
+    // A value that is no longer shared can link its holders again. That takes one more query.
+    for n in 0..6 {
+        let name = format!("Name{n}");
+        apply(
+            &database.pool,
+            &brand,
+            vec![contact(
+                &format!("p1{n}"),
+                2,
+                &[("name.last", &name), ("phone.main", "+31688888888")],
+            )],
+        )
+        .await
+        .unwrap();
+    }
+    for (n, most) in [(0, 4), (1, 5)] {
+        let trips = turnstile.trips();
+        apply(
+            &database.pool,
+            &brand,
+            vec![contact(&format!("p1{n}"), 3, &[("phone.main", "+31600000000")])],
+        )
+        .await
+        .unwrap();
+        let trips = turnstile.trips() - trips;
+        assert!(trips <= most, "the holder number {n}: {trips} round trips");
+    }
+    let rules = ReadRules { max_customers: 10, multiple_matches: MultipleMatches::All };
+    let phone = hookpoint::customer::model::phone::Phone::parse_e164("+31600000100").unwrap();
+    assert_eq!(
+        find(&database.pool, &brand, &Question::Address(phone.into()), rules)
+            .await
+            .unwrap()
+            .customers,
+        1
+    );
+    for id in ["omneo:p200", "p201", "t1"] {
+        find(&database.pool, &brand, &Question::Id(id.to_owned()), rules).await.unwrap();
+    }
+    // A connection reports its statistics when it closes.
+    database.close().await;
+    until_used_by(1, &name).await;
+    assert_eq!(sequential_scans(&counting.pool).await, before);
+    let rows = rows_read(&counting.pool).await - rows;
+    assert!(
+        rows < 5_000,
+        "{rows} rows were read for 15 changes and 4 lookups, a hundred or two each"
+    );
+    counting.close().await;
+}
+
+/// Fills the inbox and the follow-ups of a brand with many webhooks at once. Postgres has statistics of another brand
+/// only, so it assumes that this one has no rows. Ids of deliveries begin with a time.
+async fn flood(pool: &Pool, brand_id: i32, count: u32) {
+    let fill = |brand_id: i32, state: &str| {
+        format!(
+            "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at)
+            select {brand_id}, ('019a' || substr(md5(random()::text), 1, 28))::uuid, 'omnilab', 'x', '{{}}', '{{\"type\":\"x\"}}', now(), 1, '{state}', now(),
+                case when '{state}' <> 'pending' then now() end
+            from generate_series(1, {count});
+            insert into follow_ups (brand_id, follow_up_id, source, request, subjects, due_at)
+            select {brand_id}, gen_random_uuid(), 'omnilab', to_jsonb(n), array[sha256('hint')], now() - n * interval '1 second'
+            from generate_series(1, {count}) as n;
+            insert into suppression_hashes (brand_id, hash, erasure_id) select {brand_id}, sha256(n::text::bytea), gen_random_uuid() from generate_series(1, 100) as n;"
+        )
+    };
+    // Autovacuum must not collect statistics about these tables meanwhile.
+    let unseen = ["deliveries", "follow_ups", "suppression_hashes"]
+        .map(|table| format!("alter table {table} set (autovacuum_enabled = off);"))
+        .concat();
+    let statements = [
+        unseen,
+        "set session_replication_role = replica;".to_owned(),
+        fill(brand_id + 1, "done"),
+        "analyze;".to_owned(),
+        fill(brand_id, "pending"),
+    ]
+    .concat();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(pool).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_waits_though_postgres_knows_nothing_of_the_brand()
+ {
+    let app = TestApp::start().await;
+    let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
+    app.stop().await;
+    let size =
+        PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10), statement: None };
+    let filling = Database::open(&place, size, false).await.unwrap();
+    flood(&filling.pool, brand.id(), 5_000).await;
+    filling.close().await;
+    until_used_by(0, &name).await;
+    let counting =
+        Database::open(&place, PoolSize { connections: 1, ..size }, false).await.unwrap();
+    let mut before = rows_read(&counting.pool).await;
+    for (what, most) in [
+        ("claimed and finished", 500),
+        ("finished long ago", 500),
+        ("to be asked", 500),
+        ("hinted at of erased people", 10_000),
+    ] {
+        let database = Database::open(&place, size, false).await.unwrap();
+        match what {
+            "claimed and finished" => {
+                let settings = InboxSettings { batch_size: 20, ..InboxSettings::default() };
+                let worker = DeliveryProcessor::new(
+                    database.pool.clone(),
+                    Arc::clone(&brand),
+                    &settings,
+                    Clock::system(),
+                );
+                assert_eq!(worker.step().await.unwrap(), 20);
+            }
+            "finished long ago" => {
+                let later = Clock::system().now() + 1.hours();
+                assert!(
+                    delete_old_deliveries(
+                        &database.pool,
+                        brand.id(),
+                        later,
+                        Timestamp::UNIX_EPOCH,
+                        20
+                    )
+                    .await
+                    .unwrap()
+                );
+            }
+            "to be asked" => {
+                let claim = Claim {
+                    token: Uuid::new_v4(),
+                    frozen_at: None,
+                    lease: Duration::from_secs(60),
+                    limit: 8,
+                };
+                assert_eq!(
+                    claim_follow_ups(&database.pool, brand.id(), Source::OmniLab, &claim)
+                        .await
+                        .unwrap()
+                        .len(),
+                    8
+                );
+            }
+            _ => delete_erased_follow_ups(&mut database.pool.acquire().await.unwrap(), brand.id())
+                .await
+                .unwrap(),
+        }
+        // A connection reports its statistics when it closes.
+        database.close().await;
+        until_used_by(1, &name).await;
+        let rows = rows_read(&counting.pool).await;
+        assert!(rows - before < most, "{what}: {} rows were read", rows - before);
+        before = rows;
+    }
+    counting.close().await;
+}
+
+#[tokio::test]
+async fn every_table_that_grows_can_be_analysed() {
+    let app = TestApp::start().await;
+    hookpoint::storage::statistics::analyze(app.pool()).await.unwrap();
+    app.stop().await;
+}

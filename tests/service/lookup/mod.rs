@@ -1,0 +1,7 @@
+//! The read path.
+
+mod batching;
+mod change_listener;
+mod contract;
+pub mod postgres_outage;
+mod read_through;

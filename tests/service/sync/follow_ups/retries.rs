@@ -1,0 +1,163 @@
+//! Calls that are joined, repeated, or not made.
+
+use super::*;
+
+#[tokio::test]
+async fn what_is_hinted_at_often_is_asked_once() {
+    let stage = FollowUpStage::open(Source::Syncaroo).await;
+    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
+    for _ in 0..5 {
+        stage.hint_at_booking().await;
+    }
+    assert_eq!((states(&stage.app).await.len(), stage.counts().await), (5, (1, 0)));
+    // A call in progress may not include the object of this webhook.
+    let claim = Claim {
+        token: Uuid::new_v4(),
+        frozen_at: Some(stage.app.clock.now()),
+        lease: Duration::from_secs(60),
+        limit: 8,
+    };
+    assert_eq!(
+        claim_follow_ups(stage.app.pool(), stage.app.brand.id(), Source::Syncaroo, &claim)
+            .await
+            .unwrap()
+            .len(),
+        1
+    );
+    stage.hint_at_booking().await;
+    assert_eq!(stage.counts().await, (2, 0));
+    stage.follow().await;
+    assert_eq!(
+        (stage.counts().await, stage.shown().await.as_str()),
+        ((1, 0), SHOWN),
+        "another worker has claimed it"
+    );
+    // The worker that claimed it is gone.
+    stage.later(61).await;
+    stage.follow().await;
+    assert_eq!(stage.counts().await, (0, 0));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_stored_request_that_cannot_be_read_any_more_is_dead_at_once() {
+    let stage = FollowUpStage::open(Source::Syncaroo).await;
+    stage.hint_at_booking().await;
+    sqlx::query("update follow_ups set request = '{\"syncaroo\": {\"rooms\": {}}}'")
+        .execute(stage.app.pool())
+        .await
+        .unwrap();
+    stage.follow().await;
+    assert_eq!(stage.counts().await, (0, 1));
+    assert!(stage.systems.arrivals(Source::Syncaroo).is_empty(), "nothing was asked");
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
+    let stage = FollowUpStage::open(Source::Syncaroo).await;
+    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
+    stage.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
+    stage.hint_at_booking().await;
+    for (seconds, counts) in [(0, (1, 0)), (0, (1, 0)), (2, (1, 0)), (4, (0, 1)), (10_000, (0, 1))]
+    {
+        stage.later(seconds).await;
+        stage.follow().await;
+        assert_eq!(stage.counts().await, counts, "{seconds}");
+    }
+    let FollowUpCounts { note, .. } =
+        count_follow_ups(stage.app.pool(), stage.app.brand.id()).await.unwrap().remove(0);
+    assert_eq!(note, "the source answered with status 500 (tried 3 times)");
+    assert_eq!(
+        stage
+            .systems
+            .arrivals(Source::Syncaroo)
+            .iter()
+            .filter(|arrival| arrival.path.contains("bookings"))
+            .count(),
+        3
+    );
+    // The next follow-up succeeds, so nothing needs attention any more.
+    stage.systems.clear_faults();
+    stage.hint_at_booking().await;
+    stage.follow().await;
+    assert_eq!((stage.counts().await, stage.shown().await.as_str()), ((0, 0), SHOWN));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn what_fails_while_it_is_hinted_at_again_waits_once() {
+    let stage = FollowUpStage::open(Source::Syncaroo).await;
+    stage.hint_at_booking().await;
+    let (pool, brand_id, now) = (stage.app.pool(), stage.app.brand.id(), stage.app.clock.now());
+    let claim = Claim {
+        token: Uuid::new_v4(),
+        frozen_at: Some(now),
+        lease: Duration::from_secs(60),
+        limit: 8,
+    };
+    let claimed =
+        claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().remove(0);
+    stage.hint_at_booking().await;
+    assert_eq!(stage.counts().await, (2, 0));
+    let again = Outcome::Retry(now + 1.hours(), "the source answered with status 500".to_owned());
+    finish_follow_up(pool, brand_id, claimed.follow_up_id, claim.token, &again).await.unwrap();
+    assert_eq!(stage.counts().await, (1, 0));
+    assert_eq!(
+        claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().len(),
+        1,
+        "the new one, at once"
+    );
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn an_account_that_is_left_alone_uses_up_no_attempt() {
+    let stage = FollowUpStage::open_with(
+        Source::Syncaroo,
+        CallSettings { breaker_failures: 1, breaker_open_seconds: 600, ..CallSettings::default() },
+    )
+    .await;
+    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
+    stage.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
+    stage.hint_at_booking().await;
+    for _ in 0..20 {
+        stage.follow().await;
+        stage.later(10).await;
+    }
+    assert_eq!(stage.counts().await, (1, 0));
+    assert_eq!(
+        stage
+            .systems
+            .arrivals(Source::Syncaroo)
+            .iter()
+            .filter(|arrival| arrival.path.contains("bookings"))
+            .count(),
+        1
+    );
+    let (attempts,): (i32,) = sqlx::query_as("select attempts from follow_ups")
+        .fetch_one(stage.app.pool())
+        .await
+        .unwrap();
+    assert_eq!(attempts, 1);
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_url_that_leads_elsewhere_is_not_followed() {
+    let stage = FollowUpStage::open(Source::Syncaroo).await;
+    let elsewhere = stage.systems.base_url(Source::Omneo);
+    let about = json!({"syncarooId": BOOKING, "attributeType": "bookings", "apiUrl": format!("{elsewhere}/profiles")});
+    stage.receive("syncaroo", &[], &json!({"connectionId": 555, "metaData": about})).await;
+    stage.follow().await;
+    assert_eq!((stage.counts().await, stage.calls(Source::Omneo)), ((0, 1), 0));
+    stage.close().await;
+}
+
+#[tokio::test]
+async fn a_source_that_is_not_called_leaves_nothing_to_ask() {
+    let stage = FollowUpStage::open(Source::Omneo).await;
+    stage.hint_at_booking().await;
+    assert_eq!(stage.counts().await, (0, 0));
+    stage.close().await;
+}

@@ -1,0 +1,290 @@
+//! Incremental sync runs, between the full runs.
+
+use std::time::Duration;
+
+use hookpoint::clock::Clock;
+use hookpoint::customer::model::source::Source;
+use hookpoint::demo::systems::{Fault, ObjectKind, Part, omneo};
+use hookpoint::settings::file::SyncSettings;
+use hookpoint::storage::sync_runs::cancel_streams;
+use hookpoint::storage::sync_streams::{StreamRow, list_streams};
+use hookpoint::sync::schedule::{ScheduleKind, run_due_streams};
+use hookpoint::sync::{ProgressEvent, RunEnd, SyncMode};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use tokio::sync::Notify;
+
+use crate::support::until;
+use crate::sync::{Traversal, profile};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+fn id(n: usize) -> String {
+    profile(n)["id"].as_str().unwrap().to_owned()
+}
+
+impl Traversal {
+    /// With profiles, all of which are stored.
+    async fn with_profiles(count: usize) -> Self {
+        let scan = Self::start(0).await;
+        (0..count).for_each(|n| scan.data.put(ObjectKind::Profile, profile(n)));
+        assert!(matches!(
+            scan.scan(Source::Omneo, "profiles").await,
+            RunEnd::Complete { drift: None, .. }
+        ));
+        scan.systems.clear_request_log();
+        scan
+    }
+
+    /// Changes a profile without a webhook.
+    fn change(&self, n: usize) {
+        let mut changed = profile(n);
+        changed["email"] = json!(format!("new{n}@example.org"));
+        changed["updated_at"] = json!(omneo::written(Clock::system().now()));
+        self.data.put(ObjectKind::Profile, changed);
+    }
+
+    fn pass_time(&self, time: SignedDuration) {
+        self.app.clock.set(self.app.clock.now() + time);
+    }
+
+    /// Runs everything that is due, as the service does. Returns the requested paths.
+    async fn run_due_streams(&self, source: Source, line: ScheduleKind) -> Vec<String> {
+        let settings = SyncSettings { backfill: false, ..SyncSettings::default() };
+        self.systems.clear_request_log();
+        run_due_streams(&self.runner(source), &settings, line).await.unwrap();
+        self.systems.arrivals(source).into_iter().map(|arrival| arrival.path).collect()
+    }
+
+    async fn row(&self) -> StreamRow {
+        self.row_of("profiles").await
+    }
+
+    /// An incremental run that was killed after two pages.
+    async fn kill_in_the_middle(&self) -> Timestamp {
+        self.pass_time(MINUTE * 16);
+        let since = self.row().await.incremental_watermark.unwrap() - MINUTE;
+        self.systems.set_fault(
+            Source::Omneo,
+            Part::Api,
+            Some(Fault::Slow(Duration::from_millis(200))),
+        );
+        self.systems.clear_request_log();
+        let reached = Notify::new();
+        let listener = |ProgressEvent { progress, .. }: ProgressEvent<'_>| {
+            if progress.scanned >= 40 {
+                reached.notify_one();
+            }
+        };
+        let (killed, stream) = (self.runner(Source::Omneo), self.stream(Source::Omneo, "profiles"));
+        tokio::select! {
+            ended = killed.scan(stream, SyncMode::Incremental { since }, &listener) => panic!("{ended:?}"),
+            () = reached.notified() => {}
+        }
+        // The call for the third page continues after its caller was dropped. It must not be counted for the next run.
+        until("the third page is asked for", async || {
+            self.systems.arrivals(Source::Omneo).len() >= 3
+        })
+        .await;
+        self.systems.clear_faults();
+        since
+    }
+}
+
+#[tokio::test]
+async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
+    let scan = Traversal::with_profiles(9).await;
+    let all = scan.row().await;
+    scan.change(3);
+    scan.data.remove(ObjectKind::Profile, &id(7));
+    scan.pass_time(MINUTE * 14);
+    assert!(
+        scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(),
+        "not yet"
+    );
+    scan.pass_time(MINUTE * 2);
+    assert!(
+        scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty(),
+        "everything is due later"
+    );
+    assert_eq!(
+        scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await,
+        ["/api/v3/profiles"]
+    );
+    assert!(scan.is_known("new3@example.org").await && !scan.is_known("b3@example.org").await);
+    assert!(
+        scan.is_known("b7@example.org").await,
+        "profiles outside the incremental run are not deleted"
+    );
+    let row = scan.row().await;
+    assert_eq!(
+        (row.scanned, row.changed, row.deleted, row.since),
+        (1, 1, 0, Some(all.started_at - MINUTE * 15))
+    );
+    assert!(row.is_complete() && !row.is_failing() && row.is_reconcile);
+    assert_eq!((row.last_full_started_at, row.drift), (all.last_full_started_at, None));
+    assert_eq!(row.incremental_watermark, Some(row.started_at));
+    let missed =
+        "hookpoint_sync_missed_changes_total{brand=\"demo\",source=\"omneo\",stream=\"profiles\"}";
+    assert!(hookpoint::telemetry::metrics().render().contains(missed));
+    assert!(
+        scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(),
+        "it was just done"
+    );
+    scan.stop().await;
+}
+
+#[tokio::test]
+async fn everything_is_walked_as_often_as_before_and_its_drift_is_kept() {
+    let scan = Traversal::with_profiles(30).await;
+    scan.change(3);
+    scan.data.remove(ObjectKind::Profile, &id(7));
+    for _ in 0..3 {
+        scan.pass_time(SignedDuration::from_hours(8));
+        assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    }
+    scan.pass_time(MINUTE);
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty());
+    scan.change(4);
+    assert!(
+        scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.len() >= 3,
+        "two pages, and a check for deletions"
+    );
+    assert!(!scan.is_known("b7@example.org").await && scan.is_known("new4@example.org").await);
+    let all = scan.row().await;
+    assert_eq!((all.since, all.last_full_started_at, all.deleted), (None, Some(all.started_at), 1));
+    assert!((all.drift.unwrap() - 2.0 / 30.0).abs() < 0.001, "{:?}", all.drift);
+    scan.pass_time(MINUTE * 16);
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    let row = scan.row().await;
+    assert_eq!((row.drift, row.last_full_started_at), (all.drift, all.last_full_started_at));
+    scan.stop().await;
+}
+
+#[tokio::test]
+async fn what_should_be_known_of_everything_outlives_a_pass_of_what_changed() {
+    let scan = Traversal::with_profiles(30).await;
+    (0..15).for_each(|n| drop(scan.data.remove(ObjectKind::Profile, &id(n))));
+    scan.scan(Source::Omneo, "profiles").await;
+    scan.pass_time(MINUTE * 16);
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    let row = scan.row().await;
+    assert!(
+        row.since.is_some() && row.last_full_result.contains("15 of 30") && row.note.is_empty(),
+        "{} {}",
+        row.last_full_result,
+        row.note
+    );
+    scan.stop().await;
+}
+
+#[tokio::test]
+async fn sources_that_cannot_tell_what_changed_are_not_asked_in_between() {
+    let scan = Traversal::start(30).await;
+    scan.scan(Source::OmnioTap, "contacts").await;
+    scan.scan(Source::Omneo, "transactions").await;
+    scan.pass_time(SignedDuration::from_hours(23));
+    for source in [Source::OmnioTap, Source::Omneo] {
+        for line in [ScheduleKind::Incremental, ScheduleKind::Full] {
+            assert!(scan.run_due_streams(source, line).await.is_empty(), "{source} {line:?}");
+        }
+    }
+    let rows = list_streams(scan.app.pool(), scan.app.brand.id()).await.unwrap();
+    assert!(
+        rows.len() == 2 && rows.iter().all(|row| row.since.is_none() && !row.is_reconcile),
+        "a run does not end without a call"
+    );
+    scan.pass_time(SignedDuration::from_hours(2));
+    assert!(scan.run_due_streams(Source::OmnioTap, ScheduleKind::Incremental).await.is_empty());
+    assert_eq!(scan.run_due_streams(Source::OmnioTap, ScheduleKind::Full).await.len(), 2);
+    scan.stop().await;
+}
+
+#[tokio::test]
+async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
+    let scan = Traversal::with_profiles(90).await;
+    (0..90).for_each(|n| scan.change(n));
+    let since = scan.kill_in_the_middle().await;
+    let met: i64 = sqlx::query_scalar("select count(*) from sync_seen_keys")
+        .fetch_one(scan.app.pool())
+        .await
+        .unwrap();
+    assert_eq!(met, 0, "an incremental run does not look for deletions, so it stores no seen keys");
+    assert!(
+        scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(),
+        "its lease is still valid"
+    );
+    scan.pass_time(SignedDuration::from_secs(61));
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty());
+    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len() <= 4);
+    let row = scan.row().await;
+    assert!(
+        row.is_complete()
+            && row.since == Some(since)
+            && row.scanned == 90
+            && row.last_full_started_at < Some(row.started_at)
+    );
+    assert!(scan.is_known("new0@example.org").await && scan.is_known("new89@example.org").await);
+    scan.stop().await;
+}
+
+#[tokio::test]
+async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_left() {
+    let scan = Traversal::with_profiles(90).await;
+    (0..90).for_each(|n| scan.change(n));
+    scan.data.remove(ObjectKind::Profile, &id(7));
+    scan.kill_in_the_middle().await;
+    scan.pass_time(SignedDuration::from_secs(61));
+    scan.systems.clear_request_log();
+    let ended = scan
+        .runner(Source::Omneo)
+        .scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {})
+        .await
+        .unwrap();
+    let RunEnd::Complete { mode: SyncMode::Full, progress, deleted: 1, .. } = ended else {
+        panic!("{ended:?}")
+    };
+    assert_eq!(
+        (progress.scanned, progress.changed),
+        (89, 0),
+        "the remaining pages repaired the rest"
+    );
+    // The remaining four pages, five pages of the full run, and a check for deletions.
+    assert!(scan.systems.arrivals(Source::Omneo).len() >= 9);
+    assert!(!scan.is_known("b7@example.org").await && scan.is_known("new89@example.org").await);
+    scan.stop().await;
+}
+
+#[tokio::test]
+async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
+    let scan = Traversal::with_profiles(90).await;
+    let all = scan.row().await;
+    (0..90).for_each(|n| scan.change(n));
+    scan.kill_in_the_middle().await;
+    scan.pass_time(SignedDuration::from_secs(61));
+    assert_eq!(
+        cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now())
+            .await
+            .unwrap(),
+        1
+    );
+    assert!(
+        scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty()
+            && !scan.row().await.is_failing()
+    );
+    scan.pass_time(MINUTE * 16);
+    scan.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    scan.systems.clear_faults();
+    let row = scan.row().await;
+    assert!(row.is_failing() && !row.is_complete() && row.since.is_some() && !row.note.is_empty());
+    assert_eq!(
+        (row.incremental_watermark, row.last_full_started_at),
+        (all.incremental_watermark, all.last_full_started_at),
+        "the next run starts at the same time again"
+    );
+    scan.pass_time(MINUTE * 16);
+    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 5);
+    assert!(scan.is_known("new89@example.org").await && !scan.row().await.is_failing());
+    scan.stop().await;
+}

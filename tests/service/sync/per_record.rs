@@ -1,0 +1,85 @@
+//! Runs that ask about one record after the other.
+
+use super::*;
+
+/// Runs everything that is due at a source, as the service does. Returns the number of calls.
+async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
+    scan.systems.clear_request_log();
+    run_due_streams(&scan.runner(source), &SyncSettings::default(), ScheduleKind::Full)
+        .await
+        .unwrap();
+    scan.systems.arrivals(source).len()
+}
+
+#[tokio::test]
+async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_and_is_asked_about_once_it_is_there()
+ {
+    let scan = Traversal::start(3).await;
+    assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "the list comes first");
+    // 404 for the whole list: the address in the settings is wrong.
+    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    walk_due_at(&scan, Source::OmnioTap).await;
+    assert!(!scan.row_of("contacts").await.is_complete());
+    walk_due_at(&scan, Source::OmniLab).await;
+    let row = scan.row_of("bookings").await;
+    assert!(row.is_complete() && row.scanned == 0, "nobody is stored yet");
+    scan.systems.clear_faults();
+    scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_mins(16));
+    walk_due_at(&scan, Source::OmnioTap).await;
+    assert!(
+        walk_due_at(&scan, Source::OmniLab).await >= 3,
+        "the source is asked about them at once"
+    );
+    let row = scan.row_of("bookings").await;
+    assert!(row.is_complete() && row.scanned == 3, "{}", row.scanned);
+    assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "and once");
+    scan.stop().await;
+}
+
+/// A webhook and an object of OmniLab for the same new booking.
+fn appointment(booking: &str, external_id: &str) -> (Delivery, Value) {
+    let body = json!({"type": "booking.created.v1", "timestamp": "2026-04-02T08:20:05.507Z", "data": {
+        "external_id": external_id, "email": format!("{external_id}@example.org"), "booking": booking, "booking_status": "CONFIRMED",
+    }});
+    let object = json!({"booking": booking, "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05.507Z", PARTICIPANT: {"external_id": external_id}});
+    let received_at = "2026-04-02T08:20:06Z".parse().unwrap();
+    (Delivery { headers: [].into(), body: body.to_string().into_bytes(), received_at }, object)
+}
+
+#[tokio::test]
+async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked_about_twice() {
+    let scan = Traversal::start(2).await;
+    scan.contacts().await;
+    for (booking, external_id) in [("bk_1", "OWN-1"), ("bk_2", "c0")] {
+        let (webhook, mut object) = appointment(booking, external_id);
+        let reading =
+            scan.app.brand.rules.sources.reader(Source::OmniLab).parse_webhook(&webhook).unwrap();
+        let ParsedWebhook::Changes(changes) = reading else { panic!("{reading:?}") };
+        scan.app.apply(changes).await;
+        // The webhook about the cancellation is lost.
+        object["booking_status"] = json!("CANCELLED");
+        object["cancelled_at"] = json!("2026-04-03T09:00:00.000Z");
+        scan.data.put(ObjectKind::Appointment, object);
+    }
+    scan.systems.clear_request_log();
+    let ended = scan.scan(Source::OmniLab, "bookings").await;
+    let RunEnd::Complete { progress, .. } = ended else { panic!("{ended:?}") };
+    let mut db = scan.app.pool().acquire().await.unwrap();
+    let bookings =
+        list_events_after(&mut db, scan.app.brand.id(), (Source::OmniLab, "booking"), "", 10)
+            .await
+            .unwrap();
+    drop(db);
+    let cancelled: Vec<&str> = bookings
+        .iter()
+        .filter(|booking| is_cancelled(booking))
+        .map(|booking| booking.key.id.as_str())
+        .collect();
+    assert_eq!(cancelled, ["bk_1", "bk_2"]);
+    assert_eq!(
+        (progress.scanned, progress.total),
+        (3, Some(3)),
+        "two contacts, one of them also a participant, and another participant"
+    );
+    scan.stop().await;
+}
