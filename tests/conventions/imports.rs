@@ -103,7 +103,9 @@ fn paths_in(module: &[String], code: &str) -> BTreeSet<CratePath> {
             let before = code[..at].chars().next_back();
             let rest = &code[at + start.len()..];
             let is_whole = !before.is_some_and(|c| c.is_alphanumeric() || "_:$".contains(c));
-            if is_whole && !rest.starts_with("::super::") {
+            // `pub(in crate::a)` says who may use an item. It uses nothing.
+            let is_visibility = code[..at].ends_with("pub(in ");
+            if is_whole && !is_visibility && !rest.starts_with("::super::") {
                 read_use(path.clone(), rest, &mut found);
             }
         }
@@ -184,7 +186,7 @@ fn without_re_exports(module: &[String], code: &str) -> (String, BTreeMap<String
 #[test]
 fn imports_are_read_in_every_form() {
     let text = "mod own;\nuse crate::storage::api_keys;\nuse crate::{lookup::read, cli::{self, b as c}};\n// crate::app\n\
-        use self::own::D;\nfn f() { super::super::brand::x(); super::y::<u8>(); own::z() }\n";
+        use self::own::D;\npub(in crate::admin) struct E;\nfn f() { super::super::brand::x(); super::y::<u8>(); own::z() }\n";
     let found: Vec<String> =
         imports("src/http/api_keys.rs", text).into_iter().map(|path| path.join("::")).collect();
     assert_eq!(
