@@ -14,11 +14,11 @@ pub struct Stream {
 /// How the items of a stream are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Traversal {
-    /// All pages of a list ([`ApiConnector::first`]).
+    /// All pages of a list (`ApiConnector::first`).
     List(ListCoverage),
-    /// One request for each id of stored records of some kinds ([`ApiConnector::records_of`], [`ApiConnector::each`]).
+    /// One request for each id of stored records of some kinds (`ApiConnector::records_of`, `ApiConnector::each`).
     EachRecord,
-    /// One request for each stored event of a type ([`ApiConnector::each`]), such as `booking`.
+    /// One request for each stored event of a type (`ApiConnector::each`), such as `booking`.
     EachEvent(&'static str),
 }
 
