@@ -65,6 +65,19 @@ fn make_private(dir: &Path) -> Result<(), EmbeddedError> {
     std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)).map_err(at(dir))
 }
 
+/// The start of the name of a cluster that is being created.
+const BEGUN: &str = "cluster-begun-";
+
+/// Removes what interrupted attempts have left.
+fn remove_begun(data_dir: &Path) -> Result<(), EmbeddedError> {
+    for entry in std::fs::read_dir(data_dir).map_err(at(data_dir))?.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(BEGUN) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
+    Ok(())
+}
+
 /// Creates a cluster in a temporary directory and renames it at the end, so that an interrupted one is never
 /// used.
 fn make_cluster(
@@ -73,12 +86,7 @@ fn make_cluster(
     layout: &Layout,
     run_as: Option<RunAs>,
 ) -> Result<(), EmbeddedError> {
-    const BEGUN: &str = "cluster-begun-";
-    for entry in std::fs::read_dir(&layout.data_dir).map_err(at(&layout.data_dir))?.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(BEGUN) {
-            let _ = std::fs::remove_dir_all(entry.path());
-        }
-    }
+    remove_begun(&layout.data_dir)?;
     let begun = layout.data_dir.join(format!("{BEGUN}{}", std::process::id()));
     make_private(&begun)?;
     if let Some(user) = run_as {
@@ -86,6 +94,8 @@ fn make_cluster(
     }
     initdb(binaries, &begun, layout, run_as)?;
     std::fs::rename(&begun, cluster).map_err(at(cluster))?;
+    // A process of an attempt that was killed just before may have written on during the first removal.
+    remove_begun(&layout.data_dir)?;
     if layout.durable {
         std::fs::File::open(&layout.data_dir)
             .and_then(|dir| dir.sync_all())
