@@ -14,7 +14,7 @@ use tokio::sync::watch;
 /// The work in flight, by key. `S` is what the leader and the callers share, `V` is the result.
 pub struct SingleFlight<K: Eq + Hash, S, V> {
     joinable: Mutex<HashMap<K, Arc<InFlight<S, V>>>>,
-    // The length of the map. While it is 0, nobody needs the lock to find nothing.
+    // The length of the map. While it is 0, a search needs no lock.
     count: AtomicUsize,
 }
 

@@ -6,8 +6,8 @@
 //! runner that resumes after a crash continues there. Applying a change twice has no effect. Values from the
 //! source and from webhooks are compared by the source's own time stamps, so both may arrive at the same time.
 //!
-//! [`SyncRunner`] runs a stream. `list` reads a list page by page, `per_record` makes a call for each stored item, `deletions` finds records
-//! that a list no longer has.
+//! [`SyncRunner`] runs a stream. `list` reads a list page by page, `per_record` makes a call for each stored item, and
+//! `deletions` finds records that a list no longer has.
 
 mod account;
 mod deletions;

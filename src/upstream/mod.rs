@@ -2,8 +2,8 @@
 //! through them.
 //!
 //! A call waits for the rate limit that all replicas share. Identical calls at the same time are made once. The
-//! source's own API connector builds the request and parses the reply. If calls fail again and again, a circuit breaker stops
-//! them for a while.
+//! source's own API connector builds the request and parses the response. If calls fail again and again, a circuit
+//! breaker stops them for a while.
 
 mod account_rate_limit;
 mod allowed_origins;
