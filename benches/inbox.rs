@@ -280,7 +280,7 @@ impl Bench {
 
 /// Puts webhooks into an inbox, as if they had been received over HTTP.
 async fn fill(shop: &Shop, deliveries: usize) {
-    let reader = |source| shop.brand.rules.sources.reader(source);
+    let parser = |source| shop.brand.rules.sources.parser(source);
     let mut webhooks = WebhookSequence::of(2, deliveries).peekable();
     while webhooks.peek().is_some() {
         let now = jiff::Timestamp::now();
@@ -289,7 +289,7 @@ async fn fill(shop: &Shop, deliveries: usize) {
                 webhook.header.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
             let delivery =
                 hookpoint::sources::Delivery { headers, body: webhook.body, received_at: now };
-            let event = reader(webhook.source).label(&delivery).event;
+            let event = parser(webhook.source).meta(&delivery).event;
             let hookpoint::sources::Delivery { headers, body, .. } = delivery;
             DeliveryRow {
                 delivery_id: new_id(now),

@@ -79,5 +79,5 @@ each! {
     deliveries_of_omneo_keep_their_promises "omneo"
     deliveries_of_omnilab_keep_their_promises "omnilab"
     deliveries_of_syncaroo_keep_their_promises "syncaroo"
-    proofs_keep_their_promises "proof"
+    verifications_keep_their_promises "verification"
 }

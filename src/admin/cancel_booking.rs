@@ -33,7 +33,7 @@ pub enum CancelError {
     )]
     NotKnown,
     /// The call was sent, but no clear response came back.
-    #[error("the booking may or may not be cancelled; check at the source: {0}")]
+    #[error("it is unknown whether the booking is cancelled ({0}); check it at the source")]
     Unknown(CallError),
     /// Postgres failed.
     #[error(transparent)]

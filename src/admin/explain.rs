@@ -44,9 +44,9 @@ pub struct Explanation {
     pub remarks: Vec<&'static str>,
 }
 
-const PARTIAL: &str = "More records are connected than identity.component_cap, so only the records of this customer were examined.";
-const OVERSIZED: &str = "More records are connected than identity.component_cap, so phone numbers, or e-mail addresses too, link no records there.";
-const OUTDATED: &str = "The stored customer is outdated: it is from other settings. This explanation uses the present ones.";
+const PARTIAL: &str = "More records are connected than identity.component_cap allows, so only the records of this customer were examined.";
+const OVERSIZED: &str = "More records are connected than identity.component_cap allows. So phone numbers link none of them. Where the rest is still too large, e-mail addresses link none either.";
+const OUTDATED: &str = "The stored customer was computed with earlier settings. This explanation uses the current settings.";
 
 /// Explains a customer. Returns `None` if the customer no longer exists.
 ///

@@ -127,7 +127,7 @@ impl<'a> ExplainedCustomer<'a> {
     pub(super) fn finds_only(&self, holders: &ComponentRows) -> Vec<(Identifier, &'static str)> {
         let reason = |address: &Identifier| {
             if !self.brand.rules.identity.may_link(address) {
-                Some("blocked: it identifies nobody")
+                Some("blocked: it cannot identify a person")
             } else if holders.holdings.get(address).is_some_and(|holding| holding.decided) {
                 Some("shared: a person decided this")
             } else if self.now.shared.contains(address) {

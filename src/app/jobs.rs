@@ -42,14 +42,15 @@ impl BackgroundJobs<'_> {
         for brand in brands {
             let (brand, slug) = (Arc::clone(brand), brand.rules.slug.as_str());
             let processor = DeliveryProcessor::new(pool.clone(), brand, &file.inbox, clock.clone());
-            let inbox_worker = InboxWorker::new(
+            let mut inbox_worker = InboxWorker::new(
                 processor,
                 wakes.clone(),
                 Arc::clone(&slots),
                 alarms.of(Part::Applying, Some(slug)),
                 background.clone(),
             );
-            background.spawn(worker::run(inbox_worker, background.clone()));
+            let background = background.clone();
+            self.background.spawn(async move { worker::run(&mut inbox_worker, &background).await });
         }
     }
 

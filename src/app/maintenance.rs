@@ -170,7 +170,7 @@ impl Maintenance {
 pub(super) async fn rederive_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
     for brand in brands {
         while let Err(error) = rederive(&pool, &brand).await {
-            tracing::warn!(brand = brand.rules.slug, %error, "failed to derive customers again with the current settings; retrying");
+            tracing::warn!(brand = brand.rules.slug, %error, "failed to recompute customers with the current settings; retrying");
             tokio::time::sleep(Duration::from_secs(5)).await;
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn warn_about_open_access(file: &SettingsFile, brands: &HashMap<i32, 
 
 fn warn_about_unverified_webhooks(brand: &Brand) {
     let verifiers = brand.rules.webhook_verifiers.values();
-    for verifier in verifiers.filter(|verifier| verifier.proof.name() == "none") {
+    for verifier in verifiers.filter(|verifier| verifier.verification.name() == "none") {
         let (brand, source) = (brand.rules.slug.as_str(), verifier.source.as_str());
         tracing::warn!(
             brand,
@@ -41,11 +41,11 @@ pub(super) async fn warn_about_database(
     database: &Database,
 ) -> Result<(), StorageError> {
     let needed = needed_connections(file);
-    if let Some(had) = database.lacks_connections(needed).await {
+    if let Some(allowed) = database.lacks_connections(needed).await {
         tracing::warn!(
             needed,
-            had,
-            "Postgres or its pooler allows fewer connections than the settings need, so work fails under load; raise its limit or lower the settings"
+            allowed,
+            "Postgres or its pooler allows fewer connections than the settings need, so requests fail under load; raise its limit, or lower database.max_connections, lookup.database_connections or inbox.database_connections"
         );
     }
     if let Some(exposure) = database.exposure() {

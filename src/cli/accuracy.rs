@@ -15,30 +15,31 @@ use crate::demo::population::situation::Situation;
 /// Explains the terms of the report.
 const WORDS: &str = "\
 Terms:
-  hard           people who are hard to tell from another person: two people of
-                 a household use one address, and a record has no given name or
-                 the given names are similar or equal; a couple's account and
-                 its two people; all people who are alike
+  hard           people who are difficult to distinguish from another person:
+                 two people of a household use one address, and a record has no
+                 given name or the given names are similar or equal; a couple's
+                 account and its two people; all people who are alike
   alike          people who share an address with another person, and whose
                  records do not say which of the two they belong to: they have
                  no name, or a name that fits both
   plain          all other people
-  false merges   customers with records of more than one person; hard, if these
-                 people are hard to tell apart
+  false merges   customers with records of more than one person; they count as
+                 hard if these people are hard
   missed merges  if the records of a person are in N customers, N - 1
   no evidence    missed merges of customers without an address or id in common
   precision      of the pairs of records in one customer, the share that belongs
                  to one person
   recall         of the pairs of records of one person, the share that is in one
                  customer. With evidence: only the pairs that an address or id
-                 connects, directly or over other records of the person
+                 connects, directly or through other records of the person
   own address    a mailbox or mobile number that only one person of a household
                  uses, in a record that is not self-asserted
   trusted        records that are not self-asserted (anybody can fill in a form)
 
-A line about a situation counts the records in it. Its recall is about all pairs
-with evidence in which such a record is. A couple's account is a customer of its
-own. Only the last lines count forged forms. The rules are the defaults, with
+The line of a situation counts the records in that situation. Its recall counts
+the pairs with evidence that contain such a record. A couple's account is a
+customer of its own. In a forged form, somebody gives the mailbox of another
+person. Only the last lines count forged forms. The rules are the defaults, with
 the region NL.";
 
 #[derive(Debug, Args)]

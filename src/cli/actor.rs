@@ -7,7 +7,7 @@ use crate::settings::user_name;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct ActorArguments {
-    /// Name of the person who wants this, for the audit log. Default: the login name
+    /// Your name, for the audit log. Default: the login name
     #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     by: Option<String>,
     /// The reason, for the audit log

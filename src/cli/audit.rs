@@ -18,8 +18,8 @@ pub(super) enum AuditCommand {
         /// Only this brand
         #[arg(long)]
         brand: Option<String>,
-        /// The most entries for each brand
-        #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+        /// Show at most this many entries for each brand
+        #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
     },
 }

@@ -30,7 +30,7 @@ pub(super) enum BookingCommand {
         /// The brand. Needed if the settings have several brands
         #[arg(long)]
         brand: Option<String>,
-        /// The most entries
+        /// Show at most this many entries
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
     },
@@ -47,7 +47,7 @@ pub(super) struct CancelArguments {
     /// The reason, for the audit log
     #[arg(long, value_parser = NonEmptyStringValueParser::new())]
     reason: String,
-    /// Name of the person who wants this, for the audit log. Default: the login name
+    /// Your name, for the audit log. Default: the login name
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     by: Option<String>,
     /// Do not ask for confirmation
@@ -122,10 +122,10 @@ async fn cancel_confirmed(
         Refreshed::Done => print_refreshed(pool, account, what).await?,
         Refreshed::Needless => print_line(CANCELLED_BEFORE),
         Refreshed::CustomerUnknown => print_line(
-            "The customer of this booking is unknown, so the bookings were not read again.",
+            "The customer of this booking is unknown, so the bookings were not read again. Agents may see the old state until the next sync run.",
         ),
         Refreshed::Failed(error) => print_line(&format!(
-            "The bookings could not be read again: {error}. Agents may see the old state for a while."
+            "The bookings could not be read again: {error}. Agents may see the old state until the next sync run."
         )),
     }
     Ok(())
@@ -141,7 +141,7 @@ async fn print_refreshed(
     print_booking(booking.as_ref(), &account.brand);
     if !booking.is_some_and(|booking| what.is_done(&booking)) {
         print_line(
-            "The source accepted this, but its list of bookings does not show it yet. Run `hookpoint sync run` to read it again.",
+            "The source accepted the cancellation, but its list of bookings does not show it yet. Run `hookpoint sync run` to read it again.",
         );
     }
     Ok(())

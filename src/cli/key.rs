@@ -14,7 +14,7 @@ use crate::storage::api_keys::{KeyRow, list_keys};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// Create a key, and print the URL to paste into Omnidesk, once
+    /// Create a key, and print the URL to paste into Omnidesk. The URL is shown only once
     Create {
         /// The brand that the key is for
         #[arg(long)]

@@ -76,7 +76,7 @@ enum Command {
     /// Show who did what with personal data, deliveries and keys
     #[command(subcommand)]
     Audit(audit::AuditCommand),
-    /// Compute all customers and answers again from the stored records; the service may keep running
+    /// Compute all customers and answers again from the stored records; the service can run at the same time
     Rebuild(rebuild::RebuildArguments),
     /// Measure false and missed merges of identity resolution, on generated people
     Accuracy(accuracy::AccuracyArguments),

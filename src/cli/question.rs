@@ -21,7 +21,7 @@ pub(super) fn question(
         ),
         (_, Some(phone)) => Question::Address(
             Phone::normalise(phone, brand.rules.identity.region)
-                .context("--phone is not a phone number")?
+                .context("--phone is not a phone number; write it with the country code, such as +31612312311")?
                 .into(),
         ),
         (None, None) => Question::Id(canonical_id(id.unwrap_or_default())),

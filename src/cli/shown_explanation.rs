@@ -12,8 +12,8 @@ pub(super) fn print_explanation(why: &Explanation) {
     print_links(why);
     print_decisions(why);
     print_refused_links(why);
-    print_addresses("Finds this customer, but links no records:", &why.finds_only);
-    print_addresses("Does not find this customer:", &why.finds_not);
+    print_addresses("Addresses that find this customer, but link no records:", &why.finds_only);
+    print_addresses("Addresses that do not find this customer:", &why.finds_not);
     print_left_out(why);
     print_record_values(why);
     print_line("");
@@ -44,7 +44,10 @@ fn print_decisions(why: &Explanation) {
 }
 
 fn print_refused_links(why: &Explanation) {
-    print_heading("Kept apart from others that have the same value:", why.doubts.is_empty());
+    print_heading(
+        "Other customers that have the same value, but are not linked:",
+        why.doubts.is_empty(),
+    );
     for (level, evidence, grounds, others) in &why.doubts {
         print_plain(&format!("    {level:<13} {evidence}  (reason: {grounds})"));
         others.iter().for_each(|other| print_plain(&format!("      {other}")));
@@ -59,14 +62,17 @@ fn print_addresses(heading: &str, addresses: &[(Identifier, &'static str)]) {
 }
 
 fn print_left_out(why: &Explanation) {
-    print_heading("Left out, because the value could not be parsed:", why.unread.is_empty());
+    print_heading(
+        "Values that are left out, because they could not be parsed:",
+        why.unread.is_empty(),
+    );
     for (key, unread) in &why.unread {
         print_plain(&format!("    {key}"));
         for (name, value) in unread {
             print_plain(&format!("      {name}: '{value}' could not be parsed"));
         }
     }
-    let heading = "Left out, because the template in the settings fails:";
+    let heading = "Templates of the settings that fail; their field or message is left out:";
     print_heading(heading, why.failed_templates.is_empty());
     why.failed_templates.iter().for_each(|template| print_plain(&format!("    {template}")));
 }

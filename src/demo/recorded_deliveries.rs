@@ -81,7 +81,7 @@ impl Recorded {
         }
         let body = serde_json::to_vec(&self.body).unwrap_or_default();
         let delivery = Delivery { headers: self.headers.clone(), body, received_at };
-        settings.reader(source).parse_webhook(&delivery)
+        settings.parser(source).parse_webhook(&delivery)
     }
 }
 

@@ -35,7 +35,7 @@ impl DeliveryContent {
             .source
             .parse::<Source>()
             .ok()
-            .map(|source| brand.rules.sources.reader(source).parse_webhook(&delivery));
+            .map(|source| brand.rules.sources.parser(source).parse_webhook(&delivery));
         let work = match parsed {
             Some(Ok(ParsedWebhook::Changes(changes))) if !changes.is_empty() => {
                 Some(ChangeBatch::from(changes))

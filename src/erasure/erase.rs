@@ -32,7 +32,7 @@ pub enum ErasureError {
     Storage(#[from] StorageError),
     /// The suppression list would erase more of the brand than `erasure.max_erased_percent` allows.
     #[error(
-        "the suppression file would erase {named} of the {all} {what} of brand {brand}. Check that the file belongs to this database. If it does, raise erasure.max_erased_percent for this start"
+        "the suppression file would erase {named} of the {all} {what} of brand {brand}. Check that the file belongs to this database. If it does, raise erasure.max_erased_percent, start the service, and set it back"
     )]
     TooMany {
         /// The brand.

@@ -30,7 +30,7 @@ pub enum SuppressionFileError {
     Write(PathBuf, ErrorKind),
     /// The file belongs to another database.
     #[error(
-        "the suppression file {0} belongs to another database: its key is not the one of this database"
+        "the suppression file {0} belongs to another database: its key is another one. Set erasure.suppression_file to the file of this database"
     )]
     Foreign(PathBuf),
 }
@@ -71,7 +71,7 @@ impl SuppressionFile {
         if cut_off > 0 {
             tracing::warn!(
                 lines = cut_off,
-                "suppression file has unreadable lines, which are ignored"
+                "suppression file has unreadable lines, which are ignored; erasures that only these lines contain are lost"
             );
         }
         Ok(suppressions)
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn a_line_that_was_cut_off_takes_no_other_with_it() {
         let path = std::env::temp_dir()
-            .join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple()))
+            .join(format!("hookpoint-suppressions-{}", Uuid::new_v4().simple()))
             .join("suppressions.jsonl");
         let file = SuppressionFile::new(path.clone());
         assert_eq!(file.read().unwrap(), BTreeMap::new());
@@ -199,9 +199,9 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_no_ledger() {
-        let directory =
-            std::env::temp_dir().join(format!("hookpoint-ledger-{}", Uuid::new_v4().simple()));
+    fn a_link_is_no_suppression_file() {
+        let directory = std::env::temp_dir()
+            .join(format!("hookpoint-suppressions-{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&directory).unwrap();
         let (ours, link) = (directory.join("ours"), directory.join("suppressions.jsonl"));
         std::fs::write(&ours, "ours").unwrap();

@@ -58,7 +58,7 @@ catalogue! {
     ChannelUnknown, BAD_REQUEST, "channel-unknown", "The channelAddressType is unknown", "Send phoneNumber or email.";
     PhoneMalformed, BAD_REQUEST, "phone-malformed", "The address is not a phone number", "Send a complete number in E.164 format, with the plus encoded as %2B.";
     EmailMalformed, BAD_REQUEST, "email-malformed", "The address is not an e-mail address", "Send one e-mail address, without a display name.";
-    PrimaryIdMalformed, BAD_REQUEST, "primary-id-malformed", "The primaryID is malformed", "Send 1 to 128 characters, without control characters. Placeholders of a template must be filled in.";
+    PrimaryIdMalformed, BAD_REQUEST, "primary-id-malformed", "The primaryID is malformed", "Send 1 to 128 characters, without control characters. Send the value itself, not a placeholder such as [Number] or {{address}}.";
     QueryTooLong, BAD_REQUEST, "query-too-long", "The query is too long", "Send at most 4096 bytes after the question mark.";
     BadRequest, BAD_REQUEST, "bad-request", "The request is malformed", "Send a complete and valid HTTP request.";
     KeyUnknown, UNAUTHORIZED, "key-unknown", "The key is not valid", "The key is unknown, expired or revoked. `hookpoint key list` shows which keys are valid, and `hookpoint key create` creates a new one.";
@@ -72,7 +72,7 @@ catalogue! {
     BodyTooLarge, PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large", "An operator sets the limit with inbox.max_body_kilobytes.";
     SourceNotConnected, SERVICE_UNAVAILABLE, "source-not-connected", "This source is not connected", "An admin sets the verification of webhooks in the settings of the source.";
     InboxUnavailable, SERVICE_UNAVAILABLE, "inbox-unavailable", "The webhook could not be stored", "Send it again after the number of seconds in Retry-After.";
-    ReceiptUnknown, SERVICE_UNAVAILABLE, "receipt-unknown", "Receiving and storing the webhook took too long", "Send it again after the number of seconds in Retry-After. If it was stored after all, the second one changes nothing.";
+    ReceiptUnknown, SERVICE_UNAVAILABLE, "receipt-unknown", "Receiving and storing the webhook took too long", "Send it again after the number of seconds in Retry-After. If the first one was stored, the second one changes nothing.";
     LookupFailed, INTERNAL_SERVER_ERROR, "lookup-failed", "The lookup failed", "Postgres failed, or did not answer in time. Operators find the request id in the log.";
     Overloaded, SERVICE_UNAVAILABLE, "overloaded", "Too many lookups are waiting", "Try again after the number of seconds in Retry-After.";
     Starting, SERVICE_UNAVAILABLE, "starting", "The service is still starting", "Try again after the number of seconds in Retry-After.";

@@ -56,7 +56,7 @@ pub(super) async fn apply(
         let load = LoadFrom { db: &mut transaction, beside: Some(pool) };
         apply_in(load, brand, &batch).await?
     };
-    let erased = find_erased(&mut transaction, brand, &held, &applied).await?;
+    let erased = find_erased_deliveries(&mut transaction, brand, &held, &applied).await?;
     let mut unread = UnreadCounts::default();
     let dispositions: Vec<(Uuid, Disposition)> = held
         .iter()
@@ -80,7 +80,7 @@ pub(super) async fn apply(
 
 /// The deliveries about erased people. The write path reports them for deliveries with changes. For the others, their
 /// bodies are searched.
-async fn find_erased(
+async fn find_erased_deliveries(
     db: &mut Connection,
     brand: &Brand,
     held: &[&ParsedDelivery<'_>],

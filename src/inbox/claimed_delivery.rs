@@ -48,7 +48,7 @@ pub(crate) struct ParsedDelivery<'a> {
 impl<'a> ParsedDelivery<'a> {
     /// Parses a delivery with the parser of its source.
     pub(crate) fn parse(item: &'a ClaimedDelivery, brand: &Brand) -> Self {
-        let parser = brand.rules.sources.reader(item.source);
+        let parser = brand.rules.sources.parser(item.source);
         Self { item, reading: parser.parse_webhook(&item.delivery) }
     }
 
@@ -74,7 +74,7 @@ impl<'a> ParsedDelivery<'a> {
     pub(crate) fn disposition(&self, unread: &BTreeSet<String>) -> Disposition {
         match &self.reading {
             Ok(ParsedWebhook::Changes(_)) if !unread.is_empty() => Disposition::Done(format!(
-                "applied; could not be read: {}",
+                "applied, but these values could not be parsed: {}",
                 unread.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
             )),
             Ok(ParsedWebhook::Changes(_)) => Disposition::Done(String::new()),

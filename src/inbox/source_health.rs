@@ -30,7 +30,7 @@ pub struct SourceHealth {
     /// The source.
     pub source: Source,
     /// How its webhooks are verified, as the settings name it. `None` if the source is not connected.
-    pub proof: Option<&'static str>,
+    pub verification: Option<&'static str>,
     /// The number of pending deliveries.
     pub pending: f64,
     /// When the oldest pending delivery was received.
@@ -98,7 +98,11 @@ pub async fn list_source_health(
         let count = |row: Option<&BacklogRow>| row.map_or(0.0, |row| row.count);
         all.push(SourceHealth {
             source,
-            proof: brand.rules.webhook_verifiers.get(&source).map(|stats| stats.proof.name()),
+            verification: brand
+                .rules
+                .webhook_verifiers
+                .get(&source)
+                .map(|verifier| verifier.verification.name()),
             pending: count(part("pending")),
             oldest_pending_at: part("pending").map(|row| row.oldest_at),
             dead: count(part("dead")),

@@ -114,7 +114,7 @@ pub async fn rederive(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> 
         tracing::info!(
             brand = brand.rules.slug,
             records,
-            "settings or rules changed; deriving customers again in the background"
+            "settings or rules changed; recomputing all customers in the background"
         );
     }
     while let Some(progress) = rebuild.step().await? {
@@ -129,7 +129,7 @@ pub async fn rederive(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> 
         tracing::info!(
             brand = brand.rules.slug,
             customers = rebuild.progress.customers,
-            "all customers derived with the current settings and rules"
+            "all customers recomputed with the current settings and rules"
         );
     }
     Ok(records > 0)

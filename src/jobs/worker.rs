@@ -25,7 +25,7 @@ pub trait Worker {
 }
 
 /// Runs a worker until the service shuts down, then finishes its current step.
-pub async fn run(mut worker: impl Worker, background: BackgroundTasks) {
+pub async fn run(worker: &mut impl Worker, background: &BackgroundTasks) {
     while !background.is_ending() {
         match worker.step().await {
             Next::Step => {}

@@ -42,7 +42,9 @@ impl ReadRules {
     const fn why_ambiguous(self) -> &'static str {
         match self.multiple_matches {
             MultipleMatches::None => "the address matches several customers",
-            MultipleMatches::All => "the address matches more customers than lookup.max_customers",
+            MultipleMatches::All => {
+                "the address matches more customers than lookup.max_customers allows"
+            }
         }
     }
 }

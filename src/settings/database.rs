@@ -77,7 +77,7 @@ pub(super) fn check_suppression_file(
             Err((
                 KEY,
                 format!(
-                    "must not be below {data}: a restored backup of it would replace this file too"
+                    "must not be inside {data}: a restored backup of that directory would replace this file too"
                 ),
             ))
         }

@@ -42,7 +42,7 @@ fn network(text: &str) -> Result<IpNet, String> {
         Ok(network)
     } else {
         Err(format!(
-            "\"{text}\" is an address within a network; the network is \"{}\"",
+            "\"{text}\" is not a network: bits after the prefix are set; write the network \"{}\", or one address without \"/\"",
             network.trunc()
         ))
     }

@@ -34,8 +34,10 @@ pub(super) fn verifiers(
     let mut verifiers = BTreeMap::new();
     for source in Source::ALL {
         let mut loader = SecretLoader::new(fetch);
-        let proof = sources.proof(source, &mut loader);
-        verifiers.extend(proof.map(|proof| (source, WebhookVerifier { source, proof })));
+        let verification = sources.verification(source, &mut loader);
+        verifiers.extend(
+            verification.map(|verification| (source, WebhookVerifier { source, verification })),
+        );
         collect(loader, &format!("sources.{}.webhook", source.as_str()), found, secrets);
     }
     verifiers

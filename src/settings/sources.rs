@@ -65,7 +65,7 @@ fn check_pointers(table: &str, pointers: &impl Serialize, found: &mut Found) {
     for (name, pointer) in wrong {
         found.push((
             format!("sources.{table}.{name}"),
-            format!("\"{pointer}\" is not a JSON pointer: it starts with /, as in \"/data/email\""),
+            format!("\"{pointer}\" is not a JSON pointer: a pointer starts with /, as in \"/data/email\""),
         ));
     }
 }

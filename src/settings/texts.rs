@@ -29,7 +29,7 @@ fn lookup_path(path: &str) -> Checked {
         && !path.contains(['?', '#', '{', '}'])
         && !is_reserved(path);
     (!is_right).then_some(
-        "must be a path that no other endpoint uses, such as \"/omnidesk/customerlookup\"",
+        "must be a path such as \"/omnidesk/customerlookup\": it begins with /, has no ?, #, { or }, and no other endpoint uses it",
     )
 }
 

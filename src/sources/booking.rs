@@ -16,7 +16,7 @@ pub enum NotCancellable {
     )]
     Off,
     /// The id is not a booking id.
-    #[error("this is not a booking id")]
+    #[error("this is not a booking id; use the `externalID` of the booking in the timeline")]
     NoId,
 }
 

@@ -82,7 +82,10 @@ mod tests {
             ("{a: 1}", "the body is not JSON: a key without quotation marks at byte 1"),
             ("{\"a\": \"x\ty\"}", "the body is not JSON: a control character in a text at byte 8"),
             ("{\"a\": \"\\x\"}", "the body is not JSON: an unknown escape sequence at byte 8"),
-            ("{\"a\": 1} {}", "the body is not JSON: extra text after its end at byte 9"),
+            (
+                "{\"a\": 1} {}",
+                "the body is not JSON: extra text after the end of the JSON at byte 9",
+            ),
             ("{\"a\" 1}", "the body is not JSON: a key without a colon at byte 5"),
             ("<!DOCTYPE html><html>anna@example.org", "the body is not JSON: it is an HTML page"),
             ("<?xml version=\"1.0\"?>", "the body is not JSON: it is XML"),

@@ -52,7 +52,7 @@ const GRAMMAR: [(&str, &str); 13] = [
     ("invalid unicode code point", "bytes that are not UTF-8"),
     ("invalid number", "a number in a form that JSON does not allow"),
     ("number out of range", "a number that is too large"),
-    ("trailing characters", "extra text after its end"),
+    ("trailing characters", "extra text after the end of the JSON"),
     ("recursion limit exceeded", "lists or objects nested too deeply"),
     ("key must be a string", "a key without quotation marks"),
     ("expected `:`", "a key without a colon"),

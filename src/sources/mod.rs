@@ -1,7 +1,6 @@
 //! The systems that a brand can connect. Each has its own folder with the vendor's words.
 //!
-//! To add a system: a variant of [`Source`] and its kinds of record in `customer/model/source.rs` (the compiler
-//! then lists the rest), a folder here, its recorded bodies in `fixtures/webhooks/<system>`, its settings.
+//! "Add a source" in `src/README.md` has the steps to add a system.
 
 mod address_match;
 pub mod api;
@@ -59,7 +58,7 @@ pub struct SourceSettings {
 impl SourceSettings {
     /// The webhook parser of a source.
     #[must_use]
-    pub fn reader(&self, source: Source) -> &dyn WebhookParser {
+    pub fn parser(&self, source: Source) -> &dyn WebhookParser {
         match source {
             Source::OmnioTap => &self.omniotap,
             Source::Omneo => &self.omneo,
@@ -69,16 +68,16 @@ impl SourceSettings {
     }
 
     /// The verification of a source's webhooks; `None` if the settings have none, or have a mistake.
-    pub fn proof(
+    pub fn verification(
         &self,
         source: Source,
         keys: &mut secret::SecretLoader<'_>,
     ) -> Option<Box<dyn webhook::Verification>> {
         match source {
-            Source::OmnioTap => self.omniotap.webhook.proof(keys),
-            Source::Omneo => self.omneo.webhook.proof(keys),
-            Source::OmniLab => self.omnilab.webhook.proof(keys),
-            Source::Syncaroo => self.syncaroo.webhook.proof(keys),
+            Source::OmnioTap => self.omniotap.webhook.verification(keys),
+            Source::Omneo => self.omneo.webhook.verification(keys),
+            Source::OmniLab => self.omnilab.webhook.verification(keys),
+            Source::Syncaroo => self.syncaroo.webhook.verification(keys),
         }
     }
 

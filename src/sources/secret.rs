@@ -175,7 +175,7 @@ impl<'a> SecretLoader<'a> {
             if kept.iter().all(u8::is_ascii_graphic) {
                 Ok(kept)
             } else {
-                Err("contains blanks, line breaks or other characters than ASCII")
+                Err("contains a space, a line break or a character that is not ASCII")
             }
         };
         self.fetch(key, places, 1, fits).pop()
@@ -237,7 +237,7 @@ impl<'a> SecretLoader<'a> {
                 self.warnings.push((
                     format!("{key}.{n}"),
                     format!(
-                        "contains a secret with {what} around it, which count as part of the secret"
+                        "contains a secret that begins or ends with {what}; they count as part of the secret. Remove them if they do not belong to it"
                     ),
                 ));
             }
@@ -268,7 +268,7 @@ fn surrounded_by(kept: &[u8]) -> Option<&'static str> {
     let text = String::from_utf8_lossy(kept);
     let is_any = |is: fn(char) -> bool| text.starts_with(is) || text.ends_with(is);
     if is_any(char::is_whitespace) {
-        return Some("blanks or line breaks");
+        return Some("spaces or line breaks");
     }
     if is_any(text::is_invisible) {
         return Some("invisible characters");

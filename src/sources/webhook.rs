@@ -38,7 +38,7 @@ pub trait WebhookParser {
     fn template_names(&self) -> TemplateNames;
 
     /// The inbox metadata of a webhook. Every body has some, also one that cannot be parsed.
-    fn label(&self, delivery: &Delivery) -> DeliveryMeta;
+    fn meta(&self, delivery: &Delivery) -> DeliveryMeta;
 }
 
 /// A received webhook before its verification.
@@ -64,7 +64,7 @@ pub enum VerificationError {
     #[error("the {0} is malformed")]
     Malformed(&'static str),
     /// The time stamp is too old, or in the future.
-    #[error("the time stamp is too far from the current time")]
+    #[error("the time stamp is too far from the current time; check the clock of this machine")]
     Untimely,
     /// The signature or secret does not match: another secret, or another body.
     #[error("the {0} is wrong")]
@@ -73,7 +73,7 @@ pub enum VerificationError {
 
 /// A verification of webhooks.
 pub trait Verification: Send + Sync + std::fmt::Debug {
-    /// Checks the raw bytes only, in a time that does not depend on the result.
+    /// Checks the raw bytes (Syncaroo's hash needs them parsed first), in a time that does not depend on the result.
     ///
     /// # Errors
     /// When the verification fails.
@@ -111,7 +111,7 @@ pub struct WebhookVerifier {
     /// The source.
     pub source: Source,
     /// The kind of verification.
-    pub proof: Box<dyn Verification>,
+    pub verification: Box<dyn Verification>,
 }
 
 /// A verified webhook. Only [`WebhookVerifier::verify`] creates it.
@@ -119,7 +119,7 @@ pub struct VerifiedWebhook {
     /// Its body, with the headers that the parser needs.
     pub delivery: Delivery,
     /// Metadata for the inbox.
-    pub label: DeliveryMeta,
+    pub meta: DeliveryMeta,
 }
 
 impl WebhookVerifier {
@@ -129,11 +129,11 @@ impl WebhookVerifier {
     /// When the verification fails.
     pub fn verify(
         &self,
-        reader: &dyn WebhookParser,
+        parser: &dyn WebhookParser,
         incoming: &UnverifiedWebhook<'_>,
     ) -> Result<VerifiedWebhook, VerificationError> {
-        self.proof.check(incoming)?;
-        let kept = reader
+        self.verification.check(incoming)?;
+        let kept = parser
             .required_headers()
             .iter()
             .filter_map(|name| Some(((*name).to_owned(), incoming.headers.get(*name)?.clone())));
@@ -142,8 +142,8 @@ impl WebhookVerifier {
             body: incoming.body.to_vec(),
             received_at: incoming.received_at,
         };
-        let label = reader.label(&delivery);
-        Ok(VerifiedWebhook { delivery, label })
+        let meta = parser.meta(&delivery);
+        Ok(VerifiedWebhook { delivery, meta })
     }
 }
 

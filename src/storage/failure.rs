@@ -41,7 +41,7 @@ pub(super) fn in_words(error: &sqlx::Error) -> String {
         sqlx::Error::Tls(_) => "TLS: the server has no TLS, or its certificate is for another host, or its authority is not trusted \
             (see sslmode and sslrootcert in the database URL)"
             .to_owned(),
-        sqlx::Error::Configuration(_) => "the database URL is malformed".to_owned(),
+        sqlx::Error::Configuration(_) => "the database URL is malformed; write it as postgres://user:password@host:5432/database".to_owned(),
         sqlx::Error::Migrate(error) => format!("migration: {error}"),
         _ => "unexpected answer".to_owned(),
     }

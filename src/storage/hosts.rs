@@ -36,7 +36,9 @@ pub struct Hosts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
     /// It cannot be parsed.
-    #[error("the database URL is malformed")]
+    #[error(
+        "the database URL is malformed; write it as postgres://user:password@host:5432/database"
+    )]
     Malformed,
     /// libpq allows more values, but they make no sense here.
     #[error(

@@ -66,7 +66,9 @@ pub enum StorageError {
     #[error("database: {}", failure::in_words(.0))]
     Database(sqlx::Error),
     /// A row has content that this program never writes.
-    #[error("a row in {0} is invalid: it was not written by this program")]
+    #[error(
+        "a row in {0} is invalid: another program changed it, or this is a bug; please report it"
+    )]
     Corrupt(&'static str),
 }
 

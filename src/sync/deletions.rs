@@ -49,9 +49,9 @@ pub(super) async fn find_deleted(
         .unwrap_or_default();
     if count > most.max(if run.account.max_deletions_percent == 0 { 0 } else { FEW }) {
         let note = format!(
-            "{count} of {known} records are missing from the list: more than sync.max_deletions_percent allows, so nothing was deleted"
+            "{count} of {known} records are missing from the list: more than sync.max_deletions_percent allows, so nothing was deleted. If the source really deleted them, raise it and run `hookpoint sync run`"
         );
-        tracing::warn!(brand = run.account.brand().rules.slug, source = %run.account.source(), stream = run.which.stream, count, known, "too many records missing from the list; nothing deleted");
+        tracing::warn!(brand = run.account.brand().rules.slug, source = %run.account.source(), stream = run.which.stream, count, known, "too many records are missing from the list, so none was deleted; if the source deleted them, raise sync.max_deletions_percent");
         return Ok(note);
     }
     let mut unsettled: usize = 0;

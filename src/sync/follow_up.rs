@@ -51,9 +51,9 @@ enum Failure {
     Storage(#[from] StorageError),
     #[error("{PANICKED}")]
     Panicked,
-    #[error("the lease ended at every attempt: the service stopped, or the calls took too long")]
+    #[error("the service stopped, or the calls took too long, at every attempt")]
     LeaseExpiredRepeatedly,
-    #[error("it needs too many further calls")]
+    #[error("the follow-up needs more than {} calls", MOST_FOLLOWING)]
     TooManyFollowUps,
     /// Another worker has claimed the row, or it was deleted.
     #[error("the claim was lost")]
@@ -84,9 +84,9 @@ impl FollowUps {
 
     /// Runs until the service shuts down. Interrupted follow-ups are due again when their lease ends.
     pub async fn run(self, background: BackgroundTasks) {
-        let worker =
+        let mut worker =
             FollowUpWorker { follow_ups: self, background: background.clone(), is_failing: false };
-        worker::run(worker, background).await;
+        worker::run(&mut worker, &background).await;
     }
 
     /// Claims due follow-ups and runs them. Returns how many there were.

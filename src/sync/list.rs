@@ -118,7 +118,7 @@ async fn scan_pages(
         let next = next_ask(&ask, &reply, &scanned, run.progress().total);
         if next.as_ref() == Some(&ask) {
             return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing(
-                "end of the list",
+                "other next page: this page names itself as the next one",
             ))));
         }
         // Fetches the next page while this one is applied.
@@ -134,7 +134,7 @@ async fn scan_pages(
         let (Some(next), Some(more)) = (next, fetched?) else { return Ok(()) };
         if !more.there.is_empty() && more.there == reply.there && !scanned.contains(&next) {
             return Err(RunAbort::Broken(CallError::Unreadable(Unreadable::Missing(
-                "next page: the list repeats itself",
+                "new next page: the next page has the same items",
             ))));
         }
         scanned.push_back(std::mem::replace(&mut ask, next));

@@ -12,6 +12,7 @@ use super::runner::{RunEnd, SyncError, SyncRunner};
 use crate::clock::Clock;
 use crate::customer::model::source::SourceKind;
 use crate::jobs::tasks::BackgroundTasks;
+use crate::jobs::worker::{self, Next, Worker};
 use crate::settings::file::SyncSettings;
 use crate::sources::api::{ListCoverage, Stream, Traversal};
 use crate::storage::sync_streams::{StreamRow, list_streams};
@@ -28,12 +29,12 @@ pub async fn run_schedule(
     clock: Clock,
     background: BackgroundTasks,
 ) {
-    let runner = || SyncRunner::new(pool.clone(), Arc::clone(&account), &settings, clock.clone());
+    let run = |kind| {
+        let runner = SyncRunner::new(pool.clone(), Arc::clone(&account), &settings, clock.clone());
+        SyncWorker { runner, settings: &settings, background: &background, kind }.run()
+    };
     // Incremental runs do not wait for a full run, which may take hours.
-    tokio::join!(
-        run_loop(runner(), &settings, &background, ScheduleKind::Full),
-        run_loop(runner(), &settings, &background, ScheduleKind::Incremental)
-    );
+    tokio::join!(run(ScheduleKind::Full), run(ScheduleKind::Incremental));
 }
 
 /// The two schedules. They run at the same time; each stream is in one run at a time.
@@ -45,34 +46,47 @@ pub enum ScheduleKind {
     Incremental,
 }
 
-async fn run_loop(
+/// Runs the due streams of one schedule.
+struct SyncWorker<'a> {
     runner: SyncRunner,
-    settings: &SyncSettings,
-    background: &BackgroundTasks,
-    line: ScheduleKind,
-) {
-    while !background.is_ending() {
-        tokio::select! {
-            worked = run_due_streams(&runner, settings, line) => {
-                if let Err(error) = worked {
-                    release(&runner).await;
-                    tracing::warn!(brand = runner.account.brand().rules.slug, source = %runner.account.source(), %error, "sync run interrupted; retrying");
-                }
-            }
-            () = background.until_ending() => {}
-        }
-        tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
-            () = background.until_ending() => {}
-        }
-    }
-    // Other replicas need not wait until the leases end.
-    release(&runner).await;
+    settings: &'a SyncSettings,
+    background: &'a BackgroundTasks,
+    kind: ScheduleKind,
 }
 
-/// Ignores errors: if Postgres fails, the leases end by themselves.
-async fn release(runner: &SyncRunner) {
-    let _ = runner.account.release().await;
+impl SyncWorker<'_> {
+    async fn run(mut self) {
+        let background = self.background;
+        worker::run(&mut self, background).await;
+        // Other replicas need not wait until the leases end.
+        self.release().await;
+    }
+
+    /// Ignores errors: if Postgres fails, the leases end by themselves.
+    async fn release(&self) {
+        let _ = self.runner.account.release().await;
+    }
+}
+
+impl Worker for SyncWorker<'_> {
+    /// A shutdown interrupts the runs. The next start resumes them.
+    async fn step(&mut self) -> Next {
+        tokio::select! {
+            worked = run_due_streams(&self.runner, self.settings, self.kind) => {
+                if let Err(error) = worked {
+                    self.release().await;
+                    let account = &self.runner.account;
+                    tracing::warn!(brand = account.brand().rules.slug, source = %account.source(), %error, "sync run interrupted; retrying");
+                }
+            }
+            () = self.background.until_ending() => {}
+        }
+        Next::Pause(PAUSE)
+    }
+
+    async fn woken(&self) {
+        std::future::pending().await
+    }
 }
 
 /// Runs the streams that are due now.
@@ -82,7 +96,7 @@ async fn release(runner: &SyncRunner) {
 pub async fn run_due_streams(
     runner: &SyncRunner,
     settings: &SyncSettings,
-    line: ScheduleKind,
+    kind: ScheduleKind,
 ) -> Result<(), SyncError> {
     let now = || runner.account.clock.now();
     let can_list_changes =
@@ -92,7 +106,7 @@ pub async fn run_due_streams(
         .api()
         .streams()
         .iter()
-        .filter(|stream| line == ScheduleKind::Full || can_list_changes(stream))
+        .filter(|stream| kind == ScheduleKind::Full || can_list_changes(stream))
     {
         let rows = list_streams(&runner.account.pool, runner.account.brand().id()).await?;
         let row = rows.iter().find(|row| {
@@ -100,7 +114,7 @@ pub async fn run_due_streams(
         });
         let due = due(row, can_list_changes(stream), settings, now())
             .or_else(|| is_outdated(runner, *stream, row, &rows).then_some(SyncMode::Full));
-        let due = due.filter(|mode| (*mode == SyncMode::Full) == (line == ScheduleKind::Full));
+        let due = due.filter(|mode| (*mode == SyncMode::Full) == (kind == ScheduleKind::Full));
         if let Some(mode) = due.filter(|_| !waits_for_dependencies(runner, *stream, &rows)) {
             report(runner, *stream, &runner.scan(*stream, mode, &|_| {}).await?);
         }

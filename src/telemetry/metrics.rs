@@ -72,7 +72,7 @@ pub const CATALOGUE: &[Metric] = &[
     counter(
         "hookpoint_not_found_alarms_total",
         &["brand", "key"],
-        "Lookups that found nobody and were above limits.not_found_per_minute. It does not count rejected lookups (limits.enforce_not_found_limit).",
+        "Lookups that found nobody and were above limits.not_found_per_minute. Lookups that limits.enforce_not_found_limit rejects are not counted.",
     ),
     counter(
         "hookpoint_lookups_ambiguous_total",
@@ -88,7 +88,7 @@ pub const CATALOGUE: &[Metric] = &[
     histogram(
         "hookpoint_batch_duration_seconds",
         &[],
-        "Time of Postgres to answer one batch of lookups, in seconds.",
+        "Time that Postgres takes to answer one batch of lookups, in seconds.",
     ),
     gauge(
         "hookpoint_degraded",
@@ -134,12 +134,12 @@ pub const CATALOGUE: &[Metric] = &[
     counter(
         "hookpoint_webhooks_total",
         &["brand", "source", "outcome"],
-        "Webhooks received, by outcome: received (stored), duplicate (same id, or same content as the latest), conflicting_duplicate (same id, but other content), stale_duplicate (same content as an earlier webhook, and another one came since), rate_limited (the same webhook too often in a minute), dropped (priority drop), unverified (verification failed), too_large, incomplete (the body is cut off or compressed), unavailable (not stored, or the source is not connected).",
+        "Webhooks received, by outcome: received (stored), duplicate (same id, or same content as the latest), conflicting_duplicate (same id, but other content), stale_duplicate (same content as an earlier webhook, but other content came in between), rate_limited (the same webhook too often in a minute), dropped (the settings give it the priority drop), unverified (verification failed), too_large, incomplete (the body is cut off or compressed), unavailable (not stored, or the source is not connected).",
     ),
     gauge(
         "hookpoint_webhook_verification_failing",
         &["brand", "source"],
-        "1 while every webhook of a source fails verification (at least three in a row). The secret here is probably wrong.",
+        "1 while every webhook of a source fails verification (at least three in a row). The secret in the settings probably differs from the secret at the source.",
     ),
     gauge(
         "hookpoint_webhooks_silence_seconds",
@@ -149,12 +149,12 @@ pub const CATALOGUE: &[Metric] = &[
     gauge(
         "hookpoint_webhooks_silence_ratio",
         &["brand", "source"],
-        "That time divided by the longest usual pause of the source. A value above 1 is unusual. It appears after 10 deliveries.",
+        "hookpoint_webhooks_silence_seconds divided by the longest usual pause of the source. A value above 1 is unusual. It appears after 10 deliveries.",
     ),
     counter(
         "hookpoint_deliveries_total",
         &["brand", "source", "outcome"],
-        "Deliveries processed by the worker, by outcome: applied, ignored, retried, dead, erased (about an erased person, and deleted). lease_expired counts claims whose lease ended before they were finished.",
+        "Deliveries processed by the worker, by outcome: applied, ignored, retried, dead, erased (deleted, because it is about an erased person). lease_expired counts claims whose lease ended before they were finished.",
     ),
     counter(
         "hookpoint_invalid_values_total",
@@ -204,12 +204,12 @@ pub const CATALOGUE: &[Metric] = &[
     gauge(
         "hookpoint_sync_full_run_age_seconds",
         &["brand", "source", "stream"],
-        "Time since the start of the last complete full run, in seconds. No data is older than that. Incremental runs do not reset it, because they do not see deletions.",
+        "Time since the start of the last complete full run, in seconds. That run compared all data with the source. Incremental runs do not reset it, because they do not see deletions.",
     ),
     gauge(
         "hookpoint_sync_drift_ratio",
         &["brand", "source", "stream"],
-        "Share of items that were wrong here in the last complete full run, from 0 to 1.",
+        "Share of stored items that were wrong when the last complete full run compared them, from 0 to 1.",
     ),
     counter(
         "hookpoint_sync_missed_changes_total",
@@ -254,12 +254,12 @@ pub const CATALOGUE: &[Metric] = &[
     gauge(
         "hookpoint_match_reviews",
         &["brand"],
-        "Possible matches between customers that the evidence leaves open. Counted every minute.",
+        "Possible matches between customers that the evidence neither proves nor excludes. Counted every minute.",
     ),
     counter(
         "hookpoint_oversized_components_total",
         &["brand"],
-        "Changes to connected records of which there are more than identity.component_cap.",
+        "Changes to a group of connected records that is larger than identity.component_cap. Weak links in it are ignored.",
     ),
     counter(
         "hookpoint_suppressed_changes_total",

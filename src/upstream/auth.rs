@@ -93,22 +93,26 @@ impl Authenticator {
     ///
     /// # Errors
     /// When no token can be obtained.
-    pub(super) async fn proof(&self) -> Result<AuthHeader, CallError> {
+    pub(super) async fn auth_header(&self) -> Result<AuthHeader, CallError> {
         match self {
-            Self::Fixed(proof) => {
-                proof.clone().ok_or_else(|| CallError::NoToken(Arc::new(CallError::Unsupported)))
-            }
-            Self::Tokens(tokens) => tokens.proof().await,
+            Self::Fixed(auth_header) => auth_header
+                .clone()
+                .ok_or_else(|| CallError::NoToken(Arc::new(CallError::Unsupported))),
+            Self::Tokens(tokens) => tokens.auth_header().await,
         }
     }
 
     /// Reports that the source rejected a header. Returns whether another one may be accepted.
-    pub(super) fn reject(&self, proof: &AuthHeader) -> bool {
+    pub(super) fn reject(&self, auth_header: &AuthHeader) -> bool {
         match self {
             Self::Fixed(_) => false,
             Self::Tokens(tokens) => {
                 let mut state = tokens.state.lock();
-                if state.token.as_ref().is_some_and(|token| token.proof.number == proof.number) {
+                if state
+                    .token
+                    .as_ref()
+                    .is_some_and(|token| token.auth_header.number == auth_header.number)
+                {
                     state.token = None;
                 }
                 true
@@ -159,30 +163,30 @@ impl State {
         let token = self.token.as_ref().filter(|token| now < token.ends_at);
         let failed = self.failed.as_ref().filter(|(until, _)| now < *until);
         (
-            token.map(|token| (token.proof.clone(), now < token.renew_at)),
+            token.map(|token| (token.auth_header.clone(), now < token.renew_at)),
             failed.map(|(_, error)| error.clone()),
         )
     }
 }
 
 struct Token {
-    proof: AuthHeader,
+    auth_header: AuthHeader,
     renew_at: Instant,
     ends_at: Instant,
 }
 
 impl Tokens {
-    async fn proof(self: &Arc<Self>) -> Result<AuthHeader, CallError> {
+    async fn auth_header(self: &Arc<Self>) -> Result<AuthHeader, CallError> {
         loop {
             let mut renewal = {
                 let state = self.state.lock();
                 match state.known_or_failed(Instant::now()) {
-                    (Some((proof, false)), None) => {
+                    (Some((auth_header, false)), None) => {
                         // It is renewed before it ends, and no caller waits for that.
                         drop(self.renew(&state));
-                        return Ok(proof);
+                        return Ok(auth_header);
                     }
-                    (Some((proof, _)), _) => return Ok(proof),
+                    (Some((auth_header, _)), _) => return Ok(auth_header),
                     (None, Some(error)) => return Err(error),
                     (None, None) => self.renew(&state),
                 }
@@ -213,11 +217,12 @@ impl Tokens {
         match fetched {
             Ok((value, lasts)) => {
                 state.number = state.number.saturating_add(1);
-                let proof = AuthHeader { header: (AUTHORIZATION, value), number: state.number };
+                let auth_header =
+                    AuthHeader { header: (AUTHORIZATION, value), number: state.number };
                 let since = Instant::now();
                 let early = (lasts / 10).min(MOST_EARLY);
                 state.token = Some(Token {
-                    proof,
+                    auth_header,
                     renew_at: since + lasts.saturating_sub(early),
                     ends_at: since + lasts,
                 });

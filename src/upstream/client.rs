@@ -154,10 +154,10 @@ impl UpstreamClient {
         let url = self.allowed_origins.find(&request.target)?;
         let (mut was_lost, mut was_refused) = (false, false);
         let (answer, permit) = loop {
-            let proof = self.authenticator.proof().await?;
+            let auth_header = self.authenticator.auth_header().await?;
             let permit = self.permit(call).await?;
             call.started.send_replace(true);
-            match self.send(url.clone(), &request, &proof, &permit).await {
+            match self.send(url.clone(), &request, &auth_header, &permit).await {
                 Err(lost) if lost.is_broken && request.is_repeatable && !was_lost => {
                     was_lost = true;
                 }
@@ -165,7 +165,7 @@ impl UpstreamClient {
                 Ok(answer)
                     if answer.status == 401
                         && !was_refused
-                        && self.authenticator.reject(&proof) =>
+                        && self.authenticator.reject(&auth_header) =>
                 {
                     was_refused = true;
                 }
@@ -217,12 +217,12 @@ impl UpstreamClient {
         &self,
         url: Url,
         request: &Request,
-        proof: &AuthHeader,
+        auth_header: &AuthHeader,
         permit: &Permit,
     ) -> Result<Answer, TransportError> {
         let began = Instant::now();
         let body = request.body.as_ref().map_or(Body::Nothing, Body::Json);
-        let sent = self.client.send(url, body, Some(proof.header.clone())).await;
+        let sent = self.client.send(url, body, Some(auth_header.header.clone())).await;
         metrics::histogram!("hookpoint_call_duration_seconds", "source" => self.source.as_str())
             .record(began.elapsed().as_secs_f64());
         let sent_by = sent.as_ref().map_or_else(|lost| lost.sent_by, |answer| Some(answer.sent_by));

@@ -19,25 +19,31 @@ pub enum CallError {
     #[error("the source did not answer in time")]
     TimedOut,
     /// No connection could be made, or it broke.
-    #[error("the source cannot be reached, or the connection broke")]
+    #[error(
+        "the source cannot be reached, or the connection broke; check base_url, DNS and the firewall"
+    )]
     Unreachable,
     /// The certificate is not trusted. Nothing was sent.
     #[error("the TLS certificate of the source is not trusted: {0}")]
     UntrustedCertificate(CertificateProblem),
     /// The server has no TLS or only an unsafe version, or it requires a client certificate. Nothing was sent.
-    #[error("the TLS connection to the source failed")]
+    #[error(
+        "the TLS connection to the source failed: the source has no TLS or only an old version, or requires a client certificate"
+    )]
     TlsFailed,
     /// The source answered with an error status.
     #[error("the source answered with status {0}{hint}", hint = hint(*.0))]
     Status(u16),
     /// The source answered with a redirect.
-    #[error("the source answered with a redirect, which is not followed")]
+    #[error("the source answered with a redirect, which is not followed; check base_url")]
     Redirected,
     /// The URL is malformed, or points outside of the allowed origins.
-    #[error("the URL does not point to the configured server and path")]
+    #[error("the URL is outside of base_url, so it is not called; check base_url")]
     BlockedOrigin,
     /// The answer exceeds the limit of size or memory.
-    #[error("the answer is too large")]
+    #[error(
+        "the answer is too large; raise calls.max_response_kilobytes, or lower the page_size of the source"
+    )]
     TooLarge,
     /// The answer is not JSON, for example the page of a proxy. If it could not be unpacked, there is no detail.
     #[error("the answer is not JSON{detail}", detail = .0.map_or_else(String::new, |fault| format!(": {fault}")))]

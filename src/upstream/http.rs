@@ -81,7 +81,7 @@ impl Client {
         let http = build(settings, |builder| builder.tls_certs_merge(authorities.iter().cloned()))
             .or_else(|_| {
                 tracing::warn!(
-                    "no trusted certificate authorities found; sources cannot be called over https"
+                    "no trusted certificate authorities found, so sources cannot be called over https; install the package ca-certificates"
                 );
                 build(settings, |builder| builder.tls_certs_only([]))
             });
@@ -105,7 +105,7 @@ impl Client {
         &self,
         url: Url,
         body: Body<'_>,
-        proof: Option<(HeaderName, HeaderValue)>,
+        auth_header: Option<(HeaderName, HeaderValue)>,
     ) -> Result<Answer, TransportError> {
         let http = self.http.as_ref().ok_or(TransportError {
             error: CallError::Unreachable,
@@ -123,8 +123,9 @@ impl Client {
                 .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
                 .body(form(fields)),
         };
-        let request =
-            proof.into_iter().fold(request, |request, (name, value)| request.header(name, value));
+        let request = auth_header
+            .into_iter()
+            .fold(request, |request, (name, value)| request.header(name, value));
         let connect_state = Arc::default();
         let exchanged =
             tokio::time::timeout(self.whole, self.exchange(request, &connect_state, may_be_empty))

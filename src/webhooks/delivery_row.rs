@@ -21,13 +21,13 @@ pub(super) const fn priority_number(priority: Priority) -> Option<i16> {
 pub(super) fn row(
     brand: &Brand,
     source: Source,
-    VerifiedWebhook { delivery, label }: VerifiedWebhook,
+    VerifiedWebhook { delivery, meta }: VerifiedWebhook,
     priority: i16,
 ) -> DeliveryRow {
     let hash = |kind: &str, value: &[u8]| {
         LookupHash::new(&brand.secret, &format!("{kind} {source}"), value).0
     };
-    let (key, last) = match &label.dedup_key {
+    let (key, last) = match &meta.dedup_key {
         DedupKey::None => (None, None),
         DedupKey::Id(id) => (Some(hash("delivery", id.as_bytes())), None),
         DedupKey::Last { digest, about } => (
@@ -41,7 +41,7 @@ pub(super) fn row(
     DeliveryRow {
         delivery_id: new_id(delivery.received_at),
         source,
-        event: label.event,
+        event: meta.event,
         headers: delivery.headers,
         content: hash("whole content", &delivery.body),
         body: delivery.body,

@@ -13,7 +13,7 @@ use super::delivery_row::{priority_number, row};
 use super::delivery_writer::{DeliveryWriter, InsertResult};
 use super::endpoints::{Outcome, Rejection, WebhookEndpoint, WebhookEndpoints};
 use super::request::{BodyLimits, headers, secret};
-use super::verification::{ReceivedWebhook, Verification};
+use super::verification::{ReceivedWebhook, WebhookVerification};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::record::RecordKey;
@@ -39,7 +39,7 @@ pub struct WebhookService {
     pub(crate) delivery_writer: Arc<DeliveryWriter>,
     pool: Pool,
     same: SameWebhooks,
-    verification: Verification,
+    verification: WebhookVerification,
     body_limits: BodyLimits,
     answer: Duration,
     wakes: WakeHandles,
@@ -78,7 +78,7 @@ impl WebhookService {
             ),
             pool,
             same: SameWebhooks::new(limits.identical_webhooks_per_minute),
-            verification: Verification::new(),
+            verification: WebhookVerification::new(),
             body_limits: BodyLimits {
                 memory: BodyMemoryBudget::new(settings.body_memory_megabytes),
                 max_bytes: usize::try_from(settings.max_body_kilobytes.saturating_mul(1024))
@@ -138,7 +138,7 @@ impl WebhookService {
         let mut body_memory = self.body_limits.read(request, payload).await?;
         let received = ReceivedWebhook {
             headers: headers(request.headers()),
-            secret: verifier.proof.secret_in().and_then(|place| secret(request, place)),
+            secret: verifier.verification.secret_in().and_then(|place| secret(request, place)),
             body: std::mem::take(&mut body_memory.bytes),
             received_at: self.clock.now(),
         };
@@ -147,7 +147,7 @@ impl WebhookService {
             endpoint.warn(refused, self.clock.now());
             (Outcome::Unverified, Problem::WebhookUnverified)
         })?;
-        let Some(priority) = priority_number(verified.label.priority) else {
+        let Some(priority) = priority_number(verified.meta.priority) else {
             return Ok(Outcome::Dropped);
         };
         let content = self.check_repetition(brand, endpoint.source, &verified)?;
@@ -181,7 +181,7 @@ impl WebhookService {
         source: Source,
         verified: &VerifiedWebhook,
     ) -> Result<Option<[u8; 16]>, Rejection> {
-        if verified.label.dedup_key != DedupKey::None {
+        if verified.meta.dedup_key != DedupKey::None {
             return Ok(None);
         }
         let body = normalized(&verified.delivery.body);
@@ -209,7 +209,7 @@ impl WebhookService {
 
 /// The records that a webhook names.
 fn about(verified: &VerifiedWebhook) -> Vec<RecordKey> {
-    match &verified.label.dedup_key {
+    match &verified.meta.dedup_key {
         DedupKey::Last { about, .. } => {
             about.iter().filter_map(|about| about.parse().ok()).collect()
         }

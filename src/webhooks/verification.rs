@@ -37,17 +37,17 @@ impl ReceivedWebhook {
             body,
             received_at: *received_at,
         };
-        verifier.verify(brand.rules.sources.reader(source), &incoming)
+        verifier.verify(brand.rules.sources.parser(source), &incoming)
     }
 }
 
 /// Verifies webhooks.
-pub(super) struct Verification {
+pub(super) struct WebhookVerification {
     // Only one large body at a time is verified if its verification parses the body.
     large: Arc<Semaphore>,
 }
 
-impl Verification {
+impl WebhookVerification {
     pub(super) fn new() -> Self {
         Self { large: Arc::new(Semaphore::new(1)) }
     }
@@ -65,7 +65,7 @@ impl Verification {
             .rules
             .webhook_verifiers
             .get(&source)
-            .is_some_and(|verifier| verifier.proof.name() == "hash");
+            .is_some_and(|verifier| verifier.verification.name() == "hash");
         if received.body.len() <= LARGE || !is_hashed {
             return Ok(received.verify(brand, source));
         }

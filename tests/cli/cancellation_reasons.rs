@@ -94,21 +94,23 @@ fn why_a_persons_booking_was_cancelled_is_exported_and_erased() {
 #[test]
 fn an_interrupted_erasure_that_the_service_finishes_takes_the_reasons_with_it() {
     let shop = shop();
-    let begun = async |database: &_, brand: &_, ledger: &_| begin(database, brand, ledger).await;
+    let begun = async |database: &_, brand: &_, suppression_file: &_| {
+        begin(database, brand, suppression_file).await
+    };
     shop.with_brand(begun);
     assert!(shop.dump().contains(OF_ANNA), "nothing is deleted yet");
     shop.serve().stop();
     assert_hers_are_gone(&shop);
 }
 
-/// As far as an erasure came that was killed after the ledger.
+/// As far as an erasure came that was killed after the suppression file was written.
 async fn begin(
     database: &hookpoint::storage::database::Database,
     brand: &hookpoint::brand::Brand,
-    ledger: &hookpoint::erasure::suppression_file::SuppressionFile,
+    suppression_file: &hookpoint::erasure::suppression_file::SuppressionFile,
 ) {
     let now: Timestamp = "2026-11-22T10:00:00Z".parse().unwrap();
-    add_suppressions(&database.pool, brand, ledger, &anna(), now).await.unwrap();
+    add_suppressions(&database.pool, brand, suppression_file, &anna(), now).await.unwrap();
 }
 
 #[test]

@@ -27,7 +27,7 @@ fn who_erases_is_told_whom_of_the_same_name_and_address_is_left_and_why() {
     let named: Vec<&str> = told.lines().filter(|line| line.starts_with("  ")).collect();
     assert_eq!(named.len(), 1, "{told}");
     assert!(
-        named[0].starts_with("  omneo.profile:son: the same telephone (")
+        named[0].starts_with("  omneo.profile:son  has the same telephone (")
             && named[0].ends_with(')'),
         "{told}"
     );

@@ -1,4 +1,4 @@
-//! A ledger's file says who was erased; one from elsewhere may say it of everybody.
+//! The suppression file says who was erased. A file from elsewhere could say that of everybody.
 
 use std::collections::BTreeSet;
 

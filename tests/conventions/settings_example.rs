@@ -214,7 +214,7 @@ fn every_name_that_templates_can_use_is_documented() {
         let going_on: String =
             rest.lines().skip(1).take_while(|line| line.starts_with("#    ")).collect();
         let documented = format!("{section} {going_on}");
-        let names = SourceSettings::default().reader(source.parse().unwrap()).template_names();
+        let names = SourceSettings::default().parser(source.parse().unwrap()).template_names();
         assert!(
             names.event_values.len() > 3
                 && (names.attributes.len() > 3 || ["omnilab", "syncaroo"].contains(&source)),

@@ -53,7 +53,7 @@ const MISTAKES: [(&str, usize, &str, &str); 88] = [
     ("[limits]\nmax_tracked_networks = 0", 2, "limits.max_tracked_networks", "at least 1"),
     ("[telemetry]\nlevel = \"verbose\"", 2, "telemetry.level", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
     ("[telemetry]\nformat = \"xml\"", 2, "telemetry.format", "expected one of `auto`, `human`, `json`"),
-    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nsuppression_file = \"/srv/data/suppressions.jsonl\"", 4, "erasure.suppression_file", "must not be below /srv/data"),
+    ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nsuppression_file = \"/srv/data/suppressions.jsonl\"", 4, "erasure.suppression_file", "must not be inside /srv/data"),
     // Brands.
     ("[limits]\n[brands.Demo]", 2, "brands.Demo", "lower-case letters, digits, - and _"),
     ("[brands.\"a.b\"]", 1, "brands.a.b", "lower-case letters, digits, - and _"),

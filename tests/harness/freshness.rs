@@ -85,7 +85,7 @@ impl VersionLog {
 
 /// Sends lookups all the time.
 struct Lookups {
-    ledger: Arc<VersionLog>,
+    version_log: Arc<VersionLog>,
     replica: usize,
     requests: Vec<Vec<u8>>,
     under_way: HashMap<u64, u64>,
@@ -97,14 +97,14 @@ fn person(n: u64) -> usize {
 
 impl RequestGenerator for Lookups {
     fn ask(&mut self, n: u64, request: &mut Vec<u8>) {
-        self.under_way.insert(n, self.ledger.asked(self.replica, person(n)));
+        self.under_way.insert(n, self.version_log.asked(self.replica, person(n)));
         request.extend_from_slice(&self.requests[person(n)]);
     }
 
     fn is_right(&mut self, n: u64, answer: &Answer<'_>) -> bool {
         let at_least = self.under_way.remove(&n).unwrap();
         answer.status == 200
-            && self.ledger.answered(self.replica, person(n), at_least, answer.body).is_some()
+            && self.version_log.answered(self.replica, person(n), at_least, answer.body).is_some()
     }
 }
 
@@ -117,23 +117,23 @@ struct Committed {
 
 /// Repeats a lookup at a replica until it shows a change.
 async fn watch(
-    ledger: &VersionLog,
+    version_log: &VersionLog,
     replica: usize,
     connection: &mut Connection,
     change: &Committed,
 ) {
     let deadline = change.at + PATIENCE;
     loop {
-        let at_least = ledger.asked(replica, change.person);
+        let at_least = version_log.asked(replica, change.person);
         let shown = match connection.ask(&request(change.person)).await {
-            Ok(response) => ledger.answered(replica, change.person, at_least, response.body),
+            Ok(response) => version_log.answered(replica, change.person, at_least, response.body),
             Err(_) => None,
         };
         if shown.is_some_and(|shown| shown >= change.version) {
             return;
         }
         if Instant::now() > deadline {
-            return ledger.broke(format!(
+            return version_log.broke(format!(
                 "replica {replica} never showed version {} of person {}: {shown:?}",
                 change.version, change.person
             ));
@@ -163,17 +163,21 @@ pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
         Replica::start(harness, &one, &plan, &shop.url).await,
         Replica::start(harness, &other, &plan, &shop.url).await,
     ];
-    let ledger = Arc::new(VersionLog::new());
+    let version_log = Arc::new(VersionLog::new());
     let mut report = Report::default();
     let loads = [0, 1].map(|replica| {
         let requests = (0..PEOPLE).map(request).collect();
-        let lookups =
-            Lookups { ledger: Arc::clone(&ledger), replica, requests, under_way: HashMap::new() };
+        let lookups = Lookups {
+            version_log: Arc::clone(&version_log),
+            replica,
+            requests,
+            under_way: HashMap::new(),
+        };
         // Longer than the changes can take. It is stopped early.
         Load::at_rate(replicas[replica].address, scale.lookups_per_second / 2, scale.duration * 20)
             .start(lookups)
     });
-    let (seen, changes, seconds) = make_changes(&shop, &ledger, &replicas, scale, way).await;
+    let (seen, changes, seconds) = make_changes(&shop, &version_log, &replicas, scale, way).await;
     report.figure(
         "changes",
         format!(
@@ -196,8 +200,8 @@ pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
     for (replica, load) in loads.into_iter().enumerate() {
         report.expect_right(&format!("lookups of replica {replica}"), &load.end().await.0);
     }
-    look_at_the_end(&shop, &ledger, &replicas).await;
-    report.broken.append(&mut ledger.broken.lock().unwrap());
+    look_at_the_end(&shop, &version_log, &replicas).await;
+    report.broken.append(&mut version_log.broken.lock().unwrap());
     shop.database.close().await;
     report
 }
@@ -205,7 +209,7 @@ pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
 /// Changes people at a fixed rate. Returns the time until both replicas showed each change.
 async fn make_changes(
     shop: &Shop,
-    ledger: &Arc<VersionLog>,
+    version_log: &Arc<VersionLog>,
     replicas: &[Replica; 2],
     scale: Scale,
     way: Way,
@@ -216,15 +220,15 @@ async fn make_changes(
     let addresses = [replicas[0].address, replicas[1].address];
     let watchers: Vec<_> = (0..WATCHERS)
         .map(|_| {
-            let (ledger, receiver) = (Arc::clone(ledger), Arc::clone(&receiver));
+            let (version_log, receiver) = (Arc::clone(version_log), Arc::clone(&receiver));
             tokio::spawn(async move {
                 let (mut seen, [mut one, mut other]) =
                     (Latencies::default(), addresses.map(Connection::new));
                 loop {
                     let Some(change) = receiver.lock().await.recv().await else { return seen };
                     tokio::join!(
-                        watch(&ledger, 0, &mut one, &change),
-                        watch(&ledger, 1, &mut other, &change)
+                        watch(&version_log, 0, &mut one, &change),
+                        watch(&version_log, 1, &mut other, &change)
                     );
                     seen.record(change.at.elapsed());
                 }
@@ -241,7 +245,7 @@ async fn make_changes(
         let person = person(version.wrapping_mul(7));
         for _ in 0..2 {
             version += 1;
-            ledger.begun[person].store(version, Ordering::SeqCst);
+            version_log.begun[person].store(version, Ordering::SeqCst);
             match &posts {
                 Some(posts) => posts.send((person, version)).await.unwrap(),
                 None => {
@@ -288,19 +292,19 @@ fn start_to_post(
 }
 
 /// After all notifications are processed, every answer must be the newest. An older one would be a stale cached answer.
-async fn look_at_the_end(shop: &Shop, ledger: &VersionLog, replicas: &[Replica; 2]) {
+async fn look_at_the_end(shop: &Shop, version_log: &VersionLog, replicas: &[Replica; 2]) {
     for (replica, process) in replicas.iter().enumerate() {
         let mut connection = Connection::new(process.address);
         if !wait_until_current(shop, &mut connection, PATIENCE).await {
-            return ledger
+            return version_log
                 .broke(format!("replica {replica} never received the notification of a new key"));
         }
         for person in 0..PEOPLE {
-            let expected = ledger.begun[person].load(Ordering::SeqCst);
+            let expected = version_log.begun[person].load(Ordering::SeqCst);
             let response = connection.ask(&request(person)).await;
             let shown = response.ok().and_then(|response| version(person, response.body));
             if shown != Some(expected) {
-                ledger.broke(format!("in the end replica {replica} shows {shown:?} of person {person} instead of {expected}"));
+                version_log.broke(format!("in the end replica {replica} shows {shown:?} of person {person} instead of {expected}"));
             }
         }
     }

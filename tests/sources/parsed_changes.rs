@@ -41,7 +41,7 @@ fn check_key(source: Source, change: &Change) {
 }
 
 fn check_update(source: Source, update: &Update) {
-    let names = SourceSettings::default().reader(source).template_names();
+    let names = SourceSettings::default().parser(source).template_names();
     let year: i32 = update.at.strftime("%Y").to_string().parse().unwrap();
     assert!((1900..2200).contains(&year), "{}", update.at);
     assert!(

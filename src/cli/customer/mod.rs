@@ -22,12 +22,12 @@ use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum CustomerCommand {
-    /// Erase a person for good: delete the stored data, and drop data that arrives later. The service may keep running
+    /// Erase a person permanently: delete the stored data, and drop data that arrives later. The service can run at the
+    /// same time
     Erase {
         #[command(flatten)]
         target: TargetArguments,
-        /// Name of the person who wants this, for the audit log (an erasure has no reason there). Default: the login
-        /// name
+        /// Your name, for the audit log (it stores no reason of an erasure). Default: the login name
         #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
         by: Option<String>,
         /// Do not ask for confirmation
@@ -62,7 +62,7 @@ pub(super) struct TargetArguments {
     /// Phone number of the person, in any usual spelling
     #[arg(long, group = "whom", value_name = "NUMBER")]
     phone: Option<String>,
-    /// Customer id or record id of the person
+    /// Customer id, record id or record key of the person
     #[arg(long, group = "whom", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: Option<String>,
 }
@@ -119,7 +119,9 @@ async fn erase(
     let (now, most) = (clock.now(), session.file.erasure.max_erased_percent);
     reconcile(pool, brand, suppressions, most, now, now).await?;
     let records = person.find(!is_confirmed).await?;
-    if !is_confirmed && !confirm("Erase this customer for good?", "erase this customer for good")? {
+    if !is_confirmed
+        && !confirm("Erase this customer permanently?", "erase this customer permanently")?
+    {
         print_line("Nothing was erased.");
         return Ok(());
     }

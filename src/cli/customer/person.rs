@@ -42,14 +42,17 @@ impl<'a> Person<'a> {
         }
         anyhow::ensure!(
             found.len() < 2,
-            "several customers match; choose one: --id with its record key"
+            "several customers match; repeat the command with --id and the key of one of them"
         );
         let records: BTreeSet<_> = found.into_iter().flat_map(|found| found.records).collect();
         if !records.is_empty() {
             return Ok(records);
         }
         let remains = find_remains(self.pool, self.brand, self.question).await?;
-        anyhow::ensure!(!remains.is_empty(), "nobody matches");
+        anyhow::ensure!(
+            !remains.is_empty(),
+            "no customer and no deleted record has this address or id"
+        );
         if shows {
             print_line(
                 "No customer has this id, but some data of a deleted record with this id is left.",

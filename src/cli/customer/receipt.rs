@@ -11,14 +11,14 @@ pub(super) fn print_namesakes(namesakes: &[NamesakeRow]) {
         return;
     }
     print_line(
-        "\nNot erased: these records have the same name and an address in common with that customer, but are kept apart:",
+        "\nNot erased: these records have the same name as the erased customer and share an address with it, but belong to other customers:",
     );
     for row in namesakes {
         let why = row.grounds.as_deref().unwrap_or("another customer");
-        print_plain(&format!("  {}: the same {} ({why})", row.record, row.kind));
+        print_plain(&format!("  {}  has the same {} ({why})", row.record, row.kind));
     }
     print_line(
-        "If one of them is the same person, erase it too: hookpoint customer erase --id KEY.",
+        "If one of them is the same person, erase it too: hookpoint customer erase --id KEY. KEY is the first word of its line.",
     );
 }
 

@@ -17,7 +17,7 @@ pub(crate) struct FilterArguments {
     /// Only this source
     #[arg(long, value_name = "SOURCE")]
     source: Option<Source>,
-    /// Only deliveries in this state. May be repeated
+    /// Only deliveries in this state (dead: could not be applied). May be repeated
     #[arg(long, value_name = "STATE")]
     state: Vec<State>,
     /// Only deliveries of this event, as `inbox list` shows it

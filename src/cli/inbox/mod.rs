@@ -32,7 +32,7 @@ pub(crate) enum InboxCommand {
     List {
         #[command(flatten)]
         which: FilterArguments,
-        /// The most deliveries for each brand
+        /// Show at most this many deliveries for each brand
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
     },
@@ -46,9 +46,9 @@ pub(crate) enum InboxCommand {
         #[command(flatten)]
         actor: ActorArguments,
     },
-    /// Apply deliveries again. Correct data stays the same
+    /// Apply deliveries again. This does not change data that is already correct
     Replay(SelectionArguments),
-    /// Discard deliveries that are dead or pending: they are not applied
+    /// Discard dead or pending deliveries: the service does not apply them
     Discard(SelectionArguments),
 }
 
@@ -107,7 +107,7 @@ async fn run_in(session: &Session, command: &InboxCommand, now: Timestamp) -> an
         InboxCommand::Replay(selection) => {
             let count = for_selected(session, selection, Change::Replay, now).await?;
             print_line(&format!(
-                "To be applied again: {count}. A running service starts at once; `hookpoint inbox status` shows pending ones."
+                "Deliveries to apply again: {count}. A running service starts at once; `hookpoint inbox status` shows how many are still pending."
             ));
         }
         InboxCommand::Discard(selection) => {

@@ -60,7 +60,7 @@ fn line(watch: &SourceHealth, counts: &[DeliveryCount], now: Timestamp) -> Strin
     format!(
         "  {:<9} {:<11}{:>9}{:>9}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
         watch.source.as_str(),
-        watch.proof.unwrap_or("-"),
+        watch.verification.unwrap_or("-"),
         watch.stats.accepted,
         watch.stats.refused,
         watch.stats.duplicates,
@@ -73,7 +73,7 @@ fn line(watch: &SourceHealth, counts: &[DeliveryCount], now: Timestamp) -> Strin
 fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
     let mut remarks = Vec::new();
     let name = watch.source.as_str();
-    match watch.proof {
+    match watch.verification {
         None => remarks.push(format!("{name}: not connected. Its webhooks get 503 until sources.{name}.webhook sets their verification")),
         Some("none") => remarks.push(format!("{name}: webhooks are not verified (verification = \"none\"): anybody can write data of this brand")),
         Some(_) => {}
@@ -84,7 +84,7 @@ fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
             .refused_since
             .map_or_else(String::new, |at| format!(" since {}", at.strftime("%F %T UTC")));
         let count = watch.stats.refused_in_a_row;
-        remarks.push(format!("{name}: the last {count} webhooks were all rejected{since}. Compare the secret here with the one at the source"));
+        remarks.push(format!("{name}: the last {count} webhooks were all rejected{since}. Compare the secret in the settings with the secret at the source"));
     }
     if watch.dead > 0.0 {
         remarks.push(format!(
@@ -100,7 +100,7 @@ fn remarks(watch: &SourceHealth, now: Timestamp) -> Vec<String> {
         ));
     }
     if watch.silence_ratio(now).is_some_and(|ratio| ratio > 3.0) {
-        remarks.push(format!("{name}: silent for much longer than usual. Check that the source still sends to the right URL"));
+        remarks.push(format!("{name}: no webhook for much longer than usual. Check that the source still sends to the right URL"));
     }
     remarks
 }
@@ -120,6 +120,6 @@ fn unread_values(source: &str, rows: &[InvalidValueRow]) -> Option<String> {
     };
     let (named, last_at) = (named.join(", "), last_at.strftime("%F %T UTC"));
     Some(format!(
-        "{source}: values left out that could not be parsed: {named}{more} (last {last_at}). See `inbox list`, `lookup --why`"
+        "{source}: values that could not be parsed are left out: {named}{more} (last {last_at}). See `hookpoint inbox list` and `hookpoint lookup --why`"
     ))
 }

@@ -24,7 +24,8 @@ use crate::storage::sync_runs::cancel_streams;
 pub(crate) enum SyncCommand {
     /// Read all data from the APIs of the sources, or continue an interrupted run
     Run(FilterArguments),
-    /// Show the API calls and the health of each source, and the progress and drift of each stream
+    /// Show the API calls and the health of each source, and the progress and drift (share of wrong items) of each
+    /// stream
     Status {
         /// Only this brand
         #[arg(long)]
@@ -49,8 +50,7 @@ async fn run_in(session: &Session, command: &SyncCommand) -> anyhow::Result<()> 
     let (SyncCommand::Run(FilterArguments { brand, .. })
     | SyncCommand::Status { brand }
     | SyncCommand::Cancel(FilterArguments { brand, .. })) = command;
-    let brands = session.sorted(brand.as_deref());
-    anyhow::ensure!(!brands.is_empty(), "there is no such brand in the settings");
+    let brands = session.select(brand.as_deref())?;
     let pool = &session.database.pool;
     match command {
         SyncCommand::Run(which) => run::run(pool, &brands, which, &session.file).await,

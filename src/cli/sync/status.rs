@@ -27,7 +27,7 @@ pub(super) async fn status(pool: &Pool, brands: &[Arc<Brand>]) -> anyhow::Result
         for source in Source::ALL {
             let Some(rules) = brand.rules.accounts.get(&source) else {
                 print_line(&format!(
-                    "  {source}: not connected: sources.{source}.api is not set, or this shell lacks its secret"
+                    "  {source}: not connected: sources.{source}.api is not set, or its secret is not set in this shell"
                 ));
                 continue;
             };

@@ -47,7 +47,7 @@ fn state(row: &StreamRow, now: Timestamp) -> String {
             format!("{mode} interrupted at {scanned}{of}{page}; the service continues it")
         }
         Some(at) if row.is_complete() => format!("{mode} done {}, {scanned} read", ago(at)),
-        Some(at) => format!("{mode} ended {} at {scanned}{of}", ago(at)),
+        Some(at) => format!("{mode} not completed, stopped {} at {scanned}{of}", ago(at)),
     }
 }
 
@@ -110,6 +110,9 @@ mod tests {
             ..changes
         };
         let known = "drift 0.22 %, last full run 3h ago: it said 400; 7 are not in the list";
-        assert_eq!(line(&broken, now), format!("incremental ended 4m ago at 0, {known}"));
+        assert_eq!(
+            line(&broken, now),
+            format!("incremental not completed, stopped 4m ago at 0, {known}")
+        );
     }
 }

@@ -20,8 +20,8 @@ use crate::customer::model::text;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{problem}")]
 pub struct TemplateError {
-    /// The template's place in the settings: `custom_fields.0.value`, `messages.omneo.transaction`,
-    /// `sources.omneo.url`.
+    /// The template's place in the settings: `custom_fields.0.value`,
+    /// `timeline.messages.omneo.transaction`, `sources.omneo.event_url`.
     pub template: String,
     /// What is wrong with the template.
     pub problem: String,

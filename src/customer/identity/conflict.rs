@@ -30,7 +30,7 @@ impl Conflict {
             Self::Names => "names disagree",
             Self::EmailAddresses => "different e-mail addresses",
             Self::SelfAsserted => "only self-asserted",
-            Self::DecidedDifferent => "decided different",
+            Self::DecidedDifferent => "a person decided that they differ",
         }
     }
 }

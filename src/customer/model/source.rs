@@ -83,7 +83,13 @@ impl SourceKind {
     /// Whether anybody can create such a record about anybody: a participant is whoever the form names.
     #[must_use]
     pub const fn is_self_asserted(self) -> bool {
-        matches!(self, Self::OmniLabParticipant)
+        match self {
+            Self::OmniLabParticipant => true,
+            Self::OmneoProfile
+            | Self::OmnioTapCustomer
+            | Self::OmnioTapContact
+            | Self::SyncarooMember => false,
+        }
     }
 
     /// Whether the source keeps people unique, so that two existing records are two people.
@@ -104,7 +110,7 @@ impl SourceKind {
 
 /// The text is not the name of a source or kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown source or kind of record")]
+#[error("unknown name; the sources are omneo, omniotap, omnilab and syncaroo")]
 pub struct UnknownName;
 
 impl FromStr for Source {

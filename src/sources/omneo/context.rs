@@ -130,7 +130,7 @@ impl Context<'_> {
                 Ok(ParsedWebhook::Changes(vec![self.by.deletion(self.body, &id)?]))
             }
             DeletionCertainty::Perhaps => Ok(ParsedWebhook::Ignored(
-                "only an unsigned header reports the deletion; Omneo is asked",
+                "only an unsigned header reports the deletion; the service asks Omneo",
             )),
             DeletionCertainty::Unknown => Err(Unreadable::Unconfirmed),
         }

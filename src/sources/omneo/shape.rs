@@ -60,7 +60,11 @@ pub(super) fn must_be(sort: &str, body: &Value) -> Result<(), Unreadable> {
     // All other types belong to a profile; a profile belongs to none.
     let is_owned = sort == "profile"
         && (body.get("profile_id").is_some() || body.get("profile").is_some_and(Value::is_object));
-    if is_owned || (is_other && !is_own) { Err(Unreadable::Foreign("event")) } else { Ok(()) }
+    if is_owned || (is_other && !is_own) {
+        Err(Unreadable::Foreign("event than its header says"))
+    } else {
+        Ok(())
+    }
 }
 
 /// Whether the body itself reports its deletion.
@@ -115,7 +119,11 @@ mod tests {
             ("interaction", &balance),
             ("tier", &transaction),
         ] {
-            assert_eq!(must_be(sort, body), Err(Unreadable::Foreign("event")), "{sort}");
+            assert_eq!(
+                must_be(sort, body),
+                Err(Unreadable::Foreign("event than its header says")),
+                "{sort}"
+            );
         }
     }
 

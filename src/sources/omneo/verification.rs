@@ -43,7 +43,10 @@ pub enum OmneoVerification {
 }
 
 impl OmneoWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Verification>> {
+    pub(crate) fn verification(
+        &self,
+        keys: &mut SecretLoader<'_>,
+    ) -> Option<Box<dyn Verification>> {
         match self.verification {
             OmneoVerification::Unset => {
                 keys.unused("", "secrets", &self.secrets);

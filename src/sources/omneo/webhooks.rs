@@ -33,7 +33,7 @@ impl WebhookParser for OmneoSettings {
         NAMES
     }
 
-    fn label(&self, delivery: &Delivery) -> DeliveryMeta {
+    fn meta(&self, delivery: &Delivery) -> DeliveryMeta {
         let event = delivery.header("x-omneo-event");
         let name = event.unwrap_or_default();
         // Webhooks have no id, and the same body may be sent again because the same state has returned.

@@ -93,8 +93,7 @@ impl KeyEncoding {
             return Ok(kept);
         }
         let text = std::str::from_utf8(kept.strip_prefix(KEY_PREFIX).unwrap_or(&kept)).ok();
-        let wrong =
-            "is not base64, as in whsec_MfKQ...; for a plain key set key_encoding = \"raw\"";
+        let wrong = "is not base64; write it as whsec_MfKQ..., or set key_encoding = \"raw\" for a plain key";
         text.and_then(|text| Encoding::Base64.decode(text)).ok_or(wrong)
     }
 }
@@ -103,7 +102,10 @@ impl KeyEncoding {
 const MOST_TOLERANCE_SECONDS: u64 = 24 * 3_600;
 
 impl OmniLabWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Verification>> {
+    pub(crate) fn verification(
+        &self,
+        keys: &mut SecretLoader<'_>,
+    ) -> Option<Box<dyn Verification>> {
         let authorization_header = keys.header("authorization_header", &self.authorization_header);
         if !(1..=MOST_TOLERANCE_SECONDS).contains(&self.tolerance_seconds) {
             keys.mistake(

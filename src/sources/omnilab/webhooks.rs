@@ -78,7 +78,7 @@ impl WebhookParser for OmniLabSettings {
         NAMES
     }
 
-    fn label(&self, delivery: &Delivery) -> DeliveryMeta {
+    fn meta(&self, delivery: &Delivery) -> DeliveryMeta {
         let event = delivery.json().ok().and_then(|body| text_at(&body, &self.pointers.event_type));
         let dedup_key =
             id_of(delivery).map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);

@@ -87,7 +87,10 @@ impl OmnioTapAlgorithm {
 }
 
 impl OmnioTapWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Verification>> {
+    pub(crate) fn verification(
+        &self,
+        keys: &mut SecretLoader<'_>,
+    ) -> Option<Box<dyn Verification>> {
         let signature_header = keys.header("signature_header", &self.signature_header);
         match self.verification {
             OmnioTapVerification::Unset => {

@@ -24,7 +24,7 @@ impl WebhookParser for OmnioTapSettings {
             && id_at(&body, "/tenant_id").ok_or(Unreadable::Missing("tenant_id"))?
                 != canonical_id(&self.tenant_id)
         {
-            return Err(Unreadable::Foreign("tenant"));
+            return Err(Unreadable::Foreign("tenant than sources.omniotap.tenant_id"));
         }
         let entity = text_at(&body, "/entity_type").ok_or(Unreadable::Missing("entity_type"))?;
         let action = text_at(&body, "/action").ok_or(Unreadable::Missing("action"))?;
@@ -68,7 +68,7 @@ impl WebhookParser for OmnioTapSettings {
         NAMES
     }
 
-    fn label(&self, delivery: &Delivery) -> DeliveryMeta {
+    fn meta(&self, delivery: &Delivery) -> DeliveryMeta {
         let body = delivery.json().unwrap_or_default();
         let event = text_at(&body, "/entity_type")
             .zip(text_at(&body, "/action"))

@@ -90,7 +90,10 @@ pub enum KeyPosition {
 }
 
 impl SyncarooWebhookSettings {
-    pub(crate) fn proof(&self, keys: &mut SecretLoader<'_>) -> Option<Box<dyn Verification>> {
+    pub(crate) fn verification(
+        &self,
+        keys: &mut SecretLoader<'_>,
+    ) -> Option<Box<dyn Verification>> {
         match self.verification {
             SyncarooVerification::Unset => {
                 keys.unused("", "secrets", &self.secrets);

@@ -23,7 +23,7 @@ impl WebhookParser for SyncarooSettings {
         if self.connection_id != 0
             && text_at(&body, "/connectionId") != Some(self.connection_id.to_string())
         {
-            return Err(Unreadable::Foreign("connection"));
+            return Err(Unreadable::Foreign("connection than sources.syncaroo.connection_id"));
         }
         let attribute = text_at(&body, "/metaData/attributeType")
             .ok_or(Unreadable::Missing("attributeType"))?;
@@ -64,7 +64,7 @@ impl WebhookParser for SyncarooSettings {
         NAMES
     }
 
-    fn label(&self, delivery: &Delivery) -> DeliveryMeta {
+    fn meta(&self, delivery: &Delivery) -> DeliveryMeta {
         let body = delivery.json().unwrap_or_default();
         let event = text_at(&body, "/metaData/attributeType");
         let priority = self

@@ -32,7 +32,7 @@ pub(super) fn write(
     let us = our_user().ok_or_else(|| {
         at(cluster)(io::Error::new(
             io::ErrorKind::NotFound,
-            "the user of this process has no name in the password file",
+            "the user of this process has no name: add it to /etc/passwd, or run hookpoint as another user",
         ))
     })?;
     let mut users = vec!["root".to_owned()];

@@ -153,7 +153,7 @@ impl RunAs {
         if !meta.is_dir() {
             return Err(std::io::Error::new(
                 std::io::ErrorKind::NotADirectory,
-                "this is a link or not a directory",
+                "this must be a directory, not a link or a file",
             ));
         }
         if meta.uid() == self.uid {

@@ -39,7 +39,7 @@ pub(super) fn own(
         match command.spawn() {
             Ok(again) => child = again,
             Err(error) => {
-                tracing::error!(kind = %error.kind(), "embedded Postgres could not be restarted");
+                tracing::error!(kind = %error.kind(), "embedded Postgres could not be restarted; trying again");
             }
         }
     }

@@ -41,7 +41,7 @@ pub(super) fn prepare(
         if std::fs::symlink_metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
             return Err(at(dir)(std::io::Error::new(
                 std::io::ErrorKind::NotADirectory,
-                "this is a link or not a directory",
+                "this must be a directory, not a link or a file",
             )));
         }
         make_private(dir)?;

@@ -63,7 +63,11 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     assert!(error.contains("choose one: --id"), "{error}");
     assert_eq!(
         run(&["customer", "erase", "--email", "nobody@example.org", "--yes"]),
-        (1, String::new(), "hookpoint: nobody matches\n".to_owned())
+        (
+            1,
+            String::new(),
+            "hookpoint: no customer and no deleted record has this address or id\n".to_owned()
+        )
     );
     let (code, out, error) = run(&["customer", "erase", "--email", "anna@example.org"]);
     assert!(code == 1 && out.contains("Anna") && error.contains("add --yes"), "{out}{error}");
@@ -103,6 +107,10 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     assert_eq!(run(&["customer", "revoke-erasure", "--email", "anna@example.org"]).0, 0);
     assert_eq!(
         run(&["customer", "export", "--email", "anna@example.org"]),
-        (1, String::new(), "hookpoint: nobody matches\n".to_owned())
+        (
+            1,
+            String::new(),
+            "hookpoint: no customer and no deleted record has this address or id\n".to_owned()
+        )
     );
 }

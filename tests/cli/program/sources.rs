@@ -96,7 +96,7 @@ fn walking_through_a_source_that_is_down_says_so_and_ends_when_told() {
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let mut walking = Running { child, address: String::new() };
         first(lines, |line| {
-            (line == "shop omniotap contacts: waiting: the source cannot be reached, or the connection broke").then(String::new)
+            (line == "shop omniotap contacts: waiting: the source cannot be reached, or the connection broke; check base_url, DNS and the firewall").then(String::new)
         });
         walking.signal(signal);
         assert!(walking.wait().success());

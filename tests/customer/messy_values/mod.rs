@@ -154,7 +154,7 @@ impl Person {
                 let parsed = settings.api(self.source).read(&ask, &reply)?;
                 Ok(ParsedWebhook::Changes(parsed.changes))
             }
-            None => settings.reader(self.source).parse_webhook(delivery),
+            None => settings.parser(self.source).parse_webhook(delivery),
         };
         let readings = self.deliveries();
         readings

@@ -4,9 +4,9 @@
 mod email;
 mod forwarded;
 mod phone;
-mod proof;
 mod query;
 mod sources;
+mod verification;
 
 use std::path::PathBuf;
 
@@ -47,7 +47,7 @@ pub const TARGETS: [Target; 9] = [
         check: |data| sources::check(Source::Syncaroo, data),
         seeds: || sources::seeds(Source::Syncaroo),
     },
-    Target { name: "proof", check: proof::check, seeds: proof::seeds },
+    Target { name: "verification", check: verification::check, seeds: verification::seeds },
 ];
 
 /// The repository's `fixtures`: the tests and the driver are packages in different directories.

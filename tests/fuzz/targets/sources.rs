@@ -71,7 +71,7 @@ fn read(
     let received_at = Timestamp::from_second(1_795_251_600).expect("a time");
     let delivery = Delivery { headers: headers.clone(), body: body.to_vec(), received_at };
     let Some(ask) = headers.get("answer") else {
-        return settings.reader(source).parse_webhook(&delivery);
+        return settings.parser(source).parse_webhook(&delivery);
     };
     let ask = serde_json::from_str(ask).unwrap_or_else(|_| usual_request(source));
     let body = hookpoint::sources::json(body)?;

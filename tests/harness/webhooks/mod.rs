@@ -27,7 +27,7 @@ impl Webhook {
         // does not matter.
         let received_at = "2026-11-01T00:00:00Z".parse().unwrap();
         let delivery = Delivery { headers, body: self.body.clone(), received_at };
-        match settings.reader(self.source).parse_webhook(&delivery).unwrap() {
+        match settings.parser(self.source).parse_webhook(&delivery).unwrap() {
             ParsedWebhook::Changes(changes) => changes,
             ParsedWebhook::Ignored(_) => Vec::new(),
         }

@@ -208,7 +208,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     let outcomes = bookings.outcomes().await;
     assert!(
         outcomes.iter().all(|outcome| outcome.contains("not cancelled")
-            || outcome.contains("may or may not be cancelled")),
+            || outcome.contains("it is unknown whether the booking is cancelled")),
         "{outcomes:?}"
     );
     assert!(!outcomes.iter().any(|outcome| outcome.contains("bk_")), "{outcomes:?}");

@@ -42,7 +42,7 @@ async fn what_cannot_be_read_is_kept_and_ends_as_dead_with_the_reason() {
     let mut expected: Vec<(String, String)> =
         not_json.iter().map(|fault| dead(&format!("the body is not JSON: {fault}"))).collect();
     expected.extend([
-        dead("it belongs to another tenant"),
+        dead("it belongs to another tenant than sources.omniotap.tenant_id"),
         dead("there is no tenant_id"),
         ("done".to_owned(), "ignored: unknown entity".to_owned()),
     ]);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::inbox::{deliveries, work_off};
 use crate::support::{KEY, TestApp, TestSettings, encode, now};
-use crate::webhooks::sent::Letter;
+use crate::webhooks::sent::UnsignedWebhook;
 
 #[path = "../../customer/messy_values/values.rs"]
 mod values;
@@ -28,7 +28,7 @@ struct Person {
     email: Messy,
     phone: Messy,
     order: Messy,
-    letters: Vec<Letter>,
+    webhooks: Vec<UnsignedWebhook>,
 }
 
 fn people() -> Vec<Person> {
@@ -53,24 +53,25 @@ fn people() -> Vec<Person> {
             &values::time(now() - SignedDuration::from_secs(100_000 + i64::try_from(n).unwrap())),
         );
         let id = values::uuid(n);
-        let letters = if n.is_multiple_of(2) {
+        let webhooks = if n.is_multiple_of(2) {
             let about = |entity: &str, event: usize, data: Value| {
                 let body = json!({"event_id": format!("{entity}-{event}"), "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": entity,
                     "action": "updated", "data": data});
-                Letter::new(Source::OmnioTap, u32::try_from(n).unwrap(), body.to_string())
+                UnsignedWebhook::new(Source::OmnioTap, u32::try_from(n).unwrap(), body.to_string())
             };
             let contact = json!({"id": id.to_uppercase(), "firstName": name.sent, "email": email.sent, "phone": phone.sent, "updatedAt": time.sent});
             let ticket = json!({"id": format!("t-{n}"), "contactId": id, "number": order.sent, "updatedAt": time.sent});
             vec![about("contact", n, contact), about("ticket", n, ticket)]
         } else {
-            let letter = |event: &str, body: Value| {
-                Letter::new(Source::Omneo, 0, body.to_string()).with("x-omneo-event", event)
+            let webhook = |event: &str, body: Value| {
+                UnsignedWebhook::new(Source::Omneo, 0, body.to_string())
+                    .with("x-omneo-event", event)
             };
             let profile = json!({"id": id.to_uppercase(), "first_name": name.sent, "email": email.sent, "mobile_phone": phone.sent, "updated_at": time.sent});
             let purchase = json!({"id": format!("p-{n}"), "profile_id": id, "order_number": order.sent, "transacted_at": time.sent, "updated_at": time.sent});
-            vec![letter("profile.updated", profile), letter("transaction.updated", purchase)]
+            vec![webhook("profile.updated", profile), webhook("transaction.updated", purchase)]
         };
-        Person { n, id, email, phone, order, letters }
+        Person { n, id, email, phone, order, webhooks }
     };
     (1..=PEOPLE).map(person).collect()
 }
@@ -91,8 +92,8 @@ async fn found(app: &TestApp, person: &Person, query: String, messy: &Messy) {
 async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_told() {
     let app = TestApp::start_with(TestSettings::demo().without_inbox_workers()).await;
     let people = people();
-    for letter in people.iter().flat_map(|person| &person.letters) {
-        let response = letter.clone().signed().to(&app).await;
+    for webhook in people.iter().flat_map(|person| &person.webhooks) {
+        let response = webhook.clone().signed().to(&app).await;
         assert_eq!(response.status, 202, "{}", response.head);
     }
     work_off(&app).await;
@@ -121,7 +122,8 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     assert!(rows.iter().all(|row| row.state == "done"), "the rest of the webhook is applied");
     let mut told: BTreeMap<(String, String), i64> = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.note.is_empty()) {
-        let fields = row.note.strip_prefix("applied; could not be read: ").unwrap();
+        let fields =
+            row.note.strip_prefix("applied, but these values could not be parsed: ").unwrap();
         fields.split(", ").for_each(|field| {
             *told.entry((row.source.clone(), field.to_owned())).or_default() += 1;
         });

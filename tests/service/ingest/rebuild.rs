@@ -308,7 +308,7 @@ async fn every_customer_every_refusal_and_every_field_can_say_why() {
     let mailbox = Identifier::from(
         hookpoint::customer::model::email::Email::parse("info@example.org").unwrap(),
     );
-    assert_eq!(iris.finds_only, [(mailbox, "blocked: it identifies nobody")]);
+    assert_eq!(iris.finds_only, [(mailbox, "blocked: it cannot identify a person")]);
     assert!(iris.links.is_empty() && iris.remarks.is_empty());
     let mut connection = app.pool().acquire().await.unwrap();
     assert!(explain(&mut connection, &app.brand, "omneo.profile:nobody").await.unwrap().is_none());

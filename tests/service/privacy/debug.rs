@@ -5,7 +5,7 @@ use hookpoint::customer::model::source::Source;
 use super::app_with_canaries;
 use super::webhooks::{SECRET, TOKEN, WRONG, everything, webhook_settings, webhooks};
 use crate::support::{now, written};
-use crate::webhooks::sent::Sent;
+use crate::webhooks::sent::WebhookRequest;
 
 /// Whether a type implements `Debug`.
 macro_rules! prints {
@@ -31,7 +31,7 @@ fn what_holds_a_body_or_a_secret_has_no_debug_output() {
     use hookpoint::sources::{Delivery, webhook};
     use hookpoint::storage::deliveries::ShownRow;
     use hookpoint::storage::delivery_queue;
-    assert!(prints!(String) && !prints!(Sent), "the macro distinguishes them");
+    assert!(prints!(String) && !prints!(WebhookRequest), "the macro distinguishes them");
     let printing = [
         prints!(Delivery),
         prints!(FieldExtractor<'static>),
@@ -73,7 +73,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
                 "{:?} {:?}",
                 WebhookVerifier::verify(
                     verifier,
-                    app.brand.rules.sources.reader(*source),
+                    app.brand.rules.sources.parser(*source),
                     &incoming
                 )
                 .err(),
@@ -86,7 +86,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
             };
             shown.push(format!(
                 "{:?}",
-                app.brand.rules.sources.reader(*source).parse_webhook(&delivery)
+                app.brand.rules.sources.parser(*source).parse_webhook(&delivery)
             ));
         }
     }

@@ -295,7 +295,7 @@ impl Verification for NoVerification {
 
 fn skip_verification(rules: &mut BrandRules) {
     rules.webhook_verifiers = Source::ALL
-        .map(|source| (source, WebhookVerifier { source, proof: Box::new(NoVerification) }))
+        .map(|source| (source, WebhookVerifier { source, verification: Box::new(NoVerification) }))
         .into();
 }
 

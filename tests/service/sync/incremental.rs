@@ -49,10 +49,10 @@ impl Traversal {
     }
 
     /// Runs everything that is due, as the service does. Returns the requested paths.
-    async fn run_due_streams(&self, source: Source, line: ScheduleKind) -> Vec<String> {
+    async fn run_due_streams(&self, source: Source, kind: ScheduleKind) -> Vec<String> {
         let settings = SyncSettings { backfill: false, ..SyncSettings::default() };
         self.systems.clear_request_log();
-        run_due_streams(&self.runner(source), &settings, line).await.unwrap();
+        run_due_streams(&self.runner(source), &settings, kind).await.unwrap();
         self.systems.arrivals(source).into_iter().map(|arrival| arrival.path).collect()
     }
 

@@ -53,7 +53,7 @@ async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked
     for (booking, external_id) in [("bk_1", "OWN-1"), ("bk_2", "c0")] {
         let (webhook, mut object) = appointment(booking, external_id);
         let reading =
-            scan.app.brand.rules.sources.reader(Source::OmniLab).parse_webhook(&webhook).unwrap();
+            scan.app.brand.rules.sources.parser(Source::OmniLab).parse_webhook(&webhook).unwrap();
         let ParsedWebhook::Changes(changes) = reading else { panic!("{reading:?}") };
         scan.app.apply(changes).await;
         // The webhook about the cancellation is lost.

@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
-use super::sent::{Letter, letter};
+use super::sent::{UnsignedWebhook, unsigned_webhook};
 use super::{is_acknowledged, is_unverified, receiver, receiving, secrets, talk};
 use crate::inbox::{deliveries, work_off};
 use crate::support::{TestApp, head, now, secret_of};
 
 /// Receives a webhook and processes it. Returns its state and its note.
-async fn outcome(app: &TestApp, letter: Letter) -> (String, String) {
+async fn outcome(app: &TestApp, webhook: UnsignedWebhook) -> (String, String) {
     let known: BTreeSet<_> = deliveries(app).await.into_iter().map(|row| row.delivery_id).collect();
-    is_acknowledged(&letter.signed().to(app).await);
+    is_acknowledged(&webhook.signed().to(app).await);
     work_off(app).await;
     let mut new: Vec<_> =
         deliveries(app).await.into_iter().filter(|row| !known.contains(&row.delivery_id)).collect();
@@ -32,7 +32,7 @@ fn dead(note: &str) -> (String, String) {
 }
 
 /// The recorded webhooks of a source, by name.
-fn recorded(source: Source) -> Vec<(String, Letter)> {
+fn recorded(source: Source) -> Vec<(String, UnsignedWebhook)> {
     let directory =
         PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/webhooks").join(source.as_str());
     let mut paths: Vec<PathBuf> =
@@ -50,7 +50,11 @@ fn recorded(source: Source) -> Vec<(String, Letter)> {
             .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()));
         (
             path.file_stem().unwrap().to_str().unwrap().to_owned(),
-            Letter { source, headers: headers.collect(), body: body.to_string().into_bytes() },
+            UnsignedWebhook {
+                source,
+                headers: headers.collect(),
+                body: body.to_string().into_bytes(),
+            },
         )
     };
     paths.into_iter().map(read).collect()
@@ -63,8 +67,8 @@ async fn every_recorded_webhook_ends_as_its_name_suggests() {
     for source in Source::ALL {
         let recorded = recorded(source);
         assert!(recorded.len() > 5, "{source}");
-        for (name, letter) in recorded {
-            let (state, note) = outcome(&app, letter).await;
+        for (name, webhook) in recorded {
+            let (state, note) = outcome(&app, webhook).await;
             assert_eq!(state, "done", "{source}/{name}: {note}");
             if !note.is_empty() {
                 ignored.push(format!("{source}/{name}: {note}"));
@@ -95,17 +99,18 @@ async fn an_event_that_nobody_knows_is_kept_and_ends_as_ignored() {
     let tap = |entity: &str, action: &str| {
         let body = json!({"event_id": format!("{entity} {action}"), "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": entity,
             "action": action, "occurred_at": "2026-11-21T10:00:00Z", "data": {"id": "1"}});
-        Letter::new(Source::OmnioTap, 1, body.to_string())
+        UnsignedWebhook::new(Source::OmnioTap, 1, body.to_string())
     };
     assert_eq!(outcome(&app, tap("voucher", "created")).await, done("ignored: unknown entity"));
     assert_eq!(outcome(&app, tap("contact", "archived")).await, done("ignored: unknown action"));
     for name in ["voucher.created", "benefit.code.allocated", "profile", "", "?"] {
-        let event = Letter::new(Source::Omneo, 1, json!({"id": "p-1", "said": name}).to_string())
-            .with("x-omneo-event", name);
+        let event =
+            UnsignedWebhook::new(Source::Omneo, 1, json!({"id": "p-1", "said": name}).to_string())
+                .with("x-omneo-event", name);
         assert_eq!(outcome(&app, event).await, done("ignored: unknown event"), "{name}");
     }
     for (n, name) in (1..).zip(["voucher.created.v1", "", "reward"]) {
-        let event = Letter::new(
+        let event = UnsignedWebhook::new(
             Source::OmniLab,
             n,
             json!({"type": name, "data": {"external_id": "x-1"}}).to_string(),
@@ -119,7 +124,7 @@ async fn an_event_that_nobody_knows_is_kept_and_ends_as_ignored() {
     }
     let weather = json!({"connectionId": 555, "metaData": {"attributeType": "weather"}});
     assert_eq!(
-        outcome(&app, Letter::new(Source::Syncaroo, 1, weather.to_string())).await,
+        outcome(&app, UnsignedWebhook::new(Source::Syncaroo, 1, weather.to_string())).await,
         done("ignored: it is not about a booking")
     );
     app.stop().await;
@@ -152,7 +157,7 @@ async fn what_is_signed_and_not_json_is_kept_and_ends_as_dead_with_the_reason() 
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
         for (n, body) in (1..).zip(unreadable()) {
             let what = String::from_utf8_lossy(&body[..body.len().min(20)]).into_owned();
-            let (state, note) = outcome(&app, Letter::new(source, n, body)).await;
+            let (state, note) = outcome(&app, UnsignedWebhook::new(source, n, body)).await;
             assert!(
                 state == "dead" && note.starts_with("the body is not JSON: "),
                 "{source} {what}: {note}"
@@ -167,10 +172,12 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
     let app = receiver().await;
     let more = [&b"[]"[..], b"null", b"7", b"\"text\"", b"{}"].map(<[u8]>::to_vec);
     for body in unreadable().into_iter().chain(more) {
-        is_unverified(&Letter::new(Source::Syncaroo, 1, body).signed().to(&app).await);
+        is_unverified(&UnsignedWebhook::new(Source::Syncaroo, 1, body).signed().to(&app).await);
     }
     // The same member twice: it is unknown which one was hashed.
-    is_unverified(&Letter::new(Source::Syncaroo, 1, "{\"a\":1,\"a\":2}").signed().to(&app).await);
+    is_unverified(
+        &UnsignedWebhook::new(Source::Syncaroo, 1, "{\"a\":1,\"a\":2}").signed().to(&app).await,
+    );
     assert!(deliveries(&app).await.is_empty());
     app.stop().await;
     // If a secret verifies the webhook, it is stored like any other.
@@ -181,7 +188,7 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
     let app = TestApp::start_with(receiving().webhook(Source::Syncaroo, &secret)).await;
     for (n, body) in (1..).zip(unreadable()) {
         is_acknowledged(
-            &Letter::new(Source::Syncaroo, 1, body)
+            &UnsignedWebhook::new(Source::Syncaroo, 1, body)
                 .bare()
                 .at("/webhooks/demo/syncaroo/a-secret-of-ours-1")
                 .to(&app)
@@ -206,7 +213,11 @@ async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
     for (source, body, note) in [
         (Source::OmnioTap, "[]", "there is no tenant_id"),
         (Source::OmnioTap, "\u{feff}{}", "there is no tenant_id"),
-        (Source::OmnioTap, "{\"tenant_id\":\"x\"}", "it belongs to another tenant"),
+        (
+            Source::OmnioTap,
+            "{\"tenant_id\":\"x\"}",
+            "it belongs to another tenant than sources.omniotap.tenant_id",
+        ),
         (
             Source::OmnioTap,
             "{\"tenant_id\":\"d290f1ee-6c54-4b01-90e6-d701748f0851\"}",
@@ -218,14 +229,17 @@ async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
         (Source::Syncaroo, "{\"connectionId\":555}", "there is no attributeType"),
     ] {
         assert_eq!(
-            outcome(&app, Letter::new(source, 1, body).with("x-sent", body)).await,
+            outcome(&app, UnsignedWebhook::new(source, 1, body).with("x-sent", body)).await,
             dead(note),
             "{source} {body}"
         );
         sqlx::query("delete from delivery_dedup").execute(app.pool()).await.unwrap();
     }
-    let nameless =
-        Letter { source: Source::Omneo, headers: vec![], body: b"{\"id\":\"p-1\"}".to_vec() };
+    let nameless = UnsignedWebhook {
+        source: Source::Omneo,
+        headers: vec![],
+        body: b"{\"id\":\"p-1\"}".to_vec(),
+    };
     assert_eq!(outcome(&app, nameless).await, dead("there is no x-omneo-event header"));
     app.stop().await;
 }
@@ -236,8 +250,9 @@ async fn what_is_too_large_is_refused_however_it_is_sent() {
     let limit = 256 * 1024;
     for source in Source::ALL {
         let body = |bytes: usize| {
-            let frame = Letter::new(source, 1, "{\"a\":\"\"}").signed().body.len();
-            Letter::new(source, 1, format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - frame))).signed()
+            let frame = UnsignedWebhook::new(source, 1, "{\"a\":\"\"}").signed().body.len();
+            UnsignedWebhook::new(source, 1, format!("{{\"a\":\"{}\"}}", "x".repeat(bytes - frame)))
+                .signed()
         };
         let (fits, is_larger) = (body(limit), body(limit + 1));
         assert_eq!((fits.body.len(), is_larger.body.len()), (limit, limit + 1));
@@ -296,7 +311,7 @@ async fn what_is_too_large_is_refused_however_it_is_sent() {
 async fn a_body_in_chunks_is_as_good_as_one_of_known_length() {
     let app = receiver().await;
     for source in Source::ALL {
-        let sent = letter(source, 1).signed_with(&secret_of(source), now());
+        let sent = unsigned_webhook(source, 1).signed_with(&secret_of(source), now());
         let mut headers: Vec<(&str, &str)> =
             sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         headers.push(("Transfer-Encoding", "chunked"));

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::sent::letter;
+use super::sent::unsigned_webhook;
 use super::{receiving, secrets, talk};
 use crate::inbox::deliveries;
 use crate::support::{Response, TestApp, TestSettings, exchange, head};
@@ -82,7 +82,7 @@ async fn an_endpoint_says_that_it_takes_post_and_takes_nothing_else() {
 async fn whoever_sends_half_a_body_and_waits_is_told_to_come_again_and_the_connection_ends() {
     let app = TestApp::start_with(receiving().usual_ack_timeout()).await;
     for source in Source::ALL {
-        let sent = letter(source, 1).signed();
+        let sent = unsigned_webhook(source, 1).signed();
         let length = sent.body.len().to_string();
         let mut headers: Vec<(&str, &str)> =
             sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

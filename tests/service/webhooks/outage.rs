@@ -2,7 +2,7 @@
 
 use hookpoint::customer::model::source::Source;
 
-use super::sent::{Letter, letter};
+use super::sent::{UnsignedWebhook, unsigned_webhook};
 use super::{is_acknowledged, is_to_be_sent_again, is_unverified, receiving};
 use crate::inbox::deliveries;
 use crate::lookup::postgres_outage::{cut, restore};
@@ -11,9 +11,9 @@ use crate::support::{Options, Response, TestApp, now, until};
 const LOCK: &str = "lock table deliveries in access exclusive mode";
 
 /// Repeats a webhook until it is acknowledged, as sources do.
-async fn acknowledged_in_the_end(app: &TestApp, letter: &Letter) {
+async fn acknowledged_in_the_end(app: &TestApp, webhook: &UnsignedWebhook) {
     until("it is acknowledged", async || {
-        let response = letter.clone().signed().to(app).await;
+        let response = webhook.clone().signed().to(app).await;
         assert!([202, 503].contains(&response.status), "{} {}", response.head, response.body);
         response.status == 202
     })
@@ -25,17 +25,17 @@ async fn without_the_store_a_webhook_is_to_be_sent_again_and_then_stored_once() 
     let app = TestApp::start_with(receiving().usual_ack_timeout()).await;
     cut(&app).await;
     for source in Source::ALL {
-        let response = letter(source, 1).signed().to(&app).await;
+        let response = unsigned_webhook(source, 1).signed().to(&app).await;
         let code = response.code();
         assert!(["inbox-unavailable", "receipt-unknown"].contains(&code.as_str()), "{code}");
         is_to_be_sent_again(&response, &code);
         is_unverified(
-            &letter(source, 1).signed_with("somebody-elses-secret", now()).to(&app).await,
+            &unsigned_webhook(source, 1).signed_with("somebody-elses-secret", now()).to(&app).await,
         );
     }
     restore(&app).await;
     for source in Source::ALL {
-        acknowledged_in_the_end(&app, &letter(source, 1)).await;
+        acknowledged_in_the_end(&app, &unsigned_webhook(source, 1)).await;
     }
     let once = Source::ALL.into_iter().filter(|source| *source != Source::Syncaroo);
     let rows = deliveries(&app).await;
@@ -51,12 +51,15 @@ async fn what_was_stored_after_nobody_waited_any_more_is_known_when_it_comes_aga
     let mut blocker = app.pool().begin().await.unwrap();
     sqlx::query(LOCK).execute(&mut *blocker).await.unwrap();
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
-        is_to_be_sent_again(&letter(source, 1).signed().to(&app).await, "receipt-unknown");
+        is_to_be_sent_again(
+            &unsigned_webhook(source, 1).signed().to(&app).await,
+            "receipt-unknown",
+        );
     }
     blocker.rollback().await.unwrap();
     until("they are stored nevertheless", async || deliveries(&app).await.len() == 3).await;
     for source in [Source::OmnioTap, Source::Omneo, Source::OmniLab] {
-        is_acknowledged(&letter(source, 1).signed().to(&app).await);
+        is_acknowledged(&unsigned_webhook(source, 1).signed().to(&app).await);
     }
     assert_eq!(deliveries(&app).await.len(), 3);
     app.stop().await;
@@ -68,10 +71,10 @@ async fn while_the_store_hangs_webhooks_do_not_pile_up_in_memory() {
         receiving().usual_ack_timeout().with(|file| file.inbox.body_memory_megabytes = 1);
     let app = TestApp::start_with(settings).await;
     let large = |n: u32| {
-        let body = String::from_utf8(letter(Source::OmnioTap, n).body)
+        let body = String::from_utf8(unsigned_webhook(Source::OmnioTap, n).body)
             .unwrap()
             .replace("Anna", &"x".repeat(200_000));
-        Letter::new(Source::OmnioTap, n, body)
+        UnsignedWebhook::new(Source::OmnioTap, n, body)
     };
     let send_all = |which: std::ops::Range<u32>| {
         let sent: Vec<_> = which.map(|n| large(n).signed()).collect();
@@ -106,7 +109,7 @@ async fn who_shuts_down_takes_what_still_comes() {
     let ending = app.stop();
     let asking = async {
         for source in Source::ALL {
-            let sent = letter(source, 2).signed();
+            let sent = unsigned_webhook(source, 2).signed();
             let headers: Vec<(&str, &str)> =
                 sent.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             is_acknowledged(

@@ -3,7 +3,7 @@
 use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
-use super::sent::Letter;
+use super::sent::UnsignedWebhook;
 use super::{is_acknowledged, receiver, receiving};
 use crate::inbox::{deliveries, states, work_off};
 use crate::support::TestApp;
@@ -11,7 +11,7 @@ use crate::support::TestApp;
 /// A webhook of Omneo with a signed body. The event's name is in an unsigned header.
 async fn omneo(app: &TestApp, event: &str, body: &Value) {
     is_acknowledged(
-        &Letter::new(Source::Omneo, 1, body.to_string())
+        &UnsignedWebhook::new(Source::Omneo, 1, body.to_string())
             .with("x-omneo-event", event)
             .signed()
             .to(app)
@@ -100,7 +100,11 @@ async fn a_body_that_is_sent_again_as_another_event_is_not_read() {
     .zip(1..)
     {
         omneo(&app, event, &body).await;
-        assert_eq!(dead(&app, "it belongs to another event").await, n, "{event} {body}");
+        assert_eq!(
+            dead(&app, "it belongs to another event than its header says").await,
+            n,
+            "{event} {body}"
+        );
     }
     let customers = found(&app).await;
     assert_eq!(customers[0]["timeline"], json!([]));
@@ -215,7 +219,7 @@ async fn two_hundred_replays_are_not_kept_two_hundred_times() {
     }
     assert_eq!(deliveries(&app).await.len(), 2);
     // A webhook without time and content: a limited number per minute is accepted.
-    let hint = super::sent::letter(Source::Syncaroo, 1).signed();
+    let hint = super::sent::unsigned_webhook(Source::Syncaroo, 1).signed();
     let mut statuses = Vec::new();
     for _ in 0..50 {
         statuses.push(hint.to(&app).await);
@@ -234,7 +238,7 @@ async fn two_hundred_replays_are_not_kept_two_hundred_times() {
     // An additional blank does not make it another webhook.
     assert_eq!(hint.saying([hint.body.as_slice(), b" "].concat()).to(&app).await.status, 429);
     // Another webhook is still accepted.
-    is_acknowledged(&super::sent::letter(Source::Syncaroo, 2).signed().to(&app).await);
+    is_acknowledged(&super::sent::unsigned_webhook(Source::Syncaroo, 2).signed().to(&app).await);
     app.stop().await;
 }
 
@@ -243,8 +247,10 @@ async fn a_secret_in_the_header_is_looked_for_there_and_nowhere_else() {
     let by_header =
         "verification = \"secret\"\nsecret_in = \"header\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]";
     let app = TestApp::start_with(receiving().webhook(Source::Omneo, by_header)).await;
-    let (secret, sent) =
-        (crate::support::secret_of(Source::Omneo), super::sent::letter(Source::Omneo, 1).bare());
+    let (secret, sent) = (
+        crate::support::secret_of(Source::Omneo),
+        super::sent::unsigned_webhook(Source::Omneo, 1).bare(),
+    );
     is_acknowledged(&sent.with("x-webhook-secret", &secret).to(&app).await);
     super::is_unverified(&sent.to(&app).await);
     super::is_unverified(&sent.with("x-webhook-secret", "another-secret-000000").to(&app).await);

@@ -11,7 +11,7 @@ use crate::support::{Response, TestApp, now, post, secret_of};
 
 /// The content of a webhook.
 #[derive(Clone)]
-pub struct Letter {
+pub struct UnsignedWebhook {
     pub source: Source,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
@@ -19,14 +19,14 @@ pub struct Letter {
 
 /// The HTTP request of a webhook.
 #[derive(Clone)]
-pub struct Sent {
+pub struct WebhookRequest {
     pub target: String,
     pub headers: Vec<(String, String)>,
     pub body: Vec<u8>,
 }
 
 /// The `n`-th webhook of a source about a person.
-pub fn letter(source: Source, n: u32) -> Letter {
+pub fn unsigned_webhook(source: Source, n: u32) -> UnsignedWebhook {
     let at = now().to_string();
     let body = match source {
         Source::OmnioTap => {
@@ -44,10 +44,10 @@ pub fn letter(source: Source, n: u32) -> Letter {
             "resourceType": "hot-desk", "resourceId": "78430", "syncarooId": format!("61c18cf515e22a061cf5{n:04}*1796896800000*1796900400000")}})
         }
     };
-    Letter::new(source, n, body.to_string())
+    UnsignedWebhook::new(source, n, body.to_string())
 }
 
-impl Letter {
+impl UnsignedWebhook {
     pub fn new(source: Source, n: u32, body: impl Into<Vec<u8>>) -> Self {
         let header = match source {
             Source::Omneo => Some(("x-omneo-event", "profile.updated".to_owned())),
@@ -65,20 +65,20 @@ impl Letter {
     }
 
     /// Without a signature.
-    pub fn bare(self) -> Sent {
-        Sent {
+    pub fn bare(self) -> WebhookRequest {
+        WebhookRequest {
             target: format!("/webhooks/demo/{}", self.source),
             headers: self.headers,
             body: self.body,
         }
     }
 
-    pub fn signed(self) -> Sent {
+    pub fn signed(self) -> WebhookRequest {
         let secret = secret_of(self.source);
         self.signed_with(&secret, now())
     }
 
-    pub fn signed_with(self, secret: &str, at: Timestamp) -> Sent {
+    pub fn signed_with(self, secret: &str, at: Timestamp) -> WebhookRequest {
         let source = self.source;
         let mut sent = self.bare();
         let by_hmac = |parts: &[&[u8]]| hmac_sha256(secret, parts);
@@ -105,7 +105,7 @@ impl Letter {
     }
 }
 
-impl Sent {
+impl WebhookRequest {
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
@@ -138,7 +138,7 @@ impl Sent {
 }
 
 /// The headers, or members of the body, that a source's verification requires.
-pub fn proofs(source: Source) -> &'static [&'static str] {
+pub fn signed_names(source: Source) -> &'static [&'static str] {
     match source {
         Source::OmnioTap => &["x-omniotap-signature"],
         Source::Omneo => &["x-omneo-hmac-sha256"],
@@ -148,7 +148,12 @@ pub fn proofs(source: Source) -> &'static [&'static str] {
 }
 
 /// A request in which one of these is changed or missing.
-pub fn tampered(source: Source, sent: &Sent, name: &str, value: Option<&str>) -> Sent {
+pub fn tampered(
+    source: Source,
+    sent: &WebhookRequest,
+    name: &str,
+    value: Option<&str>,
+) -> WebhookRequest {
     if source != Source::Syncaroo {
         return value.map_or_else(|| sent.without(name), |value| sent.with(name, value));
     }

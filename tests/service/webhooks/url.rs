@@ -2,7 +2,7 @@
 
 use hookpoint::customer::model::source::Source;
 
-use super::sent::letter;
+use super::sent::unsigned_webhook;
 use super::{is_acknowledged, is_unverified, receiving, secrets};
 use crate::inbox::deliveries;
 use crate::support::TestApp;
@@ -32,7 +32,7 @@ async fn a_secret_in_the_path_is_its_last_segment() {
             format!("{way}/{OLD}"),
             format!("{way}/{SECRET}?a=b&token=wrong"),
         ]) {
-            is_acknowledged(&letter(source, n).bare().at(&target).to(&app).await);
+            is_acknowledged(&unsigned_webhook(source, n).bare().at(&target).to(&app).await);
         }
         for target in [
             way.clone(),
@@ -48,16 +48,22 @@ async fn a_secret_in_the_path_is_its_last_segment() {
             format!("{way}/?token={SECRET}"),
             format!("{way}/wrong?token={SECRET}"),
         ] {
-            is_unverified(&letter(source, 9).bare().at(&target).to(&app).await);
+            is_unverified(&unsigned_webhook(source, 9).bare().at(&target).to(&app).await);
         }
         // A slash at the end is allowed. An additional slash elsewhere makes another path.
-        is_acknowledged(&letter(source, 8).bare().at(&format!("{way}/{SECRET}/")).to(&app).await);
+        is_acknowledged(
+            &unsigned_webhook(source, 8).bare().at(&format!("{way}/{SECRET}/")).to(&app).await,
+        );
         for target in [
             format!("{way}//{SECRET}"),
             format!("{way}/wrong/{SECRET}"),
             format!("/webhooks/{SECRET}/{source}"),
         ] {
-            assert_eq!(letter(source, 9).bare().at(&target).to(&app).await.status, 404, "{target}");
+            assert_eq!(
+                unsigned_webhook(source, 9).bare().at(&target).to(&app).await.status,
+                404,
+                "{target}"
+            );
         }
     }
     assert_eq!(deliveries(&app).await.len(), 5 * SOURCES.len());
@@ -81,7 +87,7 @@ async fn a_secret_in_the_query_is_its_token() {
             format!("{way}/?token={SECRET}"),
             format!("{way}/anything?token={SECRET}"),
         ]) {
-            is_acknowledged(&letter(source, n).bare().at(&target).to(&app).await);
+            is_acknowledged(&unsigned_webhook(source, n).bare().at(&target).to(&app).await);
         }
         for target in [
             way.clone(),
@@ -99,7 +105,7 @@ async fn a_secret_in_the_query_is_its_token() {
             format!("{way}/{SECRET}"),
             format!("{way}/{SECRET}?token=wrong"),
         ] {
-            is_unverified(&letter(source, 9).bare().at(&target).to(&app).await);
+            is_unverified(&unsigned_webhook(source, 9).bare().at(&target).to(&app).await);
         }
     }
     assert_eq!(deliveries(&app).await.len(), 5 * SOURCES.len());

@@ -3,7 +3,7 @@
 use hookpoint::customer::model::source::Source;
 use jiff::ToSpan;
 
-use super::sent::{Letter, Sent, letter, proofs, tampered};
+use super::sent::{UnsignedWebhook, WebhookRequest, signed_names, tampered, unsigned_webhook};
 use super::{is_acknowledged, is_to_be_sent_again, is_unverified, receiver, receiving, secrets};
 use crate::inbox::{deliveries, states, work_off};
 use crate::support::{TestApp, TestSettings, now, secret_of};
@@ -20,7 +20,7 @@ async fn stored(app: &TestApp) -> usize {
 async fn what_a_source_signed_is_acknowledged_stored_and_applied() {
     let app = receiver().await;
     for (n, source) in (1..).zip(Source::ALL) {
-        is_acknowledged(&letter(source, 1).signed().to(&app).await);
+        is_acknowledged(&unsigned_webhook(source, 1).signed().to(&app).await);
         let rows = deliveries(&app).await;
         assert_eq!(
             (rows.len(), rows.iter().filter(|row| row.source == source.as_str()).count()),
@@ -41,8 +41,8 @@ async fn what_a_source_signed_is_acknowledged_stored_and_applied() {
 async fn what_is_not_signed_right_is_refused_and_not_stored() {
     let app = receiver().await;
     for source in Source::ALL {
-        let good = letter(source, 1).signed();
-        let by_another = letter(source, 1).signed_with(OTHER, now());
+        let good = unsigned_webhook(source, 1).signed();
+        let by_another = unsigned_webhook(source, 1).signed_with(OTHER, now());
         is_unverified(&by_another.to(&app).await);
         let changed = String::from_utf8(good.body.clone())
             .unwrap()
@@ -50,7 +50,7 @@ async fn what_is_not_signed_right_is_refused_and_not_stored() {
             .replace("0001", "0002");
         assert_ne!(changed.as_bytes(), good.body);
         is_unverified(&good.saying(changed).to(&app).await);
-        for name in proofs(source) {
+        for name in signed_names(source) {
             for value in [
                 None,
                 Some(""),
@@ -64,14 +64,14 @@ async fn what_is_not_signed_right_is_refused_and_not_stored() {
         }
         // The plain secret does not replace a signature, and neither does another source's signature.
         is_unverified(
-            &letter(source, 1)
+            &unsigned_webhook(source, 1)
                 .bare()
                 .at(&format!("/webhooks/demo/{source}/{}", secret_of(source)))
                 .to(&app)
                 .await,
         );
         is_unverified(
-            &letter(source, 1)
+            &unsigned_webhook(source, 1)
                 .bare()
                 .at(&format!("/webhooks/demo/{source}?token={}", secret_of(source)))
                 .to(&app)
@@ -79,7 +79,11 @@ async fn what_is_not_signed_right_is_refused_and_not_stored() {
         );
         for other in Source::ALL.into_iter().filter(|other| *other != source) {
             is_unverified(
-                &letter(other, 1).signed().at(&format!("/webhooks/demo/{source}")).to(&app).await,
+                &unsigned_webhook(other, 1)
+                    .signed()
+                    .at(&format!("/webhooks/demo/{source}"))
+                    .to(&app)
+                    .await,
             );
         }
         assert_eq!(stored(&app).await, 0, "{source}");
@@ -100,14 +104,16 @@ async fn a_time_stamp_counts_within_the_tolerance_and_not_a_second_longer() {
     let at = |seconds: i64| now() + seconds.seconds();
     for (n, seconds) in (1..).zip([-300, 300, -299, 0]) {
         is_acknowledged(
-            &letter(Source::OmniLab, n).signed_with(&secret, at(seconds)).to(&app).await,
+            &unsigned_webhook(Source::OmniLab, n).signed_with(&secret, at(seconds)).to(&app).await,
         );
     }
     assert_eq!(stored(&app).await, 4);
     for seconds in [-301, 301, -86_400, 86_400, 31_536_000] {
-        is_unverified(&letter(Source::OmniLab, 9).signed_with(&secret, at(seconds)).to(&app).await);
+        is_unverified(
+            &unsigned_webhook(Source::OmniLab, 9).signed_with(&secret, at(seconds)).to(&app).await,
+        );
         // If the timestamp is changed afterwards, the signature is no longer valid.
-        let mended = letter(Source::OmniLab, 9)
+        let mended = unsigned_webhook(Source::OmniLab, 9)
             .signed_with(&secret, at(seconds))
             .with("webhook-timestamp", &now().as_second().to_string());
         is_unverified(&mended.to(&app).await);
@@ -126,10 +132,10 @@ async fn while_a_secret_is_changed_both_are_valid_and_no_other() {
     let app = TestApp::start_with(settings).await;
     for source in Source::ALL {
         for (n, secret) in [(1, OLD), (2, NEW)] {
-            is_acknowledged(&letter(source, n).signed_with(secret, now()).to(&app).await);
+            is_acknowledged(&unsigned_webhook(source, n).signed_with(secret, now()).to(&app).await);
         }
         for secret in [OTHER, &secret_of(source), ""] {
-            is_unverified(&letter(source, 3).signed_with(secret, now()).to(&app).await);
+            is_unverified(&unsigned_webhook(source, 3).signed_with(secret, now()).to(&app).await);
         }
     }
     assert_eq!(stored(&app).await, 8);
@@ -143,12 +149,12 @@ async fn a_list_of_signatures_and_another_header_are_looked_at() {
         secrets(Source::OmniLab, &[NEW])
     );
     let app = TestApp::start_with(receiving().webhook(Source::OmniLab, &more)).await;
-    let sent = |n: u32| letter(Source::OmniLab, n).signed_with(NEW, now());
+    let sent = |n: u32| unsigned_webhook(Source::OmniLab, n).signed_with(NEW, now());
     for (n, value) in [(1, "Basic dXNlcjpwYXNzd29yZA=="), (2, "Bearer a-token-of-ours")] {
         is_acknowledged(&sent(n).with("Authorization", value).to(&app).await);
     }
-    let listed = |sent: &Sent| {
-        let wrong = letter(Source::OmniLab, 3).signed_with(OTHER, now());
+    let listed = |sent: &WebhookRequest| {
+        let wrong = unsigned_webhook(Source::OmniLab, 3).signed_with(OTHER, now());
         let (wrong, right) = (
             wrong.header("webhook-signature").unwrap().to_owned(),
             sent.header("webhook-signature").unwrap().to_owned(),
@@ -180,18 +186,18 @@ async fn what_is_sent_again_is_stored_once_but_every_word_of_a_source_that_only_
     let app = receiver().await;
     for source in Source::ALL {
         for n in [1, 1, 2, 1] {
-            is_acknowledged(&letter(source, n).signed().to(&app).await);
+            is_acknowledged(&unsigned_webhook(source, n).signed().to(&app).await);
         }
         let count =
             deliveries(&app).await.iter().filter(|row| row.source == source.as_str()).count();
         assert_eq!(count, if source == Source::Syncaroo { 4 } else { 2 }, "{source}");
     }
     // The same delivery, signed later: its id counts.
-    let later =
-        letter(Source::OmniLab, 1).signed_with(&secret_of(Source::OmniLab), now() + 60.seconds());
+    let later = unsigned_webhook(Source::OmniLab, 1)
+        .signed_with(&secret_of(Source::OmniLab), now() + 60.seconds());
     is_acknowledged(&later.to(&app).await);
     // Ids of different sources are independent.
-    let same = Letter::new(Source::OmniLab, 1, letter(Source::OmniLab, 1).body)
+    let same = UnsignedWebhook::new(Source::OmniLab, 1, unsigned_webhook(Source::OmniLab, 1).body)
         .with("webhook-id", "event-1");
     is_acknowledged(&same.signed().to(&app).await);
     assert_eq!(stored(&app).await, 11);
@@ -207,9 +213,9 @@ fn all_sources(lines: &str) -> TestSettings {
 async fn a_source_that_proves_nothing_is_let_in_where_the_settings_say_so() {
     let app = TestApp::start_with(all_sources("verification = \"none\"")).await;
     for source in Source::ALL {
-        is_acknowledged(&letter(source, 1).bare().to(&app).await);
+        is_acknowledged(&unsigned_webhook(source, 1).bare().to(&app).await);
         is_acknowledged(
-            &letter(source, 2)
+            &unsigned_webhook(source, 2)
                 .signed_with(OTHER, now())
                 .at(&format!("/webhooks/demo/{source}/anything?token=any"))
                 .to(&app)
@@ -224,9 +230,12 @@ async fn a_source_that_proves_nothing_is_let_in_where_the_settings_say_so() {
 async fn a_source_that_is_not_connected_is_asked_to_come_again() {
     let app = TestApp::start_with(all_sources("")).await;
     for source in Source::ALL {
-        is_to_be_sent_again(&letter(source, 1).signed().to(&app).await, "source-not-connected");
         is_to_be_sent_again(
-            &Letter::new(source, 1, "").bare().to(&app).await,
+            &unsigned_webhook(source, 1).signed().to(&app).await,
+            "source-not-connected",
+        );
+        is_to_be_sent_again(
+            &UnsignedWebhook::new(source, 1, "").bare().to(&app).await,
             "source-not-connected",
         );
     }
@@ -237,7 +246,7 @@ async fn a_source_that_is_not_connected_is_asked_to_come_again() {
 #[tokio::test]
 async fn a_brand_or_source_that_there_is_not_is_not_found() {
     let app = receiver().await;
-    let sent = letter(Source::Omneo, 1).signed();
+    let sent = unsigned_webhook(Source::Omneo, 1).signed();
     for target in [
         "/webhooks/other/omneo",
         "/webhooks/demo/other",

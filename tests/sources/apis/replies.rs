@@ -134,7 +134,7 @@ fn an_answer_about_what_did_not_change_says_what_the_webhook_said() {
         let settings = settings();
         let mut delivery = delivery(source, webhook);
         delivery.headers.entry("webhook-id".to_owned()).or_insert_with(|| "msg_1".to_owned());
-        let Ok(ParsedWebhook::Changes(webhook)) = settings.reader(source).parse_webhook(&delivery)
+        let Ok(ParsedWebhook::Changes(webhook)) = settings.parser(source).parse_webhook(&delivery)
         else {
             panic!("{webhook}")
         };

@@ -240,7 +240,7 @@ fn what_a_webhook_only_hints_at_is_asked() {
 fn a_booking_is_asked_for_where_its_webhook_said() {
     let (source, settings) = (Source::Syncaroo, settings());
     let delivery = delivery(source, "booking.x");
-    let Ok(ParsedWebhook::Changes(changes)) = settings.reader(source).parse_webhook(&delivery)
+    let Ok(ParsedWebhook::Changes(changes)) = settings.parser(source).parse_webhook(&delivery)
     else {
         panic!()
     };
@@ -280,7 +280,7 @@ fn omneos_times_are_in_the_time_zone_that_the_settings_say() {
     let headers = [("x-omneo-event".to_owned(), "profile.updated".to_owned())].into();
     let delivery =
         Delivery { headers, body: profile.to_string().into_bytes(), received_at: Timestamp::MAX };
-    let Ok(ParsedWebhook::Changes(told)) = settings.reader(Source::Omneo).parse_webhook(&delivery)
+    let Ok(ParsedWebhook::Changes(told)) = settings.parser(Source::Omneo).parse_webhook(&delivery)
     else {
         panic!()
     };

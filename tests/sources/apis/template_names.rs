@@ -9,7 +9,7 @@ fn recorded_fields(source: Source) -> BTreeSet<String> {
     let files = std::fs::read_dir(webhooks.join(source.as_str())).unwrap();
     let read = files.map(|file| {
         let delivery = delivery(source, file.unwrap().file_name().to_str().unwrap());
-        match settings.reader(source).parse_webhook(&delivery) {
+        match settings.parser(source).parse_webhook(&delivery) {
             Ok(ParsedWebhook::Changes(changes)) => changes,
             Ok(ParsedWebhook::Ignored(_)) | Err(_) => Vec::new(),
         }
@@ -38,7 +38,7 @@ const NOT_RECORDED: [&str; 7] = [
 fn the_names_that_templates_can_use_are_those_that_the_recordings_have() {
     let mut missing: Vec<String> = Vec::new();
     for source in Source::ALL {
-        let (names, fields) = (settings().reader(source).template_names(), recorded_fields(source));
+        let (names, fields) = (settings().parser(source).template_names(), recorded_fields(source));
         assert!(fields.iter().any(|field| field.starts_with("data.")), "{source}");
         for field in &fields {
             assert!(names.have(field), "{field} of {source} is not in its table of names");

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::foreign_signatures::vectors;
-use super::{NEW, base64, check, hex, hmac_sha256, proof, secrets};
+use super::{NEW, base64, check, hex, hmac_sha256, secrets, verification};
 
 fn flipped(bytes: &[u8], bit: usize) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
@@ -93,8 +93,8 @@ proptest! {
         bit in any::<prop::sample::Index>(),
         of_signature in any::<bool>(),
     ) {
-        let omneo = proof(Source::Omneo, &format!("verification = \"signature\"\n{}", secrets(&[NEW])));
-        let omnilab = proof(Source::OmniLab, &format!("verification = \"signature\"\nkey_encoding = \"raw\"\n{}", secrets(&[NEW])));
+        let omneo = verification(Source::Omneo, &format!("verification = \"signature\"\n{}", secrets(&[NEW])));
+        let omnilab = verification(Source::OmniLab, &format!("verification = \"signature\"\nkey_encoding = \"raw\"\n{}", secrets(&[NEW])));
         let seconds = super::now().as_second().to_string();
         let plain = hmac_sha256(NEW.as_bytes(), &body);
         let standard = hmac_sha256(NEW.as_bytes(), &[format!("msg_1.{seconds}.").as_bytes(), &body].concat());

@@ -34,7 +34,7 @@ impl Vector {
         headers: &BTreeMap<String, String>,
         body: &[u8],
     ) -> Result<(), VerificationError> {
-        self.verifier.proof.check(&UnverifiedWebhook {
+        self.verifier.verification.check(&UnverifiedWebhook {
             headers,
             secret: None,
             body,
@@ -93,8 +93,11 @@ fn what_others_signed_is_let_in() {
     assert_eq!(all.len(), 14, "each system's README lists them");
     for vector in all {
         assert_eq!(vector.check(&vector.headers, &vector.body), Ok(()), "{}", vector.name);
-        assert!(vector.verifier.proof.secret_in().is_none());
-        assert_eq!(vector.webhook["verification"].as_str(), Some(vector.verifier.proof.name()));
+        assert!(vector.verifier.verification.secret_in().is_none());
+        assert_eq!(
+            vector.webhook["verification"].as_str(),
+            Some(vector.verifier.verification.name())
+        );
     }
 }
 
@@ -102,7 +105,7 @@ fn what_others_signed_is_let_in() {
 fn what_is_let_in_keeps_its_body_and_the_headers_that_reading_needs() {
     for vector in vectors().into_iter().filter(|vector| vector.name.starts_with("omnilab")) {
         let settings = hookpoint::sources::SourceSettings::default();
-        let reader = settings.reader(vector.verifier.source);
+        let parser = settings.parser(vector.verifier.source);
         let incoming = UnverifiedWebhook {
             headers: &vector.headers,
             secret: None,
@@ -111,7 +114,7 @@ fn what_is_let_in_keeps_its_body_and_the_headers_that_reading_needs() {
         };
         let admitted = vector
             .verifier
-            .verify(reader, &incoming)
+            .verify(parser, &incoming)
             .map_err(|refused| refused.to_string())
             .unwrap();
         assert!(

@@ -35,15 +35,15 @@ fn settled(
         SecretRef::File(_) => Err("names no file".to_owned()),
     };
     let mut keys = SecretLoader::new(&fetch);
-    let proof = settings.proof(source, &mut keys);
-    (proof, keys.into_mistakes().concat())
+    let verification = settings.verification(source, &mut keys);
+    (verification, keys.into_mistakes().concat())
 }
 
 /// The verifier of settings without mistakes.
-fn proof(source: Source, webhook: &str) -> Box<dyn Verification> {
-    let (proof, mistakes) = settled(source, webhook);
+fn verification(source: Source, webhook: &str) -> Box<dyn Verification> {
+    let (verification, mistakes) = settled(source, webhook);
     assert_eq!(mistakes, []);
-    proof.unwrap()
+    verification.unwrap()
 }
 
 /// A line of settings that names these secrets.
@@ -59,13 +59,18 @@ fn now() -> Timestamp {
 type Headers<'a> = &'a [(&'a str, &'a str)];
 
 fn check(
-    proof: &dyn Verification,
+    verification: &dyn Verification,
     headers: Headers<'_>,
     body: &[u8],
 ) -> Result<(), VerificationError> {
     let headers: BTreeMap<String, String> =
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    proof.check(&UnverifiedWebhook { headers: &headers, secret: None, body, received_at: now() })
+    verification.check(&UnverifiedWebhook {
+        headers: &headers,
+        secret: None,
+        body,
+        received_at: now(),
+    })
 }
 
 fn hmac_sha256(key: &[u8], text: &[u8]) -> Vec<u8> {

@@ -3,13 +3,13 @@
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{Verification, VerificationError};
 
-use super::{NEW, OLD, OTHER, base64, check, hex, hmac_sha256, proof, secrets};
+use super::{NEW, OLD, OTHER, base64, check, hex, hmac_sha256, secrets, verification};
 
 const BODY: &[u8] = b"{\"id\":\"1\"}";
 const OMNEO: &str = "x-omneo-hmac-sha256";
 
 fn verifier(source: Source, more: &str, keys: &[&str]) -> Box<dyn Verification> {
-    proof(source, &format!("verification = \"signature\"\n{}{more}", secrets(keys)))
+    verification(source, &format!("verification = \"signature\"\n{}{more}", secrets(keys)))
 }
 
 #[test]

@@ -3,12 +3,12 @@
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{Verification, VerificationError};
 
-use super::{NEW, OLD, OTHER, base64, check, hmac_sha256, now, proof, secrets};
+use super::{NEW, OLD, OTHER, base64, check, hmac_sha256, now, secrets, verification};
 
 const BODY: &[u8] = b"{\"type\":\"cta.clicked.v1\"}";
 
 fn verifier(more: &str, keys: &[&str]) -> Box<dyn Verification> {
-    proof(
+    verification(
         Source::OmniLab,
         &format!("verification = \"signature\"\nkey_encoding = \"raw\"\n{}{more}", secrets(keys)),
     )
@@ -25,13 +25,13 @@ fn signed(key: &str, id: &str, timestamp: &str, body: &[u8]) -> String {
 }
 
 fn sent(
-    proof: &dyn Verification,
+    verification: &dyn Verification,
     timestamp: &str,
     signature: &str,
     body: &[u8],
 ) -> Result<(), VerificationError> {
     check(
-        proof,
+        verification,
         &[
             ("webhook-id", "msg_1"),
             ("webhook-timestamp", timestamp),
@@ -219,7 +219,7 @@ fn a_key_in_base64_may_have_its_prefix() {
     for written in
         [key.clone(), format!("whsec_{key}"), format!("whsec_{}", key.trim_end_matches('='))]
     {
-        let verifier = proof(
+        let verifier = verification(
             Source::OmniLab,
             &format!("verification = \"signature\"\n{}", secrets(&[&written])),
         );

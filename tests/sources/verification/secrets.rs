@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
 
-use super::{NEW, OLD, OTHER, check, now, proof, secrets, settled};
+use super::{NEW, OLD, OTHER, check, now, secrets, settled, verification};
 
 const WITH_URL_SECRET: [Source; 3] = [Source::Omneo, Source::OmnioTap, Source::Syncaroo];
 
-fn with(proof: &dyn Verification, secret: Option<&str>) -> Result<(), VerificationError> {
-    proof.check(&UnverifiedWebhook {
+fn with(verification: &dyn Verification, secret: Option<&str>) -> Result<(), VerificationError> {
+    verification.check(&UnverifiedWebhook {
         headers: &BTreeMap::new(),
         secret,
         body: b"\xff",
@@ -22,7 +22,7 @@ fn with(proof: &dyn Verification, secret: Option<&str>) -> Result<(), Verificati
 fn a_secret_in_the_url_is_whole_and_one_of_those_that_are_valid() {
     for source in WITH_URL_SECRET {
         let verifier =
-            proof(source, &format!("verification = \"secret\"\n{}", secrets(&[OLD, NEW])));
+            verification(source, &format!("verification = \"secret\"\n{}", secrets(&[OLD, NEW])));
         assert_eq!((verifier.name(), verifier.secret_in()), ("secret", Some(SecretIn::Path)));
         assert_eq!((with(&*verifier, Some(OLD)), with(&*verifier, Some(NEW))), (Ok(()), Ok(())));
         assert_eq!(with(&*verifier, None), Err(VerificationError::Missing("secret in the URL")));
@@ -42,7 +42,7 @@ fn a_secret_in_the_url_is_whole_and_one_of_those_that_are_valid() {
                 "{wrong}"
             );
         }
-        let verifier = proof(
+        let verifier = verification(
             source,
             &format!("verification = \"secret\"\nsecret_in = \"query\"\n{}", secrets(&[NEW])),
         );
@@ -65,7 +65,7 @@ fn a_secret_in_the_url_proves_nothing_where_a_signature_is_asked_for() {
     ] {
         let raw = if source == Source::OmniLab { "key_encoding = \"raw\"\n" } else { "" };
         let verifier =
-            proof(source, &format!("verification = \"{way}\"\n{raw}{}", secrets(&[NEW])));
+            verification(source, &format!("verification = \"{way}\"\n{raw}{}", secrets(&[NEW])));
         assert_eq!(verifier.secret_in(), None);
         assert!(with(&*verifier, Some(NEW)).is_err());
     }
@@ -74,7 +74,7 @@ fn a_secret_in_the_url_proves_nothing_where_a_signature_is_asked_for() {
 #[test]
 fn everybody_comes_in_only_where_the_settings_say_so() {
     for source in Source::ALL {
-        let verifier = proof(source, "verification = \"none\"");
+        let verifier = verification(source, "verification = \"none\"");
         assert_eq!(
             (verifier.name(), verifier.secret_in(), check(&*verifier, &[], b"")),
             ("none", None, Ok(()))
@@ -109,8 +109,10 @@ fn nothing_shows_a_secret() {
             } else {
                 ""
             };
-            let verifier =
-                proof(source, &format!("verification = \"{way}\"\n{raw}{}", secrets(&[NEW])));
+            let verifier = verification(
+                source,
+                &format!("verification = \"{way}\"\n{raw}{}", secrets(&[NEW])),
+            );
             let shown = format!("{verifier:?}");
             assert!(
                 shown.contains("[redacted]") && !shown.contains(NEW) && !shown.contains("abc-def"),

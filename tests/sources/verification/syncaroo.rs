@@ -6,10 +6,10 @@ use hookpoint::customer::model::source::Source;
 use hookpoint::sources::webhook::{Priority, Verification, VerificationError};
 use hookpoint::sources::{Delivery, SourceSettings};
 
-use super::{NEW, OLD, OTHER, check, hex, hmac_sha256, now, proof, secrets};
+use super::{NEW, OLD, OTHER, check, hex, hmac_sha256, now, secrets, verification};
 
 fn verifier(more: &str, keys: &[&str]) -> Box<dyn Verification> {
-    proof(Source::Syncaroo, &format!("verification = \"hash\"\n{}{more}", secrets(keys)))
+    verification(Source::Syncaroo, &format!("verification = \"hash\"\n{}{more}", secrets(keys)))
 }
 
 /// The body with the hash of a text in place of `HASH`.
@@ -172,7 +172,7 @@ fn the_settings_say_what_is_processed_first_and_what_is_dropped() {
             body: body.as_bytes().to_vec(),
             received_at: now(),
         };
-        settings.reader(Source::Syncaroo).label(&delivery).priority
+        settings.parser(Source::Syncaroo).meta(&delivery).priority
     };
     let about = |attribute: &str, resource: &str| {
         format!(r#"{{"metaData":{{"attributeType":"{attribute}","resourceType":"{resource}"}}}}"#)

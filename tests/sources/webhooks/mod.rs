@@ -76,12 +76,12 @@ fn read(
     headers: &BTreeMap<String, String>,
     body: &Value,
 ) -> Result<ParsedWebhook, Unreadable> {
-    settings.reader(source).parse_webhook(&delivery(headers, serde_json::to_vec(body).unwrap()))
+    settings.parser(source).parse_webhook(&delivery(headers, serde_json::to_vec(body).unwrap()))
 }
 
 /// Parses the bytes with the default settings.
 fn parsed(source: Source, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
-    SourceSettings::default().reader(source).parse_webhook(delivery)
+    SourceSettings::default().parser(source).parse_webhook(delivery)
 }
 
 /// A booking of Syncaroo: its webhooks have no times and no people, so its API is asked for them.

@@ -25,8 +25,11 @@ async fn placeholders_of_ids_tell_no_two_deliveries_alike() {
         ["null", "0", "undefined", "00000000-0000-0000-0000-000000000000"].into_iter().enumerate()
     {
         let body = json!({"type": "feedback.submitted.v1", "timestamp": ago(1), "data": {"external_id": format!("x-{n}"), "comment": format!("{n}")}});
-        deliver(&app, Letter::new(Source::OmniLab, 0, body.to_string()).with("webhook-id", id))
-            .await;
+        deliver(
+            &app,
+            UnsignedWebhook::new(Source::OmniLab, 0, body.to_string()).with("webhook-id", id),
+        )
+        .await;
         let found = customer(&app, &format!("primaryID=x-{n}")).await.unwrap();
         assert_eq!(found["timeline"][0]["message"], format!("Feedback: {n}"), "{id}");
     }
@@ -42,8 +45,11 @@ async fn an_id_that_several_people_seem_to_have_is_nobodys() {
     {
         let data = json!({"external_id": id, "email": format!("x{n}@example.org"), "first_name": "Anna", "comment": "mine"});
         let body = json!({"type": "feedback.submitted.v1", "timestamp": ago(1), "data": data});
-        deliver(&app, Letter::new(Source::OmniLab, u32::try_from(n).unwrap(), body.to_string()))
-            .await;
+        deliver(
+            &app,
+            UnsignedWebhook::new(Source::OmniLab, u32::try_from(n).unwrap(), body.to_string()),
+        )
+        .await;
         assert_eq!(customer(&app, &format!("primaryID={id}")).await, None);
         let data = json!({"id": format!("t-{n}"), "customerId": id, "contactId": "c-1", "subject": format!("{n}"), "updatedAt": ago(1)});
         omniotap(&app, "ticket", "created", json!({"event_id": format!("t{n}")}), data).await;
@@ -99,7 +105,9 @@ async fn whose_it_is_where_that_cannot_be_read_is_told() {
     omneo(&app, "profile.created", json!({"id": "p-1", "first_name": "Anna", "custom_attributes": attributes, "updated_at": ago(1)})).await;
     let remarks: Vec<String> = deliveries(&app).await.into_iter().map(|row| row.note).collect();
     assert!(
-        remarks.iter().any(|note| note == "applied; could not be read: attribute.custom"),
+        remarks
+            .iter()
+            .any(|note| note == "applied, but these values could not be parsed: attribute.custom"),
         "{remarks:?}"
     );
     app.stop().await;

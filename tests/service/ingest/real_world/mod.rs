@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::inbox::{deliveries, work_off};
 use crate::support::{TestApp, TestSettings, logs, now, secret_of, until};
-use crate::webhooks::sent::Letter;
+use crate::webhooks::sent::UnsignedWebhook;
 
 /// An application that receives webhooks. The test applies them.
 async fn receiver() -> TestApp {
@@ -28,24 +28,27 @@ async fn receiver_with(settings: TestSettings) -> TestApp {
 }
 
 /// Sends a webhook, a second after the last one, and applies it.
-async fn deliver(app: &TestApp, letter: Letter) {
+async fn deliver(app: &TestApp, webhook: UnsignedWebhook) {
     app.clock.set(app.clock.now() + 1.second());
-    let secret = secret_of(letter.source);
-    let response = letter.signed_with(&secret, app.clock.now()).to(app).await;
+    let secret = secret_of(webhook.source);
+    let response = webhook.signed_with(&secret, app.clock.now()).to(app).await;
     assert_eq!(response.status, 202, "{} {}", response.head, response.body);
     work_off(app).await;
 }
 
 async fn omneo(app: &TestApp, event: &str, body: Value) {
-    deliver(app, Letter::new(Source::Omneo, 0, body.to_string()).with("x-omneo-event", event))
-        .await;
+    deliver(
+        app,
+        UnsignedWebhook::new(Source::Omneo, 0, body.to_string()).with("x-omneo-event", event),
+    )
+    .await;
 }
 
 /// A webhook of the CRM. `envelope` has the fields that differ from the usual ones.
 async fn omniotap(app: &TestApp, entity: &str, action: &str, envelope: Value, data: Value) {
     let mut body = json!({"tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": entity, "action": action, "data": data});
     body.as_object_mut().unwrap().extend(envelope.as_object().unwrap().clone());
-    deliver(app, Letter::new(Source::OmnioTap, 0, body.to_string())).await;
+    deliver(app, UnsignedWebhook::new(Source::OmnioTap, 0, body.to_string())).await;
 }
 
 /// The only customer of an address or id, looked up with this query.

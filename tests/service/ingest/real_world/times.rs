@@ -209,8 +209,11 @@ async fn what_happened_at_a_time_that_nobody_can_read_is_told_and_not_shown_as_o
         omniotap(&app, "ticket", "created", json!({"event_id": format!("k{n}")}), ticket).await;
         let data = json!({"external_id": "o-1", "first_name": "Cleo", "comment": "Hi"});
         let body = json!({"type": "feedback.submitted.v1", "timestamp": time, "data": data});
-        deliver(&app, Letter::new(Source::OmniLab, u32::try_from(n).unwrap(), body.to_string()))
-            .await;
+        deliver(
+            &app,
+            UnsignedWebhook::new(Source::OmniLab, u32::try_from(n).unwrap(), body.to_string()),
+        )
+        .await;
     }
     for id in ["p-1", "c-1", "o-1"] {
         assert_eq!(

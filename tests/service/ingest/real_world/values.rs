@@ -106,8 +106,11 @@ async fn numbers_are_shown_and_found_in_the_digits_that_they_were_sent_in() {
             "{{\"id\": \"p-{n}\", \"first_name\": \"Anna\", \"point_balance\": {points}, \"updated_at\": \"{}\"}}",
             ago(1)
         );
-        deliver(&app, Letter::new(Source::Omneo, 0, body).with("x-omneo-event", "profile.created"))
-            .await;
+        deliver(
+            &app,
+            UnsignedWebhook::new(Source::Omneo, 0, body).with("x-omneo-event", "profile.created"),
+        )
+        .await;
         assert_eq!(
             custom_field(&customer(&app, &format!("primaryID=p-{n}")).await.unwrap(), "points")
                 .as_deref(),
@@ -123,8 +126,11 @@ async fn numbers_are_shown_and_found_in_the_digits_that_they_were_sent_in() {
             "{{\"id\": {id}, \"first_name\": \"N{asked}\", \"updated_at\": \"{}\"}}",
             ago(1)
         );
-        deliver(&app, Letter::new(Source::Omneo, 0, body).with("x-omneo-event", "profile.created"))
-            .await;
+        deliver(
+            &app,
+            UnsignedWebhook::new(Source::Omneo, 0, body).with("x-omneo-event", "profile.created"),
+        )
+        .await;
         assert_eq!(
             customer(&app, &format!("primaryID={asked}")).await.unwrap()["customerFirstname"],
             format!("N{asked}")
@@ -191,7 +197,7 @@ async fn programs_say_no_in_many_ways() {
 async fn a_header_in_two_lines_is_one_list_and_a_packed_body_is_refused() {
     let app = receiver().await;
     let body = json!({"type": "feedback.submitted.v1", "timestamp": ago(1), "data": {"external_id": "x-1", "comment": "hi"}});
-    let sent = Letter::new(Source::OmniLab, 1, body.to_string())
+    let sent = UnsignedWebhook::new(Source::OmniLab, 1, body.to_string())
         .signed_with(&secret_of(Source::OmniLab), app.clock.now());
     let right = sent.header("webhook-signature").unwrap().to_owned();
     for lines in [
