@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::systems::{ObjectKind, PARTICIPANT, World, omneo};
+use super::simulators::{ObjectKind, PARTICIPANT, SimulatedData, omneo};
 use crate::sources::value::text_at;
 
 /// Addresses, a name and a number from the README's examples. People with one of these are left unchanged.
@@ -20,9 +20,9 @@ pub const REGULAR: &str = "lieke.vandijk@example.org";
 /// The pause between two activities.
 pub const PAUSE: Duration = Duration::from_secs(4);
 
-/// Creates activity in a world.
+/// Creates activity in the simulated systems.
 pub struct BackgroundActivity {
-    world: Arc<World>,
+    data: Arc<SimulatedData>,
     count: usize,
     tickets: Vec<String>,
 }
@@ -30,8 +30,8 @@ pub struct BackgroundActivity {
 impl BackgroundActivity {
     /// No activity yet.
     #[must_use]
-    pub const fn new(world: Arc<World>) -> Self {
-        Self { world, count: 0, tickets: Vec::new() }
+    pub const fn new(data: Arc<SimulatedData>) -> Self {
+        Self { data, count: 0, tickets: Vec::new() }
     }
 
     /// Creates activities until it is dropped.
@@ -62,7 +62,7 @@ impl BackgroundActivity {
     }
 
     fn purchase(&self) {
-        let profiles = self.world.all(ObjectKind::Profile);
+        let profiles = self.data.all(ObjectKind::Profile);
         let regular = profiles
             .iter()
             .find(|profile| {
@@ -72,7 +72,7 @@ impl BackgroundActivity {
             .cloned();
         let Some(mut profile) = regular.or_else(|| self.somebody(profiles)) else { return };
         let Some(id) = text_at(&profile, "/id") else { return };
-        let (now, number) = (self.world.now(), self.count.saturating_add(90_000));
+        let (now, number) = (self.data.now(), self.count.saturating_add(90_000));
         let (at, total) = (
             omneo::written(now),
             u32::try_from(self.count % 60).unwrap_or_default().saturating_add(5),
@@ -86,13 +86,13 @@ impl BackgroundActivity {
             fields.insert("point_balance".to_owned(), Value::from(points));
             fields.insert("updated_at".to_owned(), Value::from(at.as_str()));
         }
-        self.world.put(ObjectKind::Profile, profile);
+        self.data.put(ObjectKind::Profile, profile);
         let purchase = json!({
             "id": number.saturating_add(8_000_000), "profile_id": id, "location": {"id": 4, "name": "Utrecht Oudegracht"}, "total": f64::from(total) + 0.95,
             "currency": "EUR", "is_void": false, "transacted_at": at, "timezone": "Europe/Amsterdam", "type": "purchase", "status": "completed",
             "order_number": format!("NL-{}-{number}", now.strftime("%Y")), "created_at": at, "updated_at": at
         });
-        self.world.change(ObjectKind::Transaction, &purchase);
+        self.data.change(ObjectKind::Transaction, &purchase);
     }
 
     fn ticket(&mut self) {
@@ -103,18 +103,18 @@ impl BackgroundActivity {
             "Invoice to our company",
         ];
         let Some(contact) = self
-            .somebody(self.world.all(ObjectKind::Contact))
+            .somebody(self.data.all(ObjectKind::Contact))
             .and_then(|contact| text_at(&contact, "/id"))
         else {
             return;
         };
-        let (id, at) = (Uuid::new_v4().to_string(), instant(self.world.now()));
+        let (id, at) = (Uuid::new_v4().to_string(), instant(self.data.now()));
         let subject = SUBJECTS.get(self.count / 5 % SUBJECTS.len()).copied().unwrap_or_default();
         let ticket = json!({
             "id": id, "number": format!("T-{}", self.count.saturating_add(9_000)), "subject": subject, "status": "open", "priority": "normal",
             "contactId": contact, "createdAt": at, "updatedAt": at
         });
-        self.world.change(ObjectKind::Ticket, &ticket);
+        self.data.change(ObjectKind::Ticket, &ticket);
         self.tickets.push(id);
     }
 
@@ -124,7 +124,7 @@ impl BackgroundActivity {
             return;
         }
         let id = self.tickets.remove(0);
-        self.world.edit(ObjectKind::Ticket, &id, |ticket| {
+        self.data.edit(ObjectKind::Ticket, &id, |ticket| {
             if let Some(fields) = ticket.as_object_mut() {
                 fields.insert("status".to_owned(), Value::from("solved"));
             }
@@ -133,7 +133,7 @@ impl BackgroundActivity {
 
     fn appointment(&self) {
         let people = self
-            .world
+            .data
             .all(ObjectKind::Appointment)
             .into_iter()
             .filter_map(|booking| booking.get(PARTICIPANT).cloned());
@@ -142,23 +142,23 @@ impl BackgroundActivity {
         else {
             return;
         };
-        let now = self.world.now();
+        let now = self.data.now();
         let booking = json!({
             "booking": format!("bk_{}", Uuid::new_v4().simple()), "activity": "Styling session", "interaction": "int_CaPrwmRaiPP7Ih",
             "slot_starting_at": instant(later(now, 3, 10)), "slot_duration_in_minutes": 30, "booking_status": "CONFIRMED", "booked_at": instant(now),
             "timezone": "Europe/Amsterdam", PARTICIPANT: person
         });
-        self.world.change(ObjectKind::Appointment, &booking);
+        self.data.change(ObjectKind::Appointment, &booking);
     }
 
     fn booking(&self) {
         let bookings = self
-            .world
+            .data
             .all(ObjectKind::Booking)
             .into_iter()
             .filter(|booking| booking.get("member").is_some_and(Value::is_object));
         let Some(mut booking) = self.somebody(bookings.collect()) else { return };
-        let now = self.world.now();
+        let now = self.data.now();
         let (start, end) = (later(now, 2, 9), later(now, 2, 11));
         let random = Uuid::new_v4().simple().to_string();
         let id = format!(
@@ -177,29 +177,29 @@ impl BackgroundActivity {
             ];
             fields.extend(values.map(|(name, value)| (name.to_owned(), Value::from(value))));
         }
-        self.world.change(ObjectKind::Booking, &booking);
+        self.data.change(ObjectKind::Booking, &booking);
     }
 }
 
 /// A new person whom only the systems know: no webhook was sent about her.
 pub mod newcomer {
-    use super::{ObjectKind, World, instant, json, omneo};
+    use super::{ObjectKind, SimulatedData, instant, json, omneo};
 
     /// Her address.
     pub const EMAIL: &str = "robin@example.org";
 
     /// Adds her to the systems, without a webhook.
-    pub fn arrive(world: &World) {
-        let (now, id) = (world.now(), "7d0f2c1e-51a4-4f0b-9c46-0c1f2e9b7a33");
+    pub fn arrive(data: &SimulatedData) {
+        let (now, id) = (data.now(), "7d0f2c1e-51a4-4f0b-9c46-0c1f2e9b7a33");
         let (at, stamp) = (instant(now), omneo::written(now));
-        world.put(
+        data.put(
             ObjectKind::Contact,
             json!({
                 "id": "2c9be0f4-6f0e-4b67-8f3f-9d5f5a0c7b11", "firstName": "Robin", "lastName": "de Wit", "email": EMAIL, "phone": "06 28282828",
                 "createdAt": at, "updatedAt": at
             }),
         );
-        world.put(
+        data.put(
             ObjectKind::Profile,
             json!({
                 "id": id, "first_name": "Robin", "last_name": "de Wit", "email": EMAIL, "mobile_phone": "06 28282828", "mobile_phone_e164": "+31628282828",
@@ -207,7 +207,7 @@ pub mod newcomer {
                 "point_balance": 25, "custom_attributes": [], "created_at": stamp, "updated_at": stamp
             }),
         );
-        world.put(
+        data.put(
             ObjectKind::Transaction,
             json!({
                 "id": 8_000_001, "profile_id": id, "location": {"id": 1, "name": "Webshop"}, "total": 24.95, "currency": "EUR", "is_void": false,

@@ -7,12 +7,12 @@ pub mod http_post;
 pub mod population;
 pub mod recorded_deliveries;
 pub mod seed;
-pub mod systems;
+pub mod simulators;
 pub mod webhook_signer;
 
 use std::path::Path;
 
-use self::systems::Systems;
+use self::simulators::Simulators;
 use self::webhook_signer::Secrets;
 use crate::brand::BrandRules;
 use crate::customer::model::source::Source;
@@ -26,12 +26,12 @@ const ACCOUNTS: &str = include_str!("accounts.toml");
 
 /// The demo brand's settings, with the URLs of running systems, as in a settings file.
 #[must_use]
-pub fn connected(systems: &Systems) -> String {
+pub fn connected(simulators: &Simulators) -> String {
     let text = format!("{SETTINGS}{ACCOUNTS}")
-        .replace("<syncaroo tokens>", &systems.token_url(Source::Syncaroo));
+        .replace("<syncaroo tokens>", &simulators.token_url(Source::Syncaroo));
     Source::ALL
         .into_iter()
-        .fold(text, |text, source| text.replace(&format!("<{source}>"), &systems.base_url(source)))
+        .fold(text, |text, source| text.replace(&format!("<{source}>"), &simulators.base_url(source)))
 }
 
 /// The demo's settings, parsed, with the brand's rules.

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{
-    Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World,
+use hookpoint::demo::simulators::{
+    Fault, ObjectKind, PARTICIPANT, Part, SimulatorOptions, Simulators, SimulatedData,
 };
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::sources::api::{LiveSettings, LiveWhen};
@@ -105,8 +105,8 @@ fn booking() -> Value {
     })
 }
 
-fn world() -> Arc<World> {
-    let data = Arc::new(World::new(Clock::system()));
+fn simulated_data() -> Arc<SimulatedData> {
+    let data = Arc::new(SimulatedData::new(Clock::system()));
     let long_ago = "2025-01-01T09:00:00Z".parse().unwrap();
     for n in 0..PEOPLE {
         data.put(ObjectKind::Contact, contact(n as usize, 0, long_ago));
@@ -117,9 +117,9 @@ fn world() -> Arc<World> {
 }
 
 /// A brand with all four sources.
-fn settings(systems: &Systems, call: Duration) -> TestSettings {
+fn settings(simulators: &Simulators, call: Duration) -> TestSettings {
     let kind = SourceKind::OmnioTapContact.as_str().to_owned();
-    TestSettings::connected(systems)
+    TestSettings::connected(simulators)
         .with(|file| {
             file.calls.response_timeout_ms = u64::try_from(call.as_millis()).unwrap();
             file.calls.breaker_open_seconds = REST.as_secs();
@@ -234,12 +234,12 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
     let (per_second, deadline) = (scale.lookups_per_second, scale.deadline);
     // A hanging call takes longer than a lookup may.
     let call = deadline * 2;
-    let (secrets, data) = (Secrets::known(), world());
+    let (secrets, data) = (Secrets::known(), simulated_data());
     // Tokens expire while the sources hang, so that new ones are needed then.
-    let options = SystemOptions { token_seconds: 5, ..generous() };
-    let mut systems =
-        Systems::start(Arc::clone(&data), &secrets, options, Clock::system()).unwrap();
-    let settings = settings(&systems, call);
+    let options = SimulatorOptions { token_seconds: 5, ..generous() };
+    let mut simulators =
+        Simulators::start(Arc::clone(&data), &secrets, options, Clock::system()).unwrap();
+    let settings = settings(&simulators, call);
     let shop = harness.shop_of("hanging", &settings.text()).await;
     let environment = secrets
         .by_name()
@@ -248,15 +248,15 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
         .collect();
     let plan = Plan { environment, ..Plan::of(settings).lookup_deadline(deadline) };
     let replica = Replica::start(harness, "hanging", &plan, &shop.url).await;
-    systems.send_webhooks_to(format!("http://{}", replica.address)).unwrap();
+    simulators.send_webhooks_to(format!("http://{}", replica.address)).unwrap();
     if !wait_until_walked(&shop).await {
         report.broken.push("the backfill is not complete".to_owned());
     }
     let held_before = Held::by(&replica).await;
     let before = ask_all(replica.address, Duration::from_secs(3), per_second, 0).await;
     for source in Source::ALL {
-        systems.set_fault(source, Part::Api, Some(Fault::Silent));
-        systems.set_fault(source, Part::Tokens, Some(Fault::Silent));
+        simulators.set_fault(source, Part::Api, Some(Fault::Silent));
+        simulators.set_fault(source, Part::Tokens, Some(Fault::Silent));
     }
     data.change(ObjectKind::Booking, &booking());
     let hanging = ask_all(replica.address, scale.duration, per_second, 1_000_000).await;
@@ -276,7 +276,7 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
     data.put(ObjectKind::Contact, contact(PEOPLE as usize, 0, data.now()));
     data.put(ObjectKind::Profile, member(PEOPLE));
     data.put(ObjectKind::Appointment, appointment(0, Some(data.now())));
-    systems.clear_faults();
+    simulators.clear_faults();
     // The call that tests the source may still hang. Afterwards the circuit breaker opens once more.
     tokio::time::sleep(call + REST + Duration::from_millis(200)).await;
     for (source, what, text) in [
@@ -309,11 +309,11 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
         ),
     }
 
-    let settle = Instant::now() + Duration::from_secs(30);
+    let seed_simulators = Instant::now() + Duration::from_secs(30);
     let held_after = loop {
         let held = Held::by(&replica).await;
         let is_as_before = held.files <= held_before.files && held.tasks <= held_before.tasks;
-        if is_as_before || Instant::now() > settle {
+        if is_as_before || Instant::now() > seed_simulators {
             break held;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -328,7 +328,7 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
         }
     }
     drop(replica);
-    systems.stop().await;
+    simulators.stop().await;
     shop.database.close().await;
     report
 }

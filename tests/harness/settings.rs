@@ -4,7 +4,7 @@ use std::path::Path;
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo;
-use hookpoint::demo::systems::{CLIENT_ID, Systems, omnilab};
+use hookpoint::demo::simulators::{CLIENT_ID, Simulators, omnilab};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::{BrandSettings, IdentitySettings, SettingsFile};
@@ -48,8 +48,8 @@ impl TestSettings {
     }
 
     /// The demo's settings, with the APIs of simulated systems.
-    pub fn connected(systems: &Systems) -> Self {
-        Self::parse(&demo::connected(systems))
+    pub fn connected(simulators: &Simulators) -> Self {
+        Self::parse(&demo::connected(simulators))
     }
 
     /// The settings in a text.
@@ -134,8 +134,8 @@ impl TestSettings {
     }
 
     /// Gives the brand the API of a simulated system, with a limit that is never reached.
-    pub fn api(self, systems: &Systems, source: Source, when: LiveWhen) -> Self {
-        let base_url = systems.base_url(source);
+    pub fn api(self, simulators: &Simulators, source: Source, when: LiveWhen) -> Self {
+        let base_url = simulators.base_url(source);
         let secret = vec![SecretRef::Env(Secrets::known().of_api(source))];
         let live = LiveSettings { when, ..LiveSettings::default() };
         self.sources(|sources| match source {
@@ -152,7 +152,7 @@ impl TestSettings {
             Source::OmniLab => {
                 let api = &mut sources.omnilab.api;
                 (api.base_url, api.client_secret, api.live) = (base_url, secret, live);
-                api.token_url = systems.token_url(source);
+                api.token_url = simulators.token_url(source);
                 CLIENT_ID.clone_into(&mut api.client_id);
                 omnilab::AUDIENCE.clone_into(&mut api.audience);
                 api.calls_per_minute = 60_000;
@@ -161,7 +161,7 @@ impl TestSettings {
                 sources.syncaroo.connection_id = 555;
                 let api = &mut sources.syncaroo.api;
                 (api.base_url, api.client_secret, api.live) = (base_url, secret, live);
-                api.token_url = systems.token_url(source);
+                api.token_url = simulators.token_url(source);
                 CLIENT_ID.clone_into(&mut api.client_id);
                 api.calls_per_minute = 60_000;
             }

@@ -31,7 +31,7 @@ pub struct Caller {
 
 impl Caller {
     pub async fn open(stage: Stage) -> Self {
-        let text = demo::connected(&stage.systems);
+        let text = demo::connected(&stage.simulators);
         let settings =
             demo::settings(&text, &stage.secrets).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         assert!(settings.missing.is_empty());

@@ -7,8 +7,8 @@ use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo::background_activity::{BackgroundActivity, newcomer};
 use hookpoint::demo::recorded_deliveries::BUSY_PURCHASES;
-use hookpoint::demo::seed::settle;
-use hookpoint::demo::systems::{ObjectKind, World};
+use hookpoint::demo::seed::seed_simulators;
+use hookpoint::demo::simulators::{ObjectKind, SimulatedData};
 use serde_json::Value;
 
 use crate::support::now;
@@ -33,14 +33,14 @@ const THINGS: [ObjectKind; 17] = [
     ObjectKind::Booking,
 ];
 
-fn world() -> Arc<World> {
-    Arc::new(World::new(Clock::frozen(now())))
+fn simulated_data() -> Arc<SimulatedData> {
+    Arc::new(SimulatedData::new(Clock::frozen(now())))
 }
 
 #[test]
 fn the_data_is_as_the_recorded_webhooks_left_it() {
-    let data = world();
-    let to_send = settle(&data).unwrap();
+    let data = simulated_data();
+    let to_send = seed_simulators(&data).unwrap();
     let is_there = |kind, id| data.get(kind, id).is_some();
     let profile = data.get(ObjectKind::Profile, "679964aa-c748-484d-89d9-5c968ab3f6c0").unwrap();
     assert_eq!(
@@ -104,8 +104,8 @@ fn the_data_is_as_the_recorded_webhooks_left_it() {
     );
 }
 
-/// Every object of a data, as text.
-fn everything(data: &World) -> BTreeMap<(ObjectKind, String), Value> {
+/// Every object of the data, as text.
+fn everything(data: &SimulatedData) -> BTreeMap<(ObjectKind, String), Value> {
     THINGS
         .into_iter()
         .flat_map(|kind| {
@@ -118,12 +118,12 @@ fn everything(data: &World) -> BTreeMap<(ObjectKind, String), Value> {
 
 #[test]
 fn life_goes_on_and_the_people_of_the_examples_keep_still() {
-    let data = world();
-    settle(&data).unwrap();
+    let data = simulated_data();
+    seed_simulators(&data).unwrap();
     newcomer::arrive(&data);
     let before = everything(&data);
-    let mut life = BackgroundActivity::new(Arc::clone(&data));
-    (0..1_000).for_each(|_| life.create_next());
+    let mut activity = BackgroundActivity::new(Arc::clone(&data));
+    (0..1_000).for_each(|_| activity.create_next());
     let after = everything(&data);
     for kind in
         [ObjectKind::Transaction, ObjectKind::Ticket, ObjectKind::Appointment, ObjectKind::Booking]

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hookpoint::customer::model::source::Source::{OmniLab, OmnioTap};
-use hookpoint::demo::systems::{Fault, ObjectKind, Part};
+use hookpoint::demo::simulators::{Fault, ObjectKind, Part};
 use serde_json::json;
 
 use crate::support::Stage;
@@ -22,7 +22,7 @@ fn stage() -> Stage {
 #[tokio::test]
 async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
     let stage = stage();
-    let set = |fault: Fault| stage.systems.set_fault(OmnioTap, Part::Api, Some(fault));
+    let set = |fault: Fault| stage.simulators.set_fault(OmnioTap, Part::Api, Some(fault));
     let get =
         async || stage.request(OmnioTap, reqwest::Method::GET, "/contacts").await.send().await;
 
@@ -93,28 +93,28 @@ async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
     set(Fault::ExpiredTokens);
     assert_eq!(get().await.unwrap().status(), 401);
 
-    stage.systems.set_fault(OmnioTap, Part::Api, None);
+    stage.simulators.set_fault(OmnioTap, Part::Api, None);
     assert_eq!(get().await.unwrap().status(), 200);
-    assert!(stage.systems.arrivals(OmnioTap).len() > 10);
+    assert!(stage.simulators.logged_requests(OmnioTap).len() > 10);
     stage.close().await;
 }
 
 #[tokio::test]
 async fn faults_meet_one_request_or_one_part() {
     let stage = stage();
-    stage.systems.add_fault(OmnioTap, Part::Api, Fault::Status(503));
-    stage.systems.add_fault(OmnioTap, Part::Api, Fault::Status(502));
+    stage.simulators.add_fault(OmnioTap, Part::Api, Fault::Status(503));
+    stage.simulators.add_fault(OmnioTap, Part::Api, Fault::Status(502));
     for status in [503, 502, 200] {
         assert_eq!(stage.get(OmnioTap, "/contacts").await.status(), status);
     }
-    stage.systems.set_fault(OmniLab, Part::Tokens, Some(Fault::Status(500)));
+    stage.simulators.set_fault(OmniLab, Part::Tokens, Some(Fault::Status(500)));
     assert_eq!(stage.ask_for_token(OmniLab, "any").await.status(), 500);
     assert_eq!(
         stage.bare(OmniLab, reqwest::Method::GET, "/v1/x").send().await.unwrap().status(),
         401,
         "the other part works normally"
     );
-    stage.systems.clear_faults();
+    stage.simulators.clear_faults();
     stage.token(OmniLab).await;
     stage.close().await;
 }
@@ -122,17 +122,17 @@ async fn faults_meet_one_request_or_one_part() {
 #[tokio::test]
 async fn systems_end_with_everything_they_hold() {
     let stage = stage();
-    stage.systems.set_fault(OmnioTap, Part::Api, Some(Fault::Silent));
-    stage.systems.set_fault(OmniLab, Part::Tokens, Some(Fault::Endless));
+    stage.simulators.set_fault(OmnioTap, Part::Api, Some(Fault::Silent));
+    stage.simulators.set_fault(OmniLab, Part::Tokens, Some(Fault::Endless));
     let request = stage.request(OmnioTap, reqwest::Method::GET, "/contacts").await;
     let endless = stage.ask_for_token(OmniLab, "any").await;
-    let (client, url) = (stage.client.clone(), stage.systems.base_url(OmnioTap));
+    let (client, url) = (stage.client.clone(), stage.simulators.base_url(OmnioTap));
     let held = request.send();
     let end = async {
-        while stage.systems.arrivals(OmnioTap).is_empty() {
+        while stage.simulators.logged_requests(OmnioTap).is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        tokio::time::timeout(Duration::from_secs(30), stage.systems.stop())
+        tokio::time::timeout(Duration::from_secs(30), stage.simulators.stop())
             .await
             .expect("they end");
     };

@@ -1,7 +1,7 @@
 //! Omneo, as its reference describes it: profiles and their objects, lists with links, merges.
 
 use hookpoint::customer::model::source::Source::Omneo;
-use hookpoint::demo::systems::ObjectKind;
+use hookpoint::demo::simulators::ObjectKind;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -48,10 +48,10 @@ async fn who_has_no_token_is_refused() {
     }
     assert_eq!(
         stage
-            .systems
-            .arrivals(Omneo)
+            .simulators
+            .logged_requests(Omneo)
             .iter()
-            .map(|arrival| arrival.has_credential)
+            .map(|request| request.has_credential)
             .collect::<Vec<_>>(),
         [false, true]
     );
@@ -101,7 +101,7 @@ async fn links_lead_from_the_first_page_to_the_last() {
     let stage = stage();
     let mut next = Some(format!(
         "{}/transactions?page[size]=15&filter[updated_at][gte]=2026-03-01%2000:00:00",
-        stage.systems.base_url(Omneo)
+        stage.simulators.base_url(Omneo)
     ));
     let (mut ids, mut pages) = (Vec::new(), 0);
     while let Some(url) = next {

@@ -1,7 +1,7 @@
 //! OmniLab, as its guides describe it: tokens that expire, the bookings of one contact, and their cancellation.
 
 use hookpoint::customer::model::source::Source::OmniLab;
-use hookpoint::demo::systems::{ObjectKind, PARTICIPANT};
+use hookpoint::demo::simulators::{ObjectKind, PARTICIPANT};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ async fn tokens_are_given_for_the_right_secret_and_end_in_time() {
     let refused = stage.ask_for_token(OmniLab, "wrong").await;
     assert_eq!(refused.status(), 401);
     let nobody =
-        stage.client.post(stage.systems.token_url(OmniLab)).body("{}").send().await.unwrap();
+        stage.client.post(stage.simulators.token_url(OmniLab)).body("{}").send().await.unwrap();
     assert_eq!(nobody.status(), 400);
     let whole = json_of(stage.ask_for_token(OmniLab, &stage.secrets.of_api(OmniLab)).await).await;
     assert_eq!((&whole["token_type"], &whole["expires_in"]), (&json!("Bearer"), &json!(3600)));
@@ -53,7 +53,7 @@ async fn tokens_are_given_for_the_right_secret_and_end_in_time() {
     stage.clock.set(now() + SignedDuration::from_secs(3_600));
     assert_eq!(status().await, 401, "it has expired");
     stage.clock.set(now());
-    stage.systems.end_tokens(OmniLab);
+    stage.simulators.end_tokens(OmniLab);
     assert_eq!(status().await, 401, "it was invalidated");
     assert_eq!(stage.bare(OmniLab, Method::GET, BOOKINGS).send().await.unwrap().status(), 401);
     stage.close().await;

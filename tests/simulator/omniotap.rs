@@ -1,7 +1,7 @@
 //! OmnioTap, as its page describes it: a key, lists, and sixty requests a minute.
 
 use hookpoint::customer::model::source::Source::OmnioTap;
-use hookpoint::demo::systems::{Envelope, ObjectKind};
+use hookpoint::demo::simulators::{Envelope, ObjectKind};
 use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ async fn lists_have_pages_and_the_last_one_may_be_empty() {
         json!({"page": 1, "limit": 50, "total": 120, "totalPages": 3})
     );
     assert_eq!(stage.read(OmnioTap, "/leads").await["data"], json!([]));
-    stage.systems.change_options(|options| options.max_page = 7);
+    stage.simulators.change_options(|options| options.max_page = 7);
     assert_eq!(
         stage.read(OmnioTap, "/contacts?limit=50").await["data"].as_array().unwrap().len(),
         7,
@@ -70,7 +70,7 @@ async fn lists_have_pages_and_the_last_one_may_be_empty() {
 #[tokio::test]
 async fn a_hundred_thousand_contacts_are_paged_as_quickly_as_a_few() {
     let stage = with_contacts(100_000);
-    stage.systems.change_options(|options| options.calls = u32::MAX);
+    stage.simulators.change_options(|options| options.calls = u32::MAX);
     let mut ids = 0;
     for page in (1..=1_000).step_by(50) {
         ids += stage.read(OmnioTap, &format!("/contacts?page={page}&limit=100")).await["data"]
@@ -140,12 +140,12 @@ async fn lists_are_filtered_by_what_the_page_names() {
 #[tokio::test]
 async fn lists_come_in_every_envelope_that_is_wanted() {
     let stage = with_contacts(2);
-    stage.systems.change_options(|options| options.envelope = Envelope::Bare);
+    stage.simulators.change_options(|options| options.envelope = Envelope::Bare);
     assert_eq!(each(&stage.read(OmnioTap, "/contacts").await, "id").len(), 2);
-    stage.systems.change_options(|options| options.envelope = Envelope::Named);
+    stage.simulators.change_options(|options| options.envelope = Envelope::Named);
     let named = stage.read(OmnioTap, "/contacts").await;
     assert_eq!((each(&named["contacts"], "id").len(), &named["total"]), (2, &json!(2)));
-    stage.systems.change_options(|options| options.envelope = Envelope::Items);
+    stage.simulators.change_options(|options| options.envelope = Envelope::Items);
     assert_eq!(each(&stage.read(OmnioTap, "/contacts").await["items"], "id").len(), 2);
     stage.close().await;
 }
@@ -169,14 +169,14 @@ async fn sixty_requests_are_answered_in_a_window_and_the_next_window_is_new() {
     assert_eq!(stage.get(OmnioTap, "/contacts").await.status(), 429);
     stage.clock.set(now() + SignedDuration::from_secs(60));
     assert_eq!(stage.get(OmnioTap, "/contacts").await.status(), 200);
-    let arrivals = stage.systems.arrivals(OmnioTap);
-    assert_eq!(arrivals.len(), 63);
+    let requests = stage.simulators.logged_requests(OmnioTap);
+    assert_eq!(requests.len(), 63);
     assert!(
-        arrivals
+        requests
             .iter()
-            .all(|arrival| arrival.has_credential && arrival.path.starts_with("/api/v1/"))
+            .all(|request| request.has_credential && request.path.starts_with("/api/v1/"))
     );
-    assert_eq!(arrivals.iter().filter(|arrival| arrival.status == 429).count(), 2);
+    assert_eq!(requests.iter().filter(|request| request.status == 429).count(), 2);
     stage.close().await;
 }
 

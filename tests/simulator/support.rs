@@ -1,11 +1,11 @@
-//! Simulated systems with a data for the test, and plain HTTP requests to them.
+//! Simulators with data for the test, and plain HTTP requests to them.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{CLIENT_ID, SystemOptions, Systems, World, omnilab};
+use hookpoint::demo::simulators::{CLIENT_ID, SimulatorOptions, Simulators, SimulatedData, omnilab};
 use hookpoint::demo::webhook_signer::Secrets;
 use jiff::Timestamp;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -18,8 +18,8 @@ pub fn now() -> Timestamp {
 
 /// Running systems, and an HTTP client for them.
 pub struct Stage {
-    pub systems: Systems,
-    pub data: Arc<World>,
+    pub simulators: Simulators,
+    pub data: Arc<SimulatedData>,
     pub secrets: Secrets,
     pub clock: Clock,
     pub client: Client,
@@ -32,16 +32,16 @@ impl Stage {
     }
 
     pub fn open_with(clock: Clock) -> Self {
-        let (data, secrets) = (Arc::new(World::new(clock.clone())), Secrets::known());
-        let systems =
-            Systems::start(Arc::clone(&data), &secrets, SystemOptions::default(), clock.clone())
+        let (data, secrets) = (Arc::new(SimulatedData::new(clock.clone())), Secrets::known());
+        let simulators =
+            Simulators::start(Arc::clone(&data), &secrets, SimulatorOptions::default(), clock.clone())
                 .unwrap();
-        Self { systems, data, secrets, clock, client: client() }
+        Self { simulators, data, secrets, clock, client: client() }
     }
 
     /// A request to a system, without credentials.
     pub fn bare(&self, source: Source, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.systems.base_url(source)))
+        self.client.request(method, format!("{}{path}", self.simulators.base_url(source)))
     }
 
     /// A token of a system that issues tokens.
@@ -52,7 +52,7 @@ impl Stage {
     }
 
     pub async fn ask_for_token(&self, source: Source, secret: &str) -> Response {
-        let url = self.systems.token_url(source);
+        let url = self.simulators.token_url(source);
         let request = self.client.post(url);
         let fields = [
             ("grant_type", "client_credentials"),
@@ -96,7 +96,7 @@ impl Stage {
     }
 
     pub async fn close(self) {
-        self.systems.stop().await;
+        self.simulators.stop().await;
     }
 }
 

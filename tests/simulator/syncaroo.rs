@@ -1,7 +1,7 @@
 //! Syncaroo: tokens by a form, places of a connection, and a booking by its URL.
 
 use hookpoint::customer::model::source::Source::Syncaroo;
-use hookpoint::demo::systems::ObjectKind;
+use hookpoint::demo::simulators::ObjectKind;
 use reqwest::Method;
 use serde_json::json;
 
@@ -28,7 +28,7 @@ async fn tokens_are_given_for_a_form() {
     let answer = stage.ask_for_token(Syncaroo, &stage.secrets.of_api(Syncaroo)).await;
     assert_eq!(json_of(answer).await["token_type"], "Bearer");
     assert_eq!(
-        stage.client.get(stage.systems.token_url(Syncaroo)).send().await.unwrap().status(),
+        stage.client.get(stage.simulators.token_url(Syncaroo)).send().await.unwrap().status(),
         405
     );
     assert_eq!(
@@ -69,7 +69,7 @@ async fn places_and_bookings_are_found_below_their_connection() {
     ] {
         assert_eq!(stage.get(Syncaroo, gone).await.status(), 404, "{gone}");
     }
-    stage.systems.change_options(|options| options.names_places = false);
+    stage.simulators.change_options(|options| options.names_places = false);
     let booking =
         stage.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
     assert_eq!(

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{ObjectKind, PARTICIPANT};
+use hookpoint::demo::simulators::{ObjectKind, PARTICIPANT};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -70,7 +70,7 @@ async fn read(stream: &mut tokio::net::TcpStream) -> (String, Vec<u8>) {
 
 async fn stage(receiver: &Receiver) -> Stage {
     let mut stage = Stage::open();
-    stage.systems.send_webhooks_to(format!("http://{}", receiver.address)).unwrap();
+    stage.simulators.send_webhooks_to(format!("http://{}", receiver.address)).unwrap();
     stage
 }
 
@@ -79,20 +79,20 @@ async fn every_change_is_told_signed_as_its_system_signs() {
     let receiver = Receiver::open(0).await;
     let stage = stage(&receiver).await;
     stage.data.change(ObjectKind::Contact, &json!({"id": "c", "email": "a@example.org"}));
-    stage.systems.webhooks_settled().await;
+    stage.simulators.webhooks_settled().await;
     stage.data.edit(ObjectKind::Contact, "c", |contact| contact["email"] = json!("b@example.org"));
-    stage.systems.webhooks_settled().await;
+    stage.simulators.webhooks_settled().await;
     stage.data.delete(ObjectKind::Contact, "c");
-    stage.systems.webhooks_settled().await;
+    stage.simulators.webhooks_settled().await;
     stage
         .data
         .put(ObjectKind::Profile, json!({"id": "p", "first_name": "Thomas", "point_balance": 7}));
     stage.data.change(ObjectKind::Transaction, &json!({"id": 1, "profile_id": "p"}));
-    stage.systems.webhooks_settled().await;
+    stage.simulators.webhooks_settled().await;
     stage.data.change(ObjectKind::Appointment, &json!({"booking": "bk", "booking_status": "CONFIRMED", PARTICIPANT: {"external_id": "C-1"}}));
-    stage.systems.webhooks_settled().await;
+    stage.simulators.webhooks_settled().await;
     stage.data.change(ObjectKind::Booking, &json!({"id": "bo", "resource": {"id": "res", "type": "hot-desk"}, "location": {"id": "loc"}}));
-    stage.systems.webhooks_settled().await;
+    stage.simulators.webhooks_settled().await;
     let taken = receiver.taken.lock().unwrap().clone();
     let heads: Vec<&str> = taken.iter().map(|(head, _)| head.as_str()).collect();
     for (n, path, header) in [
@@ -117,7 +117,7 @@ async fn every_change_is_told_signed_as_its_system_signs() {
     );
     let url = format!(
         "{}/555/locations/loc/resources/res/bookings/bo",
-        stage.systems.base_url(Source::Syncaroo)
+        stage.simulators.base_url(Source::Syncaroo)
     );
     assert_eq!(bodies[5]["metaData"]["apiUrl"], json!(url));
     assert!(bodies[5]["hash"].is_string());
@@ -129,7 +129,7 @@ async fn a_webhook_that_is_refused_comes_again() {
     let receiver = Receiver::open(2).await;
     let stage = stage(&receiver).await;
     stage.data.change(ObjectKind::Contact, &json!({"id": "c"}));
-    stage.systems.webhooks_settled().await;
+    stage.simulators.webhooks_settled().await;
     assert_eq!(receiver.bodies().len(), 1);
     stage.close().await;
 }
@@ -138,9 +138,9 @@ async fn a_webhook_that_is_refused_comes_again() {
 async fn of_a_thousand_as_many_are_lost_as_wanted() {
     let receiver = Receiver::open(0).await;
     let stage = stage(&receiver).await;
-    stage.systems.lose_webhooks(Source::OmnioTap, 50);
+    stage.simulators.lose_webhooks(Source::OmnioTap, 50);
     (0..200).for_each(|n| stage.data.change(ObjectKind::Contact, &json!({"id": n})));
-    stage.systems.webhooks_settled().await;
+    stage.simulators.webhooks_settled().await;
     assert_eq!((receiver.bodies().len(), stage.data.count(ObjectKind::Contact)), (190, 200));
     stage.close().await;
 }
@@ -151,7 +151,7 @@ async fn what_is_only_put_there_is_told_to_nobody() {
     let stage = stage(&receiver).await;
     stage.data.put(ObjectKind::Contact, json!({"id": "c"}));
     stage.data.remove(ObjectKind::Contact, "c");
-    stage.systems.webhooks_settled().await;
+    stage.simulators.webhooks_settled().await;
     assert_eq!(receiver.bodies(), Vec::<Value>::new());
     stage.close().await;
 }

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::demo::http_post::Sender;
 use crate::demo::recorded_deliveries::Recorded;
-use crate::demo::systems::{Systems, syncaroo};
+use crate::demo::simulators::{Simulators, syncaroo};
 use crate::demo::webhook_signer::Secrets;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::SettingsFile;
@@ -24,7 +24,7 @@ use crate::upstream::UpstreamClients;
 /// Sends the recorded webhooks, reads the APIs of the systems, and waits until all of it is applied.
 pub(super) async fn fill(
     application: &Application,
-    systems: &Systems,
+    simulators: &Simulators,
     to_send: Vec<(Source, Recorded)>,
     secrets: &Secrets,
     file: &SettingsFile,
@@ -33,24 +33,24 @@ pub(super) async fn fill(
     let (first, then): (Vec<_>, Vec<_>) = to_send
         .into_iter()
         .partition(|(source, _)| matches!(source, Source::OmniLab | Source::Syncaroo));
-    send(application, systems, &first, secrets).await?;
+    send(application, simulators, &first, secrets).await?;
     until_applied(application).await?;
-    ask(application, file).await?;
-    send(application, systems, &then, secrets).await?;
+    read_apis(application, file).await?;
+    send(application, simulators, &then, secrets).await?;
     until_applied(application).await
 }
 
 /// Sends webhooks one after the other, because some have no time and so their order counts.
 async fn send(
     application: &Application,
-    systems: &Systems,
+    simulators: &Simulators,
     to_send: &[(Source, Recorded)],
     secrets: &Secrets,
 ) -> anyhow::Result<()> {
     let bar = bar(to_send.len());
     let (sender, clock) =
         (Sender::new(format!("http://{}", application.address))?, Clock::system());
-    let base_url = systems.base_url(Source::Syncaroo);
+    let base_url = simulators.base_url(Source::Syncaroo);
     for (source, recorded) in to_send {
         let body = if *source == Source::Syncaroo {
             syncaroo::led_to(&base_url, &recorded.body)
@@ -75,7 +75,7 @@ fn bar(webhooks: usize) -> ProgressBar {
 }
 
 /// Reads all data of the systems, as `hookpoint sync run` does.
-async fn ask(application: &Application, file: &SettingsFile) -> anyhow::Result<()> {
+async fn read_apis(application: &Application, file: &SettingsFile) -> anyhow::Result<()> {
     let (background, clock, pool) =
         (BackgroundTasks::new(), Clock::system(), &application.database.pool);
     let brands: Vec<_> = application.brands.values().cloned().collect();

@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::demo::background_activity::{PAUSE, REGULAR, newcomer};
 use crate::demo::examples;
-use crate::demo::systems::Systems;
+use crate::demo::simulators::Simulators;
 use crate::demo::webhook_signer::Secrets;
 use crate::storage::brands::BrandCounts;
 
@@ -21,7 +21,7 @@ pub(super) struct Instructions<'a> {
     pub(super) address: SocketAddr,
     pub(super) metrics_address: Option<SocketAddr>,
     pub(super) counts: BrandCounts,
-    pub(super) systems: &'a Systems,
+    pub(super) simulators: &'a Simulators,
     pub(super) secrets: &'a Secrets,
     pub(super) data_dir: Option<PathBuf>,
     /// The brand's settings, as TOML text.
@@ -88,7 +88,7 @@ impl Instructions<'_> {
             examples::EMAIL
         ));
         let (base, now) = (self.base_url(), Clock::system().now());
-        let syncaroo = self.systems.base_url(Source::Syncaroo);
+        let syncaroo = self.simulators.base_url(Source::Syncaroo);
         for (_, request) in examples::examples(self.secrets, &syncaroo, now) {
             print_line(&format!("  {}", request.as_curl(&base)));
         }
@@ -117,7 +117,7 @@ impl Instructions<'_> {
         }
         print_line("Simulators:");
         for source in Source::ALL {
-            print_line(&format!("  {:9}{}", source.as_str(), self.systems.base_url(source)));
+            print_line(&format!("  {:9}{}", source.as_str(), self.simulators.base_url(source)));
         }
         print_line(&format!(
             "Data:    {} (deleted when the demo ends)",

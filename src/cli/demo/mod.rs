@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::demo;
 use crate::demo::background_activity::{BackgroundActivity, newcomer};
 use crate::demo::seed;
-use crate::demo::systems::{SystemOptions, Systems, World};
+use crate::demo::simulators::{SimulatorOptions, Simulators, SimulatedData};
 use crate::demo::webhook_signer::Secrets;
 use crate::http::api_keys::NewKey;
 use crate::jobs::tasks::BackgroundTasks;
@@ -41,13 +41,13 @@ pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
     let secrets =
         secrets.map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?;
     let clock = Clock::system();
-    let world = Arc::new(World::new(clock.clone()));
-    let systems = Systems::start(Arc::clone(&world), &secrets, SystemOptions::default(), clock)?;
-    let text = demo::connected(&systems);
+    let data = Arc::new(SimulatedData::new(clock.clone()));
+    let simulators = Simulators::start(Arc::clone(&data), &secrets, SimulatorOptions::default(), clock)?;
+    let text = demo::connected(&simulators);
     let demo = Demo { arguments: &arguments, secrets: &secrets, text: &text };
-    let shown = Box::pin(demo.run(systems, &mut shutdown)).await;
+    let shown = Box::pin(demo.run(simulators, &mut shutdown)).await;
     // The systems hold a reference to the data, and the data to the systems: break this circle.
-    drop(world);
+    drop(data);
     shown
 }
 
@@ -63,7 +63,7 @@ struct Demo<'a> {
 }
 
 impl Demo<'_> {
-    async fn run(self, systems: Systems, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
+    async fn run(self, simulators: Simulators, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
         let mut settings = demo::settings(self.text, self.secrets)
             .map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
         configure(&mut settings, self.arguments);
@@ -78,7 +78,7 @@ impl Demo<'_> {
         let suppressions = data_dir.join("suppressions.jsonl");
         settings.file.erasure.suppression_file = suppressions.display().to_string();
         let place = Place::Embedded(layout(&data_dir));
-        let result = Box::pin(self.run_in(settings, &place, systems, shutdown)).await;
+        let result = Box::pin(self.run_in(settings, &place, simulators, shutdown)).await;
         let _ = std::fs::remove_dir_all(&data_dir);
         result
     }
@@ -87,7 +87,7 @@ impl Demo<'_> {
         self,
         settings: Settings,
         place: &Place,
-        mut systems: Systems,
+        mut simulators: Simulators,
         shutdown: &mut ShutdownSignal,
     ) -> anyhow::Result<()> {
         let database = Database::open(place, settings.pool_size(), false).await?;
@@ -97,12 +97,12 @@ impl Demo<'_> {
             Application::start_unprepared(&file, brands, database, Clock::system()).await?;
         let background = BackgroundTasks::new();
         let started = tokio::select! {
-            world = self.prepare(&application, &mut systems, &file, data_dir) => world.map(Some),
+            data = self.prepare(&application, &mut simulators, &file, data_dir) => data.map(Some),
             () = shutdown.received() => Ok(None),
         };
         let ended = match started {
-            Ok(Some(world)) => {
-                background.spawn_endless(BackgroundActivity::new(world).run_forever());
+            Ok(Some(data)) => {
+                background.spawn_endless(BackgroundActivity::new(data).run_forever());
                 serve::run_until_signal(application, shutdown).await
             }
             Ok(None) => {
@@ -115,7 +115,7 @@ impl Demo<'_> {
             }
         };
         background.end().await;
-        systems.stop().await;
+        simulators.stop().await;
         ended
     }
 
@@ -123,15 +123,15 @@ impl Demo<'_> {
     async fn prepare(
         self,
         application: &Application,
-        systems: &mut Systems,
+        simulators: &mut Simulators,
         file: &SettingsFile,
         data_dir: Option<PathBuf>,
-    ) -> anyhow::Result<Arc<World>> {
-        let world = Arc::clone(systems.world());
-        let to_send = seed::settle(&world)?;
-        fill::fill(application, systems, to_send, self.secrets, file).await?;
-        newcomer::arrive(&world);
-        systems.send_webhooks_to(format!("http://{}", application.address))?;
+    ) -> anyhow::Result<Arc<SimulatedData>> {
+        let data = Arc::clone(simulators.data());
+        let to_send = seed::seed_simulators(&data)?;
+        fill::fill(application, simulators, to_send, self.secrets, file).await?;
+        newcomer::arrive(&data);
+        simulators.send_webhooks_to(format!("http://{}", application.address))?;
         let key = self.make_key(application).await?;
         // First the listener must know the key and the data. Then the demo is ready.
         application.catch_up().await?;
@@ -144,13 +144,13 @@ impl Demo<'_> {
             address: application.address,
             metrics_address: application.metrics_address,
             counts: count_brand(&application.database.pool, brand.id(), now).await?,
-            systems,
+            simulators,
             secrets: self.secrets,
             data_dir,
             settings: self.text,
         };
         instructions.print()?;
-        Ok(world)
+        Ok(data)
     }
 
     /// Creates the API key for lookups.

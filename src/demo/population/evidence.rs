@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::draft::Draft;
+use super::generated_record::GeneratedRecord;
 use super::family_names::split_particle;
 use super::name_fit::{letters_of, names_fit, parts_of};
 use super::people::KNOWN_ROLES;
@@ -24,34 +24,34 @@ pub(super) fn pair(one: usize, other: usize) -> Pair {
     (one.min(other), one.max(other))
 }
 
-pub(super) fn mailbox(draft: &Draft) -> Option<&str> {
-    draft.email.as_ref()?.meant.as_deref()
+pub(super) fn mailbox(record: &GeneratedRecord) -> Option<&str> {
+    record.email.as_ref()?.meant.as_deref()
 }
 
-/// The mailbox of a draft, unless it names a family or a role.
-pub(super) fn own_mailbox(draft: &Draft) -> Option<&str> {
+/// The mailbox of a record, unless it names a family or a role.
+pub(super) fn own_mailbox(record: &GeneratedRecord) -> Option<&str> {
     let is_roles = |mailbox: &str| {
         mailbox.split_once('@').is_some_and(|(local, _)| KNOWN_ROLES.contains(&local))
     };
-    mailbox(draft).filter(|mailbox| {
+    mailbox(record).filter(|mailbox| {
         !is_roles(mailbox) && !FAMILIES.iter().any(|family| mailbox.starts_with(family))
     })
 }
 
-pub(super) fn line(draft: &Draft) -> Option<&str> {
-    draft.phone.as_ref()?.meant.as_deref()
+pub(super) fn line(record: &GeneratedRecord) -> Option<&str> {
+    record.phone.as_ref()?.meant.as_deref()
 }
 
 /// Whether an address has more names than one person, household or desk has. Spellings of one name count once.
 /// Self-asserted records do not count.
-pub(super) fn is_everybodys(holding: &[&Draft]) -> bool {
-    let counts = |draft: &&&Draft| {
-        !draft.key.kind.keeps_people_unique() && draft.key.kind != SourceKind::OmniLabParticipant
+pub(super) fn is_everybodys(holding: &[&GeneratedRecord]) -> bool {
+    let counts = |record: &&&GeneratedRecord| {
+        !record.key.kind.keeps_people_unique() && record.key.kind != SourceKind::OmniLabParticipant
     };
     let names: Vec<&WrittenName> = holding
         .iter()
         .filter(counts)
-        .map(|draft| &draft.name)
+        .map(|record| &record.name)
         .filter(|name| parts_of(name) > 0)
         .collect();
     if names.len() <= EVERYBODYS {
@@ -82,8 +82,8 @@ pub(super) fn is_everybodys(holding: &[&Draft]) -> bool {
 /// Whether values distinguish two people. A mailbox belongs to one person: only different given names or different
 /// profiles show two people. A phone line can belong to a household: there, different family names also show two
 /// people, and so do different mailboxes if the names differ.
-pub(super) fn are_told_apart(one: &Draft, other: &Draft, on_line: bool) -> bool {
-    let is_whole = |draft: &Draft| draft.name.given.is_some() && draft.name.family.is_some();
+pub(super) fn are_told_apart(one: &GeneratedRecord, other: &GeneratedRecord, on_line: bool) -> bool {
+    let is_whole = |record: &GeneratedRecord| record.name.given.is_some() && record.name.family.is_some();
     let are_whole = is_whole(one) && is_whole(other);
     let says_so = says_name_of(one, other) || says_name_of(other, one);
     let mailboxes = [own_mailbox(one), own_mailbox(other)];
@@ -97,7 +97,7 @@ pub(super) fn are_told_apart(one: &Draft, other: &Draft, on_line: bool) -> bool 
 }
 
 /// Whether the mailbox of one contains the whole name of the other.
-fn says_name_of(one: &Draft, other: &Draft) -> bool {
+fn says_name_of(one: &GeneratedRecord, other: &GeneratedRecord) -> bool {
     let (Some(mailbox), Some(given), Some(family)) =
         (own_mailbox(one), &other.name.given, &other.name.family)
     else {
@@ -116,25 +116,25 @@ fn says_name_of(one: &Draft, other: &Draft) -> bool {
         .any(|family| local == format!("{given}{family}") || local == format!("{family}{given}"))
 }
 
-fn are_two_profiles(one: &Draft, other: &Draft) -> bool {
+fn are_two_profiles(one: &GeneratedRecord, other: &GeneratedRecord) -> bool {
     matches!((profile_of(one), profile_of(other)), (Some(one), Some(other)) if one != other)
 }
 
-fn profile_of(draft: &Draft) -> Option<&str> {
-    draft.ids.iter().find(|id| id.kind == SourceKind::OmneoProfile).map(|id| id.id.as_str())
+fn profile_of(record: &GeneratedRecord) -> Option<&str> {
+    record.ids.iter().find(|id| id.kind == SourceKind::OmneoProfile).map(|id| id.id.as_str())
 }
 
 /// The pairs of people who cannot be distinguished: two of their records share an address, and neither says which
 /// person it is, because it has no name or a name that fits both. Or they have the same name.
-pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
-    let whole = whole_names(drafts);
+pub(super) fn indistinguishable(records: &[GeneratedRecord]) -> BTreeSet<Pair> {
+    let whole = whole_names(records);
     let names = |person: usize| whole.get(&person).map_or(&[][..], Vec::as_slice);
     let are_namesakes = |one: usize, other: usize| {
         names(one).iter().any(|a| names(other).iter().any(|b| names_fit(a, b, true)))
     };
     let mut pairs: BTreeSet<Pair> = BTreeSet::new();
     for on_line in [false, true] {
-        let holders = holders(drafts, if on_line { line } else { mailbox });
+        let holders = holders(records, if on_line { line } else { mailbox });
         for holding in holders.into_values().filter(|holding| !is_everybodys(holding)) {
             for (n, one) in holding.iter().enumerate() {
                 let others = holding.iter().skip(n + 1).filter(|other| {
@@ -150,23 +150,23 @@ pub(super) fn indistinguishable(drafts: &[Draft]) -> BTreeSet<Pair> {
 }
 
 /// The names with both parts, by person.
-fn whole_names(drafts: &[Draft]) -> HashMap<usize, Vec<&WrittenName>> {
+fn whole_names(records: &[GeneratedRecord]) -> HashMap<usize, Vec<&WrittenName>> {
     let mut whole: HashMap<usize, Vec<&WrittenName>> = HashMap::new();
-    for draft in drafts.iter().filter(|draft| parts_of(&draft.name) == 2) {
-        whole.entry(draft.person).or_default().push(&draft.name);
+    for record in records.iter().filter(|record| parts_of(&record.name) == 2) {
+        whole.entry(record.person).or_default().push(&record.name);
     }
     whole
 }
 
 /// The records with each address of one kind.
 pub(super) fn holders(
-    drafts: &[Draft],
-    address: fn(&Draft) -> Option<&str>,
-) -> HashMap<&str, Vec<&Draft>> {
-    let mut holders: HashMap<&str, Vec<&Draft>> = HashMap::new();
-    for draft in drafts {
-        if let Some(address) = address(draft) {
-            holders.entry(address).or_default().push(draft);
+    records: &[GeneratedRecord],
+    address: fn(&GeneratedRecord) -> Option<&str>,
+) -> HashMap<&str, Vec<&GeneratedRecord>> {
+    let mut holders: HashMap<&str, Vec<&GeneratedRecord>> = HashMap::new();
+    for record in records {
+        if let Some(address) = address(record) {
+            holders.entry(address).or_default().push(record);
         }
     }
     holders

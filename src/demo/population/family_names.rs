@@ -1,7 +1,7 @@
 //! Family names that are usual in the Low Countries today, composed from parts: with particles, diacritics, double names,
 //! and forms for women and men. A few names occur very often.
 
-use super::chance::SeededRng;
+use super::seeded_rng::SeededRng;
 use super::origin::Origin;
 
 const DUTCH: &str = "Jansen Bakker Visser Smit Meijer Mulder Bos Vos Peters Hendriks Dekker Brouwer Kok Jacobs Vermeulen Schouten Willems Hoekstra Koster Prins Huisman Postma Kuipers Veenstra Kramer Molenaar Smits Verhoeven Wolters Groen Gerritsen Wagenaar Timmermans Zijlstra Blom Kuiper Snijders Scholten Martens Post Kuijpers Sanders Maas Bosman Boer Janssen Janssens Pietersen Claassen Evers";
@@ -15,105 +15,105 @@ const POLISH: &str = "Nowak Wójcik Kowalczyk Woźniak Mazur Krawczyk Kaczmarek 
 const SPANISH: &str = "García Fernández González Rodríguez López Martínez Sánchez Pérez Gómez Martín Jiménez Ruiz Hernández Díaz Álvarez Moreno Muñoz Núñez Ibáñez Peña";
 
 /// A family name in the form for men. [`for_woman`] returns the other form.
-pub(super) fn family_name(chance: &mut SeededRng, origin: Origin) -> String {
-    let tenth = chance.below(10);
+pub(super) fn family_name(rng: &mut SeededRng, origin: Origin) -> String {
+    let tenth = rng.below(10);
     match origin {
-        Origin::Dutch => dutch_name(chance, tenth),
-        Origin::Flemish => flemish_name(chance, tenth),
-        Origin::Walloon => walloon_name(chance, tenth),
-        Origin::German => german_name(chance, tenth),
-        Origin::English => english_name(chance, tenth),
-        Origin::Moroccan => moroccan_name(chance, tenth),
-        Origin::Turkish => turkish_name(chance, tenth),
-        Origin::Polish => polish_name(chance, tenth),
-        Origin::Spanish => format!("{} {}", one_of(chance, SPANISH), one_of(chance, SPANISH)),
+        Origin::Dutch => dutch_name(rng, tenth),
+        Origin::Flemish => flemish_name(rng, tenth),
+        Origin::Walloon => walloon_name(rng, tenth),
+        Origin::German => german_name(rng, tenth),
+        Origin::English => english_name(rng, tenth),
+        Origin::Moroccan => moroccan_name(rng, tenth),
+        Origin::Turkish => turkish_name(rng, tenth),
+        Origin::Polish => polish_name(rng, tenth),
+        Origin::Spanish => format!("{} {}", one_of(rng, SPANISH), one_of(rng, SPANISH)),
     }
 }
 
 /// A name of a list, the most common first.
-fn one_of(chance: &mut SeededRng, names: &str) -> String {
-    chance.pick_common(&names.split(' ').collect::<Vec<_>>()).to_owned()
+fn one_of(rng: &mut SeededRng, names: &str) -> String {
+    rng.pick_common(&names.split(' ').collect::<Vec<_>>()).to_owned()
 }
 
 /// A name of a beginning and an end.
-fn composed(chance: &mut SeededRng, starts: &str, ends: &str) -> String {
+fn composed(rng: &mut SeededRng, starts: &str, ends: &str) -> String {
     let (starts, ends): (Vec<&str>, Vec<&str>) =
         (starts.split(' ').collect(), ends.split(' ').collect());
-    format!("{}{}", chance.pick(&starts), chance.pick(&ends))
+    format!("{}{}", rng.pick(&starts), rng.pick(&ends))
 }
 
-fn dutch_name(chance: &mut SeededRng, tenth: usize) -> String {
+fn dutch_name(rng: &mut SeededRng, tenth: usize) -> String {
     match tenth {
-        0..=3 => one_of(chance, DUTCH),
+        0..=3 => one_of(rng, DUTCH),
         4..=6 => {
-            let particle = chance.pick_common(&[
+            let particle = rng.pick_common(&[
                 "van de", "van der", "van den", "van", "de", "ter", "ten", "van 't", "op de",
             ]);
-            format!("{particle} {}", one_of(chance, DUTCH_PLACES))
+            format!("{particle} {}", one_of(rng, DUTCH_PLACES))
         }
         7 => {
-            let name = one_of(chance, "Vries Jong Boer Groot Bruijn Haan Graaf Wit Ruiter Leeuw");
+            let name = one_of(rng, "Vries Jong Boer Groot Bruijn Haan Graaf Wit Ruiter Leeuw");
             format!("de {name}")
         }
         _ => composed(
-            chance,
+            rng,
             "Groen Hoog Lang Nieuw Oud Rood Wester Ooster Noorder Zuider Steen Zand Klein Veen Bosch",
             "veld huis meijer kamp berg stra burg hof dijk enburg man sma ing",
         ),
     }
 }
 
-fn flemish_name(chance: &mut SeededRng, tenth: usize) -> String {
+fn flemish_name(rng: &mut SeededRng, tenth: usize) -> String {
     if tenth <= 5 {
-        return one_of(chance, FLEMISH);
+        return one_of(rng, FLEMISH);
     }
-    let particle = chance.pick_common(&["De", "Van den", "Van", "Van de", "Vander"]);
-    let name = chance.pick(&[
+    let particle = rng.pick_common(&["De", "Van den", "Van", "Van de", "Vander"]);
+    let name = rng.pick(&[
         "Smet", "Bossche", "Backer", "Wilde", "Cock", "Clercq", "Broeck", "Velde", "Eynde",
         "Damme", "Acker", "Berghe", "Poorten", "Meulen",
     ]);
     format!("{particle} {name}")
 }
 
-fn walloon_name(chance: &mut SeededRng, tenth: usize) -> String {
+fn walloon_name(rng: &mut SeededRng, tenth: usize) -> String {
     if tenth <= 7 {
-        return one_of(chance, WALLOON);
+        return one_of(rng, WALLOON);
     }
-    let particle = chance.pick(&["De", "Le", "La", "Du"]);
-    let name = chance.pick(&["Greef", "Roy", "Bruyère", "Fontaine", "Pré", "Bois"]);
+    let particle = rng.pick(&["De", "Le", "La", "Du"]);
+    let name = rng.pick(&["Greef", "Roy", "Bruyère", "Fontaine", "Pré", "Bois"]);
     format!("{particle} {name}")
 }
 
-fn german_name(chance: &mut SeededRng, tenth: usize) -> String {
+fn german_name(rng: &mut SeededRng, tenth: usize) -> String {
     match tenth {
-        0..=5 => one_of(chance, GERMAN),
+        0..=5 => one_of(rng, GERMAN),
         6 => {
-            let particle = chance.pick(&["von", "von der", "zu"]);
-            let name = chance.pick(&["Berg", "Heide", "Hohenstein", "Lohe", "Osten", "Tann"]);
+            let particle = rng.pick(&["von", "von der", "zu"]);
+            let name = rng.pick(&["Berg", "Heide", "Hohenstein", "Lohe", "Osten", "Tann"]);
             format!("{particle} {name}")
         }
         _ => composed(
-            chance,
+            rng,
             "Ober Nieder Alt Neu Hof Wald Stein Linden Rosen Acker Eich Brand Grün Kirch",
             "mann maier bauer müller berger hofer feld bach stein",
         ),
     }
 }
 
-fn english_name(chance: &mut SeededRng, tenth: usize) -> String {
+fn english_name(rng: &mut SeededRng, tenth: usize) -> String {
     if tenth <= 5 {
-        return one_of(chance, ENGLISH);
+        return one_of(rng, ENGLISH);
     }
     composed(
-        chance,
+        rng,
         "Ash Brad Hart Whit Har Nor Sut Wes Kings Lang Mid Thorn",
         "ton ley ford worth well field by ham wood",
     )
 }
 
-fn moroccan_name(chance: &mut SeededRng, tenth: usize) -> String {
+fn moroccan_name(rng: &mut SeededRng, tenth: usize) -> String {
     let stem = composed(
-        chance,
+        rng,
         "Am Id Al Kha Has Bar Bou Yak Tah Ouar Mes Ham Ben Ai Zar",
         "rani rissi aoui ttabi sani kani zidi oubi iri daoui saoudi mouni ghazi louki",
     );
@@ -125,23 +125,23 @@ fn moroccan_name(chance: &mut SeededRng, tenth: usize) -> String {
     }
 }
 
-fn turkish_name(chance: &mut SeededRng, tenth: usize) -> String {
+fn turkish_name(rng: &mut SeededRng, tenth: usize) -> String {
     if tenth <= 5 {
-        return one_of(chance, TURKISH);
+        return one_of(rng, TURKISH);
     }
     composed(
-        chance,
+        rng,
         "Öz Ak Kara Gün Er Boz Tan Ay Demir Baş",
         "türk taş doğan dağ kan soy demir oğlu men",
     )
 }
 
-fn polish_name(chance: &mut SeededRng, tenth: usize) -> String {
+fn polish_name(rng: &mut SeededRng, tenth: usize) -> String {
     if tenth <= 3 {
-        return one_of(chance, POLISH);
+        return one_of(rng, POLISH);
     }
     composed(
-        chance,
+        rng,
         "Kowal Wiśniew Lewandow Kamiń Zieliń Szymań Dąbrow Jabłoń Malinow Pawłow Wituc Górec",
         "ski ski ski cki",
     )

@@ -1,6 +1,6 @@
 //! Given names that are usual in the Low Countries today, and their other forms. A few names occur very often.
 
-use super::chance::SeededRng;
+use super::seeded_rng::SeededRng;
 use super::origin::Origin;
 
 /// Given names of men, then of women, the most common first.
@@ -46,10 +46,10 @@ const fn given_names(origin: Origin) -> (&'static str, &'static str) {
 }
 
 /// A given name.
-pub(super) fn given_name(chance: &mut SeededRng, origin: Origin, male: bool) -> String {
+pub(super) fn given_name(rng: &mut SeededRng, origin: Origin, male: bool) -> String {
     let (men, women) = given_names(origin);
     let names: Vec<&str> = if male { men } else { women }.split(' ').collect();
-    chance.pick_common(&names).to_owned()
+    rng.pick_common(&names).to_owned()
 }
 
 /// Other forms of given names, in passports and in daily life. Two such forms can look very different.
@@ -72,7 +72,7 @@ pub(super) fn all_forms(name: &str) -> Vec<&str> {
 }
 
 /// Another form of a given name, if one exists.
-pub(super) fn other_form(chance: &mut SeededRng, given: &str) -> Option<&'static str> {
+pub(super) fn other_form(rng: &mut SeededRng, given: &str) -> Option<&'static str> {
     let forms: Vec<&'static str> = other_forms(given).collect();
-    forms.get(chance.below(forms.len())).copied()
+    forms.get(rng.below(forms.len())).copied()
 }

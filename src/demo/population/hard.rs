@@ -3,11 +3,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::draft::Draft;
+use super::generated_record::GeneratedRecord;
 use super::evidence::{Pair, line, mailbox, pair};
 use super::given_names::all_forms;
 use super::name_fit::given_names_fit;
-use super::people::World;
+use super::people::GeneratedPeople;
 use super::spelling::plain;
 use crate::customer::model::name_forms::are_forms_of_one;
 use crate::customer::model::source::SourceKind;
@@ -20,26 +20,26 @@ use crate::customer::model::source::SourceKind;
 /// - one of them is a couple's account (these also without an address in common).
 ///
 /// In addition, all pairs that cannot be distinguished, in one household or not.
-pub(super) fn hard(drafts: &[Draft], world: &World, alike: &BTreeSet<Pair>) -> BTreeSet<Pair> {
+pub(super) fn hard(records: &[GeneratedRecord], generated: &GeneratedPeople, alike: &BTreeSet<Pair>) -> BTreeSet<Pair> {
     let mut pairs = alike.clone();
-    let people = world.people.len();
+    let people = generated.people.len();
     pairs.extend(
-        world
+        generated
             .couples
             .iter()
             .zip(people..)
             .flat_map(|(couple, number)| couple.partners.map(|partner| (partner, number))),
     );
-    let unmarked: BTreeSet<usize> = drafts
+    let unmarked: BTreeSet<usize> = records
         .iter()
-        .filter(|draft| draft.name.suffix.is_none())
-        .map(|draft| draft.person)
+        .filter(|record| record.name.suffix.is_none())
+        .map(|record| record.person)
         .collect();
     for address in [mailbox, line] {
-        for holding in household_holders(drafts, world, address).into_values() {
+        for holding in household_holders(records, generated, address).into_values() {
             for (n, one) in holding.iter().enumerate() {
                 let others = holding.iter().skip(n + 1).filter(|other| {
-                    other.person != one.person && are_hard(one, other, world, &unmarked)
+                    other.person != one.person && are_hard(one, other, generated, &unmarked)
                 });
                 pairs.extend(others.map(|other| pair(one.person, other.person)));
             }
@@ -51,26 +51,26 @@ pub(super) fn hard(drafts: &[Draft], world: &World, alike: &BTreeSet<Pair>) -> B
 /// The addresses that belong to one person and are in a record of theirs that is not self-asserted: mailboxes and
 /// mobile numbers that no other person of the household uses as their own. Role mailboxes, switchboards and landlines
 /// are not included.
-pub(super) fn own_addresses(drafts: &[Draft], world: &World) -> BTreeMap<String, usize> {
+pub(super) fn own_addresses(records: &[GeneratedRecord], generated: &GeneratedPeople) -> BTreeMap<String, usize> {
     let mut own = BTreeMap::new();
-    for draft in drafts.iter().filter(|draft| draft.key.kind != SourceKind::OmniLabParticipant) {
-        let Some(person) = world.people.get(draft.person) else { continue };
+    for record in records.iter().filter(|record| record.key.kind != SourceKind::OmniLabParticipant) {
+        let Some(person) = generated.people.get(record.person) else { continue };
         let mobile = person.mobile.e164();
         let mailboxes = [&person.mailbox, &person.second_mailbox, &person.work_mailbox];
         let is_own = |address: &str| {
             address == mobile || mailboxes.iter().any(|mailbox| mailbox.as_deref() == Some(address))
         };
         own.extend(
-            draft
+            record
                 .addresses()
                 .filter(|address| is_own(address))
-                .map(|address| (address.to_owned(), draft.person)),
+                .map(|address| (address.to_owned(), record.person)),
         );
     }
-    for draft in drafts {
-        for address in draft.addresses() {
+    for record in records {
+        for address in record.addresses() {
             let is_households = |owner: &usize| {
-                *owner != draft.person && world.home_of(*owner) == world.home_of(draft.person)
+                *owner != record.person && generated.household_of(*owner) == generated.household_of(record.person)
             };
             if own.get(address).is_some_and(is_households) {
                 own.remove(address);
@@ -82,21 +82,21 @@ pub(super) fn own_addresses(drafts: &[Draft], world: &World) -> BTreeMap<String,
 
 /// The records with one address, grouped by household.
 fn household_holders<'a>(
-    drafts: &'a [Draft],
-    world: &World,
-    address: fn(&Draft) -> Option<&str>,
-) -> HashMap<(Option<usize>, &'a str), Vec<&'a Draft>> {
-    let mut holders: HashMap<(Option<usize>, &str), Vec<&Draft>> = HashMap::new();
-    for draft in drafts {
-        if let Some(address) = address(draft) {
-            holders.entry((world.home_of(draft.person), address)).or_default().push(draft);
+    records: &'a [GeneratedRecord],
+    generated: &GeneratedPeople,
+    address: fn(&GeneratedRecord) -> Option<&str>,
+) -> HashMap<(Option<usize>, &'a str), Vec<&'a GeneratedRecord>> {
+    let mut holders: HashMap<(Option<usize>, &str), Vec<&GeneratedRecord>> = HashMap::new();
+    for record in records {
+        if let Some(address) = address(record) {
+            holders.entry((generated.household_of(record.person), address)).or_default().push(record);
         }
     }
     holders
 }
 
-fn are_hard(one: &Draft, other: &Draft, world: &World, unmarked: &BTreeSet<usize>) -> bool {
-    let given = |draft: &Draft| world.people.get(draft.person).map(|person| person.given.as_str());
+fn are_hard(one: &GeneratedRecord, other: &GeneratedRecord, generated: &GeneratedPeople, unmarked: &BTreeSet<usize>) -> bool {
+    let given = |record: &GeneratedRecord| generated.people.get(record.person).map(|person| person.given.as_str());
     let (Some(name), Some(others)) = (given(one), given(other)) else { return true };
     let says_nothing = one.name.given.is_none() || other.name.given.is_none();
     let always_marked = !unmarked.contains(&one.person) && !unmarked.contains(&other.person);

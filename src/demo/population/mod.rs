@@ -17,18 +17,18 @@
 //! Not included: records about a family ("Fam. de Vries"), because they belong to no single person; and names in other
 //! scripts than Latin.
 
-mod chance;
+mod seeded_rng;
 mod couples;
 mod dates;
-mod draft;
+mod generated_record;
 pub mod evidence;
 mod family_names;
-mod forged;
+mod forged_forms;
 mod generation;
 mod given_names;
 mod hard;
 mod household;
-mod kin;
+mod relatives;
 mod name_fit;
 mod origin;
 mod own_records;
@@ -47,10 +47,10 @@ mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::chance::SeededRng;
-use self::draft::Draft;
+use self::seeded_rng::SeededRng;
+use self::generated_record::GeneratedRecord;
 use self::evidence::Pair;
-use self::people::World;
+use self::people::GeneratedPeople;
 use self::records::Records;
 use self::situation::Situations;
 
@@ -93,19 +93,19 @@ impl Population {
     /// Creates people, and their records.
     #[must_use]
     pub fn new(people: usize, seed: u64) -> Self {
-        let mut chance = SeededRng::new(seed);
-        let world = World::new(&mut chance, people);
-        let Records { drafts, changes, forged, .. } = Records::of(&world, &mut chance);
-        let indistinguishable = evidence::indistinguishable(&drafts);
+        let mut rng = SeededRng::new(seed);
+        let generated = GeneratedPeople::new(&mut rng, people);
+        let Records { records, changes, forged, .. } = Records::of(&generated, &mut rng);
+        let indistinguishable = evidence::indistinguishable(&records);
         Self {
             people,
-            everybody: world.everybody(),
+            everybody: generated.everybody(),
             changes,
             forged,
-            hard: hard::hard(&drafts, &world, &indistinguishable),
+            hard: hard::hard(&records, &generated, &indistinguishable),
             indistinguishable,
-            own_addresses: hard::own_addresses(&drafts, &world),
-            truth: truth(drafts),
+            own_addresses: hard::own_addresses(&records, &generated),
+            truth: truth(records),
         }
     }
 
@@ -117,12 +117,12 @@ impl Population {
     }
 }
 
-fn truth(drafts: Vec<Draft>) -> BTreeMap<RecordKey, Truth> {
-    let pieces = pieces::pieces(&drafts);
-    let truths = drafts.into_iter().zip(pieces);
+fn truth(records: Vec<GeneratedRecord>) -> BTreeMap<RecordKey, Truth> {
+    let pieces = pieces::pieces(&records);
+    let truths = records.into_iter().zip(pieces);
     truths
-        .map(|(draft, piece)| {
-            (draft.key, Truth { person: draft.person, piece, situations: draft.situations })
+        .map(|(record, piece)| {
+            (record.key, Truth { person: record.person, piece, situations: record.situations })
         })
         .collect()
 }

@@ -31,7 +31,7 @@ pub(super) fn given_names_fit(a: &str, b: &str) -> bool {
         || b.starts_with(&a)
         || a == initials_of_b
         || b == initials_of_a
-        || is_one_slip(&a, &b)
+        || is_one_typing_error(&a, &b)
 }
 
 /// Whether two written given names are forms of one name: Jan and Johan are both Johannes.
@@ -51,11 +51,11 @@ fn family_names_fit(a: &str, b: &str) -> bool {
         barrels.into_iter().filter(|word| word.chars().count() >= 3).collect::<BTreeSet<String>>()
     };
     !words(a).is_disjoint(&words(b))
-        || is_one_slip(&plain(split_particle(a).1), &plain(split_particle(b).1))
+        || is_one_typing_error(&plain(split_particle(a).1), &plain(split_particle(b).1))
         || plain(a) == plain(b)
 }
 
-fn is_one_slip(a: &str, b: &str) -> bool {
+fn is_one_typing_error(a: &str, b: &str) -> bool {
     a.len() >= 4 && b.len() >= 4 && strsim::osa_distance(a, b) <= 1
 }
 
@@ -72,8 +72,8 @@ pub(super) fn letters_of(name: &WrittenName) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::population::chance::SeededRng;
-    use crate::demo::population::kin::Kin;
+    use crate::demo::population::seeded_rng::SeededRng;
+    use crate::demo::population::relatives::Relatives;
 
     fn name(given: &str, family: &str) -> WrittenName {
         let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());
@@ -85,10 +85,10 @@ mod tests {
         let couple = WrittenName { is_couples: true, ..name("Jan en Marie", "Vos") };
         assert!(!names_fit(&couple, &name("Jan", "Vos"), true));
         assert!(names_fit(&couple, &name("", "Vos"), true) && names_fit(&couple, &couple, true));
-        let mut chance = SeededRng::new(1);
-        let kin = Kin::generations(&mut chance).unwrap();
+        let mut rng = SeededRng::new(1);
+        let relatives = Relatives::generations(&mut rng).unwrap();
         let [father, son] = [0, 1].map(|place| WrittenName {
-            suffix: kin.place(place).unwrap().suffix(&mut chance),
+            suffix: relatives.place(place).unwrap().suffix(&mut rng),
             ..name("Jan", "Vos")
         });
         assert!(!names_fit(&father, &son, true));

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
-use super::chance::SeededRng;
+use super::seeded_rng::SeededRng;
 use super::family_names;
-use super::kin::Place;
+use super::relatives::Place;
 use super::origin::Origin;
 use super::rates;
 use super::spelling::{Line, plain};
@@ -12,11 +12,11 @@ use super::spelling::{Line, plain};
 /// A person.
 #[derive(Debug, Clone)]
 pub(super) struct Person {
-    pub home: usize,
+    pub household: usize,
     pub employer: Option<usize>,
     pub partner: Option<usize>,
     /// The relation to another member of the household with the same or a similar name.
-    pub kin: Option<Place>,
+    pub relatives: Option<Place>,
     pub given: String,
     pub family: String,
     /// The family name before a change.
@@ -44,7 +44,7 @@ impl Person {
 
 /// Addresses that the customers of a household share.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Home {
+pub(super) struct Household {
     pub members: Vec<usize>,
     pub landline: Option<Line>,
     pub mailbox: Option<String>,
@@ -53,7 +53,7 @@ pub(super) struct Home {
 /// A couple with common accounts. Each partner may also have separate accounts.
 #[derive(Debug, Clone)]
 pub(super) struct Couple {
-    pub home: usize,
+    pub household: usize,
     pub partners: [usize; 2],
 }
 
@@ -69,11 +69,11 @@ pub(super) struct Employer {
 
 /// All people, with households, couples and employers.
 #[derive(Debug, Default)]
-pub(super) struct World {
+pub(super) struct GeneratedPeople {
     pub people: Vec<Person>,
     /// In the truth, their indices follow after the people: a couple's account belongs to neither partner alone.
     pub couples: Vec<Couple>,
-    pub homes: Vec<Home>,
+    pub households: Vec<Household>,
     pub employers: Vec<Employer>,
     /// Numbers that belonged to two people, one after the other.
     pub recycled: BTreeSet<Line>,
@@ -102,27 +102,27 @@ pub(super) const PROVIDERS: [&str; 10] = [
     "freenet.example",
 ];
 
-impl World {
-    pub(super) fn new(chance: &mut SeededRng, count: usize) -> Self {
-        let mut world = Self::default();
+impl GeneratedPeople {
+    pub(super) fn new(rng: &mut SeededRng, count: usize) -> Self {
+        let mut generated = Self::default();
         for n in 0..count.div_ceil(rates::PEOPLE_PER_EMPLOYER) {
-            let name = plain(&family_names::family_name(chance, Origin::Dutch));
+            let name = plain(&family_names::family_name(rng, Origin::Dutch));
             let domain = format!("{name}{n}.example");
-            let switchboard = world.new_line(chance, "31", "20", 7);
-            let is_known_role = chance.happens(600);
-            let role = chance.pick(if is_known_role { &KNOWN_ROLES } else { &OTHER_ROLES });
-            world.employers.push(Employer {
+            let switchboard = generated.new_line(rng, "31", "20", 7);
+            let is_known_role = rng.happens(600);
+            let role = rng.pick(if is_known_role { &KNOWN_ROLES } else { &OTHER_ROLES });
+            generated.employers.push(Employer {
                 role_mailbox: format!("{role}@{domain}"),
                 domain,
                 switchboard,
                 is_known_role,
             });
         }
-        while world.people.len() < count {
-            let room = count - world.people.len();
-            world.add_household(chance, room);
+        while generated.people.len() < count {
+            let room = count - generated.people.len();
+            generated.add_household(rng, room);
         }
-        world
+        generated
     }
 
     /// The number of people and of couples with an account.
@@ -130,58 +130,58 @@ impl World {
         self.people.len() + self.couples.len()
     }
 
-    /// The home of a person or couple.
-    pub(super) fn home_of(&self, who: usize) -> Option<usize> {
+    /// The household of a person or couple.
+    pub(super) fn household_of(&self, who: usize) -> Option<usize> {
         let couple =
-            || self.couples.get(who.checked_sub(self.people.len())?).map(|couple| couple.home);
-        self.people.get(who).map(|person| person.home).or_else(couple)
+            || self.couples.get(who.checked_sub(self.people.len())?).map(|couple| couple.household);
+        self.people.get(who).map(|person| person.household).or_else(couple)
     }
 
-    fn belgian_mobile(&mut self, chance: &mut SeededRng) -> Line {
-        let start = chance.pick(&["47", "48", "49"]);
-        self.new_line(chance, "32", start, 7)
+    fn belgian_mobile(&mut self, rng: &mut SeededRng) -> Line {
+        let start = rng.pick(&["47", "48", "49"]);
+        self.new_line(rng, "32", start, 7)
     }
 
     /// A mobile number: new, or given up by somebody in another household.
-    pub(super) fn mobile(&mut self, chance: &mut SeededRng, origin: Origin) -> Line {
+    pub(super) fn mobile(&mut self, rng: &mut SeededRng, origin: Origin) -> Line {
         // A number is reused only after ten others were given up, so its former owner is rarely nearby.
         if self.given_up.len() > 10
-            && chance.happens(rates::RECYCLED_NUMBER)
+            && rng.happens(rates::RECYCLED_NUMBER)
             && let Some(line) = self.given_up.pop_front()
         {
             self.recycled.insert(line.clone());
             return line;
         }
-        let abroad = chance.happens(rates::FOREIGN_NUMBER);
+        let abroad = rng.happens(rates::FOREIGN_NUMBER);
         match origin {
-            Origin::Flemish | Origin::Walloon => self.belgian_mobile(chance),
-            Origin::German if abroad || chance.happens(500) => {
-                self.new_line(chance, "49", "151", 8)
+            Origin::Flemish | Origin::Walloon => self.belgian_mobile(rng),
+            Origin::German if abroad || rng.happens(500) => {
+                self.new_line(rng, "49", "151", 8)
             }
-            Origin::English if abroad || chance.happens(500) => {
-                self.new_line(chance, "44", "77", 8)
+            Origin::English if abroad || rng.happens(500) => {
+                self.new_line(rng, "44", "77", 8)
             }
-            Origin::Polish if abroad || chance.happens(300) => self.new_line(chance, "48", "60", 7),
-            Origin::Turkish if abroad => self.new_line(chance, "90", "53", 8),
-            Origin::Moroccan if abroad => self.new_line(chance, "212", "66", 7),
-            Origin::Spanish if abroad => self.new_line(chance, "34", "6", 8),
-            Origin::Dutch if abroad => self.belgian_mobile(chance),
+            Origin::Polish if abroad || rng.happens(300) => self.new_line(rng, "48", "60", 7),
+            Origin::Turkish if abroad => self.new_line(rng, "90", "53", 8),
+            Origin::Moroccan if abroad => self.new_line(rng, "212", "66", 7),
+            Origin::Spanish if abroad => self.new_line(rng, "34", "6", 8),
+            Origin::Dutch if abroad => self.belgian_mobile(rng),
             _ => {
-                let start = chance.pick(&["61", "62", "63", "64", "65"]);
-                self.new_line(chance, "31", start, 7)
+                let start = rng.pick(&["61", "62", "63", "64", "65"]);
+                self.new_line(rng, "31", start, 7)
             }
         }
     }
 
     pub(super) fn new_line(
         &mut self,
-        chance: &mut SeededRng,
+        rng: &mut SeededRng,
         code: &'static str,
         start: &str,
         digits: u32,
     ) -> Line {
         loop {
-            let line = Line { code, national: format!("{start}{}", chance.digits(digits)) };
+            let line = Line { code, national: format!("{start}{}", rng.digits(digits)) };
             if self.taken_lines.insert(line.clone()) {
                 return line;
             }
@@ -190,22 +190,22 @@ impl World {
 
     pub(super) fn private_mailbox(
         &mut self,
-        chance: &mut SeededRng,
+        rng: &mut SeededRng,
         given: &str,
         family: &str,
     ) -> String {
         let (given, family) = (plain(given), plain(family));
         let initial: String = given.chars().take(1).collect();
-        let year = 50 + chance.below(55);
-        let mailbox = match chance.below(8) {
+        let year = 50 + rng.below(55);
+        let mailbox = match rng.below(8) {
             0..=2 => format!("{given}.{family}"),
             3 => format!("{initial}.{family}"),
             4 => format!("{given}{family}{:02}", year % 100),
             5 => format!("{given}{:02}", year % 100),
             6 => format!("{given}_{family}"),
-            _ => format!("{initial}{family}{}", chance.below(100)),
+            _ => format!("{initial}{family}{}", rng.below(100)),
         };
-        self.new_mailbox(&mailbox, chance.pick_common(&PROVIDERS))
+        self.new_mailbox(&mailbox, rng.pick_common(&PROVIDERS))
     }
 
     /// The mailbox, with a number appended if it is taken.

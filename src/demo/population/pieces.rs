@@ -2,38 +2,38 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::draft::Draft;
+use super::generated_record::GeneratedRecord;
 use super::evidence::{are_told_apart, holders, is_everybodys, line, mailbox, own_mailbox};
 use crate::customer::model::source::SourceKind;
 
 /// For each record, the number of its piece. Records of one person that no evidence connects, directly or through other
 /// records of the person, are in different pieces, because no rule can join them. Evidence is an id in common, or an
 /// address that is not shared, unless other values distinguish the two records.
-pub(super) fn pieces(drafts: &[Draft]) -> Vec<usize> {
+pub(super) fn pieces(records: &[GeneratedRecord]) -> Vec<usize> {
     let mut everybodys: HashSet<&str> =
-        [mailbox, line].into_iter().flat_map(|address| everybodys(drafts, address)).collect();
+        [mailbox, line].into_iter().flat_map(|address| everybodys(records, address)).collect();
     // A mailbox that names a family or a role belongs to nobody.
     everybodys
-        .extend(drafts.iter().filter(|draft| own_mailbox(draft).is_none()).filter_map(mailbox));
+        .extend(records.iter().filter(|record| own_mailbox(record).is_none()).filter_map(mailbox));
     let mut of_person: HashMap<usize, Vec<usize>> = HashMap::new();
-    for (n, draft) in drafts.iter().enumerate() {
-        of_person.entry(draft.person).or_default().push(n);
+    for (n, record) in records.iter().enumerate() {
+        of_person.entry(record.person).or_default().push(n);
     }
-    let mut partition: Vec<usize> = (0..drafts.len()).collect();
+    let mut partition: Vec<usize> = (0..records.len()).collect();
     for own in of_person.into_values() {
-        connect(drafts, &own, &everybodys, &mut partition);
+        connect(records, &own, &everybodys, &mut partition);
     }
-    (0..drafts.len()).map(|n| root(&partition, n)).collect()
+    (0..records.len()).map(|n| root(&partition, n)).collect()
 }
 
 /// Connects the records of one person. A self-asserted record joins one piece only, and is not evidence about other
 /// records.
-fn connect(drafts: &[Draft], own: &[usize], everybodys: &HashSet<&str>, partition: &mut [usize]) {
+fn connect(records: &[GeneratedRecord], own: &[usize], everybodys: &HashSet<&str>, partition: &mut [usize]) {
     let is_form = |n: &usize| {
-        drafts.get(*n).is_some_and(|draft| draft.key.kind == SourceKind::OmniLabParticipant)
+        records.get(*n).is_some_and(|record| record.key.kind == SourceKind::OmniLabParticipant)
     };
     let is_connected = |one: usize, other: usize| {
-        drafts.get(one).zip(drafts.get(other)).is_some_and(|(a, b)| are_connected(a, b, everybodys))
+        records.get(one).zip(records.get(other)).is_some_and(|(a, b)| are_connected(a, b, everybodys))
     };
     let (forms, others): (Vec<usize>, Vec<usize>) = own.iter().copied().partition(is_form);
     join_connected(&others, is_connected, partition);
@@ -65,8 +65,8 @@ fn join(partition: &mut [usize], one: usize, other: usize) {
     }
 }
 
-fn are_connected(one: &Draft, other: &Draft, everybodys: &HashSet<&str>) -> bool {
-    let has_same = |address: fn(&Draft) -> Option<&str>| {
+fn are_connected(one: &GeneratedRecord, other: &GeneratedRecord, everybodys: &HashSet<&str>) -> bool {
+    let has_same = |address: fn(&GeneratedRecord) -> Option<&str>| {
         let common = address(one).filter(|address| !everybodys.contains(address));
         common.is_some() && common == address(other)
     };
@@ -76,8 +76,8 @@ fn are_connected(one: &Draft, other: &Draft, everybodys: &HashSet<&str>) -> bool
 }
 
 /// The shared addresses of one kind.
-fn everybodys(drafts: &[Draft], address: fn(&Draft) -> Option<&str>) -> Vec<&str> {
-    let shared = holders(drafts, address).into_iter().filter(|(_, holding)| is_everybodys(holding));
+fn everybodys(records: &[GeneratedRecord], address: fn(&GeneratedRecord) -> Option<&str>) -> Vec<&str> {
+    let shared = holders(records, address).into_iter().filter(|(_, holding)| is_everybodys(holding));
     shared.map(|(address, _)| address).collect()
 }
 

@@ -26,11 +26,11 @@ pub(super) const FATHER_AND_SON: usize = 25;
 /// Records of those that say which of the two it is.
 pub(super) const SUFFIX_WRITTEN: usize = 850;
 /// Relatives of either kind with a landline; the others have a family mailbox.
-pub(super) const LANDLINE_OF_KIN: usize = 600;
+pub(super) const LANDLINE_OF_RELATIVES: usize = 600;
 /// Their records that contain it: such relatives do more together than others.
-pub(super) const KIN_GIVES_LANDLINE: usize = 350;
+pub(super) const RELATIVES_GIVE_LANDLINE: usize = 350;
 /// Their records that contain the family mailbox.
-pub(super) const KIN_GIVES_FAMILY_MAILBOX: usize = 500;
+pub(super) const RELATIVES_GIVE_FAMILY_MAILBOX: usize = 500;
 /// Children, and the younger of such relatives, without a mailbox of their own: their records contain a parent's, or
 /// none.
 pub(super) const CHILD_WITHOUT_MAILBOX: usize = 400;
@@ -126,7 +126,7 @@ pub(super) const PARTICLE_BEHIND: usize = 100;
 
 /// What a kind of record contains, per 1,000.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Habits {
+pub(super) struct Frequencies {
     pub whole_name: usize,
     pub given_only: usize,
     pub family_only: usize,
@@ -139,8 +139,8 @@ pub(super) struct Habits {
 }
 
 /// The rates for a kind of record.
-pub(super) const fn habits(kind: SourceKind) -> Habits {
-    let all = Habits {
+pub(super) const fn frequencies(kind: SourceKind) -> Frequencies {
+    let all = Frequencies {
         whole_name: 950,
         given_only: 20,
         family_only: 10,
@@ -153,10 +153,10 @@ pub(super) const fn habits(kind: SourceKind) -> Habits {
     };
     match kind {
         SourceKind::OmneoProfile => {
-            Habits { whole_name: 930, given_only: 50, e164: 1_000, without_marks: 50, ..all }
+            Frequencies { whole_name: 930, given_only: 50, e164: 1_000, without_marks: 50, ..all }
         }
-        SourceKind::OmnioTapCustomer => Habits { initials: 200, phone: 800, ..all },
-        SourceKind::OmnioTapContact => Habits {
+        SourceKind::OmnioTapCustomer => Frequencies { initials: 200, phone: 800, ..all },
+        SourceKind::OmnioTapContact => Frequencies {
             whole_name: 780,
             given_only: 50,
             family_only: 60,
@@ -166,7 +166,7 @@ pub(super) const fn habits(kind: SourceKind) -> Habits {
             e164: 400,
             ..all
         },
-        SourceKind::OmniLabParticipant => Habits {
+        SourceKind::OmniLabParticipant => Frequencies {
             whole_name: 350,
             given_only: 300,
             family_only: 0,
@@ -174,7 +174,7 @@ pub(super) const fn habits(kind: SourceKind) -> Habits {
             phone: 250,
             ..all
         },
-        SourceKind::SyncarooMember => Habits {
+        SourceKind::SyncarooMember => Frequencies {
             whole_name: 900,
             given_only: 40,
             family_only: 40,

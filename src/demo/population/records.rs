@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::chance::SeededRng;
+use super::seeded_rng::SeededRng;
 use super::dates::{DAYS, FIRST_DAY};
-use super::draft::Draft;
+use super::generated_record::GeneratedRecord;
 use super::situation::Situation;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, SourceMerge};
@@ -15,7 +15,7 @@ use crate::customer::model::record::{Change, RecordKey, SourceMerge};
 /// All records, and the changes that report them.
 #[derive(Debug, Default)]
 pub(super) struct Records {
-    pub drafts: Vec<Draft>,
+    pub records: Vec<GeneratedRecord>,
     pub changes: Vec<Change>,
     /// Forged forms, with the person whose mailbox they contain.
     pub forged: BTreeMap<RecordKey, usize>,
@@ -24,7 +24,7 @@ pub(super) struct Records {
 }
 
 impl Records {
-    pub(super) fn tell(
+    pub(super) fn add_change(
         &mut self,
         key: &RecordKey,
         at: Timestamp,
@@ -37,16 +37,16 @@ impl Records {
     }
 
     pub(super) fn tag_last_two(&mut self, situation: Situation) {
-        for draft in self.drafts.iter_mut().rev().take(2) {
-            draft.situations.add(situation);
+        for record in self.records.iter_mut().rev().take(2) {
+            record.situations.add(situation);
         }
     }
 
     /// Merges the last two records, as their source does when it finds that they are one person.
-    pub(super) fn merge_last_two(&mut self, chance: &mut SeededRng) {
+    pub(super) fn merge_last_two(&mut self, rng: &mut SeededRng) {
         self.tag_last_two(Situation::MergedProfile);
-        let Some([winner, loser]) = self.drafts.last_chunk_mut() else { return };
-        let at = FIRST_DAY + i64::try_from((DAYS + chance.below(100)) * 86_400).unwrap_or_default();
+        let Some([winner, loser]) = self.records.last_chunk_mut() else { return };
+        let at = FIRST_DAY + i64::try_from((DAYS + rng.below(100)) * 86_400).unwrap_or_default();
         loser.ids.clone_from(&winner.ids);
         self.changes.push(Change::Merge(SourceMerge {
             loser: loser.key.clone(),
@@ -56,9 +56,9 @@ impl Records {
     }
 
     /// Changes arrive in any order.
-    pub(super) fn shuffle(&mut self, chance: &mut SeededRng) {
+    pub(super) fn shuffle(&mut self, rng: &mut SeededRng) {
         for n in (1..self.changes.len()).rev() {
-            self.changes.swap(n, chance.below(n + 1));
+            self.changes.swap(n, rng.below(n + 1));
         }
     }
 }

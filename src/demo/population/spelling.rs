@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::chance::SeededRng;
+use super::seeded_rng::SeededRng;
 
 /// A phone number.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,7 +21,7 @@ impl Line {
 
     /// One of the usual spellings. The national spelling is only right inside the country: a foreigner's number in it
     /// is misread.
-    pub(super) fn spelled(&self, chance: &mut SeededRng, at_home: bool) -> String {
+    pub(super) fn spelled(&self, rng: &mut SeededRng, is_domestic: bool) -> String {
         let Self { code, national } = self;
         let area = if national.starts_with('6') { 1 } else { 2 };
         let (area, rest) = national.split_at_checked(area).unwrap_or((national, ""));
@@ -32,7 +32,7 @@ impl Line {
             .map(|pair| pair.iter().collect::<String>())
             .collect::<Vec<_>>()
             .join(" ");
-        match (at_home, chance.below(10)) {
+        match (is_domestic, rng.below(10)) {
             (true, 0..=2) => format!("0{national}"),
             (true, 3 | 4) => format!("0{area}-{rest}"),
             (true, 5) => format!("0{area} {pairs}"),
@@ -80,13 +80,13 @@ pub(super) fn initials(given: &str) -> String {
 }
 
 /// One typing error, never in the first letter: a letter swapped with its neighbour, left out, doubled or replaced.
-pub(super) fn mistyped(chance: &mut SeededRng, text: &str) -> String {
+pub(super) fn mistyped(rng: &mut SeededRng, text: &str) -> String {
     let mut letters: Vec<char> = text.chars().collect();
     if letters.len() < 3 {
         return text.to_owned();
     }
-    let at = 1 + chance.below(letters.len() - 2);
-    match chance.below(4) {
+    let at = 1 + rng.below(letters.len() - 2);
+    match rng.below(4) {
         0 => letters.swap(at, at + 1),
         1 => {
             letters.remove(at);
@@ -97,7 +97,7 @@ pub(super) fn mistyped(chance: &mut SeededRng, text: &str) -> String {
             }
         }
         _ => {
-            let other = chance.pick(&["a", "e", "i", "o", "n", "r", "s", "t"]).chars().next();
+            let other = rng.pick(&["a", "e", "i", "o", "n", "r", "s", "t"]).chars().next();
             if let (Some(letter), Some(other)) = (letters.get_mut(at), other) {
                 *letter = other;
             }
@@ -107,11 +107,11 @@ pub(super) fn mistyped(chance: &mut SeededRng, text: &str) -> String {
 }
 
 /// One wrong digit, or two digits swapped, among the last six.
-pub(super) fn misdialled(chance: &mut SeededRng, line: &Line) -> Line {
+pub(super) fn misdialled(rng: &mut SeededRng, line: &Line) -> Line {
     let mut digits: Vec<char> = line.national.chars().collect();
-    let at = digits.len().saturating_sub(1 + chance.below(6));
-    if chance.happens(500) {
-        let digit = chance.below(10).to_string().chars().next();
+    let at = digits.len().saturating_sub(1 + rng.below(6));
+    if rng.happens(500) {
+        let digit = rng.below(10).to_string().chars().next();
         if let (Some(slot), Some(digit)) = (digits.get_mut(at), digit) {
             *slot = digit;
         }
@@ -122,31 +122,31 @@ pub(super) fn misdialled(chance: &mut SeededRng, line: &Line) -> Line {
 }
 
 /// A typing error in the mailbox or, equally often, in the provider's name.
-pub(super) fn mistyped_email(chance: &mut SeededRng, email: &str) -> String {
+pub(super) fn mistyped_email(rng: &mut SeededRng, email: &str) -> String {
     let Some((mailbox, domain)) = email.split_once('@') else { return email.to_owned() };
     let (provider, rest) = domain.split_once('.').unwrap_or((domain, "example"));
-    if chance.happens(500) {
-        format!("{}@{domain}", mistyped(chance, mailbox))
+    if rng.happens(500) {
+        format!("{}@{domain}", mistyped(rng, mailbox))
     } else {
-        format!("{mailbox}@{}.{rest}", mistyped(chance, provider))
+        format!("{mailbox}@{}.{rest}", mistyped(rng, provider))
     }
 }
 
 /// A name with a title before it, or a degree behind it.
-pub(super) fn titled(chance: &mut SeededRng, given: &str, family: &str) -> (String, String) {
+pub(super) fn titled(rng: &mut SeededRng, given: &str, family: &str) -> (String, String) {
     const TITLES: [&str; 9] =
         ["Dhr.", "Mevr.", "Mw.", "Mr.", "Drs.", "Dr.", "Ir.", "Prof. Dr.", "Herr"];
     const DEGREES: [&str; 5] = ["MSc", "BSc", "PhD", "M.A.", "MBA"];
-    if chance.happens(700) {
-        (format!("{} {given}", chance.pick(&TITLES)), family.to_owned())
+    if rng.happens(700) {
+        (format!("{} {given}", rng.pick(&TITLES)), family.to_owned())
     } else {
-        (given.to_owned(), format!("{family} {}", chance.pick(&DEGREES)))
+        (given.to_owned(), format!("{family} {}", rng.pick(&DEGREES)))
     }
 }
 
 /// A mailbox with extra text, as after copy and paste.
-pub(super) fn messy_email(chance: &mut SeededRng, email: &str) -> String {
-    match chance.below(8) {
+pub(super) fn messy_email(rng: &mut SeededRng, email: &str) -> String {
+    match rng.below(8) {
         0 => format!("mailto:{email}"),
         1 => format!("<{email}>"),
         2 => format!("Klant <{email}>"),
@@ -159,8 +159,8 @@ pub(super) fn messy_email(chance: &mut SeededRng, email: &str) -> String {
 }
 
 /// A number with extra text, as after copy and paste.
-pub(super) fn messy_phone(chance: &mut SeededRng, phone: &str) -> String {
-    match chance.below(7) {
+pub(super) fn messy_phone(rng: &mut SeededRng, phone: &str) -> String {
+    match rng.below(7) {
         0 => format!("tel:{phone}"),
         1 => format!("Tel. {phone}"),
         2 => format!("'{phone}"),
@@ -177,13 +177,13 @@ mod tests {
     use crate::customer::model::phone::Phone;
 
     #[test]
-    fn every_spelling_at_home_is_the_number() {
+    fn every_domestic_spelling_is_the_number() {
         let region = "NL".parse().ok();
-        let mut chance = SeededRng::new(1);
+        let mut rng = SeededRng::new(1);
         for national in ["612345678", "201234567", "701234567"] {
             let line = Line { code: "31", national: national.to_owned() };
             for _ in 0..100 {
-                let spelling = line.spelled(&mut chance, true);
+                let spelling = line.spelled(&mut rng, true);
                 assert_eq!(
                     Phone::normalise(&spelling, region).unwrap().as_str(),
                     line.e164(),
@@ -194,12 +194,12 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_is_small() {
-        let mut chance = SeededRng::new(2);
+    fn a_typing_error_is_small() {
+        let mut rng = SeededRng::new(2);
         for _ in 0..100 {
-            assert!(strsim::osa_distance(&mistyped(&mut chance, "Annemarie"), "Annemarie") <= 1);
+            assert!(strsim::osa_distance(&mistyped(&mut rng, "Annemarie"), "Annemarie") <= 1);
         }
-        assert_eq!(mistyped(&mut chance, "Jo"), "Jo");
+        assert_eq!(mistyped(&mut rng, "Jo"), "Jo");
     }
 
     #[test]

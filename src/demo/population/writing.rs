@@ -1,15 +1,15 @@
 //! Writes one record about one person, as one system has it.
 
-use super::people::{Person, World};
-use super::rates::{self, Habits};
+use super::people::{Person, GeneratedPeople};
+use super::rates::{self, Frequencies};
 use super::situation::Situations;
 use crate::customer::model::source::SourceKind;
 
 /// Writes one record about one person.
 pub(super) struct Writer<'a> {
-    pub world: &'a World,
+    pub generated: &'a GeneratedPeople,
     pub person: &'a Person,
-    pub habits: Habits,
+    pub frequencies: Frequencies,
     /// Whether the record is from before the person's changes.
     pub early: bool,
     pub situations: Situations,
@@ -18,11 +18,11 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(world: &'a World, person: &'a Person, kind: SourceKind, early: bool) -> Self {
+    pub(super) fn new(generated: &'a GeneratedPeople, person: &'a Person, kind: SourceKind, early: bool) -> Self {
         Self {
-            world,
+            generated,
             person,
-            habits: rates::habits(kind),
+            frequencies: rates::frequencies(kind),
             early,
             situations: Situations::default(),
             on_family_mailbox: false,

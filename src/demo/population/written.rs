@@ -1,8 +1,8 @@
 //! Names and addresses as a system has them.
 
-use super::chance::SeededRng;
+use super::seeded_rng::SeededRng;
 use super::family_names::split_particle;
-use super::kin::Suffix;
+use super::relatives::Suffix;
 use super::rates;
 
 /// A written address, and the address that it means. `None` if it belongs to nobody.
@@ -36,25 +36,25 @@ impl WrittenName {
     }
 
     /// The whole name, or its written parts, as one text.
-    pub(super) fn in_one(&self, chance: &mut SeededRng) -> String {
+    pub(super) fn in_one(&self, rng: &mut SeededRng) -> String {
         let (Some(given), Some(family)) = (&self.given, &self.family) else {
             let (given, family) = self.parts();
             return given.or(family).unwrap_or_default();
         };
         let (particle, stem) = split_particle(family);
-        let comma_before_suffix = if chance.happens(500) { "," } else { "" };
+        let comma_before_suffix = if rng.happens(500) { "," } else { "" };
         let suffix = self
             .suffix
             .map(|suffix| format!("{comma_before_suffix} {}", suffix.text))
             .unwrap_or_default();
-        if !particle.is_empty() && self.suffix.is_none() && chance.happens(rates::PARTICLE_BEHIND) {
-            return if chance.happens(500) {
+        if !particle.is_empty() && self.suffix.is_none() && rng.happens(rates::PARTICLE_BEHIND) {
+            return if rng.happens(500) {
                 format!("{stem}, {given} {particle}")
             } else {
                 format!("{given} {stem}, {particle}")
             };
         }
-        if chance.happens(rates::FAMILY_NAME_FIRST) {
+        if rng.happens(rates::FAMILY_NAME_FIRST) {
             return format!("{family}, {given}{}", suffix.trim_start_matches(','));
         }
         format!("{given} {family}{suffix}")
@@ -66,11 +66,11 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::demo::population::kin::Kin;
+    use crate::demo::population::relatives::Relatives;
 
     fn ways(name: &WrittenName) -> BTreeSet<String> {
-        let mut chance = SeededRng::new(1);
-        (0..500).map(|_| name.in_one(&mut chance)).collect()
+        let mut rng = SeededRng::new(1);
+        (0..500).map(|_| name.in_one(&mut rng)).collect()
     }
 
     #[test]
@@ -83,8 +83,8 @@ mod tests {
         assert_eq!(ways(&name("Petra", "de Vries")), expected.map(str::to_owned).into());
         assert_eq!(ways(&name("Petra", "")), ["Petra".to_owned()].into());
         assert_eq!(ways(&name("", "van der Berg")), ["van der Berg".to_owned()].into());
-        let suffix = Kin::generations(&mut SeededRng::new(1))
-            .and_then(|kin| kin.place(0)?.suffix(&mut SeededRng::new(5)));
+        let suffix = Relatives::generations(&mut SeededRng::new(1))
+            .and_then(|relatives| relatives.place(0)?.suffix(&mut SeededRng::new(5)));
         let text = suffix.unwrap().text;
         let expected =
             [format!("Jan Vos {text}"), format!("Jan Vos, {text}"), format!("Vos, Jan {text}")];

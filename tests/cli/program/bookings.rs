@@ -38,14 +38,14 @@ fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it()
 
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let _guard = runtime.enter();
-    let data = Arc::new(World::new(Clock::system()));
+    let data = Arc::new(SimulatedData::new(Clock::system()));
     let booking = serde_json::json!({"booking": "bk_1", "booking_status": "CONFIRMED", "booked_at": "2026-04-02T08:20:05Z",
         "participant": {"external_id": "CONTACT-123"}});
     data.put(ObjectKind::Appointment, booking);
-    let systems = Systems::start(
+    let simulators = Simulators::start(
         Arc::clone(&data),
         &Secrets::known(),
-        SystemOptions::default(),
+        SimulatorOptions::default(),
         Clock::system(),
     )
     .unwrap();
@@ -54,7 +54,7 @@ fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it()
     let settings = scratch.settings(&format!(
         "[brands.shop.sources.omnilab.api]\nbase_url = \"{}\"\nclient_id = \"{CLIENT_ID}\"\nclient_secret = [{{ file = {secret:?} }}]
 audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]\nverification = \"none\"\n",
-        systems.base_url(Source::OmniLab),
+        simulators.base_url(Source::OmniLab),
         omnilab::AUDIENCE
     ));
     let at_once = [&cancel[..], &["--yes"]].concat();
@@ -95,6 +95,6 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
     assert!(!actions.contains("bk_1"), "{actions}");
     service.signal("TERM");
     assert!(service.wait().success());
-    runtime.block_on(systems.stop());
+    runtime.block_on(simulators.stop());
     scratch.wait_for_no_postgres();
 }

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{Fault as VendorFault, Part, Systems};
+use hookpoint::demo::simulators::{Fault as VendorFault, Part, Simulators};
 
 use super::replicas::Member;
 use super::schedule::{Fault, OfReplica, OfServer, OfVendor, OfWire};
@@ -18,7 +18,7 @@ use crate::harness::report::Report;
 pub struct FaultTargets<'a> {
     pub harness: &'a mut Harness,
     pub members: [Member; 2],
-    pub systems: &'a Systems,
+    pub simulators: &'a Simulators,
     /// The disk that can be filled.
     pub disk: Option<PathBuf>,
     held: Vec<Held>,
@@ -28,10 +28,10 @@ impl<'a> FaultTargets<'a> {
     pub const fn new(
         harness: &'a mut Harness,
         members: [Member; 2],
-        systems: &'a Systems,
+        simulators: &'a Simulators,
         disk: Option<PathBuf>,
     ) -> Self {
-        Self { harness, members, systems, disk, held: Vec::new() }
+        Self { harness, members, simulators, disk, held: Vec::new() }
     }
 
     /// Restarts replicas that ended.
@@ -79,7 +79,7 @@ impl<'a> FaultTargets<'a> {
                 }
             },
             Fault::Vendor(fault) => {
-                self.systems.set_fault(Source::OmnioTap, Part::Api, Some(of_vendor(fault)));
+                self.simulators.set_fault(Source::OmnioTap, Part::Api, Some(of_vendor(fault)));
             }
         }
     }
@@ -104,7 +104,7 @@ impl<'a> FaultTargets<'a> {
                 OfServer::ReadOnly => self.set_read_only(false).await,
                 OfServer::DiskFull => empty(self.disk.as_ref().unwrap()),
             },
-            Fault::Vendor(_) => self.systems.set_fault(Source::OmnioTap, Part::Api, None),
+            Fault::Vendor(_) => self.simulators.set_fault(Source::OmnioTap, Part::Api, None),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use hookpoint::demo::systems::ObjectKind;
+use hookpoint::demo::simulators::ObjectKind;
 use hookpoint::demo::webhook_signer::Secrets;
 
 use super::asking::{self, LookupLoad, STRANGERS};
@@ -78,15 +78,15 @@ pub async fn check_all(
     check_deliveries_except(&shop.database.pool, &all, &done, left, forger::REFUSED, report).await;
 
     // The final data of the source is stored, and people who are only in the source are found.
-    field.systems.webhooks_settled().await;
-    if !scan(&field.harness.directory("walk"), url, field.systems, secrets).await {
+    field.simulators.webhooks_settled().await;
+    if !scan(&field.harness.directory("walk"), url, field.simulators, secrets).await {
         let said = std::fs::read_to_string(field.harness.directory("walk").join("walk.log"))
             .unwrap_or_default();
         report.broken.push(format!("`hookpoint sync run` failed at the end:  {said}"));
     }
-    let of_source = Shop::with(url.to_owned(), &demo(field.systems)).await;
-    let differing = differences(field.systems.world(), &of_source).await;
-    report.figure("contacts of the source", field.systems.world().count(ObjectKind::Contact));
+    let of_source = Shop::with(url.to_owned(), &demo(field.simulators)).await;
+    let differing = differences(field.simulators.data(), &of_source).await;
+    report.figure("contacts of the source", field.simulators.data().count(ObjectKind::Contact));
     if let Some(first) = differing.first() {
         report
             .broken

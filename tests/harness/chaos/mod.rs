@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{ObjectKind, Systems};
+use hookpoint::demo::simulators::{ObjectKind, Simulators};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::storage::brands::get_or_insert_brand;
 
@@ -131,8 +131,8 @@ pub async fn run(chaos: Chaos) -> Report {
     let disk = chaos.has_mounts.then_some(disk);
     let secrets = Secrets::known();
     let data = data(CONTACTS);
-    let mut systems =
-        Systems::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
+    let mut simulators =
+        Simulators::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
     let shop = harness.shop_of("chaos", inbox::BRAND).await;
     let support_id = get_or_insert_brand(&shop.database.pool, "support").await.unwrap().brand_id;
     let demo_id = get_or_insert_brand(&shop.database.pool, "demo").await.unwrap().brand_id;
@@ -141,10 +141,10 @@ pub async fn run(chaos: Chaos) -> Report {
     let url = shop.url.clone();
     let walks_in = harness.directory("walk");
     let members = [
-        start(&harness, 0, &systems, &secrets).await,
-        start(&harness, 1, &systems, &secrets).await,
+        start(&harness, 0, &simulators, &secrets).await,
+        start(&harness, 1, &simulators, &secrets).await,
     ];
-    systems.send_webhooks_to(format!("http://{}", members[0].record.address)).unwrap();
+    simulators.send_webhooks_to(format!("http://{}", members[0].record.address)).unwrap();
 
     let (records, mut rng) =
         (members.each_ref().map(|member| Arc::clone(&member.record)), Rng(chaos.seed));
@@ -184,11 +184,11 @@ pub async fn run(chaos: Chaos) -> Report {
     let (asked, forger) = (LookupLoad::default(), WebhookForger::default());
     records.iter().enumerate().for_each(|(n, record)| asked.start(n, record));
     forger.start("shop", Arc::clone(&people), Arc::clone(&order), addresses.clone(), chaos.seed);
-    let mut field = FaultTargets::new(&mut harness, members, &systems, disk.clone());
+    let mut field = FaultTargets::new(&mut harness, members, &simulators, disk.clone());
     let mut life = Life { rng: Rng(chaos.seed), born: 0, contacts: CONTACTS, version: 0 };
     let mut calm = Vec::new();
     {
-        let walks = walk_again_and_again(&walks_in, &url, &systems, &secrets);
+        let walks = walk_again_and_again(&walks_in, &url, &simulators, &secrets);
         let living = async {
             for second in 0.. {
                 tokio::time::sleep(Duration::from_secs(1)).await;
@@ -223,7 +223,7 @@ pub async fn run(chaos: Chaos) -> Report {
     if !report.broken.is_empty() || !report.late.is_empty() {
         final_checks::keep_logs(&directory, chaos, &mut report);
     }
-    systems.stop().await;
+    simulators.stop().await;
     harness.stop().await;
     if let Some(disk) = disk {
         let _ = Command::new("umount").arg(disk).status();

@@ -6,12 +6,12 @@ use super::*;
 pub(super) async fn walk_again_and_again(
     directory: &Path,
     url: &str,
-    systems: &Systems,
+    simulators: &Simulators,
     secrets: &Secrets,
 ) {
     loop {
         tokio::time::sleep(Duration::from_secs(40)).await;
-        scan(directory, url, systems, secrets).await;
+        scan(directory, url, simulators, secrets).await;
     }
 }
 
@@ -19,11 +19,11 @@ pub(super) async fn walk_again_and_again(
 pub(super) async fn scan(
     directory: &Path,
     url: &str,
-    systems: &Systems,
+    simulators: &Simulators,
     secrets: &Secrets,
 ) -> bool {
     let settings = directory.join("walk.toml");
-    std::fs::write(&settings, demo(systems)).unwrap();
+    std::fs::write(&settings, demo(simulators)).unwrap();
     let log = std::fs::File::create(directory.join("walk.log")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command.arg("--settings").arg(settings).args(["sync", "run", "--source", "omniotap"]);

@@ -12,7 +12,7 @@ pub(super) fn support() -> String {
 }
 
 /// A brand whose source is called through its API.
-pub(super) fn demo(systems: &Systems) -> String {
+pub(super) fn demo(simulators: &Simulators) -> String {
     format!(
         "[brands.demo]
 custom_fields = [{{ name = \"brand\", value = \"demo\" }}, {{ name = \"company\", value = \"{{{{ omniotap.company }}}}\" }}]
@@ -28,7 +28,7 @@ page_size = 100
 when = \"unknown\"
 negative_ttl_seconds = 1
 ",
-        systems.base_url(Source::OmnioTap)
+        simulators.base_url(Source::OmnioTap)
     )
 }
 
@@ -45,14 +45,14 @@ pub(super) fn mount(directory: &Path) {
 pub(super) async fn start(
     harness: &Harness,
     n: usize,
-    systems: &Systems,
+    simulators: &Simulators,
     secrets: &Secrets,
 ) -> Member {
     let name = format!("chaos-{n}");
     let tables = [
         inbox::BRAND,
         &support(),
-        &demo(systems),
+        &demo(simulators),
         &signing::settings("shop"),
         &signing::settings("support"),
     ]

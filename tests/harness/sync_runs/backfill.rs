@@ -11,7 +11,7 @@ pub struct Life {
 }
 
 impl Life {
-    pub fn step(&mut self, data: &World) {
+    pub fn step(&mut self, data: &SimulatedData) {
         self.version += 1;
         let (n, version, now) = (self.rng.roll(self.contacts), self.version, data.now());
         match self.rng.roll(10) {
@@ -28,8 +28,8 @@ impl Life {
     }
 }
 
-async fn wait_until_applied(systems: &Systems, pool: &Pool) {
-    systems.webhooks_settled().await;
+async fn wait_until_applied(simulators: &Simulators, pool: &Pool) {
+    simulators.webhooks_settled().await;
     crate::harness::outcome::wait_until_applied(pool).await;
 }
 
@@ -39,9 +39,9 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
     let mut report = Report::default();
     let secrets = Secrets::known();
     let data = data(collection.contacts);
-    let mut systems =
-        Systems::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
-    let tables = brand(&systems, 60_000, "off");
+    let mut simulators =
+        Simulators::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
+    let tables = brand(&simulators, 60_000, "off");
     let shop = harness.shop_of("collecting", &tables).await;
     let plan = plan(&tables, &secrets)
         .with(|file| (file.sync.lease_seconds, file.inbox.lease_seconds) = (5, 5));
@@ -51,7 +51,7 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
         let replica = Replica::start(harness, &format!("collecting-{n}"), &plan, &shop.url).await;
         replicas.push((plan.clone().at(replica.address), replica));
     }
-    systems.send_webhooks_to(format!("http://{}", replicas[0].1.address)).unwrap();
+    simulators.send_webhooks_to(format!("http://{}", replicas[0].1.address)).unwrap();
     let mut life =
         Life { rng: Rng(collection.seed), born: 0, contacts: collection.contacts, version: 0 };
     let mut in_the_middle = 0;
@@ -85,7 +85,7 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
         report.broken.push("the backfill did not end".to_owned());
     }
     let took = begin.elapsed();
-    wait_until_applied(&systems, &shop.database.pool).await;
+    wait_until_applied(&simulators, &shop.database.pool).await;
     report.figure(
         "contacts, changes meanwhile",
         format!(
@@ -99,7 +99,7 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
         format!("{}, {in_the_middle}", collection.kills),
     );
     report.figure("until the backfill was complete", format!("{:.1} s", took.as_secs_f64()));
-    report.figure("calls", systems.arrivals(Source::OmnioTap).len());
+    report.figure("calls", simulators.logged_requests(Source::OmnioTap).len());
     if in_the_middle == 0 {
         report.broken.push("no kill fell into the backfill".to_owned());
     }
@@ -107,9 +107,9 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
     report.figure("contacts that differ after the backfill", differing.len());
     expect_same(&mut report, "after the backfill", &differing);
 
-    systems.lose_webhooks(Source::OmnioTap, 50);
+    simulators.lose_webhooks(Source::OmnioTap, 50);
     (0..collection.later_changes).for_each(|_| life.step(&data));
-    wait_until_applied(&systems, &shop.database.pool).await;
+    wait_until_applied(&simulators, &shop.database.pool).await;
     let lost = differences(&data, &shop).await.len();
     report.figure("contacts that differ after one webhook in twenty was lost", lost);
     let said = sync_run(harness, &plan, &shop).await;
@@ -129,7 +129,7 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
     }
     expect_same(&mut report, "after the reconcile", &differences(&data, &shop).await);
     drop(replicas);
-    systems.stop().await;
+    simulators.stop().await;
     shop.database.close().await;
     report
 }

@@ -33,8 +33,8 @@ pub async fn run(harness: &Harness, duration: Duration, per_second: u32) -> Repo
     let secrets = Secrets::known();
     let data = data(20_000);
     // The vendor's own limit is very high, so only the service's limit counts here.
-    let systems = Systems::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
-    let tables = brand(&systems, LIMIT as u32, "unknown");
+    let simulators = Simulators::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
+    let tables = brand(&simulators, LIMIT as u32, "unknown");
     let shop = harness.shop_of("budget", &tables).await;
     let plan = plan(&tables, &secrets);
     let mut replicas = Vec::new();
@@ -53,15 +53,15 @@ pub async fn run(harness: &Harness, duration: Duration, per_second: u32) -> Repo
         let (figures, _) = load.wait().await;
         report.expect_right(&format!("cold lookups of replica {n}"), &figures);
     }
-    let arrivals = systems.arrivals(Source::OmnioTap);
+    let requests = simulators.logged_requests(Source::OmnioTap);
     let times: Vec<f64> =
-        arrivals.iter().map(|arrival| arrival.at.as_microsecond() as f64 / 1e6).collect();
+        requests.iter().map(|request| request.at.as_microsecond() as f64 / 1e6).collect();
     let most = times
         .iter()
         .map(|begin| times.iter().filter(|at| (*begin..begin + 60.0).contains(*at)).count())
         .max()
         .unwrap_or_default();
-    let refused = arrivals.iter().filter(|arrival| arrival.status == 429).count();
+    let refused = requests.iter().filter(|request| request.status == 429).count();
     report.figure(
         "calls that came, most of them in any 60 s, of them refused",
         format!("{}, {most}, {refused}", times.len()),
@@ -92,7 +92,7 @@ pub async fn run(harness: &Harness, duration: Duration, per_second: u32) -> Repo
         }
     }
     drop(replicas);
-    systems.stop().await;
+    simulators.stop().await;
     shop.database.close().await;
     report
 }

@@ -14,7 +14,7 @@ use hookpoint::clock::Clock;
 use hookpoint::customer::model::field_versions::FieldVersions;
 use hookpoint::customer::model::record::{Change, RecordKey};
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{ObjectKind, SystemOptions, Systems, World};
+use hookpoint::demo::simulators::{ObjectKind, SimulatorOptions, Simulators, SimulatedData};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::api::{ApiConnector, Reply};
@@ -61,7 +61,7 @@ const PATIENCE: Duration = Duration::from_secs(600);
 const BRAND: &str = "demo";
 
 /// Settings of a brand whose CRM has an API.
-fn brand(systems: &Systems, calls_per_minute: u32, live: &str) -> String {
+fn brand(simulators: &Simulators, calls_per_minute: u32, live: &str) -> String {
     format!(
         "[brands.{BRAND}]
 custom_fields = [{{ name = \"company\", value = \"{{{{ omniotap.company }}}}\" }}]
@@ -76,7 +76,7 @@ page_size = 100
 [brands.{BRAND}.sources.omniotap.api.live]
 when = \"{live}\"
 ",
-        systems.base_url(Source::OmnioTap)
+        simulators.base_url(Source::OmnioTap)
     )
 }
 
@@ -102,8 +102,8 @@ pub fn contact(n: usize, version: usize, at: Timestamp) -> Value {
 }
 
 /// A data with this many contacts, created long ago.
-pub fn data(contacts: usize) -> Arc<World> {
-    let data = Arc::new(World::new(Clock::system()));
+pub fn data(contacts: usize) -> Arc<SimulatedData> {
+    let data = Arc::new(SimulatedData::new(Clock::system()));
     let at: Timestamp = "2025-01-01T09:00:00Z".parse().unwrap();
     for n in 0..contacts {
         data.put(ObjectKind::Contact, contact(n, 0, at));
@@ -112,8 +112,8 @@ pub fn data(contacts: usize) -> Arc<World> {
 }
 
 /// A rate limit that is never reached.
-pub fn generous() -> SystemOptions {
-    SystemOptions { calls: 1_000_000, window_seconds: 60, ..SystemOptions::default() }
+pub fn generous() -> SimulatorOptions {
+    SimulatorOptions { calls: 1_000_000, window_seconds: 60, ..SimulatorOptions::default() }
 }
 
 async fn stream_of(pool: &Pool, brand_id: i32) -> Option<StreamRow> {
@@ -136,7 +136,7 @@ async fn wait_until_complete(pool: &Pool, brand_id: i32) -> bool {
 }
 
 /// The differences between the contacts of the source and the stored ones.
-pub async fn differences(data: &World, shop: &Shop) -> Vec<String> {
+pub async fn differences(data: &SimulatedData, shop: &Shop) -> Vec<String> {
     let sources = SourceSettings::default();
     let api: &dyn ApiConnector = sources.api(Source::OmnioTap);
     let ask = api.first("contacts", None).unwrap();

@@ -8,8 +8,8 @@ pub async fn run(harness: &Harness, contacts: usize, minutes: u64) -> Report {
     let mut report = Report::default();
     let secrets = Secrets::known();
     let data = data(contacts);
-    let systems = Systems::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
-    let tables = brand(&systems, 60_000, "off");
+    let simulators = Simulators::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
+    let tables = brand(&simulators, 60_000, "off");
     let shop = harness.shop_of("walk", &tables).await;
     let begin = Instant::now();
     let replica = Replica::start(harness, "walk", &plan(&tables, &secrets), &shop.url).await;
@@ -25,17 +25,17 @@ pub async fn run(harness: &Harness, contacts: usize, minutes: u64) -> Report {
     drop(replica);
     shop.database.close().await;
 
-    systems.clear_request_log();
-    let tables = brand(&systems, LIMIT, "off");
+    simulators.clear_request_log();
+    let tables = brand(&simulators, LIMIT, "off");
     let shop = harness.shop_of("walk_slowly", &tables).await;
     let replica = Replica::start(harness, "walk-slowly", &plan(&tables, &secrets), &shop.url).await;
     let begin = Clock::system().now().as_microsecond();
     tokio::time::sleep(Duration::from_secs(minutes * 60)).await;
-    let arrivals = systems.arrivals(Source::OmnioTap);
-    let came = arrivals
+    let requests = simulators.logged_requests(Source::OmnioTap);
+    let came = requests
         .iter()
-        .filter(|arrival| {
-            (begin..begin + minutes as i64 * 60_000_000).contains(&arrival.at.as_microsecond())
+        .filter(|request| {
+            (begin..begin + minutes as i64 * 60_000_000).contains(&request.at.as_microsecond())
         })
         .count();
     let share = came as f64 / (f64::from(LIMIT) * minutes as f64);
@@ -47,7 +47,7 @@ pub async fn run(harness: &Harness, contacts: usize, minutes: u64) -> Report {
         report.late.push(format!("{:.1} % of the budget were used", share * 100.0));
     }
     drop(replica);
-    systems.stop().await;
+    simulators.stop().await;
     shop.database.close().await;
     report
 }

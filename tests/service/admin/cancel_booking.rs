@@ -7,7 +7,7 @@ use hookpoint::admin::audit::Attribution;
 use hookpoint::admin::cancel_booking::{CancelError, Refreshed, cancel};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{Fault, ObjectKind, Part, SystemOptions, Systems, World};
+use hookpoint::demo::simulators::{Fault, ObjectKind, Part, SimulatorOptions, Simulators, SimulatedData};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::CallSettings;
@@ -25,7 +25,7 @@ const BOOKING: &str = "bk_O8jvpi35HBUPVz";
 
 /// An application whose users may cancel bookings.
 struct Bookings {
-    systems: Systems,
+    simulators: Simulators,
     app: TestApp,
     account: Arc<UpstreamClient>,
     background: BackgroundTasks,
@@ -41,14 +41,14 @@ fn appointment(booking: &str) -> Value {
 
 impl Bookings {
     async fn open() -> Self {
-        let data = Arc::new(World::new(Clock::system()));
+        let data = Arc::new(SimulatedData::new(Clock::system()));
         for booking in [BOOKING, "bk_2"] {
             data.put(ObjectKind::Appointment, appointment(booking));
         }
-        let systems = Systems::start(
+        let simulators = Simulators::start(
             Arc::clone(&data),
             &Secrets::known(),
-            SystemOptions::default(),
+            SimulatorOptions::default(),
             Clock::system(),
         )
         .unwrap();
@@ -56,7 +56,7 @@ impl Bookings {
             .without_inbox_workers()
             .without_backfill()
             .without_follow_ups()
-            .api(&systems, Source::OmniLab, LiveWhen::Off)
+            .api(&simulators, Source::OmniLab, LiveWhen::Off)
             .sources(|sources| sources.omnilab.api.cancel_bookings = true);
         let app = TestApp::start_with(Options {
             skips_verification: true,
@@ -78,7 +78,7 @@ impl Bookings {
             &app.clock,
         );
         let account = Arc::clone(accounts.get(app.brand.id(), Source::OmniLab).unwrap());
-        Self { systems, app, account, background }
+        Self { simulators, app, account, background }
     }
 
     /// Sends the webhook about a booking.
@@ -126,17 +126,17 @@ impl Bookings {
 
     /// The number of cancel requests at the source.
     fn cancellations(&self) -> usize {
-        self.systems
-            .arrivals(Source::OmniLab)
+        self.simulators
+            .logged_requests(Source::OmniLab)
             .iter()
-            .filter(|arrival| arrival.path.contains("cancel"))
+            .filter(|request| request.path.contains("cancel"))
             .count()
     }
 
     async fn close(self) {
         self.background.end().await;
         self.app.stop().await;
-        self.systems.stop().await;
+        self.simulators.stop().await;
     }
 }
 
@@ -190,11 +190,11 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
         [Fault::Closed, Fault::Silent, Fault::Status(500), Fault::Cut].into_iter().enumerate()
     {
         let (booking, tried) = (format!("bk_fault{n}"), bookings.cancellations());
-        bookings.systems.world().put(ObjectKind::Appointment, appointment(&booking));
+        bookings.simulators.data().put(ObjectKind::Appointment, appointment(&booking));
         bookings.book(&booking).await;
-        bookings.systems.add_fault(Source::OmniLab, Part::Api, fault.clone());
+        bookings.simulators.add_fault(Source::OmniLab, Part::Api, fault.clone());
         // The bookings cannot be read again either.
-        bookings.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(400));
+        bookings.simulators.add_fault(Source::OmniLab, Part::Api, Fault::Status(400));
         assert!(
             matches!(bookings.cancel(&booking).await, Err(CancelError::Unknown(_))),
             "{fault:?}"
@@ -213,7 +213,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
     );
     assert!(!outcomes.iter().any(|outcome| outcome.contains("bk_")), "{outcomes:?}");
     bookings.book(BOOKING).await;
-    bookings.systems.add_fault(Source::OmniLab, Part::Api, Fault::Status(409));
+    bookings.simulators.add_fault(Source::OmniLab, Part::Api, Fault::Status(409));
     assert!(matches!(bookings.cancel(BOOKING).await, Err(CancelError::Refused(_))));
     bookings.close().await;
 }
@@ -223,7 +223,7 @@ async fn what_was_cancelled_although_nothing_was_heard_is_seen() {
     let bookings = Bookings::open().await;
     bookings.book(BOOKING).await;
     // The source cancels the booking, and its response is lost.
-    bookings.systems.add_fault(Source::OmniLab, Part::Api, Fault::Slow(Duration::from_secs(2)));
+    bookings.simulators.add_fault(Source::OmniLab, Part::Api, Fault::Slow(Duration::from_secs(2)));
     assert!(matches!(bookings.cancel(BOOKING).await.unwrap(), Refreshed::Done));
     let shown = bookings.shown().await;
     assert!(shown.len() == 2 && shown[0].ends_with("(cancelled)"), "{shown:?}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{Fault, ObjectKind, Part, SystemOptions, Systems, World};
+use hookpoint::demo::simulators::{Fault, ObjectKind, Part, SimulatorOptions, Simulators, SimulatedData};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
@@ -20,8 +20,8 @@ const PHONE: &str = "+31612340001";
 
 /// The simulated CRM, with one contact that no webhook reported.
 struct Crm {
-    systems: Systems,
-    data: Arc<World>,
+    simulators: Simulators,
+    data: Arc<SimulatedData>,
 }
 
 fn contact(id: &str, first: &str, email: &str, phone: &str) -> Value {
@@ -33,12 +33,12 @@ fn contact(id: &str, first: &str, email: &str, phone: &str) -> Value {
 
 impl Crm {
     fn start() -> Self {
-        let data = Arc::new(World::new(Clock::system()));
+        let data = Arc::new(SimulatedData::new(Clock::system()));
         data.put(ObjectKind::Contact, contact("c1", "Ann", EMAIL, PHONE));
-        let options = SystemOptions { calls: 1_000_000, ..SystemOptions::default() };
-        let systems =
-            Systems::start(Arc::clone(&data), &Secrets::known(), options, Clock::system()).unwrap();
-        Self { systems, data }
+        let options = SimulatorOptions { calls: 1_000_000, ..SimulatorOptions::default() };
+        let simulators =
+            Simulators::start(Arc::clone(&data), &Secrets::known(), options, Clock::system()).unwrap();
+        Self { simulators, data }
     }
 
     /// An application that may call it.
@@ -51,16 +51,16 @@ impl Crm {
         TestSettings::demo()
             .without_backfill()
             .with(|file| (file.lookup.negative_cache_seconds, file.lookup.cache_seconds) = (0, 0))
-            .api(&self.systems, Source::OmnioTap, when)
+            .api(&self.simulators, Source::OmnioTap, when)
     }
 
     fn calls(&self) -> usize {
-        self.systems.arrivals(Source::OmnioTap).len()
+        self.simulators.logged_requests(Source::OmnioTap).len()
     }
 
     async fn stop(self, app: TestApp) {
         app.stop().await;
-        self.systems.stop().await;
+        self.simulators.stop().await;
     }
 }
 
@@ -84,7 +84,7 @@ async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
 async fn concurrent_lookups_of_one_person_share_the_calls() {
     let crm = Crm::start();
     let app = crm.app(LiveWhen::Unknown).await;
-    crm.systems.set_fault(
+    crm.simulators.set_fault(
         Source::OmnioTap,
         Part::Api,
         Some(Fault::Slow(Duration::from_millis(300))),
@@ -139,7 +139,7 @@ async fn what_is_late_is_there_the_next_time() {
     let crm = Crm::start();
     let app = TestApp::start_with(crm.settings(LiveWhen::Unknown).lookup_deadline_ms(1_000)).await;
     for _ in 0..2 {
-        crm.systems.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_secs(4)));
+        crm.simulators.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_secs(4)));
     }
     assert!(app.by_email(EMAIL).await.is_empty(), "the answer contains the stored data");
     until("both lists are asked", async || crm.calls() == 2).await;
@@ -202,7 +202,7 @@ async fn a_source_that_fails_leaves_the_answer_as_it_is() {
         Fault::Closed,
         Fault::Redirect("http://127.0.0.1:9/".to_owned()),
     ] {
-        crm.systems.set_fault(Source::OmnioTap, Part::Api, Some(fault.clone()));
+        crm.simulators.set_fault(Source::OmnioTap, Part::Api, Some(fault.clone()));
         assert!(app.by_email(EMAIL).await.is_empty(), "{fault:?}");
     }
     crm.stop(app).await;

@@ -8,7 +8,7 @@ async fn every_page_is_walked_through_and_a_second_pass_finds_nothing_to_mend() 
     assert_eq!(scan.contacts().await, (47, 47, 0, None, String::new()));
     assert!(scan.is_known("p46@example.org").await);
     for envelope in [Envelope::Bare, Envelope::Named, Envelope::Items, Envelope::Pagination] {
-        scan.systems.change_options(|options| options.envelope = envelope);
+        scan.simulators.change_options(|options| options.envelope = envelope);
         assert_eq!(scan.contacts().await, (47, 0, 0, Some(0.0), String::new()), "{envelope:?}");
     }
     scan.stop().await;

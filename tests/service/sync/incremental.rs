@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::systems::{Fault, ObjectKind, Part, omneo};
+use hookpoint::demo::simulators::{Fault, ObjectKind, Part, omneo};
 use hookpoint::settings::file::SyncSettings;
 use hookpoint::storage::sync_runs::cancel_streams;
 use hookpoint::storage::sync_streams::{StreamRow, list_streams};
@@ -32,7 +32,7 @@ impl Traversal {
             scan.scan(Source::Omneo, "profiles").await,
             RunEnd::Complete { drift: None, .. }
         ));
-        scan.systems.clear_request_log();
+        scan.simulators.clear_request_log();
         scan
     }
 
@@ -51,9 +51,9 @@ impl Traversal {
     /// Runs everything that is due, as the service does. Returns the requested paths.
     async fn run_due_streams(&self, source: Source, kind: ScheduleKind) -> Vec<String> {
         let settings = SyncSettings { backfill: false, ..SyncSettings::default() };
-        self.systems.clear_request_log();
+        self.simulators.clear_request_log();
         run_due_streams(&self.runner(source), &settings, kind).await.unwrap();
-        self.systems.arrivals(source).into_iter().map(|arrival| arrival.path).collect()
+        self.simulators.logged_requests(source).into_iter().map(|request| request.path).collect()
     }
 
     async fn row(&self) -> StreamRow {
@@ -64,12 +64,12 @@ impl Traversal {
     async fn kill_in_the_middle(&self) -> Timestamp {
         self.pass_time(MINUTE * 16);
         let since = self.row().await.incremental_watermark.unwrap() - MINUTE;
-        self.systems.set_fault(
+        self.simulators.set_fault(
             Source::Omneo,
             Part::Api,
             Some(Fault::Slow(Duration::from_millis(200))),
         );
-        self.systems.clear_request_log();
+        self.simulators.clear_request_log();
         let reached = Notify::new();
         let listener = |ProgressEvent { progress, .. }: ProgressEvent<'_>| {
             if progress.scanned >= 40 {
@@ -83,10 +83,10 @@ impl Traversal {
         }
         // The call for the third page continues after its caller was dropped. It must not be counted for the next run.
         until("the third page is asked for", async || {
-            self.systems.arrivals(Source::Omneo).len() >= 3
+            self.simulators.logged_requests(Source::Omneo).len() >= 3
         })
         .await;
-        self.systems.clear_faults();
+        self.simulators.clear_faults();
         since
     }
 }
@@ -235,7 +235,7 @@ async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_l
     scan.data.remove(ObjectKind::Profile, &id(7));
     scan.kill_in_the_middle().await;
     scan.pass_time(SignedDuration::from_secs(61));
-    scan.systems.clear_request_log();
+    scan.simulators.clear_request_log();
     let ended = scan
         .runner(Source::Omneo)
         .scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {})
@@ -250,7 +250,7 @@ async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_l
         "the remaining pages repaired the rest"
     );
     // The remaining four pages, five pages of the full run, and a check for deletions.
-    assert!(scan.systems.arrivals(Source::Omneo).len() >= 9);
+    assert!(scan.simulators.logged_requests(Source::Omneo).len() >= 9);
     assert!(!scan.is_known("b7@example.org").await && scan.is_known("new89@example.org").await);
     scan.stop().await;
 }
@@ -273,9 +273,9 @@ async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
             && !scan.row().await.is_failing()
     );
     scan.pass_time(MINUTE * 16);
-    scan.systems.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
+    scan.simulators.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
     assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
-    scan.systems.clear_faults();
+    scan.simulators.clear_faults();
     let row = scan.row().await;
     assert!(row.is_failing() && !row.is_complete() && row.since.is_some() && !row.note.is_empty());
     assert_eq!(

@@ -7,7 +7,7 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
     let (first, second) = (scan.runner(Source::OmnioTap), scan.runner(Source::OmnioTap));
-    scan.systems.set_fault(
+    scan.simulators.set_fault(
         Source::OmnioTap,
         Part::Api,
         Some(Fault::Slow(std::time::Duration::from_millis(200))),
@@ -28,16 +28,16 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
         RunEnd::LeaseHeldElsewhere
     );
     assert!(scan.row_of("contacts").await.is_first_under_way());
-    scan.systems.clear_faults();
+    scan.simulators.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
-    scan.systems.clear_request_log();
+    scan.simulators.clear_request_log();
     let RunEnd::Complete { progress, drift: None, .. } =
         second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap()
     else {
         panic!()
     };
     assert!(
-        progress.scanned == 90 && scan.systems.arrivals(Source::OmnioTap).len() <= 4,
+        progress.scanned == 90 && scan.simulators.logged_requests(Source::OmnioTap).len() <= 4,
         "{progress:?}"
     );
     assert!(scan.is_known("p0@example.org").await && scan.is_known("p89@example.org").await);
@@ -49,7 +49,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
     let (pool, brand_id) = (scan.app.pool().clone(), scan.app.brand.id());
-    scan.systems.set_fault(
+    scan.simulators.set_fault(
         Source::OmnioTap,
         Part::Api,
         Some(Fault::Slow(std::time::Duration::from_millis(100))),
@@ -64,10 +64,10 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
     let (ended, cancelled) = tokio::join!(runner.scan(stream, SyncMode::Full, &listener), cancel);
     assert_eq!((ended.unwrap(), cancelled), (RunEnd::Cancelled, 1));
     assert!(!scan.row_of("contacts").await.is_first_under_way());
-    scan.systems.clear_faults();
+    scan.simulators.clear_faults();
     assert!(matches!(scan.scan(Source::OmnioTap, "contacts").await, RunEnd::Complete { .. }));
     // 404 for the whole list: the address in the settings is wrong.
-    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    scan.simulators.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
     let RunEnd::Broken(reason) = scan.scan(Source::OmnioTap, "contacts").await else { panic!() };
     let rows = list_streams(&pool, brand_id).await.unwrap();
     assert!(
@@ -84,7 +84,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
 async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_with() {
     let scan = Traversal::start(90).await;
     let stream = scan.stream(Source::OmnioTap, "contacts");
-    scan.systems.set_fault(
+    scan.simulators.set_fault(
         Source::OmnioTap,
         Part::Api,
         Some(Fault::Slow(std::time::Duration::from_millis(200))),
@@ -106,9 +106,9 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
             .unwrap(),
         1
     );
-    scan.systems.clear_faults();
+    scan.simulators.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
-    scan.systems.clear_request_log();
+    scan.simulators.clear_request_log();
     let RunEnd::Complete { progress, .. } =
         scan.runner(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap()
     else {

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{
-    Envelope, Fault, ObjectKind, PARTICIPANT, Part, SystemOptions, Systems, World,
+use hookpoint::demo::simulators::{
+    Envelope, Fault, ObjectKind, PARTICIPANT, Part, SimulatorOptions, Simulators, SimulatedData,
 };
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
@@ -34,8 +34,8 @@ use crate::support::{TestApp, TestSettings, suppression_file_of};
 
 /// Two systems with some people, an application without webhooks, and the runner of the sync.
 pub struct Traversal {
-    pub systems: Systems,
-    pub data: Arc<World>,
+    pub simulators: Simulators,
+    pub data: Arc<SimulatedData>,
     pub app: TestApp,
     accounts: UpstreamClients,
 }
@@ -56,19 +56,19 @@ pub fn profile(n: usize) -> Value {
 
 impl Traversal {
     pub async fn start(contacts: usize) -> Self {
-        let data = Arc::new(World::new(Clock::system()));
+        let data = Arc::new(SimulatedData::new(Clock::system()));
         for n in 0..contacts {
             data.put(ObjectKind::Contact, contact(n));
         }
-        let options = SystemOptions { calls: 1_000_000, ..SystemOptions::default() };
+        let options = SimulatorOptions { calls: 1_000_000, ..SimulatorOptions::default() };
         let secrets = Secrets::known();
-        let systems =
-            Systems::start(Arc::clone(&data), &secrets, options, Clock::system()).unwrap();
+        let simulators =
+            Simulators::start(Arc::clone(&data), &secrets, options, Clock::system()).unwrap();
         let settings = TestSettings::demo()
             .without_sync()
-            .api(&systems, Source::OmnioTap, LiveWhen::Off)
-            .api(&systems, Source::Omneo, LiveWhen::Off)
-            .api(&systems, Source::OmniLab, LiveWhen::Unknown)
+            .api(&simulators, Source::OmnioTap, LiveWhen::Off)
+            .api(&simulators, Source::Omneo, LiveWhen::Off)
+            .api(&simulators, Source::OmniLab, LiveWhen::Unknown)
             .sources(|sources| {
                 let kind = SourceKind::OmnioTapContact.as_str().to_owned();
                 sources.omnilab.external_id_kind = ExternalIdKinds::One(kind);
@@ -83,7 +83,7 @@ impl Traversal {
             &BackgroundTasks::new(),
             &app.clock,
         );
-        Self { systems, data, app, accounts }
+        Self { simulators, data, app, accounts }
     }
 
     pub fn runner(&self, source: Source) -> SyncRunner {
@@ -136,6 +136,6 @@ impl Traversal {
 
     pub async fn stop(self) {
         self.app.stop().await;
-        self.systems.stop().await;
+        self.simulators.stop().await;
     }
 }

@@ -4,11 +4,11 @@ use super::*;
 
 /// Runs everything that is due at a source, as the service does. Returns the number of calls.
 async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
-    scan.systems.clear_request_log();
+    scan.simulators.clear_request_log();
     run_due_streams(&scan.runner(source), &SyncSettings::default(), ScheduleKind::Full)
         .await
         .unwrap();
-    scan.systems.arrivals(source).len()
+    scan.simulators.logged_requests(source).len()
 }
 
 #[tokio::test]
@@ -17,13 +17,13 @@ async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_an
     let scan = Traversal::start(3).await;
     assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "the list comes first");
     // 404 for the whole list: the address in the settings is wrong.
-    scan.systems.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    scan.simulators.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
     walk_due_at(&scan, Source::OmnioTap).await;
     assert!(!scan.row_of("contacts").await.is_complete());
     walk_due_at(&scan, Source::OmniLab).await;
     let row = scan.row_of("bookings").await;
     assert!(row.is_complete() && row.scanned == 0, "nobody is stored yet");
-    scan.systems.clear_faults();
+    scan.simulators.clear_faults();
     scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_mins(16));
     walk_due_at(&scan, Source::OmnioTap).await;
     assert!(
@@ -61,7 +61,7 @@ async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked
         object["cancelled_at"] = json!("2026-04-03T09:00:00.000Z");
         scan.data.put(ObjectKind::Appointment, object);
     }
-    scan.systems.clear_request_log();
+    scan.simulators.clear_request_log();
     let ended = scan.scan(Source::OmniLab, "bookings").await;
     let RunEnd::Complete { progress, .. } = ended else { panic!("{ended:?}") };
     let mut db = scan.app.pool().acquire().await.unwrap();

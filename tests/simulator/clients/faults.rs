@@ -39,21 +39,21 @@ async fn each_fault_is_met_and_the_next_call_is_as_always() {
         Fault::Cut,
         Fault::Closed,
         Fault::Html,
-        Fault::Redirect(format!("{}/contacts", elsewhere.systems.base_url(OmnioTap))),
+        Fault::Redirect(format!("{}/contacts", elsewhere.simulators.base_url(OmnioTap))),
     ];
     let caller = Caller::open(stage()).await;
     for source in Source::ALL {
         let ask = question(&caller, source);
         let usual = caller.call(source, &ask).await.unwrap();
         for fault in &faults {
-            caller.stage.systems.set_fault(source, Part::Api, Some(fault.clone()));
+            caller.stage.simulators.set_fault(source, Part::Api, Some(fault.clone()));
             let called = caller.call(source, &ask).await;
             assert!(
                 is_expected(fault, source, called.as_ref().err()),
                 "{source}: {fault:?} resulted in {:?}",
                 called.err()
             );
-            caller.stage.systems.clear_faults();
+            caller.stage.simulators.clear_faults();
             let after = caller
                 .call(source, &ask)
                 .await
@@ -63,7 +63,7 @@ async fn each_fault_is_met_and_the_next_call_is_as_always() {
                 "{source} after {fault:?}"
             );
         }
-        caller.stage.systems.add_fault(source, Part::Api, Fault::ExpiredTokens);
+        caller.stage.simulators.add_fault(source, Part::Api, Fault::ExpiredTokens);
         let called = caller.call(source, &ask).await;
         assert!(
             is_expected(&Fault::ExpiredTokens, source, called.as_ref().err()),
@@ -82,16 +82,16 @@ async fn a_429_is_an_error_and_not_asked_again_at_once() {
         for after in [Some(1), None] {
             let caller = Caller::open(stage()).await;
             let ask = question(&caller, source);
-            caller.stage.systems.add_fault(source, Part::Api, Fault::TooMany(after));
+            caller.stage.simulators.add_fault(source, Part::Api, Fault::TooMany(after));
             let called = caller.call(source, &ask).await;
             assert!(
                 matches!(called, Err(CallError::Status(429))),
                 "{source} {after:?}: {:?}",
                 called.err()
             );
-            let arrivals = caller.stage.systems.arrivals(source);
+            let requests = caller.stage.simulators.logged_requests(source);
             assert_eq!(
-                arrivals.iter().filter(|arrival| !arrival.path.contains("token")).count(),
+                requests.iter().filter(|request| !request.path.contains("token")).count(),
                 1,
                 "{source} {after:?}"
             );

@@ -24,7 +24,7 @@ pub(super) fn appointments(stage: &Stage, count: usize) {
 async fn every_page_of_a_list_is_walked_in_every_envelope() {
     for envelope in [Envelope::Pagination, Envelope::Bare, Envelope::Named, Envelope::Items] {
         let caller = Caller::open(Stage::open()).await;
-        caller.stage.systems.change_options(|options| options.envelope = envelope);
+        caller.stage.simulators.change_options(|options| options.envelope = envelope);
         let scan = async || caller.scan(OmnioTap, caller.first(OmnioTap, "contacts")).await;
         assert_eq!(scan().await, (Vec::new(), 1), "{envelope:?}: nobody");
         for (count, most) in [(1, 1), (199, 1), (200, 1), (201, 2), (450, 3)] {
@@ -49,7 +49,7 @@ async fn a_list_whose_pages_are_smaller_than_asked_for_is_walked_to_its_end() {
         contacts(&caller.stage, 100);
         caller
             .stage
-            .systems
+            .simulators
             .change_options(|options| (options.max_page, options.envelope) = (30, envelope));
         let (there, pages) = caller.scan(OmnioTap, caller.first(OmnioTap, "contacts")).await;
         assert!(there.len() == 100 && pages <= 5, "{envelope:?}: {} on {pages}", there.len());

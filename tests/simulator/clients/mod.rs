@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hookpoint::customer::model::source::Source;
 use hookpoint::customer::model::source::Source::{Omneo, OmniLab, OmnioTap, Syncaroo};
-use hookpoint::demo::systems::{Envelope, Fault, ObjectKind, PARTICIPANT, Part};
+use hookpoint::demo::simulators::{Envelope, Fault, ObjectKind, PARTICIPANT, Part};
 use hookpoint::sources::api::ApiRequest;
 use hookpoint::sources::omnilab::OmniLabRequest;
 use hookpoint::upstream::CallError;
@@ -59,10 +59,10 @@ fn question(caller: &Caller, source: Source) -> ApiRequest {
 async fn a_booking_that_a_webhook_names_is_asked_for_with_its_places() {
     let caller = Caller::open(stage()).await;
     for names_places in [true, false] {
-        caller.stage.systems.change_options(|options| options.names_places = names_places);
+        caller.stage.simulators.change_options(|options| options.names_places = names_places);
         let url = format!(
             "{}/555/locations/loc/resources/res/bookings/{}",
-            caller.stage.systems.base_url(Syncaroo),
+            caller.stage.simulators.base_url(Syncaroo),
             booking()["id"].as_str().unwrap()
         );
         let ask = hint(&caller, &url).pop().unwrap();

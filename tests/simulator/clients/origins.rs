@@ -7,13 +7,13 @@ use super::*;
 /// Asserts that these systems received no request, and so no credential.
 pub(super) fn assert_no_visitor(stage: &Stage) {
     for source in Source::ALL {
-        assert_eq!(stage.systems.arrivals(source), [], "{source}");
+        assert_eq!(stage.simulators.logged_requests(source), [], "{source}");
     }
 }
 
 /// The origin of a system's URLs.
 fn origin(stage: &Stage, source: Source) -> String {
-    let base_url = stage.systems.base_url(source);
+    let base_url = stage.simulators.base_url(source);
     base_url.split('/').take(3).collect::<Vec<_>>().join("/")
 }
 
@@ -27,7 +27,7 @@ async fn links_that_lead_elsewhere_are_not_followed() {
         );
     }
     let away = origin(&elsewhere, Omneo);
-    caller.stage.systems.change_options(|options| options.links_lead_to = Some(away));
+    caller.stage.simulators.change_options(|options| options.links_lead_to = Some(away));
     let (there, pages) = caller.scan(Omneo, caller.first(Omneo, "transactions")).await;
     assert_eq!((there.len(), pages), (1_200, 3), "pages are numbered as well");
     assert_no_visitor(&elsewhere);
@@ -58,7 +58,7 @@ async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
         }
     }
     assert_no_visitor(&elsewhere);
-    assert_eq!(caller.stage.systems.arrivals(Syncaroo), [], "not even a token is fetched");
+    assert_eq!(caller.stage.simulators.logged_requests(Syncaroo), [], "not even a token is fetched");
     caller.close().await;
     elsewhere.close().await;
 }
@@ -67,10 +67,10 @@ async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
 async fn redirects_take_neither_a_question_nor_a_secret_elsewhere() {
     let (elsewhere, caller) = (Arc::new(Stage::open()), Caller::open(stage()).await);
     for source in Source::ALL {
-        caller.stage.systems.add_fault(
+        caller.stage.simulators.add_fault(
             source,
             Part::Api,
-            Fault::Redirect(format!("{}/any", elsewhere.systems.base_url(source))),
+            Fault::Redirect(format!("{}/any", elsewhere.simulators.base_url(source))),
         );
         assert!(
             matches!(
@@ -79,12 +79,12 @@ async fn redirects_take_neither_a_question_nor_a_secret_elsewhere() {
             ),
             "{source}"
         );
-        if !elsewhere.systems.token_url(source).is_empty() {
-            caller.stage.systems.end_tokens(source);
-            caller.stage.systems.set_fault(
+        if !elsewhere.simulators.token_url(source).is_empty() {
+            caller.stage.simulators.end_tokens(source);
+            caller.stage.simulators.set_fault(
                 source,
                 Part::Tokens,
-                Some(Fault::Redirect(elsewhere.systems.token_url(source))),
+                Some(Fault::Redirect(elsewhere.simulators.token_url(source))),
             );
             assert!(
                 matches!(

@@ -11,10 +11,10 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
         let tokens = || {
             caller
                 .stage
-                .systems
-                .arrivals(source)
+                .simulators
+                .logged_requests(source)
                 .iter()
-                .filter(|arrival| arrival.path.contains("token"))
+                .filter(|request| request.path.contains("token"))
                 .count()
         };
         let asks: Vec<ApiRequest> = match source {
@@ -27,7 +27,7 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
                         &caller,
                         &format!(
                             "{}/555/locations/loc/resources/res/bookings/{n}",
-                            caller.stage.systems.base_url(source)
+                            caller.stage.simulators.base_url(source)
                         ),
                     )
                 })
@@ -41,12 +41,12 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
         };
         assert!(all().await);
         assert_eq!(tokens(), 1, "{source}");
-        caller.stage.systems.end_tokens(source);
+        caller.stage.simulators.end_tokens(source);
         assert!(all().await, "the refused request is sent again");
         assert_eq!(tokens(), 2, "{source}: once for all");
-        caller.stage.systems.add_fault(source, Part::Api, Fault::ExpiredTokens);
+        caller.stage.simulators.add_fault(source, Part::Api, Fault::ExpiredTokens);
         assert!(caller.call(source, &asks[0]).await.is_ok());
-        caller.stage.systems.set_fault(source, Part::Api, Some(Fault::ExpiredTokens));
+        caller.stage.simulators.set_fault(source, Part::Api, Some(Fault::ExpiredTokens));
         assert!(
             matches!(caller.call(source, &asks[0]).await, Err(CallError::Status(401))),
             "a new token doesn't help: no third one is tried"
@@ -69,12 +69,12 @@ async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
             Fault::Status(401),
         ] {
             let caller = Caller::open(stage()).await;
-            caller.stage.systems.set_fault(source, Part::Tokens, Some(fault.clone()));
+            caller.stage.simulators.set_fault(source, Part::Tokens, Some(fault.clone()));
             let called = caller.call(source, &question(&caller, source)).await;
             assert!(matches!(called, Err(CallError::NoToken(_))), "{source}: {fault:?}");
-            let arrivals = caller.stage.systems.arrivals(source);
+            let requests = caller.stage.simulators.logged_requests(source);
             assert!(
-                arrivals.iter().all(|arrival| arrival.path.contains("token")),
+                requests.iter().all(|request| request.path.contains("token")),
                 "{source}: no request is sent without a token"
             );
             caller.close().await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::systems::{Fault, ObjectKind, Part, SystemOptions, Systems, World};
+use hookpoint::demo::simulators::{Fault, ObjectKind, Part, SimulatorOptions, Simulators, SimulatedData};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
@@ -41,8 +41,8 @@ const BOOKING: &str = "61c18cf515e22a061cf589b1*1640124000000*1640125800000";
 
 /// The called systems, and an application whose workers only run when a test says so.
 struct FollowUpStage {
-    systems: Systems,
-    data: Arc<World>,
+    simulators: Simulators,
+    data: Arc<SimulatedData>,
     app: TestApp,
     account: Arc<UpstreamClient>,
     background: BackgroundTasks,
@@ -55,15 +55,15 @@ impl FollowUpStage {
     }
 
     async fn open_with(source: Source, calls: CallSettings) -> Self {
-        let data = Arc::new(World::new(Clock::system()));
-        let options = SystemOptions { names_places: false, ..SystemOptions::default() };
-        let systems =
-            Systems::start(Arc::clone(&data), &Secrets::known(), options, Clock::system()).unwrap();
+        let data = Arc::new(SimulatedData::new(Clock::system()));
+        let options = SimulatorOptions { names_places: false, ..SimulatorOptions::default() };
+        let simulators =
+            Simulators::start(Arc::clone(&data), &Secrets::known(), options, Clock::system()).unwrap();
         let settings = TestSettings::demo()
             .without_inbox_workers()
             .without_backfill()
             .without_follow_ups()
-            .api(&systems, source, LiveWhen::Off);
+            .api(&simulators, source, LiveWhen::Off);
         let app = TestApp::start_with(Options {
             skips_verification: true,
             settings,
@@ -79,7 +79,7 @@ impl FollowUpStage {
             &app.clock,
         );
         let account = Arc::clone(accounts.get(app.brand.id(), source).unwrap());
-        Self { systems, data, app, account, background }
+        Self { simulators, data, app, account, background }
     }
 
     fn follow_ups(&self) -> FollowUps {
@@ -116,7 +116,7 @@ impl FollowUpStage {
 
     /// A webhook about an object of Syncaroo's connection.
     async fn hint(&self, attribute: &str, id: &str, below: &str) {
-        let url = format!("{}/555/{below}", self.systems.base_url(Source::Syncaroo));
+        let url = format!("{}/555/{below}", self.simulators.base_url(Source::Syncaroo));
         let about = json!({"syncarooId": id, "resourceType": "meeting-room", "resourceId": "78430", "attributeType": attribute, "apiUrl": url});
         self.receive("syncaroo", &[], &json!({"connectionId": 555, "webhookType": "data", "locationId": "11980", "metaData": about})).await;
     }
@@ -159,7 +159,7 @@ impl FollowUpStage {
     }
 
     fn calls(&self, source: Source) -> usize {
-        self.systems.arrivals(source).len()
+        self.simulators.logged_requests(source).len()
     }
 
     async fn later(&self, seconds: i64) {
@@ -169,22 +169,22 @@ impl FollowUpStage {
     async fn close(self) {
         self.background.end().await;
         self.app.stop().await;
-        self.systems.stop().await;
+        self.simulators.stop().await;
     }
 }
 
 #[tokio::test]
 async fn a_running_service_asks_by_itself() {
-    let data = Arc::new(World::new(Clock::system()));
-    let systems = Systems::start(
+    let data = Arc::new(SimulatedData::new(Clock::system()));
+    let simulators = Simulators::start(
         Arc::clone(&data),
         &Secrets::known(),
-        SystemOptions::default(),
+        SimulatorOptions::default(),
         Clock::system(),
     )
     .unwrap();
     let settings =
-        TestSettings::demo().without_backfill().api(&systems, Source::Syncaroo, LiveWhen::Unknown);
+        TestSettings::demo().without_backfill().api(&simulators, Source::Syncaroo, LiveWhen::Unknown);
     let app =
         TestApp::start_with(Options { skips_verification: true, settings, ..Options::default() })
             .await;
@@ -197,7 +197,7 @@ async fn a_running_service_asks_by_itself() {
         &app.clock,
     );
     let account = Arc::clone(account.get(app.brand.id(), Source::Syncaroo).unwrap());
-    let stage = FollowUpStage { systems, data, app, account, background };
+    let stage = FollowUpStage { simulators, data, app, account, background };
     stage.book("confirmed", "2021-12-20T09:00:00.000Z");
     stage.hint_at_booking().await;
     let query = "key=xyzzy&channelAddressType=email&address=lotte%40example.org";

@@ -49,7 +49,7 @@ async fn a_stored_request_that_cannot_be_read_any_more_is_dead_at_once() {
         .unwrap();
     stage.follow().await;
     assert_eq!(stage.counts().await, (0, 1));
-    assert!(stage.systems.arrivals(Source::Syncaroo).is_empty(), "nothing was asked");
+    assert!(stage.simulators.logged_requests(Source::Syncaroo).is_empty(), "nothing was asked");
     stage.close().await;
 }
 
@@ -57,7 +57,7 @@ async fn a_stored_request_that_cannot_be_read_any_more_is_dead_at_once() {
 async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
     let stage = FollowUpStage::open(Source::Syncaroo).await;
     stage.book("confirmed", "2021-12-20T09:00:00.000Z");
-    stage.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
+    stage.simulators.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
     stage.hint_at_booking().await;
     for (seconds, counts) in [(0, (1, 0)), (0, (1, 0)), (2, (1, 0)), (4, (0, 1)), (10_000, (0, 1))]
     {
@@ -70,15 +70,15 @@ async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
     assert_eq!(note, "the source answered with status 500 (tried 3 times)");
     assert_eq!(
         stage
-            .systems
-            .arrivals(Source::Syncaroo)
+            .simulators
+            .logged_requests(Source::Syncaroo)
             .iter()
-            .filter(|arrival| arrival.path.contains("bookings"))
+            .filter(|request| request.path.contains("bookings"))
             .count(),
         3
     );
     // The next follow-up succeeds, so nothing needs attention any more.
-    stage.systems.clear_faults();
+    stage.simulators.clear_faults();
     stage.hint_at_booking().await;
     stage.follow().await;
     assert_eq!((stage.counts().await, stage.shown().await.as_str()), ((0, 0), SHOWN));
@@ -119,7 +119,7 @@ async fn an_account_that_is_left_alone_uses_up_no_attempt() {
     )
     .await;
     stage.book("confirmed", "2021-12-20T09:00:00.000Z");
-    stage.systems.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
+    stage.simulators.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
     stage.hint_at_booking().await;
     for _ in 0..20 {
         stage.follow().await;
@@ -128,10 +128,10 @@ async fn an_account_that_is_left_alone_uses_up_no_attempt() {
     assert_eq!(stage.counts().await, (1, 0));
     assert_eq!(
         stage
-            .systems
-            .arrivals(Source::Syncaroo)
+            .simulators
+            .logged_requests(Source::Syncaroo)
             .iter()
-            .filter(|arrival| arrival.path.contains("bookings"))
+            .filter(|request| request.path.contains("bookings"))
             .count(),
         1
     );
@@ -146,7 +146,7 @@ async fn an_account_that_is_left_alone_uses_up_no_attempt() {
 #[tokio::test]
 async fn a_url_that_leads_elsewhere_is_not_followed() {
     let stage = FollowUpStage::open(Source::Syncaroo).await;
-    let elsewhere = stage.systems.base_url(Source::Omneo);
+    let elsewhere = stage.simulators.base_url(Source::Omneo);
     let about = json!({"syncarooId": BOOKING, "attributeType": "bookings", "apiUrl": format!("{elsewhere}/profiles")});
     stage.receive("syncaroo", &[], &json!({"connectionId": 555, "metaData": about})).await;
     stage.follow().await;

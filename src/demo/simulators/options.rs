@@ -2,7 +2,7 @@
 
 /// Options that may change while the systems run.
 #[derive(Debug, Clone)]
-pub struct SystemOptions {
+pub struct SimulatorOptions {
     /// OmnioTap's requests per window.
     pub calls: u32,
     /// The length of the window, in seconds.
@@ -19,7 +19,7 @@ pub struct SystemOptions {
     pub links_lead_to: Option<String>,
 }
 
-impl Default for SystemOptions {
+impl Default for SimulatorOptions {
     fn default() -> Self {
         Self {
             calls: 60,

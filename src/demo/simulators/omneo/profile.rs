@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::demo::systems::data::World;
-use crate::demo::systems::object_kind::{ObjectKind, owner};
+use crate::demo::simulators::data::SimulatedData;
+use crate::demo::simulators::object_kind::{ObjectKind, owner};
 use crate::sources::value::text_at;
 
 /// The fields of a profile that are its balances.
@@ -11,10 +11,10 @@ const BALANCES: [&str; 4] =
     ["reward_balance", "point_balance", "benefit_balance", "combined_balance_dollars"];
 
 /// A profile as the API returns it.
-pub(super) fn with_identities(world: &World, profile: &Value) -> Value {
+pub(super) fn with_identities(data: &SimulatedData, profile: &Value) -> Value {
     let mut profile = profile.clone();
     let identities: Vec<Value> = text_at(&profile, "/id")
-        .map(|id| world.by_key(ObjectKind::Identity, &owner(&id)))
+        .map(|id| data.by_key(ObjectKind::Identity, &owner(&id)))
         .unwrap_or_default()
         .iter()
         .map(|row| row.value.clone())

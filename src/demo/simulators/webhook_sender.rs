@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use serde_json::Value;
 use tokio::sync::{Notify, Semaphore};
 
-use super::data::{ChangeListener, World};
-use super::endpoint::SystemEndpoint;
+use super::data::{ChangeListener, SimulatedData};
+use super::endpoint::SimulatorEndpoint;
 use super::object_kind::ObjectKind;
 use super::webhook::{Action, Webhook};
 use super::{omneo, omnilab, omniotap, syncaroo};
@@ -31,12 +31,12 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Sends webhooks to one service.
 #[derive(Clone)]
-pub(super) struct SystemWebhooks(Arc<Shared>);
+pub(super) struct WebhookSender(Arc<Shared>);
 
 struct Shared {
     sender: Arc<Sender>,
     secrets: Secrets,
-    desks: Vec<Arc<SystemEndpoint>>,
+    simulators: Vec<Arc<SimulatorEndpoint>>,
     background: BackgroundTasks,
     clock: Clock,
     slots: Semaphore,
@@ -46,18 +46,18 @@ struct Shared {
     idle: Notify,
 }
 
-impl SystemWebhooks {
+impl WebhookSender {
     pub(super) fn new(
         sender: Sender,
         secrets: Secrets,
-        desks: Vec<Arc<SystemEndpoint>>,
+        simulators: Vec<Arc<SimulatorEndpoint>>,
         background: BackgroundTasks,
         clock: Clock,
     ) -> Self {
         Self(Arc::new(Shared {
             sender: Arc::new(sender),
             secrets,
-            desks,
+            simulators,
             background,
             clock,
             slots: Semaphore::new(AT_ONCE),
@@ -70,10 +70,10 @@ impl SystemWebhooks {
     /// The base of URLs in a system's webhooks.
     fn links(&self, source: Source) -> String {
         self.0
-            .desks
+            .simulators
             .iter()
-            .find(|desk| desk.source == source)
-            .map(|desk| desk.links())
+            .find(|simulator| simulator.source == source)
+            .map(|simulator| simulator.links())
             .unwrap_or_default()
     }
 
@@ -129,12 +129,12 @@ impl SystemWebhooks {
     }
 }
 
-impl ChangeListener for SystemWebhooks {
-    fn changed(&self, world: &World, kind: ObjectKind, action: Action, object: &Value) {
+impl ChangeListener for WebhookSender {
+    fn changed(&self, data: &SimulatedData, kind: ObjectKind, action: Action, object: &Value) {
         let webhook = match kind.source() {
-            Source::OmnioTap => Some(omniotap::webhook(kind, action, object, world.now())),
-            Source::Omneo => omneo::webhook(world, kind, action, object),
-            Source::OmniLab => Some(omnilab::webhook(action, object, world.now())),
+            Source::OmnioTap => Some(omniotap::webhook(kind, action, object, data.now())),
+            Source::Omneo => omneo::webhook(data, kind, action, object),
+            Source::OmniLab => Some(omnilab::webhook(action, object, data.now())),
             Source::Syncaroo => {
                 syncaroo::webhook(kind, action, object, &self.links(Source::Syncaroo))
             }
@@ -150,11 +150,11 @@ impl ChangeListener for SystemWebhooks {
             return;
         }
         self.0.pending.fetch_add(1, Ordering::SeqCst);
-        let hooks = self.clone();
+        let webhook_sender = self.clone();
         self.0.background.spawn_endless(async move {
-            hooks.deliver(&webhook).await;
-            if hooks.0.pending.fetch_sub(1, Ordering::SeqCst) == 1 {
-                hooks.0.idle.notify_waiters();
+            webhook_sender.deliver(&webhook).await;
+            if webhook_sender.0.pending.fetch_sub(1, Ordering::SeqCst) == 1 {
+                webhook_sender.0.idle.notify_waiters();
             }
         });
     }

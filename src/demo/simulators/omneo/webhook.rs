@@ -3,14 +3,14 @@
 use serde_json::Value;
 
 use crate::customer::model::source::Source;
-use crate::demo::systems::data::World;
-use crate::demo::systems::object_kind::ObjectKind;
-use crate::demo::systems::time_format::written;
-use crate::demo::systems::webhook::{Action, Webhook};
+use crate::demo::simulators::data::SimulatedData;
+use crate::demo::simulators::object_kind::ObjectKind;
+use crate::demo::simulators::time_format::written;
+use crate::demo::simulators::webhook::{Action, Webhook};
 use crate::sources::value::text_at;
 
 /// The profile fields in a webhook about another object.
-const BESIDE: [&str; 8] = [
+const PROFILE_FIELDS: [&str; 8] = [
     "id",
     "first_name",
     "last_name",
@@ -22,13 +22,13 @@ const BESIDE: [&str; 8] = [
 ];
 
 /// The webhook about a change. `None` if no event exists for it.
-pub(in crate::demo::systems) fn webhook(
-    world: &World,
-    thing: ObjectKind,
+pub(in crate::demo::simulators) fn webhook(
+    data: &SimulatedData,
+    kind: ObjectKind,
     action: Action,
     object: &Value,
 ) -> Option<Webhook> {
-    let name = match thing {
+    let name = match kind {
         ObjectKind::Profile => "profile",
         ObjectKind::Identity if action == Action::Created => "identity",
         ObjectKind::Transaction => "transaction",
@@ -41,17 +41,17 @@ pub(in crate::demo::systems) fn webhook(
     };
     let mut body = object.clone();
     let fields = body.as_object_mut()?;
-    if thing != ObjectKind::Profile
-        && let Some(profile) = owner_of(object).and_then(|id| world.get(ObjectKind::Profile, &id))
+    if kind != ObjectKind::Profile
+        && let Some(profile) = owner_of(object).and_then(|id| data.get(ObjectKind::Profile, &id))
     {
-        let beside: serde_json::Map<String, Value> = BESIDE
+        let profile_fields: serde_json::Map<String, Value> = PROFILE_FIELDS
             .iter()
             .filter_map(|field| Some(((*field).to_owned(), profile.get(*field)?.clone())))
             .collect();
-        fields.insert("profile".to_owned(), Value::Object(beside));
+        fields.insert("profile".to_owned(), Value::Object(profile_fields));
     }
     if action == Action::Deleted {
-        fields.insert("deleted_at".to_owned(), Value::from(written(Source::Omneo, world.now())));
+        fields.insert("deleted_at".to_owned(), Value::from(written(Source::Omneo, data.now())));
     }
     Some(event(&format!("{name}.{}", action.as_str()), body))
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::form_urlencoded;
 
 /// A request.
-pub(super) struct SystemRequest {
+pub(super) struct SimulatorRequest {
     pub(super) method: String,
     pub(super) path: String,
     /// The query as received.
@@ -16,7 +16,7 @@ pub(super) struct SystemRequest {
     pub(super) body: Vec<u8>,
 }
 
-impl SystemRequest {
+impl SimulatorRequest {
     /// The decoded parts of the path after a prefix. `None` if the path does not begin with it.
     pub(super) fn below(&self, prefix: &str) -> Option<Vec<String>> {
         let rest = self.path.strip_prefix(prefix)?;

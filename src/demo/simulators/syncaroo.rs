@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
-use super::asked::{Answer, SystemRequest};
-use super::data::World;
+use super::request::{Answer, SimulatorRequest};
+use super::data::SimulatedData;
 use super::object_kind::{ObjectKind, owner};
-use super::options::SystemOptions;
+use super::options::SimulatorOptions;
 use super::page;
 use super::page::Page;
 use super::paths::base_path;
@@ -18,37 +18,37 @@ use crate::sources::value::text_at;
 pub const CONNECTION: &str = "555";
 
 /// Responds to an authorized request.
-pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
-    let parts = asked.below(base_path(Source::Syncaroo)).unwrap_or_default();
+pub(super) fn answer(data: &SimulatedData, options: &SimulatorOptions, request: &SimulatorRequest) -> Answer {
+    let parts = request.below(base_path(Source::Syncaroo)).unwrap_or_default();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
-    if asked.method != "GET" {
+    if request.method != "GET" {
         return Answer::error(405, "Method not allowed");
     }
     let Some((&CONNECTION, parts)) = parts.split_first() else { return Answer::not_found() };
     match parts {
-        ["locations"] => Answer::ok(format!(r#"{{"data":{}}}"#, all(world).list())),
-        ["locations", location] => one(world, terms, ObjectKind::Location, location),
+        ["locations"] => Answer::ok(format!(r#"{{"data":{}}}"#, all(data).list())),
+        ["locations", location] => one(data, options, ObjectKind::Location, location),
         ["locations", location, "resources"] => Answer::ok(format!(
             r#"{{"data":{}}}"#,
-            page::list(&world.by_key(ObjectKind::Resource, &owner(location)))
+            page::list(&data.by_key(ObjectKind::Resource, &owner(location)))
         )),
         ["locations", _, "resources", resource] => {
-            one(world, terms, ObjectKind::Resource, resource)
+            one(data, options, ObjectKind::Resource, resource)
         }
         ["locations", _, "resources", _, "bookings", booking] => {
-            one(world, terms, ObjectKind::Booking, booking)
+            one(data, options, ObjectKind::Booking, booking)
         }
         _ => Answer::not_found(),
     }
 }
 
-fn all(world: &World) -> Page {
-    world.page(ObjectKind::Location, 1, usize::MAX, None)
+fn all(data: &SimulatedData) -> Page {
+    data.page(ObjectKind::Location, 1, usize::MAX, None)
 }
 
-fn one(world: &World, terms: &SystemOptions, thing: ObjectKind, id: &str) -> Answer {
-    let Some(object) = world.object(thing, id) else { return Answer::not_found() };
-    if terms.names_places || thing != ObjectKind::Booking {
+fn one(data: &SimulatedData, options: &SimulatorOptions, kind: ObjectKind, id: &str) -> Answer {
+    let Some(object) = data.object(kind, id) else { return Answer::not_found() };
+    if options.names_places || kind != ObjectKind::Booking {
         return Answer::ok(object.text.clone());
     }
     let mut shown = object.value.clone();
@@ -62,14 +62,14 @@ fn one(world: &World, terms: &SystemOptions, thing: ObjectKind, id: &str) -> Ans
 
 /// The webhook about a change. It contains the URL of the object, and not its data.
 pub(super) fn webhook(
-    thing: ObjectKind,
+    kind: ObjectKind,
     action: Action,
     object: &Value,
     base_url: &str,
 ) -> Option<Webhook> {
-    let id = thing.id_of(object)?;
+    let id = kind.id_of(object)?;
     let place = |name: &str| text_at(object, &format!("/{name}/id")).unwrap_or_default();
-    let (attribute, resource_type, below) = match thing {
+    let (attribute, resource_type, below) = match kind {
         ObjectKind::Location => ("locations", String::new(), format!("locations/{id}")),
         ObjectKind::Resource => (
             "resources",
@@ -92,13 +92,13 @@ pub(super) fn webhook(
             "apiUrl": format!("{base_url}/{CONNECTION}/{below}")
         }
     });
-    let said = match action {
-        Action::Created if thing != ObjectKind::Booking => Some("new"),
+    let action_name = match action {
+        Action::Created if kind != ObjectKind::Booking => Some("new"),
         Action::Deleted => Some("unmapped"),
         Action::Created | Action::Updated | Action::Merged => None,
     };
-    if let (Some(said), Some(fields)) = (said, body.as_object_mut()) {
-        fields.insert("action".to_owned(), Value::from(said));
+    if let (Some(action_name), Some(fields)) = (action_name, body.as_object_mut()) {
+        fields.insert("action".to_owned(), Value::from(action_name));
     }
     Some(Webhook {
         source: Source::Syncaroo,

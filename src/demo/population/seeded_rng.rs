@@ -68,18 +68,18 @@ mod tests {
     #[test]
     fn the_stream_is_the_one_of_the_published_algorithm() {
         // The first outputs for the seed 1234567, from the reference implementation's test vectors.
-        let mut chance = SeededRng::new(1_234_567);
+        let mut rng = SeededRng::new(1_234_567);
         assert_eq!(
-            [chance.next(), chance.next(), chance.next()],
+            [rng.next(), rng.next(), rng.next()],
             [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]
         );
     }
 
     #[test]
     fn weights_are_kept() {
-        let mut chance = SeededRng::new(1);
+        let mut rng = SeededRng::new(1);
         let often = (0..10_000)
-            .filter(|_| chance.weighted(&[(true, 900), (false, 100)]) == Some(true))
+            .filter(|_| rng.weighted(&[(true, 900), (false, 100)]) == Some(true))
             .count();
         assert!((8_800..9_200).contains(&often), "{often}");
     }

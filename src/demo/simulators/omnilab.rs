@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::asked::{Answer, SystemRequest};
-use super::data::World;
+use super::request::{Answer, SimulatorRequest};
+use super::data::SimulatedData;
 use super::object_kind::{ObjectKind, PARTICIPANT, owner};
-use super::options::SystemOptions;
+use super::options::SimulatorOptions;
 use super::page::Page;
 use super::table::Object;
 use super::time_format::written;
@@ -21,29 +21,29 @@ use crate::sources::value::{text_at, time_at, time_of};
 pub const AUDIENCE: &str = "https://api.omnilab.example";
 
 /// Responds to an authorized request.
-pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
-    match (asked.method.as_str(), asked.path.as_str()) {
-        ("GET", "/v1/interactions:fetchContactBookings") => bookings(world, terms, asked),
-        ("POST", "/v1/interactions:cancelInteractionBooking") => cancel(world, asked),
+pub(super) fn answer(data: &SimulatedData, options: &SimulatorOptions, request: &SimulatorRequest) -> Answer {
+    match (request.method.as_str(), request.path.as_str()) {
+        ("GET", "/v1/interactions:fetchContactBookings") => bookings(data, options, request),
+        ("POST", "/v1/interactions:cancelInteractionBooking") => cancel(data, request),
         _ => Answer::not_found(),
     }
 }
 
-fn bookings(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
-    let Some(external_id) = asked.parameter("external_id").filter(|id| !id.is_empty()) else {
+fn bookings(data: &SimulatedData, options: &SimulatorOptions, request: &SimulatorRequest) -> Answer {
+    let Some(external_id) = request.parameter("external_id").filter(|id| !id.is_empty()) else {
         return Answer::error(400, "external_id is required");
     };
-    let wanted: Vec<String> = asked
+    let wanted: Vec<String> = request
         .parameters()
         .filter(|(name, _)| name == "interactions")
         .map(|(_, value)| value)
         .collect();
-    if !wanted.is_empty() && asked.parameter("public_keys").is_some() {
+    if !wanted.is_empty() && request.parameter("public_keys").is_some() {
         return Answer::error(400, "interactions and public_keys can't be used together");
     }
-    let bound = |name: &str| asked.parameter(name).and_then(|text| time_of(&Value::from(text)));
+    let bound = |name: &str| request.parameter(name).and_then(|text| time_of(&Value::from(text)));
     let (from, to) = (bound("slot_date_range.from"), bound("slot_date_range.to"));
-    let status = asked.parameter("booking_status");
+    let status = request.parameter("booking_status");
     let fits = |row: &Arc<Object>| {
         let starts_at = time_at(&row.value, "/slot_starting_at");
         (status.is_none() || text_at(&row.value, "/booking_status") == status)
@@ -53,15 +53,15 @@ fn bookings(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answ
             && from.is_none_or(|from| starts_at.is_some_and(|at| at >= from))
             && to.is_none_or(|to| starts_at.is_some_and(|at| at <= to))
     };
-    let all: Vec<Arc<Object>> = world
+    let all: Vec<Arc<Object>> = data
         .by_key(ObjectKind::Appointment, &owner(&external_id))
         .into_iter()
         .filter(fits)
         .collect();
     let page = Page::of(
         &all,
-        asked.number("page_number").unwrap_or(1),
-        asked.number("page_size").unwrap_or(50).min(terms.max_page),
+        request.number("page_number").unwrap_or(1),
+        request.number("page_size").unwrap_or(50).min(options.max_page),
     );
     Answer::ok(format!(
         r#"{{"bookings":{},"page_number":{},"page_size":{},"total_count":{}}}"#,
@@ -72,15 +72,15 @@ fn bookings(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answ
     ))
 }
 
-fn cancel(world: &World, asked: &SystemRequest) -> Answer {
-    let Some(booking) = text_at(&asked.json(), "/booking") else {
+fn cancel(data: &SimulatedData, request: &SimulatorRequest) -> Answer {
+    let Some(booking) = text_at(&request.json(), "/booking") else {
         return Answer::error(400, "booking is required");
     };
-    if world.get(ObjectKind::Appointment, &booking).is_none() {
+    if data.get(ObjectKind::Appointment, &booking).is_none() {
         return Answer::not_found();
     }
-    let now = written(Source::OmniLab, world.now());
-    world.edit(ObjectKind::Appointment, &booking, |object| {
+    let now = written(Source::OmniLab, data.now());
+    data.edit(ObjectKind::Appointment, &booking, |object| {
         if let Some(fields) = object.as_object_mut() {
             fields.insert("booking_status".to_owned(), Value::from("CANCELLED"));
             fields.insert("cancelled_at".to_owned(), Value::from(now));

@@ -27,13 +27,13 @@ pub(super) struct Table {
 
 impl Table {
     /// Adds or replaces an object. Returns whether it existed. An object without an id is ignored.
-    pub(super) fn put(&mut self, thing: ObjectKind, value: Value) -> bool {
-        let Some(id) = thing.id_of(&value) else { return false };
-        let (text, words, keys) = (public(&value), thing.text_of(&value), thing.keys_of(&value));
+    pub(super) fn put(&mut self, kind: ObjectKind, value: Value) -> bool {
+        let Some(id) = kind.id_of(&value) else { return false };
+        let (text, words, keys) = (public(&value), kind.text_of(&value), kind.keys_of(&value));
         let object = Arc::new(Object { value, text, words, id: id.clone(), keys });
         let place = self.places.get(&id).copied();
         if let Some(old) = place.and_then(|place| self.rows.get(place)).cloned() {
-            self.forget_keys(&old);
+            self.remove_keys(&old);
         }
         for key in &object.keys {
             self.index.entry(key.clone()).or_default().push(id.clone());
@@ -54,7 +54,7 @@ impl Table {
     pub(super) fn remove(&mut self, id: &str) -> Option<Arc<Object>> {
         let place = self.places.remove(id)?;
         let old = self.rows.remove(place);
-        self.forget_keys(&old);
+        self.remove_keys(&old);
         for (n, row) in self.rows.iter().enumerate().skip(place) {
             if let Some(place) = self.places.get_mut(&row.id) {
                 *place = n;
@@ -63,7 +63,7 @@ impl Table {
         Some(old)
     }
 
-    fn forget_keys(&mut self, object: &Object) {
+    fn remove_keys(&mut self, object: &Object) {
         for key in &object.keys {
             if let Some(ids) = self.index.get_mut(key) {
                 ids.retain(|id| *id != object.id);

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 
 /// The most requests in the log.
-const KEPT: usize = 200_000;
+const MAX_LOGGED_REQUESTS: usize = 200_000;
 
 /// A logged request, without its query and credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Arrival {
+pub struct LoggedRequest {
     /// Time of the request.
     pub at: Timestamp,
     /// HTTP method.
@@ -24,22 +24,22 @@ pub struct Arrival {
 }
 
 #[derive(Default)]
-pub(super) struct Arrivals(Mutex<VecDeque<Arrival>>);
+pub(super) struct RequestLog(Mutex<VecDeque<LoggedRequest>>);
 
-impl Arrivals {
-    pub(super) fn add(&self, arrival: Arrival) {
+impl RequestLog {
+    pub(super) fn add(&self, logged: LoggedRequest) {
         let mut all = self.0.lock();
-        if all.len() >= KEPT {
+        if all.len() >= MAX_LOGGED_REQUESTS {
             all.pop_front();
         }
-        all.push_back(arrival);
+        all.push_back(logged);
     }
 
-    pub(super) fn all(&self) -> Vec<Arrival> {
+    pub(super) fn all(&self) -> Vec<LoggedRequest> {
         self.0.lock().iter().cloned().collect()
     }
 
-    pub(super) fn forget(&self) {
+    pub(super) fn clear(&self) {
         self.0.lock().clear();
     }
 }

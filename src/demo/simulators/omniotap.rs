@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::asked::{Answer, SystemRequest};
-use super::data::World;
+use super::request::{Answer, SimulatorRequest};
+use super::data::SimulatedData;
 use super::object_kind::ObjectKind;
-use super::options::{Envelope, SystemOptions};
+use super::options::{Envelope, SimulatorOptions};
 use super::paths::base_path;
 use super::table::Object;
 use super::time_format::written;
@@ -37,32 +37,32 @@ const FILTERS: [(&str, &str); 4] = [
 ];
 
 /// Responds to an authorized request that is within the limit.
-pub(super) fn answer(world: &World, terms: &SystemOptions, asked: &SystemRequest) -> Answer {
-    let parts = asked.below(base_path(Source::OmnioTap)).unwrap_or_default();
+pub(super) fn answer(data: &SimulatedData, options: &SimulatorOptions, request: &SimulatorRequest) -> Answer {
+    let parts = request.below(base_path(Source::OmnioTap)).unwrap_or_default();
     let [part] = parts.as_slice() else { return Answer::not_found() };
-    let Some((name, thing)) = ENTITIES.into_iter().find(|(name, _)| name == part) else {
+    let Some((name, kind)) = ENTITIES.into_iter().find(|(name, _)| name == part) else {
         return Answer::not_found();
     };
-    match asked.method.as_str() {
-        "GET" => list(world, terms, asked, name, thing),
-        "POST" if thing != ObjectKind::Opportunity => create(world, asked, thing),
+    match request.method.as_str() {
+        "GET" => list(data, options, request, name, kind),
+        "POST" if kind != ObjectKind::Opportunity => create(data, request, kind),
         _ => Answer::error(405, "Method not allowed"),
     }
 }
 
 fn list(
-    world: &World,
-    terms: &SystemOptions,
-    asked: &SystemRequest,
+    data: &SimulatedData,
+    options: &SimulatorOptions,
+    request: &SimulatorRequest,
     name: &str,
-    thing: ObjectKind,
+    kind: ObjectKind,
 ) -> Answer {
     let filters: Vec<(&str, String)> = FILTERS
         .into_iter()
-        .filter_map(|(parameter, pointer)| Some((pointer, asked.parameter(parameter)?)))
+        .filter_map(|(parameter, pointer)| Some((pointer, request.parameter(parameter)?)))
         .collect();
     let search =
-        asked.parameter("search").map(|text| text.to_lowercase()).filter(|text| !text.is_empty());
+        request.parameter("search").map(|text| text.to_lowercase()).filter(|text| !text.is_empty());
     let fits = |row: &Arc<Object>| {
         search.as_ref().is_none_or(|text| row.words.contains(text))
             && filters
@@ -70,13 +70,13 @@ fn list(
                 .all(|(pointer, wanted)| text_at(&row.value, pointer).as_ref() == Some(wanted))
     };
     let (number, size) = (
-        asked.number("page").unwrap_or(1),
-        asked.number("limit").unwrap_or(50).min(terms.max_page),
+        request.number("page").unwrap_or(1),
+        request.number("limit").unwrap_or(50).min(options.max_page),
     );
     let is_all = search.is_none() && filters.is_empty();
-    let page = world.page(thing, number, size, (!is_all).then_some(&fits));
+    let page = data.page(kind, number, size, (!is_all).then_some(&fits));
     let (list, total) = (page.list(), page.total);
-    Answer::ok(match terms.envelope {
+    Answer::ok(match options.envelope {
         Envelope::Pagination => format!(
             r#"{{"data":{list},"pagination":{{"page":{},"limit":{},"total":{total},"totalPages":{}}}}}"#,
             page.number,
@@ -89,27 +89,27 @@ fn list(
     })
 }
 
-fn create(world: &World, asked: &SystemRequest, thing: ObjectKind) -> Answer {
-    let Value::Object(mut object) = asked.json() else {
+fn create(data: &SimulatedData, request: &SimulatorRequest, kind: ObjectKind) -> Answer {
+    let Value::Object(mut object) = request.json() else {
         return Answer::error(400, "A JSON object is expected");
     };
-    let (id, at) = (Uuid::new_v4().to_string(), written(Source::OmnioTap, world.now()));
+    let (id, at) = (Uuid::new_v4().to_string(), written(Source::OmnioTap, data.now()));
     for (name, value) in [("id", &id), ("createdAt", &at), ("updatedAt", &at)] {
         object.insert(name.to_owned(), Value::from(value.as_str()));
     }
     let object = Value::Object(object);
-    world.change(thing, &object);
+    data.change(kind, &object);
     Answer::new(201, json!({ "data": object }).to_string())
 }
 
 /// The webhook about a change.
 pub(super) fn webhook(
-    thing: ObjectKind,
+    kind: ObjectKind,
     action: Action,
     object: &Value,
     now: Timestamp,
 ) -> Webhook {
-    let entity = match thing {
+    let entity = match kind {
         ObjectKind::Customer => "customer",
         ObjectKind::Lead => "lead",
         ObjectKind::Opportunity => "opportunity",

@@ -1,10 +1,10 @@
 //! Relatives with similar names. On one line or mailbox, little distinguishes them.
 
-use super::chance::SeededRng;
+use super::seeded_rng::SeededRng;
 
 /// How the first two members of a household are related.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kin {
+pub(super) enum Relatives {
     /// Relatives with similar given names.
     Alike(&'static str, &'static str),
     /// A father and a son with the same name.
@@ -25,7 +25,7 @@ pub(super) enum Style {
 /// One of the two relatives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    pub kin: Kin,
+    pub relatives: Relatives,
     pub is_elder: bool,
 }
 
@@ -39,19 +39,19 @@ pub(super) struct Suffix {
 /// Given names with the same beginning, or one letter apart.
 const ALIKE: &str = "Mario=Maria Daniel=Daniela Paul=Paula Jan=Janneke Christian=Christina Andrea=Andreas Julia=Julian Jan=Janna Hans=Hanna Simon=Simone Martin=Martina Anna=Anne Willem=Willemijn Tom=Tomas Eva=Evi Emma=Emma-Louise Alex=Alexandra";
 
-impl Kin {
+impl Relatives {
     /// Relatives with similar given names.
-    pub(super) fn alike(chance: &mut SeededRng) -> Option<Self> {
+    pub(super) fn alike(rng: &mut SeededRng) -> Option<Self> {
         let pairs: Vec<&'static str> = ALIKE.split(' ').collect();
         pairs
-            .get(chance.below(pairs.len()))?
+            .get(rng.below(pairs.len()))?
             .split_once('=')
             .map(|(one, other)| Self::Alike(one, other))
     }
 
     /// A father and a son.
-    pub(super) fn generations(chance: &mut SeededRng) -> Option<Self> {
-        chance
+    pub(super) fn generations(rng: &mut SeededRng) -> Option<Self> {
+        rng
             .weighted(&[(Style::Latin, 800), (Style::Numerals, 130), (Style::Dutch, 70)])
             .map(Self::Generations)
     }
@@ -59,8 +59,8 @@ impl Kin {
     /// The place of the household's first or second member. `None` for the others.
     pub(super) const fn place(self, place: usize) -> Option<Place> {
         match place {
-            0 => Some(Place { kin: self, is_elder: true }),
-            1 => Some(Place { kin: self, is_elder: false }),
+            0 => Some(Place { relatives: self, is_elder: true }),
+            1 => Some(Place { relatives: self, is_elder: false }),
             _ => None,
         }
     }
@@ -69,12 +69,12 @@ impl Kin {
 impl Place {
     /// Whether both have the same name, so that only the suffix distinguishes them.
     pub(super) const fn has_the_others_name(self) -> bool {
-        matches!(self.kin, Kin::Generations(_))
+        matches!(self.relatives, Relatives::Generations(_))
     }
 
     /// The suffix of the name.
-    pub(super) fn suffix(self, chance: &mut SeededRng) -> Option<Suffix> {
-        let Kin::Generations(style) = self.kin else { return None };
+    pub(super) fn suffix(self, rng: &mut SeededRng) -> Option<Suffix> {
+        let Relatives::Generations(style) = self.relatives else { return None };
         let texts: &[&'static str] = match (style, self.is_elder) {
             (Style::Latin, true) => &["Sr.", "Sr", "senior", "sr."],
             (Style::Latin, false) => &["Jr.", "Jr", "junior", "jr."],
@@ -83,6 +83,6 @@ impl Place {
             (Style::Dutch, true) => &["de oude"],
             (Style::Dutch, false) => &["de jonge"],
         };
-        texts.get(chance.below(texts.len())).map(|text| Suffix { text, is_elder: self.is_elder })
+        texts.get(rng.below(texts.len())).map(|text| Suffix { text, is_elder: self.is_elder })
     }
 }

@@ -1,6 +1,6 @@
 //! A record while it is built, with the truth about it.
 
-use super::chance::SeededRng;
+use super::seeded_rng::SeededRng;
 use super::situation::{Situation, Situations};
 use super::written::{Written, WrittenName};
 use crate::customer::model::record::{RecordKey, field};
@@ -8,7 +8,7 @@ use crate::customer::model::source::SourceKind;
 
 /// A record while it is built, with its true values.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct GeneratedRecord {
     pub key: RecordKey,
     pub person: usize,
     pub situations: Situations,
@@ -19,7 +19,7 @@ pub(super) struct Draft {
     pub ids: Vec<RecordKey>,
 }
 
-impl Draft {
+impl GeneratedRecord {
     /// The addresses that it means.
     pub(super) fn addresses(&self) -> impl Iterator<Item = &str> {
         [&self.email, &self.phone]
@@ -40,8 +40,8 @@ impl Draft {
 }
 
 /// The key of a new record. It is never `None`, because the id is short.
-pub(super) fn new_key(chance: &mut SeededRng, kind: SourceKind) -> Option<RecordKey> {
-    RecordKey::new(kind, &format!("{:016x}{:08x}", chance.next(), chance.below(1 << 32)))
+pub(super) fn new_key(rng: &mut SeededRng, kind: SourceKind) -> Option<RecordKey> {
+    RecordKey::new(kind, &format!("{:016x}{:08x}", rng.next(), rng.below(1 << 32)))
 }
 
 /// The field in which a kind of record has its phone number.

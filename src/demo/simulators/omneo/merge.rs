@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::profile::with_identities;
 use crate::customer::model::source::Source;
-use crate::demo::systems::asked::Answer;
-use crate::demo::systems::data::World;
-use crate::demo::systems::object_kind::{ObjectKind, owner};
-use crate::demo::systems::time_format::written;
-use crate::demo::systems::webhook::Action;
+use crate::demo::simulators::request::Answer;
+use crate::demo::simulators::data::SimulatedData;
+use crate::demo::simulators::object_kind::{ObjectKind, owner};
+use crate::demo::simulators::time_format::written;
+use crate::demo::simulators::webhook::Action;
 use crate::sources::value::text_at;
 
 const MOVED: [ObjectKind; 7] = [
@@ -22,7 +22,7 @@ const MOVED: [ObjectKind; 7] = [
 ];
 
 /// Answers `POST /profiles/merge`.
-pub(super) fn asked(world: &World, body: &Value) -> Answer {
+pub(super) fn merge_profiles(data: &SimulatedData, body: &Value) -> Answer {
     let (Some(loser), Some(winner)) =
         (text_at(body, "/source_profile_id"), text_at(body, "/destination_profile_id"))
     else {
@@ -32,32 +32,32 @@ pub(super) fn asked(world: &World, body: &Value) -> Answer {
                 .to_string(),
         );
     };
-    if world.merge(&loser, &winner) {
+    if data.merge(&loser, &winner) {
         let profile =
-            world.get(ObjectKind::Profile, &winner).map(|profile| with_identities(world, &profile));
+            data.get(ObjectKind::Profile, &winner).map(|profile| with_identities(data, &profile));
         Answer::ok(json!({ "data": profile }).to_string())
     } else {
         Answer::not_found()
     }
 }
 
-impl World {
+impl SimulatedData {
     /// Merges two profiles, and sends a webhook. Returns whether both exist.
     pub fn merge(&self, loser: &str, winner: &str) -> bool {
-        let told = self.merge_silently(loser, winner);
-        if let Some(context) = &told {
-            self.tell(ObjectKind::Profile, Action::Merged, context);
+        let context = self.merge_silently(loser, winner);
+        if let Some(context) = &context {
+            self.report_change(ObjectKind::Profile, Action::Merged, context);
         }
-        told.is_some()
+        context.is_some()
     }
 
     /// Merges two profiles without a webhook. Returns the winner in the format of a webhook.
     pub fn merge_silently(&self, loser: &str, winner: &str) -> Option<Value> {
         let mut profile = self.get(ObjectKind::Profile, winner).filter(|_| loser != winner)?;
         self.remove(ObjectKind::Profile, loser)?;
-        for thing in MOVED {
-            for row in self.by_key(thing, &owner(loser)) {
-                self.put(thing, moved(thing, &row.value, loser, winner));
+        for kind in MOVED {
+            for row in self.by_key(kind, &owner(loser)) {
+                self.put(kind, moved(kind, &row.value, loser, winner));
             }
         }
         profile
@@ -72,7 +72,7 @@ impl World {
     }
 }
 
-fn moved(thing: ObjectKind, object: &Value, loser: &str, winner: &str) -> Value {
+fn moved(kind: ObjectKind, object: &Value, loser: &str, winner: &str) -> Value {
     let mut object = object.clone();
     if let Some(fields) = object.as_object_mut() {
         if fields.contains_key("profile_id") {
@@ -81,7 +81,7 @@ fn moved(thing: ObjectKind, object: &Value, loser: &str, winner: &str) -> Value 
         if fields.contains_key("profile") {
             fields.insert("profile".to_owned(), json!({ "id": winner }));
         }
-        if thing == ObjectKind::Identity {
+        if kind == ObjectKind::Identity {
             fields.insert("merged_from".to_owned(), Value::from(loser));
         }
     }

@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::customer::model::source::Source;
-use crate::demo::systems::asked::{Answer, SystemRequest};
-use crate::demo::systems::data::World;
-use crate::demo::systems::object_kind::{ObjectKind, owner, word_key};
-use crate::demo::systems::options::SystemOptions;
-use crate::demo::systems::page::Page;
-use crate::demo::systems::paths::base_path;
-use crate::demo::systems::table::Object;
+use crate::demo::simulators::request::{Answer, SimulatorRequest};
+use crate::demo::simulators::data::SimulatedData;
+use crate::demo::simulators::object_kind::{ObjectKind, owner, word_key};
+use crate::demo::simulators::options::SimulatorOptions;
+use crate::demo::simulators::page::Page;
+use crate::demo::simulators::paths::base_path;
+use crate::demo::simulators::table::Object;
 use crate::sources::value::{text_at, time_at, time_of};
 
 /// The default page size.
@@ -21,15 +21,15 @@ const PAGE: usize = 15;
 
 /// A filtered list of all objects or of one profile's.
 pub(super) fn listed(
-    world: &World,
-    terms: &SystemOptions,
-    asked: &SystemRequest,
+    data: &SimulatedData,
+    options: &SimulatorOptions,
+    request: &SimulatorRequest,
     base_url: &str,
-    thing: ObjectKind,
+    kind: ObjectKind,
     profile: Option<&str>,
 ) -> Answer {
     let mut filters = Vec::new();
-    for (name, value) in asked.parameters().filter(|(name, _)| name.starts_with("filter[")) {
+    for (name, value) in request.parameters().filter(|(name, _)| name.starts_with("filter[")) {
         let Some(filter) = Filter::parse(&name, value) else {
             return Answer::new(
                 400,
@@ -38,30 +38,30 @@ pub(super) fn listed(
         };
         filters.push(filter);
     }
-    let number = asked.number("page[number]").unwrap_or(1);
-    let size = asked.number("page[size]").unwrap_or(PAGE).min(terms.max_page);
+    let number = request.number("page[number]").unwrap_or(1);
+    let size = request.number("page[size]").unwrap_or(PAGE).min(options.max_page);
     let fits = |row: &Arc<Object>| filters.iter().all(|filter| filter.fits(&row.value));
     // Objects with a known owner or address are found by the index, without a full scan.
-    let key = profile.map(owner).or_else(|| filters.iter().find_map(|filter| filter.key(thing)));
+    let key = profile.map(owner).or_else(|| filters.iter().find_map(|filter| filter.key(kind)));
     let page = match key {
         Some(key) => Page::of(
-            &world.by_key(thing, &key).into_iter().filter(fits).collect::<Vec<_>>(),
+            &data.by_key(kind, &key).into_iter().filter(fits).collect::<Vec<_>>(),
             number,
             size,
         ),
-        None => world.page(thing, number, size, (!filters.is_empty()).then_some(&fits)),
+        None => data.page(kind, number, size, (!filters.is_empty()).then_some(&fits)),
     };
-    Answer::ok(format!(r#"{{"data":{},{}}}"#, page.list(), around(&page, asked, base_url)))
+    Answer::ok(format!(r#"{{"data":{},{}}}"#, page.list(), around(&page, request, base_url)))
 }
 
 /// `links` and `meta` of a page, in the format of Omneo's framework.
-fn around(page: &Page, asked: &SystemRequest, base_url: &str) -> String {
+fn around(page: &Page, request: &SimulatorRequest, base_url: &str) -> String {
     let path = format!(
         "{base_url}{}",
-        asked.path.strip_prefix(base_path(Source::Omneo)).unwrap_or_default()
+        request.path.strip_prefix(base_path(Source::Omneo)).unwrap_or_default()
     );
     let kept: BTreeMap<String, String> =
-        asked.parameters().filter(|(name, _)| name != "page[number]").collect();
+        request.parameters().filter(|(name, _)| name != "page[number]").collect();
     let link = |number: usize| {
         let query = form_urlencoded::Serializer::new(String::new())
             .extend_pairs(&kept)
@@ -143,9 +143,9 @@ impl Filter {
         found.any(|found| found.to_lowercase() == self.value.to_lowercase())
     }
 
-    fn key(&self, thing: ObjectKind) -> Option<String> {
+    fn key(&self, kind: ObjectKind) -> Option<String> {
         match self.field.as_str() {
-            "email" | "mobile_phone" if thing == ObjectKind::Profile => Some(word_key(&self.value)),
+            "email" | "mobile_phone" if kind == ObjectKind::Profile => Some(word_key(&self.value)),
             "profile_id" => Some(owner(&self.value)),
             _ => None,
         }

@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::asked::Answer;
+use super::request::Answer;
 use crate::sources::value::text_at;
 
 /// The client id that the systems accept.
@@ -27,15 +27,15 @@ impl Tokens {
         now: Timestamp,
         seconds: u32,
     ) -> Answer {
-        let said = |name: &str| text_at(form, &format!("/{name}")).unwrap_or_default();
+        let form_field = |name: &str| text_at(form, &format!("/{name}")).unwrap_or_default();
         let error = |status, code: &str| Answer::new(status, json!({ "error": code }).to_string());
-        if said("grant_type") != "client_credentials" {
+        if form_field("grant_type") != "client_credentials" {
             return error(400, "unsupported_grant_type");
         }
-        if audience.is_some_and(|audience| said("audience") != audience) {
+        if audience.is_some_and(|audience| form_field("audience") != audience) {
             return error(400, "invalid_request");
         }
-        if said("client_id") != CLIENT_ID || said("client_secret") != secret {
+        if form_field("client_id") != CLIENT_ID || form_field("client_secret") != secret {
             return error(401, "invalid_client");
         }
         let token = Uuid::new_v4().simple().to_string();

@@ -14,78 +14,78 @@ use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer};
 use futures_util::{StreamExt, stream};
 
-use super::asked::{Answer, SystemRequest};
-use super::endpoint::SystemEndpoint;
+use super::request::{Answer, SimulatorRequest};
+use super::endpoint::SimulatorEndpoint;
 use super::fault::{Fault, Part};
-use super::request_log::Arrival;
+use super::request_log::LoggedRequest;
 
 /// The server of a system.
-pub(super) fn server(desk: &Arc<SystemEndpoint>, listener: TcpListener) -> std::io::Result<Server> {
-    let desk = Data::from(Arc::clone(desk));
-    let app = move || App::new().app_data(desk.clone()).default_service(web::to(serve));
+pub(super) fn server(simulator: &Arc<SimulatorEndpoint>, listener: TcpListener) -> std::io::Result<Server> {
+    let simulator = Data::from(Arc::clone(simulator));
+    let app = move || App::new().app_data(simulator.clone()).default_service(web::to(serve));
     Ok(HttpServer::new(app)
         .workers(1)
-        .on_connect(remember_line)
+        .on_connect(store_connection)
         .disable_signals()
         .listen(listener)?
         .run())
 }
 
 /// The connection of a request, so that a fault can close it.
-struct Line(TcpStream);
+struct ConnectionSocket(TcpStream);
 
-fn remember_line(connection: &dyn Any, data: &mut Extensions) {
+fn store_connection(connection: &dyn Any, data: &mut Extensions) {
     let stream = connection.downcast_ref::<actix_web::rt::net::TcpStream>();
     if let Some(Ok(descriptor)) = stream.map(|stream| stream.as_fd().try_clone_to_owned()) {
-        data.insert(Line(TcpStream::from(descriptor)));
+        data.insert(ConnectionSocket(TcpStream::from(descriptor)));
     }
 }
 
-async fn serve(request: HttpRequest, body: Bytes, desk: Data<SystemEndpoint>) -> HttpResponse {
-    let asked = asked(&request, &body);
-    let fault = desk.faults.next_fault(desk.part_of(&asked));
-    let mut arrival = Arrival {
-        at: desk.world.now(),
-        method: asked.method.clone(),
-        path: asked.path.clone(),
-        has_credential: desk.has_credential(&asked),
+async fn serve(http_request: HttpRequest, body: Bytes, simulator: Data<SimulatorEndpoint>) -> HttpResponse {
+    let request = simulator_request(&http_request, &body);
+    let fault = simulator.faults.next_fault(simulator.part_of(&request));
+    let mut logged = LoggedRequest {
+        at: simulator.data.now(),
+        method: request.method.clone(),
+        path: request.path.clone(),
+        has_credential: simulator.has_credential(&request),
         status: 0,
     };
     let is_orderly = matches!(fault, None | Some(Fault::Slow(_) | Fault::ExpiredTokens));
     if fault == Some(Fault::ExpiredTokens) {
-        desk.tokens.end_all();
+        simulator.tokens.end_all();
     }
-    let answer = if fault == Some(Fault::ExpiredTokens) && desk.part_of(&asked) == Part::Api {
+    let answer = if fault == Some(Fault::ExpiredTokens) && simulator.part_of(&request) == Part::Api {
         Answer::unauthorized()
     } else {
-        desk.answer(&asked)
+        simulator.answer(&request)
     };
     if is_orderly {
-        arrival.status = answer.status;
+        logged.status = answer.status;
     }
-    desk.arrivals.add(arrival);
+    simulator.request_log.add(logged);
     match fault {
         Some(Fault::Slow(delay)) => {
             tokio::time::sleep(delay).await;
             orderly(answer)
         }
         None | Some(Fault::ExpiredTokens) => orderly(answer),
-        Some(fault) => broken(&fault, answer, &request, &desk).await,
+        Some(fault) => broken(&fault, answer, &http_request, &simulator).await,
     }
 }
 
-fn asked(request: &HttpRequest, body: &Bytes) -> SystemRequest {
+fn simulator_request(http_request: &HttpRequest, body: &Bytes) -> SimulatorRequest {
     let header = |(name, value): (
         &actix_web::http::header::HeaderName,
         &actix_web::http::header::HeaderValue,
     )| {
         (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
     };
-    SystemRequest {
-        method: request.method().as_str().to_owned(),
-        path: request.uri().path().to_owned(),
-        query: request.query_string().to_owned(),
-        headers: request.headers().iter().map(header).collect(),
+    SimulatorRequest {
+        method: http_request.method().as_str().to_owned(),
+        path: http_request.uri().path().to_owned(),
+        query: http_request.query_string().to_owned(),
+        headers: http_request.headers().iter().map(header).collect(),
         body: body.to_vec(),
     }
 }
@@ -106,7 +106,7 @@ fn orderly(answer: Answer) -> HttpResponse {
 }
 
 /// The first part of a response. Then nothing follows, or the connection closes.
-fn begun(answer: &Answer) -> Bytes {
+fn first_half(answer: &Answer) -> Bytes {
     let half = answer.body.len() / 2;
     Bytes::copy_from_slice(answer.body.as_bytes().get(..half).unwrap_or_default())
 }
@@ -126,24 +126,24 @@ fn cut(answer: &Answer) -> HttpResponse {
         tokio::task::yield_now().await;
         Err(actix_web::error::ErrorInternalServerError("cut"))
     });
-    builder(answer).no_chunking(whole).streaming(stream::iter([Ok(begun(answer))]).chain(end))
+    builder(answer).no_chunking(whole).streaming(stream::iter([Ok(first_half(answer))]).chain(end))
 }
 
 async fn broken(
     fault: &Fault,
     answer: Answer,
-    request: &HttpRequest,
-    desk: &SystemEndpoint,
+    http_request: &HttpRequest,
+    simulator: &SimulatorEndpoint,
 ) -> HttpResponse<BoxBody> {
     match fault {
         Fault::Slow(_) | Fault::ExpiredTokens => orderly(answer),
         Fault::Silent => {
-            desk.background.until_ending().await;
+            simulator.background.until_ending().await;
             HttpResponse::ServiceUnavailable().finish()
         }
         Fault::Unfinished => {
-            let begun = stream::iter([Ok::<_, actix_web::Error>(begun(&answer))]);
-            builder(&answer).streaming(begun.chain(stream::pending()))
+            let first_half = stream::iter([Ok::<_, actix_web::Error>(first_half(&answer))]);
+            builder(&answer).streaming(first_half.chain(stream::pending()))
         }
         Fault::Endless => builder(&answer).streaming(stream::repeat_with(|| {
             Ok::<_, actix_web::Error>(Bytes::from_static(&[b' '; 16 * 1024]))
@@ -153,7 +153,7 @@ async fn broken(
         Fault::Garbage => {
             builder(&answer).body(Bytes::from_static(&[0, 159, 146, 150, 255, 254, 0, 1]))
         }
-        Fault::Truncated => builder(&answer).body(begun(&answer)),
+        Fault::Truncated => builder(&answer).body(first_half(&answer)),
         Fault::Cut => cut(&answer),
         Fault::Html => HttpResponse::Ok()
             .content_type("text/html; charset=utf-8")
@@ -162,8 +162,8 @@ async fn broken(
             HttpResponse::Found().insert_header((LOCATION, url.as_str())).finish()
         }
         Fault::Closed => {
-            if let Some(line) = request.conn_data::<Line>() {
-                let _ = line.0.shutdown(std::net::Shutdown::Both);
+            if let Some(socket) = http_request.conn_data::<ConnectionSocket>() {
+                let _ = socket.0.shutdown(std::net::Shutdown::Both);
             }
             HttpResponse::ServiceUnavailable().finish()
         }
