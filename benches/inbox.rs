@@ -25,9 +25,9 @@ use std::time::{Duration, Instant};
 use harness::baselines::{self, Baseline};
 use harness::client::{Answer, Load, RequestGenerator};
 use harness::figures::Figures;
-use harness::freshness::{self, Way};
+use harness::freshness::{self, ChangePath};
 use harness::inbox::BRAND;
-use harness::replica::{Plan, Replica};
+use harness::replica::{Replica, ReplicaSettings};
 use harness::report::Scale;
 use harness::rounds::{self, Rounds};
 use harness::webhooks::sequence::WebhookSequence;
@@ -115,7 +115,7 @@ impl Bench {
         let mut replica = Replica::start(
             harness,
             "receiving",
-            &Plan::receiving(BRAND).with(|file| file.inbox.workers = 0),
+            &ReplicaSettings::receiving(BRAND).with(|file| file.inbox.workers = 0),
             &shop.url,
         )
         .await;
@@ -208,7 +208,9 @@ impl Bench {
             self.deliveries,
             started.elapsed().as_secs_f64()
         );
-        let replica = Replica::start(harness, "applying", &Plan::receiving(BRAND), &shop.url).await;
+        let replica =
+            Replica::start(harness, "applying", &ReplicaSettings::receiving(BRAND), &shop.url)
+                .await;
         let is_waiting =
             "select exists (select from deliveries where brand_id = 1 and state = 'pending')";
         while sqlx::query_as::<_, (bool,)>(is_waiting)
@@ -256,7 +258,7 @@ impl Bench {
             "\nfrom the 2xx to the changed answer, two replicas, 200 webhooks and 1000 lookups a second"
         );
         let scale = Scale::full(Duration::from_secs(self.seconds.max(10)));
-        let report = freshness::run(harness, scale, Way::Webhooks).await;
+        let report = freshness::run(harness, scale, ChangePath::Webhooks).await;
         report.figures.iter().for_each(|figure| println!("  {figure}"));
         self.problems.extend(report.broken);
         let late = report.late.join(", ");

@@ -26,7 +26,7 @@ use harness::baselines::{self, Baseline};
 use harness::client::{CONNECTIONS, Load};
 use harness::figures::Figures;
 use harness::lookups::{LookupTarget, Lookups};
-use harness::replica::{Plan, Replica};
+use harness::replica::{Replica, ReplicaSettings};
 use harness::rounds::{self, Rounds};
 use harness::{Harness, Shop, customers, machine};
 
@@ -115,7 +115,8 @@ impl Bench {
     async fn remembered(&mut self, harness: &Harness, shop: &Shop) {
         println!("one customer, cached");
         let customer = self.size.customers / 2;
-        let replica = Replica::start(harness, "remembering", &Plan::default(), &shop.url).await;
+        let replica =
+            Replica::start(harness, "remembering", &ReplicaSettings::default(), &shop.url).await;
         let floor = Baseline::bare(&harness.directory("floor"), &customers::body(customer));
         self.look_closely(replica.address, &[customer]).await;
         let (mut service, mut bare) = (Rounds::default(), Rounds::default());
@@ -138,7 +139,7 @@ impl Bench {
 
     /// Another customer each time, so that each lookup asks Postgres.
     async fn not_remembered(&mut self, harness: &Harness, shop: &Shop) {
-        let forgetful = Plan::default().with(|file| file.lookup.cache_megabytes = 0);
+        let forgetful = ReplicaSettings::default().with(|file| file.lookup.cache_megabytes = 0);
         let replica = Replica::start(harness, "forgetful", &forgetful, &shop.url).await;
         let floor = Baseline::sqlx(&shop.url, shop.brand.id());
         let of = self.size.customers;
@@ -183,7 +184,9 @@ impl Bench {
     /// Memory at rest, and after lookups of very many customers.
     async fn memory(&mut self, harness: &Harness, shop: &Shop) {
         const MB: f64 = 1024.0 * 1024.0;
-        let replica = Replica::start(harness, "remembering-all", &Plan::default(), &shop.url).await;
+        let replica =
+            Replica::start(harness, "remembering-all", &ReplicaSettings::default(), &shop.url)
+                .await;
         tokio::time::sleep(Duration::from_secs(1)).await;
         let idle = replica.process.memory("VmRSS") as f64 / MB;
         let everybody = Lookups::new(LookupTarget::Everybody(self.size.customers));
@@ -207,17 +210,17 @@ impl Bench {
         &mut self,
         what: &str,
         address: SocketAddr,
-        whom: LookupTarget,
+        target: LookupTarget,
         first: u64,
         rounds: &mut Rounds,
     ) -> u64 {
         // The first requests open connections and fill caches.
         let warm_up =
             Load::as_fast_as_possible(address, Duration::from_millis(200)).from(first + (1 << 32));
-        self.expect_right(what, &warm_up.start(Lookups::new(whom)).wait().await.0);
+        self.expect_right(what, &warm_up.start(Lookups::new(target)).wait().await.0);
         let (figures, _) = Load::as_fast_as_possible(address, self.size.round())
             .from(first)
-            .start(Lookups::new(whom))
+            .start(Lookups::new(target))
             .wait()
             .await;
         self.expect_right(what, &figures);
@@ -226,10 +229,10 @@ impl Bench {
         figures.asked
     }
 
-    async fn at_fixed_rates(&mut self, replica: &Replica, whom: LookupTarget) {
+    async fn at_fixed_rates(&mut self, replica: &Replica, target: LookupTarget) {
         for per_second in [1_000, 5_000] {
             let load = Load::at_rate(replica.address, per_second, self.size.round());
-            let (figures, _) = load.start(Lookups::new(whom)).wait().await;
+            let (figures, _) = load.start(Lookups::new(target)).wait().await;
             self.expect_right("a fixed rate", &figures);
             let rounds = Rounds { rates: vec![figures.per_second()], latencies: figures.latencies };
             println!("{}", rounds.describe(&format!("hookpoint, {per_second} due each second")));

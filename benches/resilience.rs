@@ -2,7 +2,7 @@
 //! lost.
 //!
 //! `cargo bench --bench resilience` runs a short form; `-- --seconds 60` is the long one. `-- freshness`, `-- outage`,
-//! `-- restart`, `-- inbox`, `-- collect`, `-- walk`, `-- budget` and `-- hanging` run one of the scenarios.
+//! `-- restart`, `-- inbox`, `-- collect`, `-- runs`, `-- rate-limit` and `-- hanging` run one of the scenarios.
 //! `--balancer own` or `--balancer haproxy` selects the balancer of `restart` (default: first the own one, then haproxy
 //! if it is installed). `inbox` sends 20,000 webhooks, kills 50 times and restarts Postgres 6 times, in any form;
 //! `--webhooks`, `--kills`, `--restarts` and `--seed` change that. It ends with an error if a promise is broken.
@@ -33,13 +33,14 @@ use std::time::Duration;
 use harness::chaos::schedule::Round;
 use harness::chaos::{self, Chaos};
 use harness::failover::Failovers;
-use harness::freshness::Way;
-use harness::inbox::Hardship;
+use harness::freshness::ChangePath;
+use harness::inbox::KillScenario;
 use harness::report::{Report, Scale};
-use harness::restart::Front;
+use harness::restart::LoadBalancer;
 use harness::sync_runs::Collection;
 use harness::{
-    Harness, failover, freshness, hanging, inbox, machine, outage, patroni, restart, sync_runs,
+    Harness, failover, freshness, hanging_sources, inbox, machine, outage, patroni, restart,
+    sync_runs,
 };
 
 fn main() {
@@ -57,15 +58,17 @@ fn main() {
             .map_or(usual, |text| text.parse().unwrap_or_else(|_| panic!("{name} needs a number")))
     };
     let seconds = number("--seconds", 8) as u64;
-    let fronts = match value("--balancer") {
-        Some("own") => vec![Front::Balancer],
-        Some("haproxy") => vec![Front::Haproxy],
+    let load_balancers = match value("--balancer") {
+        Some("own") => vec![LoadBalancer::Own],
+        Some("haproxy") => vec![LoadBalancer::Haproxy],
         Some(other) => panic!("--balancer is own or haproxy, not {other}"),
-        None if machine::find_program("haproxy").is_some() => vec![Front::Balancer, Front::Haproxy],
-        None => vec![Front::Balancer],
+        None if machine::find_program("haproxy").is_some() => {
+            vec![LoadBalancer::Own, LoadBalancer::Haproxy]
+        }
+        None => vec![LoadBalancer::Own],
     };
-    let full = Hardship::FULL;
-    let hardship = Hardship {
+    let full = KillScenario::FULL;
+    let scenario = KillScenario {
         webhooks: number("--webhooks", full.webhooks),
         kills: number("--kills", full.kills),
         restarts: number("--restarts", full.restarts),
@@ -99,8 +102,8 @@ fn main() {
         "restart",
         "inbox",
         "collect",
-        "walk",
-        "budget",
+        "runs",
+        "rate-limit",
         "hanging",
         "failover",
     ];
@@ -119,9 +122,14 @@ fn main() {
         }
     }
     let scale = Scale::full(Duration::from_secs(seconds));
-    let broken = tokio::runtime::Runtime::new()
-        .unwrap()
-        .block_on(run(&named, scale, &fronts, hardship, collection, failovers));
+    let broken = tokio::runtime::Runtime::new().unwrap().block_on(run(
+        &named,
+        scale,
+        &load_balancers,
+        scenario,
+        collection,
+        failovers,
+    ));
     println!();
     if broken.is_empty() {
         println!(
@@ -163,7 +171,7 @@ fn run_chaos(rounds: usize, seed: u64, has_mounts: bool) {
         round: Round::FULL,
         seed,
         has_mounts,
-        tell: |line| println!("{line}"),
+        print_progress: |line| println!("{line}"),
     }));
     print("chaos: everything at once", report, &mut broken);
     assert!(broken.is_empty(), "promises were broken:\n{}", broken.join("\n"));
@@ -174,8 +182,8 @@ fn run_chaos(rounds: usize, seed: u64, has_mounts: bool) {
 async fn run(
     named: &[&str],
     scale: Scale,
-    fronts: &[Front],
-    hardship: Hardship,
+    load_balancers: &[LoadBalancer],
+    scenario: KillScenario,
     collection: Collection,
     failovers: Failovers,
 ) -> Vec<String> {
@@ -188,12 +196,12 @@ async fn run(
     if is_asked("freshness") {
         print(
             "freshness: two replicas, lookups and changes at fixed rates",
-            freshness::run(&harness, scale, Way::Applied).await,
+            freshness::run(&harness, scale, ChangePath::Applied).await,
             &mut broken,
         );
         print(
             "freshness: likewise, and the changes come as webhooks",
-            freshness::run(&harness, scale, Way::Webhooks).await,
+            freshness::run(&harness, scale, ChangePath::Webhooks).await,
             &mut broken,
         );
     }
@@ -204,11 +212,15 @@ async fn run(
             &mut broken,
         );
     }
-    for front in fronts.iter().filter(|_| is_asked("restart")) {
-        let name = if *front == Front::Haproxy { "haproxy" } else { "a balancer of our own" };
+    for load_balancer in load_balancers.iter().filter(|_| is_asked("restart")) {
+        let name = if *load_balancer == LoadBalancer::Haproxy {
+            "haproxy"
+        } else {
+            "a balancer of our own"
+        };
         print(
             &format!("restart: two replicas behind {name}"),
-            restart::run(&harness, scale, *front).await,
+            restart::run(&harness, scale, *load_balancer).await,
             &mut broken,
         );
     }
@@ -219,18 +231,18 @@ async fn run(
             &mut broken,
         );
     }
-    if is_asked("walk") {
+    if is_asked("runs") {
         print(
-            "walk: a backfill without any obstacle, and one with 60 calls a minute",
+            "runs: a backfill without any obstacle, and one with 60 calls a minute",
             sync_runs::speed::run(&harness, 50_000, 3).await,
             &mut broken,
         );
     }
-    if is_asked("budget") {
+    if is_asked("rate-limit") {
         let lasts = Duration::from_secs(200);
         print(
-            "budget: 10,000 cold lookups a minute and a backfill on two replicas",
-            sync_runs::budget::run(&harness, lasts, 167).await,
+            "rate-limit: 10,000 cold lookups a minute and a backfill on two replicas",
+            sync_runs::rate_limit::run(&harness, lasts, 167).await,
             &mut broken,
         );
     }
@@ -238,7 +250,7 @@ async fn run(
         let scale = Scale { lookups_per_second: 500, ..Scale::full(Duration::from_secs(30)) };
         print(
             "hanging: all sources hang, 500 lookups a second of unknown people",
-            hanging::run(&harness, scale).await,
+            hanging_sources::run(&harness, scale).await,
             &mut broken,
         );
     }
@@ -255,7 +267,7 @@ async fn run(
         let mut harness = Harness::start_durable().await;
         print(
             "inbox: two replicas that are killed, and a Postgres that stops and crashes",
-            inbox::run(&mut harness, hardship).await,
+            inbox::run(&mut harness, scenario).await,
             &mut broken,
         );
         harness.stop().await;

@@ -14,12 +14,14 @@ mod harness;
 
 use harness::chaos::schedule::{self, Round};
 use harness::chaos::{self, Chaos};
-use harness::freshness::Way;
-use harness::inbox::Hardship;
+use harness::freshness::ChangePath;
+use harness::inbox::KillScenario;
 use harness::report::{Report, Scale};
-use harness::restart::Front;
+use harness::restart::LoadBalancer;
 use harness::sync_runs::Collection;
-use harness::{Harness, freshness, hanging, inbox, outage, restart, stopped, sync_runs};
+use harness::{
+    Harness, freshness, frozen_replica, hanging_sources, inbox, outage, restart, sync_runs,
+};
 
 /// One test after the other: each has processes for all cores.
 static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -37,7 +39,7 @@ fn expect_whole(report: &Report) {
 async fn no_replica_shows_what_it_has_shown_to_be_outdated() {
     let _turn = TURN.lock().await;
     let harness = Harness::start().await;
-    expect_whole(&freshness::run(&harness, Scale::SHORT, Way::Applied).await);
+    expect_whole(&freshness::run(&harness, Scale::SHORT, ChangePath::Applied).await);
     harness.stop().await;
 }
 
@@ -45,7 +47,7 @@ async fn no_replica_shows_what_it_has_shown_to_be_outdated() {
 async fn nor_when_the_changes_come_as_webhooks() {
     let _turn = TURN.lock().await;
     let harness = Harness::start().await;
-    expect_whole(&freshness::run(&harness, Scale::SHORT, Way::Webhooks).await);
+    expect_whole(&freshness::run(&harness, Scale::SHORT, ChangePath::Webhooks).await);
     harness.stop().await;
 }
 
@@ -61,7 +63,7 @@ async fn remembered_answers_go_out_while_postgres_is_away_and_all_do_when_it_is_
 async fn nobody_notices_when_replicas_are_restarted_one_after_the_other() {
     let _turn = TURN.lock().await;
     let harness = Harness::start().await;
-    expect_whole(&restart::run(&harness, Scale::SHORT, Front::Balancer).await);
+    expect_whole(&restart::run(&harness, Scale::SHORT, LoadBalancer::Own).await);
     harness.stop().await;
 }
 
@@ -69,7 +71,7 @@ async fn nobody_notices_when_replicas_are_restarted_one_after_the_other() {
 async fn what_webhooks_come_to_does_not_depend_on_their_order() {
     let _turn = TURN.lock().await;
     let harness = Harness::start().await;
-    let report = inbox::check_order(&harness, Hardship::SHORT).await;
+    let report = inbox::check_order(&harness, KillScenario::SHORT).await;
     expect_whole(&report);
     harness.stop().await;
 }
@@ -78,7 +80,7 @@ async fn what_webhooks_come_to_does_not_depend_on_their_order() {
 async fn webhooks_are_applied_once_however_often_replicas_are_killed_and_postgres_restarts() {
     let _turn = TURN.lock().await;
     let mut harness = Harness::start_durable().await;
-    let report = inbox::run(&mut harness, Hardship::SHORT).await;
+    let report = inbox::run(&mut harness, KillScenario::SHORT).await;
     expect_whole(&report);
     harness.stop().await;
 }
@@ -103,7 +105,7 @@ async fn lookups_are_answered_while_all_sources_hang_and_find_what_they_know_aft
         lookups_per_second: 50,
         ..Scale::SHORT
     };
-    let report = hanging::run(&harness, scale).await;
+    let report = hanging_sources::run(&harness, scale).await;
     expect_whole(&report);
     harness.stop().await;
 }
@@ -112,7 +114,7 @@ async fn lookups_are_answered_while_all_sources_hang_and_find_what_they_know_aft
 async fn a_replica_that_is_stopped_in_the_middle_of_its_work_holds_nobody_up_for_long() {
     let _turn = TURN.lock().await;
     let harness = Harness::start().await;
-    let report = stopped::run(&harness).await;
+    let report = frozen_replica::run(&harness).await;
     expect_whole(&report);
     harness.stop().await;
 }
@@ -131,7 +133,7 @@ async fn nothing_is_lost_and_no_answer_is_wrong_when_everything_fails_at_once() 
             round: Round::SHORT,
             seed: 1,
             has_mounts: false,
-            tell: drop,
+            print_progress: drop,
         })
         .await,
     );

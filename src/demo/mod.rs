@@ -29,9 +29,9 @@ const ACCOUNTS: &str = include_str!("accounts.toml");
 pub fn connected(simulators: &Simulators) -> String {
     let text = format!("{SETTINGS}{ACCOUNTS}")
         .replace("<syncaroo tokens>", &simulators.token_url(Source::Syncaroo));
-    Source::ALL
-        .into_iter()
-        .fold(text, |text, source| text.replace(&format!("<{source}>"), &simulators.base_url(source)))
+    Source::ALL.into_iter().fold(text, |text, source| {
+        text.replace(&format!("<{source}>"), &simulators.base_url(source))
+    })
 }
 
 /// The demo's settings, parsed, with the brand's rules.

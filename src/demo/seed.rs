@@ -26,7 +26,8 @@ const EMBEDDED_PROFILE: &str = "profile";
 pub fn seed_simulators(data: &SimulatedData) -> serde_json::Result<Vec<(Source, Recorded)>> {
     let mut recorded = recorded_deliveries::recorded()?;
     // Sorted by the time at the system, not by arrival. Deliveries without such a time keep their time of arrival.
-    recorded.sort_by_key(|(_, recorded)| changed_at(&recorded.body).unwrap_or(recorded.received_at()));
+    recorded
+        .sort_by_key(|(_, recorded)| changed_at(&recorded.body).unwrap_or(recorded.received_at()));
     let mut in_api = BTreeSet::new();
     for (n, (source, recorded)) in recorded.iter().enumerate() {
         let object = match source {
@@ -40,9 +41,8 @@ pub fn seed_simulators(data: &SimulatedData) -> serde_json::Result<Vec<(Source, 
     for (_, purchase) in recorded_deliveries::busy_purchases(recorded_deliveries::BUSY_PURCHASES) {
         data.put(ObjectKind::Transaction, purchase.body);
     }
-    let is_in_api = |n: usize| {
-        in_api.iter().any(|(at, (kind, id))| *at == n && data.get(*kind, id).is_some())
-    };
+    let is_in_api =
+        |n: usize| in_api.iter().any(|(at, (kind, id))| *at == n && data.get(*kind, id).is_some());
     let readable: BTreeSet<usize> = (0..recorded.len()).filter(|n| is_in_api(*n)).collect();
     let mut to_send: Vec<_> = recorded
         .into_iter()
@@ -110,12 +110,16 @@ fn omneo(data: &SimulatedData, recorded: &Recorded) -> ApiObject {
     let id = text_at(body, "/id")?;
     let owner = text_at(body, "/profile_id").or_else(|| text_at(body, "/profile/id"))?;
     let mut own = fields;
-    let embedded_profile =
-        own.remove(EMBEDDED_PROFILE).and_then(|embedded_profile| embedded_profile.as_object().cloned()).unwrap_or_default();
+    let embedded_profile = own
+        .remove(EMBEDDED_PROFILE)
+        .and_then(|embedded_profile| embedded_profile.as_object().cloned())
+        .unwrap_or_default();
     own.insert("profile_id".to_owned(), Value::from(owner.as_str()));
     merge_fields(data, kind, &id, own);
     // With a timestamp, the data is also an update of the profile.
-    if embedded_profile.contains_key("updated_at") && data.get(ObjectKind::Profile, &owner).is_some() {
+    if embedded_profile.contains_key("updated_at")
+        && data.get(ObjectKind::Profile, &owner).is_some()
+    {
         merge_fields(data, ObjectKind::Profile, &owner, embedded_profile);
     }
     // No list of the API contains these.

@@ -39,14 +39,14 @@ pub const BRAND: &str = "[brands.shop]\ncustom_fields = [{ name = \"version\", v
 /// The webhook with a version of a person. The first version creates the person.
 pub fn webhook(person: usize, version: u64) -> Webhook {
     let at = jiff::Timestamp::from_second(1_780_000_000).unwrap() + Duration::from_secs(version);
-    let mut said = bodies::Fields::new();
-    said.insert("id".to_owned(), format!("p{person}").into());
-    said.insert("jobTitle".to_owned(), version.to_string().into());
+    let mut fields = bodies::Fields::new();
+    fields.insert("id".to_owned(), format!("p{person}").into());
+    fields.insert("jobTitle".to_owned(), version.to_string().into());
     if version == 0 {
-        said.insert("firstName".to_owned(), "Anna".into());
-        said.insert("email".to_owned(), email(person).into());
+        fields.insert("firstName".to_owned(), "Anna".into());
+        fields.insert("email".to_owned(), email(person).into());
     }
-    bodies::omniotap(version * 1_000_000 + person as u64, "contact", "updated", at, said)
+    bodies::omniotap(version * 1_000_000 + person as u64, "contact", "updated", at, fields)
 }
 
 fn email(person: usize) -> String {

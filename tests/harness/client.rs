@@ -91,11 +91,11 @@ impl Load {
     /// Starts the load.
     pub fn start<A: RequestGenerator>(self, asker: A) -> Running<A> {
         let shutdown_signal = Arc::new(AtomicBool::new(false));
-        let told = Arc::clone(&shutdown_signal);
+        let signal = Arc::clone(&shutdown_signal);
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            runtime.block_on(self.run(asker, &told))
+            runtime.block_on(self.run(asker, &signal))
         });
         Running { thread, shutdown_signal }
     }
@@ -106,14 +106,14 @@ impl Load {
         shutdown_signal: &Arc<AtomicBool>,
     ) -> (Figures, A) {
         let begin = Instant::now();
-        let pace = self.per_second.map(|per_second| {
-            Pace::start(begin, per_second, self.duration, Arc::clone(shutdown_signal))
+        let pacer = self.per_second.map(|per_second| {
+            Pacer::start(begin, per_second, self.duration, Arc::clone(shutdown_signal))
         });
         let state = State {
             load: self,
             begin,
             shutdown_signal,
-            pace,
+            pacer,
             next: Cell::new(0),
             last_answer: Cell::new(begin),
             figures: RefCell::default(),
@@ -147,12 +147,12 @@ impl<A: RequestGenerator> Running<A> {
 
 /// Releases requests when they are due, from a thread of its own: the runtime's timer has a resolution of a millisecond
 /// only.
-struct Pace {
+struct Pacer {
     per_second: u32,
     due: Arc<Semaphore>,
 }
 
-impl Pace {
+impl Pacer {
     fn start(
         begin: Instant,
         per_second: u32,
@@ -160,7 +160,7 @@ impl Pace {
         shutdown_signal: Arc<AtomicBool>,
     ) -> Self {
         let due = Arc::new(Semaphore::new(0));
-        let pace = Self { per_second, due: Arc::clone(&due) };
+        let pacer = Self { per_second, due: Arc::clone(&due) };
         std::thread::spawn(move || {
             let requests = (f64::from(per_second) * duration.as_secs_f64()) as u64;
             for n in 0..requests {
@@ -180,11 +180,11 @@ impl Pace {
             }
             due.close();
         });
-        pace
+        pacer
     }
 }
 
-impl Drop for Pace {
+impl Drop for Pacer {
     fn drop(&mut self) {
         self.due.close();
     }
@@ -199,7 +199,7 @@ struct State<'a, A> {
     load: Load,
     begin: Instant,
     shutdown_signal: &'a AtomicBool,
-    pace: Option<Pace>,
+    pacer: Option<Pacer>,
     next: Cell<u64>,
     last_answer: Cell<Instant>,
     figures: RefCell<Figures>,
@@ -235,10 +235,10 @@ impl<A: RequestGenerator> State<'_, A> {
 
     /// The number of the next request, and when it was due. `None` if there is no more.
     async fn next_request(&self) -> Option<(u64, Option<Instant>)> {
-        let due = match &self.pace {
-            Some(pace) => {
-                pace.due.acquire().await.ok()?.forget();
-                Some(self.begin + time_of(self.next.get(), pace.per_second))
+        let due = match &self.pacer {
+            Some(pacer) => {
+                pacer.due.acquire().await.ok()?.forget();
+                Some(self.begin + time_of(self.next.get(), pacer.per_second))
             }
             None if self.shutdown_signal.load(Ordering::Relaxed)
                 || self.begin.elapsed() >= self.load.duration =>
@@ -248,7 +248,7 @@ impl<A: RequestGenerator> State<'_, A> {
             None => None,
         };
         if self.next.get() >= self.load.requests {
-            self.pace.iter().for_each(|pace| pace.due.close());
+            self.pacer.iter().for_each(|pacer| pacer.due.close());
             return None;
         }
         Some((self.next.replace(self.next.get() + 1), due))

@@ -15,7 +15,7 @@ use super::client::{Answer, Load, RequestGenerator};
 use super::connection::Connection;
 use super::customers::shuffled;
 use super::figures::Latencies;
-use super::replica::{Plan, Replica};
+use super::replica::{Replica, ReplicaSettings};
 use super::report::{Report, Scale};
 use super::webhooks::signing;
 use super::{BRAND, Harness, Shop, changes};
@@ -24,14 +24,14 @@ const PEOPLE: usize = 300;
 
 /// How changes arrive.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum ChangePath {
     /// Through the write path directly. A change counts from its commit.
     Applied,
     /// As webhooks. A change counts from its acknowledgement.
     Webhooks,
 }
 
-impl Way {
+impl ChangePath {
     /// The promised time until both replicas show a change, for 99 of 100 changes.
     const fn promised(self) -> Duration {
         match self {
@@ -42,7 +42,7 @@ impl Way {
 }
 
 /// The timeout for a change.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The known versions, and any contradictions.
 struct VersionLog {
@@ -122,7 +122,7 @@ async fn watch(
     connection: &mut Connection,
     change: &Committed,
 ) {
-    let deadline = change.at + PATIENCE;
+    let deadline = change.at + TIMEOUT;
     loop {
         let at_least = version_log.asked(replica, change.person);
         let shown = match connection.ask(&request(change.person)).await {
@@ -142,26 +142,26 @@ async fn watch(
     }
 }
 
-pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
-    let (name, brand) = match way {
-        Way::Applied => ("freshness", BRAND),
-        Way::Webhooks => ("freshness_of_webhooks", changes::BRAND),
+pub async fn run(harness: &Harness, scale: Scale, change_path: ChangePath) -> Report {
+    let (name, brand) = match change_path {
+        ChangePath::Applied => ("freshness", BRAND),
+        ChangePath::Webhooks => ("freshness_of_webhooks", changes::BRAND),
     };
     let shop = harness.shop_of(name, brand).await;
     for person in 0..PEOPLE {
-        match way {
-            Way::Applied => change(&shop, person, 0).await,
-            Way::Webhooks => {
+        match change_path {
+            ChangePath::Applied => change(&shop, person, 0).await,
+            ChangePath::Webhooks => {
                 let changes = webhook(person, 0).changes(&shop.brand.rules.sources);
                 apply(&shop.database.pool, &shop.brand, changes).await.unwrap();
             }
         }
     }
-    let plan = Plan::receiving(brand).lookup_deadline(scale.deadline);
+    let replica_settings = ReplicaSettings::receiving(brand).lookup_deadline(scale.deadline);
     let [one, other] = [0, 1].map(|n| format!("{name}-{n}"));
     let replicas = [
-        Replica::start(harness, &one, &plan, &shop.url).await,
-        Replica::start(harness, &other, &plan, &shop.url).await,
+        Replica::start(harness, &one, &replica_settings, &shop.url).await,
+        Replica::start(harness, &other, &replica_settings, &shop.url).await,
     ];
     let version_log = Arc::new(VersionLog::new());
     let mut report = Report::default();
@@ -177,7 +177,8 @@ pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
         Load::at_rate(replicas[replica].address, scale.lookups_per_second / 2, scale.duration * 20)
             .start(lookups)
     });
-    let (seen, changes, seconds) = make_changes(&shop, &version_log, &replicas, scale, way).await;
+    let (seen, changes, seconds) =
+        make_changes(&shop, &version_log, &replicas, scale, change_path).await;
     report.figure(
         "changes",
         format!(
@@ -187,7 +188,7 @@ pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
         ),
     );
     let [p50, p95, p99] = [50.0, 95.0, 99.0].map(|percent| seen.percentile_ms(percent));
-    let from = if way == Way::Applied { "a commit" } else { "a 2xx" };
+    let from = if change_path == ChangePath::Applied { "a commit" } else { "a 2xx" };
     report.figure(
         &format!("from {from} until both replicas show it"),
         format!("p50 {p50:.1} ms, p95 {p95:.1} ms, p99 {p99:.1} ms, max {:.1} ms", seen.max_ms()),
@@ -195,7 +196,7 @@ pub async fn run(harness: &Harness, scale: Scale, way: Way) -> Report {
     report.expect_within(
         "99 of 100 changes are seen within",
         Duration::from_secs_f64(p99 / 1_000.0),
-        way.promised(),
+        change_path.promised(),
     );
     for (replica, load) in loads.into_iter().enumerate() {
         report.expect_right(&format!("lookups of replica {replica}"), &load.end().await.0);
@@ -212,7 +213,7 @@ async fn make_changes(
     version_log: &Arc<VersionLog>,
     replicas: &[Replica; 2],
     scale: Scale,
-    way: Way,
+    change_path: ChangePath,
 ) -> (Latencies, u64, f64) {
     const WATCHERS: usize = 32;
     let (sender, receiver) = mpsc::channel::<Committed>(100_000);
@@ -235,7 +236,7 @@ async fn make_changes(
             })
         })
         .collect();
-    let posts = (way == Way::Webhooks).then(|| start_to_post(addresses, &sender));
+    let posts = (change_path == ChangePath::Webhooks).then(|| start_to_post(addresses, &sender));
     let (begin, mut version) = (Instant::now(), 0_u64);
     let mut due = tokio::time::interval(Duration::from_secs(2) / scale.changes_per_second);
     while begin.elapsed() < scale.duration {
@@ -295,7 +296,7 @@ fn start_to_post(
 async fn look_at_the_end(shop: &Shop, version_log: &VersionLog, replicas: &[Replica; 2]) {
     for (replica, process) in replicas.iter().enumerate() {
         let mut connection = Connection::new(process.address);
-        if !wait_until_current(shop, &mut connection, PATIENCE).await {
+        if !wait_until_current(shop, &mut connection, TIMEOUT).await {
             return version_log
                 .broke(format!("replica {replica} never received the notification of a new key"));
         }

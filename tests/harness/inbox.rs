@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use hookpoint::ingest::apply::apply;
 
-use super::outcome::{
-    check_answers, check_deliveries, check_faults, count_takeovers, wait_until_applied, waiting,
-};
-use super::replica::{Plan, Replica};
+use super::replica::{Replica, ReplicaSettings};
 use super::report::Report;
 use super::rng::Rng;
+use super::webhook_checks::{
+    check_answers, check_deliveries, check_faults, count_takeovers, wait_until_applied, waiting,
+};
 use super::webhooks::Webhook;
 use super::webhooks::sender::Sender;
 use super::webhooks::sequence::WebhookSequence;
@@ -20,7 +20,7 @@ use super::{Harness, Shop, comparison};
 
 /// The size of the scenario, and the least effects that prove something.
 #[derive(Clone, Copy)]
-pub struct Hardship {
+pub struct KillScenario {
     pub webhooks: usize,
     pub kills: usize,
     pub restarts: usize,
@@ -33,7 +33,7 @@ pub struct Hardship {
     pub seed: u64,
 }
 
-impl Hardship {
+impl KillScenario {
     /// Small, for a quick check.
     pub const SHORT: Self = Self {
         webhooks: 500,
@@ -77,13 +77,13 @@ identity_kinds = { crm = \"omniotap.contact\" }
 const LEASE: Duration = Duration::from_secs(5);
 
 /// The timeout of every wait.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_secs(120);
 
 const CONNECTIONS: u64 = 16;
 
 /// The settings of a replica with this brand.
-pub fn plan() -> Plan {
-    Plan::receiving(BRAND)
+pub fn replica_settings() -> ReplicaSettings {
+    ReplicaSettings::receiving(BRAND)
         .lookup_deadline(Duration::from_secs(20))
         .with(|file| file.inbox.lease_seconds = LEASE.as_secs())
 }
@@ -96,16 +96,16 @@ enum Fault {
     Crash,
 }
 
-fn faults(hardship: Hardship, rng: &mut Rng) -> Vec<Fault> {
+fn faults(scenario: KillScenario, rng: &mut Rng) -> Vec<Fault> {
     const VICTIMS: [&[usize]; 4] = [&[0], &[0, 1], &[1], &[1, 0]];
     let (mut faults, mut kills) = (Vec::new(), 0);
-    while kills < hardship.kills {
+    while kills < scenario.kills {
         let victims = VICTIMS[faults.len() % VICTIMS.len()];
-        faults.push(Fault::Kill(&victims[..victims.len().min(hardship.kills - kills)]));
+        faults.push(Fault::Kill(&victims[..victims.len().min(scenario.kills - kills)]));
         kills += victims.len();
     }
     faults.extend(
-        (0..hardship.restarts).map(|n| if n % 2 == 0 { Fault::Crash } else { Fault::Stop }),
+        (0..scenario.restarts).map(|n| if n % 2 == 0 { Fault::Crash } else { Fault::Stop }),
     );
     rng.shuffled(faults)
 }
@@ -120,15 +120,15 @@ pub struct Seen {
     pub restarts: usize,
 }
 
-pub async fn run(harness: &mut Harness, hardship: Hardship) -> Report {
+pub async fn run(harness: &mut Harness, scenario: KillScenario) -> Report {
     let mut report = Report::default();
     let webhooks: Arc<Vec<Webhook>> =
-        Arc::new(WebhookSequence::of(hardship.seed, hardship.webhooks).collect());
+        Arc::new(WebhookSequence::of(scenario.seed, scenario.webhooks).collect());
     let calm = harness.shop_of("inbox_calm", BRAND).await;
     apply_in_order(&calm, &webhooks).await;
     let shop = harness.shop_of("inbox", BRAND).await;
     count_takeovers(&shop.database.pool).await;
-    let mut rng = Rng(hardship.seed);
+    let mut rng = Rng(scenario.seed);
     let mut order: Vec<usize> = (0..webhooks.len()).collect();
     order.extend((0..webhooks.len() / 12).map(|_| rng.roll(webhooks.len())));
     let order = rng.shuffled(order);
@@ -138,20 +138,21 @@ pub async fn run(harness: &mut Harness, hardship: Hardship) -> Report {
     );
     let mut replicas = Vec::new();
     for n in 0..2 {
-        let replica = Replica::start(harness, &format!("inbox-{n}"), &plan(), &shop.url).await;
+        let replica =
+            Replica::start(harness, &format!("inbox-{n}"), &replica_settings(), &shop.url).await;
         // After a restart it must have the same address.
-        replicas.push((plan().at(replica.address), replica));
+        replicas.push((replica_settings().at(replica.address), replica));
     }
     let addresses: Vec<_> = replicas.iter().map(|(_, replica)| replica.address).collect();
     let begin = Instant::now();
     let sender =
         Sender::start("shop", Arc::clone(&webhooks), order, addresses.clone(), CONNECTIONS);
     let seen =
-        make_trouble(harness, &shop, &sender, &mut replicas, faults(hardship, &mut rng), &mut rng)
+        make_trouble(harness, &shop, &sender, &mut replicas, faults(scenario, &mut rng), &mut rng)
             .await;
     sender.release(sender.of());
     let (of, failures) = (sender.of(), sender.failures());
-    let acknowledged = sender.end(PATIENCE).await;
+    let acknowledged = sender.end(TIMEOUT).await;
     if acknowledged.len() < webhooks.len() {
         report.broken.push(format!(
             "{} of {of} webhooks were never acknowledged: {failures:?}",
@@ -166,7 +167,7 @@ pub async fn run(harness: &mut Harness, hardship: Hardship) -> Report {
         format!("{:.1} s", begin.elapsed().as_secs_f64()),
     );
     check_deliveries(&shop.database.pool, &webhooks, &acknowledged, left, &mut report).await;
-    check_faults(&shop.database.pool, hardship, &seen, &failures, &mut report).await;
+    check_faults(&shop.database.pool, scenario, &seen, &failures, &mut report).await;
     let ended = replicas.iter_mut().filter_map(|(_, replica)| replica.process.ended());
     let ended: Vec<String> =
         ended.map(|status| format!("a replica ended unexpectedly: {status}")).collect();
@@ -193,7 +194,7 @@ async fn make_trouble(
     harness: &mut Harness,
     shop: &Shop,
     sender: &Sender,
-    replicas: &mut [(Plan, Replica)],
+    replicas: &mut [(ReplicaSettings, Replica)],
     faults: Vec<Fault>,
     rng: &mut Rng,
 ) -> Seen {
@@ -202,7 +203,7 @@ async fn make_trouble(
     for (n, fault) in faults.into_iter().enumerate() {
         sender.release(burst);
         let until = (n * burst + rng.roll(burst) / 2).min(sender.of());
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while sender.acknowledgements() < until && Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -215,9 +216,14 @@ async fn make_trouble(
                 seen.kills_that_matter += if before > 0 && after > 0 { victims.len() } else { 0 };
                 seen.waiting.push(after);
                 for victim in victims {
-                    let (plan, replica) = &mut replicas[*victim];
-                    *replica =
-                        Replica::start(harness, &format!("inbox-{victim}"), plan, &shop.url).await;
+                    let (replica_settings, replica) = &mut replicas[*victim];
+                    *replica = Replica::start(
+                        harness,
+                        &format!("inbox-{victim}"),
+                        replica_settings,
+                        &shop.url,
+                    )
+                    .await;
                 }
             }
             Fault::Stop => {
@@ -236,13 +242,13 @@ async fn make_trouble(
 }
 
 /// Checks that the result of the webhooks does not depend on order and duplicates. Otherwise nothing could be compared.
-pub async fn check_order(harness: &Harness, hardship: Hardship) -> Report {
+pub async fn check_order(harness: &Harness, scenario: KillScenario) -> Report {
     let mut report = Report::default();
-    let webhooks: Vec<Webhook> = WebhookSequence::of(hardship.seed, hardship.webhooks).collect();
+    let webhooks: Vec<Webhook> = WebhookSequence::of(scenario.seed, scenario.webhooks).collect();
     let calm = harness.shop_of("story_calm", BRAND).await;
     apply_in_order(&calm, &webhooks).await;
     let shop = harness.shop_of("story", BRAND).await;
-    let mut rng = Rng(hardship.seed);
+    let mut rng = Rng(scenario.seed);
     let twice = (0..webhooks.len() / 12)
         .map(|_| webhooks[rng.roll(webhooks.len())].clone())
         .collect::<Vec<_>>();

@@ -22,7 +22,7 @@ pub enum LookupTarget {
 
 /// Sends lookups, and checks that the answer is about the right customer.
 pub struct Lookups {
-    whom: LookupTarget,
+    target: LookupTarget,
     head: Vec<u8>,
     expected: Vec<u8>,
 }
@@ -35,10 +35,10 @@ enum Question {
 }
 
 impl Lookups {
-    pub fn new(whom: LookupTarget) -> Self {
+    pub fn new(target: LookupTarget) -> Self {
         let head =
             format!("GET /omnidesk/customerlookup?key={KEY}&channelAddressType=").into_bytes();
-        Self { whom, head, expected: Vec::new() }
+        Self { target, head, expected: Vec::new() }
     }
 
     const fn is_about(customer: u64, of: u64) -> Question {
@@ -52,7 +52,7 @@ impl Lookups {
     }
 
     fn question(&self, n: u64) -> Question {
-        match self.whom {
+        match self.target {
             LookupTarget::One(customer) => Question::Email(customer),
             LookupTarget::Each(of) => Question::Email(shuffled(n, of)),
             LookupTarget::Everybody(of) => Self::is_about(n, of),

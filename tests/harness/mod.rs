@@ -12,14 +12,15 @@ pub mod connection;
 pub mod customers;
 pub mod failover;
 pub mod failures;
+pub mod faulty_proxy;
 pub mod figures;
 pub mod freshness;
-pub mod hanging;
+pub mod frozen_replica;
+pub mod hanging_sources;
 pub mod inbox;
 pub mod lookups;
 pub mod machine;
 pub mod outage;
-pub mod outcome;
 pub mod patroni;
 pub mod process;
 pub mod recovery;
@@ -29,10 +30,9 @@ pub mod restart;
 pub mod rng;
 pub mod rounds;
 pub mod settings;
-pub mod stopped;
 pub mod sync_runs;
+pub mod webhook_checks;
 pub mod webhooks;
-pub mod wire;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -46,7 +46,7 @@ use hookpoint::settings::Settings;
 use hookpoint::storage::api_keys::{KeyRow, insert_key};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
-use process::Held;
+use process::FrozenProcesses;
 
 /// The API key of every shop.
 pub const KEY: &str = "harness";
@@ -164,11 +164,11 @@ impl Harness {
     }
 
     /// Makes Postgres hang: it accepts connections, and never responds.
-    pub fn hold_postgres(&self) -> Vec<Held> {
+    pub fn freeze_postgres(&self) -> Vec<FrozenProcesses> {
         let postmaster = self.postmaster().unwrap();
         // First the process that would start others.
-        let held = Held::hold(&[postmaster]);
-        vec![held, Held::hold(&process::children(postmaster))]
+        let held = FrozenProcesses::freeze(&[postmaster]);
+        vec![held, FrozenProcesses::freeze(&process::children(postmaster))]
     }
 
     /// A directory for other files of the harness.

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::figures::Latencies;
 use super::lookups::{LookupTarget, Lookups};
 use super::process::signal;
-use super::replica::{Plan, Replica};
+use super::replica::{Replica, ReplicaSettings};
 use super::report::{Report, Scale};
 use super::{Harness, KEY, Shop, customers, url_at};
 
@@ -27,13 +27,13 @@ const FRESH: Duration = Duration::from_secs(2);
 const SLACK: Duration = Duration::from_millis(500);
 
 /// The time limit for full recovery after Postgres is back.
-const BACK: Duration = Duration::from_secs(5);
+const RECOVERED_WITHIN: Duration = Duration::from_secs(5);
 
 /// The time limit until a change is visible after notifications were lost.
-const HEARD: Duration = Duration::from_secs(10);
+const CHANGE_VISIBLE_WITHIN: Duration = Duration::from_secs(10);
 
 /// The timeout of every wait.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 const BEFORE: usize = 0;
 const DURING: usize = 1;
@@ -74,17 +74,17 @@ pub async fn run(harness: &mut Harness, scale: Scale) -> Report {
     let mut report = Report::default();
     let shop = harness.shop("outage").await;
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS).await;
-    let plan = Plan::default()
+    let replica_settings = ReplicaSettings::default()
         .lookup_deadline(scale.deadline)
         .with(|file| file.lookup.cache_seconds = FRESH.as_secs());
-    let replica = Replica::start(harness, "outage", &plan, &shop.url).await;
+    let replica = Replica::start(harness, "outage", &replica_settings, &shop.url).await;
     // It caches nothing until its change listener is connected.
-    if !wait_until_current(&shop, &mut Connection::new(replica.address), PATIENCE).await {
+    if !wait_until_current(&shop, &mut Connection::new(replica.address), TIMEOUT).await {
         report.broken.push("the replica never received the notification of a new key".to_owned());
     }
     shop.database.close().await;
-    a_server_is_away(harness, &replica, Away::Stopped, scale, &mut report).await;
-    a_server_is_away(harness, &replica, Away::Hanging, scale, &mut report).await;
+    a_server_is_away(harness, &replica, OutageKind::Stopped, scale, &mut report).await;
+    a_server_is_away(harness, &replica, OutageKind::Hanging, scale, &mut report).await;
     let shop = Shop::at(shop.url).await;
     a_listener_is_cut(&shop, &replica, &mut report).await;
     shop.database.close().await;
@@ -95,7 +95,7 @@ pub async fn run(harness: &mut Harness, scale: Scale) -> Report {
 
 /// The kind of outage of Postgres.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Away {
+enum OutageKind {
     /// Connections are refused.
     Stopped,
     /// Connections hang.
@@ -110,20 +110,20 @@ fn lookups() -> Lookups {
 async fn a_server_is_away(
     harness: &mut Harness,
     replica: &Replica,
-    how: Away,
+    how: OutageKind,
     scale: Scale,
     report: &mut Report,
 ) {
     let (what, first) =
-        if how == Away::Stopped { ("stopped", HOT) } else { ("hanging", CUSTOMERS) };
+        if how == OutageKind::Stopped { ("stopped", HOT) } else { ("hanging", CUSTOMERS) };
     let per_second = scale.lookups_per_second / 2;
     // Enough connections if each answer takes its deadline, and none that is idle for long.
     let at_rate = |per_second: u32, first: u64| {
-        Load::at_rate(replica.address, per_second, PATIENCE * 10)
+        Load::at_rate(replica.address, per_second, TIMEOUT * 10)
             .from(first)
             .over(per_second.clamp(8, 500))
     };
-    let (once, _) = Load::as_fast_as_possible(replica.address, PATIENCE)
+    let (once, _) = Load::as_fast_as_possible(replica.address, TIMEOUT)
         .from(first)
         .requests(ONCE)
         .start(lookups())
@@ -141,11 +141,11 @@ async fn a_server_is_away(
 
     part.store(DURING, Ordering::Relaxed);
     let held = match how {
-        Away::Stopped => {
+        OutageKind::Stopped => {
             harness.stop_postgres().await;
             Vec::new()
         }
-        Away::Hanging => harness.hold_postgres(),
+        OutageKind::Hanging => harness.freeze_postgres(),
     };
     // At this rate each of them is looked up once more at most.
     let expired = at_rate(50, first).requests(ONCE).start(lookups());
@@ -155,7 +155,7 @@ async fn a_server_is_away(
     part.store(AFTER, Ordering::Relaxed);
     let started = Instant::now();
     drop(held);
-    if how == Away::Stopped {
+    if how == OutageKind::Stopped {
         harness.start_postgres().await;
     }
     let needed = started.elapsed();
@@ -181,7 +181,7 @@ async fn a_server_is_away(
             "{what}: until customers never looked up before are found again ({needed:.1?} to start)"
         ),
         back,
-        BACK,
+        RECOVERED_WITHIN,
     );
     report.expect_right(&format!("{what}: customers never looked up before, afterwards"), &after);
 }
@@ -201,7 +201,7 @@ async fn wait_for_cold(replica: &Replica, first: u64) -> (Duration, u64) {
         {
             return (begin.elapsed(), n + 1);
         }
-        assert!(begin.elapsed() < PATIENCE, "no lookup succeeds any more");
+        assert!(begin.elapsed() < TIMEOUT, "no lookup succeeds any more");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     unreachable!("there are always more")
@@ -211,7 +211,7 @@ async fn wait_for_cold(replica: &Replica, first: u64) -> (Duration, u64) {
 async fn a_listener_is_cut(shop: &Shop, replica: &Replica, report: &mut Report) {
     change(shop, 1, 0).await;
     let mut connection = Connection::new(replica.address);
-    if !has_shown(&mut connection, 1, 0, PATIENCE).await {
+    if !has_shown(&mut connection, 1, 0, TIMEOUT).await {
         report.broken.push("a new person is not found".to_owned());
     }
     let cut = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and query ilike 'listen%'";
@@ -219,7 +219,7 @@ async fn a_listener_is_cut(shop: &Shop, replica: &Replica, report: &mut Report) 
     assert_eq!(cut, 1, "one connection listens");
     change(shop, 1, 1).await;
     let begin = Instant::now();
-    if !has_shown(&mut connection, 1, 1, PATIENCE).await {
+    if !has_shown(&mut connection, 1, 1, TIMEOUT).await {
         report
             .broken
             .push("a change is never seen after the listener's connection was cut".to_owned());
@@ -227,7 +227,7 @@ async fn a_listener_is_cut(shop: &Shop, replica: &Replica, report: &mut Report) 
     report.expect_within(
         "until a change is seen after the listener's connection was cut",
         begin.elapsed(),
-        HEARD,
+        CHANGE_VISIBLE_WITHIN,
     );
 }
 
@@ -237,14 +237,14 @@ async fn a_service_ends_while_its_server_hangs(
     mut replica: Replica,
     report: &mut Report,
 ) {
-    let held = harness.hold_postgres();
+    let held = harness.freeze_postgres();
     let mut connection = Connection::new(replica.address);
     let (mut lookups, mut request) = (lookups(), Vec::new());
     lookups.ask(0, &mut request);
     let _ = connection.ask(&request).await;
     let begin = Instant::now();
     replica.process.terminate();
-    while replica.process.ended().is_none() && begin.elapsed() < PATIENCE {
+    while replica.process.ended().is_none() && begin.elapsed() < TIMEOUT {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     report.expect_within(
@@ -256,8 +256,8 @@ async fn a_service_ends_while_its_server_hangs(
 }
 
 async fn a_server_of_its_own_is_killed(harness: &Harness, scale: Scale, report: &mut Report) {
-    let plan = Plan::default().lookup_deadline(scale.deadline);
-    let replica = Replica::start_embedded(harness, "embedded", &plan).await;
+    let replica_settings = ReplicaSettings::default().lookup_deadline(scale.deadline);
+    let replica = Replica::start_embedded(harness, "embedded", &replica_settings).await;
     let postmaster = harness.directory("embedded").join("data/cluster/postmaster.pid");
     // Between two servers this file does not exist.
     let postmaster = move || {
@@ -270,13 +270,13 @@ async fn a_server_of_its_own_is_killed(harness: &Harness, scale: Scale, report: 
     // The process id is in its first line, the directory of its socket in the fifth.
     let shop = Shop::at(url_at(postmaster()[4].as_ref(), "postgres")).await;
     // The service derives stored customers first. There are none yet.
-    let swept = async |shop: &Shop| {
+    let rederived = async |shop: &Shop| {
         hookpoint::storage::brands::get_rederive(&shop.database.pool, shop.brand.id())
             .await
             .unwrap()
             .derivation_hash
     };
-    while swept(&shop).await.is_none() {
+    while rederived(&shop).await.is_none() {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS / 4).await;
@@ -288,14 +288,13 @@ async fn a_server_of_its_own_is_killed(harness: &Harness, scale: Scale, report: 
     let begin = Instant::now();
     signal(killed.parse().unwrap(), libc::SIGKILL);
     // Processes of the killed server may respond for a moment longer.
-    while postmaster().first().is_none_or(|number| *number == killed) && begin.elapsed() < PATIENCE
-    {
+    while postmaster().first().is_none_or(|number| *number == killed) && begin.elapsed() < TIMEOUT {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     wait_for_cold(&replica, small(next)).await;
     report.expect_within(
         "until another server answers after the service's own Postgres was killed",
         begin.elapsed(),
-        HEARD,
+        CHANGE_VISIBLE_WITHIN,
     );
 }

@@ -15,9 +15,9 @@ use futures_util::stream::{FuturesUnordered, StreamExt};
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
+use super::faulty_proxy::{FaultyProxy, ProxyTarget};
 use super::machine::find_program;
-use super::process::{Held, Process, signal};
-use super::wire::{End, Wire};
+use super::process::{FrozenProcesses, Process, signal};
 use super::{Harness, process};
 
 /// The number of servers.
@@ -28,7 +28,7 @@ pub const ROOT: &str = "postgres:harness-root";
 pub const SERVICE: &str = "hookpoint:harness-service";
 
 /// The timeout of every wait.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// The timeout of the query whether a server accepts writes, and the pause before the next query.
 const LISTEN: Duration = Duration::from_secs(2);
@@ -60,8 +60,8 @@ struct Node {
     directory: PathBuf,
     port: u16,
     patroni: Option<Process>,
-    to_postgres: Wire,
-    to_etcd: Wire,
+    to_postgres: FaultyProxy,
+    to_etcd: FaultyProxy,
 }
 
 /// A required program that is not installed.
@@ -147,8 +147,8 @@ impl Node {
         let node = Self {
             port,
             patroni: None,
-            to_postgres: Wire::lay(End::Tcp(at(port))).await,
-            to_etcd: Wire::lay(End::Tcp(etcd)).await,
+            to_postgres: FaultyProxy::start(ProxyTarget::Tcp(at(port))).await,
+            to_etcd: FaultyProxy::start(ProxyTarget::Tcp(etcd)).await,
             directory,
         };
         std::fs::write(node.directory.join("patroni.yml"), node.settings(n, rest)).unwrap();
@@ -264,7 +264,7 @@ impl Cluster {
             .unwrap();
         let (etcd, address) = start_etcd(&directory.join("etcd"));
         let mut cluster = Self { nodes: Vec::new(), keeper, _etcd: etcd };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while tokio::net::TcpStream::connect(address).await.is_err() {
             assert!(Instant::now() < deadline, "etcd does not listen");
             tokio::time::sleep(AGAIN).await;
@@ -313,7 +313,7 @@ impl Cluster {
         let nodes = self.nodes.iter().enumerate().filter(|(n, _)| Some(*n) != one);
         let mut asked: FuturesUnordered<_> =
             nodes.map(|(n, node)| async move { (n, node.until_it_takes_writes().await) }).collect();
-        tokio::time::timeout(PATIENCE, asked.next()).await.ok().flatten()
+        tokio::time::timeout(TIMEOUT, asked.next()).await.ok().flatten()
     }
 
     /// Waits until two standbys follow the primary, one of them synchronously.
@@ -326,7 +326,7 @@ impl Cluster {
             let _ = connection.close().await;
             is_whole
         };
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Ok(Some(true)) = tokio::time::timeout(LISTEN, is_whole()).await {
                 return true;
@@ -359,8 +359,8 @@ impl Cluster {
     }
 
     /// Freezes all processes of a node, until the result is dropped.
-    pub fn freeze(&self, node: usize) -> Vec<Held> {
-        let mut held: Vec<Held> = Vec::new();
+    pub fn freeze(&self, node: usize) -> Vec<FrozenProcesses> {
+        let mut held: Vec<FrozenProcesses> = Vec::new();
         let mut frozen = Vec::new();
         // First the two that start others.
         for first in [2, usize::MAX] {
@@ -370,7 +370,7 @@ impl Cluster {
                 .filter(|id| !frozen.contains(id))
                 .take(first)
                 .collect();
-            held.push(Held::hold(&next));
+            held.push(FrozenProcesses::freeze(&next));
             frozen.extend(next);
         }
         held
@@ -378,15 +378,15 @@ impl Cluster {
 
     /// Cuts a node off from the service and from etcd. The connections are not closed.
     pub fn cut_off(&self, node: usize) {
-        self.wires(node).for_each(Wire::fall_silent);
+        self.wires(node).for_each(FaultyProxy::fall_silent);
     }
 
     /// Ends [`cut_off`](Self::cut_off).
     pub fn heal(&self, node: usize) {
-        self.wires(node).for_each(Wire::heal);
+        self.wires(node).for_each(FaultyProxy::heal);
     }
 
-    fn wires(&self, node: usize) -> impl Iterator<Item = &Wire> {
+    fn wires(&self, node: usize) -> impl Iterator<Item = &FaultyProxy> {
         [&self.nodes[node].to_postgres, &self.nodes[node].to_etcd].into_iter()
     }
 }

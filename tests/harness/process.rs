@@ -76,10 +76,10 @@ impl Drop for Process {
 }
 
 /// Processes that are stopped until this is dropped. A shell continues them, also if the test is killed.
-pub struct Held(Child);
+pub struct FrozenProcesses(Child);
 
-impl Held {
-    pub fn hold(ids: &[u32]) -> Self {
+impl FrozenProcesses {
+    pub fn freeze(ids: &[u32]) -> Self {
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         let script = format!("kill -STOP {0}; echo held; read -r _; kill -CONT {0}", ids.join(" "));
         let mut command = Command::new("sh");
@@ -95,7 +95,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for FrozenProcesses {
     fn drop(&mut self) {
         drop(self.0.stdin.take());
         let _ = self.0.wait();

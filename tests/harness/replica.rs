@@ -14,19 +14,19 @@ use super::{BRAND, Harness};
 
 /// What a replica is started with.
 #[derive(Clone)]
-pub struct Plan {
+pub struct ReplicaSettings {
     pub settings: TestSettings,
     /// Additional environment variables.
     pub environment: Vec<(String, String)>,
 }
 
-impl Default for Plan {
+impl Default for ReplicaSettings {
     fn default() -> Self {
         Self::of(TestSettings::parse(BRAND))
     }
 }
 
-impl Plan {
+impl ReplicaSettings {
     /// A replica with these brands, on any free port. It limits no client.
     pub fn of(brands: TestSettings) -> Self {
         let settings = brands.with(|file| {
@@ -77,20 +77,34 @@ pub struct Replica {
 impl Replica {
     /// Starts a replica on a database and waits until it is ready. A replica with the same name appends to the same
     /// log.
-    pub async fn start(harness: &Harness, name: &str, plan: &Plan, url: &str) -> Self {
-        Self::serve(&harness.directory(name), plan, Some(url)).await
+    pub async fn start(
+        harness: &Harness,
+        name: &str,
+        replica_settings: &ReplicaSettings,
+        url: &str,
+    ) -> Self {
+        Self::serve(&harness.directory(name), replica_settings, Some(url)).await
     }
 
     /// Starts a replica with an embedded Postgres.
-    pub async fn start_embedded(harness: &Harness, name: &str, plan: &Plan) -> Self {
+    pub async fn start_embedded(
+        harness: &Harness,
+        name: &str,
+        replica_settings: &ReplicaSettings,
+    ) -> Self {
         let directory = harness.directory(name);
         let data_dir = directory.join("data").display().to_string();
-        let plan = plan.clone().with(|file| file.database.data_dir = data_dir);
-        Self::serve(&directory, &plan, None).await
+        let replica_settings =
+            replica_settings.clone().with(|file| file.database.data_dir = data_dir);
+        Self::serve(&directory, &replica_settings, None).await
     }
 
-    async fn serve(directory: &Path, plan: &Plan, url: Option<&str>) -> Self {
-        let mut starting = Starting::begin(directory, plan, url);
+    async fn serve(
+        directory: &Path,
+        replica_settings: &ReplicaSettings,
+        url: Option<&str>,
+    ) -> Self {
+        let mut starting = Starting::begin(directory, replica_settings, url);
         let deadline = Instant::now() + Duration::from_secs(60);
         loop {
             starting = match starting.ready() {
@@ -100,7 +114,7 @@ impl Replica {
             assert!(
                 starting.process.ended().is_none() && Instant::now() < deadline,
                 "it did not become ready: {}",
-                starting.said()
+                starting.log_text()
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
@@ -122,13 +136,18 @@ pub struct Starting {
 
 impl Starting {
     /// Starts a replica on a database.
-    pub fn on(harness: &Harness, name: &str, plan: &Plan, url: &str) -> Self {
-        Self::begin(&harness.directory(name), plan, Some(url))
+    pub fn on(
+        harness: &Harness,
+        name: &str,
+        replica_settings: &ReplicaSettings,
+        url: &str,
+    ) -> Self {
+        Self::begin(&harness.directory(name), replica_settings, Some(url))
     }
 
-    fn begin(directory: &Path, plan: &Plan, url: Option<&str>) -> Self {
+    fn begin(directory: &Path, replica_settings: &ReplicaSettings, url: Option<&str>) -> Self {
         let settings = directory.join("hookpoint.toml");
-        std::fs::write(&settings, plan.settings.text()).unwrap();
+        std::fs::write(&settings, replica_settings.settings.text()).unwrap();
         let log = directory.join("hookpoint.log");
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let begins = stderr.metadata().unwrap().len();
@@ -144,13 +163,13 @@ impl Starting {
             .env_remove("HOOKPOINT_SETTINGS")
             .env_remove("DATABASE_URL")
             .envs(url.map(|url| ("DATABASE_URL", url)));
-        command.envs(plan.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(replica_settings.environment.iter().map(|(name, value)| (name, value)));
         Self { process: Process::start(&mut command), log, begins }
     }
 
     /// Returns the replica if it is ready.
     pub fn ready(self) -> Result<Replica, Self> {
-        let Some((address, metrics)) = self.said().lines().find_map(addresses) else {
+        let Some((address, metrics)) = self.log_text().lines().find_map(addresses) else {
             return Err(self);
         };
         let Self { process, log, .. } = self;
@@ -158,7 +177,7 @@ impl Starting {
     }
 
     /// Its log so far.
-    pub fn said(&self) -> String {
+    pub fn log_text(&self) -> String {
         let text = std::fs::read(&self.log).unwrap();
         String::from_utf8_lossy(&text[usize::try_from(self.begins).unwrap()..]).into_owned()
     }

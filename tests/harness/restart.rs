@@ -8,7 +8,7 @@ use super::balancer::{Balancer, CHECK};
 use super::client::Load;
 use super::lookups::{LookupTarget, Lookups};
 use super::process::Process;
-use super::replica::{Plan, Replica};
+use super::replica::{Replica, ReplicaSettings};
 use super::report::{Report, Scale};
 use super::{Harness, customers, machine};
 
@@ -16,29 +16,31 @@ const CUSTOMERS: u64 = 1_000;
 
 /// The load balancer in front of the replicas.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Front {
-    Balancer,
+pub enum LoadBalancer {
+    Own,
     Haproxy,
 }
 
-pub async fn run(harness: &Harness, scale: Scale, front: Front) -> Report {
-    let name = if front == Front::Balancer { "restart" } else { "restart_haproxy" };
+pub async fn run(harness: &Harness, scale: Scale, load_balancer: LoadBalancer) -> Report {
+    let name = if load_balancer == LoadBalancer::Own { "restart" } else { "restart_haproxy" };
     let shop = harness.shop(name).await;
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS).await;
-    let plan =
-        Plan::default().lookup_deadline(scale.deadline).with(|file| file.server.drain_seconds = 1);
+    let replica_settings = ReplicaSettings::default()
+        .lookup_deadline(scale.deadline)
+        .with(|file| file.server.drain_seconds = 1);
     let mut replicas = Vec::new();
     for n in 0..2 {
-        let replica = Replica::start(harness, &format!("{name}-{n}"), &plan, &shop.url).await;
+        let replica =
+            Replica::start(harness, &format!("{name}-{n}"), &replica_settings, &shop.url).await;
         // After a restart it must have the same address.
-        let plan = plan.clone().at(replica.address);
-        replicas.push((format!("{name}-{n}"), plan, replica));
+        let replica_settings = replica_settings.clone().at(replica.address);
+        replicas.push((format!("{name}-{n}"), replica_settings, replica));
     }
     let addresses: Vec<SocketAddr> =
         replicas.iter().map(|(_, _, replica)| replica.address).collect();
-    let (balancer, haproxy) = match front {
-        Front::Balancer => (Some(Balancer::start(addresses).await), None),
-        Front::Haproxy => (None, Some(Haproxy::start(harness, &addresses))),
+    let (balancer, haproxy) = match load_balancer {
+        LoadBalancer::Own => (Some(Balancer::start(addresses).await), None),
+        LoadBalancer::Haproxy => (None, Some(Haproxy::start(harness, &addresses))),
     };
     let address = balancer
         .as_ref()
@@ -61,13 +63,13 @@ pub async fn run(harness: &Harness, scale: Scale, front: Front) -> Report {
     let mut report = Report::default();
     let (begin, mut restarts) = (Instant::now(), 0);
     while begin.elapsed() < scale.duration {
-        for (n, (name, plan, replica)) in replicas.iter_mut().enumerate() {
+        for (n, (name, replica_settings, replica)) in replicas.iter_mut().enumerate() {
             replica.process.terminate();
             let status = replica.process.end().await;
             if !status.success() {
                 report.broken.push(format!("a replica ended with {status} after SIGTERM"));
             }
-            *replica = Replica::start(harness, name, plan, &shop.url).await;
+            *replica = Replica::start(harness, name, replica_settings, &shop.url).await;
             until_ready(n).await;
             restarts += 1;
         }

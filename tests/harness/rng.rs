@@ -4,11 +4,11 @@
 pub struct Rng(pub u64);
 
 impl Rng {
-    pub fn roll(&mut self, sides: usize) -> usize {
+    pub fn roll(&mut self, loaded_replicas: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) % sides as u64) as usize
+        ((z ^ (z >> 31)) % loaded_replicas as u64) as usize
     }
 
     pub fn chance(&mut self, percent: usize) -> bool {

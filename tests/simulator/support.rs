@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::simulators::{CLIENT_ID, SimulatorOptions, Simulators, SimulatedData, omnilab};
+use hookpoint::demo::simulators::{
+    CLIENT_ID, SimulatedData, SimulatorOptions, Simulators, omnilab,
+};
 use hookpoint::demo::webhook_signer::Secrets;
 use jiff::Timestamp;
 use reqwest::{Client, Method, RequestBuilder, Response};
@@ -33,9 +35,13 @@ impl Stage {
 
     pub fn open_with(clock: Clock) -> Self {
         let (data, secrets) = (Arc::new(SimulatedData::new(clock.clone())), Secrets::known());
-        let simulators =
-            Simulators::start(Arc::clone(&data), &secrets, SimulatorOptions::default(), clock.clone())
-                .unwrap();
+        let simulators = Simulators::start(
+            Arc::clone(&data),
+            &secrets,
+            SimulatorOptions::default(),
+            clock.clone(),
+        )
+        .unwrap();
         Self { simulators, data, secrets, clock, client: client() }
     }
 

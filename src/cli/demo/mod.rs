@@ -21,7 +21,7 @@ use crate::clock::Clock;
 use crate::demo;
 use crate::demo::background_activity::{BackgroundActivity, newcomer};
 use crate::demo::seed;
-use crate::demo::simulators::{SimulatorOptions, Simulators, SimulatedData};
+use crate::demo::simulators::{SimulatedData, SimulatorOptions, Simulators};
 use crate::demo::webhook_signer::Secrets;
 use crate::http::api_keys::NewKey;
 use crate::jobs::tasks::BackgroundTasks;
@@ -42,7 +42,8 @@ pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
         secrets.map_err(|_| anyhow::anyhow!("the operating system returned no random numbers"))?;
     let clock = Clock::system();
     let data = Arc::new(SimulatedData::new(clock.clone()));
-    let simulators = Simulators::start(Arc::clone(&data), &secrets, SimulatorOptions::default(), clock)?;
+    let simulators =
+        Simulators::start(Arc::clone(&data), &secrets, SimulatorOptions::default(), clock)?;
     let text = demo::connected(&simulators);
     let demo = Demo { arguments: &arguments, secrets: &secrets, text: &text };
     let shown = Box::pin(demo.run(simulators, &mut shutdown)).await;
@@ -63,7 +64,11 @@ struct Demo<'a> {
 }
 
 impl Demo<'_> {
-    async fn run(self, simulators: Simulators, shutdown: &mut ShutdownSignal) -> anyhow::Result<()> {
+    async fn run(
+        self,
+        simulators: Simulators,
+        shutdown: &mut ShutdownSignal,
+    ) -> anyhow::Result<()> {
         let mut settings = demo::settings(self.text, self.secrets)
             .map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
         configure(&mut settings, self.arguments);

@@ -103,8 +103,10 @@ impl Forged {
         identity: &InMemoryIdentity,
         honest: &InMemoryIdentity,
     ) -> Self {
-        let with_the_victim =
-            identity.customers().map(|customer| forms_with_their_victim(population, &customer)).sum();
+        let with_the_victim = identity
+            .customers()
+            .map(|customer| forms_with_their_victim(population, &customer))
+            .sum();
         let with = trusted_customers(identity);
         let changed = trusted_customers(honest).difference(&with).count();
         Self { forms: population.forged.len(), with_the_victim, changed }

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::seeded_rng::SeededRng;
 use super::dates::some_time;
 use super::generated_record::{GeneratedRecord, new_key, slot_of};
-use super::people::{Couple, Person, GeneratedPeople};
+use super::people::{Couple, GeneratedPeople, Person};
 use super::rates;
 use super::records::Records;
+use super::seeded_rng::SeededRng;
 use super::situation::{Situation, Situations};
 use super::writing::Writer;
 use super::written::{Written, WrittenName};
@@ -26,14 +26,17 @@ const KINDS: [SourceKind; 3] =
 
 impl Records {
     /// Writes the accounts of a couple. `number` is its index among the couples.
-    pub(super) fn write_couple(&mut self, generated: &GeneratedPeople, rng: &mut SeededRng, number: usize) {
+    pub(super) fn write_couple(
+        &mut self,
+        generated: &GeneratedPeople,
+        rng: &mut SeededRng,
+        number: usize,
+    ) {
         let Some(couple) = generated.couples.get(number) else { return };
         let accounts = if rng.happens(rates::SECOND_ACCOUNT) { 2 } else { 1 };
         for _ in 0..accounts {
-            let kind = KINDS
-                .get(rng.below(KINDS.len()))
-                .copied()
-                .unwrap_or(SourceKind::OmnioTapContact);
+            let kind =
+                KINDS.get(rng.below(KINDS.len())).copied().unwrap_or(SourceKind::OmnioTapContact);
             if let Some(account) = CouplesAccount::new(generated, rng, couple, kind) {
                 self.write_account(rng, account, generated.people.len() + number);
             }
@@ -58,7 +61,15 @@ impl Records {
         fields.insert(field::CREATED_AT.to_owned(), Some(Value::from(at.to_string())));
         self.add_change(&key, at, fields);
         let ids = vec![key.clone()];
-        self.records.push(GeneratedRecord { key, person: who, situations, name, email, phone, ids });
+        self.records.push(GeneratedRecord {
+            key,
+            person: who,
+            situations,
+            name,
+            email,
+            phone,
+            ids,
+        });
     }
 }
 

@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::generated_record::GeneratedRecord;
 use super::family_names::split_particle;
+use super::generated_record::GeneratedRecord;
 use super::name_fit::{letters_of, names_fit, parts_of};
 use super::people::KNOWN_ROLES;
 use super::spelling::plain;
@@ -82,8 +82,13 @@ pub(super) fn is_everybodys(holding: &[&GeneratedRecord]) -> bool {
 /// Whether values distinguish two people. A mailbox belongs to one person: only different given names or different
 /// profiles show two people. A phone line can belong to a household: there, different family names also show two
 /// people, and so do different mailboxes if the names differ.
-pub(super) fn are_told_apart(one: &GeneratedRecord, other: &GeneratedRecord, on_line: bool) -> bool {
-    let is_whole = |record: &GeneratedRecord| record.name.given.is_some() && record.name.family.is_some();
+pub(super) fn are_told_apart(
+    one: &GeneratedRecord,
+    other: &GeneratedRecord,
+    on_line: bool,
+) -> bool {
+    let is_whole =
+        |record: &GeneratedRecord| record.name.given.is_some() && record.name.family.is_some();
     let are_whole = is_whole(one) && is_whole(other);
     let says_so = says_name_of(one, other) || says_name_of(other, one);
     let mailboxes = [own_mailbox(one), own_mailbox(other)];

@@ -1,8 +1,8 @@
 //! Family names that are usual in the Low Countries today, composed from parts: with particles, diacritics, double names,
 //! and forms for women and men. A few names occur very often.
 
-use super::seeded_rng::SeededRng;
 use super::origin::Origin;
+use super::seeded_rng::SeededRng;
 
 const DUTCH: &str = "Jansen Bakker Visser Smit Meijer Mulder Bos Vos Peters Hendriks Dekker Brouwer Kok Jacobs Vermeulen Schouten Willems Hoekstra Koster Prins Huisman Postma Kuipers Veenstra Kramer Molenaar Smits Verhoeven Wolters Groen Gerritsen Wagenaar Timmermans Zijlstra Blom Kuiper Snijders Scholten Martens Post Kuijpers Sanders Maas Bosman Boer Janssen Janssens Pietersen Claassen Evers";
 const DUTCH_PLACES: &str = "Berg Dijk Linden Heuvel Veen Meer Wal Broek Bosch Brink Ven Horst Beek Velde Ploeg Polder Laan Hoek Kamp Heide Steen Wijk Hout Zande Sluis Pol Werf Graaf Burg Poel";

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::seeded_rng::SeededRng;
 use super::dates::some_time;
 use super::generated_record::new_key;
 use super::origin::Origin;
-use super::people::{Person, GeneratedPeople};
+use super::people::{GeneratedPeople, Person};
 use super::rates;
 use super::records::Records;
+use super::seeded_rng::SeededRng;
 use super::{family_names, given_names, origin};
 use crate::customer::model::record::field;
 use crate::customer::model::source::SourceKind;
@@ -33,11 +33,7 @@ impl Records {
             if rng.below(10_000) < rates::MANY_FORGED_FORMS {
                 for _ in 0..rates::FORMS {
                     let (given, family) = another_name(rng);
-                    self.forge_form(
-                        rng,
-                        number,
-                        [given, family, Some(mailbox.to_owned()), None],
-                    );
+                    self.forge_form(rng, number, [given, family, Some(mailbox.to_owned()), None]);
                 }
             }
         }
@@ -77,8 +73,5 @@ fn forged_name(rng: &mut SeededRng, victim: &Person) -> (Option<String>, Option<
 fn another_name(rng: &mut SeededRng) -> (Option<String>, Option<String>) {
     let origin = rng.weighted(&origin::ORIGINS).unwrap_or(Origin::Dutch);
     let male = rng.happens(500);
-    (
-        Some(given_names::given_name(rng, origin, male)),
-        Some(family_names::family_name(rng, origin)),
-    )
+    (Some(given_names::given_name(rng, origin, male)), Some(family_names::family_name(rng, origin)))
 }

@@ -1,9 +1,9 @@
 //! Writes all records about everybody, in the order in which their random numbers are drawn.
 
-use super::seeded_rng::SeededRng;
 use super::people::GeneratedPeople;
 use super::rates;
 use super::records::Records;
+use super::seeded_rng::SeededRng;
 use super::shared_addresses::tag_shared;
 use super::situation::Situation;
 use crate::customer::model::source::SourceKind;

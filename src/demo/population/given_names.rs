@@ -1,7 +1,7 @@
 //! Given names that are usual in the Low Countries today, and their other forms. A few names occur very often.
 
-use super::seeded_rng::SeededRng;
 use super::origin::Origin;
+use super::seeded_rng::SeededRng;
 
 /// Given names of men, then of women, the most common first.
 const fn given_names(origin: Origin) -> (&'static str, &'static str) {

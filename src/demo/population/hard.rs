@@ -3,8 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::generated_record::GeneratedRecord;
 use super::evidence::{Pair, line, mailbox, pair};
+use super::generated_record::GeneratedRecord;
 use super::given_names::all_forms;
 use super::name_fit::given_names_fit;
 use super::people::GeneratedPeople;
@@ -20,7 +20,11 @@ use crate::customer::model::source::SourceKind;
 /// - one of them is a couple's account (these also without an address in common).
 ///
 /// In addition, all pairs that cannot be distinguished, in one household or not.
-pub(super) fn hard(records: &[GeneratedRecord], generated: &GeneratedPeople, alike: &BTreeSet<Pair>) -> BTreeSet<Pair> {
+pub(super) fn hard(
+    records: &[GeneratedRecord],
+    generated: &GeneratedPeople,
+    alike: &BTreeSet<Pair>,
+) -> BTreeSet<Pair> {
     let mut pairs = alike.clone();
     let people = generated.people.len();
     pairs.extend(
@@ -51,9 +55,13 @@ pub(super) fn hard(records: &[GeneratedRecord], generated: &GeneratedPeople, ali
 /// The addresses that belong to one person and are in a record of theirs that is not self-asserted: mailboxes and
 /// mobile numbers that no other person of the household uses as their own. Role mailboxes, switchboards and landlines
 /// are not included.
-pub(super) fn own_addresses(records: &[GeneratedRecord], generated: &GeneratedPeople) -> BTreeMap<String, usize> {
+pub(super) fn own_addresses(
+    records: &[GeneratedRecord],
+    generated: &GeneratedPeople,
+) -> BTreeMap<String, usize> {
     let mut own = BTreeMap::new();
-    for record in records.iter().filter(|record| record.key.kind != SourceKind::OmniLabParticipant) {
+    for record in records.iter().filter(|record| record.key.kind != SourceKind::OmniLabParticipant)
+    {
         let Some(person) = generated.people.get(record.person) else { continue };
         let mobile = person.mobile.e164();
         let mailboxes = [&person.mailbox, &person.second_mailbox, &person.work_mailbox];
@@ -70,7 +78,8 @@ pub(super) fn own_addresses(records: &[GeneratedRecord], generated: &GeneratedPe
     for record in records {
         for address in record.addresses() {
             let is_households = |owner: &usize| {
-                *owner != record.person && generated.household_of(*owner) == generated.household_of(record.person)
+                *owner != record.person
+                    && generated.household_of(*owner) == generated.household_of(record.person)
             };
             if own.get(address).is_some_and(is_households) {
                 own.remove(address);
@@ -89,14 +98,24 @@ fn household_holders<'a>(
     let mut holders: HashMap<(Option<usize>, &str), Vec<&GeneratedRecord>> = HashMap::new();
     for record in records {
         if let Some(address) = address(record) {
-            holders.entry((generated.household_of(record.person), address)).or_default().push(record);
+            holders
+                .entry((generated.household_of(record.person), address))
+                .or_default()
+                .push(record);
         }
     }
     holders
 }
 
-fn are_hard(one: &GeneratedRecord, other: &GeneratedRecord, generated: &GeneratedPeople, unmarked: &BTreeSet<usize>) -> bool {
-    let given = |record: &GeneratedRecord| generated.people.get(record.person).map(|person| person.given.as_str());
+fn are_hard(
+    one: &GeneratedRecord,
+    other: &GeneratedRecord,
+    generated: &GeneratedPeople,
+    unmarked: &BTreeSet<usize>,
+) -> bool {
+    let given = |record: &GeneratedRecord| {
+        generated.people.get(record.person).map(|person| person.given.as_str())
+    };
     let (Some(name), Some(others)) = (given(one), given(other)) else { return true };
     let says_nothing = one.name.given.is_none() || other.name.given.is_none();
     let always_marked = !unmarked.contains(&one.person) && !unmarked.contains(&other.person);

@@ -1,10 +1,10 @@
 //! Households: which people live together, how they are related, and what they share.
 
-use super::seeded_rng::SeededRng;
-use super::relatives::{Relatives, Place};
 use super::origin::Origin;
-use super::people::{Couple, Household, PROVIDERS, Person, GeneratedPeople};
+use super::people::{Couple, GeneratedPeople, Household, PROVIDERS, Person};
 use super::rates;
+use super::relatives::{Place, Relatives};
+use super::seeded_rng::SeededRng;
 use super::spelling::plain;
 use super::{family_names, given_names, origin};
 
@@ -92,7 +92,11 @@ impl GeneratedPeople {
         let name = family_names::family_name(rng, origin);
         let relatives = if customers > 1 { relatives(rng) } else { None };
         let landline = rng
-            .happens(if relatives.is_some() { rates::LANDLINE_OF_RELATIVES } else { rates::LANDLINE })
+            .happens(if relatives.is_some() {
+                rates::LANDLINE_OF_RELATIVES
+            } else {
+                rates::LANDLINE
+            })
             .then(|| {
                 let area = rng.pick(&["10", "20", "30", "40", "50", "70"]);
                 self.new_line(rng, "31", area, 7)
@@ -122,9 +126,8 @@ impl GeneratedPeople {
         let Member { relatives, origin, is_child, .. } = member;
         let person = Person {
             household: self.households.len().saturating_sub(1),
-            employer: (!is_child && rng.happens(rates::EMPLOYED)).then(|| {
-                rng.below(self.employers.len()).min(rng.below(self.employers.len()))
-            }),
+            employer: (!is_child && rng.happens(rates::EMPLOYED))
+                .then(|| rng.below(self.employers.len()).min(rng.below(self.employers.len()))),
             partner: (place < 2 && family.customers > 1 && family.relatives.is_none())
                 .then(|| family.first + 1 - place),
             relatives,
@@ -146,7 +149,9 @@ impl GeneratedPeople {
             (Some(Relatives::Alike(one, other)), _) if member.place < 2 => {
                 if member.place == 0 { one } else { other }.to_owned()
             }
-            (Some(Relatives::Generations(_)), Some(father)) if member.place == 1 => father.given.clone(),
+            (Some(Relatives::Generations(_)), Some(father)) if member.place == 1 => {
+                father.given.clone()
+            }
             (Some(Relatives::Generations(_)), None) => {
                 given_names::given_name(rng, member.origin, true)
             }
@@ -170,8 +175,7 @@ impl GeneratedPeople {
             person.mailbox = Some(self.private_mailbox(rng, &person.given, &name_then));
         }
         if rng.happens(rates::SECOND_MAILBOX) {
-            person.second_mailbox =
-                Some(self.private_mailbox(rng, &person.given, &person.family));
+            person.second_mailbox = Some(self.private_mailbox(rng, &person.given, &person.family));
         }
         if let Some(employer) = person.employer.and_then(|n| self.employers.get(n)) {
             let domain = employer.domain.clone();

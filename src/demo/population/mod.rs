@@ -17,18 +17,16 @@
 //! Not included: records about a family ("Fam. de Vries"), because they belong to no single person; and names in other
 //! scripts than Latin.
 
-mod seeded_rng;
 mod couples;
 mod dates;
-mod generated_record;
 pub mod evidence;
 mod family_names;
 mod forged_forms;
+mod generated_record;
 mod generation;
 mod given_names;
 mod hard;
 mod household;
-mod relatives;
 mod name_fit;
 mod origin;
 mod own_records;
@@ -37,6 +35,8 @@ mod pieces;
 mod rates;
 mod records;
 mod references;
+mod relatives;
+mod seeded_rng;
 mod shared_addresses;
 pub mod situation;
 mod spelling;
@@ -47,11 +47,11 @@ mod written;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::seeded_rng::SeededRng;
-use self::generated_record::GeneratedRecord;
 use self::evidence::Pair;
+use self::generated_record::GeneratedRecord;
 use self::people::GeneratedPeople;
 use self::records::Records;
+use self::seeded_rng::SeededRng;
 use self::situation::Situations;
 
 use crate::customer::model::record::{Change, RecordKey};

@@ -72,8 +72,8 @@ pub(super) fn letters_of(name: &WrittenName) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::demo::population::seeded_rng::SeededRng;
     use crate::demo::population::relatives::Relatives;
+    use crate::demo::population::seeded_rng::SeededRng;
 
     fn name(given: &str, family: &str) -> WrittenName {
         let part = |text: &str| (!text.is_empty()).then(|| text.to_owned());

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::seeded_rng::SeededRng;
 use super::dates::{after_the_change, before_the_change, some_time};
 use super::generated_record::{GeneratedRecord, new_key, slot_of};
 use super::people::GeneratedPeople;
 use super::rates;
 use super::records::Records;
+use super::seeded_rng::SeededRng;
 use super::spelling::{Line, messy_email, messy_phone};
 use super::writing::Writer;
 use super::written::Written;
@@ -66,8 +66,7 @@ impl Records {
         rng: &mut SeededRng,
         kind: SourceKind,
     ) -> (Option<Written>, Option<Written>) {
-        let (email, phone) =
-            (writer.email(rng), writer.phone(rng, kind.keeps_people_unique()));
+        let (email, phone) = (writer.email(rng), writer.phone(rng, kind.keeps_people_unique()));
         let new = (self.new_email(email, kind), self.new_phone(phone, kind));
         if new.0.is_some() || new.1.is_some() {
             return new;
@@ -122,6 +121,10 @@ impl Records {
         }
         let later =
             created_at.as_second() + 86_400 * i64::try_from(1 + rng.below(300)).unwrap_or(1);
-        self.add_change(&record.key.clone(), Timestamp::from_second(later).unwrap_or(created_at), fields);
+        self.add_change(
+            &record.key.clone(),
+            Timestamp::from_second(later).unwrap_or(created_at),
+            fields,
+        );
     }
 }

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeSet, HashSet, VecDeque};
 
-use super::seeded_rng::SeededRng;
 use super::family_names;
-use super::relatives::Place;
 use super::origin::Origin;
 use super::rates;
+use super::relatives::Place;
+use super::seeded_rng::SeededRng;
 use super::spelling::{Line, plain};
 
 /// A person.
@@ -155,12 +155,8 @@ impl GeneratedPeople {
         let abroad = rng.happens(rates::FOREIGN_NUMBER);
         match origin {
             Origin::Flemish | Origin::Walloon => self.belgian_mobile(rng),
-            Origin::German if abroad || rng.happens(500) => {
-                self.new_line(rng, "49", "151", 8)
-            }
-            Origin::English if abroad || rng.happens(500) => {
-                self.new_line(rng, "44", "77", 8)
-            }
+            Origin::German if abroad || rng.happens(500) => self.new_line(rng, "49", "151", 8),
+            Origin::English if abroad || rng.happens(500) => self.new_line(rng, "44", "77", 8),
             Origin::Polish if abroad || rng.happens(300) => self.new_line(rng, "48", "60", 7),
             Origin::Turkish if abroad => self.new_line(rng, "90", "53", 8),
             Origin::Moroccan if abroad => self.new_line(rng, "212", "66", 7),

@@ -2,8 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::generated_record::GeneratedRecord;
 use super::evidence::{are_told_apart, holders, is_everybodys, line, mailbox, own_mailbox};
+use super::generated_record::GeneratedRecord;
 use crate::customer::model::source::SourceKind;
 
 /// For each record, the number of its piece. Records of one person that no evidence connects, directly or through other
@@ -28,12 +28,20 @@ pub(super) fn pieces(records: &[GeneratedRecord]) -> Vec<usize> {
 
 /// Connects the records of one person. A self-asserted record joins one piece only, and is not evidence about other
 /// records.
-fn connect(records: &[GeneratedRecord], own: &[usize], everybodys: &HashSet<&str>, partition: &mut [usize]) {
+fn connect(
+    records: &[GeneratedRecord],
+    own: &[usize],
+    everybodys: &HashSet<&str>,
+    partition: &mut [usize],
+) {
     let is_form = |n: &usize| {
         records.get(*n).is_some_and(|record| record.key.kind == SourceKind::OmniLabParticipant)
     };
     let is_connected = |one: usize, other: usize| {
-        records.get(one).zip(records.get(other)).is_some_and(|(a, b)| are_connected(a, b, everybodys))
+        records
+            .get(one)
+            .zip(records.get(other))
+            .is_some_and(|(a, b)| are_connected(a, b, everybodys))
     };
     let (forms, others): (Vec<usize>, Vec<usize>) = own.iter().copied().partition(is_form);
     join_connected(&others, is_connected, partition);
@@ -65,7 +73,11 @@ fn join(partition: &mut [usize], one: usize, other: usize) {
     }
 }
 
-fn are_connected(one: &GeneratedRecord, other: &GeneratedRecord, everybodys: &HashSet<&str>) -> bool {
+fn are_connected(
+    one: &GeneratedRecord,
+    other: &GeneratedRecord,
+    everybodys: &HashSet<&str>,
+) -> bool {
     let has_same = |address: fn(&GeneratedRecord) -> Option<&str>| {
         let common = address(one).filter(|address| !everybodys.contains(address));
         common.is_some() && common == address(other)
@@ -76,8 +88,12 @@ fn are_connected(one: &GeneratedRecord, other: &GeneratedRecord, everybodys: &Ha
 }
 
 /// The shared addresses of one kind.
-fn everybodys(records: &[GeneratedRecord], address: fn(&GeneratedRecord) -> Option<&str>) -> Vec<&str> {
-    let shared = holders(records, address).into_iter().filter(|(_, holding)| is_everybodys(holding));
+fn everybodys(
+    records: &[GeneratedRecord],
+    address: fn(&GeneratedRecord) -> Option<&str>,
+) -> Vec<&str> {
+    let shared =
+        holders(records, address).into_iter().filter(|(_, holding)| is_everybodys(holding));
     shared.map(|(address, _)| address).collect()
 }
 

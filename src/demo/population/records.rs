@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::seeded_rng::SeededRng;
 use super::dates::{DAYS, FIRST_DAY};
 use super::generated_record::GeneratedRecord;
+use super::seeded_rng::SeededRng;
 use super::situation::Situation;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, SourceMerge};

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::seeded_rng::SeededRng;
 use super::dates::FIRST_DAY;
 use super::rates;
 use super::records::Records;
+use super::seeded_rng::SeededRng;
 use super::situation::Situation;
 use crate::customer::model::record::{RecordKey, field};
 use crate::customer::model::source::SourceKind;
@@ -29,8 +29,7 @@ impl Records {
                 | SourceKind::SyncarooMember => continue,
             };
             let slot = format!("{}{}", field::REFERENCE, kind.as_str());
-            if record.key.kind == SourceKind::OmniLabParticipant && rng.happens(rates::STRANGE_ID)
-            {
+            if record.key.kind == SourceKind::OmniLabParticipant && rng.happens(rates::STRANGE_ID) {
                 record.situations.add(Situation::StrangeId);
                 let id = if rng.happens(500) {
                     format!("CONTACT-{}", rng.digits(9))
@@ -40,10 +39,8 @@ impl Records {
                 updates.push((record.key.clone(), BTreeMap::from([(slot, Some(Value::from(id)))])));
                 continue;
             }
-            let Some(referred) = keys
-                .iter()
-                .find(|key| key.kind == kind)
-                .filter(|_| rng.happens(rates::REFERENCE))
+            let Some(referred) =
+                keys.iter().find(|key| key.kind == kind).filter(|_| rng.happens(rates::REFERENCE))
             else {
                 continue;
             };

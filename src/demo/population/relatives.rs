@@ -51,8 +51,7 @@ impl Relatives {
 
     /// A father and a son.
     pub(super) fn generations(rng: &mut SeededRng) -> Option<Self> {
-        rng
-            .weighted(&[(Style::Latin, 800), (Style::Numerals, 130), (Style::Dutch, 70)])
+        rng.weighted(&[(Style::Latin, 800), (Style::Numerals, 130), (Style::Dutch, 70)])
             .map(Self::Generations)
     }
 

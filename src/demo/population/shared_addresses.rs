@@ -40,7 +40,8 @@ pub(super) fn tag_shared(records: &mut [GeneratedRecord], generated: &GeneratedP
         let is_familys = email.is_some_and(|email| in_household(record.person, email));
         record.situations.add_if(is_familys, Situation::FamilyMailbox);
         if record.addresses().any(|address| in_household(record.person, address))
-            && let Some(relatives) = generated.people.get(record.person).and_then(|person| person.relatives)
+            && let Some(relatives) =
+                generated.people.get(record.person).and_then(|person| person.relatives)
         {
             record.situations.add(if relatives.has_the_others_name() {
                 Situation::FatherAndSon
@@ -72,6 +73,9 @@ fn users_by_address(records: &[GeneratedRecord]) -> HashMap<String, BTreeSet<usi
 
 /// The landline of a household with several customers.
 fn shared_landline(generated: &GeneratedPeople, who: usize) -> Option<String> {
-    let household = generated.households.get(generated.household_of(who)?).filter(|household| household.members.len() > 1)?;
+    let household = generated
+        .households
+        .get(generated.household_of(who)?)
+        .filter(|household| household.members.len() > 1)?;
     household.landline.as_ref().map(Line::e164)
 }

@@ -1,6 +1,6 @@
 //! Writes one record about one person, as one system has it.
 
-use super::people::{Person, GeneratedPeople};
+use super::people::{GeneratedPeople, Person};
 use super::rates::{self, Frequencies};
 use super::situation::Situations;
 use crate::customer::model::source::SourceKind;
@@ -18,7 +18,12 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    pub(super) fn new(generated: &'a GeneratedPeople, person: &'a Person, kind: SourceKind, early: bool) -> Self {
+    pub(super) fn new(
+        generated: &'a GeneratedPeople,
+        person: &'a Person,
+        kind: SourceKind,
+        early: bool,
+    ) -> Self {
         Self {
             generated,
             person,

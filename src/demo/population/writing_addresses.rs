@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::seeded_rng::SeededRng;
 use super::people::Employer;
 use super::rates;
+use super::seeded_rng::SeededRng;
 use super::situation::Situation;
 use super::spelling::{Line, misdialled, mistyped_email};
 use super::writing::Writer;
@@ -69,8 +69,7 @@ impl<'a> Writer<'a> {
         let family = household
             .and_then(|household| household.mailbox.as_ref())
             .filter(|_| rng.happens(gives_family_mailbox));
-        let work =
-            person.work_mailbox.as_ref().filter(|_| rng.happens(rates::GIVES_WORK_MAILBOX));
+        let work = person.work_mailbox.as_ref().filter(|_| rng.happens(rates::GIVES_WORK_MAILBOX));
         let role = self
             .employer()
             .map(|employer| &employer.role_mailbox)
@@ -79,10 +78,8 @@ impl<'a> Writer<'a> {
             person.second_mailbox.as_ref().filter(|_| rng.happens(rates::GIVES_SECOND_MAILBOX));
         self.on_family_mailbox = family.is_some();
         self.situations.add_if(family.is_none() && role.is_some(), Situation::RoleMailbox);
-        let own = person
-            .mailbox
-            .as_ref()
-            .or_else(|| self.parents_mailbox().filter(|_| rng.happens(600)));
+        let own =
+            person.mailbox.as_ref().or_else(|| self.parents_mailbox().filter(|_| rng.happens(600)));
         family.or(role).or(work).or(second).or(own)
     }
 
@@ -117,8 +114,11 @@ impl<'a> Writer<'a> {
     /// The line that the person gives: the partner's, the employer's, the household's, or a mobile phone.
     fn line(&mut self, rng: &mut SeededRng, mobiles_only: bool) -> &'a Line {
         let person = self.person;
-        let gives_landline =
-            if person.relatives.is_some() { rates::RELATIVES_GIVE_LANDLINE } else { rates::GIVES_LANDLINE };
+        let gives_landline = if person.relatives.is_some() {
+            rates::RELATIVES_GIVE_LANDLINE
+        } else {
+            rates::GIVES_LANDLINE
+        };
         let household = self.generated.households.get(person.household);
         let landline = household
             .and_then(|household| household.landline.as_ref())

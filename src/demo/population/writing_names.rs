@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::seeded_rng::SeededRng;
 use super::family_names::split_particle;
 use super::given_names::other_form;
 use super::rates;
+use super::seeded_rng::SeededRng;
 use super::situation::Situation;
 use super::spelling::{initials, mistyped, titled, without_marks};
 use super::writing::Writer;
@@ -32,7 +32,9 @@ impl Writer<'_> {
         let roll = rng.below(1_000);
         let has_given = roll < frequencies.whole_name + frequencies.given_only;
         let has_family = roll < frequencies.whole_name
-            || (!has_given && roll < frequencies.whole_name + frequencies.given_only + frequencies.family_only);
+            || (!has_given
+                && roll
+                    < frequencies.whole_name + frequencies.given_only + frequencies.family_only);
         if !has_given && !has_family {
             return WrittenName::default();
         }
@@ -64,8 +66,7 @@ impl Writer<'_> {
 
     fn use_other_form(&mut self, rng: &mut SeededRng, parts: &mut Parts) {
         let other = other_form(rng, &parts.given);
-        if let Some(other) = other.filter(|_| parts.has_given && rng.happens(rates::OTHER_FORM))
-        {
+        if let Some(other) = other.filter(|_| parts.has_given && rng.happens(rates::OTHER_FORM)) {
             other.clone_into(&mut parts.given);
             self.situations.add(Situation::OtherForm);
         }

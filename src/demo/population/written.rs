@@ -1,9 +1,9 @@
 //! Names and addresses as a system has them.
 
-use super::seeded_rng::SeededRng;
 use super::family_names::split_particle;
-use super::relatives::Suffix;
 use super::rates;
+use super::relatives::Suffix;
+use super::seeded_rng::SeededRng;
 
 /// A written address, and the address that it means. `None` if it belongs to nobody.
 #[derive(Debug, Clone)]

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 
-use super::request::{Answer, SimulatorRequest};
 use super::data::SimulatedData;
 use super::fault::{Faults, Part};
 use super::options::SimulatorOptions;
 use super::paths::{base_path, tokens_path};
+use super::request::{Answer, SimulatorRequest};
 use super::request_log::RequestLog;
 use super::token::Tokens;
 use super::window::Window;
@@ -40,8 +40,10 @@ impl SimulatorEndpoint {
 
     /// The base of URLs in this system's responses.
     pub(super) fn links(&self) -> String {
-        let elsewhere =
-            self.options().links_lead_to.map(|origin| format!("{origin}{}", base_path(self.source)));
+        let elsewhere = self
+            .options()
+            .links_lead_to
+            .map(|origin| format!("{origin}{}", base_path(self.source)));
         elsewhere.unwrap_or_else(|| self.base_url())
     }
 
@@ -65,7 +67,9 @@ impl SimulatorEndpoint {
     /// Whether the request contains an API key, a token or a client secret.
     pub(super) fn has_credential(&self, request: &SimulatorRequest) -> bool {
         let is_in_body = String::from_utf8_lossy(&request.body).contains(&self.secret);
-        request.header("x-api-key").is_some() || request.header("authorization").is_some() || is_in_body
+        request.header("x-api-key").is_some()
+            || request.header("authorization").is_some()
+            || is_in_body
     }
 
     /// The response without faults.
@@ -74,7 +78,9 @@ impl SimulatorEndpoint {
         let has_token = || request.bearer().is_some_and(|token| self.tokens.is_live(token, now));
         match self.source {
             Source::OmnioTap => self.limited(request, &options),
-            Source::Omneo if request.bearer() != Some(self.secret.as_str()) => Answer::unauthorized(),
+            Source::Omneo if request.bearer() != Some(self.secret.as_str()) => {
+                Answer::unauthorized()
+            }
             Source::Omneo => omneo::answer(&self.data, &options, request, &self.links()),
             Source::OmniLab | Source::Syncaroo if self.gives_tokens(request) => {
                 if request.method != "POST" {

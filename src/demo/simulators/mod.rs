@@ -3,7 +3,6 @@
 //! All four use one [`SimulatedData`], which sends webhooks about changes. Behaviour that the documentation leaves open is in
 //! [`SimulatorOptions`], and faults are in [`Fault`].
 
-mod request;
 mod data;
 mod endpoint;
 mod fault;
@@ -14,6 +13,7 @@ pub mod omniotap;
 mod options;
 mod page;
 mod paths;
+mod request;
 mod request_log;
 mod server;
 pub mod syncaroo;

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::request::{Answer, SimulatorRequest};
 use super::data::SimulatedData;
 use super::object_kind::{ObjectKind, PARTICIPANT, owner};
 use super::options::SimulatorOptions;
 use super::page::Page;
+use super::request::{Answer, SimulatorRequest};
 use super::table::Object;
 use super::time_format::written;
 use super::webhook::{Action, Webhook};
@@ -21,7 +21,11 @@ use crate::sources::value::{text_at, time_at, time_of};
 pub const AUDIENCE: &str = "https://api.omnilab.example";
 
 /// Responds to an authorized request.
-pub(super) fn answer(data: &SimulatedData, options: &SimulatorOptions, request: &SimulatorRequest) -> Answer {
+pub(super) fn answer(
+    data: &SimulatedData,
+    options: &SimulatorOptions,
+    request: &SimulatorRequest,
+) -> Answer {
     match (request.method.as_str(), request.path.as_str()) {
         ("GET", "/v1/interactions:fetchContactBookings") => bookings(data, options, request),
         ("POST", "/v1/interactions:cancelInteractionBooking") => cancel(data, request),
@@ -29,7 +33,11 @@ pub(super) fn answer(data: &SimulatedData, options: &SimulatorOptions, request: 
     }
 }
 
-fn bookings(data: &SimulatedData, options: &SimulatorOptions, request: &SimulatorRequest) -> Answer {
+fn bookings(
+    data: &SimulatedData,
+    options: &SimulatorOptions,
+    request: &SimulatorRequest,
+) -> Answer {
     let Some(external_id) = request.parameter("external_id").filter(|id| !id.is_empty()) else {
         return Answer::error(400, "external_id is required");
     };

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::request::{Answer, SimulatorRequest};
 use super::data::SimulatedData;
 use super::object_kind::ObjectKind;
 use super::options::{Envelope, SimulatorOptions};
 use super::paths::base_path;
+use super::request::{Answer, SimulatorRequest};
 use super::table::Object;
 use super::time_format::written;
 use super::webhook::{Action, Webhook};
@@ -37,7 +37,11 @@ const FILTERS: [(&str, &str); 4] = [
 ];
 
 /// Responds to an authorized request that is within the limit.
-pub(super) fn answer(data: &SimulatedData, options: &SimulatorOptions, request: &SimulatorRequest) -> Answer {
+pub(super) fn answer(
+    data: &SimulatedData,
+    options: &SimulatorOptions,
+    request: &SimulatorRequest,
+) -> Answer {
     let parts = request.below(base_path(Source::OmnioTap)).unwrap_or_default();
     let [part] = parts.as_slice() else { return Answer::not_found() };
     let Some((name, kind)) = ENTITIES.into_iter().find(|(name, _)| name == part) else {
@@ -103,12 +107,7 @@ fn create(data: &SimulatedData, request: &SimulatorRequest, kind: ObjectKind) ->
 }
 
 /// The webhook about a change.
-pub(super) fn webhook(
-    kind: ObjectKind,
-    action: Action,
-    object: &Value,
-    now: Timestamp,
-) -> Webhook {
+pub(super) fn webhook(kind: ObjectKind, action: Action, object: &Value, now: Timestamp) -> Webhook {
     let entity = match kind {
         ObjectKind::Customer => "customer",
         ObjectKind::Lead => "lead",

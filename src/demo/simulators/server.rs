@@ -14,13 +14,16 @@ use actix_web::web::{self, Bytes, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpResponseBuilder, HttpServer};
 use futures_util::{StreamExt, stream};
 
-use super::request::{Answer, SimulatorRequest};
 use super::endpoint::SimulatorEndpoint;
 use super::fault::{Fault, Part};
+use super::request::{Answer, SimulatorRequest};
 use super::request_log::LoggedRequest;
 
 /// The server of a system.
-pub(super) fn server(simulator: &Arc<SimulatorEndpoint>, listener: TcpListener) -> std::io::Result<Server> {
+pub(super) fn server(
+    simulator: &Arc<SimulatorEndpoint>,
+    listener: TcpListener,
+) -> std::io::Result<Server> {
     let simulator = Data::from(Arc::clone(simulator));
     let app = move || App::new().app_data(simulator.clone()).default_service(web::to(serve));
     Ok(HttpServer::new(app)
@@ -41,7 +44,11 @@ fn store_connection(connection: &dyn Any, data: &mut Extensions) {
     }
 }
 
-async fn serve(http_request: HttpRequest, body: Bytes, simulator: Data<SimulatorEndpoint>) -> HttpResponse {
+async fn serve(
+    http_request: HttpRequest,
+    body: Bytes,
+    simulator: Data<SimulatorEndpoint>,
+) -> HttpResponse {
     let request = simulator_request(&http_request, &body);
     let fault = simulator.faults.next_fault(simulator.part_of(&request));
     let mut logged = LoggedRequest {
@@ -55,7 +62,8 @@ async fn serve(http_request: HttpRequest, body: Bytes, simulator: Data<Simulator
     if fault == Some(Fault::ExpiredTokens) {
         simulator.tokens.end_all();
     }
-    let answer = if fault == Some(Fault::ExpiredTokens) && simulator.part_of(&request) == Part::Api {
+    let answer = if fault == Some(Fault::ExpiredTokens) && simulator.part_of(&request) == Part::Api
+    {
         Answer::unauthorized()
     } else {
         simulator.answer(&request)

@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::request::{Answer, SimulatorRequest};
 use super::data::SimulatedData;
 use super::object_kind::{ObjectKind, owner};
 use super::options::SimulatorOptions;
 use super::page;
 use super::page::Page;
 use super::paths::base_path;
+use super::request::{Answer, SimulatorRequest};
 use super::webhook::{Action, Webhook};
 use crate::customer::model::source::Source;
 use crate::sources::value::text_at;
@@ -18,7 +18,11 @@ use crate::sources::value::text_at;
 pub const CONNECTION: &str = "555";
 
 /// Responds to an authorized request.
-pub(super) fn answer(data: &SimulatedData, options: &SimulatorOptions, request: &SimulatorRequest) -> Answer {
+pub(super) fn answer(
+    data: &SimulatedData,
+    options: &SimulatorOptions,
+    request: &SimulatorRequest,
+) -> Answer {
     let parts = request.below(base_path(Source::Syncaroo)).unwrap_or_default();
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     if request.method != "GET" {

@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::simulators::{CLIENT_ID, ObjectKind, SimulatorOptions, Simulators, SimulatedData, omnilab};
+use hookpoint::demo::simulators::{
+    CLIENT_ID, ObjectKind, SimulatedData, SimulatorOptions, Simulators, omnilab,
+};
 use hookpoint::demo::webhook_signer::Secrets;
 
 #[path = "../../upstream/authority.rs"]

@@ -6,12 +6,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::simulators::{Fault as VendorFault, Part, Simulators};
+use hookpoint::demo::simulators::{Fault as SimulatorFault, Part, Simulators};
 
 use super::replicas::Member;
-use super::schedule::{Fault, OfReplica, OfServer, OfVendor, OfWire};
+use super::schedule::{Fault, NetworkFault, PostgresFault, ReplicaFault, SourceFault};
 use crate::harness::Harness;
-use crate::harness::process::{self, Held};
+use crate::harness::process::{self, FrozenProcesses};
 use crate::harness::report::Report;
 
 /// Everything that a fault can affect.
@@ -21,7 +21,7 @@ pub struct FaultTargets<'a> {
     pub simulators: &'a Simulators,
     /// The disk that can be filled.
     pub disk: Option<PathBuf>,
-    held: Vec<Held>,
+    held: Vec<FrozenProcesses>,
 }
 
 impl<'a> FaultTargets<'a> {
@@ -46,40 +46,46 @@ impl<'a> FaultTargets<'a> {
             Fault::Replica(n, fault) => {
                 let member = &mut self.members[n];
                 match fault {
-                    OfReplica::Killed => member.kill(),
-                    OfReplica::Restarted => report.broken.extend(member.restart(false).await),
-                    OfReplica::OtherSettings => report.broken.extend(member.restart(true).await),
-                    OfReplica::Frozen => member.freeze(),
-                    OfReplica::Clock(seconds) => member.set_clock(seconds),
+                    ReplicaFault::Killed => member.kill(),
+                    ReplicaFault::Restarted => report.broken.extend(member.restart(false).await),
+                    ReplicaFault::OtherSettings => report.broken.extend(member.restart(true).await),
+                    ReplicaFault::Frozen => member.freeze(),
+                    ReplicaFault::Clock(seconds) => member.set_clock(seconds),
                 }
             }
-            Fault::Wire(n, fault) => {
-                let wire = &self.members[n].wire;
+            Fault::Network(n, fault) => {
+                let proxy = &self.members[n].proxy;
                 match fault {
-                    OfWire::Forgotten => wire.forget(),
-                    OfWire::Silent => wire.fall_silent(),
-                    OfWire::Slow(delay) => wire.slow_down(Duration::from_millis(u64::from(delay))),
-                    OfWire::Cut => wire.cut(),
+                    NetworkFault::Blackholed => proxy.blackhole(),
+                    NetworkFault::Silent => proxy.fall_silent(),
+                    NetworkFault::Slow(delay) => {
+                        proxy.slow_down(Duration::from_millis(u64::from(delay)))
+                    }
+                    NetworkFault::Cut => proxy.cut(),
                 }
             }
-            Fault::Server(fault) => match fault {
+            Fault::Postgres(fault) => match fault {
                 // The postmaster's supervisor starts it again.
-                OfServer::Crashed => self
+                PostgresFault::Crashed => self
                     .harness
                     .postmaster()
                     .into_iter()
                     .for_each(|id| process::signal(id, libc::SIGKILL)),
-                OfServer::Stopped => self.harness.stop_postgres().await,
-                OfServer::Frozen => self.held = self.harness.hold_postgres(),
-                OfServer::ReadOnly => self.set_read_only(true).await,
-                OfServer::DiskFull => fill(self.disk.as_ref().unwrap()),
-                OfServer::SessionsEnded => {
+                PostgresFault::Stopped => self.harness.stop_postgres().await,
+                PostgresFault::Frozen => self.held = self.harness.freeze_postgres(),
+                PostgresFault::ReadOnly => self.set_read_only(true).await,
+                PostgresFault::DiskFull => fill(self.disk.as_ref().unwrap()),
+                PostgresFault::SessionsEnded => {
                     let all = "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid() and backend_type = 'client backend'";
                     self.administer(all).await;
                 }
             },
-            Fault::Vendor(fault) => {
-                self.simulators.set_fault(Source::OmnioTap, Part::Api, Some(of_vendor(fault)));
+            Fault::Source(fault) => {
+                self.simulators.set_fault(
+                    Source::OmnioTap,
+                    Part::Api,
+                    Some(simulator_fault(fault)),
+                );
             }
         }
     }
@@ -89,22 +95,24 @@ impl<'a> FaultTargets<'a> {
             Fault::Replica(n, fault) => {
                 let member = &mut self.members[n];
                 match fault {
-                    OfReplica::Killed => member.may_start(),
-                    OfReplica::Restarted => {}
-                    OfReplica::OtherSettings => report.broken.extend(member.restart(false).await),
-                    OfReplica::Frozen => member.thaw(),
-                    OfReplica::Clock(_) => member.set_clock(0),
+                    ReplicaFault::Killed => member.may_start(),
+                    ReplicaFault::Restarted => {}
+                    ReplicaFault::OtherSettings => {
+                        report.broken.extend(member.restart(false).await)
+                    }
+                    ReplicaFault::Frozen => member.thaw(),
+                    ReplicaFault::Clock(_) => member.set_clock(0),
                 }
             }
-            Fault::Wire(n, _) => self.members[n].wire.heal(),
-            Fault::Server(fault) => match fault {
-                OfServer::Crashed | OfServer::SessionsEnded => {}
-                OfServer::Stopped => self.harness.start_postgres().await,
-                OfServer::Frozen => self.held.clear(),
-                OfServer::ReadOnly => self.set_read_only(false).await,
-                OfServer::DiskFull => empty(self.disk.as_ref().unwrap()),
+            Fault::Network(n, _) => self.members[n].proxy.heal(),
+            Fault::Postgres(fault) => match fault {
+                PostgresFault::Crashed | PostgresFault::SessionsEnded => {}
+                PostgresFault::Stopped => self.harness.start_postgres().await,
+                PostgresFault::Frozen => self.held.clear(),
+                PostgresFault::ReadOnly => self.set_read_only(false).await,
+                PostgresFault::DiskFull => empty(self.disk.as_ref().unwrap()),
             },
-            Fault::Vendor(_) => self.simulators.set_fault(Source::OmnioTap, Part::Api, None),
+            Fault::Source(_) => self.simulators.set_fault(Source::OmnioTap, Part::Api, None),
         }
     }
 
@@ -134,18 +142,18 @@ impl<'a> FaultTargets<'a> {
     }
 }
 
-fn of_vendor(fault: OfVendor) -> VendorFault {
+fn simulator_fault(fault: SourceFault) -> SimulatorFault {
     match fault {
-        OfVendor::Silent => VendorFault::Silent,
-        OfVendor::Unfinished => VendorFault::Unfinished,
-        OfVendor::Endless => VendorFault::Endless,
-        OfVendor::Slow => VendorFault::Slow(Duration::from_millis(1_500)),
-        OfVendor::Throttles => VendorFault::TooMany(Some(5)),
-        OfVendor::Fails => VendorFault::Status(500),
-        OfVendor::Garbage => VendorFault::Garbage,
-        OfVendor::Truncated => VendorFault::Truncated,
-        OfVendor::Page => VendorFault::Html,
-        OfVendor::Closed => VendorFault::Closed,
+        SourceFault::Silent => SimulatorFault::Silent,
+        SourceFault::Unfinished => SimulatorFault::Unfinished,
+        SourceFault::Endless => SimulatorFault::Endless,
+        SourceFault::Slow => SimulatorFault::Slow(Duration::from_millis(1_500)),
+        SourceFault::Throttles => SimulatorFault::TooMany(Some(5)),
+        SourceFault::Fails => SimulatorFault::Status(500),
+        SourceFault::Garbage => SimulatorFault::Garbage,
+        SourceFault::Truncated => SimulatorFault::Truncated,
+        SourceFault::Page => SimulatorFault::Html,
+        SourceFault::Closed => SimulatorFault::Closed,
     }
 }
 

@@ -9,23 +9,23 @@ use std::time::{Duration, Instant};
 use hookpoint::demo::simulators::ObjectKind;
 use hookpoint::demo::webhook_signer::Secrets;
 
-use super::asking::{self, LookupLoad, STRANGERS};
 use super::fault_phase::FaultTargets;
-use super::{Chaos, Flow, HEALED, demo, forger, scan, wait_until};
+use super::lookup_load::{self, LookupLoad, SOURCE_ONLY};
+use super::{Chaos, Flow, HEALED, demo, reconcile, wait_until, webhook_forger};
 use crate::harness::inbox::apply_in_order;
-use crate::harness::outcome::{ask_for_answers, check_deliveries_except, waiting};
 use crate::harness::report::Report;
 use crate::harness::sync_runs::differences;
+use crate::harness::webhook_checks::{ask_for_answers, check_deliveries_except, waiting};
 use crate::harness::webhooks::Webhook;
 use crate::harness::{Shop, comparison, inbox, parent};
 
 /// Checks that the final data is exactly the data of the acknowledged webhooks.
 pub async fn check_all(
-    mut field: FaultTargets<'_>,
+    mut targets: FaultTargets<'_>,
     url: &str,
     secrets: &Secrets,
     (flow, people, order, versions): (Flow, &[Webhook], &[usize], &[Webhook]),
-    (asked, calm): (&LookupLoad, &[(Instant, Instant)]),
+    (lookup_load, calm): (&LookupLoad, &[(Instant, Instant)]),
     report: &mut Report,
 ) {
     let begin = Instant::now();
@@ -33,7 +33,7 @@ pub async fn check_all(
     while (!flow.is_acknowledged(0) || waiting(&shop.database.pool).await > 0)
         && begin.elapsed() < HEALED
     {
-        wait_until(&mut field, Instant::now() + Duration::from_millis(100), report).await;
+        wait_until(&mut targets, Instant::now() + Duration::from_millis(100), report).await;
     }
     let Flow { people: sender, versions: of_versions, people_released, versions_released } = flow;
     let (released, released_versions) =
@@ -75,46 +75,55 @@ pub async fn check_all(
         .copied()
         .chain(acknowledged_versions.iter().map(|n| people.len() + n))
         .collect();
-    check_deliveries_except(&shop.database.pool, &all, &done, left, forger::REFUSED, report).await;
+    check_deliveries_except(
+        &shop.database.pool,
+        &all,
+        &done,
+        left,
+        webhook_forger::REFUSED,
+        report,
+    )
+    .await;
 
     // The final data of the source is stored, and people who are only in the source are found.
-    field.simulators.webhooks_settled().await;
-    if !scan(&field.harness.directory("walk"), url, field.simulators, secrets).await {
-        let said = std::fs::read_to_string(field.harness.directory("walk").join("walk.log"))
-            .unwrap_or_default();
-        report.broken.push(format!("`hookpoint sync run` failed at the end:  {said}"));
+    targets.simulators.webhooks_settled().await;
+    if !reconcile(&targets.harness.directory("reconcile"), url, targets.simulators, secrets).await {
+        let log =
+            std::fs::read_to_string(targets.harness.directory("reconcile").join("reconcile.log"))
+                .unwrap_or_default();
+        report.broken.push(format!("`hookpoint sync run` failed at the end:  {log}"));
     }
-    let of_source = Shop::with(url.to_owned(), &demo(field.simulators)).await;
-    let differing = differences(field.simulators.data(), &of_source).await;
-    report.figure("contacts of the source", field.simulators.data().count(ObjectKind::Contact));
+    let of_source = Shop::with(url.to_owned(), &demo(targets.simulators)).await;
+    let differing = differences(targets.simulators.data(), &of_source).await;
+    report.figure("contacts of the source", targets.simulators.data().count(ObjectKind::Contact));
     if let Some(first) = differing.first() {
         report
             .broken
             .push(format!("{} contacts differ from the source's: {first}", differing.len()));
     }
     of_source.database.close().await;
-    for (n, member) in field.members.iter().enumerate() {
-        for person in (0..asked.strangers.load(Ordering::SeqCst)).step_by(7) {
-            if !asking::finds_stranger(&member.record, STRANGERS + person).await {
+    for (n, member) in targets.members.iter().enumerate() {
+        for person in (0..lookup_load.source_only.load(Ordering::SeqCst)).step_by(7) {
+            if !lookup_load::finds_source_only(&member.record, SOURCE_ONLY + person).await {
                 report.broken.push(format!(
                     "replica {n} does not find a person who is only in the source: {person}"
                 ));
             }
         }
     }
-    asked.end();
-    let records = field.members.each_ref().map(|member| Arc::clone(&member.record));
-    asked.report(&records, calm, report);
+    lookup_load.end();
+    let records = targets.members.each_ref().map(|member| Arc::clone(&member.record));
+    lookup_load.report(&records, calm, report);
 
-    let calm = field.harness.shop_of("chaos_calm", inbox::BRAND).await;
-    let told: Vec<Webhook> = acknowledged.iter().map(|n| people[*n].clone()).collect();
-    apply_in_order(&calm, &told).await;
+    let calm = targets.harness.shop_of("chaos_calm", inbox::BRAND).await;
+    let applied: Vec<Webhook> = acknowledged.iter().map(|n| people[*n].clone()).collect();
+    apply_in_order(&calm, &applied).await;
     let addresses = records.each_ref().map(|record| record.address);
     // An answer that other settings rendered is rendered again when it is looked up.
     let (differences, same) = comparison::differences_but(&shop, &calm, &["answers"]).await;
     report.figure("rows that are as in a calm run", same);
     report.broken.extend(differences);
-    ask_for_answers(field.harness, &shop, &calm, &addresses, report).await;
+    ask_for_answers(targets.harness, &shop, &calm, &addresses, report).await;
     calm.database.close().await;
     shop.database.close().await;
 }
@@ -144,7 +153,7 @@ pub fn check_logs_for_personal_data(directory: &Path, report: &mut Report) {
         bytes += text.len();
         let text = String::from_utf8_lossy(&text);
         // In the middle of a line, so that it is not a number.
-        let told = text.lines().find(|line| {
+        let leaked = text.lines().find(|line| {
             [
                 "@example",
                 "%40example",
@@ -160,7 +169,7 @@ pub fn check_logs_for_personal_data(directory: &Path, report: &mut Report) {
         });
         report
             .broken
-            .extend(told.map(|line| format!("{} contains personal data: {line}", log.display())));
+            .extend(leaked.map(|line| format!("{} contains personal data: {line}", log.display())));
     }
     report.figure("logs without personal data", format!("{} MB", bytes / 1_000_000));
 }

@@ -4,14 +4,14 @@
 //! webhook is applied once. No answer was ever wrong, from another brand, or late. Within a minute of the last fault of
 //! each round, everything has recovered.
 
-mod asking;
 mod fault_phase;
 mod final_checks;
-mod forger;
+mod lookup_load;
 mod replicas;
 mod rounds;
 pub mod schedule;
 pub mod setup;
+mod webhook_forger;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -25,25 +25,25 @@ use hookpoint::demo::simulators::{ObjectKind, Simulators};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::storage::brands::get_or_insert_brand;
 
-use self::rounds::{go_through, scan, wait_until, walk_again_and_again};
+use self::rounds::{go_through, reconcile, reconcile_repeatedly, wait_until};
 use self::setup::{demo, mount, start};
-use super::outcome::waiting;
 use super::process::Process;
-use super::replica::Plan;
+use super::replica::ReplicaSettings;
 use super::report::Report;
 use super::rng::Rng;
 use super::settings::TestSettings;
-use super::sync_runs::backfill::Life;
+use super::sync_runs::backfill::BackgroundChanges;
 use super::sync_runs::{contact, data, environment, generous};
+use super::webhook_checks::waiting;
 use super::webhooks::sender::Sender;
 use super::webhooks::sequence::WebhookSequence;
 use super::webhooks::{Webhook, signing};
 use super::{Harness, changes, inbox, parent};
-use asking::{DEADLINE, LookupLoad, MOVING, STILL, STRANGERS};
 use fault_phase::FaultTargets;
-use forger::WebhookForger;
+use lookup_load::{CHANGING, DEADLINE, LookupLoad, SOURCE_ONLY, UNCHANGING};
 use replicas::Member;
 use schedule::{Round, draw};
+use webhook_forger::WebhookForger;
 
 /// The time limit for recovery after the last fault of a round.
 const HEALED: Duration = Duration::from_secs(60);
@@ -64,7 +64,7 @@ pub struct Chaos {
     /// Whether the test may mount a disk of its own, which it can fill.
     pub has_mounts: bool,
     /// Prints progress.
-    pub tell: fn(String),
+    pub print_progress: fn(String),
 }
 
 /// The webhooks, and how many were released.
@@ -86,7 +86,7 @@ impl Flow {
     }
 
     /// Releases webhooks at their rates, without end.
-    async fn release(&self, forger: &WebhookForger, asked: &LookupLoad) {
+    async fn release(&self, forger: &WebhookForger, lookup_load: &LookupLoad) {
         let mut due = tokio::time::interval(Duration::from_secs(1) / WEBHOOKS_A_SECOND);
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Burst);
         for n in 1_u32.. {
@@ -101,7 +101,9 @@ impl Flow {
                 && self.versions_released.load(Ordering::SeqCst) < self.versions.of()
             {
                 let released = self.versions_released.fetch_add(1, Ordering::SeqCst);
-                asked.versions.store(released.saturating_sub(STILL) / MOVING + 1, Ordering::SeqCst);
+                lookup_load
+                    .versions
+                    .store(released.saturating_sub(UNCHANGING) / CHANGING + 1, Ordering::SeqCst);
                 self.versions.release(1);
             }
         }
@@ -139,7 +141,7 @@ pub async fn run(chaos: Chaos) -> Report {
     shop.open_brand_with(support_id, "support").await;
     shop.open_brand_with(demo_id, "demo").await;
     let url = shop.url.clone();
-    let walks_in = harness.directory("walk");
+    let reconcile_directory = harness.directory("reconcile");
     let members = [
         start(&harness, 0, &simulators, &secrets).await,
         start(&harness, 1, &simulators, &secrets).await,
@@ -153,10 +155,10 @@ pub async fn run(chaos: Chaos) -> Report {
     let people: Arc<Vec<Webhook>> =
         Arc::new(WebhookSequence::of(chaos.seed, seconds * WEBHOOKS_A_SECOND as usize).collect());
     let order = Arc::new(disorder(people.len(), &mut rng));
-    let still = (0..STILL + MOVING).map(|person| changes::webhook(person, 0));
-    let moving = (0..seconds * VERSIONS_A_SECOND as usize)
-        .map(|n| changes::webhook(STILL + n % MOVING, (n / MOVING) as u64 + 1));
-    let versions: Arc<Vec<Webhook>> = Arc::new(still.chain(moving).collect());
+    let unchanging = (0..UNCHANGING + CHANGING).map(|person| changes::webhook(person, 0));
+    let changing = (0..seconds * VERSIONS_A_SECOND as usize)
+        .map(|n| changes::webhook(UNCHANGING + n % CHANGING, (n / CHANGING) as u64 + 1));
+    let versions: Arc<Vec<Webhook>> = Arc::new(unchanging.chain(changing).collect());
     let flow = Flow {
         people: Sender::start_in_order(
             "shop",
@@ -173,52 +175,53 @@ pub async fn run(chaos: Chaos) -> Report {
             16,
         ),
         people_released: AtomicUsize::new(0),
-        versions_released: AtomicUsize::new(STILL + MOVING),
+        versions_released: AtomicUsize::new(UNCHANGING + CHANGING),
     };
-    flow.versions.release(STILL + MOVING);
+    flow.versions.release(UNCHANGING + CHANGING);
     while !flow.is_acknowledged(0) || waiting(&shop.database.pool).await > 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     shop.database.close().await;
 
-    let (asked, forger) = (LookupLoad::default(), WebhookForger::default());
-    records.iter().enumerate().for_each(|(n, record)| asked.start(n, record));
+    let (lookup_load, forger) = (LookupLoad::default(), WebhookForger::default());
+    records.iter().enumerate().for_each(|(n, record)| lookup_load.start(n, record));
     forger.start("shop", Arc::clone(&people), Arc::clone(&order), addresses.clone(), chaos.seed);
-    let mut field = FaultTargets::new(&mut harness, members, &simulators, disk.clone());
-    let mut life = Life { rng: Rng(chaos.seed), born: 0, contacts: CONTACTS, version: 0 };
+    let mut targets = FaultTargets::new(&mut harness, members, &simulators, disk.clone());
+    let mut background_changes =
+        BackgroundChanges { rng: Rng(chaos.seed), created: 0, contacts: CONTACTS, version: 0 };
     let mut calm = Vec::new();
     {
-        let walks = walk_again_and_again(&walks_in, &url, &simulators, &secrets);
-        let living = async {
+        let reconciles = reconcile_repeatedly(&reconcile_directory, &url, &simulators, &secrets);
+        let changing_contacts = async {
             for second in 0.. {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 // The last webhooks must be sent before the run ends.
                 if second < seconds.saturating_sub(HEALED.as_secs() as usize).max(seconds / 2) {
-                    life.step(&data);
-                    data.put(ObjectKind::Contact, contact(STRANGERS + second, 0, data.now()));
-                    asked.strangers.store(second + 1, Ordering::SeqCst);
+                    background_changes.step(&data);
+                    data.put(ObjectKind::Contact, contact(SOURCE_ONLY + second, 0, data.now()));
+                    lookup_load.source_only.store(second + 1, Ordering::SeqCst);
                 }
             }
         };
         tokio::select! {
-            () = flow.release(&forger, &asked) => unreachable!("it goes on for ever"),
-            () = living => unreachable!("it goes on for ever"),
-            () = walks => unreachable!("it goes on for ever"),
-            () = go_through(&mut field, chaos, &flow, &url, &mut calm, &mut report) => {}
+            () = flow.release(&forger, &lookup_load) => unreachable!("it goes on for ever"),
+            () = changing_contacts => unreachable!("it goes on for ever"),
+            () = reconciles => unreachable!("it goes on for ever"),
+            () = go_through(&mut targets, chaos, &flow, &url, &mut calm, &mut report) => {}
         }
     }
     forger.end(&mut report);
     report.figure("acknowledged when the last round was over", flow.is_acknowledged(100));
     final_checks::check_all(
-        field,
+        targets,
         &url,
         &secrets,
         (flow, &people, &order, &versions),
-        (&asked, &calm),
+        (&lookup_load, &calm),
         &mut report,
     )
     .await;
-    asked.end();
+    lookup_load.end();
     final_checks::check_logs_for_personal_data(&directory, &mut report);
     if !report.broken.is_empty() || !report.late.is_empty() {
         final_checks::keep_logs(&directory, chaos, &mut report);

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use crate::harness::Harness;
 use crate::harness::connection::Connection;
-use crate::harness::process::Held;
-use crate::harness::replica::{Plan, Replica, Starting};
+use crate::harness::faulty_proxy::{FaultyProxy, ProxyTarget};
+use crate::harness::process::FrozenProcesses;
+use crate::harness::replica::{Replica, ReplicaSettings, Starting};
 use crate::harness::settings::TestSettings;
-use crate::harness::wire::{End, Wire};
 
 /// The pause of the supervisor before a restart.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -22,14 +22,14 @@ pub const RECOVERY_TOLERANCE: Duration = Duration::from_secs(5);
 /// A replica in any state.
 pub struct Member {
     name: String,
-    plan: Plan,
+    replica_settings: ReplicaSettings,
     /// Its normal settings, and the others.
     settings: [TestSettings; 2],
     url: String,
-    pub wire: Wire,
+    pub proxy: FaultyProxy,
     clock: PathBuf,
     state: State,
-    held: Option<Held>,
+    held: Option<FrozenProcesses>,
     pub record: Arc<Record>,
 }
 
@@ -44,7 +44,7 @@ enum State {
 pub struct Record {
     pub address: SocketAddr,
     /// The number of starts. The cache ends with the process.
-    pub life: AtomicU64,
+    pub starts: AtomicU64,
     /// Periods in which no answer in time can be expected. The last one may be open.
     away: Mutex<Vec<(Instant, Option<Instant>)>>,
 }
@@ -81,27 +81,31 @@ impl Member {
     pub async fn start(
         harness: &Harness,
         name: &str,
-        plan: Plan,
+        replica_settings: ReplicaSettings,
         other_settings: TestSettings,
         database: &str,
     ) -> Self {
-        let wire = Wire::lay(End::Unix(harness.socket().join(".s.PGSQL.5432"))).await;
-        let url = format!("postgres://hookpoint@{}/{database}?sslmode=disable", wire.address);
+        let proxy =
+            FaultyProxy::start(ProxyTarget::Unix(harness.socket().join(".s.PGSQL.5432"))).await;
+        let url = format!("postgres://hookpoint@{}/{database}?sslmode=disable", proxy.address);
         let clock = clock_of(harness, name);
         std::fs::write(&clock, "+0").unwrap();
-        let replica = Replica::start(harness, name, &plan, &url).await;
+        let replica = Replica::start(harness, name, &replica_settings, &url).await;
         let record =
-            Record { address: replica.address, life: AtomicU64::new(1), away: Mutex::default() };
-        let settings = [plan.settings, other_settings]
+            Record { address: replica.address, starts: AtomicU64::new(1), away: Mutex::default() };
+        let settings = [replica_settings.settings, other_settings]
             .map(|settings| settings.with(|file| file.server.listen = replica.address.to_string()));
-        let plan = Plan { settings: settings[0].clone(), environment: plan.environment };
+        let replica_settings = ReplicaSettings {
+            settings: settings[0].clone(),
+            environment: replica_settings.environment,
+        };
         let (name, record) = (name.to_owned(), Arc::new(record));
         Self {
             name,
-            plan,
+            replica_settings,
             settings,
             url,
-            wire,
+            proxy,
             clock,
             state: State::Running(replica),
             held: None,
@@ -112,12 +116,18 @@ impl Member {
     /// Supervises the replica. Returns a description of an unexpected event.
     pub fn watch(&mut self, harness: &Harness) -> Option<String> {
         let (state, mistake) = match std::mem::replace(&mut self.state, State::Down(None)) {
-            State::Down(Some(until)) if Instant::now() >= until => {
-                (State::Starting(Starting::on(harness, &self.name, &self.plan, &self.url)), None)
-            }
+            State::Down(Some(until)) if Instant::now() >= until => (
+                State::Starting(Starting::on(
+                    harness,
+                    &self.name,
+                    &self.replica_settings,
+                    &self.url,
+                )),
+                None,
+            ),
             State::Starting(starting) => match starting.ready() {
                 Ok(replica) => {
-                    self.record.life.fetch_add(1, Ordering::SeqCst);
+                    self.record.starts.fetch_add(1, Ordering::SeqCst);
                     self.record.is_back();
                     (State::Running(replica), None)
                 }
@@ -130,7 +140,7 @@ impl Member {
             State::Running(mut replica) => match replica.process.ended() {
                 Some(status) => {
                     self.record.goes();
-                    self.record.life.fetch_add(1, Ordering::SeqCst);
+                    self.record.starts.fetch_add(1, Ordering::SeqCst);
                     let mistake = format!("{} ended unexpectedly: {status}", self.name);
                     (State::Down(Some(Instant::now() + PAUSE)), Some(mistake))
                 }
@@ -151,7 +161,8 @@ impl Member {
     /// Stops it with SIGTERM, and starts it again. Returns a description of an unexpected event.
     pub async fn restart(&mut self, has_other_settings: bool) -> Option<String> {
         let [usual, other] = &self.settings;
-        self.plan.settings = if has_other_settings { other.clone() } else { usual.clone() };
+        self.replica_settings.settings =
+            if has_other_settings { other.clone() } else { usual.clone() };
         self.ends();
         let state = std::mem::replace(&mut self.state, State::Down(Some(Instant::now())));
         let State::Running(mut replica) = state else { return None };
@@ -179,7 +190,7 @@ impl Member {
     /// Marks it as unavailable, with an empty cache afterwards.
     fn ends(&self) {
         self.goes();
-        self.record.life.fetch_add(1, Ordering::SeqCst);
+        self.record.starts.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Allows the supervisor to start it again.
@@ -197,7 +208,7 @@ impl Member {
             State::Down(_) => return,
         };
         self.goes();
-        self.held = Some(Held::hold(&[id]));
+        self.held = Some(FrozenProcesses::freeze(&[id]));
     }
 
     pub fn thaw(&mut self) {
@@ -220,13 +231,13 @@ impl Member {
     /// The replica's own description of a problem. `None` if it is healthy.
     pub async fn complaint(&self) -> Option<String> {
         if !self.is_running() {
-            let said = if let State::Starting(starting) = &self.state {
-                starting.said()
+            let log_text = if let State::Starting(starting) = &self.state {
+                starting.log_text()
             } else {
                 String::new()
             };
             return Some(format!(
-                "{} does not run; it was started: {}, its log: {said}",
+                "{} does not run; it was started: {}, its log: {log_text}",
                 self.name,
                 !matches!(self.state, State::Down(None))
             ));

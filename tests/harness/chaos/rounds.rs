@@ -3,7 +3,7 @@
 use super::*;
 
 /// Compares everything with the source repeatedly, as the nightly reconcile does.
-pub(super) async fn walk_again_and_again(
+pub(super) async fn reconcile_repeatedly(
     directory: &Path,
     url: &str,
     simulators: &Simulators,
@@ -11,20 +11,20 @@ pub(super) async fn walk_again_and_again(
 ) {
     loop {
         tokio::time::sleep(Duration::from_secs(40)).await;
-        scan(directory, url, simulators, secrets).await;
+        reconcile(directory, url, simulators, secrets).await;
     }
 }
 
 /// Returns whether the comparison was complete.
-pub(super) async fn scan(
+pub(super) async fn reconcile(
     directory: &Path,
     url: &str,
     simulators: &Simulators,
     secrets: &Secrets,
 ) -> bool {
-    let settings = directory.join("walk.toml");
+    let settings = directory.join("reconcile.toml");
     std::fs::write(&settings, demo(simulators)).unwrap();
-    let log = std::fs::File::create(directory.join("walk.log")).unwrap();
+    let log = std::fs::File::create(directory.join("reconcile.log")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command.arg("--settings").arg(settings).args(["sync", "run", "--source", "omniotap"]);
     command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log);
@@ -41,36 +41,40 @@ pub(super) async fn scan(
 
 /// Runs all faults.
 pub(super) async fn go_through(
-    field: &mut FaultTargets<'_>,
+    targets: &mut FaultTargets<'_>,
     chaos: Chaos,
     flow: &Flow,
     url: &str,
     calm: &mut Vec<(Instant, Instant)>,
     report: &mut Report,
 ) {
-    let rounds = draw(chaos.seed, chaos.rounds, chaos.round, field.disk.is_some());
+    let rounds = draw(chaos.seed, chaos.rounds, chaos.round, targets.disk.is_some());
     let faults = rounds.iter().flatten().filter(|event| event.begins).count();
     report.figure("faults", format!("{faults} in {} rounds", chaos.rounds));
     let mut longest = Duration::ZERO;
     for (n, events) in rounds.into_iter().enumerate() {
         let begin = Instant::now();
-        (chaos.tell)(format!("  round {n}"));
+        (chaos.print_progress)(format!("  round {n}"));
         for event in events {
-            wait_until(field, begin + event.at, report).await;
+            wait_until(targets, begin + event.at, report).await;
             let what = if event.begins { "begins" } else { "ends" };
-            (chaos.tell)(format!("    {:5.1} s: {} {what}", event.at.as_secs_f64(), event.fault));
+            (chaos.print_progress)(format!(
+                "    {:5.1} s: {} {what}",
+                event.at.as_secs_f64(),
+                event.fault
+            ));
             if event.begins {
-                field.begin(event.fault, report).await;
+                targets.begin(event.fault, report).await;
             } else {
-                field.end(event.fault, report).await;
+                targets.end(event.fault, report).await;
             }
         }
-        wait_until(field, begin + chaos.round.fault_phase, report).await;
+        wait_until(targets, begin + chaos.round.fault_phase, report).await;
         let last = Instant::now();
         let mut complaint = Some(String::new());
         while complaint.is_some() && last.elapsed() < HEALED {
-            wait_until(field, Instant::now() + Duration::from_millis(200), report).await;
-            complaint = complaints(field, flow, url).await;
+            wait_until(targets, Instant::now() + Duration::from_millis(200), report).await;
+            complaint = complaints(targets, flow, url).await;
         }
         let took = last.elapsed();
         longest = longest.max(took);
@@ -78,13 +82,13 @@ pub(super) async fn go_through(
             Some(complaint) => report.late.push(format!(
                 "round {n}: not recovered {HEALED:?} after its last fault: {complaint}"
             )),
-            None => (chaos.tell)(format!(
+            None => (chaos.print_progress)(format!(
                 "    recovered {:.1} s after the last fault",
                 took.as_secs_f64()
             )),
         }
         let from = Instant::now();
-        wait_until(field, begin + chaos.round.lasts, report).await;
+        wait_until(targets, begin + chaos.round.lasts, report).await;
         calm.push((from, Instant::now()));
     }
     report.figure(
@@ -94,9 +98,13 @@ pub(super) async fn go_through(
 }
 
 /// Waits, and restarts replicas that ended.
-pub(super) async fn wait_until(field: &mut FaultTargets<'_>, until: Instant, report: &mut Report) {
+pub(super) async fn wait_until(
+    targets: &mut FaultTargets<'_>,
+    until: Instant,
+    report: &mut Report,
+) {
     loop {
-        field.watch(report);
+        targets.watch(report);
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             return;
@@ -106,12 +114,12 @@ pub(super) async fn wait_until(field: &mut FaultTargets<'_>, until: Instant, rep
 }
 
 /// The first sign that the service has not recovered, if there is one.
-async fn complaints(field: &FaultTargets<'_>, flow: &Flow, url: &str) -> Option<String> {
-    for member in &field.members {
+async fn complaints(targets: &FaultTargets<'_>, flow: &Flow, url: &str) -> Option<String> {
+    for member in &targets.members {
         if let Some(complaint) = member.complaint().await {
             return Some(complaint);
         }
-        if !asking::answers_about_nobody(&member.record, 0).await {
+        if !lookup_load::answers_about_nobody(&member.record, 0).await {
             return Some("lookups do not reach Postgres".to_owned());
         }
     }

@@ -27,17 +27,17 @@ impl Round {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// In one of the replicas.
-    Replica(usize, OfReplica),
+    Replica(usize, ReplicaFault),
     /// Between one of the replicas and Postgres.
-    Wire(usize, OfWire),
+    Network(usize, NetworkFault),
     /// In Postgres.
-    Server(OfServer),
+    Postgres(PostgresFault),
     /// In the source that is called.
-    Vendor(OfVendor),
+    Source(SourceFault),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OfReplica {
+pub enum ReplicaFault {
     /// It is killed, and started again when the fault ends.
     Killed,
     /// It is stopped with SIGTERM, and started again at once.
@@ -51,9 +51,9 @@ pub enum OfReplica {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OfWire {
+pub enum NetworkFault {
     /// Open connections pass nothing, without being closed. New connections work.
-    Forgotten,
+    Blackholed,
     /// No data passes.
     Silent,
     /// Data passes with a delay of this many milliseconds.
@@ -63,7 +63,7 @@ pub enum OfWire {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OfServer {
+pub enum PostgresFault {
     Crashed,
     Stopped,
     Frozen,
@@ -74,7 +74,7 @@ pub enum OfServer {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OfVendor {
+pub enum SourceFault {
     Silent,
     Unfinished,
     Endless,
@@ -90,16 +90,16 @@ pub enum OfVendor {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Replica(n, OfReplica::Clock(seconds)) => {
+            Self::Replica(n, ReplicaFault::Clock(seconds)) => {
                 write!(f, "replica {n}: its clock is wrong by {seconds} s")
             }
             Self::Replica(n, fault) => write!(f, "replica {n}: {fault:?}"),
-            Self::Wire(n, OfWire::Slow(delay)) => {
+            Self::Network(n, NetworkFault::Slow(delay)) => {
                 write!(f, "connections of replica {n}: slow by {delay} ms")
             }
-            Self::Wire(n, fault) => write!(f, "connections of replica {n}: {fault:?}"),
-            Self::Server(fault) => write!(f, "Postgres: {fault:?}"),
-            Self::Vendor(fault) => write!(f, "source: {fault:?}"),
+            Self::Network(n, fault) => write!(f, "connections of replica {n}: {fault:?}"),
+            Self::Postgres(fault) => write!(f, "Postgres: {fault:?}"),
+            Self::Source(fault) => write!(f, "source: {fault:?}"),
         }
     }
 }
@@ -158,36 +158,36 @@ fn fault(track: usize, rng: &mut Rng, with_full_disks: bool) -> (Fault, Duration
         replica @ 0..2 => {
             let clock = [-7_200, -600, -90, -5, 5, 90, 600, 7_200];
             let (fault, most) = match rng.roll(10) {
-                0..3 => (OfReplica::Killed, 15),
-                3 => (OfReplica::Restarted, 6),
-                4 => (OfReplica::OtherSettings, 30),
-                5..8 => (OfReplica::Frozen, 45),
-                _ => (OfReplica::Clock(*rng.pick(&clock)), 40),
+                0..3 => (ReplicaFault::Killed, 15),
+                3 => (ReplicaFault::Restarted, 6),
+                4 => (ReplicaFault::OtherSettings, 30),
+                5..8 => (ReplicaFault::Frozen, 45),
+                _ => (ReplicaFault::Clock(*rng.pick(&clock)), 40),
             };
             (Fault::Replica(replica, fault), roll(rng, 1, most))
         }
         replica @ 2..4 => {
             let (fault, most) = match rng.roll(4) {
-                0 => (OfWire::Forgotten, 5),
-                1 => (OfWire::Silent, 30),
-                2 => (OfWire::Slow(50 + rng.roll(400) as u16), 30),
-                _ => (OfWire::Cut, 5),
+                0 => (NetworkFault::Blackholed, 5),
+                1 => (NetworkFault::Silent, 30),
+                2 => (NetworkFault::Slow(50 + rng.roll(400) as u16), 30),
+                _ => (NetworkFault::Cut, 5),
             };
-            (Fault::Wire(replica - 2, fault), roll(rng, 1, most))
+            (Fault::Network(replica - 2, fault), roll(rng, 1, most))
         }
         4 => {
             let (fault, most) = match rng.roll(8) {
-                0..2 => (OfServer::Crashed, 5),
-                2 => (OfServer::Stopped, 20),
-                3..5 => (OfServer::Frozen, 30),
-                5 => (OfServer::ReadOnly, 30),
-                6 if with_full_disks => (OfServer::DiskFull, 25),
-                _ => (OfServer::SessionsEnded, 5),
+                0..2 => (PostgresFault::Crashed, 5),
+                2 => (PostgresFault::Stopped, 20),
+                3..5 => (PostgresFault::Frozen, 30),
+                5 => (PostgresFault::ReadOnly, 30),
+                6 if with_full_disks => (PostgresFault::DiskFull, 25),
+                _ => (PostgresFault::SessionsEnded, 5),
             };
-            (Fault::Server(fault), roll(rng, 1, most))
+            (Fault::Postgres(fault), roll(rng, 1, most))
         }
         _ => {
-            use OfVendor::{
+            use SourceFault::{
                 Closed, Endless, Fails, Garbage, Page, Silent, Slow, Throttles, Truncated,
                 Unfinished,
             };
@@ -195,7 +195,7 @@ fn fault(track: usize, rng: &mut Rng, with_full_disks: bool) -> (Fault, Duration
                 Silent, Unfinished, Endless, Slow, Throttles, Fails, Garbage, Truncated, Page,
                 Closed,
             ];
-            (Fault::Vendor(*rng.pick(&faults)), roll(rng, 2, 30))
+            (Fault::Source(*rng.pick(&faults)), roll(rng, 2, 30))
         }
     }
 }
@@ -239,8 +239,8 @@ pub fn check() {
 fn track(fault: &Fault) -> (u8, usize) {
     match fault {
         Fault::Replica(n, _) => (0, *n),
-        Fault::Wire(n, _) => (1, *n),
-        Fault::Server(_) => (2, 0),
-        Fault::Vendor(_) => (3, 0),
+        Fault::Network(n, _) => (1, *n),
+        Fault::Postgres(_) => (2, 0),
+        Fault::Source(_) => (3, 0),
     }
 }

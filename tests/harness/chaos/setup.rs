@@ -60,12 +60,15 @@ pub(super) async fn start(
     let mut environment = environment(secrets);
     environment.extend(signing::secrets());
     environment.extend(wrong_times(&replicas::clock_of(harness, &name)));
-    let plan = Plan::of(TestSettings::parse(&tables))
+    let replica_settings = ReplicaSettings::of(TestSettings::parse(&tables))
         .lookup_deadline(DEADLINE)
         .with(|file| file.sync.lease_seconds = 5);
-    let plan = Plan { environment, ..plan };
-    let other = plan.settings.clone().custom_field("company", "Company: {{ omniotap.company }}");
-    Member::start(harness, &name, plan, other, "chaos").await
+    let replica_settings = ReplicaSettings { environment, ..replica_settings };
+    let other = replica_settings
+        .settings
+        .clone()
+        .custom_field("company", "Company: {{ omniotap.company }}");
+    Member::start(harness, &name, replica_settings, other, "chaos").await
 }
 
 /// The environment that makes a program read its clock's error from a file, if libfaketime is installed.

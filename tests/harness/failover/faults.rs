@@ -31,7 +31,7 @@ pub(super) fn faults(failovers: Failovers) -> Vec<Fault> {
 
 pub(super) async fn make_trouble(
     cluster: &mut Cluster,
-    sides: &[Side],
+    loaded_replicas: &[LoadedReplica],
     faults: &[Fault],
     report: &mut Report,
 ) {
@@ -47,11 +47,11 @@ pub(super) async fn make_trouble(
                 Fault::CutOff => "cut off",
             }
         );
-        if !strike(cluster, sides, *fault, &name, &mut longest, report).await {
+        if !strike(cluster, loaded_replicas, *fault, &name, &mut longest, report).await {
             return;
         }
     }
-    longest.tell(report);
+    longest.report(report);
 }
 
 /// Waits until the pending webhooks are applied.
@@ -61,7 +61,7 @@ async fn until_calm(cluster: &Cluster) {
     let mut connection = cluster.connect(primary, "shop").await.unwrap();
     // Some webhooks are always in flight.
     while waiting(&mut connection).await.is_none_or(|waiting| waiting > 100)
-        && begin.elapsed() < PATIENCE / 2
+        && begin.elapsed() < TIMEOUT / 2
     {
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
@@ -70,14 +70,15 @@ async fn until_calm(cluster: &Cluster) {
 /// Applies a fault to the primary, and checks the results. Returns whether the cluster is whole in the end.
 async fn strike(
     cluster: &mut Cluster,
-    sides: &[Side],
+    loaded_replicas: &[LoadedReplica],
     fault: Fault,
     name: &str,
     longest: &mut Longest,
     report: &mut Report,
 ) -> bool {
     let (victim, _) = cluster.primary_but(None).await.expect("a primary");
-    let asked_before: Vec<usize> = sides.iter().map(|side| side.known.asked()).collect();
+    let asked_before: Vec<usize> =
+        loaded_replicas.iter().map(|loaded| loaded.known.asked()).collect();
     let struck_at = Instant::now();
     let held = match fault {
         Fault::Killed => {
@@ -92,7 +93,7 @@ async fn strike(
     };
     let Some((primary, since)) = cluster.primary_but(Some(victim)).await else {
         end_fault(cluster, fault, victim, held);
-        report.broken.push(format!("{name}: no other one became the primary within {PATIENCE:?}"));
+        report.broken.push(format!("{name}: no other one became the primary within {TIMEOUT:?}"));
         return false;
     };
     let connection = cluster.connect(primary, "shop").await.unwrap();
@@ -110,17 +111,22 @@ async fn strike(
         let mended_at = Instant::now();
         (cluster.becomes_whole(primary).await, mended_at.elapsed())
     };
-    let (again, (is_whole, rejoined)) =
-        tokio::join!(Again::watch(connection, sides, since), rejoin);
-    let is_healthy = sides[0].is_healthy().await && sides[1].is_healthy().await;
+    let (recovery, (is_whole, rejoined)) =
+        tokio::join!(Recovery::watch(connection, loaded_replicas, since), rejoin);
+    let is_healthy = loaded_replicas[0].is_healthy().await && loaded_replicas[1].is_healthy().await;
 
-    let failed: Vec<usize> = sides.iter().map(|side| side.known.since(struck_at).len()).collect();
-    let asked: Vec<usize> =
-        sides.iter().zip(asked_before).map(|(side, before)| side.known.asked() - before).collect();
-    let refused = sides.iter().map(|side| side.others.since(struck_at).len()).sum::<usize>();
-    let last_refused = sides
+    let failed: Vec<usize> =
+        loaded_replicas.iter().map(|loaded| loaded.known.since(struck_at).len()).collect();
+    let asked: Vec<usize> = loaded_replicas
         .iter()
-        .flat_map(|side| side.others.since(since))
+        .zip(asked_before)
+        .map(|(loaded, before)| loaded.known.asked() - before)
+        .collect();
+    let refused =
+        loaded_replicas.iter().map(|loaded| loaded.others.since(struck_at).len()).sum::<usize>();
+    let last_refused = loaded_replicas
+        .iter()
+        .flat_map(|loaded| loaded.others.since(since))
         .map(|at| at - since)
         .max()
         .unwrap_or_default();
@@ -128,30 +134,30 @@ async fn strike(
     report.figure(
         name,
         format!(
-            "another one after {elected:.1} s; {again}; the last of others was refused after {:.2} s ({refused} in all); \
+            "another one after {elected:.1} s; {recovery}; the last of others was refused after {:.2} s ({refused} in all); \
             of {asked:?} lookups of known people {failed:?} failed; the old one was back {rejoined:.1} s after it could",
             last_refused.as_secs_f64()
         ),
     );
     if failed.iter().sum::<usize>() > 0 {
         let statuses: Vec<String> =
-            sides.iter().map(|side| side.known.describe(struck_at)).collect();
+            loaded_replicas.iter().map(|loaded| loaded.known.describe(struck_at)).collect();
         report
             .broken
             .push(format!("{name}: lookups of known people failed on the replicas: {statuses:?}"));
     }
-    if !again.is_all() {
-        report.broken.push(format!("{name}: not everything went on again: {again}"));
+    if !recovery.is_all() {
+        report.broken.push(format!("{name}: not everything went on again: {recovery}"));
     }
     if !is_whole || !is_healthy {
         report.broken.push(format!("{name}: afterwards the cluster is whole: {is_whole}, and both replicas call themselves well: {is_healthy}"));
     }
-    longest.note(since - struck_at, &again, last_refused);
+    longest.note(since - struck_at, &recovery, last_refused);
     is_whole
 }
 
 /// Ends a fault.
-fn end_fault(cluster: &mut Cluster, fault: Fault, victim: usize, held: Vec<Held>) {
+fn end_fault(cluster: &mut Cluster, fault: Fault, victim: usize, held: Vec<FrozenProcesses>) {
     drop(held);
     match fault {
         Fault::Killed => cluster.start_again(victim),

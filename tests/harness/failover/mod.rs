@@ -15,12 +15,12 @@ use super::connection::Connection;
 use super::failures::{Failures, Watched};
 use super::inbox::{BRAND, apply_in_order};
 use super::lookups::{LookupTarget, Lookups};
-use super::outcome::{check_answers, check_deliveries, wait_until_applied};
-use super::patroni::{Cluster, PATIENCE, ROOT, SERVICE};
-use super::process::Held;
-use super::recovery::{Again, Longest, waiting};
-use super::replica::{Plan, Replica};
+use super::patroni::{Cluster, ROOT, SERVICE, TIMEOUT};
+use super::process::FrozenProcesses;
+use super::recovery::{Longest, Recovery, waiting};
+use super::replica::{Replica, ReplicaSettings};
 use super::report::Report;
+use super::webhook_checks::{check_answers, check_deliveries, wait_until_applied};
 use super::webhooks::Webhook;
 use super::webhooks::sender::Sender;
 use super::webhooks::sequence::WebhookSequence;
@@ -64,7 +64,7 @@ const CUSTOMERS: u64 = 4_000;
 const SECONDS_EACH: usize = 75;
 
 /// One of the two replicas, with its share of the load.
-pub struct Side {
+pub struct LoadedReplica {
     replica: Replica,
     pub sender: Sender,
     known: Failures,
@@ -72,7 +72,7 @@ pub struct Side {
     loads: [Running<Watched>; 2],
 }
 
-impl Side {
+impl LoadedReplica {
     /// Starts the lookups of the replica. Webhooks are sent as they are released.
     async fn start(
         replica: Replica,
@@ -81,16 +81,15 @@ impl Side {
         report: &mut Report,
     ) -> Self {
         let (address, known, others) = (replica.address, Failures::default(), Failures::default());
-        let (first, _) = Load::as_fast_as_possible(address, PATIENCE)
+        let (first, _) = Load::as_fast_as_possible(address, TIMEOUT)
             .requests(KNOWN)
             .start(Lookups::new(LookupTarget::Each(KNOWN)))
             .wait()
             .await;
         report.expect_right(&format!("replica {n}: known people, first lookup"), &first);
         // Longer than the whole scenario, with enough connections if each answer takes its deadline.
-        let load = |per_second: u32| {
-            Load::at_rate(address, per_second / 2, PATIENCE * 60).over(per_second)
-        };
+        let load =
+            |per_second: u32| Load::at_rate(address, per_second / 2, TIMEOUT * 60).over(per_second);
         let loads = [
             load(KNOWN_A_SECOND).start(Watched {
                 lookups: Lookups::new(LookupTarget::Each(KNOWN)),
@@ -128,31 +127,31 @@ pub async fn run(harness: &Harness, failovers: Failovers) -> Report {
     let faults = faults(failovers);
     let webhooks = (faults.len() + 1) * SECONDS_EACH * WEBHOOKS_A_SECOND as usize;
     let webhooks: Arc<Vec<Webhook>> = Arc::new(WebhookSequence::of(7, webhooks).collect());
-    let mut sides = Vec::new();
+    let mut loaded_replicas = Vec::new();
     for n in 0..2 {
         let replica = Replica::start(
             harness,
             &format!("failover-{n}"),
-            &Plan::receiving(BRAND),
+            &ReplicaSettings::receiving(BRAND),
             &cluster.service_url("shop"),
         )
         .await;
         // It caches nothing until its change listener is connected.
-        if !wait_until_current(&shop, &mut Connection::new(replica.address), PATIENCE).await {
+        if !wait_until_current(&shop, &mut Connection::new(replica.address), TIMEOUT).await {
             report.broken.push(format!("replica {n} never received the notification of a new key"));
         }
-        sides.push(Side::start(replica, &webhooks, n, &mut report).await);
+        loaded_replicas.push(LoadedReplica::start(replica, &webhooks, n, &mut report).await);
     }
     shop.database.close().await;
     let released = AtomicUsize::new(0);
     tokio::select! {
-        () = release(&sides, &released) => unreachable!("it goes on for ever"),
-        () = make_trouble(&mut cluster, &sides, &faults, &mut report) => {}
+        () = release(&loaded_replicas, &released) => unreachable!("it goes on for ever"),
+        () = make_trouble(&mut cluster, &loaded_replicas, &faults, &mut report) => {}
     }
     check_all(
         harness,
         &cluster,
-        sides,
+        loaded_replicas,
         &webhooks[..webhooks.len().min(released.into_inner())],
         &mut report,
     )
@@ -179,12 +178,12 @@ async fn open_shop(cluster: &Cluster, primary: usize) -> Shop {
 }
 
 /// Releases webhooks at their rate.
-async fn release(sides: &[Side], released: &AtomicUsize) {
+async fn release(loaded_replicas: &[LoadedReplica], released: &AtomicUsize) {
     let mut due = tokio::time::interval(Duration::from_secs(2) / WEBHOOKS_A_SECOND);
     loop {
         due.tick().await;
-        sides.iter().for_each(|side| side.sender.release(1));
-        released.fetch_add(sides.len(), Ordering::SeqCst);
+        loaded_replicas.iter().for_each(|loaded| loaded.sender.release(1));
+        released.fetch_add(loaded_replicas.len(), Ordering::SeqCst);
     }
 }
 
@@ -192,20 +191,26 @@ async fn release(sides: &[Side], released: &AtomicUsize) {
 async fn check_all(
     harness: &Harness,
     cluster: &Cluster,
-    sides: Vec<Side>,
+    loaded_replicas: Vec<LoadedReplica>,
     webhooks: &[Webhook],
     report: &mut Report,
 ) {
     let begin = Instant::now();
-    while sides.iter().map(|side| side.sender.acknowledgements()).sum::<usize>() < webhooks.len()
-        && begin.elapsed() < PATIENCE
+    while loaded_replicas.iter().map(|loaded| loaded.sender.acknowledgements()).sum::<usize>()
+        < webhooks.len()
+        && begin.elapsed() < TIMEOUT
     {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let (mut acknowledged, mut replicas) = (Vec::new(), Vec::new());
-    for (n, side) in sides.into_iter().enumerate() {
-        let Side { mut replica, sender, known, others, loads: [load_of_known, load_of_others] } =
-            side;
+    for (n, loaded) in loaded_replicas.into_iter().enumerate() {
+        let LoadedReplica {
+            mut replica,
+            sender,
+            known,
+            others,
+            loads: [load_of_known, load_of_others],
+        } = loaded;
         report.figure(
             &format!(
                 "replica {n}: webhooks without a 2xx, by status (0: no answer), all sent again"

@@ -3,22 +3,25 @@
 use super::*;
 
 /// Changes, creates and removes contacts, with a webhook for each.
-pub struct Life {
+pub struct BackgroundChanges {
     pub rng: Rng,
-    pub born: usize,
+    pub created: usize,
     pub contacts: usize,
     pub version: usize,
 }
 
-impl Life {
+impl BackgroundChanges {
     pub fn step(&mut self, data: &SimulatedData) {
         self.version += 1;
         let (n, version, now) = (self.rng.roll(self.contacts), self.version, data.now());
         match self.rng.roll(10) {
             0 => data.delete(ObjectKind::Contact, &format!("c{n}")),
             1 | 2 => {
-                data.change(ObjectKind::Contact, &contact(self.contacts + self.born, version, now));
-                self.born += 1;
+                data.change(
+                    ObjectKind::Contact,
+                    &contact(self.contacts + self.created, version, now),
+                );
+                self.created += 1;
             }
             _ if data.get(ObjectKind::Contact, &format!("c{n}")).is_some() => {
                 data.change(ObjectKind::Contact, &contact(n, version, now));
@@ -30,7 +33,7 @@ impl Life {
 
 async fn wait_until_applied(simulators: &Simulators, pool: &Pool) {
     simulators.webhooks_settled().await;
-    crate::harness::outcome::wait_until_applied(pool).await;
+    crate::harness::webhook_checks::wait_until_applied(pool).await;
 }
 
 /// A backfill with killed replicas while webhooks arrive. Then some webhooks are lost, and a reconcile finds and
@@ -43,21 +46,26 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
         Simulators::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
     let tables = brand(&simulators, 60_000, "off");
     let shop = harness.shop_of("collecting", &tables).await;
-    let plan = plan(&tables, &secrets)
+    let replica_settings = replica_settings(&tables, &secrets)
         .with(|file| (file.sync.lease_seconds, file.inbox.lease_seconds) = (5, 5));
     let begin = Instant::now();
     let mut replicas = Vec::new();
     for n in 0..2 {
-        let replica = Replica::start(harness, &format!("collecting-{n}"), &plan, &shop.url).await;
-        replicas.push((plan.clone().at(replica.address), replica));
+        let replica =
+            Replica::start(harness, &format!("collecting-{n}"), &replica_settings, &shop.url).await;
+        replicas.push((replica_settings.clone().at(replica.address), replica));
     }
     simulators.send_webhooks_to(format!("http://{}", replicas[0].1.address)).unwrap();
-    let mut life =
-        Life { rng: Rng(collection.seed), born: 0, contacts: collection.contacts, version: 0 };
+    let mut background_changes = BackgroundChanges {
+        rng: Rng(collection.seed),
+        created: 0,
+        contacts: collection.contacts,
+        version: 0,
+    };
     let mut in_the_middle = 0;
     for kill in 0..=collection.kills {
         let share = collection.contacts * kill / (collection.kills + 1);
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         // The scan must have progressed enough for a kill to matter. Do not wait for a run that is over.
         let scanned = async || {
             stream_of(&shop.database.pool, shop.brand.id())
@@ -70,14 +78,20 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
         {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        (0..collection.changes / (collection.kills + 1)).for_each(|_| life.step(&data));
+        (0..collection.changes / (collection.kills + 1))
+            .for_each(|_| background_changes.step(&data));
         if kill < collection.kills {
             let (so_far, is_over) = scanned().await;
             in_the_middle += usize::from(!is_over && so_far < collection.contacts);
-            for (n, (plan, replica)) in replicas.iter_mut().enumerate() {
+            for (n, (replica_settings, replica)) in replicas.iter_mut().enumerate() {
                 replica.process.kill();
-                *replica =
-                    Replica::start(harness, &format!("collecting-{n}"), plan, &shop.url).await;
+                *replica = Replica::start(
+                    harness,
+                    &format!("collecting-{n}"),
+                    replica_settings,
+                    &shop.url,
+                )
+                .await;
             }
         }
     }
@@ -108,14 +122,14 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
     expect_same(&mut report, "after the backfill", &differing);
 
     simulators.lose_webhooks(Source::OmnioTap, 50);
-    (0..collection.later_changes).for_each(|_| life.step(&data));
+    (0..collection.later_changes).for_each(|_| background_changes.step(&data));
     wait_until_applied(&simulators, &shop.database.pool).await;
     let lost = differences(&data, &shop).await.len();
     report.figure("contacts that differ after one webhook in twenty was lost", lost);
-    let said = sync_run(harness, &plan, &shop).await;
+    let output_text = sync_run(harness, &replica_settings, &shop).await;
     report.figure(
         "`hookpoint sync run`",
-        said.lines().rfind(|line| line.contains("contacts")).unwrap_or(&said),
+        output_text.lines().rfind(|line| line.contains("contacts")).unwrap_or(&output_text),
     );
     let row = stream_of(&shop.database.pool, shop.brand.id()).await.unwrap();
     let found = (row.changed + row.deleted) as usize;
@@ -135,9 +149,9 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
 }
 
 /// Compares everything with `hookpoint sync run`.
-async fn sync_run(harness: &Harness, plan: &Plan, shop: &Shop) -> String {
+async fn sync_run(harness: &Harness, replica_settings: &ReplicaSettings, shop: &Shop) -> String {
     let settings = harness.directory("sync-run").join("hookpoint.toml");
-    std::fs::write(&settings, plan.settings.text()).unwrap();
+    std::fs::write(&settings, replica_settings.settings.text()).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command
         .arg("--settings")
@@ -146,7 +160,7 @@ async fn sync_run(harness: &Harness, plan: &Plan, shop: &Shop) -> String {
         .stdin(Stdio::null());
     command
         .env("DATABASE_URL", &shop.url)
-        .envs(plan.environment.iter().map(|(name, value)| (name, value)));
+        .envs(replica_settings.environment.iter().map(|(name, value)| (name, value)));
     let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
     format!(
         "{}{}",

@@ -2,7 +2,7 @@
 //! arrive, lost webhooks, and a rate limit that two replicas share.
 
 pub mod backfill;
-pub mod budget;
+pub mod rate_limit;
 pub mod speed;
 
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use hookpoint::clock::Clock;
 use hookpoint::customer::model::field_versions::FieldVersions;
 use hookpoint::customer::model::record::{Change, RecordKey};
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::simulators::{ObjectKind, SimulatorOptions, Simulators, SimulatedData};
+use hookpoint::demo::simulators::{ObjectKind, SimulatedData, SimulatorOptions, Simulators};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::api::{ApiConnector, Reply};
@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use super::client::{Answer, Load, RequestGenerator};
 use super::lookups::{LookupTarget, Lookups};
-use super::replica::{Plan, Replica};
+use super::replica::{Replica, ReplicaSettings};
 use super::report::Report;
 use super::rng::Rng;
 use super::settings::TestSettings;
@@ -56,7 +56,7 @@ impl Collection {
 }
 
 /// The timeout of every wait.
-const PATIENCE: Duration = Duration::from_secs(600);
+const TIMEOUT: Duration = Duration::from_secs(600);
 
 const BRAND: &str = "demo";
 
@@ -88,8 +88,11 @@ pub fn environment(secrets: &Secrets) -> Vec<(String, String)> {
 }
 
 /// A replica with this brand.
-fn plan(brand: &str, secrets: &Secrets) -> Plan {
-    Plan { environment: environment(secrets), ..Plan::of(TestSettings::parse(brand)) }
+fn replica_settings(brand: &str, secrets: &Secrets) -> ReplicaSettings {
+    ReplicaSettings {
+        environment: environment(secrets),
+        ..ReplicaSettings::of(TestSettings::parse(brand))
+    }
 }
 
 /// A contact of the CRM.
@@ -122,7 +125,7 @@ async fn stream_of(pool: &Pool, brand_id: i32) -> Option<StreamRow> {
 
 /// Waits until a run that began after `since` has read all contacts.
 async fn wait_until_complete(pool: &Pool, brand_id: i32) -> bool {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while Instant::now() < deadline {
         if stream_of(pool, brand_id)
             .await
@@ -141,7 +144,7 @@ pub async fn differences(data: &SimulatedData, shop: &Shop) -> Vec<String> {
     let api: &dyn ApiConnector = sources.api(Source::OmnioTap);
     let ask = api.first("contacts", None).unwrap();
     let received_at = Clock::system().now();
-    let heard = api
+    let parsed = api
         .read(
             &ask,
             &Reply {
@@ -152,7 +155,7 @@ pub async fn differences(data: &SimulatedData, shop: &Shop) -> Vec<String> {
         )
         .unwrap();
     let mut expected: BTreeMap<RecordKey, FieldVersions> = BTreeMap::new();
-    for change in heard.changes {
+    for change in parsed.changes {
         if let Change::Record { key, update } = change {
             expected.insert(key, FieldVersions::from(update));
         }

@@ -8,11 +8,13 @@ pub async fn run(harness: &Harness, contacts: usize, minutes: u64) -> Report {
     let mut report = Report::default();
     let secrets = Secrets::known();
     let data = data(contacts);
-    let simulators = Simulators::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
+    let simulators =
+        Simulators::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
     let tables = brand(&simulators, 60_000, "off");
-    let shop = harness.shop_of("walk", &tables).await;
+    let shop = harness.shop_of("runs", &tables).await;
     let begin = Instant::now();
-    let replica = Replica::start(harness, "walk", &plan(&tables, &secrets), &shop.url).await;
+    let replica =
+        Replica::start(harness, "runs", &replica_settings(&tables, &secrets), &shop.url).await;
     wait_until_complete(&shop.database.pool, shop.brand.id()).await;
     let (took, cpu) = (begin.elapsed(), replica.process.processor_time());
     report.figure("contacts a second", format!("{:.0}", contacts as f64 / took.as_secs_f64()));
@@ -27,8 +29,10 @@ pub async fn run(harness: &Harness, contacts: usize, minutes: u64) -> Report {
 
     simulators.clear_request_log();
     let tables = brand(&simulators, LIMIT, "off");
-    let shop = harness.shop_of("walk_slowly", &tables).await;
-    let replica = Replica::start(harness, "walk-slowly", &plan(&tables, &secrets), &shop.url).await;
+    let shop = harness.shop_of("runs_slowly", &tables).await;
+    let replica =
+        Replica::start(harness, "runs-slowly", &replica_settings(&tables, &secrets), &shop.url)
+            .await;
     let begin = Clock::system().now().as_microsecond();
     tokio::time::sleep(Duration::from_secs(minutes * 60)).await;
     let requests = simulators.logged_requests(Source::OmnioTap);
@@ -40,11 +44,11 @@ pub async fn run(harness: &Harness, contacts: usize, minutes: u64) -> Report {
         .count();
     let share = came as f64 / (f64::from(LIMIT) * minutes as f64);
     report.figure(
-        "budget used while work remained",
+        "rate limit used while work remained",
         format!("{:.1} % ({came} calls in {minutes} minutes), promised: 95 %", share * 100.0),
     );
     if share < 0.95 {
-        report.late.push(format!("{:.1} % of the budget were used", share * 100.0));
+        report.late.push(format!("{:.1} % of the rate limit were used", share * 100.0));
     }
     drop(replica);
     simulators.stop().await;

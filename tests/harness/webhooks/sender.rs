@@ -14,16 +14,16 @@ use crate::harness::connection::Connection;
 use crate::harness::rng::Rng;
 
 /// The timeout of a response. The service promises one within a second.
-const PATIENCE: Duration = Duration::from_secs(2);
+const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Sends released webhooks in a thread of its own.
 pub struct Sender {
-    post: Arc<Post>,
+    state: Arc<SenderState>,
     thread: JoinHandle<()>,
 }
 
 /// The state of the sender.
-struct Post {
+struct SenderState {
     brand: String,
     webhooks: Arc<Vec<Webhook>>,
     replicas: Vec<SocketAddr>,
@@ -73,7 +73,7 @@ impl Sender {
         connections: u64,
         is_in_order: bool,
     ) -> Self {
-        let post = Arc::new(Post {
+        let state = Arc::new(SenderState {
             brand: brand.to_owned(),
             acknowledged: webhooks.iter().map(|_| AtomicU32::new(0)).collect(),
             webhooks,
@@ -86,37 +86,37 @@ impl Sender {
             shutdown_signal: AtomicBool::new(false),
             failures: Mutex::default(),
         });
-        let sending = Arc::clone(&post);
+        let sending = Arc::clone(&state);
         let thread = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async {
                 let mut connections: FuturesUnordered<_> =
-                    (0..connections).map(|n| sending.go_on_sending(Rng(n))).collect();
+                    (0..connections).map(|n| sending.send_until_done(Rng(n))).collect();
                 while connections.next().await.is_some() {}
             });
         });
-        Self { post, thread }
+        Self { state, thread }
     }
 
     /// Releases more webhooks.
     pub fn release(&self, more: usize) {
-        self.post.released.fetch_add(more, Ordering::SeqCst);
+        self.state.released.fetch_add(more, Ordering::SeqCst);
     }
 
     /// The number of acknowledged webhooks so far.
     pub fn acknowledgements(&self) -> usize {
-        self.post.acknowledgements.load(Ordering::SeqCst)
+        self.state.acknowledgements.load(Ordering::SeqCst)
     }
 
     /// The number of webhooks in total.
     pub fn of(&self) -> usize {
-        self.post.of
+        self.state.of
     }
 
     /// The number of failures by status, with 0 for no response.
     pub fn failures(&self) -> BTreeMap<u16, usize> {
-        self.post.failures.lock().unwrap().clone()
+        self.state.failures.lock().unwrap().clone()
     }
 
     /// Waits until all are acknowledged, or until the timeout. Returns the numbers of the acknowledged ones.
@@ -127,10 +127,11 @@ impl Sender {
             }
         };
         let _ = tokio::time::timeout(timeout, all).await;
-        self.post.shutdown_signal.store(true, Ordering::SeqCst);
-        let Self { post, thread } = self;
+        self.state.shutdown_signal.store(true, Ordering::SeqCst);
+        let Self { state, thread } = self;
         tokio::task::spawn_blocking(move || thread.join().unwrap()).await.unwrap();
-        post.acknowledged
+        state
+            .acknowledged
             .iter()
             .enumerate()
             .filter(|(_, times)| times.load(Ordering::SeqCst) > 0)
@@ -139,8 +140,8 @@ impl Sender {
     }
 }
 
-impl Post {
-    async fn go_on_sending(&self, mut rng: Rng) {
+impl SenderState {
+    async fn send_until_done(&self, mut rng: Rng) {
         let mut connections: Vec<Connection> =
             self.replicas.iter().map(|replica| Connection::new(*replica)).collect();
         let mut request = Vec::new();
@@ -154,7 +155,7 @@ impl Post {
             request.clear();
             signing::write(&self.brand, &self.webhooks[n], &mut request);
             let connection = &mut connections[rng.roll(self.replicas.len())];
-            let status = match tokio::time::timeout(PATIENCE, connection.ask(&request)).await {
+            let status = match tokio::time::timeout(TIMEOUT, connection.ask(&request)).await {
                 Ok(Ok(response)) => response.status,
                 Ok(Err(_)) | Err(_) => 0,
             };

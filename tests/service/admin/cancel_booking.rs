@@ -7,7 +7,9 @@ use hookpoint::admin::audit::Attribution;
 use hookpoint::admin::cancel_booking::{CancelError, Refreshed, cancel};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
-use hookpoint::demo::simulators::{Fault, ObjectKind, Part, SimulatorOptions, Simulators, SimulatedData};
+use hookpoint::demo::simulators::{
+    Fault, ObjectKind, Part, SimulatedData, SimulatorOptions, Simulators,
+};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::settings::file::CallSettings;

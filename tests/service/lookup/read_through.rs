@@ -6,7 +6,9 @@ use std::time::Duration;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::simulators::{Fault, ObjectKind, Part, SimulatorOptions, Simulators, SimulatedData};
+use hookpoint::demo::simulators::{
+    Fault, ObjectKind, Part, SimulatedData, SimulatorOptions, Simulators,
+};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
@@ -37,7 +39,8 @@ impl Crm {
         data.put(ObjectKind::Contact, contact("c1", "Ann", EMAIL, PHONE));
         let options = SimulatorOptions { calls: 1_000_000, ..SimulatorOptions::default() };
         let simulators =
-            Simulators::start(Arc::clone(&data), &Secrets::known(), options, Clock::system()).unwrap();
+            Simulators::start(Arc::clone(&data), &Secrets::known(), options, Clock::system())
+                .unwrap();
         Self { simulators, data }
     }
 

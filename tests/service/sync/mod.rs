@@ -12,7 +12,7 @@ use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::simulators::{
-    Envelope, Fault, ObjectKind, PARTICIPANT, Part, SimulatorOptions, Simulators, SimulatedData,
+    Envelope, Fault, ObjectKind, PARTICIPANT, Part, SimulatedData, SimulatorOptions, Simulators,
 };
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;

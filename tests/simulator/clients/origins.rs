@@ -58,7 +58,11 @@ async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
         }
     }
     assert_no_visitor(&elsewhere);
-    assert_eq!(caller.stage.simulators.logged_requests(Syncaroo), [], "not even a token is fetched");
+    assert_eq!(
+        caller.stage.simulators.logged_requests(Syncaroo),
+        [],
+        "not even a token is fetched"
+    );
     caller.close().await;
     elsewhere.close().await;
 }

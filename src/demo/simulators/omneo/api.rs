@@ -6,12 +6,12 @@ use super::list::listed;
 use super::merge;
 use super::profile::{aggregations, balances, with_identities};
 use crate::customer::model::source::Source;
-use crate::demo::simulators::request::{Answer, SimulatorRequest};
 use crate::demo::simulators::data::SimulatedData;
 use crate::demo::simulators::object_kind::{ObjectKind, owner, word_key};
 use crate::demo::simulators::options::SimulatorOptions;
 use crate::demo::simulators::page;
 use crate::demo::simulators::paths::base_path;
+use crate::demo::simulators::request::{Answer, SimulatorRequest};
 use crate::sources::value::text_at;
 
 /// Objects of a profile that have lists in pages: by profile, and for all profiles.
@@ -41,16 +41,16 @@ pub(in crate::demo::simulators) fn answer(
     match (request.method.as_str(), parts.as_slice()) {
         ("POST", ["profiles", "merge"]) => merge::merge_profiles(data, &request.json()),
         ("GET", ["profiles"]) => list(ObjectKind::Profile, None),
-        ("GET", ["profiles", id]) => data
-            .object(ObjectKind::Profile, id)
-            .map_or_else(Answer::not_found, |object| data_of(&with_identities(data, &object.value))),
-        ("GET", ["profiles", id, parts @ ..]) => {
-            match (data.get(ObjectKind::Profile, id), parts) {
-                (None, _) => Answer::not_found(),
-                (Some(_), [name]) if let Some(kind) = of_list(name) => list(kind, Some(id)),
-                (Some(profile), parts) => part_of_profile(data, id, &profile, parts),
-            }
+        ("GET", ["profiles", id]) => {
+            data.object(ObjectKind::Profile, id).map_or_else(Answer::not_found, |object| {
+                data_of(&with_identities(data, &object.value))
+            })
         }
+        ("GET", ["profiles", id, parts @ ..]) => match (data.get(ObjectKind::Profile, id), parts) {
+            (None, _) => Answer::not_found(),
+            (Some(_), [name]) if let Some(kind) = of_list(name) => list(kind, Some(id)),
+            (Some(profile), parts) => part_of_profile(data, id, &profile, parts),
+        },
         ("GET", ["identities", "search-profile", identifier]) => search(data, identifier),
         ("GET", ["identities"]) => list(ObjectKind::Identity, None),
         ("GET", [name]) => of_list(name).map_or_else(Answer::not_found, |kind| list(kind, None)),

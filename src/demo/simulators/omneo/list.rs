@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use url::form_urlencoded;
 
 use crate::customer::model::source::Source;
-use crate::demo::simulators::request::{Answer, SimulatorRequest};
 use crate::demo::simulators::data::SimulatedData;
 use crate::demo::simulators::object_kind::{ObjectKind, owner, word_key};
 use crate::demo::simulators::options::SimulatorOptions;
 use crate::demo::simulators::page::Page;
 use crate::demo::simulators::paths::base_path;
+use crate::demo::simulators::request::{Answer, SimulatorRequest};
 use crate::demo::simulators::table::Object;
 use crate::sources::value::{text_at, time_at, time_of};
 

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::profile::with_identities;
 use crate::customer::model::source::Source;
-use crate::demo::simulators::request::Answer;
 use crate::demo::simulators::data::SimulatedData;
 use crate::demo::simulators::object_kind::{ObjectKind, owner};
+use crate::demo::simulators::request::Answer;
 use crate::demo::simulators::time_format::written;
 use crate::demo::simulators::webhook::Action;
 use crate::sources::value::text_at;

@@ -10,7 +10,9 @@ use std::time::Duration;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::demo::simulators::{Fault, ObjectKind, Part, SimulatorOptions, Simulators, SimulatedData};
+use hookpoint::demo::simulators::{
+    Fault, ObjectKind, Part, SimulatedData, SimulatorOptions, Simulators,
+};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
@@ -58,7 +60,8 @@ impl FollowUpStage {
         let data = Arc::new(SimulatedData::new(Clock::system()));
         let options = SimulatorOptions { names_places: false, ..SimulatorOptions::default() };
         let simulators =
-            Simulators::start(Arc::clone(&data), &Secrets::known(), options, Clock::system()).unwrap();
+            Simulators::start(Arc::clone(&data), &Secrets::known(), options, Clock::system())
+                .unwrap();
         let settings = TestSettings::demo()
             .without_inbox_workers()
             .without_backfill()
@@ -183,8 +186,11 @@ async fn a_running_service_asks_by_itself() {
         Clock::system(),
     )
     .unwrap();
-    let settings =
-        TestSettings::demo().without_backfill().api(&simulators, Source::Syncaroo, LiveWhen::Unknown);
+    let settings = TestSettings::demo().without_backfill().api(
+        &simulators,
+        Source::Syncaroo,
+        LiveWhen::Unknown,
+    );
     let app =
         TestApp::start_with(Options { skips_verification: true, settings, ..Options::default() })
             .await;

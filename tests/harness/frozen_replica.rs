@@ -12,12 +12,12 @@ use hookpoint::storage::pool::Pool;
 
 use super::changes::{has_shown_to, webhook};
 use super::connection::Connection;
-use super::outcome::{check_deliveries, wait_until_applied, waiting};
-use super::process::Held;
-use super::replica::{Plan, Replica};
+use super::process::FrozenProcesses;
+use super::replica::{Replica, ReplicaSettings};
 use super::report::Report;
 use super::rng::Rng;
 use super::settings::TestSettings;
+use super::webhook_checks::{check_deliveries, wait_until_applied, waiting};
 use super::webhooks::sender::Sender;
 use super::webhooks::{Webhook, signing};
 use super::{Harness, Shop};
@@ -29,7 +29,7 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 const BEFORE_LONG: Duration = Duration::from_secs(15);
 
 /// The timeout of every wait.
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The lease of a worker, after which another one takes a webhook over.
 const LEASE: Duration = Duration::from_secs(5);
@@ -50,12 +50,12 @@ fn tables() -> String {
     BRANDS.map(brand).concat()
 }
 
-fn plan() -> Plan {
+fn replica_settings() -> ReplicaSettings {
     let tables = tables() + &BRANDS.map(signing::settings).concat();
-    let plan = Plan::of(TestSettings::parse(&tables))
+    let replica_settings = ReplicaSettings::of(TestSettings::parse(&tables))
         .lookup_deadline(Duration::from_secs(20))
         .with(|file| file.inbox.lease_seconds = LEASE.as_secs());
-    Plan { environment: signing::secrets(), ..plan }
+    ReplicaSettings { environment: signing::secrets(), ..replica_settings }
 }
 
 /// A brand, and the people in its webhooks. No other brand has them.
@@ -112,19 +112,19 @@ async fn stop_holding(
     pool: &Pool,
     replica: &Replica,
     senders: &[Sender],
-) -> Option<(Held, Instant, BTreeSet<i32>)> {
+) -> Option<(FrozenProcesses, Instant, BTreeSet<i32>)> {
     let (begin, mut rng) = (Instant::now(), Rng(7));
     // First everything runs, so that query plans exist.
     senders.iter().for_each(|sender| sender.release(WARM));
     while senders.iter().any(|sender| sender.acknowledgements() < WARM) || waiting(pool).await > 0 {
-        assert!(begin.elapsed() < PATIENCE, "webhooks are not acknowledged");
+        assert!(begin.elapsed() < TIMEOUT, "webhooks are not acknowledged");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let begin = Instant::now();
-    while begin.elapsed() < PATIENCE {
+    while begin.elapsed() < TIMEOUT {
         senders.iter().for_each(|sender| sender.release(BURST));
         tokio::time::sleep(Duration::from_millis(10 + rng.roll(40) as u64)).await;
-        let (held, stopped_at) = (Held::hold(&[replica.process.id()]), Instant::now());
+        let (held, stopped_at) = (FrozenProcesses::freeze(&[replica.process.id()]), Instant::now());
         tokio::time::sleep(Duration::from_millis(400)).await;
         let brands = held_brands(pool).await;
         if !brands.is_empty() {
@@ -160,7 +160,7 @@ async fn look_at_the_other(
         parts.iter().map(|part| part.send(&part.webhooks[1], vec![other])).collect();
     senders.iter().for_each(|sender| sender.release(AFTERWARDS));
     for (part, sender) in parts.iter().zip(senders) {
-        let acknowledged = sender.end(PATIENCE).await.len();
+        let acknowledged = sender.end(TIMEOUT).await.len();
         if acknowledged < AFTERWARDS {
             report.broken.push(format!("{acknowledged} of {AFTERWARDS} webhooks of {} are acknowledged while a replica is stopped", part.slug));
         }
@@ -173,7 +173,7 @@ async fn look_at_the_other(
         for part in parts {
             let mut missing = 0;
             for person in (0..AFTERWARDS).map(|n| part.first + BEFORE + n) {
-                missing += usize::from(!part.has_shown(other, person, PATIENCE).await);
+                missing += usize::from(!part.has_shown(other, person, TIMEOUT).await);
             }
             let held = if held.contains(&part.brand_id) {
                 "locked by the stopped replica"
@@ -197,8 +197,8 @@ pub async fn run(harness: &Harness) -> Report {
     for n in 0..BRANDS.len() {
         parts.push(Part::open(&shop, n).await);
     }
-    let stopped = Replica::start(harness, "stopped-0", &plan(), &shop.url).await;
-    let other = Replica::start(harness, "stopped-1", &plan(), &shop.url).await;
+    let stopped = Replica::start(harness, "stopped-0", &replica_settings(), &shop.url).await;
+    let other = Replica::start(harness, "stopped-1", &replica_settings(), &shop.url).await;
     let both = vec![stopped.address, other.address];
     let senders: Vec<Sender> =
         parts.iter().map(|part| part.send(&part.webhooks[0], both.clone())).collect();
@@ -217,7 +217,7 @@ pub async fn run(harness: &Harness) -> Report {
             .push("it holds the locks of all brands, so the test proves nothing".to_owned());
     }
     look_at_the_other(&parts, &brands, stopped_at, other.address, &mut report).await;
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     let mut left = left_from(pool, begun).await;
     while left > 0 && Instant::now() < deadline {
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -245,8 +245,7 @@ async fn check_all(
     let (mut webhooks, mut acknowledged) = (Vec::new(), Vec::new());
     // Webhooks that were never released are not sent any more.
     let ended =
-        futures_util::future::join_all(senders.into_iter().map(|sender| sender.end(PATIENCE)))
-            .await;
+        futures_util::future::join_all(senders.into_iter().map(|sender| sender.end(TIMEOUT))).await;
     for (part, before) in parts.iter().zip(ended) {
         acknowledged.extend(before.iter().map(|n| webhooks.len() + n));
         webhooks.extend(part.webhooks[0].iter().cloned());
@@ -256,7 +255,7 @@ async fn check_all(
             before.iter().rev().step_by(before.len().div_ceil(20).max(1)).map(|n| part.first + n);
         for person in sample.chain((0..AFTERWARDS).map(|n| part.first + BEFORE + n)) {
             for (n, replica) in replicas.iter().enumerate() {
-                if !part.has_shown(replica.address, person, PATIENCE).await {
+                if !part.has_shown(replica.address, person, TIMEOUT).await {
                     report
                         .broken
                         .push(format!("a person of {} is never found by replica {n}", part.slug));

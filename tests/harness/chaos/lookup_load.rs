@@ -19,19 +19,19 @@ pub const DEADLINE: Duration = Duration::from_millis(1_000);
 pub const SLACK: Duration = Duration::from_millis(1_500);
 
 /// The number of people who never change. The people who change follow after them.
-pub const STILL: usize = 100;
-pub const MOVING: usize = 200;
+pub const UNCHANGING: usize = 100;
+pub const CHANGING: usize = 200;
 
 /// The first person who is only in the source, without a webhook.
-pub const STRANGERS: usize = 1_000_000;
+pub const SOURCE_ONLY: usize = 1_000_000;
 
 /// The kind of person that a lookup asks for.
 #[derive(Clone, Copy, Debug)]
 enum LookupTarget {
-    Still,
-    Moving,
+    Unchanging,
+    Changing,
     Nobody,
-    Stranger,
+    SourceOnly,
 }
 
 /// Sends lookups and collects the results.
@@ -39,7 +39,7 @@ enum LookupTarget {
 pub struct LookupLoad {
     seen: Arc<Mutex<Seen>>,
     /// The number of people who are only in the source.
-    pub strangers: Arc<AtomicUsize>,
+    pub source_only: Arc<AtomicUsize>,
     /// The highest version of each changing person so far.
     pub versions: Arc<AtomicUsize>,
     is_over: Arc<AtomicBool>,
@@ -64,7 +64,7 @@ struct Seen {
     /// Refused lookups, with and without a fault.
     missed: Vec<Missed>,
     /// The people that each replica answered, by process lifetime.
-    remembered: BTreeSet<(usize, u64, usize)>,
+    cached: BTreeSet<(usize, u64, usize)>,
     /// The newest version of each person that a replica has shown.
     shown: BTreeMap<(usize, usize), u64>,
 }
@@ -72,18 +72,18 @@ struct Seen {
 impl LookupLoad {
     /// Sends lookups to a replica until the run is over, several at once.
     pub fn start(&self, replica: usize, record: &Arc<Record>) {
-        for (whom, every, of) in [
-            (LookupTarget::Still, 20, 2),
-            (LookupTarget::Moving, 25, 1),
+        for (target, every, of) in [
+            (LookupTarget::Unchanging, 20, 2),
+            (LookupTarget::Changing, 25, 1),
             (LookupTarget::Nobody, 100, 1),
-            (LookupTarget::Stranger, 200, 1),
+            (LookupTarget::SourceOnly, 200, 1),
         ] {
             for n in 0..of {
                 let (asked, record) = (self.clone(), Arc::clone(record));
                 tokio::spawn(async move {
                     asked
                         .go_on(
-                            whom,
+                            target,
                             replica,
                             &record,
                             Duration::from_millis(every),
@@ -97,7 +97,7 @@ impl LookupLoad {
 
     async fn go_on(
         &self,
-        whom: LookupTarget,
+        target: LookupTarget,
         replica: usize,
         record: &Record,
         every: Duration,
@@ -108,42 +108,42 @@ impl LookupLoad {
         due.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         while !self.is_over.load(Ordering::SeqCst) {
             due.tick().await;
-            let Some(person) = self.somebody(whom, &mut rng) else { continue };
-            let (life, begin) = (record.life.load(Ordering::SeqCst), Instant::now());
-            let response = connection.ask(&request(whom, person)).await;
+            let Some(person) = self.random_person(target, &mut rng) else { continue };
+            let (starts, begin) = (record.starts.load(Ordering::SeqCst), Instant::now());
+            let response = connection.ask(&request(target, person)).await;
             let end = Instant::now();
             let answer = response.map(|response| (response.status, response.body.to_vec()));
-            let same_life = life == record.life.load(Ordering::SeqCst);
-            self.judge(
-                whom,
+            let same_process = starts == record.starts.load(Ordering::SeqCst);
+            self.check(
+                target,
                 person,
-                (replica, same_life.then_some(life)),
+                (replica, same_process.then_some(starts)),
                 (begin, end),
                 answer.ok(),
             );
         }
     }
 
-    fn somebody(&self, whom: LookupTarget, rng: &mut Rng) -> Option<usize> {
-        match whom {
-            LookupTarget::Still => Some(rng.roll(STILL)),
-            LookupTarget::Moving => Some(STILL + rng.roll(MOVING)),
+    fn random_person(&self, target: LookupTarget, rng: &mut Rng) -> Option<usize> {
+        match target {
+            LookupTarget::Unchanging => Some(rng.roll(UNCHANGING)),
+            LookupTarget::Changing => Some(UNCHANGING + rng.roll(CHANGING)),
             LookupTarget::Nobody => Some(rng.roll(1_000_000_000)),
-            LookupTarget::Stranger => Some(self.strangers.load(Ordering::SeqCst))
+            LookupTarget::SourceOnly => Some(self.source_only.load(Ordering::SeqCst))
                 .filter(|of| *of > 0)
-                .map(|of| STRANGERS + rng.roll(of)),
+                .map(|of| SOURCE_ONLY + rng.roll(of)),
         }
     }
 
-    fn judge(
+    fn check(
         &self,
-        whom: LookupTarget,
+        target: LookupTarget,
         person: usize,
-        (replica, life): (usize, Option<u64>),
+        (replica, starts): (usize, Option<u64>),
         (begin, end): (Instant, Instant),
         answer: Option<(u16, Vec<u8>)>,
     ) {
-        let name = name(whom);
+        let name = name(target);
         let mut seen = self.seen.lock().unwrap();
         *seen.asked.entry(name).or_default() += 1;
         let missed = |what: String| Missed { replica, begin, end, what };
@@ -155,10 +155,10 @@ impl LookupLoad {
         }
         match answer {
             None => seen.missed.push(missed(format!("{name} {person}: no answer"))),
-            Some((200, body)) => match self.reads(whom, person, &body) {
+            Some((200, body)) => match self.reads(target, person, &body) {
                 Ok(version) => {
-                    if let (LookupTarget::Still, Some(life)) = (whom, life) {
-                        seen.remembered.insert((replica, life, person));
+                    if let (LookupTarget::Unchanging, Some(starts)) = (target, starts) {
+                        seen.cached.insert((replica, starts, person));
                     }
                     if let Some(version) = version {
                         let before = seen.shown.insert((replica, person), version);
@@ -171,8 +171,8 @@ impl LookupLoad {
             },
             Some((status @ (500 | 503), _)) => {
                 *seen.refused.entry(name).or_default() += 1;
-                if let (LookupTarget::Still, Some(life)) = (whom, life)
-                    && seen.remembered.contains(&(replica, life, person))
+                if let (LookupTarget::Unchanging, Some(starts)) = (target, starts)
+                    && seen.cached.contains(&(replica, starts, person))
                 {
                     seen.wrong.push(format!(
                         "replica {replica}: {status} for {person} at {}, whom it had found before",
@@ -188,17 +188,24 @@ impl LookupLoad {
     }
 
     /// The version in an answer, if the person has versions. An error describes what is wrong with the answer.
-    fn reads(&self, whom: LookupTarget, person: usize, body: &[u8]) -> Result<Option<u64>, String> {
+    fn reads(
+        &self,
+        target: LookupTarget,
+        person: usize,
+        body: &[u8],
+    ) -> Result<Option<u64>, String> {
         let text = || String::from_utf8_lossy(body).chars().take(300).collect::<String>();
-        match whom {
+        match target {
             LookupTarget::Nobody => (body == b"[]").then_some(None).ok_or_else(text),
-            LookupTarget::Stranger if body == b"[]" => Ok(None),
-            LookupTarget::Stranger => is_of("demo", person, body).then_some(None).ok_or_else(text),
-            LookupTarget::Still | LookupTarget::Moving => {
+            LookupTarget::SourceOnly if body == b"[]" => Ok(None),
+            LookupTarget::SourceOnly => {
+                is_of("demo", person, body).then_some(None).ok_or_else(text)
+            }
+            LookupTarget::Unchanging | LookupTarget::Changing => {
                 let version = changes::version(person, body)
                     .filter(|_| is_of("support", person, body))
                     .ok_or_else(text)?;
-                let most = if matches!(whom, LookupTarget::Still) {
+                let most = if matches!(target, LookupTarget::Unchanging) {
                     0
                 } else {
                     self.versions.load(Ordering::SeqCst) as u64
@@ -238,21 +245,21 @@ impl LookupLoad {
         let is_in_calm = |missed: &&Missed| {
             calm.iter().any(|(from, until)| *from <= missed.begin && missed.end <= *until)
         };
-        report.broken.extend(tell("answers were wrong", &seen.wrong));
+        report.broken.extend(summarize("answers were wrong", &seen.wrong));
         let unanswered = seen
             .missed
             .iter()
             .filter(|missed| missed.what.ends_with("no answer"))
             .filter(was_there);
-        report.broken.extend(tell(
+        report.broken.extend(summarize(
             "lookups were not answered at all by a replica that ran",
             &unanswered.map(of).collect::<Vec<_>>(),
         ));
-        report.late.extend(tell(
+        report.late.extend(summarize(
             "answers came too late",
             &seen.late.iter().filter(was_there).map(of).collect::<Vec<_>>(),
         ));
-        report.late.extend(tell(
+        report.late.extend(summarize(
             "lookups failed although nothing was wrong",
             &seen.missed.iter().filter(is_in_calm).map(of).collect::<Vec<_>>(),
         ));
@@ -260,25 +267,25 @@ impl LookupLoad {
 }
 
 /// The number of entries, and the first ones.
-fn tell(what: &str, all: &[String]) -> Option<String> {
+fn summarize(what: &str, all: &[String]) -> Option<String> {
     let first: Vec<&str> = all.iter().take(3).map(String::as_str).collect();
     (!first.is_empty()).then(|| format!("{} {what}, among them: {}", all.len(), first.join("; ")))
 }
 
-fn name(whom: LookupTarget) -> &'static str {
-    match whom {
-        LookupTarget::Still => "known people",
-        LookupTarget::Moving => "people who change",
+fn name(target: LookupTarget) -> &'static str {
+    match target {
+        LookupTarget::Unchanging => "known people",
+        LookupTarget::Changing => "people who change",
         LookupTarget::Nobody => "unknown people",
-        LookupTarget::Stranger => "people only in the source",
+        LookupTarget::SourceOnly => "people only in the source",
     }
 }
 
-fn request(whom: LookupTarget, person: usize) -> Vec<u8> {
-    let (key, address) = match whom {
-        LookupTarget::Still | LookupTarget::Moving => ("support", format!("p{person}")),
+fn request(target: LookupTarget, person: usize) -> Vec<u8> {
+    let (key, address) = match target {
+        LookupTarget::Unchanging | LookupTarget::Changing => ("support", format!("p{person}")),
         LookupTarget::Nobody => ("support", format!("nobody{person}")),
-        LookupTarget::Stranger => ("demo", format!("p{person}")),
+        LookupTarget::SourceOnly => ("demo", format!("p{person}")),
     };
     let query = format!("key={key}&channelAddressType=email&address={address}%40example.org");
     format!("GET /omnidesk/customerlookup?{query} HTTP/1.1\r\nHost: localhost\r\n\r\n").into_bytes()
@@ -294,9 +301,9 @@ pub fn is_of(brand: &str, person: usize, body: &[u8]) -> bool {
 }
 
 /// Whether a replica finds a person who is only in the source.
-pub async fn finds_stranger(record: &Record, person: usize) -> bool {
+pub async fn finds_source_only(record: &Record, person: usize) -> bool {
     let mut connection = Connection::new(record.address);
-    let asked = connection.ask(&request(LookupTarget::Stranger, person)).await;
+    let asked = connection.ask(&request(LookupTarget::SourceOnly, person)).await;
     asked.is_ok_and(|response| response.status == 200 && is_of("demo", person, response.body))
 }
 

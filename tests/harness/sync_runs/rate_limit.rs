@@ -33,13 +33,16 @@ pub async fn run(harness: &Harness, duration: Duration, per_second: u32) -> Repo
     let secrets = Secrets::known();
     let data = data(20_000);
     // The vendor's own limit is very high, so only the service's limit counts here.
-    let simulators = Simulators::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
+    let simulators =
+        Simulators::start(Arc::clone(&data), &secrets, generous(), Clock::system()).unwrap();
     let tables = brand(&simulators, LIMIT as u32, "unknown");
-    let shop = harness.shop_of("budget", &tables).await;
-    let plan = plan(&tables, &secrets);
+    let shop = harness.shop_of("rate_limit", &tables).await;
+    let replica_settings = replica_settings(&tables, &secrets);
     let mut replicas = Vec::new();
     for n in 0..2 {
-        replicas.push(Replica::start(harness, &format!("budget-{n}"), &plan, &shop.url).await);
+        replicas.push(
+            Replica::start(harness, &format!("rate-limit-{n}"), &replica_settings, &shop.url).await,
+        );
     }
     let loads: Vec<_> = (0..2_u64)
         .map(|n| {
@@ -75,13 +78,13 @@ pub async fn run(harness: &Harness, duration: Duration, per_second: u32) -> Repo
     let mut minutes = Vec::new();
     for minute in 1..(duration.as_secs() / 60) {
         let begin = first + minute as f64 * 60.0;
-        let within = |class: &dyn Fn(i16) -> bool| {
+        let within = |priority: &dyn Fn(i16) -> bool| {
             granted
                 .iter()
-                .filter(|(at, of)| (begin..begin + 60.0).contains(at) && class(*of))
+                .filter(|(at, of)| (begin..begin + 60.0).contains(at) && priority(*of))
                 .count()
         };
-        minutes.push((within(&|class| class == 0), within(&|class| class > 0)));
+        minutes.push((within(&|priority| priority == 0), within(&|priority| priority > 0)));
     }
     report.figure("in each further minute, calls of lookups and others", format!("{minutes:?}"));
     for (live, others) in minutes {

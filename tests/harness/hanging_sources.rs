@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::demo::simulators::{
-    Fault, ObjectKind, PARTICIPANT, Part, SimulatorOptions, Simulators, SimulatedData,
+    Fault, ObjectKind, PARTICIPANT, Part, SimulatedData, SimulatorOptions, Simulators,
 };
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::sources::api::{LiveSettings, LiveWhen};
@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::client::{Answer, Load, RequestGenerator};
 use super::connection::Connection;
 use super::figures::Figures;
-use super::replica::{Plan, Replica};
+use super::replica::{Replica, ReplicaSettings};
 use super::report::{Report, Scale};
 use super::settings::TestSettings;
 use super::sync_runs::{contact, generous};
@@ -135,7 +135,7 @@ fn settings(simulators: &Simulators, call: Duration) -> TestSettings {
 }
 
 /// Waits until the backfill has read everything.
-async fn wait_until_walked(shop: &Shop) -> bool {
+async fn wait_until_backfilled(shop: &Shop) -> bool {
     let api = |source| shop.brand.rules.sources.api(source);
     let all: BTreeSet<_> = Source::ALL
         .into_iter()
@@ -160,13 +160,13 @@ async fn wait_until_walked(shop: &Shop) -> bool {
 }
 
 /// Open resources of a replica.
-struct Held {
+struct OpenResources {
     /// Without the connections to Postgres: a load opens more of them, and they are kept.
     files: f64,
     tasks: f64,
 }
 
-impl Held {
+impl OpenResources {
     async fn by(replica: &Replica) -> Self {
         let mut connection = Connection::new(replica.metrics);
         let page =
@@ -194,8 +194,8 @@ async fn ask_all(
     per_second: u32,
     first: u64,
 ) -> [Figures; 3] {
-    let start = |whom, per_second, connections| {
-        Load::at_rate(address, per_second, lasts).over(connections).from(first).start(whom)
+    let start = |target, per_second, connections| {
+        Load::at_rate(address, per_second, lasts).over(connections).from(first).start(target)
     };
     let unknown = start(LookupTarget::Nobody, per_second, 1_000);
     let (members, contacts) = (
@@ -246,13 +246,14 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
         .into_iter()
         .map(|(name, secret)| (name, String::from_utf8(secret).unwrap()))
         .collect();
-    let plan = Plan { environment, ..Plan::of(settings).lookup_deadline(deadline) };
-    let replica = Replica::start(harness, "hanging", &plan, &shop.url).await;
+    let replica_settings =
+        ReplicaSettings { environment, ..ReplicaSettings::of(settings).lookup_deadline(deadline) };
+    let replica = Replica::start(harness, "hanging", &replica_settings, &shop.url).await;
     simulators.send_webhooks_to(format!("http://{}", replica.address)).unwrap();
-    if !wait_until_walked(&shop).await {
+    if !wait_until_backfilled(&shop).await {
         report.broken.push("the backfill is not complete".to_owned());
     }
-    let held_before = Held::by(&replica).await;
+    let held_before = OpenResources::by(&replica).await;
     let before = ask_all(replica.address, Duration::from_secs(3), per_second, 0).await;
     for source in Source::ALL {
         simulators.set_fault(source, Part::Api, Some(Fault::Silent));
@@ -309,11 +310,11 @@ pub async fn run(harness: &Harness, scale: Scale) -> Report {
         ),
     }
 
-    let seed_simulators = Instant::now() + Duration::from_secs(30);
+    let wait_end = Instant::now() + Duration::from_secs(30);
     let held_after = loop {
-        let held = Held::by(&replica).await;
+        let held = OpenResources::by(&replica).await;
         let is_as_before = held.files <= held_before.files && held.tasks <= held_before.tasks;
-        if is_as_before || Instant::now() > seed_simulators {
+        if is_as_before || Instant::now() > wait_end {
             break held;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;

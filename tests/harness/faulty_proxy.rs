@@ -17,13 +17,13 @@ const KEEPALIVE: Duration = Duration::from_secs(11);
 
 /// The target of a proxy.
 #[derive(Clone)]
-pub enum End {
+pub enum ProxyTarget {
     Tcp(SocketAddr),
     Unix(PathBuf),
 }
 
 /// A running proxy. Its connections are closed when it is dropped.
-pub struct Wire {
+pub struct FaultyProxy {
     /// Its listening address.
     pub address: SocketAddr,
     state: Arc<watch::Sender<State>>,
@@ -38,14 +38,14 @@ struct State {
     delay: Duration,
     opened: u64,
     /// Connections before this one pass no data, and are not closed.
-    forgotten: u64,
+    blackholed: u64,
     /// Connections before this one are closed.
     cut: u64,
 }
 
-impl Wire {
+impl FaultyProxy {
     /// A proxy to a server, which need not run yet.
-    pub async fn lay(to: End) -> Self {
+    pub async fn start(to: ProxyTarget) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(watch::Sender::new(State::default()));
@@ -79,8 +79,8 @@ impl Wire {
     }
 
     /// Open connections pass no data any more, without being closed. New connections work.
-    pub fn forget(&self) {
-        self.state.send_modify(|state| state.forgotten = state.opened);
+    pub fn blackhole(&self) {
+        self.state.send_modify(|state| state.blackholed = state.opened);
     }
 
     /// Closes the open connections.
@@ -89,27 +89,27 @@ impl Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for FaultyProxy {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn serve(client: TcpStream, to: End, number: u64, mut state: watch::Receiver<State>) {
-    until_whole(&mut state).await;
+async fn serve(client: TcpStream, to: ProxyTarget, number: u64, mut state: watch::Receiver<State>) {
+    until_passing(&mut state).await;
     if client.set_nodelay(true).is_err() {
         return;
     }
     let (from_client, to_client) = client.into_split();
     match to {
-        End::Tcp(to) => {
+        ProxyTarget::Tcp(to) => {
             let Ok(server) = TcpStream::connect(to).await else { return };
             if server.set_nodelay(true).is_ok() {
                 let (from_server, to_server) = server.into_split();
                 join((from_client, to_client), (from_server, to_server), number, state).await;
             }
         }
-        End::Unix(to) => {
+        ProxyTarget::Unix(to) => {
             let Ok(server) = UnixStream::connect(to).await else { return };
             let (from_server, to_server) = server.into_split();
             join((from_client, to_client), (from_server, to_server), number, state).await;
@@ -124,7 +124,7 @@ async fn join(
     number: u64,
     state: watch::Receiver<State>,
 ) {
-    let [mut of_forgotten, mut of_cut] = [state.clone(), state.clone()];
+    let [mut of_blackholed, mut of_cut] = [state.clone(), state.clone()];
     {
         let passing = async {
             tokio::join!(
@@ -135,7 +135,7 @@ async fn join(
         tokio::select! {
             () = passing => return,
             _ = of_cut.wait_for(|state| state.cut > number) => return,
-            _ = of_forgotten.wait_for(|state| state.forgotten > number) => {}
+            _ = of_blackholed.wait_for(|state| state.blackholed > number) => {}
         }
     }
     tokio::time::sleep(KEEPALIVE).await;
@@ -146,7 +146,7 @@ async fn join(
     drop(to_client);
 }
 
-async fn until_whole(state: &mut watch::Receiver<State>) {
+async fn until_passing(state: &mut watch::Receiver<State>) {
     let _ = state.wait_for(|state| !state.is_silent).await;
 }
 
@@ -161,7 +161,7 @@ async fn pass(
         let delay = state.borrow().delay;
         tokio::time::sleep(delay).await;
         // A closed end is not passed on while the proxy is silent.
-        until_whole(&mut state).await;
+        until_passing(&mut state).await;
         let Ok(read @ 1..) = read else { break };
         if to.write_all(&buffer[..read]).await.is_err() {
             break;

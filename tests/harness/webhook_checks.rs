@@ -11,7 +11,7 @@ use hookpoint::storage::pool::Pool;
 
 use super::changes::wait_until_current;
 use super::connection::Connection;
-use super::inbox::{Hardship, PATIENCE, Seen, plan};
+use super::inbox::{KillScenario, Seen, TIMEOUT, replica_settings};
 use super::replica::Replica;
 use super::report::Report;
 use super::webhooks::Webhook;
@@ -32,7 +32,7 @@ pub async fn count_takeovers(pool: &Pool) {
 
 /// A number from the database. Repeats the query until it succeeds.
 async fn count(pool: &Pool, query: &'static str) -> i64 {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         match sqlx::query_as::<_, (i64,)>(query).fetch_one(pool).await {
             Ok((count,)) => return count,
@@ -48,7 +48,7 @@ pub async fn waiting(pool: &Pool) -> i64 {
 
 /// Waits until all deliveries are applied. Returns the number of pending ones, which is above 0 after the timeout.
 pub async fn wait_until_applied(pool: &Pool) -> i64 {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         let left = waiting(pool).await;
         if left == 0 || Instant::now() > deadline {
@@ -124,7 +124,7 @@ pub async fn check_deliveries_except(
 /// Checks that the faults happened, and had an effect.
 pub async fn check_faults(
     pool: &Pool,
-    hardship: Hardship,
+    scenario: KillScenario,
     seen: &Seen,
     failures: &BTreeMap<u16, usize>,
     report: &mut Report,
@@ -146,11 +146,11 @@ pub async fn check_faults(
         format!("{retries}: {failures:?}"),
     );
     for (what, happened, least) in [
-        ("kills", seen.kills, hardship.kills),
-        ("kills with webhooks waiting", seen.kills_that_matter, hardship.kills_that_matter),
-        ("restarts", seen.restarts, hardship.restarts),
-        ("takeovers", takeovers, hardship.takeovers),
-        ("retries", retries, hardship.retries),
+        ("kills", seen.kills, scenario.kills),
+        ("kills with webhooks waiting", seen.kills_that_matter, scenario.kills_that_matter),
+        ("restarts", seen.restarts, scenario.restarts),
+        ("takeovers", takeovers, scenario.takeovers),
+        ("retries", retries, scenario.retries),
     ] {
         if happened < least {
             report.broken.push(format!("the faults had too little effect to prove anything: {happened} {what}, at least {least} needed"));
@@ -190,7 +190,7 @@ pub async fn ask_for_answers(
     questions.sort();
     questions.dedup();
     let questions = Arc::new(questions);
-    let replica = Replica::start(harness, "inbox-calm", &plan(), &calm.url).await;
+    let replica = Replica::start(harness, "inbox-calm", &replica_settings(), &calm.url).await;
     let expected = comparison::answers(replica.address, &questions).await.unwrap();
     let nobody = expected.iter().filter(|answer| answer.as_slice() == b"[]").count();
     report.figure(
@@ -198,7 +198,7 @@ pub async fn ask_for_answers(
         format!("{}, {nobody} of them found nobody", questions.len()),
     );
     for (n, address) in replicas.iter().enumerate() {
-        if !wait_until_current(shop, &mut Connection::new(*address), PATIENCE).await {
+        if !wait_until_current(shop, &mut Connection::new(*address), TIMEOUT).await {
             report.broken.push(format!("replica {n} never received the notification of a new key"));
         }
         match comparison::answers(*address, &questions).await {
