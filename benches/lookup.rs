@@ -104,15 +104,15 @@ impl Bench {
             customers::body(customers / 2).len()
         );
         println!("{}", rounds::head());
-        self.remembered(&harness, &shop).await;
-        self.not_remembered(&harness, &shop).await;
+        self.cached(&harness, &shop).await;
+        self.uncached(&harness, &shop).await;
         self.memory(&harness, &shop).await;
         shop.database.close().await;
         harness.stop().await;
     }
 
     /// One customer, looked up repeatedly.
-    async fn remembered(&mut self, harness: &Harness, shop: &Shop) {
+    async fn cached(&mut self, harness: &Harness, shop: &Shop) {
         println!("one customer, cached");
         let customer = self.size.customers / 2;
         let replica =
@@ -138,7 +138,7 @@ impl Bench {
     }
 
     /// Another customer each time, so that each lookup asks Postgres.
-    async fn not_remembered(&mut self, harness: &Harness, shop: &Shop) {
+    async fn uncached(&mut self, harness: &Harness, shop: &Shop) {
         let forgetful = ReplicaSettings::default().with(|file| file.lookup.cache_megabytes = 0);
         let replica = Replica::start(harness, "forgetful", &forgetful, &shop.url).await;
         let floor = Baseline::sqlx(&shop.url, shop.brand.id());

@@ -52,7 +52,7 @@ async fn nor_when_the_changes_come_as_webhooks() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn remembered_answers_go_out_while_postgres_is_away_and_all_do_when_it_is_back() {
+async fn cached_answers_are_returned_while_postgres_is_unavailable_and_all_are_when_it_is_back() {
     let _turn = TURN.lock().await;
     let mut harness = Harness::start().await;
     expect_whole(&outage::run(&mut harness, Scale::SHORT).await);

@@ -68,7 +68,7 @@ fn insert_delivery(shop: &Shop) -> String {
 #[test]
 fn each_act_is_written_down_once_with_who_when_what_and_why_and_names_nobody() {
     let shop = Shop::open();
-    shop.tell(anna_and_bert());
+    shop.apply(anna_and_bert());
     let delivery = insert_delivery(&shop);
     let mut watch = SourceHealth { shop: &shop, seen: Vec::new() };
     let with = |arguments: &[&'static str]| [arguments, &WHO].concat();
@@ -141,7 +141,7 @@ fn each_act_is_written_down_once_with_who_when_what_and_why_and_names_nobody() {
 #[test]
 fn who_does_not_say_who_they_are_is_whoever_is_logged_in() {
     let shop = Shop::open();
-    shop.tell(anna_and_bert());
+    shop.apply(anna_and_bert());
     shop.run(&["customer", "export", "--email", "anna@example.org"]).well();
     crate::command::run(
         shop.command(&["customer", "export", "--email", "bert@example.org"])
@@ -173,7 +173,7 @@ fn who_does_not_say_who_they_are_is_whoever_is_logged_in() {
 #[test]
 fn what_cannot_be_written_down_is_not_done() {
     let shop = Shop::open();
-    shop.tell(anna_and_bert());
+    shop.apply(anna_and_bert());
     let delivery = insert_delivery(&shop);
     let made = shop.run(&["key", "create", "--brand", "shop"]).well();
     let id = made.split_once("Key id: ").unwrap().1.trim().to_owned();
@@ -197,7 +197,7 @@ fn what_cannot_be_written_down_is_not_done() {
         assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""), "{arguments:?}");
         assert_eq!(shop.dump(), before, "{arguments:?}");
     }
-    assert!(!shop.ledger().exists(), "nobody is erased");
+    assert!(!shop.suppression_file().exists(), "nobody is erased");
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn cancel(shop: &Shop) {
 
 fn shop() -> Shop {
     let shop = Shop::open();
-    shop.tell(anna_and_bert());
+    shop.apply(anna_and_bert());
     cancel(&shop);
     shop
 }

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Nothing takes as long on the busiest machine.
-pub const PATIENCE: Duration = Duration::from_secs(180);
+pub const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// A directory that every user can reach, and that goes with the test.
 pub struct Scratch(pub PathBuf);
@@ -38,7 +38,7 @@ impl Scratch {
             NUMBER.fetch_add(1, Ordering::Relaxed)
         ));
         std::fs::create_dir_all(&dir).unwrap();
-        sweep_killed_tests();
+        clean_up_after_killed_tests();
         Self(dir)
     }
 
@@ -80,7 +80,7 @@ impl Scratch {
 }
 
 /// What tests that were killed left behind.
-fn sweep_killed_tests() {
+fn clean_up_after_killed_tests() {
     for entry in std::fs::read_dir(BASE).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let pid = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next());
@@ -94,7 +94,7 @@ fn sweep_killed_tests() {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         while self.has_servers() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -167,7 +167,7 @@ impl RunEnd {
 }
 
 fn wait(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
@@ -218,7 +218,7 @@ impl Running {
     }
 
     /// Any command that has said something.
-    pub fn told(command: &mut Command, wanted: &'static str) -> Self {
+    pub fn after_output(command: &mut Command, wanted: &'static str) -> Self {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         Self::until(
             child,
@@ -236,24 +236,24 @@ impl Running {
         let mut running = Self { child, address: String::new() };
         let lines = BufReader::new(output(&mut running.child)).lines();
         let (sender, receiver) = std::sync::mpsc::channel();
-        let said = Arc::new(Mutex::new(Vec::new()));
-        let heard = Arc::clone(&said);
+        let output_seen = Arc::new(Mutex::new(Vec::new()));
+        let output_lines = Arc::clone(&output_seen);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some(found) = find(&line) {
                     let _ = sender.send(found);
                 }
-                heard.lock().unwrap().push(line);
+                output_lines.lock().unwrap().push(line);
             }
         });
-        running.address = receiver
-            .recv_timeout(PATIENCE)
-            .unwrap_or_else(|_| panic!("it never became ready: {:#?}", said.lock().unwrap()));
+        running.address = receiver.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
+            panic!("it never became ready: {:#?}", output_seen.lock().unwrap())
+        });
         running
     }
 
     /// Whether it has heard that it may be told to end: until then SIGTERM ends it at once.
-    fn hears_signals(&self) -> bool {
+    fn handles_signals(&self) -> bool {
         let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
         else {
             return true;
@@ -266,8 +266,8 @@ impl Running {
 
     /// Ends it as a supervisor does.
     pub fn stop(mut self) {
-        let deadline = Instant::now() + PATIENCE;
-        while !self.hears_signals() && Instant::now() < deadline {
+        let deadline = Instant::now() + TIMEOUT;
+        while !self.handles_signals() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(10));
         }
         assert!(

@@ -5,7 +5,7 @@ use crate::shop::{Shop, anna_and_bert};
 #[test]
 fn a_schema_of_a_later_version_keeps_neither_the_service_nor_its_commands_from_working() {
     let shop = Shop::open();
-    shop.tell(anna_and_bert());
+    shop.apply(anna_and_bert());
     let key = shop.run(&["key", "create", "--brand", "shop"]).well();
     let id = key.split_once("Key id: ").unwrap().1.trim().to_owned();
     shop.sql(

@@ -89,15 +89,15 @@ fn nothing_is_kept_in_a_shared_directory_when_the_environment_is_empty() {
 }
 
 #[test]
-fn a_service_that_is_told_where_needs_no_environment() {
+fn a_service_with_explicit_directories_needs_no_environment() {
     let scratch = Scratch::new();
     let before = guessed();
-    let told = format!(
+    let explicit_settings = format!(
         "[database]\ndata_dir = {:?}\ndownload_postgres = true\n[erasure]\nsuppression_file = {:?}\n[brands.shop]\n",
         scratch.0.join("data"),
         scratch.0.join("suppressions.jsonl")
     );
-    let settings = scratch.file("settings.toml", &told, 0o644);
+    let settings = scratch.file("settings.toml", &explicit_settings, 0o644);
     assert!(run_bare(&scratch, &settings, &["settings", "check"], &[]).well().contains("shop"));
     let settings = scratch.file("settings.toml", "[brands.shop]\n", 0o644);
     let home = scratch.0.display().to_string();

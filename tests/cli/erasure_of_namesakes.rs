@@ -5,7 +5,7 @@ use hookpoint::customer::model::source::SourceKind;
 use crate::shop::{Shop, record};
 
 #[test]
-fn who_erases_is_told_whom_of_the_same_name_and_address_is_left_and_why() {
+fn an_erasure_lists_who_of_the_same_name_and_address_is_not_erased_and_why() {
     let shop = Shop::open();
     let profile = |id: &str, first: &str, email: &str, phone: &str| {
         let fields = [
@@ -16,25 +16,26 @@ fn who_erases_is_told_whom_of_the_same_name_and_address_is_left_and_why() {
         ];
         record(SourceKind::OmneoProfile, id, &fields)
     };
-    shop.tell(vec![
+    shop.apply(vec![
         profile("father", "Jan", "jan.vader@example.net", "+31612399999"),
         profile("son", "Jan", "jan.zoon@example.net", "+31612399999"),
         profile("mother", "Marie", "marie@example.net", "+31612399999"),
         profile("stranger", "Jan", "jan.elders@example.net", "+31612388888"),
     ]);
     let out = shop.run(&["customer", "erase", "--email", "jan.vader@example.net", "--yes"]).well();
-    let told = out.split_once("Not erased: ").unwrap_or_else(|| panic!("nobody is named: {out}")).1;
-    let named: Vec<&str> = told.lines().filter(|line| line.starts_with("  ")).collect();
-    assert_eq!(named.len(), 1, "{told}");
+    let not_erased =
+        out.split_once("Not erased: ").unwrap_or_else(|| panic!("nobody is named: {out}")).1;
+    let named: Vec<&str> = not_erased.lines().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(named.len(), 1, "{not_erased}");
     assert!(
         named[0].starts_with("  omneo.profile:son  has the same telephone (")
             && named[0].ends_with(')'),
-        "{told}"
+        "{not_erased}"
     );
-    assert!(!named[0].contains("()"), "a reason is given: {told}");
-    assert!(told.contains("hookpoint customer erase --id KEY"), "{told}");
+    assert!(!named[0].contains("()"), "a reason is given: {not_erased}");
+    assert!(not_erased.contains("hookpoint customer erase --id KEY"), "{not_erased}");
     for secret in ["jan.zoon@example.net", "31612399999", "Marie"] {
-        assert!(!told.contains(secret), "{told}");
+        assert!(!not_erased.contains(secret), "{not_erased}");
     }
     // What is left is still there, and goes when it is named.
     assert!(shop.run(&["lookup", "--email", "jan.zoon@example.net"]).well().contains("Naamgenoot"));

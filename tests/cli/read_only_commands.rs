@@ -3,7 +3,7 @@
 use crate::shop::{Shop, anna_and_bert};
 
 /// Commands that only look. `DELIVERY` stands for one that is there.
-const LOOKS: [&[&str]; 11] = [
+const READ_ONLY_COMMANDS: [&[&str]; 11] = [
     &["brand", "list"],
     &["key", "list"],
     &["key", "list", "--brand", "shop"],
@@ -52,12 +52,12 @@ fn with_delivery<'a>(arguments: &[&'a str], delivery: &'a str) -> Vec<&'a str> {
 #[test]
 fn who_only_looks_writes_nothing() {
     let shop = Shop::open();
-    shop.tell(anna_and_bert());
+    shop.apply(anna_and_bert());
     shop.run(&["key", "create", "--brand", "shop"]).well();
     let delivery = insert_delivery(&shop);
     refuse_writing(&shop);
     let before = shop.dump();
-    for arguments in LOOKS {
+    for arguments in READ_ONLY_COMMANDS {
         let out = shop.run(&with_delivery(arguments, &delivery)).well();
         assert!(!out.is_empty(), "{arguments:?}");
     }
@@ -76,16 +76,16 @@ fn who_only_looks_writes_nothing() {
 }
 
 #[test]
-fn who_looks_at_an_empty_database_is_told_what_to_do_and_it_stays_empty() {
+fn a_read_only_command_on_an_empty_database_says_what_to_do_and_it_stays_empty() {
     let shop = Shop::empty();
-    for arguments in LOOKS {
-        let told = shop.run(&with_delivery(arguments, "7c0f7bd4-24ac-4b34-a1a0-1a6a6a0bb0a1"));
-        assert_eq!((told.code, told.out.as_str()), (Some(1), ""), "{arguments:?}");
+    for arguments in READ_ONLY_COMMANDS {
+        let output = shop.run(&with_delivery(arguments, "7c0f7bd4-24ac-4b34-a1a0-1a6a6a0bb0a1"));
+        assert_eq!((output.code, output.out.as_str()), (Some(1), ""), "{arguments:?}");
         assert!(
-            told.error.contains("the database has no schema")
-                && told.error.contains("`hookpoint migrate`"),
+            output.error.contains("the database has no schema")
+                && output.error.contains("`hookpoint migrate`"),
             "{arguments:?}: {}",
-            told.error
+            output.error
         );
         assert_eq!(tables(&shop), Vec::<String>::new(), "{arguments:?}");
     }
@@ -98,17 +98,18 @@ fn a_brand_of_the_settings_that_nothing_is_known_of_yet_is_not_denied() {
     let shop = Shop::empty();
     shop.run(&["migrate"]).well();
     assert!(shop.run(&["brand", "list"]).well().contains("shop"), "it is in the settings");
-    for arguments in LOOKS.iter().filter(|arguments| !arguments.contains(&"DELIVERY")) {
-        let told = shop.run(arguments);
+    for arguments in READ_ONLY_COMMANDS.iter().filter(|arguments| !arguments.contains(&"DELIVERY"))
+    {
+        let output = shop.run(arguments);
         assert!(
-            !told.error.contains("no such brand in the settings"),
+            !output.error.contains("no such brand in the settings"),
             "{arguments:?}: {}",
-            told.error
+            output.error
         );
         assert!(
-            !told.error.contains("there is no brand shop in the settings"),
+            !output.error.contains("there is no brand shop in the settings"),
             "{arguments:?}: {}",
-            told.error
+            output.error
         );
     }
 }

@@ -85,7 +85,7 @@ impl Shop {
     /// A database with its schema and its brand.
     pub fn open() -> Self {
         let shop = Self::empty();
-        shop.tell(Vec::new());
+        shop.apply(Vec::new());
         shop
     }
 
@@ -126,7 +126,7 @@ impl Shop {
         ran.unwrap_or_else(|error| panic!("{error}: {sql}"));
     }
 
-    pub fn ledger(&self) -> PathBuf {
+    pub fn suppression_file(&self) -> PathBuf {
         self.scratch.0.join("suppressions.jsonl")
     }
 
@@ -144,7 +144,8 @@ impl Shop {
             hookpoint::storage::migrate(&database.pool).await.unwrap();
             let brand: Arc<Brand> =
                 open_brands(&database, rules).await.unwrap().into_values().next().unwrap();
-            let done = work(&database, &brand, &SuppressionFile::new(self.ledger())).await;
+            let done =
+                work(&database, &brand, &SuppressionFile::new(self.suppression_file())).await;
             database.close().await;
             done
         };
@@ -152,7 +153,7 @@ impl Shop {
     }
 
     /// What sources say.
-    pub fn tell(&self, changes: Vec<Change>) {
+    pub fn apply(&self, changes: Vec<Change>) {
         self.with_brand(async |database, brand, _| {
             apply(&database.pool, brand, changes).await.unwrap();
         });

@@ -27,7 +27,7 @@ fn people(shop: &Shop, count: usize) {
             &[("name.first", "Kim"), ("name.last", &format!("Number{n}")), ("email.main", &email)],
         )
     };
-    shop.tell((0..count).map(one).collect());
+    shop.apply((0..count).map(one).collect());
 }
 
 /// What somebody who can write files, and not into the database, puts where the ledger is looked for.
@@ -36,9 +36,9 @@ fn plant(shop: &Shop, count: usize) {
     let hasher = SuppressionHasher::new(&key_of_theirs);
     let hashes: BTreeSet<SuppressionHash> = (0..count).map(|n| hasher.record(&key(n))).collect();
     let entry = Entry { erased_at: Timestamp::UNIX_EPOCH, unerased_at: None, hashes };
-    let ledger =
+    let entries =
         BrandSuppressions { key: Some(key_of_theirs), erasures: [(Uuid::new_v4(), entry)].into() };
-    SuppressionFile::new(shop.ledger()).append("shop", &ledger).unwrap();
+    SuppressionFile::new(shop.suppression_file()).append("shop", &entries).unwrap();
 }
 
 fn count(shop: &Shop) -> [String; 3] {
@@ -57,8 +57,8 @@ fn refused(ended: &RunEnd) {
 }
 
 #[test]
-fn a_ledger_that_names_most_of_a_brand_keeps_the_service_from_starting_until_somebody_says_that_it_is_right()
- {
+fn a_suppression_file_that_names_most_of_a_brand_prevents_the_start_until_an_operator_confirms_it()
+{
     let shop = Shop::empty();
     people(&shop, 12);
     let before = count(&shop);
@@ -91,15 +91,15 @@ fn ten_people_are_erased_again_whatever_share_of_the_brand_they_are() {
 }
 
 #[test]
-fn a_ledger_that_was_refused_and_taken_away_leaves_nothing_behind() {
+fn a_suppression_file_that_was_refused_and_removed_leaves_nothing_behind() {
     let shop = Shop::empty();
     people(&shop, 12);
     let before = count(&shop);
     plant(&shop, 12);
     refused(&run(&mut shop.command(&["serve"])));
-    std::fs::remove_file(shop.ledger()).unwrap();
+    std::fs::remove_file(shop.suppression_file()).unwrap();
     // What comes in about them still counts.
-    shop.tell(vec![record(
+    shop.apply(vec![record(
         SourceKind::OmneoProfile,
         "profile-3",
         &[("attribute.segment", "garden")],
@@ -108,17 +108,17 @@ fn a_ledger_that_was_refused_and_taken_away_leaves_nothing_behind() {
     shop.serve().stop();
     assert_eq!(count(&shop), before);
     assert!(
-        !shop.ledger().exists()
-            || !std::fs::read_to_string(shop.ledger()).unwrap().contains("hashes"),
+        !shop.suppression_file().exists()
+            || !std::fs::read_to_string(shop.suppression_file()).unwrap().contains("hashes"),
         "it was written down anew"
     );
 }
 
 #[test]
-fn a_ledger_that_names_most_events_of_a_brand_erases_none() {
+fn a_suppression_file_that_names_most_events_of_a_brand_erases_none() {
     let shop = Shop::empty();
     let bookings = |n: usize| booking(&format!("bk_{n}"), "omniotap.contact:crm-1");
-    shop.tell(anna_and_bert().into_iter().chain((0..20).map(bookings)).collect());
+    shop.apply(anna_and_bert().into_iter().chain((0..20).map(bookings)).collect());
     let events = || shop.texts("select count(*)::text from events").remove(0);
     let before = events();
     let theirs = SuppressionKey([7; 32]);
@@ -129,9 +129,9 @@ fn a_ledger_that_names_most_events_of_a_brand_erases_none() {
         unerased_at: None,
         hashes: (0..20).map(|n| hasher.event(&event(n))).collect(),
     };
-    let ledger =
+    let entries =
         BrandSuppressions { key: Some(theirs), erasures: [(Uuid::new_v4(), entry)].into() };
-    SuppressionFile::new(shop.ledger()).append("shop", &ledger).unwrap();
+    SuppressionFile::new(shop.suppression_file()).append("shop", &entries).unwrap();
     assert!(!starts(&mut shop.command(&["serve"])));
     assert_eq!(events(), before);
 }

@@ -215,7 +215,7 @@ fn what_somebody_left_in_the_data_directory_names_nothing_of_ours() {
 }
 
 #[test]
-fn a_demo_that_is_told_to_end_before_it_is_ready_leaves_nothing() {
+fn a_demo_that_is_stopped_before_it_is_ready_leaves_nothing() {
     let scratch = Scratch::new();
     let temporary = temporary(&scratch);
     let mut demo = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
@@ -224,6 +224,6 @@ fn a_demo_that_is_told_to_end_before_it_is_ready_leaves_nothing() {
         .env("HOOKPOINT_CACHE_DIR", binaries())
         .env_remove("DATABASE_URL");
     die_with_test(&mut demo);
-    Running::told(&mut demo, "Starting an embedded Postgres").stop();
+    Running::after_output(&mut demo, "Starting an embedded Postgres").stop();
     assert_eq!(names(&temporary), Vec::<String>::new());
 }

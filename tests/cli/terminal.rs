@@ -32,7 +32,7 @@ fn shop() -> (Shop, String) {
         "[brands.shop.sources.omnilab.api]\nbase_url = \"http://127.0.0.1:9\"\nclient_id = \"desk\"\naudience = \"bookings\"
 client_secret = [{ file = SECRET }]\ncancel_bookings = true\n",
     );
-    shop.tell(anna_and_bert());
+    shop.apply(anna_and_bert());
     let said = |value: &str| json!({"at": "2026-01-01T00:00:00Z", "value": value});
     let state = |fields: Value| {
         json!({"fields": fields, "first_at": "2026-01-01T00:00:00Z", "asserted_at": "2026-01-01T00:00:00Z"}).to_string()

@@ -69,7 +69,7 @@ fn forged_forms_change_no_customer_of_trusted_records() {
 }
 
 #[test]
-fn the_people_who_are_hard_to_tell_apart_are_few_and_counted_apart() {
+fn the_people_who_are_hard_to_distinguish_are_few_and_counted_separately() {
     let (parts, alike) = (MEASURED.overall, MEASURED.indistinguishable);
     assert_eq!(parts.all().people, POPULATION.everybody);
     assert_eq!(parts.all().records, POPULATION.truth.len());
@@ -128,7 +128,7 @@ fn forged_forms_are_forms_about_somebody_who_is_there() {
 }
 
 #[test]
-fn every_record_is_told_of_and_every_record_is_one_customers() {
+fn every_record_has_a_change_and_belongs_to_one_customer() {
     let counted: Vec<&RecordKey> = CENSUS.customers().flatten().collect();
     let known: BTreeSet<&RecordKey> =
         POPULATION.truth.keys().chain(POPULATION.forged.keys()).collect();

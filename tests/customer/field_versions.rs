@@ -157,7 +157,7 @@ fn a_part_does_not_say_that_the_whole_exists() {
 }
 
 #[test]
-fn what_was_stored_with_a_time_in_the_future_gives_way_to_what_is_heard_next() {
+fn what_was_stored_with_a_time_in_the_future_gives_way_to_what_is_received_next() {
     let stored: FieldVersions = serde_json::from_value(json!({
         "fields": {"a": {"at": "2062-01-01T00:00:00Z", "value": "frozen"}, "b": {"at": "2026-01-01T00:00:00Z", "value": "right"}},
         "first_at": "2026-01-01T00:00:00Z", "asserted_at": "2062-01-01T00:00:00Z",

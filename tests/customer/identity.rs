@@ -1,4 +1,4 @@
-//! Identity resolution: cases as data, and properties of the pure function. `tests/service/ingest/identity_cases.rs` runs the same
+//! Identity resolution: cases as data, and properties of the pure function. `tests/service/ingest/identity_cases/` runs the same
 //! cases through Postgres.
 
 use std::collections::BTreeSet;
@@ -259,7 +259,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_customer_holds_two_people_whom_their_source_keeps_apart(case in some_case()) {
+    fn no_customer_holds_two_people_that_their_source_keeps_apart(case in some_case()) {
         // Computed from the case itself: own ids, and references to known records of the unique kind. One record may
         // contradict itself.
         let is_known = |key: &str, by: &str| {

@@ -15,14 +15,14 @@ use hookpoint::storage::database::{Database, PoolSize};
 use hookpoint::upstream::{CallError, CallPriority, UpstreamClient, UpstreamClients};
 
 use crate::service_support::database;
-use crate::support::Stage;
+use crate::support::SimulatorFixture;
 
 /// Longer than any call may take here. A call that takes this long counts as endless.
 pub const WITHOUT_END: Duration = Duration::from_secs(60);
 
 /// Simulated systems, and a replica that calls them.
 pub struct Caller {
-    pub stage: Stage,
+    pub fixture: SimulatorFixture,
     pub brand: Arc<Brand>,
     accounts: UpstreamClients,
     background: BackgroundTasks,
@@ -30,10 +30,10 @@ pub struct Caller {
 }
 
 impl Caller {
-    pub async fn open(stage: Stage) -> Self {
-        let text = demo::connected(&stage.simulators);
-        let settings =
-            demo::settings(&text, &stage.secrets).unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
+    pub async fn open(fixture: SimulatorFixture) -> Self {
+        let text = demo::connected(&fixture.simulators);
+        let settings = demo::settings(&text, &fixture.secrets)
+            .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
         assert!(settings.missing.is_empty());
         let size =
             PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
@@ -54,9 +54,9 @@ impl Caller {
             &[Arc::clone(&brand)],
             &calls,
             &background,
-            &stage.clock,
+            &fixture.clock,
         );
-        Self { stage, brand, accounts, background, database }
+        Self { fixture, brand, accounts, background, database }
     }
 
     pub fn api(&self, source: Source) -> &dyn ApiConnector {
@@ -82,11 +82,11 @@ impl Caller {
             (Vec::new(), 0, Some(first), BTreeSet::new());
         while let Some(next) = ask {
             assert!(asked.insert(next.clone()), "each page is requested once");
-            let heard =
+            let parsed =
                 self.call(source, &next).await.unwrap_or_else(|error| panic!("{source}: {error}"));
-            there.extend(heard.there.iter().cloned());
+            there.extend(parsed.there.iter().cloned());
             pages += 1;
-            ask = heard.next.clone();
+            ask = parsed.next.clone();
         }
         (there, pages)
     }
@@ -109,6 +109,6 @@ impl Caller {
         }
         tokio::time::timeout(WITHOUT_END, self.background.end()).await.expect("all tasks end");
         self.database.close().await;
-        self.stage.close().await;
+        self.fixture.close().await;
     }
 }

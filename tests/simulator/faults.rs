@@ -6,25 +6,25 @@ use hookpoint::customer::model::source::Source::{OmniLab, OmnioTap};
 use hookpoint::demo::simulators::{Fault, ObjectKind, Part};
 use serde_json::json;
 
-use crate::support::Stage;
+use crate::support::SimulatorFixture;
 
 /// Long enough to show that no data arrives.
 const A_WHILE: Duration = Duration::from_millis(300);
 
-fn stage() -> Stage {
-    let stage = Stage::open();
+fn fixture() -> SimulatorFixture {
+    let fixture = SimulatorFixture::open();
     (0..5).for_each(|n| {
-        stage.data.put(ObjectKind::Contact, json!({"id": n, "email": "thomas@example.org"}));
+        fixture.data.put(ObjectKind::Contact, json!({"id": n, "email": "thomas@example.org"}));
     });
-    stage
+    fixture
 }
 
 #[tokio::test]
 async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
-    let stage = stage();
-    let set = |fault: Fault| stage.simulators.set_fault(OmnioTap, Part::Api, Some(fault));
+    let fixture = fixture();
+    let set = |fault: Fault| fixture.simulators.set_fault(OmnioTap, Part::Api, Some(fault));
     let get =
-        async || stage.request(OmnioTap, reqwest::Method::GET, "/contacts").await.send().await;
+        async || fixture.request(OmnioTap, reqwest::Method::GET, "/contacts").await.send().await;
 
     set(Fault::Slow(Duration::from_millis(50)));
     assert_eq!(get().await.unwrap().status(), 200);
@@ -93,46 +93,46 @@ async fn each_fault_is_as_it_is_named_and_ends_when_it_is_taken_away() {
     set(Fault::ExpiredTokens);
     assert_eq!(get().await.unwrap().status(), 401);
 
-    stage.simulators.set_fault(OmnioTap, Part::Api, None);
+    fixture.simulators.set_fault(OmnioTap, Part::Api, None);
     assert_eq!(get().await.unwrap().status(), 200);
-    assert!(stage.simulators.logged_requests(OmnioTap).len() > 10);
-    stage.close().await;
+    assert!(fixture.simulators.logged_requests(OmnioTap).len() > 10);
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn faults_meet_one_request_or_one_part() {
-    let stage = stage();
-    stage.simulators.add_fault(OmnioTap, Part::Api, Fault::Status(503));
-    stage.simulators.add_fault(OmnioTap, Part::Api, Fault::Status(502));
+    let fixture = fixture();
+    fixture.simulators.add_fault(OmnioTap, Part::Api, Fault::Status(503));
+    fixture.simulators.add_fault(OmnioTap, Part::Api, Fault::Status(502));
     for status in [503, 502, 200] {
-        assert_eq!(stage.get(OmnioTap, "/contacts").await.status(), status);
+        assert_eq!(fixture.get(OmnioTap, "/contacts").await.status(), status);
     }
-    stage.simulators.set_fault(OmniLab, Part::Tokens, Some(Fault::Status(500)));
-    assert_eq!(stage.ask_for_token(OmniLab, "any").await.status(), 500);
+    fixture.simulators.set_fault(OmniLab, Part::Tokens, Some(Fault::Status(500)));
+    assert_eq!(fixture.ask_for_token(OmniLab, "any").await.status(), 500);
     assert_eq!(
-        stage.bare(OmniLab, reqwest::Method::GET, "/v1/x").send().await.unwrap().status(),
+        fixture.bare(OmniLab, reqwest::Method::GET, "/v1/x").send().await.unwrap().status(),
         401,
         "the other part works normally"
     );
-    stage.simulators.clear_faults();
-    stage.token(OmniLab).await;
-    stage.close().await;
+    fixture.simulators.clear_faults();
+    fixture.token(OmniLab).await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn systems_end_with_everything_they_hold() {
-    let stage = stage();
-    stage.simulators.set_fault(OmnioTap, Part::Api, Some(Fault::Silent));
-    stage.simulators.set_fault(OmniLab, Part::Tokens, Some(Fault::Endless));
-    let request = stage.request(OmnioTap, reqwest::Method::GET, "/contacts").await;
-    let endless = stage.ask_for_token(OmniLab, "any").await;
-    let (client, url) = (stage.client.clone(), stage.simulators.base_url(OmnioTap));
+    let fixture = fixture();
+    fixture.simulators.set_fault(OmnioTap, Part::Api, Some(Fault::Silent));
+    fixture.simulators.set_fault(OmniLab, Part::Tokens, Some(Fault::Endless));
+    let request = fixture.request(OmnioTap, reqwest::Method::GET, "/contacts").await;
+    let endless = fixture.ask_for_token(OmniLab, "any").await;
+    let (client, url) = (fixture.client.clone(), fixture.simulators.base_url(OmnioTap));
     let held = request.send();
     let end = async {
-        while stage.simulators.logged_requests(OmnioTap).is_empty() {
+        while fixture.simulators.logged_requests(OmnioTap).is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        tokio::time::timeout(Duration::from_secs(30), stage.simulators.stop())
+        tokio::time::timeout(Duration::from_secs(30), fixture.simulators.stop())
             .await
             .expect("they end");
     };

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Stage, each, json_of, now};
+use crate::support::{SimulatorFixture, each, json_of, now};
 
 const BOOKINGS: &str = "/v1/interactions:fetchContactBookings";
 const CANCEL: &str = "/v1/interactions:cancelInteractionBooking";
@@ -19,51 +19,52 @@ fn booking(n: u32, status: &str) -> Value {
     })
 }
 
-fn stage() -> Stage {
-    let stage = Stage::open();
+fn fixture() -> SimulatorFixture {
+    let fixture = SimulatorFixture::open();
     (1..=20).for_each(|n| {
-        stage.data.put(
+        fixture.data.put(
             ObjectKind::Appointment,
             booking(n, if n % 5 == 0 { "WAITLIST" } else { "CONFIRMED" }),
         );
     });
-    stage
+    fixture
 }
 
 #[tokio::test]
 async fn tokens_are_given_for_the_right_secret_and_end_in_time() {
-    let stage = stage();
-    let refused = stage.ask_for_token(OmniLab, "wrong").await;
+    let fixture = fixture();
+    let refused = fixture.ask_for_token(OmniLab, "wrong").await;
     assert_eq!(refused.status(), 401);
     let nobody =
-        stage.client.post(stage.simulators.token_url(OmniLab)).body("{}").send().await.unwrap();
+        fixture.client.post(fixture.simulators.token_url(OmniLab)).body("{}").send().await.unwrap();
     assert_eq!(nobody.status(), 400);
-    let whole = json_of(stage.ask_for_token(OmniLab, &stage.secrets.of_api(OmniLab)).await).await;
+    let whole =
+        json_of(fixture.ask_for_token(OmniLab, &fixture.secrets.of_api(OmniLab)).await).await;
     assert_eq!((&whole["token_type"], &whole["expires_in"]), (&json!("Bearer"), &json!(3600)));
     let token = whole["access_token"].as_str().unwrap();
     let status = async || {
-        let request = stage
+        let request = fixture
             .bare(OmniLab, Method::GET, &format!("{BOOKINGS}?external_id=CONTACT-1"))
             .bearer_auth(token);
         request.send().await.unwrap().status().as_u16()
     };
     assert_eq!(status().await, 200);
-    stage.clock.set(now() + SignedDuration::from_secs(3_599));
+    fixture.clock.set(now() + SignedDuration::from_secs(3_599));
     assert_eq!(status().await, 200);
-    stage.clock.set(now() + SignedDuration::from_secs(3_600));
+    fixture.clock.set(now() + SignedDuration::from_secs(3_600));
     assert_eq!(status().await, 401, "it has expired");
-    stage.clock.set(now());
-    stage.simulators.end_tokens(OmniLab);
+    fixture.clock.set(now());
+    fixture.simulators.end_tokens(OmniLab);
     assert_eq!(status().await, 401, "it was invalidated");
-    assert_eq!(stage.bare(OmniLab, Method::GET, BOOKINGS).send().await.unwrap().status(), 401);
-    stage.close().await;
+    assert_eq!(fixture.bare(OmniLab, Method::GET, BOOKINGS).send().await.unwrap().status(), 401);
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn the_bookings_of_a_contact_have_pages_and_filters() {
-    let stage = stage();
+    let fixture = fixture();
     let read = async |query: &str| {
-        stage.read(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1{query}")).await
+        fixture.read(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1{query}")).await
     };
     let all = read("").await;
     assert_eq!((all["bookings"].as_array().unwrap().len(), &all["total_count"]), (18, &json!(18)));
@@ -82,25 +83,25 @@ async fn the_bookings_of_a_contact_have_pages_and_filters() {
         "&slot_date_range.from=2026-12-05T00:00:00Z&slot_date_range.to=2026-12-06T23:00:00Z";
     assert_eq!(each(&read(range).await["bookings"], "booking"), ["bk_4", "bk_5"]);
     assert_eq!(
-        stage
+        fixture
             .get(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1&interactions=a&public_keys=b"))
             .await
             .status(),
         400
     );
-    assert_eq!(stage.get(OmniLab, BOOKINGS).await.status(), 400);
+    assert_eq!(fixture.get(OmniLab, BOOKINGS).await.status(), 400);
     assert_eq!(
-        stage.read(OmniLab, &format!("{BOOKINGS}?external_id=nobody")).await["bookings"],
+        fixture.read(OmniLab, &format!("{BOOKINGS}?external_id=nobody")).await["bookings"],
         json!([])
     );
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn a_cancelled_booking_is_listed_as_cancelled() {
-    let stage = stage();
+    let fixture = fixture();
     let cancel = async |body: Value| {
-        stage
+        fixture
             .request(OmniLab, Method::POST, CANCEL)
             .await
             .body(body.to_string())
@@ -111,10 +112,10 @@ async fn a_cancelled_booking_is_listed_as_cancelled() {
     assert_eq!(cancel(json!({})).await.status(), 400);
     assert_eq!(cancel(json!({"booking": "bk_99"})).await.status(), 404);
     assert_eq!(cancel(json!({"booking": "bk_1"})).await.text().await.unwrap(), "{}");
-    let cancelled = stage
+    let cancelled = fixture
         .read(OmniLab, &format!("{BOOKINGS}?external_id=CONTACT-1&booking_status=CANCELLED"))
         .await;
     assert_eq!(each(&cancelled["bookings"], "booking"), ["bk_1"]);
     assert_eq!(cancelled["bookings"][0]["cancelled_at"], "2026-11-21T12:00:00.000Z");
-    stage.close().await;
+    fixture.close().await;
 }

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Stage, each, encode, json_of, now};
+use crate::support::{SimulatorFixture, each, encode, json_of, now};
 
 fn contact(n: usize) -> Value {
     json!({
@@ -15,30 +15,30 @@ fn contact(n: usize) -> Value {
     })
 }
 
-fn with_contacts(count: usize) -> Stage {
-    let stage = Stage::open();
-    (0..count).for_each(|n| stage.data.put(ObjectKind::Contact, contact(n)));
-    stage
+fn with_contacts(count: usize) -> SimulatorFixture {
+    let fixture = SimulatorFixture::open();
+    (0..count).for_each(|n| fixture.data.put(ObjectKind::Contact, contact(n)));
+    fixture
 }
 
 #[tokio::test]
 async fn who_has_no_key_is_refused_and_not_counted() {
-    let stage = with_contacts(1);
+    let fixture = with_contacts(1);
     for key in [None, Some("wrong"), Some("")] {
-        let request = stage.bare(OmnioTap, Method::GET, "/contacts");
+        let request = fixture.bare(OmnioTap, Method::GET, "/contacts");
         let request = if let Some(key) = key { request.header("x-api-key", key) } else { request };
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 401);
         assert!(!answer.text().await.unwrap().contains("example.org"));
     }
-    let answer = stage.get(OmnioTap, "/contacts").await;
+    let answer = fixture.get(OmnioTap, "/contacts").await;
     assert_eq!(answer.headers()["x-ratelimit-remaining"], "59");
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn lists_have_pages_and_the_last_one_may_be_empty() {
-    let stage = with_contacts(120);
+    let fixture = with_contacts(120);
     for (query, first, count) in [
         ("", Some("contact-000000"), 50),
         ("?page=2", Some("contact-000050"), 50),
@@ -48,44 +48,44 @@ async fn lists_have_pages_and_the_last_one_may_be_empty() {
         ("?page=3&limit=60", None, 0),
         ("?page=x&limit=y", Some("contact-000000"), 50),
     ] {
-        let page = stage.read(OmnioTap, &format!("/contacts{query}")).await;
+        let page = fixture.read(OmnioTap, &format!("/contacts{query}")).await;
         let ids = each(&page["data"], "id");
         assert_eq!((ids.first().copied(), ids.len()), (first, count), "{query}");
         assert_eq!(page["pagination"]["total"], 120);
     }
     assert_eq!(
-        stage.read(OmnioTap, "/contacts?limit=50").await["pagination"],
+        fixture.read(OmnioTap, "/contacts?limit=50").await["pagination"],
         json!({"page": 1, "limit": 50, "total": 120, "totalPages": 3})
     );
-    assert_eq!(stage.read(OmnioTap, "/leads").await["data"], json!([]));
-    stage.simulators.change_options(|options| options.max_page = 7);
+    assert_eq!(fixture.read(OmnioTap, "/leads").await["data"], json!([]));
+    fixture.simulators.change_options(|options| options.max_page = 7);
     assert_eq!(
-        stage.read(OmnioTap, "/contacts?limit=50").await["data"].as_array().unwrap().len(),
+        fixture.read(OmnioTap, "/contacts?limit=50").await["data"].as_array().unwrap().len(),
         7,
         "the system limits the page size"
     );
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn a_hundred_thousand_contacts_are_paged_as_quickly_as_a_few() {
-    let stage = with_contacts(100_000);
-    stage.simulators.change_options(|options| options.calls = u32::MAX);
+    let fixture = with_contacts(100_000);
+    fixture.simulators.change_options(|options| options.calls = u32::MAX);
     let mut ids = 0;
     for page in (1..=1_000).step_by(50) {
-        ids += stage.read(OmnioTap, &format!("/contacts?page={page}&limit=100")).await["data"]
+        ids += fixture.read(OmnioTap, &format!("/contacts?page={page}&limit=100")).await["data"]
             .as_array()
             .unwrap()
             .len();
     }
     assert_eq!(ids, 2_000);
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn search_finds_parts_in_any_case() {
-    let stage = with_contacts(30);
-    stage
+    let fixture = with_contacts(30);
+    fixture
         .data
         .put(ObjectKind::Contact, json!({"id": "x", "firstName": "Renée", "lastName": "O'Neil", "company": "Gracht BV", "email": "R@Example.net"}));
     for (search, found) in [
@@ -98,28 +98,29 @@ async fn search_finds_parts_in_any_case() {
         ("nobody", 0),
         ("c1@example.org", 1),
     ] {
-        let page = stage.read(OmnioTap, &format!("/contacts?search={}", encode(search))).await;
+        let page = fixture.read(OmnioTap, &format!("/contacts?search={}", encode(search))).await;
         assert_eq!(page["pagination"]["total"], found, "{search}");
     }
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn lists_are_filtered_by_what_the_page_names() {
-    let stage = Stage::open();
+    let fixture = SimulatorFixture::open();
     for (n, (status, priority, source)) in
         [("new", "high", "website"), ("new", "low", "email"), ("lost", "high", "website")]
             .into_iter()
             .enumerate()
     {
         let lead = json!({"id": format!("lead-{n}"), "title": "A lead", "status": status, "priority": priority, "leadSource": source});
-        stage.data.put(ObjectKind::Lead, lead);
-        stage.data.put(
+        fixture.data.put(ObjectKind::Lead, lead);
+        fixture.data.put(
             ObjectKind::Opportunity,
             json!({"id": format!("opportunity-{n}"), "stage": status}),
         );
     }
-    let ids = async |query: &str| each(&stage.read(OmnioTap, query).await["data"], "id").join(" ");
+    let ids =
+        async |query: &str| each(&fixture.read(OmnioTap, query).await["data"], "id").join(" ");
     assert_eq!(ids("/leads?status=new&priority=high").await, "lead-0");
     assert_eq!(ids("/leads?source=website").await, "lead-0 lead-2");
     assert_eq!(ids("/opportunities?stage=lost").await, "opportunity-2");
@@ -129,47 +130,47 @@ async fn lists_are_filtered_by_what_the_page_names() {
         "undocumented parameters are ignored"
     );
     assert_eq!(
-        stage.get(OmnioTap, "/contacts/contact-000001").await.status(),
+        fixture.get(OmnioTap, "/contacts/contact-000001").await.status(),
         404,
         "nothing is found by its id"
     );
-    assert_eq!(stage.get(OmnioTap, "/invoices").await.status(), 404);
-    stage.close().await;
+    assert_eq!(fixture.get(OmnioTap, "/invoices").await.status(), 404);
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn lists_come_in_every_envelope_that_is_wanted() {
-    let stage = with_contacts(2);
-    stage.simulators.change_options(|options| options.envelope = Envelope::Bare);
-    assert_eq!(each(&stage.read(OmnioTap, "/contacts").await, "id").len(), 2);
-    stage.simulators.change_options(|options| options.envelope = Envelope::Named);
-    let named = stage.read(OmnioTap, "/contacts").await;
+    let fixture = with_contacts(2);
+    fixture.simulators.change_options(|options| options.envelope = Envelope::Bare);
+    assert_eq!(each(&fixture.read(OmnioTap, "/contacts").await, "id").len(), 2);
+    fixture.simulators.change_options(|options| options.envelope = Envelope::Named);
+    let named = fixture.read(OmnioTap, "/contacts").await;
     assert_eq!((each(&named["contacts"], "id").len(), &named["total"]), (2, &json!(2)));
-    stage.simulators.change_options(|options| options.envelope = Envelope::Items);
-    assert_eq!(each(&stage.read(OmnioTap, "/contacts").await["items"], "id").len(), 2);
-    stage.close().await;
+    fixture.simulators.change_options(|options| options.envelope = Envelope::Items);
+    assert_eq!(each(&fixture.read(OmnioTap, "/contacts").await["items"], "id").len(), 2);
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn sixty_requests_are_answered_in_a_window_and_the_next_window_is_new() {
-    let stage = with_contacts(1);
+    let fixture = with_contacts(1);
     for left in (0..60).rev() {
-        let answer = stage.get(OmnioTap, "/contacts").await;
+        let answer = fixture.get(OmnioTap, "/contacts").await;
         assert_eq!(answer.status(), 200);
         assert_eq!(answer.headers()["x-ratelimit-limit"], "60");
         assert_eq!(answer.headers()["x-ratelimit-remaining"], left.to_string());
         assert_eq!(answer.headers()["x-ratelimit-reset"], (now().as_second() + 60).to_string());
     }
-    let answer = stage.get(OmnioTap, "/tickets").await;
+    let answer = fixture.get(OmnioTap, "/tickets").await;
     assert_eq!(
         (answer.status().as_u16(), &answer.headers()["x-ratelimit-remaining"]),
         (429, &"0".parse().unwrap())
     );
-    stage.clock.set(now() + SignedDuration::from_secs(59));
-    assert_eq!(stage.get(OmnioTap, "/contacts").await.status(), 429);
-    stage.clock.set(now() + SignedDuration::from_secs(60));
-    assert_eq!(stage.get(OmnioTap, "/contacts").await.status(), 200);
-    let requests = stage.simulators.logged_requests(OmnioTap);
+    fixture.clock.set(now() + SignedDuration::from_secs(59));
+    assert_eq!(fixture.get(OmnioTap, "/contacts").await.status(), 429);
+    fixture.clock.set(now() + SignedDuration::from_secs(60));
+    assert_eq!(fixture.get(OmnioTap, "/contacts").await.status(), 200);
+    let requests = fixture.simulators.logged_requests(OmnioTap);
     assert_eq!(requests.len(), 63);
     assert!(
         requests
@@ -177,13 +178,13 @@ async fn sixty_requests_are_answered_in_a_window_and_the_next_window_is_new() {
             .all(|request| request.has_credential && request.path.starts_with("/api/v1/"))
     );
     assert_eq!(requests.iter().filter(|request| request.status == 429).count(), 2);
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn what_is_created_is_listed() {
-    let stage = Stage::open();
-    let request = stage.request(OmnioTap, Method::POST, "/contacts").await;
+    let fixture = SimulatorFixture::open();
+    let request = fixture.request(OmnioTap, Method::POST, "/contacts").await;
     let answer = request
         .body(json!({"firstName": "Jane", "email": "jane@example.com"}).to_string())
         .send()
@@ -191,7 +192,7 @@ async fn what_is_created_is_listed() {
         .unwrap();
     assert_eq!(answer.status(), 201);
     let made = json_of(answer).await["data"].clone();
-    assert_eq!(stage.read(OmnioTap, "/contacts").await["data"], json!([made]));
+    assert_eq!(fixture.read(OmnioTap, "/contacts").await["data"], json!([made]));
     assert_eq!(made["createdAt"], "2026-11-21T12:00:00.000Z");
-    stage.close().await;
+    fixture.close().await;
 }

@@ -19,7 +19,7 @@ pub fn now() -> Timestamp {
 }
 
 /// Running systems, and an HTTP client for them.
-pub struct Stage {
+pub struct SimulatorFixture {
     pub simulators: Simulators,
     pub data: Arc<SimulatedData>,
     pub secrets: Secrets,
@@ -27,7 +27,7 @@ pub struct Stage {
     pub client: Client,
 }
 
-impl Stage {
+impl SimulatorFixture {
     /// Empty systems whose clock stands still.
     pub fn open() -> Self {
         Self::open_with(Clock::frozen(now()))

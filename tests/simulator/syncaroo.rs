@@ -5,34 +5,34 @@ use hookpoint::demo::simulators::ObjectKind;
 use reqwest::Method;
 use serde_json::json;
 
-use crate::support::{Stage, each, json_of};
+use crate::support::{SimulatorFixture, each, json_of};
 
 const ID: &str = "61c18cf515e22a061cf589b1*1640124000000*1640125800000";
 
-fn stage() -> Stage {
-    let stage = Stage::open();
-    stage.data.put(ObjectKind::Location, json!({"id": "loc", "name": "Amsterdam"}));
-    stage.data.put(ObjectKind::Resource, json!({"id": "res", "name": "Meeting room Amstel", "type": "meeting-room", "location": {"id": "loc"}}));
+fn fixture() -> SimulatorFixture {
+    let fixture = SimulatorFixture::open();
+    fixture.data.put(ObjectKind::Location, json!({"id": "loc", "name": "Amsterdam"}));
+    fixture.data.put(ObjectKind::Resource, json!({"id": "res", "name": "Meeting room Amstel", "type": "meeting-room", "location": {"id": "loc"}}));
     let booking = json!({
         "id": ID, "status": "confirmed", "resource": {"id": "res", "name": "Meeting room Amstel"}, "location": {"id": "loc", "name": "Amsterdam"},
         "member": {"id": "mbr_1", "email": "lotte@example.org"}
     });
-    stage.data.put(ObjectKind::Booking, booking);
-    stage
+    fixture.data.put(ObjectKind::Booking, booking);
+    fixture
 }
 
 #[tokio::test]
 async fn tokens_are_given_for_a_form() {
-    let stage = stage();
-    assert_eq!(stage.ask_for_token(Syncaroo, "wrong").await.status(), 401);
-    let answer = stage.ask_for_token(Syncaroo, &stage.secrets.of_api(Syncaroo)).await;
+    let fixture = fixture();
+    assert_eq!(fixture.ask_for_token(Syncaroo, "wrong").await.status(), 401);
+    let answer = fixture.ask_for_token(Syncaroo, &fixture.secrets.of_api(Syncaroo)).await;
     assert_eq!(json_of(answer).await["token_type"], "Bearer");
     assert_eq!(
-        stage.client.get(stage.simulators.token_url(Syncaroo)).send().await.unwrap().status(),
+        fixture.client.get(fixture.simulators.token_url(Syncaroo)).send().await.unwrap().status(),
         405
     );
     assert_eq!(
-        stage
+        fixture
             .bare(Syncaroo, Method::GET, "/555/locations")
             .bearer_auth("wrong")
             .send()
@@ -41,24 +41,27 @@ async fn tokens_are_given_for_a_form() {
             .status(),
         401
     );
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn places_and_bookings_are_found_below_their_connection() {
-    let stage = stage();
-    assert_eq!(each(&stage.read(Syncaroo, "/555/locations").await["data"], "name"), ["Amsterdam"]);
-    assert_eq!(stage.read(Syncaroo, "/555/locations/loc").await["name"], "Amsterdam");
+    let fixture = fixture();
     assert_eq!(
-        each(&stage.read(Syncaroo, "/555/locations/loc/resources").await["data"], "id"),
+        each(&fixture.read(Syncaroo, "/555/locations").await["data"], "name"),
+        ["Amsterdam"]
+    );
+    assert_eq!(fixture.read(Syncaroo, "/555/locations/loc").await["name"], "Amsterdam");
+    assert_eq!(
+        each(&fixture.read(Syncaroo, "/555/locations/loc/resources").await["data"], "id"),
         ["res"]
     );
     assert_eq!(
-        stage.read(Syncaroo, "/555/locations/loc/resources/res").await["name"],
+        fixture.read(Syncaroo, "/555/locations/loc/resources/res").await["name"],
         "Meeting room Amstel"
     );
     let booking =
-        stage.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
+        fixture.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
     assert_eq!(booking["member"]["email"], "lotte@example.org");
     for gone in [
         "/556/locations",
@@ -67,14 +70,14 @@ async fn places_and_bookings_are_found_below_their_connection() {
         "/555/bookings",
         "/555",
     ] {
-        assert_eq!(stage.get(Syncaroo, gone).await.status(), 404, "{gone}");
+        assert_eq!(fixture.get(Syncaroo, gone).await.status(), 404, "{gone}");
     }
-    stage.simulators.change_options(|options| options.names_places = false);
+    fixture.simulators.change_options(|options| options.names_places = false);
     let booking =
-        stage.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
+        fixture.read(Syncaroo, &format!("/555/locations/loc/resources/res/bookings/{ID}")).await;
     assert_eq!(
         (&booking["resource"], &booking["location"]),
         (&json!({"id": "res"}), &json!({"id": "loc"}))
     );
-    stage.close().await;
+    fixture.close().await;
 }

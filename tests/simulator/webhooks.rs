@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::support::Stage;
+use crate::support::SimulatorFixture;
 
 /// A service that receives webhooks, and refuses the first ones.
 struct Receiver {
@@ -68,31 +68,33 @@ async fn read(stream: &mut tokio::net::TcpStream) -> (String, Vec<u8>) {
     }
 }
 
-async fn stage(receiver: &Receiver) -> Stage {
-    let mut stage = Stage::open();
-    stage.simulators.send_webhooks_to(format!("http://{}", receiver.address)).unwrap();
-    stage
+async fn fixture(receiver: &Receiver) -> SimulatorFixture {
+    let mut fixture = SimulatorFixture::open();
+    fixture.simulators.send_webhooks_to(format!("http://{}", receiver.address)).unwrap();
+    fixture
 }
 
 #[tokio::test]
-async fn every_change_is_told_signed_as_its_system_signs() {
+async fn every_change_is_sent_signed_as_its_system_signs() {
     let receiver = Receiver::open(0).await;
-    let stage = stage(&receiver).await;
-    stage.data.change(ObjectKind::Contact, &json!({"id": "c", "email": "a@example.org"}));
-    stage.simulators.webhooks_settled().await;
-    stage.data.edit(ObjectKind::Contact, "c", |contact| contact["email"] = json!("b@example.org"));
-    stage.simulators.webhooks_settled().await;
-    stage.data.delete(ObjectKind::Contact, "c");
-    stage.simulators.webhooks_settled().await;
-    stage
+    let fixture = fixture(&receiver).await;
+    fixture.data.change(ObjectKind::Contact, &json!({"id": "c", "email": "a@example.org"}));
+    fixture.simulators.webhooks_settled().await;
+    fixture
+        .data
+        .edit(ObjectKind::Contact, "c", |contact| contact["email"] = json!("b@example.org"));
+    fixture.simulators.webhooks_settled().await;
+    fixture.data.delete(ObjectKind::Contact, "c");
+    fixture.simulators.webhooks_settled().await;
+    fixture
         .data
         .put(ObjectKind::Profile, json!({"id": "p", "first_name": "Thomas", "point_balance": 7}));
-    stage.data.change(ObjectKind::Transaction, &json!({"id": 1, "profile_id": "p"}));
-    stage.simulators.webhooks_settled().await;
-    stage.data.change(ObjectKind::Appointment, &json!({"booking": "bk", "booking_status": "CONFIRMED", PARTICIPANT: {"external_id": "C-1"}}));
-    stage.simulators.webhooks_settled().await;
-    stage.data.change(ObjectKind::Booking, &json!({"id": "bo", "resource": {"id": "res", "type": "hot-desk"}, "location": {"id": "loc"}}));
-    stage.simulators.webhooks_settled().await;
+    fixture.data.change(ObjectKind::Transaction, &json!({"id": 1, "profile_id": "p"}));
+    fixture.simulators.webhooks_settled().await;
+    fixture.data.change(ObjectKind::Appointment, &json!({"booking": "bk", "booking_status": "CONFIRMED", PARTICIPANT: {"external_id": "C-1"}}));
+    fixture.simulators.webhooks_settled().await;
+    fixture.data.change(ObjectKind::Booking, &json!({"id": "bo", "resource": {"id": "res", "type": "hot-desk"}, "location": {"id": "loc"}}));
+    fixture.simulators.webhooks_settled().await;
     let taken = receiver.taken.lock().unwrap().clone();
     let heads: Vec<&str> = taken.iter().map(|(head, _)| head.as_str()).collect();
     for (n, path, header) in [
@@ -117,41 +119,41 @@ async fn every_change_is_told_signed_as_its_system_signs() {
     );
     let url = format!(
         "{}/555/locations/loc/resources/res/bookings/bo",
-        stage.simulators.base_url(Source::Syncaroo)
+        fixture.simulators.base_url(Source::Syncaroo)
     );
     assert_eq!(bodies[5]["metaData"]["apiUrl"], json!(url));
     assert!(bodies[5]["hash"].is_string());
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn a_webhook_that_is_refused_comes_again() {
     let receiver = Receiver::open(2).await;
-    let stage = stage(&receiver).await;
-    stage.data.change(ObjectKind::Contact, &json!({"id": "c"}));
-    stage.simulators.webhooks_settled().await;
+    let fixture = fixture(&receiver).await;
+    fixture.data.change(ObjectKind::Contact, &json!({"id": "c"}));
+    fixture.simulators.webhooks_settled().await;
     assert_eq!(receiver.bodies().len(), 1);
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn of_a_thousand_as_many_are_lost_as_wanted() {
     let receiver = Receiver::open(0).await;
-    let stage = stage(&receiver).await;
-    stage.simulators.lose_webhooks(Source::OmnioTap, 50);
-    (0..200).for_each(|n| stage.data.change(ObjectKind::Contact, &json!({"id": n})));
-    stage.simulators.webhooks_settled().await;
-    assert_eq!((receiver.bodies().len(), stage.data.count(ObjectKind::Contact)), (190, 200));
-    stage.close().await;
+    let fixture = fixture(&receiver).await;
+    fixture.simulators.lose_webhooks(Source::OmnioTap, 50);
+    (0..200).for_each(|n| fixture.data.change(ObjectKind::Contact, &json!({"id": n})));
+    fixture.simulators.webhooks_settled().await;
+    assert_eq!((receiver.bodies().len(), fixture.data.count(ObjectKind::Contact)), (190, 200));
+    fixture.close().await;
 }
 
 #[tokio::test]
-async fn what_is_only_put_there_is_told_to_nobody() {
+async fn what_is_only_put_there_is_sent_to_nobody() {
     let receiver = Receiver::open(0).await;
-    let stage = stage(&receiver).await;
-    stage.data.put(ObjectKind::Contact, json!({"id": "c"}));
-    stage.data.remove(ObjectKind::Contact, "c");
-    stage.simulators.webhooks_settled().await;
+    let fixture = fixture(&receiver).await;
+    fixture.data.put(ObjectKind::Contact, json!({"id": "c"}));
+    fixture.data.remove(ObjectKind::Contact, "c");
+    fixture.simulators.webhooks_settled().await;
     assert_eq!(receiver.bodies(), Vec::<Value>::new());
-    stage.close().await;
+    fixture.close().await;
 }

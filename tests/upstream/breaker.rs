@@ -8,8 +8,8 @@ use hookpoint::upstream::{CallError, CallPriority};
 use jiff::SignedDuration;
 use tokio::sync::watch;
 
+use crate::simulated_source::{SimulatedSource, SourceAction, json};
 use crate::support::{Options, Replica, until};
-use crate::vendor::{Vendor, VendorAction, json};
 
 async fn row(replica: &Replica) -> AccountRow {
     get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap()
@@ -27,8 +27,8 @@ fn breaker(open_seconds: u64) -> Options {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_account_that_fails_is_left_alone() {
-    let vendor = Vendor::start(|_| json(503, "{}")).await;
-    let replica = Replica::start(&vendor.url(), breaker(3_600)).await;
+    let source = SimulatedSource::start(|_| json(503, "{}")).await;
+    let replica = Replica::start(&source.url(), breaker(3_600)).await;
     for n in 0..3 {
         assert!(replica.account.is_callable());
         assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::Status(503))));
@@ -37,25 +37,25 @@ async fn an_account_that_fails_is_left_alone() {
     for n in 0..20 {
         assert!(matches!(replica.ask("get", &n.to_string()).await, Err(CallError::CircuitOpen)));
     }
-    assert_eq!(vendor.requests().len(), 3);
+    assert_eq!(source.requests().len(), 3);
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_call_finds_out_whether_an_account_is_well_again() {
     let (gate, opened) = watch::channel(false);
-    let vendor = Vendor::start(|_| json(503, "{}")).await;
-    let replica = Replica::start(&vendor.url(), breaker(1)).await;
+    let source = SimulatedSource::start(|_| json(503, "{}")).await;
+    let replica = Replica::start(&source.url(), breaker(1)).await;
     for n in 0..3 {
         assert!(replica.ask("get", &n.to_string()).await.is_err());
     }
     until("it may be tried", || replica.account.is_callable()).await;
-    vendor.behave(move |_| VendorAction::Gated(opened.clone(), Box::new(json(503, "{}"))));
+    source.behave(move |_| SourceAction::Gated(opened.clone(), Box::new(json(503, "{}"))));
     // Only one call tests the source. No other call waits for it.
     let names: Vec<String> = (0..5).map(|n| n.to_string()).collect();
     let tried = futures_util::future::join_all(names.iter().map(|name| replica.ask("get", name)));
     let answered = async {
-        until("the source is tested", || vendor.requests().len() == 4).await;
+        until("the source is tested", || source.requests().len() == 4).await;
         assert!(!replica.account.is_callable());
         gate.send(true).unwrap();
     };
@@ -64,8 +64,8 @@ async fn one_call_finds_out_whether_an_account_is_well_again() {
         tried.iter().partition(|tried| matches!(tried, Err(CallError::Status(503))));
     assert_eq!((failed.len(), refused.len()), (1, 4));
     assert!(refused.iter().all(|tried| matches!(tried, Err(CallError::CircuitOpen))));
-    assert_eq!(vendor.requests().len(), 4);
-    vendor.behave(|_| json(200, "1"));
+    assert_eq!(source.requests().len(), 4);
+    source.behave(|_| json(200, "1"));
     until("it may be tried again", || replica.account.is_callable()).await;
     assert_eq!(replica.ask("get", "probe").await.unwrap(), "1", "the testing call gets the answer");
     assert_eq!(replica.ask("get", "a").await.unwrap(), "1");
@@ -74,9 +74,10 @@ async fn one_call_finds_out_whether_an_account_is_well_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn how_an_account_is_doing_is_kept() {
-    let vendor =
-        Vendor::start(|request| json(if request.number == 0 { 200 } else { 500 }, "1")).await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let source =
+        SimulatedSource::start(|request| json(if request.number == 0 { 200 } else { 500 }, "1"))
+            .await;
+    let replica = Replica::start(&source.url(), Options::default()).await;
     assert_eq!(row(&replica).await, AccountRow::default());
     replica.ask("get", "a").await.unwrap();
     for n in 0..5 {

@@ -9,15 +9,15 @@ use hookpoint::upstream::{CallError, CallPriority};
 
 use tokio::sync::watch;
 
+use crate::simulated_source::{SimulatedSource, SourceAction, answer, json};
 use crate::support::{Options, Replica, TOKEN, request, until};
-use crate::vendor::{Vendor, VendorAction, answer, json};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_is_put_with_the_token_and_its_answer_read() {
-    let vendor = Vendor::start(|_| json(200, "{\"a\":1}")).await;
-    let replica = Replica::start(&format!("{}/v1", vendor.url()), Options::default()).await;
+    let source = SimulatedSource::start(|_| json(200, "{\"a\":1}")).await;
+    let replica = Replica::start(&format!("{}/v1", source.url()), Options::default()).await;
     assert_eq!(replica.ask("get", "contacts?page=2").await.unwrap(), "{\"a\":1}");
-    let requests = vendor.requests();
+    let requests = source.requests();
     assert_eq!((requests.len(), requests[0].target.as_str()), (1, "/v1/contacts?page=2"));
     assert_eq!(requests[0].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
     assert_eq!(
@@ -28,7 +28,7 @@ async fn a_question_is_put_with_the_token_and_its_answer_read() {
 }
 
 /// A fault, and the expected error.
-type Fault = (&'static str, fn() -> VendorAction, fn(&CallError) -> bool);
+type Fault = (&'static str, fn() -> SourceAction, fn(&CallError) -> bool);
 
 fn chunked(kind: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -40,22 +40,22 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
     let faults: [Fault; 12] = [
         (
             "hangs before the headers",
-            || VendorAction::Hang(Vec::new()),
+            || SourceAction::Hang(Vec::new()),
             |error| matches!(error, CallError::TimedOut),
         ),
         (
             "hangs in the headers",
-            || VendorAction::Hang(b"HTTP/1.1 200 OK\r\nContent-".to_vec()),
+            || SourceAction::Hang(b"HTTP/1.1 200 OK\r\nContent-".to_vec()),
             |error| matches!(error, CallError::TimedOut),
         ),
         (
             "hangs in the body",
-            || VendorAction::Hang([chunked("application/json"), b"1\r\n{\r\n".to_vec()].concat()),
+            || SourceAction::Hang([chunked("application/json"), b"1\r\n{\r\n".to_vec()].concat()),
             |error| matches!(error, CallError::TimedOut),
         ),
         (
             "never ends",
-            || VendorAction::Endless(chunked("application/json"), b"4\r\n    \r\n".repeat(1000)),
+            || SourceAction::Endless(chunked("application/json"), b"4\r\n    \r\n".repeat(1000)),
             |error| matches!(error, CallError::TooLarge),
         ),
         (
@@ -78,13 +78,13 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
         ("is empty", || json(200, ""), |error| matches!(error, CallError::NotJson(_))),
         (
             "closes",
-            || VendorAction::Close(Vec::new()),
+            || SourceAction::Close(Vec::new()),
             |error| matches!(error, CallError::Unreachable),
         ),
         ("fails", || json(500, "{}"), |error| matches!(error, CallError::Status(500))),
         (
             "is nobody's",
-            || VendorAction::Close(b"SSH-2.0-OpenSSH\r\n".to_vec()),
+            || SourceAction::Close(b"SSH-2.0-OpenSSH\r\n".to_vec()),
             |error| matches!(error, CallError::Unreachable),
         ),
         (
@@ -93,18 +93,18 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
             |error| matches!(error, CallError::Unreadable(_)),
         ),
     ];
-    let vendor = Vendor::start(|_| json(200, "1")).await;
+    let source = SimulatedSource::start(|_| json(200, "1")).await;
     let settings = CallSettings {
         response_timeout_ms: 3_000,
         total_timeout_ms: 5_000,
         ..Options::default().settings
     };
-    let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
+    let replica = Replica::start(&source.url(), Options { settings, ..Options::default() }).await;
     for (what, act, is_expected) in faults {
-        vendor.behave(move |_| act());
-        let heard = replica.ask("get", what.replace(' ', "-").as_str()).await;
-        assert!(heard.as_ref().is_err_and(is_expected), "{what}: {heard:?}");
-        vendor.behave(|_| json(200, "1"));
+        source.behave(move |_| act());
+        let result = replica.ask("get", what.replace(' ', "-").as_str()).await;
+        assert!(result.as_ref().is_err_and(is_expected), "{what}: {result:?}");
+        source.behave(|_| json(200, "1"));
         assert_eq!(replica.ask("get", "well").await.unwrap(), "1", "after one that {what}");
     }
     replica.stop().await;
@@ -112,26 +112,27 @@ async fn every_fault_has_its_error_and_the_next_call_is_answered() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redirect_is_not_followed() {
-    let elsewhere = Vendor::start(|_| json(200, "{}")).await;
+    let elsewhere = SimulatedSource::start(|_| json(200, "{}")).await;
     let (to, own) = (format!("{}/x", elsewhere.url()), "/elsewhere");
-    let vendor = Vendor::start(move |request| {
+    let source = SimulatedSource::start(move |request| {
         answer(302, &[("Location", if request.number == 0 { &to } else { own })], b"")
     })
     .await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let replica = Replica::start(&source.url(), Options::default()).await;
     for n in 1..=2 {
         assert!(matches!(replica.ask("get", "a").await, Err(CallError::Redirected)));
-        assert_eq!((elsewhere.requests().len(), vendor.requests().len()), (0, n));
+        assert_eq!((elsewhere.requests().len(), source.requests().len()), (0, n));
     }
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_not_there_is_an_answer() {
-    let vendor =
-        Vendor::start(|request| json(if request.number == 0 { 404 } else { 410 }, "{\"error\":1}"))
-            .await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let source = SimulatedSource::start(|request| {
+        json(if request.number == 0 { 404 } else { 410 }, "{\"error\":1}")
+    })
+    .await;
+    let replica = Replica::start(&source.url(), Options::default()).await;
     for _ in 0..2 {
         assert_eq!(replica.ask("get", "a").await.unwrap(), "missing");
     }
@@ -141,18 +142,20 @@ async fn what_is_not_there_is_an_answer() {
 #[tokio::test(flavor = "multi_thread")]
 async fn those_who_ask_the_same_share_a_call_that_goes_on_without_them() {
     let (gate, opened) = watch::channel(false);
-    let vendor =
-        Vendor::start(move |_| VendorAction::Gated(opened.clone(), Box::new(json(200, "1")))).await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let source = SimulatedSource::start(move |_| {
+        SourceAction::Gated(opened.clone(), Box::new(json(200, "1")))
+    })
+    .await;
+    let replica = Replica::start(&source.url(), Options::default()).await;
     let asked = futures_util::future::join_all((0..50).map(|_| replica.ask("get", "a")));
     let answered = async {
-        until("the call is made", || vendor.requests().len() == 1).await;
+        until("the call is made", || source.requests().len() == 1).await;
         gate.send(true).unwrap();
     };
     // All of them are asked before the source is.
     let (all, ()) = tokio::join!(asked, answered);
-    assert!(all.iter().all(|heard| heard.as_ref().is_ok_and(|heard| heard == "1")));
-    assert_eq!(vendor.requests().len(), 1);
+    assert!(all.iter().all(|result| result.as_ref().is_ok_and(|result| result == "1")));
+    assert_eq!(source.requests().len(), 1);
     replica.stop().await;
 }
 
@@ -165,22 +168,23 @@ fn packed(bytes: &[u8]) -> Vec<u8> {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_packed_is_unpacked_up_to_the_limit() {
     let headers = [("Content-Type", "application/json"), ("Content-Encoding", "gzip")];
-    let vendor = Vendor::start(move |_| answer(200, &headers, &packed(b"{\"a\":1}"))).await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let source =
+        SimulatedSource::start(move |_| answer(200, &headers, &packed(b"{\"a\":1}"))).await;
+    let replica = Replica::start(&source.url(), Options::default()).await;
     assert_eq!(replica.ask("get", "a").await.unwrap(), "{\"a\":1}");
     // 64 MB of blanks in 64 kB.
     let bomb = packed(&vec![b' '; 64 * 1024 * 1024]);
-    vendor.behave(move |_| answer(200, &headers, &bomb));
+    source.behave(move |_| answer(200, &headers, &bomb));
     assert!(matches!(replica.ask("get", "b").await, Err(CallError::TooLarge)));
-    vendor.behave(move |_| answer(200, &headers, b"not packed at all"));
+    source.behave(move |_| answer(200, &headers, b"not packed at all"));
     assert!(matches!(replica.ask("get", "c").await, Err(CallError::NotJson(_))));
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn json_is_taken_for_json_whatever_it_is_called() {
-    let vendor = Vendor::start(|_| json(200, "1")).await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let source = SimulatedSource::start(|_| json(200, "1")).await;
+    let replica = Replica::start(&source.url(), Options::default()).await;
     for kind in [
         "application/json; charset=utf-8",
         "application/vnd.api+json",
@@ -189,15 +193,15 @@ async fn json_is_taken_for_json_whatever_it_is_called() {
         "text/plain",
         "\u{e9}",
     ] {
-        vendor.behave(move |_| answer(200, &[("Content-Type", kind)], b"1"));
+        source.behave(move |_| answer(200, &[("Content-Type", kind)], b"1"));
         assert_eq!(replica.ask("get", "a").await.unwrap(), "1", "{kind}");
-        vendor.behave(move |_| {
+        source.behave(move |_| {
             answer(200, &[("Content-Type", kind)], b"<html><body>anna@example.org</body></html>")
         });
         let error = replica.ask("get", "b").await.unwrap_err();
         assert_eq!(error.to_string(), "the answer is not JSON: it is an HTML page", "{kind}");
     }
-    vendor.behave(|_| answer(200, &[], b"\xef\xbb\xbf{\"a\":\"\\ud83d\"}"));
+    source.behave(|_| answer(200, &[], b"\xef\xbb\xbf{\"a\":\"\\ud83d\"}"));
     assert_eq!(
         replica.ask("get", "a").await.unwrap(),
         "{\"a\":\"\u{fffd}\"}",
@@ -208,28 +212,28 @@ async fn json_is_taken_for_json_whatever_it_is_called() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_url_is_followed_to_the_origins_of_the_account_and_nowhere_else() {
-    let (vendor, files, foreign) = (
-        Vendor::start(|_| json(200, "1")).await,
-        Vendor::start(|_| json(200, "2")).await,
-        Vendor::start(|_| json(200, "3")).await,
+    let (source, files, foreign) = (
+        SimulatedSource::start(|_| json(200, "1")).await,
+        SimulatedSource::start(|_| json(200, "2")).await,
+        SimulatedSource::start(|_| json(200, "3")).await,
     );
     let replica =
-        Replica::start(&vendor.url(), Options { origins: vec![files.url()], ..Options::default() })
+        Replica::start(&source.url(), Options { origins: vec![files.url()], ..Options::default() })
             .await;
-    assert_eq!(replica.ask("given", &format!("{}/next?page=2", vendor.url())).await.unwrap(), "1");
+    assert_eq!(replica.ask("given", &format!("{}/next?page=2", source.url())).await.unwrap(), "1");
     assert_eq!(replica.ask("given", &format!("{}/file", files.url())).await.unwrap(), "2");
     let port = foreign.address.port();
     for url in [
         foreign.url(),
-        format!("http://localhost:{}/", vendor.address.port()),
-        format!("{}@127.0.0.1:{port}/", vendor.url()),
-        format!("https://{}/", vendor.address),
+        format!("http://localhost:{}/", source.address.port()),
+        format!("{}@127.0.0.1:{port}/", source.url()),
+        format!("https://{}/", source.address),
     ] {
         assert!(matches!(replica.ask("given", &url).await, Err(CallError::BlockedOrigin)), "{url}");
     }
     assert_eq!(
         (
-            vendor.requests().len(),
+            source.requests().len(),
             files.requests().len(),
             foreign.requests().len(),
             foreign.connections()
@@ -246,20 +250,20 @@ async fn a_url_is_followed_to_the_origins_of_the_account_and_nowhere_else() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_may_be_sent_twice_is() {
-    let vendor = Vendor::start(|_| VendorAction::Close(Vec::new())).await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let source = SimulatedSource::start(|_| SourceAction::Close(Vec::new())).await;
+    let replica = Replica::start(&source.url(), Options::default()).await;
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Unreachable)));
-    assert_eq!(vendor.requests().len(), 2);
+    assert_eq!(source.requests().len(), 2);
     assert!(matches!(replica.ask("post", "a").await, Err(CallError::Unreachable)));
     assert_eq!(
         (
-            vendor.requests().len(),
-            vendor.requests()[2].method.as_str(),
-            vendor.requests()[2].body.as_str()
+            source.requests().len(),
+            source.requests()[2].method.as_str(),
+            source.requests()[2].body.as_str()
         ),
         (3, "POST", "{\"about\":\"a\"}")
     );
-    vendor.behave(|_| answer(200, &[], b""));
+    source.behave(|_| answer(200, &[], b""));
     assert_eq!(
         replica.ask("post", "b").await.unwrap(),
         "null",
@@ -270,8 +274,9 @@ async fn only_what_may_be_sent_twice_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_are_used_again_and_none_is_left() {
-    let vendor =
-        Vendor::start(|request| json(if request.target == "/0" { 404 } else { 200 }, "1")).await;
+    let source =
+        SimulatedSource::start(|request| json(if request.target == "/0" { 404 } else { 200 }, "1"))
+            .await;
     let options = Options {
         settings: CallSettings {
             response_timeout_ms: 3_000,
@@ -280,31 +285,31 @@ async fn connections_are_used_again_and_none_is_left() {
         },
         ..Options::default()
     };
-    let replica = Replica::start(&vendor.url(), options).await;
+    let replica = Replica::start(&source.url(), options).await;
     for n in 0..20 {
         replica.ask("get", &n.to_string()).await.unwrap();
     }
-    assert_eq!(vendor.connections(), 1);
-    vendor.behave(|_| VendorAction::Hang(Vec::new()));
+    assert_eq!(source.connections(), 1);
+    source.behave(|_| SourceAction::Hang(Vec::new()));
     let hanging: Vec<String> = (0..100).map(|n| format!("hanging-{n}")).collect();
     let asked = hanging
         .iter()
         .map(|about| tokio::time::timeout(Duration::from_millis(50), replica.ask("get", about)));
     assert!(futures_util::future::join_all(asked).await.iter().all(Result::is_err));
     until("nothing is under way", || {
-        replica.account.calls_under_way() == 0 && vendor.connections() == 0
+        replica.account.calls_under_way() == 0 && source.connections() == 0
     })
     .await;
-    assert!(vendor.requests().len() <= 20 + 8, "calls without a waiting caller were never made");
+    assert!(source.requests().len() <= 20 + 8, "calls without a waiting caller were never made");
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
     let (gate, opened) = watch::channel(false);
-    let vendor = Vendor::start(move |request| {
+    let source = SimulatedSource::start(move |request| {
         if request.target.contains("page") {
-            VendorAction::Gated(opened.clone(), Box::new(json(200, "1")))
+            SourceAction::Gated(opened.clone(), Box::new(json(200, "1")))
         } else {
             json(200, "1")
         }
@@ -315,14 +320,14 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
         total_timeout_ms: 600_000,
         ..Options::default().settings
     };
-    let replica = Replica::start(&vendor.url(), Options { settings, ..Options::default() }).await;
+    let replica = Replica::start(&source.url(), Options { settings, ..Options::default() }).await;
     let pages: Vec<ApiRequest> = (0..20).map(|n| request("get", &format!("page-{n}"))).collect();
     let backfill =
         futures_util::future::join_all(pages.iter().map(|ask| {
             replica.account.call(ask, CallPriority::Backfill, Duration::from_secs(600))
         }));
     let lookups = async {
-        until("the backfill has all its places", || vendor.requests().len() >= 6).await;
+        until("the backfill has all its places", || source.requests().len() >= 6).await;
         for n in 0..10 {
             let ask = request("get", &n.to_string());
             let waits = Duration::from_secs(60);
@@ -331,7 +336,7 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
     };
     tokio::select! { _ = backfill => panic!("it hangs"), () = lookups => {} }
     assert_eq!(
-        vendor.requests().iter().filter(|request| request.target.contains("page")).count(),
+        source.requests().iter().filter(|request| request.target.contains("page")).count(),
         6
     );
     gate.send(true).unwrap();
@@ -340,9 +345,9 @@ async fn a_backfill_that_hangs_keeps_nobody_on_the_phone_waiting() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_on_the_phone_takes_a_waiting_call_along() {
-    let vendor = Vendor::start(|_| json(200, "1")).await;
+    let source = SimulatedSource::start(|_| json(200, "1")).await;
     // Of two calls in a minute, the second is reserved for lookups.
-    let replica = Replica::start(&vendor.url(), Options { calls: 2, ..Options::default() }).await;
+    let replica = Replica::start(&source.url(), Options { calls: 2, ..Options::default() }).await;
     replica.ask_as(CallPriority::Backfill, "get", "a").await.unwrap();
     let ask = request("get", "b");
     let backfill = replica.account.call(&ask, CallPriority::Backfill, Duration::from_secs(20));
@@ -352,24 +357,24 @@ async fn who_is_on_the_phone_takes_a_waiting_call_along() {
     };
     let (backfill, lookup) = tokio::join!(backfill, lookup);
     assert!(backfill.is_ok() && lookup.is_ok());
-    assert_eq!(vendor.requests().len(), 2);
+    assert_eq!(source.requests().len(), 2);
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_postgres_no_call_is_made() {
-    let vendor = Vendor::start(|_| json(200, "1")).await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let source = SimulatedSource::start(|_| json(200, "1")).await;
+    let replica = Replica::start(&source.url(), Options::default()).await;
     replica.pool().close();
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Storage(_))));
-    assert!(vendor.requests().is_empty());
+    assert!(source.requests().is_empty());
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_api_does_not_know_is_not_asked() {
-    let vendor = Vendor::start(|_| json(200, "1")).await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let source = SimulatedSource::start(|_| json(200, "1")).await;
+    let replica = Replica::start(&source.url(), Options::default()).await;
     assert!(matches!(replica.ask("dance", "a").await, Err(CallError::Unsupported)));
     assert!(matches!(replica.ask("get", "../../b").await, Err(CallError::BlockedOrigin)));
     replica.stop().await;

@@ -9,10 +9,10 @@ use hookpoint::upstream::{CallError, CallPriority, Window};
 use jiff::Timestamp;
 
 use crate::authority::{Authority, SOUND};
+use crate::simulated_source::{SimulatedSource, json};
 use crate::streams::{ReceivedRequest, StreamAction, Streams};
 use crate::support::{Options, Replica, TOKEN, request, until};
 use crate::tls::trusting;
-use crate::vendor::{Vendor, json};
 
 /// A source, and a replica that calls it.
 async fn start(
@@ -20,13 +20,13 @@ async fn start(
     behaviour: impl Fn(&ReceivedRequest) -> StreamAction + Send + Sync + 'static,
 ) -> (Streams, Replica) {
     let authority = Authority::new();
-    let vendor = Streams::start(authority.greeting(SOUND, "h2"), 100, behaviour).await;
+    let source = Streams::start(authority.greeting(SOUND, "h2"), 100, behaviour).await;
     let replica = Replica::start(
-        &vendor.url(),
+        &source.url(),
         Options { authority: trusting(&authority).authority, ..options },
     )
     .await;
-    (vendor, replica)
+    (source, replica)
 }
 
 fn abouts(count: usize) -> Vec<String> {
@@ -35,7 +35,7 @@ fn abouts(count: usize) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_calls_at_once_share_a_connection() {
-    let (vendor, replica) =
+    let (source, replica) =
         start(Options::default(), |_| StreamAction::After(Duration::from_millis(20), "{\"a\":1}"))
             .await;
     replica.ask("get", "first").await.unwrap();
@@ -50,7 +50,7 @@ async fn many_calls_at_once_share_a_connection() {
         );
     }
     replica.ask("post", "a").await.unwrap();
-    let requests = vendor.requests();
+    let requests = source.requests();
     assert_eq!(requests.len(), 26);
     assert!(requests.iter().all(
         |request| request.connection == 0 && request.authorization == format!("Bearer {TOKEN}")
@@ -60,7 +60,7 @@ async fn many_calls_at_once_share_a_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_that_begin_before_there_is_a_connection_are_all_answered() {
-    let (vendor, replica) = start(Options::default(), |_| StreamAction::Answer(200, "1")).await;
+    let (source, replica) = start(Options::default(), |_| StreamAction::Answer(200, "1")).await;
     let abouts = abouts(20);
     assert!(
         join_all(abouts.iter().map(|about| replica.ask("get", about)))
@@ -68,7 +68,7 @@ async fn calls_that_begin_before_there_is_a_connection_are_all_answered() {
             .iter()
             .all(Result::is_ok)
     );
-    assert_eq!(vendor.requests().len(), 20);
+    assert_eq!(source.requests().len(), 20);
     replica.stop().await;
 }
 
@@ -86,19 +86,19 @@ async fn a_call_that_hangs_leaves_the_others_alone() {
         total_timeout_ms: 5_000,
         ..Options::default().settings
     };
-    let (vendor, replica) = start(Options { settings, ..Options::default() }, hangs).await;
+    let (source, replica) = start(Options { settings, ..Options::default() }, hangs).await;
     let hanging = request("get", "hangs");
     let hanging = replica.account.call(&hanging, CallPriority::Backfill, Duration::from_secs(600));
     let others = async {
-        until("it hangs", || vendor.requests().len() == 1).await;
+        until("it hangs", || source.requests().len() == 1).await;
         for about in abouts(20) {
             assert_eq!(replica.ask("get", &about).await.unwrap(), "1");
         }
     };
-    let (heard, ()) = tokio::join!(hanging, others);
-    assert!(matches!(heard, Err(CallError::TimedOut)));
+    let (result, ()) = tokio::join!(hanging, others);
+    assert!(matches!(result, Err(CallError::TimedOut)));
     assert!(
-        vendor.requests().iter().all(|request| request.connection == 0),
+        source.requests().iter().all(|request| request.connection == 0),
         "its connection stays open"
     );
     replica.stop().await;
@@ -112,22 +112,22 @@ async fn what_is_taken_back_or_broken_off_is_asked_once_more_if_it_may_be() {
         StreamAction::Reset(Reason::NO_ERROR),
         StreamAction::Break,
     ] {
-        let (vendor, replica) = start(Options::default(), |_| StreamAction::Answer(200, "1")).await;
+        let (source, replica) = start(Options::default(), |_| StreamAction::Answer(200, "1")).await;
         replica.ask("get", "first").await.unwrap();
-        vendor.behave({
+        source.behave({
             let deed = deed.clone();
             move |_| deed.clone()
         });
         assert!(matches!(replica.ask("get", "a").await, Err(CallError::Unreachable)));
-        assert_eq!(vendor.requests().len(), 3);
+        assert_eq!(source.requests().len(), 3);
         assert!(matches!(replica.ask("post", "a").await, Err(CallError::Unreachable)));
-        assert_eq!(vendor.requests().len(), 4);
+        assert_eq!(source.requests().len(), 4);
         let granted: i64 = sqlx::query_scalar("select sum(number)::bigint from call_grants")
             .fetch_one(replica.pool())
             .await
             .unwrap();
         assert_eq!(granted, 4, "each of them counts");
-        vendor.behave(move |request| {
+        source.behave(move |request| {
             if request.path == "/b" && request.number == 4 {
                 deed.clone()
             } else {
@@ -149,11 +149,11 @@ async fn a_connection_that_the_source_leaves_fails_no_call() {
             StreamAction::Answer(200, "1")
         }
     };
-    let (vendor, replica) = start(Options::default(), leaves).await;
+    let (source, replica) = start(Options::default(), leaves).await;
     for about in abouts(12) {
         assert_eq!(replica.ask("get", &about).await.unwrap(), "1");
     }
-    let requests = vendor.requests();
+    let requests = source.requests();
     // Requests that met the GOAWAY on their way were sent again.
     assert!(
         (12..=16).contains(&requests.len()) && requests.last().unwrap().connection >= 2,
@@ -164,17 +164,17 @@ async fn a_connection_that_the_source_leaves_fails_no_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_on_which_nothing_is_heard_any_more_is_left() {
+async fn a_connection_on_which_nothing_is_received_any_more_is_left() {
     let settings = CallSettings {
         response_timeout_ms: 2_000,
         total_timeout_ms: 5_000,
         breaker_failures: 1_000,
         ..Options::default().settings
     };
-    let (vendor, replica) =
+    let (source, replica) =
         start(Options { settings, ..Options::default() }, |_| StreamAction::Answer(200, "1")).await;
     replica.ask("get", "first").await.unwrap();
-    vendor.behave(|request| {
+    source.behave(|request| {
         if request.connection == 0 { StreamAction::Freeze } else { StreamAction::Answer(200, "1") }
     });
     let mut failed = 0;
@@ -182,21 +182,21 @@ async fn a_connection_on_which_nothing_is_heard_any_more_is_left() {
         failed += 1;
         assert!(failed < 20, "every call is lost on it");
     }
-    assert!(failed > 0 && vendor.requests().last().unwrap().connection > 0);
+    assert!(failed > 0 && source.requests().last().unwrap().connection > 0);
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_calls_are_too_many_over_http2() {
-    let (vendor, replica) =
+    let (source, replica) =
         start(Options::default(), |_| StreamAction::Headed(429, "retry-after", "30")).await;
     assert!(matches!(replica.ask("get", "a").await, Err(CallError::Status(429))));
-    let heard = replica
+    let result = replica
         .account
         .call(&request("get", "b"), CallPriority::Live, Duration::from_millis(300))
         .await;
-    assert!(matches!(heard, Err(CallError::RateLimited)));
-    assert_eq!(vendor.requests().len(), 1);
+    assert!(matches!(result, Err(CallError::RateLimited)));
+    assert_eq!(source.requests().len(), 1);
     replica.stop().await;
 }
 
@@ -225,9 +225,10 @@ const MARGIN: Duration = Duration::from_secs(2);
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_waited_for_the_handshake_counts_from_its_end() {
     let (authority, takes) = (Authority::new(), MARGIN * 3 / 2);
-    let vendor =
-        Vendor::secure(&authority.greeting(SOUND, "http/1.1"), takes, |_| json(200, "1")).await;
-    let replica = Replica::start(&vendor.url(), narrow(trusting(&authority))).await;
+    let source =
+        SimulatedSource::secure(&authority.greeting(SOUND, "http/1.1"), takes, |_| json(200, "1"))
+            .await;
+    let replica = Replica::start(&source.url(), narrow(trusting(&authority))).await;
     let began = postgres_says(&replica).await;
     replica.ask("get", "a").await.unwrap();
     let [at] = counted(&replica).await[..] else { panic!("there is one") };
@@ -240,10 +241,10 @@ async fn a_call_that_waited_for_its_turn_on_a_connection_counts_no_earlier_than_
     const TAKES: Duration = Duration::from_millis(2_500);
     let authority = Authority::new();
     // The source accepts one request at a time, and says so. Nothing shows how long a request waits for the others.
-    let vendor =
+    let source =
         Streams::start(authority.greeting(SOUND, "h2"), 1, |_| StreamAction::After(TAKES, "1"))
             .await;
-    let replica = Replica::start(&vendor.url(), narrow(trusting(&authority))).await;
+    let replica = Replica::start(&source.url(), narrow(trusting(&authority))).await;
     replica.ask("get", "first").await.unwrap();
     let began = postgres_says(&replica).await;
     let abouts: Vec<String> = (0..3).map(|n| n.to_string()).collect();
@@ -253,7 +254,7 @@ async fn a_call_that_waited_for_its_turn_on_a_connection_counts_no_earlier_than_
             .iter()
             .all(Result::is_ok)
     );
-    let requests = vendor.requests();
+    let requests = source.requests();
     assert!(requests.iter().all(|request| request.connection == 0));
     assert!(
         requests[3].at - requests[1].at >= TAKES * 2 - Duration::from_millis(10),

@@ -17,7 +17,7 @@ mod http2;
 mod privacy;
 mod rate_limit_headers;
 mod rate_limiter;
+mod simulated_source;
 mod streams;
 mod support;
 mod tls;
-mod vendor;

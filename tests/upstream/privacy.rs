@@ -10,8 +10,8 @@ use hookpoint::sources::api::{ClientCredentials, Credential, TokenStyle};
 use hookpoint::sources::secret::Secret;
 use hookpoint::upstream::{CallError, CallPriority};
 
+use crate::simulated_source::{SimulatedSource, SourceAction, answer, json};
 use crate::support::{Options, Replica, request};
-use crate::vendor::{Vendor, VendorAction, answer, json};
 
 /// The person of the request, the content of the response, and the credentials.
 const CANARIES: [&str; 5] = [
@@ -37,7 +37,7 @@ impl std::io::Write for Logs {
 }
 
 /// Every kind of response, each with a canary in it.
-fn acts() -> Vec<fn() -> VendorAction> {
+fn acts() -> Vec<fn() -> SourceAction> {
     vec![
         || json(200, "{\"a\":\"canary-in-the-reply\"}"),
         || json(200, "{\"a\":\"canary-in-the-reply"),
@@ -64,13 +64,13 @@ fn acts() -> Vec<fn() -> VendorAction> {
             )
         },
         || {
-            VendorAction::Close(
+            SourceAction::Close(
                 b"HTTP/1.1 200 canary-in-the-reply\r\nX: canary-in-the-reply\r\n\x00".to_vec(),
             )
         },
-        || VendorAction::Close(b"canary-in-the-reply".to_vec()),
+        || SourceAction::Close(b"canary-in-the-reply".to_vec()),
         || {
-            VendorAction::Hang(
+            SourceAction::Hang(
                 b"HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\ncanary-in-the-reply".to_vec(),
             )
         },
@@ -99,7 +99,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
         ..Options::default().settings
     };
     for act in acts() {
-        let vendor = Vendor::start(move |request| match request.target.as_str() {
+        let source = SimulatedSource::start(move |request| match request.target.as_str() {
             "/oauth:token" => json(200, "{\"access_token\":\"canary-of-the-token\"}"),
             _ => act(),
         })
@@ -112,7 +112,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
             style: TokenStyle::Form,
         });
         let replica = Replica::start(
-            &vendor.url(),
+            &source.url(),
             Options { credential, settings: settings.clone(), ..Options::default() },
         )
         .await;
@@ -122,15 +122,15 @@ async fn nothing_of_a_call_is_logged_or_shown() {
             ("given", "http://canary@ask.example/", 3),
         ] {
             let ask = request(what, about);
-            let heard =
+            let result =
                 replica.account.call(&ask, CallPriority::Live, Duration::from_secs(seconds)).await;
-            write!(shown, "{ask:?} {heard:?} ").unwrap();
-            if let Err(error) = heard {
+            write!(shown, "{ask:?} {result:?} ").unwrap();
+            if let Err(error) = result {
                 write!(shown, "{error} {error:#?} ").unwrap();
             }
         }
         assert!(
-            vendor.requests().iter().any(|request| request.head.contains("canary-of-the-token"))
+            source.requests().iter().any(|request| request.head.contains("canary-of-the-token"))
         );
         for n in 0..2 {
             let ask = request("get", &format!("canary%40ask.example{n}"));
@@ -150,9 +150,9 @@ async fn nothing_of_a_call_is_logged_or_shown() {
         replica.stop().await;
     }
     let away = Replica::start("http://127.0.0.1:9", Options::default()).await;
-    let heard = away.ask("get", "canary%40ask.example").await;
-    assert!(matches!(heard, Err(CallError::Unreachable)));
-    write!(shown, "{heard:?}").unwrap();
+    let result = away.ask("get", "canary%40ask.example").await;
+    assert!(matches!(result, Err(CallError::Unreachable)));
+    write!(shown, "{result:?}").unwrap();
     away.stop().await;
     shown.push_str(&hookpoint::telemetry::metrics().render());
     let said = String::from_utf8(logs.0.lock().unwrap().clone()).unwrap();

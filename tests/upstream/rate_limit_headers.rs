@@ -7,8 +7,8 @@ use hookpoint::storage::upstream_accounts::{AccountKey, AccountRow, get_account}
 use hookpoint::upstream::{CallError, CallPriority};
 use jiff::Timestamp;
 
+use crate::simulated_source::{SimulatedSource, answer, json};
 use crate::support::{Options, Replica, database, now, request};
-use crate::vendor::{Vendor, answer, json};
 
 async fn row(replica: &Replica) -> AccountRow {
     get_account(replica.pool(), replica.brand.id(), replica.account.source).await.unwrap()
@@ -53,7 +53,7 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
     ] {
         let headers: Vec<(String, String)> =
             headers.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        let vendor = Vendor::start(move |_| {
+        let source = SimulatedSource::start(move |_| {
             let headers: Vec<_> =
                 headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             answer(429, &headers, b"")
@@ -61,8 +61,8 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
         .await;
         let name = database().await;
         let [one, two] = [
-            Replica::start_on(&name, &vendor.url(), Options::default()).await,
-            Replica::start_on(&name, &vendor.url(), Options::default()).await,
+            Replica::start_on(&name, &source.url(), Options::default()).await,
+            Replica::start_on(&name, &source.url(), Options::default()).await,
         ];
         let before = postgres_time(&one).await;
         assert!(matches!(try_call(&one, "a").await, Err(CallError::Status(429))));
@@ -82,7 +82,7 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
         for replica in [&one, &two] {
             assert!(matches!(try_call(replica, "b").await, Err(CallError::RateLimited)));
         }
-        assert_eq!(vendor.requests().len(), 1);
+        assert_eq!(source.requests().len(), 1);
         assert!(one.account.is_callable(), "throttling does not count as a failure");
         one.stop().await;
         two.stop().await;
@@ -92,7 +92,7 @@ async fn too_many_calls_block_all_replicas_for_as_long_as_the_source_says() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
     for (block, timeout, is_had) in [("3600", 1_800, false), ("3", 60, true)] {
-        let vendor = Vendor::start(move |request| {
+        let source = SimulatedSource::start(move |request| {
             if request.number == 0 {
                 answer(429, &[("Retry-After", block)], b"")
             } else {
@@ -100,7 +100,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
             }
         })
         .await;
-        let replica = Replica::start(&vendor.url(), Options::default()).await;
+        let replica = Replica::start(&source.url(), Options::default()).await;
         assert!(matches!(try_call(&replica, "a").await, Err(CallError::Status(429))));
         let ask = request("get", "b");
         let called = replica.account.call(&ask, CallPriority::Live, Duration::from_secs(timeout));
@@ -113,7 +113,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
         } else {
             matches!(called, Err(CallError::RateLimited))
         });
-        assert_eq!(vendor.requests().len(), 1 + usize::from(is_had));
+        assert_eq!(source.requests().len(), 1 + usize::from(is_had));
         replica.stop().await;
     }
 }
@@ -121,7 +121,7 @@ async fn nobody_waits_for_a_call_that_cannot_be_had_in_time() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
     let epoch = now().as_second() + 3_600;
-    let vendor = Vendor::start(move |request| {
+    let source = SimulatedSource::start(move |request| {
         // Six calls are left at the source, including this one.
         let left = 5_usize.saturating_sub(request.number).to_string();
         answer(
@@ -135,7 +135,7 @@ async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
         )
     })
     .await;
-    let replica = Replica::start(&vendor.url(), Options { calls: 60, ..Options::default() }).await;
+    let replica = Replica::start(&source.url(), Options { calls: 60, ..Options::default() }).await;
     let mut refused = 0;
     for n in 0..10 {
         refused += usize::from(matches!(
@@ -143,15 +143,15 @@ async fn what_somebody_else_spends_of_the_budget_is_not_spent_again() {
             Err(CallError::RateLimited)
         ));
     }
-    assert_eq!((vendor.requests().len(), refused), (6, 4));
+    assert_eq!((source.requests().len(), refused), (6, 4));
     assert!(row(&replica).await.spent_until.is_some(), "the limit is reported");
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_began_late_counts_from_then() {
-    let vendor = Vendor::start(|_| json(200, "1")).await;
-    let replica = Replica::start(&vendor.url(), Options { calls: 60, ..Options::default() }).await;
+    let source = SimulatedSource::start(|_| json(200, "1")).await;
+    let replica = Replica::start(&source.url(), Options { calls: 60, ..Options::default() }).await;
     try_call(&replica, "a").await.unwrap();
     let query = "select granted_at, number from call_grants where number > 0";
     let (before, _): (jiff_sqlx::Timestamp, i32) =
@@ -168,7 +168,7 @@ async fn a_call_that_began_late_counts_from_then() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_that_has_as_many_left_as_believed_changes_nothing() {
     let epoch = now().as_second() + 3_600;
-    let vendor = Vendor::start(move |request| {
+    let source = SimulatedSource::start(move |request| {
         let left = 59_usize.saturating_sub(request.number).to_string();
         answer(
             200,
@@ -177,7 +177,7 @@ async fn a_source_that_has_as_many_left_as_believed_changes_nothing() {
         )
     })
     .await;
-    let replica = Replica::start(&vendor.url(), Options { calls: 60, ..Options::default() }).await;
+    let replica = Replica::start(&source.url(), Options { calls: 60, ..Options::default() }).await;
     for n in 0..20 {
         try_call(&replica, &n.to_string()).await.unwrap();
     }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use hookpoint::upstream::{CallError, CallPriority, Window};
 
+use crate::simulated_source::{SimulatedSource, json};
 use crate::support::{Options, Replica, database, request};
-use crate::vendor::{Vendor, json};
 
 const LIMIT: usize = 60;
 
@@ -16,7 +16,7 @@ const LIMIT: usize = 60;
 const ENDLESS: Duration = Duration::from_secs(3_600);
 
 /// How long somebody waits for a call that is to be had. Nobody waits for one that is not.
-const PATIENCE: Duration = Duration::from_secs(120);
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 fn options(window: Window) -> Options {
     Options { calls: LIMIT as u32, window, ..Options::default() }
@@ -89,7 +89,7 @@ async fn ring(
         let (replica, answered) = (Arc::clone(&replica), Arc::clone(&answered));
         callers.spawn(async move {
             let ask = request("get", &format!("live-{n}-{per_second}"));
-            match replica.account.call(&ask, CallPriority::Live, PATIENCE).await {
+            match replica.account.call(&ask, CallPriority::Live, TIMEOUT).await {
                 Ok(_) => drop(answered.fetch_add(1, Ordering::SeqCst)),
                 Err(CallError::RateLimited) => {}
                 Err(error) => panic!("{error}"),
@@ -103,12 +103,12 @@ async fn ring(
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups() {
-    let vendor = Vendor::start(|_| json(200, "{}")).await;
+    let source = SimulatedSource::start(|_| json(200, "{}")).await;
     let name = database().await;
     let window = Window { margin: ENDLESS, ..Window::MINUTE };
     let [one, two] = [
-        Replica::start_on(&name, &vendor.url(), options(window)).await,
-        Replica::start_on(&name, &vendor.url(), options(window)).await,
+        Replica::start_on(&name, &source.url(), options(window)).await,
+        Replica::start_on(&name, &source.url(), options(window)).await,
     ]
     .map(Arc::new);
     let (is_over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
@@ -144,7 +144,7 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, is_divided).await.expect("most calls are lookups");
+        tokio::time::timeout(TIMEOUT, is_divided).await.expect("most calls are lookups");
         windows.push(pass_window(&one).await);
     }
     is_over.store(true, Ordering::SeqCst);
@@ -153,7 +153,7 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
     }
     windows.push(granted(&one).await);
     assert!(windows.iter().all(|[live, others]| live + others <= LIMIT as i64), "{windows:?}");
-    let requests = vendor.requests();
+    let requests = source.requests();
     let arrived = |is_live: bool| {
         requests.iter().filter(|request| request.target.starts_with("/live-") == is_live).count()
     };
@@ -169,10 +169,10 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backfill_alone_uses_all_but_what_is_left_for_a_lookup() {
-    let vendor = Vendor::start(|_| json(200, "{}")).await;
+    let source = SimulatedSource::start(|_| json(200, "{}")).await;
     // The length sets the pace of a backfill: one call in 50 ms.
     let window = Window { length: Duration::from_secs(3), margin: ENDLESS };
-    let replica = Replica::start(&vendor.url(), options(window)).await;
+    let replica = Replica::start(&source.url(), options(window)).await;
     for round in 1..=2 {
         for n in 1..LIMIT {
             replica.ask_as(CallPriority::Backfill, "get", &format!("{round}-{n}")).await.unwrap();
@@ -182,7 +182,7 @@ async fn a_backfill_alone_uses_all_but_what_is_left_for_a_lookup() {
         assert!(matches!(more, Err(CallError::RateLimited)));
         replica.ask("get", "lookup").await.unwrap();
         assert!(matches!(replica.ask("get", "another").await, Err(CallError::RateLimited)));
-        assert_eq!(vendor.requests().len(), LIMIT * round);
+        assert_eq!(source.requests().len(), LIMIT * round);
         assert_eq!(pass_window(&replica).await, [1, LIMIT as i64 - 1]);
     }
     replica.stop().await;
@@ -190,12 +190,12 @@ async fn a_backfill_alone_uses_all_but_what_is_left_for_a_lookup() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn calls_are_granted_again_when_their_window_is_over() {
-    let vendor = Vendor::start(|_| json(200, "{}")).await;
+    let source = SimulatedSource::start(|_| json(200, "{}")).await;
     let window = Window { length: Duration::from_secs(1), margin: Duration::from_secs(4) };
-    let replica = Replica::start(&vendor.url(), Options { calls: 10, ..options(window) }).await;
+    let replica = Replica::start(&source.url(), Options { calls: 10, ..options(window) }).await;
     for n in 0..25 {
         let ask = request("get", &n.to_string());
-        replica.account.call(&ask, CallPriority::Backfill, PATIENCE).await.unwrap();
+        replica.account.call(&ask, CallPriority::Backfill, TIMEOUT).await.unwrap();
     }
     let most: i64 = sqlx::query_scalar(
         "select max(number) from (
@@ -209,35 +209,35 @@ async fn calls_are_granted_again_when_their_window_is_over() {
     .await
     .unwrap();
     assert!(most <= 10, "{most} within a window");
-    assert_eq!(vendor.requests().len(), 25);
+    assert_eq!(source.requests().len(), 25);
     replica.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_does_not_begin_a_new_minute() {
-    let vendor = Vendor::start(|_| json(200, "{}")).await;
+    let source = SimulatedSource::start(|_| json(200, "{}")).await;
     let name = database().await;
     let window = Window { margin: ENDLESS, ..Window::MINUTE };
     for _ in 0..3 {
         let options = Options { calls: 10, ..options(window) };
-        let replica = Replica::start_on(&name, &vendor.url(), options).await;
+        let replica = Replica::start_on(&name, &source.url(), options).await;
         for n in 0..8 {
             let asked = replica
                 .account
-                .call(&request("get", &n.to_string()), CallPriority::Live, PATIENCE)
+                .call(&request("get", &n.to_string()), CallPriority::Live, TIMEOUT)
                 .await;
             assert!(matches!(asked, Ok(_) | Err(CallError::RateLimited)));
         }
         replica.stop().await;
     }
-    assert_eq!(vendor.requests().len(), 10);
+    assert_eq!(source.requests().len(), 10);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_calls_a_second_are_granted_to_one_who_asks_page_after_page() {
-    let vendor = Vendor::start(|_| json(200, "{}")).await;
+    let source = SimulatedSource::start(|_| json(200, "{}")).await;
     let replica =
-        Replica::start(&vendor.url(), Options { calls: 60_000, ..Options::default() }).await;
+        Replica::start(&source.url(), Options { calls: 60_000, ..Options::default() }).await;
     for n in 0..400 {
         replica.ask_as(CallPriority::Backfill, "get", &n.to_string()).await.unwrap();
     }
@@ -249,6 +249,6 @@ async fn many_calls_a_second_are_granted_to_one_who_asks_page_after_page() {
     .await
     .unwrap();
     assert!(rows > 0 && uneven == 0, "{uneven} of {rows} rows");
-    assert_eq!(vendor.requests().len(), 400);
+    assert_eq!(source.requests().len(), 400);
     replica.stop().await;
 }

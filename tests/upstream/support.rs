@@ -274,9 +274,9 @@ impl Replica {
         what: &str,
         about: &str,
     ) -> Result<String, CallError> {
-        let heard =
+        let result =
             self.account.call(&request(what, about), priority, Duration::from_secs(20)).await?;
-        Ok(heard.there.concat())
+        Ok(result.there.concat())
     }
 
     /// Stops, and asserts that nothing is left.

@@ -12,9 +12,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::authority::{Authority, Claim, SOUND};
+use crate::simulated_source::{SimulatedSource, json};
 use crate::streams::{StreamAction, Streams};
 use crate::support::{Options, Replica, TOKEN};
-use crate::vendor::{Vendor, json};
 
 /// The names of the two protocols in the handshake.
 const PROTOCOLS: [&str; 2] = ["http/1.1", "h2"];
@@ -54,15 +54,17 @@ async fn failure(replica: &Replica) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_is_asked_in_secret_over_one_connection() {
     let authority = Authority::new();
-    let vendor =
-        Vendor::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, |_| json(200, "1"))
-            .await;
-    let replica = Replica::start(&vendor.url(), trusting(&authority)).await;
+    let source =
+        SimulatedSource::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, |_| {
+            json(200, "1")
+        })
+        .await;
+    let replica = Replica::start(&source.url(), trusting(&authority)).await;
     for n in 0..5 {
         assert_eq!(replica.ask("get", &n.to_string()).await.unwrap(), "1");
     }
-    let requests = vendor.requests();
-    assert_eq!((requests.len(), vendor.connections()), (5, 1));
+    let requests = source.requests();
+    assert_eq!((requests.len(), source.connections()), (5, 1));
     assert_eq!(requests[4].header("authorization"), Some(format!("Bearer {TOKEN}").as_str()));
     replica.stop().await;
 }
@@ -72,11 +74,12 @@ async fn a_token_is_fetched_in_secret_too() {
     let authority = Authority::new();
     let tokens =
         |path: &str| if path == "/oauth:token" { "{\"access_token\":\"token-1\"}" } else { "1" };
-    let one =
-        Vendor::secure(&authority.greeting(SOUND, "http/1.1"), Duration::ZERO, move |request| {
-            json(200, tokens(&request.target))
-        })
-        .await;
+    let one = SimulatedSource::secure(
+        &authority.greeting(SOUND, "http/1.1"),
+        Duration::ZERO,
+        move |request| json(200, tokens(&request.target)),
+    )
+    .await;
     let two = Streams::start(authority.greeting(SOUND, "h2"), 100, move |request| {
         StreamAction::Answer(200, tokens(&request.path))
     })
@@ -135,41 +138,43 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
         ),
     ] {
         for protocol in PROTOCOLS {
-            let vendor =
-                Vendor::secure(&by.greeting(claim, protocol), Duration::ZERO, |_| json(200, "1"))
-                    .await;
+            let source =
+                SimulatedSource::secure(&by.greeting(claim, protocol), Duration::ZERO, |_| {
+                    json(200, "1")
+                })
+                .await;
             let replica = Replica::start(
-                &vendor.url(),
+                &source.url(),
                 Options { settings: settings.clone(), ..trusting(&known) },
             )
             .await;
             for n in 0..3 {
-                let heard = replica.ask("get", &n.to_string()).await;
+                let result = replica.ask("get", &n.to_string()).await;
                 assert!(
-                    matches!(heard, Err(CallError::UntrustedCertificate(why)) if why == expected),
-                    "{words}: {heard:?}"
+                    matches!(result, Err(CallError::UntrustedCertificate(why)) if why == expected),
+                    "{words}: {result:?}"
                 );
-                assert!(heard.unwrap_err().is_retryable(), "a certificate can be renewed");
+                assert!(result.unwrap_err().is_retryable(), "a certificate can be renewed");
             }
             assert!(
                 matches!(replica.ask("get", "3").await, Err(CallError::CircuitOpen)),
                 "the circuit breaker is open"
             );
             assert_eq!(failure(&replica).await, words);
-            assert!(vendor.requests().is_empty());
+            assert!(source.requests().is_empty());
             replica.stop().await;
 
             let replica = Replica::start(
-                &vendor.url(),
+                &source.url(),
                 Options { credential: token_at("/oauth:token"), ..trusting(&known) },
             )
             .await;
-            let heard = replica.ask("get", "a").await;
+            let result = replica.ask("get", "a").await;
             assert!(
-                matches!(&heard, Err(CallError::NoToken(why)) if matches!(**why, CallError::UntrustedCertificate(why) if why == expected)),
-                "{heard:?}"
+                matches!(&result, Err(CallError::NoToken(why)) if matches!(**why, CallError::UntrustedCertificate(why) if why == expected)),
+                "{result:?}"
             );
-            assert!(vendor.requests().is_empty());
+            assert!(source.requests().is_empty());
             replica.stop().await;
         }
     }
@@ -177,12 +182,13 @@ async fn whoever_does_not_prove_to_be_the_source_never_sees_the_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_an_authority_besides_the_machine_s_nobody_of_ours_is_trusted() {
-    let vendor =
-        Vendor::secure(&Authority::new().greeting(SOUND, "http/1.1"), Duration::ZERO, |_| {
-            json(200, "1")
-        })
-        .await;
-    let replica = Replica::start(&vendor.url(), Options::default()).await;
+    let source = SimulatedSource::secure(
+        &Authority::new().greeting(SOUND, "http/1.1"),
+        Duration::ZERO,
+        |_| json(200, "1"),
+    )
+    .await;
+    let replica = Replica::start(&source.url(), Options::default()).await;
     assert!(matches!(
         replica.ask("get", "a").await,
         Err(CallError::UntrustedCertificate(CertificateProblem::UnknownAuthority))
@@ -200,22 +206,24 @@ async fn a_source_without_tls_or_with_an_old_one_gets_nothing() {
         b"\x15\x03\x01\x00\x02\x02\x46",
     ] {
         let replica = Replica::start(&blurt(words).await, trusting(&authority)).await;
-        let heard = replica.ask("get", "a").await;
-        assert!(matches!(heard, Err(CallError::TlsFailed)), "{heard:?}");
+        let result = replica.ask("get", "a").await;
+        assert!(matches!(result, Err(CallError::TlsFailed)), "{result:?}");
         replica.stop().await;
     }
     for protocol in PROTOCOLS {
-        let vendor =
-            Vendor::secure(&authority.curious(SOUND, protocol), Duration::ZERO, |_| json(200, "1"))
-                .await;
-        let replica = Replica::start(&vendor.url(), trusting(&authority)).await;
-        let heard = replica.ask("get", "a").await;
+        let source =
+            SimulatedSource::secure(&authority.curious(SOUND, protocol), Duration::ZERO, |_| {
+                json(200, "1")
+            })
+            .await;
+        let replica = Replica::start(&source.url(), trusting(&authority)).await;
+        let result = replica.ask("get", "a").await;
         // The alert comes after the handshake. Whether it is read depends on timing.
         assert!(
-            matches!(heard, Err(CallError::TlsFailed | CallError::Unreachable)),
-            "{protocol}: {heard:?}"
+            matches!(result, Err(CallError::TlsFailed | CallError::Unreachable)),
+            "{protocol}: {result:?}"
         );
-        assert!(vendor.requests().is_empty());
+        assert!(source.requests().is_empty());
         replica.stop().await;
     }
 }
@@ -231,10 +239,10 @@ async fn a_handshake_that_hangs_ends_when_connecting_has_to() {
         ..CallSettings::default()
     };
     let replica = Replica::start(&base_url, Options { settings, ..Options::default() }).await;
-    let heard = tokio::time::timeout(Duration::from_secs(60), replica.ask("get", "a"))
+    let result = tokio::time::timeout(Duration::from_secs(60), replica.ask("get", "a"))
         .await
         .expect("it ends");
-    assert!(matches!(heard, Err(CallError::TimedOut)));
+    assert!(matches!(result, Err(CallError::TimedOut)));
     replica.stop().await;
 }
 

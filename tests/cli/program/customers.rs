@@ -36,8 +36,8 @@ fn insert_people(scratch: &Scratch) {
 #[test]
 fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     let scratch = Scratch::new();
-    let ledger = scratch.0.join("suppressions.jsonl");
-    let settings = scratch.settings(&format!("[erasure]\nsuppression_file = {ledger:?}"));
+    let suppression_file = scratch.0.join("suppressions.jsonl");
+    let settings = scratch.settings(&format!("[erasure]\nsuppression_file = {suppression_file:?}"));
     let service = Running::serve(&settings);
     let key = key_of(&settings);
     insert_people(&scratch);
@@ -71,7 +71,7 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     );
     let (code, out, error) = run(&["customer", "erase", "--email", "anna@example.org"]);
     assert!(code == 1 && out.contains("Anna") && error.contains("add --yes"), "{out}{error}");
-    assert!(lookup("anna%40example.org").contains("Anna") && !ledger.exists());
+    assert!(lookup("anna%40example.org").contains("Anna") && !suppression_file.exists());
 
     let (code, out, _) = run(&["customer", "export", "--email", "anna@example.org"]);
     let export: serde_json::Value = serde_json::from_str(&out).unwrap();
@@ -101,7 +101,7 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
         assert!(Instant::now() < deadline, "still remembered");
     }
     assert_eq!(lookup("bert%40example.org"), bert);
-    assert!(!std::fs::read_to_string(&ledger).unwrap().contains("anna"));
+    assert!(!std::fs::read_to_string(&suppression_file).unwrap().contains("anna"));
 
     assert_eq!(run(&["customer", "revoke-erasure", "--email", "bert@example.org"]).0, 1);
     assert_eq!(run(&["customer", "revoke-erasure", "--email", "anna@example.org"]).0, 0);

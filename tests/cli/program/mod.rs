@@ -48,7 +48,7 @@ impl Scratch {
             NUMBER.fetch_add(1, Ordering::Relaxed)
         ));
         std::fs::create_dir_all(&dir).unwrap();
-        sweep_killed_tests();
+        clean_up_after_killed_tests();
         Self(dir)
     }
 
@@ -98,7 +98,7 @@ impl Scratch {
 }
 
 /// What tests that were killed left behind.
-fn sweep_killed_tests() {
+fn clean_up_after_killed_tests() {
     for entry in std::fs::read_dir(scratch_base()).unwrap().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let pid = name.strip_prefix("hookpoint-process-").and_then(|rest| rest.split('-').next());

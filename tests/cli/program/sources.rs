@@ -66,18 +66,18 @@ fn an_authority_of_ones_own_is_trusted_where_the_environment_names_it() {
     for (n, (variable, place)) in
         [("SSL_CERT_FILE", &certificate), ("SSL_CERT_DIR", &certificates)].into_iter().enumerate()
     {
-        let walked = command(&arguments("sync run --stream contacts"))
+        let sync_run = command(&arguments("sync run --stream contacts"))
             .env(variable, place)
             .output()
             .unwrap();
-        assert!(walked.status.success(), "{variable}: {}", text(&walked.stderr));
+        assert!(sync_run.status.success(), "{variable}: {}", text(&sync_run.stderr));
         assert_eq!(asked.load(Ordering::SeqCst), n + 1);
     }
     scratch.wait_for_no_postgres();
 }
 
 #[test]
-fn walking_through_a_source_that_is_down_says_so_and_ends_when_told() {
+fn a_sync_run_of_a_source_that_is_down_says_so_and_ends_on_sigterm() {
     let scratch = Scratch::new();
     let secret = scratch.0.join("secret");
     std::fs::write(&secret, Secrets::known().of_api(Source::OmnioTap)).unwrap();

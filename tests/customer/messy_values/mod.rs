@@ -182,23 +182,23 @@ fn judge_addresses(
     found: &BTreeSet<String>,
     own: &[String; 2],
     field: &str,
-    told: &BTreeSet<String>,
+    reported: &BTreeSet<String>,
 ) {
-    let (sent, is_told) = (&messy.sent, told.contains(field));
+    let (sent, is_reported) = (&messy.sent, reported.contains(field));
     assert!(
         found.iter().all(|value| own.contains(value)),
         "another person's value: {sent} became {found:?}"
     );
     match messy.meaning {
         Meaning::Own => {
-            assert!(found.contains(&own[0]) && !is_told, "{sent} was not parsed: {found:?}");
+            assert!(found.contains(&own[0]) && !is_reported, "{sent} was not parsed: {found:?}");
         }
         Meaning::Nothing => {
-            assert!(found.is_empty() && !is_told, "{sent} is a placeholder, not {found:?}");
+            assert!(found.is_empty() && !is_reported, "{sent} is a placeholder, not {found:?}");
         }
         Meaning::Unclear => assert!(
-            found.is_empty() && is_told,
-            "{sent} is unclear, and became {found:?}; reported: {told:?}"
+            found.is_empty() && is_reported,
+            "{sent} is unclear, and became {found:?}; reported: {reported:?}"
         ),
     }
 }
@@ -206,7 +206,7 @@ fn judge_addresses(
 fn judge_record(person: &Person, key: &RecordKey, update: &Update) {
     assert_eq!(*key, person.key(), "another record: {}", person.id.sent);
     let record = Record { key: key.clone(), versions: FieldVersions::from(update.clone()) };
-    let told = unread_fields(update, region());
+    let reported = unread_fields(update, region());
     let identifiers = identifiers_of(&record, region());
     let of = |kind| {
         identifiers
@@ -223,30 +223,34 @@ fn judge_record(person: &Person, key: &RecordKey, update: &Update) {
         &of(IdentifierKind::Phone),
         &[values::line(n), values::second_line(n)],
         phone,
-        &told,
+        &reported,
     );
     judge_addresses(
         &person.email,
         &of(IdentifierKind::Email),
         &[values::mailbox(n), values::second_mailbox(n)],
         "email.main",
-        &told,
+        &reported,
     );
     let (name, own) = (record.name().folded(), PersonName::new(Some(person.first), None).folded());
     match person.name.meaning {
         Meaning::Own => assert_eq!(name.key(), own.key(), "{}", person.name.sent),
         Meaning::Nothing => assert_eq!(name.key(), "", "{}", person.name.sent),
         Meaning::Unclear => {
-            assert!(name.key().is_empty() && told.contains("name.first"), "{}", person.name.sent);
+            assert!(
+                name.key().is_empty() && reported.contains("name.first"),
+                "{}",
+                person.name.sent
+            );
         }
     }
     // Values that are reported on arrival can be found later by an admin.
     let kept: BTreeSet<String> = unread_values(&record.versions, region()).into_keys().collect();
-    assert_eq!(kept, told);
+    assert_eq!(kept, reported);
 }
 
 fn judge_event(person: &Person, event: &Event, update: &Update) {
-    let told = unread_fields(update, region());
+    let reported = unread_fields(update, region());
     let record = event.record();
     match person.id.meaning {
         Meaning::Own => assert_eq!(record, Some(person.key()), "{}", person.id.sent),
@@ -264,15 +268,15 @@ fn judge_event(person: &Person, event: &Event, update: &Update) {
         person.order.sent
     );
     assert_eq!(
-        told.contains("record"),
+        reported.contains("record"),
         person.id.meaning == Meaning::Unclear && person.source != Source::Syncaroo,
         "{}",
         person.id.sent
     );
-    let is_told = told.iter().any(|field| field.starts_with("reference."));
+    let is_reported = reported.iter().any(|field| field.starts_with("reference."));
     assert!(
         person.order.meaning != Meaning::Unclear
-            || is_told
+            || is_reported
             || !matches!(person.source, Source::OmnioTap | Source::Omneo),
         "{}",
         person.order.sent
@@ -295,7 +299,7 @@ fn judge_event(person: &Person, event: &Event, update: &Update) {
 
 /// The time of an update is its timestamp, but never after its receipt. Without a timestamp, it is the time of receipt.
 /// If the timestamp cannot be parsed, or is a placeholder date, the update is older than all others.
-fn judge_time(person: &Person, update: &Update, told: &BTreeSet<String>) {
+fn check_time(person: &Person, update: &Update, reported: &BTreeSet<String>) {
     let is_time = |field: &String| {
         field.ends_with("_at") || field.ends_with("updatedAt") || field.ends_with("timestamp")
     };
@@ -310,7 +314,11 @@ fn judge_time(person: &Person, update: &Update, told: &BTreeSet<String>) {
         Meaning::Nothing => assert_eq!(update.at, UNCLEAR_AT, "{}", person.time.sent),
         Meaning::Unclear => {
             assert_eq!(update.at, UNCLEAR_AT, "{}", person.time.sent);
-            assert!(told.iter().any(is_time), "{} is not reported: {told:?}", person.time.sent);
+            assert!(
+                reported.iter().any(is_time),
+                "{} is not reported: {reported:?}",
+                person.time.sent
+            );
         }
     }
 }
@@ -319,7 +327,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 3_000, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_messy_value_is_the_right_persons_or_nobodys_and_what_is_left_out_is_told(person in person()) {
+    fn a_messy_value_is_the_right_persons_or_nobodys_and_what_is_left_out_is_reported(person in person()) {
         let mut told_of_time = BTreeSet::new();
         let mut updates: Vec<Update> = Vec::new();
         let mut records: BTreeMap<RecordKey, usize> = BTreeMap::new();
@@ -340,7 +348,7 @@ proptest! {
                 Change::Merge(_) => panic!("nobody was merged"),
             }
         }
-        updates.iter().for_each(|update| judge_time(&person, update, &told_of_time));
+        updates.iter().for_each(|update| check_time(&person, update, &told_of_time));
         prop_assert_eq!(records.len(), usize::from(person.id.meaning == Meaning::Own));
     }
 }

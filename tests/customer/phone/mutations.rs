@@ -8,9 +8,9 @@ const MUTATIONS: usize = 4;
 pub(super) const OTHER_REGIONS: [&str; 4] = ["NL", "US", "RU", "IT"];
 
 /// Random numbers that are the same in every run (SplitMix64).
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn roll(&mut self, sides: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
@@ -21,7 +21,7 @@ impl Dice {
 }
 
 /// Up to three mutations: a digit changed, inserted, removed or doubled, or a prefix or country code inserted anywhere.
-fn mutated(line: &Line, rng: &mut Dice) -> String {
+fn mutated(line: &Line, rng: &mut Rng) -> String {
     const PREFIXES: [&str; 10] = ["0", "00", "1", "8", "9", "011", "06", "+", "15", "90"];
     let code = &line.e164[1..=1 + rng.roll(3)];
     let mut text: Vec<char> = line.spelling.chars().collect();
@@ -69,7 +69,7 @@ pub(super) fn disagreement(spelling: &str, region: &str) -> Result<bool, String>
 #[test]
 fn a_mutated_spelling_is_never_another_number_than_the_oracles() {
     let corpus = corpus();
-    let mut rng = Dice(20_240_229);
+    let mut rng = Rng(20_240_229);
     let (mut agreed, mut wrong) = (0, Vec::new());
     // Region by region: the plans' expressions are compiled into a cache for a few regions only.
     for line in &corpus {

@@ -175,9 +175,9 @@ fn judge_record_key(key: &RecordKey) {
 
 /// A stored update is valid for Postgres, can be read back unchanged, and changes nothing if it is repeated.
 fn judge_update(update: &Update) -> FieldVersions {
-    let is_told = |name: &String| name.starts_with("unread.");
+    let is_unread = |name: &String| name.starts_with("unread.");
     assert!(
-        update.scope != Scope::Deletion || update.fields.keys().all(is_told),
+        update.scope != Scope::Deletion || update.fields.keys().all(is_unread),
         "a deletion has only the fields of unparsed values"
     );
     assert!(

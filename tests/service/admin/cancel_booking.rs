@@ -102,8 +102,8 @@ impl Bookings {
 
     async fn cancel(&self, booking: &str) -> Result<Refreshed, CancelError> {
         let what = self.app.brand.rules.sources.cancelling(booking).unwrap();
-        let mandate = Attribution { by: "Femke", reason: "the customer is ill" };
-        cancel(self.app.pool(), &self.account, &what, mandate, &self.app.clock).await
+        let attribution = Attribution { by: "Femke", reason: "the customer is ill" };
+        cancel(self.app.pool(), &self.account, &what, attribution, &self.app.clock).await
     }
 
     async fn shown(&self) -> Vec<String> {
@@ -221,7 +221,7 @@ async fn a_cancellation_that_fails_is_tried_once_and_written_down() {
 }
 
 #[tokio::test]
-async fn what_was_cancelled_although_nothing_was_heard_is_seen() {
+async fn what_was_cancelled_although_no_reply_arrived_is_shown() {
     let bookings = Bookings::open().await;
     bookings.book(BOOKING).await;
     // The source cancels the booking, and its response is lost.

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn an_erased_person_is_gone_on_a_replica_that_remembered() {
+async fn an_erased_person_is_gone_on_a_replica_with_a_cached_answer() {
     let app = app().await;
     let replica = second(&app).await;
     let query = format!("key={KEY}&channelAddressType=email&address={EMAIL}");

@@ -241,9 +241,9 @@ async fn assert_same_facts(expected: &TestApp, found: &TestApp, why: &str) {
         dump(expected.pool(), expected.brand.id()).await,
         dump(found.pool(), found.brand.id()).await,
     );
-    for ledger in ["erasures", "suppression_hashes"] {
-        expected.remove(ledger);
-        found.remove(ledger);
+    for table in ["erasures", "suppression_hashes"] {
+        expected.remove(table);
+        found.remove(table);
     }
     assert_same(&expected, &found, why);
     assert_same(&found, &expected, why);

@@ -80,7 +80,8 @@ async fn a_restored_backup_of_yesterday_does_not_bring_anybody_back() {
 }
 
 #[tokio::test]
-async fn an_erasure_that_was_killed_after_the_ledger_is_finished_by_the_next_start() {
+async fn an_erasure_that_was_killed_after_the_suppression_file_was_written_is_finished_by_the_next_start()
+ {
     let app = app().await;
     insert_delivery(
         &app,

@@ -76,9 +76,9 @@ async fn whatever_comes_in_later_about_an_erased_person_is_dropped() {
         after["suppression_hashes"].len() > before["suppression_hashes"].len(),
         "the suppression list is extended"
     );
-    for ledger in ["erasures", "suppression_hashes"] {
-        before.remove(ledger);
-        after.remove(ledger);
+    for table in ["erasures", "suppression_hashes"] {
+        before.remove(table);
+        after.remove(table);
     }
     assert_same(&before, &after, "all of that");
     // The partner continues, with the shared values and in new systems.

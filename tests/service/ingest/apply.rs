@@ -169,7 +169,7 @@ async fn batches_applied_at_the_same_time_end_the_same() {
 }
 
 #[tokio::test]
-async fn a_change_is_seen_at_once_by_another_replica_that_had_remembered_the_old_answer() {
+async fn a_change_is_seen_at_once_by_another_replica_that_had_cached_the_old_answer() {
     let app = TestApp::demo().await;
     let replica = TestApp::start_with(crate::support::Options {
         place: Some((app.place.clone(), app.database.clone())),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::inbox::{deliveries, work_off};
 use crate::support::{KEY, TestApp, TestSettings, encode, now};
-use crate::webhooks::sent::UnsignedWebhook;
+use crate::webhooks::webhook_requests::UnsignedWebhook;
 
 #[path = "../../customer/messy_values/values.rs"]
 mod values;
@@ -89,7 +89,7 @@ async fn found(app: &TestApp, person: &Person, query: String, messy: &Messy) {
 }
 
 #[tokio::test]
-async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_told() {
+async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_reported() {
     let app = TestApp::start_with(TestSettings::demo().without_inbox_workers()).await;
     let people = people();
     for webhook in people.iter().flat_map(|person| &person.webhooks) {
@@ -120,21 +120,21 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
     // In each delivery's note, ...
     let rows = deliveries(&app).await;
     assert!(rows.iter().all(|row| row.state == "done"), "the rest of the webhook is applied");
-    let mut told: BTreeMap<(String, String), i64> = BTreeMap::new();
+    let mut reported: BTreeMap<(String, String), i64> = BTreeMap::new();
     for row in rows.iter().filter(|row| !row.note.is_empty()) {
         let fields =
             row.note.strip_prefix("applied, but these values could not be parsed: ").unwrap();
         fields.split(", ").for_each(|field| {
-            *told.entry((row.source.clone(), field.to_owned())).or_default() += 1;
+            *reported.entry((row.source.clone(), field.to_owned())).or_default() += 1;
         });
     }
     let unclear = people.iter().filter(|person| person.phone.meaning == Meaning::Unclear).count();
-    let phones: i64 = told
+    let phones: i64 = reported
         .iter()
         .filter(|((_, field), _)| field.starts_with("phone."))
         .map(|(_, count)| count)
         .sum();
-    assert!(unclear > 5 && usize::try_from(phones).unwrap() == unclear, "{told:?}");
+    assert!(unclear > 5 && usize::try_from(phones).unwrap() == unclear, "{reported:?}");
     // ... counted for `inbox status`, ...
     let mut counted = BTreeMap::new();
     for source in Source::ALL {
@@ -142,10 +142,10 @@ async fn messy_values_find_the_right_person_or_nobody_and_what_was_left_out_is_t
             counted.insert((source.as_str().to_owned(), row.field), row.count);
         }
     }
-    assert_eq!(counted, told);
+    assert_eq!(counted, reported);
     // ... in the metrics, ...
     let metrics = hookpoint::telemetry::metrics().render();
-    for (source, field) in told.keys() {
+    for (source, field) in reported.keys() {
         let is_counted = metrics.lines().any(|line| {
             line.starts_with("hookpoint_invalid_values_total{")
                 && line.contains(&format!("source=\"{source}\""))

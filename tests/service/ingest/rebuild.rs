@@ -59,7 +59,7 @@ async fn execute(pool: &Pool, sql: &'static str) {
     sqlx::raw_sql(sql).execute(pool).await.unwrap();
 }
 
-async fn wait_for_the_sweep(app: &TestApp) {
+async fn wait_for_rederive(app: &TestApp) {
     until("everything is derived", async || {
         let row = get_rederive(app.pool(), app.brand.id()).await.unwrap();
         row.derivation_hash.as_deref() == Some(app.brand.rules.hash().as_slice())
@@ -134,7 +134,7 @@ async fn changed_rules_reach_stored_customers_in_the_background() {
         contact("b", "Ruben", "", "+31644556677"),
     ])
     .await;
-    wait_for_the_sweep(&app).await;
+    wait_for_rederive(&app).await;
     assert_eq!(app.by_phone("+31644556677").await.len(), 1);
     let place = (app.place.clone(), app.database.clone());
     app.stop().await;
@@ -145,16 +145,16 @@ async fn changed_rules_reach_stored_customers_in_the_background() {
         ..Default::default()
     })
     .await;
-    wait_for_the_sweep(&app).await;
+    wait_for_rederive(&app).await;
     assert_eq!(app.by_phone("+31644556677").await.len(), 2, "without any new data about them");
     assert!(!rederive(app.pool(), &app.brand).await.unwrap(), "there is nothing left to do");
     app.stop().await;
 }
 
 #[tokio::test]
-async fn a_sweep_goes_on_where_it_was_interrupted() {
+async fn a_rederive_continues_where_it_was_interrupted() {
     let app = TestApp::demo().await;
-    wait_for_the_sweep(&app).await;
+    wait_for_rederive(&app).await;
     let expected = dump(app.pool(), app.brand.id()).await;
     execute(app.pool(), "update answers set body = '{}'; update brands set derivation_hash = null")
         .await;
@@ -188,9 +188,9 @@ async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
     app.apply(couple.clone()).await;
     app.apply(couple).await;
     let both = vec!["omniotap.contact:a".to_owned(), "omniotap.contact:b".to_owned()];
-    let doubt =
+    let review =
         ("phone".to_owned(), "+31644556677".to_owned(), "names disagree".to_owned(), both.clone());
-    assert_eq!(reviews(&app).await, [doubt]);
+    assert_eq!(reviews(&app).await, [review]);
     // A record without a name is a separate open question about the same line.
     let mut nameless = contact("c", "", "", "+31644556677");
     if let Change::Record { update, .. } = &mut nameless {

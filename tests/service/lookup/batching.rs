@@ -171,7 +171,7 @@ async fn an_expired_answer_does_not_wait_for_a_store_that_is_known_to_be_away() 
 }
 
 #[tokio::test]
-async fn an_answer_that_was_overtaken_on_its_way_is_given_but_not_remembered() {
+async fn an_answer_that_was_invalidated_meanwhile_is_returned_but_not_cached() {
     let app = TestApp::start().await;
     let queries = people(&app, 4).await;
     let secret = &app.brand.secret;

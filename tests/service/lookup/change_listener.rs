@@ -84,7 +84,7 @@ async fn a_replica_whose_listener_is_cut_learns_what_it_missed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_replica_that_hears_nothing_more_stops_trusting_what_it_remembers() {
+async fn a_replica_without_notifications_stops_trusting_its_cache() {
     let one = TestApp::start().await;
     let directory = scratch().join(format!("hookpoint-test-{}", std::process::id())).join("mute");
     let proxy = CountingProxy::open(&directory, &socket_directory());

@@ -32,7 +32,8 @@ pub async fn restore(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn without_the_store_remembered_answers_go_out_and_others_are_500_and_it_heals_by_itself() {
+async fn without_postgres_cached_answers_are_returned_and_others_are_500_and_it_recovers_by_itself()
+{
     let usual = TestSettings::demo().lookup_deadline_ms(800);
     let app = TestApp::start_with(usual).await;
     app.apply(demo_changes(&app.brand)).await;

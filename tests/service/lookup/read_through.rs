@@ -21,7 +21,7 @@ const EMAIL: &str = "ann@example.org";
 const PHONE: &str = "+31612340001";
 
 /// The simulated CRM, with one contact that no webhook reported.
-struct Crm {
+struct CrmFixture {
     simulators: Simulators,
     data: Arc<SimulatedData>,
 }
@@ -33,7 +33,7 @@ fn contact(id: &str, first: &str, email: &str, phone: &str) -> Value {
     })
 }
 
-impl Crm {
+impl CrmFixture {
     fn start() -> Self {
         let data = Arc::new(SimulatedData::new(Clock::system()));
         data.put(ObjectKind::Contact, contact("c1", "Ann", EMAIL, PHONE));
@@ -72,8 +72,8 @@ fn names(customers: &[Value]) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
-    let crm = Crm::start();
+async fn a_person_that_only_a_source_knows_is_found_in_the_same_lookup() {
+    let crm = CrmFixture::start();
     let app = crm.app(LiveWhen::Unknown).await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     assert_eq!(names(&app.by_phone(PHONE).await), ["Ann"], "the source's answer is stored");
@@ -85,7 +85,7 @@ async fn somebody_whom_only_a_source_knows_is_found_in_the_same_lookup() {
 
 #[tokio::test]
 async fn concurrent_lookups_of_one_person_share_the_calls() {
-    let crm = Crm::start();
+    let crm = CrmFixture::start();
     let app = crm.app(LiveWhen::Unknown).await;
     crm.simulators.set_fault(
         Source::OmnioTap,
@@ -99,7 +99,7 @@ async fn concurrent_lookups_of_one_person_share_the_calls() {
         "each waits for the same answer"
     );
     let alone = {
-        let crm = Crm::start();
+        let crm = CrmFixture::start();
         let app = crm.app(LiveWhen::Unknown).await;
         app.by_email(EMAIL).await;
         let calls = crm.calls();
@@ -111,8 +111,8 @@ async fn concurrent_lookups_of_one_person_share_the_calls() {
 }
 
 #[tokio::test]
-async fn whom_nobody_knows_is_asked_about_once() {
-    let crm = Crm::start();
+async fn an_unknown_person_is_searched_at_the_source_once() {
+    let crm = CrmFixture::start();
     let app = crm.app(LiveWhen::Unknown).await;
     assert!(app.by_email("nobody@example.org").await.is_empty());
     let calls = crm.calls();
@@ -139,7 +139,7 @@ async fn whom_nobody_knows_is_asked_about_once() {
 
 #[tokio::test]
 async fn what_is_late_is_there_the_next_time() {
-    let crm = Crm::start();
+    let crm = CrmFixture::start();
     let app = TestApp::start_with(crm.settings(LiveWhen::Unknown).lookup_deadline_ms(1_000)).await;
     for _ in 0..2 {
         crm.simulators.add_fault(Source::OmnioTap, Part::Api, Fault::Slow(Duration::from_secs(4)));
@@ -154,7 +154,7 @@ async fn what_is_late_is_there_the_next_time() {
 
 #[tokio::test]
 async fn a_source_is_not_asked_where_the_settings_say_so() {
-    let crm = Crm::start();
+    let crm = CrmFixture::start();
     let app = crm.app(LiveWhen::Off).await;
     assert!(app.by_email(EMAIL).await.is_empty());
     assert_eq!(crm.calls(), 0);
@@ -163,7 +163,7 @@ async fn a_source_is_not_asked_where_the_settings_say_so() {
 
 #[tokio::test]
 async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
-    let crm = Crm::start();
+    let crm = CrmFixture::start();
     let app = crm.app(LiveWhen::Stale).await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let mut changed = contact("c1", "Anna", EMAIL, PHONE);
@@ -179,8 +179,8 @@ async fn known_people_are_asked_about_again_when_what_is_known_is_too_old() {
 }
 
 #[tokio::test]
-async fn whom_a_search_merely_resembles_is_nobody() {
-    let crm = Crm::start();
+async fn a_merely_similar_search_result_is_nobody() {
+    let crm = CrmFixture::start();
     crm.data
         .put(ObjectKind::Contact, contact("c2", "Joanna", "jo-ann@example.org", "+31612340002"));
     let app = crm.app(LiveWhen::Unknown).await;
@@ -195,7 +195,7 @@ async fn whom_a_search_merely_resembles_is_nobody() {
 
 #[tokio::test]
 async fn a_source_that_fails_leaves_the_answer_as_it_is() {
-    let crm = Crm::start();
+    let crm = CrmFixture::start();
     let app = crm.app(LiveWhen::Unknown).await;
     for fault in [
         Fault::Status(500),
@@ -213,12 +213,14 @@ async fn a_source_that_fails_leaves_the_answer_as_it_is() {
 
 #[tokio::test]
 async fn who_was_erased_is_not_brought_back_by_asking() {
-    let crm = Crm::start();
+    let crm = CrmFixture::start();
     let app = crm.app(LiveWhen::Unknown).await;
     assert_eq!(names(&app.by_email(EMAIL).await), ["Ann"]);
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c1").unwrap();
-    let ledger = SuppressionFile::new(suppression_file_of(&app.database));
-    erase(app.pool(), &app.brand, &ledger, &[record].into(), now(), &mut |_| ()).await.unwrap();
+    let suppression_file = SuppressionFile::new(suppression_file_of(&app.database));
+    erase(app.pool(), &app.brand, &suppression_file, &[record].into(), now(), &mut |_| ())
+        .await
+        .unwrap();
     sqlx::query("delete from live_queries").execute(app.pool()).await.unwrap();
     let calls = crm.calls();
     assert!(app.by_email(EMAIL).await.is_empty() && app.by_phone(PHONE).await.is_empty());

@@ -1,6 +1,6 @@
 //! Silence of Postgres, of the network, or of another client: no connection is refused or closed, and no data arrives.
 
-mod proxy;
+mod faulty_proxy;
 mod traffic;
 
 use std::sync::Arc;
@@ -18,17 +18,17 @@ use crate::round_trips;
 use crate::support::{
     Options, Response, TestApp, TestSettings, database, post, send, until, until_locks_are_awaited,
 };
-use proxy::{Moment, Wire};
+use faulty_proxy::{DisconnectPoint, FaultyProxy};
 use traffic::{Traffic, by_email, cold, is_one};
 
 /// The number of people whom each traffic can look up: at most ten a second are.
 const COLD: usize = 1_500;
 
 /// An application that reaches its database through a proxy.
-struct Stage {
+struct SilenceFixture {
     app: TestApp,
     brand: Arc<Brand>,
-    wire: Wire,
+    proxy: FaultyProxy,
     /// A connection without the proxy and without the service's settings.
     direct: PgPool,
 }
@@ -52,17 +52,17 @@ fn brand_of(app: &TestApp, slug: &str) -> Arc<Brand> {
     Arc::clone(app.application.brands.values().find(|brand| brand.rules.slug == slug).unwrap())
 }
 
-impl Stage {
+impl SilenceFixture {
     /// Starts with people to look up, under some names. Metrics belong to the whole process, so no other test may use
     /// the brand.
     async fn start(slug: &str, names: &[&'static str]) -> Self {
         let (place, name) = database().await;
         let direct = PgPoolOptions::new().max_connections(2).connect(url_of(&place)).await.unwrap();
         count_endings(&direct).await;
-        let wire = Wire::lay().await;
+        let proxy = FaultyProxy::start().await;
         let options = Options {
             settings: served(&[slug]),
-            place: Some((wire.to(&name), name)),
+            place: Some((proxy.to(&name), name)),
             skips_verification: true,
             runs_as_served: true,
         };
@@ -88,7 +88,7 @@ impl Stage {
             (0..40).map(|n| format!("key={slug}&primaryID=nobody-{n}")).collect();
         let asked = futures_util::future::join_all(queries.iter().map(|query| app.ask(query)));
         assert!(asked.await.iter().all(|response| response.status == 200));
-        Self { app, brand, wire, direct }
+        Self { app, brand, proxy, direct }
     }
 
     fn key(&self) -> &str {
@@ -105,9 +105,9 @@ impl Stage {
 
     async fn is_degraded(&self) -> bool {
         let ready = self.ready().await;
-        let told: Value = serde_json::from_str(&ready.body).unwrap();
+        let health: Value = serde_json::from_str(&ready.body).unwrap();
         assert_eq!(ready.status, 200, "{}", ready.body);
-        told["degraded"].as_bool().unwrap()
+        health["degraded"].as_bool().unwrap()
     }
 
     /// A gauge of the brand, in whole seconds.
@@ -149,63 +149,64 @@ async fn count_endings(pool: &PgPool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_silent_fail_over_everything_goes_on_and_after_another_one_as_well() {
-    let stage = Stage::start("failing-over", &["first", "second"]).await;
+    let fixture = SilenceFixture::start("failing-over", &["first", "second"]).await;
     for name in ["first", "second"] {
-        let traffic = stage.traffic(name);
+        let traffic = fixture.traffic(name);
         traffic.until_under_way().await;
-        stage.wire.forget();
+        fixture.proxy.blackhole();
         let mut broken = traffic.goes_on().await;
-        stage.expect_nothing_doubled(&mut broken).await;
+        fixture.expect_nothing_doubled(&mut broken).await;
         assert!(broken.is_empty(), "after the {name} one:\n{}", broken.join("\n"));
     }
-    stage.stop().await;
+    fixture.stop().await;
 }
 
 /// Postgres falls silent while the service waits for it.
-async fn fail_over_at(moment: Moment, slug: &str, name: &'static str) {
-    let stage = Stage::start(slug, &[name]).await;
-    let traffic = stage.traffic(name);
+async fn fail_over_at(point: DisconnectPoint, slug: &str, name: &'static str) {
+    let fixture = SilenceFixture::start(slug, &[name]).await;
+    let traffic = fixture.traffic(name);
     traffic.until_under_way().await;
-    assert!(stage.wire.forget_at(moment).await, "nothing is {moment:?} any more");
+    assert!(fixture.proxy.blackhole_at(point).await, "nothing is {point:?} any more");
     let mut broken = traffic.goes_on().await;
-    stage.expect_nothing_doubled(&mut broken).await;
-    assert!(broken.is_empty(), "when something was {moment:?}:\n{}", broken.join("\n"));
-    stage.stop().await;
+    fixture.expect_nothing_doubled(&mut broken).await;
+    assert!(broken.is_empty(), "when something was {point:?}:\n{}", broken.join("\n"));
+    fixture.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fail_over_while_something_is_applied_keeps_nobody_from_the_brand_for_long() {
-    fail_over_at(Moment::Locked, "locked", "locked").await;
+    fail_over_at(DisconnectPoint::Locked, "locked", "locked").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fail_over_before_it_is_known_that_something_was_applied_doubles_nothing() {
-    fail_over_at(Moment::Written, "written", "written").await;
+    fail_over_at(DisconnectPoint::Written, "written", "written").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fail_over_before_it_is_known_that_something_was_claimed_delays_it_for_a_moment_only() {
-    fail_over_at(Moment::Claimed, "claimed", "claimed").await;
+    fail_over_at(DisconnectPoint::Claimed, "claimed", "claimed").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_everything_goes_on() {
-    let stage = Stage::start("silent", &["remembered", "silent"]).await;
-    let address = stage.app.application.address;
-    let remembered: Vec<String> =
-        (0..5).map(|n| by_email(stage.key(), &cold("remembered", n))).collect();
-    for target in &remembered {
+async fn while_postgres_is_silent_cached_answers_are_returned_and_afterwards_everything_continues()
+{
+    let fixture = SilenceFixture::start("silent", &["remembered", "silent"]).await;
+    let address = fixture.app.application.address;
+    let cached: Vec<String> =
+        (0..5).map(|n| by_email(fixture.key(), &cold("remembered", n))).collect();
+    for target in &cached {
         assert!(is_one(&send(address, "GET", target, &[]).await, "Anna"));
     }
-    let traffic = stage.traffic("silent");
+    let traffic = fixture.traffic("silent");
     traffic.until_under_way().await;
-    stage.wire.fall_silent();
+    fixture.proxy.fall_silent();
     // Lookups are answered from before the silence is noticed until long after.
     let mut after_it_was_noticed = 0;
-    for target in remembered.iter().cycle() {
+    for target in cached.iter().cycle() {
         let answer = send(address, "GET", target, &[]).await;
         assert!(is_one(&answer, "Anna"), "{}", answer.status);
-        if stage.is_degraded().await {
+        if fixture.is_degraded().await {
             after_it_was_noticed += 1;
         } else {
             assert_eq!(after_it_was_noticed, 0, "nothing happened that could repair it");
@@ -215,24 +216,24 @@ async fn while_postgres_is_silent_what_is_remembered_is_given_and_afterwards_eve
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    stage.wire.heal();
+    fixture.proxy.heal();
     let mut broken = traffic.goes_on().await;
-    stage.expect_nothing_doubled(&mut broken).await;
-    until("health is not degraded any more", async || !stage.is_degraded().await).await;
+    fixture.expect_nothing_doubled(&mut broken).await;
+    until("health is not degraded any more", async || !fixture.is_degraded().await).await;
     assert!(broken.is_empty(), "after the silence:\n{}", broken.join("\n"));
-    stage.stop().await;
+    fixture.stop().await;
 }
 
 /// The state of each part in the health check.
-async fn parts(stage: &Stage) -> Vec<(&'static str, String)> {
-    let ready = stage.ready().await;
+async fn parts(fixture: &SilenceFixture) -> Vec<(&'static str, String)> {
+    let ready = fixture.ready().await;
     assert_eq!(ready.status, 200, "{}", ready.body);
-    let told: Value = serde_json::from_str(&ready.body).unwrap();
+    let health: Value = serde_json::from_str(&ready.body).unwrap();
     let parts = ["lookups", "changes", "storing", "applying"]
-        .map(|part| (part, told[part].as_str().unwrap_or("not told").to_owned()));
-    let is_known = |told: &str| ["ok", "failing"].contains(&told);
+        .map(|part| (part, health[part].as_str().unwrap_or("not told").to_owned()));
+    let is_known = |health: &str| ["ok", "failing"].contains(&health);
     assert!(
-        parts.iter().all(|(_, told)| is_known(told)),
+        parts.iter().all(|(_, health)| is_known(health)),
         "/health/ready does not list the parts: {}",
         ready.body
     );
@@ -240,36 +241,37 @@ async fn parts(stage: &Stage) -> Vec<(&'static str, String)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn health_and_metrics_tell_of_a_silence_and_of_its_end() {
+async fn health_and_metrics_report_a_silence_and_its_end() {
     const WATCHED: &str = "hookpoint_inbox_last_check_timestamp_seconds";
-    let is_whole = |parts: &[(&'static str, String)]| parts.iter().all(|(_, told)| told == "ok");
-    let stage = Stage::start("watched", &["watched"]).await;
-    let mut traffic = stage.traffic("watched");
+    let is_whole =
+        |parts: &[(&'static str, String)]| parts.iter().all(|(_, health)| health == "ok");
+    let fixture = SilenceFixture::start("watched", &["watched"]).await;
+    let mut traffic = fixture.traffic("watched");
     traffic.until_under_way().await;
     let begun = jiff::Timestamp::now().as_second();
-    until("everything works at first", async || is_whole(&parts(&stage).await)).await;
-    until("the inbox is checked", async || stage.gauge(WATCHED).await >= Some(begun)).await;
-    let (watched, now) = (stage.gauge(WATCHED).await, jiff::Timestamp::now().as_second());
+    until("everything works at first", async || is_whole(&parts(&fixture).await)).await;
+    until("the inbox is checked", async || fixture.gauge(WATCHED).await >= Some(begun)).await;
+    let (watched, now) = (fixture.gauge(WATCHED).await, jiff::Timestamp::now().as_second());
     assert!(watched <= Some(now + 1), "{watched:?} is not before {now}");
 
-    stage.wire.fall_silent();
+    fixture.proxy.fall_silent();
     until("nothing is stored any more", async || {
-        parts(&stage).await.contains(&("storing", "failing".to_owned()))
+        parts(&fixture).await.contains(&("storing", "failing".to_owned()))
     })
     .await;
-    let watched = stage.gauge(WATCHED).await;
+    let watched = fixture.gauge(WATCHED).await;
     // Longer than the interval of the checks.
     for _ in 0..24 {
-        assert_eq!(stage.gauge(WATCHED).await, watched, "the inbox cannot be checked");
+        assert_eq!(fixture.gauge(WATCHED).await, watched, "the inbox cannot be checked");
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
 
-    stage.wire.heal();
-    until("everything works again", async || is_whole(&parts(&stage).await)).await;
-    assert!(!stage.is_degraded().await);
-    until("the inbox is checked again", async || stage.gauge(WATCHED).await > watched).await;
+    fixture.proxy.heal();
+    until("everything works again", async || is_whole(&parts(&fixture).await)).await;
+    assert!(!fixture.is_degraded().await);
+    until("the inbox is checked again", async || fixture.gauge(WATCHED).await > watched).await;
     traffic.end().await;
-    stage.stop().await;
+    fixture.stop().await;
 }
 
 /// A client that holds the brand's write lock and hangs. No time-out ends it.

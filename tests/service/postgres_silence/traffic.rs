@@ -133,17 +133,17 @@ impl Traffic {
             (Arc::<Tries>::default(), Arc::<Tries>::default(), Arc::<AtomicBool>::default());
         let target = format!("/webhooks/{brand}/omniotap");
         let sending = {
-            let (tries, told) = (Arc::clone(&webhooks), Arc::clone(&shutdown_signal));
+            let (tries, signal) = (Arc::clone(&webhooks), Arc::clone(&shutdown_signal));
             tokio::spawn(go_on(Arc::clone(&shutdown_signal), move || {
-                let (tries, told, target, n) =
-                    (Arc::clone(&tries), Arc::clone(&told), target.clone(), tries.begin());
+                let (tries, signal, target, n) =
+                    (Arc::clone(&tries), Arc::clone(&signal), target.clone(), tries.begin());
                 async move {
                     let body = contact(&format!("e-{name}-{n}"), &format!("{name}-{n}"), "Bea", 1)
                         .to_string();
                     loop {
                         let status = post(address, &target, &[], body.as_bytes()).await.status;
                         tries.end(n, status, status == 202);
-                        if status == 202 || told.load(Ordering::SeqCst) {
+                        if status == 202 || signal.load(Ordering::SeqCst) {
                             break;
                         }
                         tokio::time::sleep(AGAIN).await;

@@ -5,7 +5,7 @@ use hookpoint::customer::model::source::Source;
 use super::app_with_canaries;
 use super::webhooks::{SECRET, TOKEN, WRONG, everything, webhook_settings, webhooks};
 use crate::support::{now, written};
-use crate::webhooks::sent::WebhookRequest;
+use crate::webhooks::webhook_requests::WebhookRequest;
 
 /// Whether a type implements `Debug`.
 macro_rules! prints {

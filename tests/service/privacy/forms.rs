@@ -17,9 +17,9 @@ const COMPONENT: AsciiSet = NON_ALPHANUMERIC
 const QUERY: AsciiSet = COMPONENT.remove(b'@').remove(b'+').remove(b':').remove(b'/').remove(b',');
 
 /// The values to search for, in all encodings.
-pub struct Wanted(Vec<(&'static str, String)>);
+pub struct LeakSearch(Vec<(&'static str, String)>);
 
-impl Wanted {
+impl LeakSearch {
     pub fn new(values: &[&str]) -> Self {
         Self(
             values
@@ -33,8 +33,8 @@ impl Wanted {
     /// The first of them that a text contains, in any case, with its surroundings.
     pub fn find(&self, text: &str) -> Option<String> {
         let text = text.to_lowercase();
-        self.0.iter().find_map(|(form, wanted)| {
-            let at = text.find(wanted)?;
+        self.0.iter().find_map(|(form, value)| {
+            let at = text.find(value)?;
             let whole = |at: usize| {
                 (0..=at.min(text.len()))
                     .rev()
@@ -42,8 +42,8 @@ impl Wanted {
                     .unwrap_or_default()
             };
             Some(format!(
-                "{form} `{wanted}` in: {}",
-                &text[whole(at.saturating_sub(200))..whole(at + wanted.len() + 60)]
+                "{form} `{value}` in: {}",
+                &text[whole(at.saturating_sub(200))..whole(at + value.len() + 60)]
             ))
         })
     }
@@ -136,9 +136,11 @@ fn every_form_is_found_whatever_stands_around_it() {
         "canary-record-4711",
     ];
     for value in values {
-        let (wanted, others) = (
-            Wanted::new(&[value]),
-            Wanted::new(&values.into_iter().filter(|other| *other != value).collect::<Vec<_>>()),
+        let (value, others) = (
+            LeakSearch::new(&[value]),
+            LeakSearch::new(
+                &values.into_iter().filter(|other| *other != value).collect::<Vec<_>>(),
+            ),
         );
         for (before, after) in around.iter().flat_map(|before| around.map(|after| (before, after)))
         {
@@ -147,7 +149,7 @@ fn every_form_is_found_whatever_stands_around_it() {
                     "{{\"message\":\"x\"}} {} and more",
                     encode(&format!("{before}{value}{after}"))
                 );
-                assert!(wanted.find(&text).is_some(), "{encoder} hides {value} in {text}");
+                assert!(value.find(&text).is_some(), "{encoder} hides {value} in {text}");
                 assert_eq!(others.find(&text), None, "{encoder} of {value}");
             }
         }

@@ -24,7 +24,7 @@ use sqlx::{Connection, PgConnection};
 
 use crate::lookup::postgres_outage::{cut, restore};
 use crate::support::{Options, TestApp, TestSettings, encode, logs, send};
-use forms::Wanted;
+use forms::LeakSearch;
 
 const SECRET_KEY: &str = "hkp_CanaryKey7f3a9";
 const EMAIL: &str = "canary.person@canary-mail.example.org";
@@ -53,12 +53,12 @@ const CANARIES: [&str; 11] = [
 /// The tests leak this themselves. If the search does not find it, the search does not work.
 const LEAKED: &str = "leaked-on-purpose@example.org";
 
-fn canaries() -> Wanted {
-    Wanted::new(&CANARIES)
+fn canaries() -> LeakSearch {
+    LeakSearch::new(&CANARIES)
 }
 
 fn is_found_where_leaked(text: &str) {
-    assert!(Wanted::new(&[LEAKED]).find(text).is_some(), "the intended leak is not found");
+    assert!(LeakSearch::new(&[LEAKED]).find(text).is_some(), "the intended leak is not found");
 }
 
 /// The sources' data about the person.

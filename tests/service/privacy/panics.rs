@@ -19,9 +19,9 @@ static ARMED: AtomicBool = AtomicBool::new(false);
 
 /// A bug during a request, or while a webhook is applied: the code that writes the log line calls `unwrap` on a value
 /// with personal data.
-struct Bug;
+struct PanickingLayer;
 
-impl<S: tracing::Subscriber> Layer<S> for Bug {
+impl<S: tracing::Subscriber> Layer<S> for PanickingLayer {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         struct Is(bool);
         impl Visit for Is {
@@ -59,7 +59,7 @@ async fn panic_everywhere() {
         (Logs::default(), TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() });
     let writer = logs.clone();
     tracing::subscriber::set_global_default(
-        hookpoint::telemetry::subscriber(&settings, move || writer.clone()).with(Bug),
+        hookpoint::telemetry::subscriber(&settings, move || writer.clone()).with(PanickingLayer),
     )
     .unwrap();
     adopt_logs(logs.clone());
@@ -105,10 +105,10 @@ async fn panic_everywhere() {
     assert!(tokio::spawn(async { assert_eq!(EMAIL, PHONE, "{NAME}") }).await.is_err());
     drop(std::panic::take_hook());
     let seen = logs.text();
-    let told: Vec<&str> =
+    let panics: Vec<&str> =
         seen.lines().filter(|line| line.contains("panic in the service")).collect();
-    assert!(told.len() > queries("").len() + 5 + received.len() / 2, "{told:?}");
-    assert!(told.iter().all(|line| line.contains("privacy/panics.rs:")), "{told:?}");
+    assert!(panics.len() > queries("").len() + 5 + received.len() / 2, "{panics:?}");
+    assert!(panics.iter().all(|line| line.contains("privacy/panics.rs:")), "{panics:?}");
     assert_eq!(everything().find(&seen), None, "in the log");
     assert_eq!(signatures("panic", now()).find(&seen), None, "in the log");
     let _ = std::panic::catch_unwind(|| panic!("{LEAKED}"));

@@ -50,7 +50,7 @@ async fn open(embedded: &Embedded, database: &str) -> PgPool {
     PgPoolOptions::new().max_connections(2).connect_with(options).await.unwrap()
 }
 
-async fn tell(server: impl sqlx::PgExecutor<'_>, statement: &str) {
+async fn run_statement(server: impl sqlx::PgExecutor<'_>, statement: &str) {
     sqlx::query(AssertSqlSafe(statement.to_owned())).execute(server).await.unwrap();
 }
 
@@ -60,7 +60,7 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     let directory = layout.data_dir.clone();
     let embedded = Embedded::start(layout.clone()).await.unwrap();
     let server = open(&embedded, "postgres").await;
-    tell(&server, "create database canaries").await;
+    run_statement(&server, "create database canaries").await;
     let mut operator = server.acquire().await.unwrap();
     // Some builds of Postgres do not contain it.
     let explains = sqlx::query("load 'auto_explain'").execute(&mut *operator).await.is_ok();
@@ -89,7 +89,7 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     ask(&app).await;
     assert!(send_webhooks(app.application.address, "usual", now()).await.contains(&202));
     provoke(&app, &server).await;
-    tell(&server, &format!("select '{LEAKED}'")).await;
+    run_statement(&server, &format!("select '{LEAKED}'")).await;
     app.stop().await;
     server.close().await;
     embedded.stop().await;
@@ -162,7 +162,7 @@ async fn provoke(app: &TestApp, server: &PgPool) {
     in_each_others_way(server).await;
     // New connections time out: first while a lookup waits, then while a change does.
     for limit in ["statement_timeout", "lock_timeout"] {
-        tell(server, &format!("alter role hookpoint set {limit} = '100ms'")).await;
+        run_statement(server, &format!("alter role hookpoint set {limit} = '100ms'")).await;
         let mut blocker = server.begin().await.unwrap();
         sqlx::query("set local statement_timeout = 0").execute(&mut *blocker).await.unwrap();
         sqlx::query("lock table answers in access exclusive mode")
@@ -173,7 +173,7 @@ async fn provoke(app: &TestApp, server: &PgPool) {
         assert!(ask(app).await.contains(&500));
         assert!(apply(app.pool(), &app.brand, renamed(app)).await.is_err());
         blocker.rollback().await.unwrap();
-        tell(server, &format!("alter role hookpoint reset {limit}")).await;
+        run_statement(server, &format!("alter role hookpoint reset {limit}")).await;
     }
     disconnect(server).await;
     // The connection is closed while a lookup waits.
@@ -196,7 +196,7 @@ async fn provoke(app: &TestApp, server: &PgPool) {
 /// Webhooks that cannot be stored, because Postgres times out or the connection is closed; and an operator's actions on
 /// deliveries.
 async fn stop_receipts(app: &TestApp, server: &PgPool) {
-    tell(server, "alter role hookpoint set statement_timeout = '100ms'").await;
+    run_statement(server, "alter role hookpoint set statement_timeout = '100ms'").await;
     let mut blocker = server.begin().await.unwrap();
     sqlx::query("set local statement_timeout = 0").execute(&mut *blocker).await.unwrap();
     sqlx::query("lock table deliveries in access exclusive mode")
@@ -207,7 +207,7 @@ async fn stop_receipts(app: &TestApp, server: &PgPool) {
     assert!(send_webhooks(app.application.address, "stopped", now()).await.contains(&503));
     disconnect(server).await;
     blocker.rollback().await.unwrap();
-    tell(server, "alter role hookpoint reset statement_timeout").await;
+    run_statement(server, "alter role hookpoint reset statement_timeout").await;
     disconnect(server).await;
     let wrong = "update deliveries set event = $1 where brand_id > 0";
     assert!(sqlx::query(wrong).bind(EMAIL).execute(server).await.is_err());
@@ -291,7 +291,7 @@ async fn a_server_of_somebody_else_that_logs_values_is_warned_about() {
         ("log_statement", "ddl", false),
         ("auto_explain.log_min_duration", "0", true),
     ] {
-        tell(&operator, &format!("alter database {name} set {setting} = '{value}'")).await;
+        run_statement(&operator, &format!("alter database {name} set {setting} = '{value}'")).await;
         let theirs = Database::open(&place, size, false).await.unwrap();
         assert_eq!(theirs.logs_values().await.unwrap(), logs, "{setting} = {value}");
         theirs.close().await;

@@ -125,7 +125,7 @@ async fn listen_to_everything() {
         .filter_map(|said| said.target.split("::").next())
         .collect();
     assert!(
-        ["actix_http", "actix_server", "sqlx"].iter().all(|heard| others.contains(heard)),
+        ["actix_http", "actix_server", "sqlx"].iter().all(|target| others.contains(target)),
         "the recorder also captures other targets: {others:?}"
     );
 }

@@ -10,7 +10,7 @@ use hookpoint::storage::deliveries::{DeliveryFilter, replay_deliveries};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
-use super::forms::Wanted;
+use super::forms::LeakSearch;
 use super::{
     COMPANY, EMAIL, HEADERS, ID, LEAKED, NAME, PHONE, SECRET_KEY, SUBJECT, app_with_canaries,
     canaries, is_found_where_leaked,
@@ -21,7 +21,7 @@ use crate::support::{
     Response, TestApp, TestSettings, encode, exchange, head, logs, now, post, scratch, until,
 };
 use crate::webhooks::secrets;
-use crate::webhooks::sent::{UnsignedWebhook, WebhookRequest, signed_names, tampered};
+use crate::webhooks::webhook_requests::{UnsignedWebhook, WebhookRequest, signed_names, tampered};
 
 /// The secret shared with the sources. Its length avoids `=` in base64, so that it can be the name of an environment
 /// variable.
@@ -211,13 +211,13 @@ pub async fn send_webhooks(address: SocketAddr, id: &str, at: Timestamp) -> Vec<
 }
 
 /// The person's values, the secrets, and every signature made with them at this time.
-pub fn everything() -> Wanted {
+pub fn everything() -> LeakSearch {
     let values: Vec<&str> = super::CANARIES.into_iter().chain(CANARIES).collect();
-    Wanted::new(&values)
+    LeakSearch::new(&values)
 }
 
 /// The signatures of webhooks that are sent at this time, in every encoding.
-pub fn signatures(id: &str, at: Timestamp) -> Wanted {
+pub fn signatures(id: &str, at: Timestamp) -> LeakSearch {
     let mut found = Vec::new();
     for sent in webhooks(id, at) {
         let headers = ["x-omneo-hmac-sha256", "x-omniotap-signature", "webhook-signature"]
@@ -236,7 +236,7 @@ pub fn signatures(id: &str, at: Timestamp) -> Wanted {
     found.sort();
     found.dedup();
     assert!(found.len() > 20);
-    Wanted::new(&found.iter().map(String::as_str).collect::<Vec<_>>())
+    LeakSearch::new(&found.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Waits until no delivery is due.
@@ -373,7 +373,7 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
         let revealed: String =
             revealed.lines().filter(|line| !line.contains("\"hash\": ")).collect();
         assert_eq!(
-            Wanted::new(&CANARIES).find(&revealed),
+            LeakSearch::new(&CANARIES).find(&revealed),
             None,
             "secrets and signatures are not stored"
         );

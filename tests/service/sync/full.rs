@@ -3,39 +3,39 @@
 use super::*;
 
 #[tokio::test]
-async fn every_page_is_walked_through_and_a_second_pass_finds_nothing_to_mend() {
-    let scan = Traversal::start(47).await;
-    assert_eq!(scan.contacts().await, (47, 47, 0, None, String::new()));
-    assert!(scan.is_known("p46@example.org").await);
+async fn every_page_is_read_and_a_second_run_finds_nothing_to_repair() {
+    let fixture = SyncFixture::start(47).await;
+    assert_eq!(fixture.contacts().await, (47, 47, 0, None, String::new()));
+    assert!(fixture.is_known("p46@example.org").await);
     for envelope in [Envelope::Bare, Envelope::Named, Envelope::Items, Envelope::Pagination] {
-        scan.simulators.change_options(|options| options.envelope = envelope);
-        assert_eq!(scan.contacts().await, (47, 0, 0, Some(0.0), String::new()), "{envelope:?}");
+        fixture.simulators.change_options(|options| options.envelope = envelope);
+        assert_eq!(fixture.contacts().await, (47, 0, 0, Some(0.0), String::new()), "{envelope:?}");
     }
-    scan.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn what_webhooks_missed_is_found_repaired_and_told() {
-    let scan = Traversal::start(40).await;
-    scan.contacts().await;
+async fn what_webhooks_missed_is_found_repaired_and_reported() {
+    let fixture = SyncFixture::start(40).await;
+    fixture.contacts().await;
     let mut changed = contact(3);
     changed["email"] = json!("new@example.org");
     changed["updatedAt"] = json!("2026-02-01T09:00:00.000Z");
-    scan.data.put(ObjectKind::Contact, changed);
-    scan.data.put(ObjectKind::Contact, contact(40));
-    scan.data.remove(ObjectKind::Contact, "c7");
-    let (scanned, changed, deleted, drift, _) = scan.contacts().await;
+    fixture.data.put(ObjectKind::Contact, changed);
+    fixture.data.put(ObjectKind::Contact, contact(40));
+    fixture.data.remove(ObjectKind::Contact, "c7");
+    let (scanned, changed, deleted, drift, _) = fixture.contacts().await;
     assert_eq!((scanned, changed, deleted), (40, 2, 1));
     assert!((drift.unwrap() - 3.0 / 41.0).abs() < 0.001, "{drift:?}");
-    assert!(scan.is_known("new@example.org").await && scan.is_known("p40@example.org").await);
-    assert!(!scan.is_known("p3@example.org").await && !scan.is_known("p7@example.org").await);
-    scan.stop().await;
+    assert!(fixture.is_known("new@example.org").await && fixture.is_known("p40@example.org").await);
+    assert!(!fixture.is_known("p3@example.org").await && !fixture.is_known("p7@example.org").await);
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn who_is_missing_from_a_list_but_still_there_stays() {
-    let scan = Traversal::start(30).await;
-    scan.contacts().await;
+    let fixture = SyncFixture::start(30).await;
+    fixture.contacts().await;
     // One item of the list is missed, as if the list had moved while it was read.
     let forget = "create function forget() returns trigger language plpgsql as
         $$ begin if new.key = (select key from noticed order by key limit 1) then return null; end if; return new; end $$";
@@ -44,93 +44,96 @@ async fn who_is_missing_from_a_list_but_still_there_stays() {
         "create function notice() returns trigger language plpgsql as $$ begin insert into noticed values (new.key); return new; end $$",
         "create trigger notices before insert on sync_seen_keys for each row execute function notice()",
     ] {
-        sqlx::query(statement).execute(scan.app.pool()).await.unwrap();
+        sqlx::query(statement).execute(fixture.app.pool()).await.unwrap();
     }
-    scan.contacts().await;
-    sqlx::query("drop trigger notices on sync_seen_keys").execute(scan.app.pool()).await.unwrap();
-    sqlx::query(forget).execute(scan.app.pool()).await.unwrap();
-    sqlx::query("create trigger forgets before insert on sync_seen_keys for each row execute function forget()")
-        .execute(scan.app.pool())
+    fixture.contacts().await;
+    sqlx::query("drop trigger notices on sync_seen_keys")
+        .execute(fixture.app.pool())
         .await
         .unwrap();
-    let (_, _, deleted, ..) = scan.contacts().await;
+    sqlx::query(forget).execute(fixture.app.pool()).await.unwrap();
+    sqlx::query("create trigger forgets before insert on sync_seen_keys for each row execute function forget()")
+        .execute(fixture.app.pool())
+        .await
+        .unwrap();
+    let (_, _, deleted, ..) = fixture.contacts().await;
     assert_eq!(deleted, 0);
     let live: i64 = sqlx::query_scalar("select count(*) from records where live")
-        .fetch_one(scan.app.pool())
+        .fetch_one(fixture.app.pool())
         .await
         .unwrap();
     assert_eq!(live, 30);
-    scan.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn when_too_many_are_gone_a_fault_is_believed() {
-    let scan = Traversal::start(60).await;
-    scan.contacts().await;
-    (0..30).for_each(|n| drop(scan.data.remove(ObjectKind::Contact, &format!("c{n}"))));
-    let (_, _, deleted, _, note) = scan.contacts().await;
+    let fixture = SyncFixture::start(60).await;
+    fixture.contacts().await;
+    (0..30).for_each(|n| drop(fixture.data.remove(ObjectKind::Contact, &format!("c{n}"))));
+    let (_, _, deleted, _, note) = fixture.contacts().await;
     assert_eq!(deleted, 0);
     assert!(note.contains("30 of 60"), "{note}");
-    assert!(scan.is_known("p0@example.org").await);
-    scan.stop().await;
+    assert!(fixture.is_known("p0@example.org").await);
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn whom_the_source_merged_away_is_not_gone() {
-    let scan = Traversal::start(0).await;
-    scan.data.put(ObjectKind::Profile, profile(1));
-    scan.data.put(ObjectKind::Profile, profile(2));
-    scan.scan(Source::Omneo, "profiles").await;
+async fn a_person_that_the_source_merged_is_not_deleted() {
+    let fixture = SyncFixture::start(0).await;
+    fixture.data.put(ObjectKind::Profile, profile(1));
+    fixture.data.put(ObjectKind::Profile, profile(2));
+    fixture.scan(Source::Omneo, "profiles").await;
     let key = |n: usize| {
         RecordKey::new(SourceKind::OmneoProfile, &format!("00000000-0000-4000-8000-{n:012}"))
             .unwrap()
     };
     let at = "2026-02-01T09:00:00Z".parse().unwrap();
-    scan.app.apply(vec![Change::Merge(SourceMerge { loser: key(2), winner: key(1), at })]).await;
-    scan.data.remove(ObjectKind::Profile, &key(2).id);
-    assert!(scan.is_known("b2@example.org").await);
+    fixture.app.apply(vec![Change::Merge(SourceMerge { loser: key(2), winner: key(1), at })]).await;
+    fixture.data.remove(ObjectKind::Profile, &key(2).id);
+    assert!(fixture.is_known("b2@example.org").await);
     assert!(matches!(
-        scan.scan(Source::Omneo, "profiles").await,
+        fixture.scan(Source::Omneo, "profiles").await,
         RunEnd::Complete { deleted: 0, .. }
     ));
-    assert!(scan.is_known("b2@example.org").await, "the loser's address still finds the winner");
-    scan.stop().await;
+    assert!(fixture.is_known("b2@example.org").await, "the loser's address still finds the winner");
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn who_was_gone_and_is_there_again_is_known_again_and_the_list_is_walked_once() {
-    let scan = Traversal::start(40).await;
-    scan.contacts().await;
-    scan.data.remove(ObjectKind::Contact, "c7");
-    assert_eq!(scan.contacts().await.2, 1);
-    assert!(!scan.is_known("p7@example.org").await);
+async fn a_deleted_person_that_returns_is_known_again_and_the_list_is_read_once() {
+    let fixture = SyncFixture::start(40).await;
+    fixture.contacts().await;
+    fixture.data.remove(ObjectKind::Contact, "c7");
+    assert_eq!(fixture.contacts().await.2, 1);
+    assert!(!fixture.is_known("p7@example.org").await);
     // With its unchanged timestamp.
-    scan.data.put(ObjectKind::Contact, contact(7));
-    let (scanned, changed, _, drift, _) = scan.contacts().await;
+    fixture.data.put(ObjectKind::Contact, contact(7));
+    let (scanned, changed, _, drift, _) = fixture.contacts().await;
     assert_eq!((scanned, changed), (40, 1));
     assert!(drift.unwrap() > 0.0);
-    assert!(scan.is_known("p7@example.org").await);
-    assert_eq!(scan.contacts().await, (40, 0, 0, Some(0.0), String::new()));
-    scan.stop().await;
+    assert!(fixture.is_known("p7@example.org").await);
+    assert_eq!(fixture.contacts().await, (40, 0, 0, Some(0.0), String::new()));
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn a_list_with_somebody_erased_in_it_is_walked_once_and_brings_nobody_back() {
-    let scan = Traversal::start(40).await;
-    scan.contacts().await;
+async fn a_list_with_an_erased_person_in_it_is_read_once_and_brings_nobody_back() {
+    let fixture = SyncFixture::start(40).await;
+    fixture.contacts().await;
     let record = RecordKey::new(SourceKind::OmnioTapContact, "c7").unwrap();
-    let ledger = SuppressionFile::new(suppression_file_of(&scan.app.database));
+    let suppression_file = SuppressionFile::new(suppression_file_of(&fixture.app.database));
     erase(
-        scan.app.pool(),
-        &scan.app.brand,
-        &ledger,
+        fixture.app.pool(),
+        &fixture.app.brand,
+        &suppression_file,
         &[record].into(),
-        scan.app.clock.now(),
+        fixture.app.clock.now(),
         &mut |_| (),
     )
     .await
     .unwrap();
-    assert_eq!(scan.contacts().await, (40, 0, 0, Some(0.0), String::new()));
-    assert!(!scan.is_known("p7@example.org").await);
-    scan.stop().await;
+    assert_eq!(fixture.contacts().await, (40, 0, 0, Some(0.0), String::new()));
+    assert!(!fixture.is_known("p7@example.org").await);
+    fixture.stop().await;
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 use tokio::sync::Notify;
 
 use crate::support::until;
-use crate::sync::{Traversal, profile};
+use crate::sync::{SyncFixture, profile};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -23,17 +23,17 @@ fn id(n: usize) -> String {
     profile(n)["id"].as_str().unwrap().to_owned()
 }
 
-impl Traversal {
+impl SyncFixture {
     /// With profiles, all of which are stored.
     async fn with_profiles(count: usize) -> Self {
-        let scan = Self::start(0).await;
-        (0..count).for_each(|n| scan.data.put(ObjectKind::Profile, profile(n)));
+        let fixture = Self::start(0).await;
+        (0..count).for_each(|n| fixture.data.put(ObjectKind::Profile, profile(n)));
         assert!(matches!(
-            scan.scan(Source::Omneo, "profiles").await,
+            fixture.scan(Source::Omneo, "profiles").await,
             RunEnd::Complete { drift: None, .. }
         ));
-        scan.simulators.clear_request_log();
-        scan
+        fixture.simulators.clear_request_log();
+        fixture
     }
 
     /// Changes a profile without a webhook.
@@ -44,7 +44,7 @@ impl Traversal {
         self.data.put(ObjectKind::Profile, changed);
     }
 
-    fn pass_time(&self, time: SignedDuration) {
+    fn advance_clock(&self, time: SignedDuration) {
         self.app.clock.set(self.app.clock.now() + time);
     }
 
@@ -62,7 +62,7 @@ impl Traversal {
 
     /// An incremental run that was killed after two pages.
     async fn kill_in_the_middle(&self) -> Timestamp {
-        self.pass_time(MINUTE * 16);
+        self.advance_clock(MINUTE * 16);
         let since = self.row().await.incremental_watermark.unwrap() - MINUTE;
         self.simulators.set_fault(
             Source::Omneo,
@@ -93,30 +93,32 @@ impl Traversal {
 
 #[tokio::test]
 async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
-    let scan = Traversal::with_profiles(9).await;
-    let all = scan.row().await;
-    scan.change(3);
-    scan.data.remove(ObjectKind::Profile, &id(7));
-    scan.pass_time(MINUTE * 14);
+    let fixture = SyncFixture::with_profiles(9).await;
+    let all = fixture.row().await;
+    fixture.change(3);
+    fixture.data.remove(ObjectKind::Profile, &id(7));
+    fixture.advance_clock(MINUTE * 14);
     assert!(
-        scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(),
+        fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(),
         "not yet"
     );
-    scan.pass_time(MINUTE * 2);
+    fixture.advance_clock(MINUTE * 2);
     assert!(
-        scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty(),
+        fixture.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty(),
         "everything is due later"
     );
     assert_eq!(
-        scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await,
+        fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await,
         ["/api/v3/profiles"]
     );
-    assert!(scan.is_known("new3@example.org").await && !scan.is_known("b3@example.org").await);
     assert!(
-        scan.is_known("b7@example.org").await,
+        fixture.is_known("new3@example.org").await && !fixture.is_known("b3@example.org").await
+    );
+    assert!(
+        fixture.is_known("b7@example.org").await,
         "profiles outside the incremental run are not deleted"
     );
-    let row = scan.row().await;
+    let row = fixture.row().await;
     assert_eq!(
         (row.scanned, row.changed, row.deleted, row.since),
         (1, 1, 0, Some(all.started_at - MINUTE * 15))
@@ -128,117 +130,124 @@ async fn what_a_lost_webhook_said_is_repaired_by_asking_what_changed() {
         "hookpoint_sync_missed_changes_total{brand=\"demo\",source=\"omneo\",stream=\"profiles\"}";
     assert!(hookpoint::telemetry::metrics().render().contains(missed));
     assert!(
-        scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(),
+        fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(),
         "it was just done"
     );
-    scan.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn everything_is_walked_as_often_as_before_and_its_drift_is_kept() {
-    let scan = Traversal::with_profiles(30).await;
-    scan.change(3);
-    scan.data.remove(ObjectKind::Profile, &id(7));
+async fn full_runs_are_as_frequent_as_before_and_their_drift_is_kept() {
+    let fixture = SyncFixture::with_profiles(30).await;
+    fixture.change(3);
+    fixture.data.remove(ObjectKind::Profile, &id(7));
     for _ in 0..3 {
-        scan.pass_time(SignedDuration::from_hours(8));
-        assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+        fixture.advance_clock(SignedDuration::from_hours(8));
+        assert_eq!(
+            fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(),
+            1
+        );
     }
-    scan.pass_time(MINUTE);
-    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty());
-    scan.change(4);
+    fixture.advance_clock(MINUTE);
+    assert!(fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty());
+    fixture.change(4);
     assert!(
-        scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.len() >= 3,
+        fixture.run_due_streams(Source::Omneo, ScheduleKind::Full).await.len() >= 3,
         "two pages, and a check for deletions"
     );
-    assert!(!scan.is_known("b7@example.org").await && scan.is_known("new4@example.org").await);
-    let all = scan.row().await;
+    assert!(
+        !fixture.is_known("b7@example.org").await && fixture.is_known("new4@example.org").await
+    );
+    let all = fixture.row().await;
     assert_eq!((all.since, all.last_full_started_at, all.deleted), (None, Some(all.started_at), 1));
     assert!((all.drift.unwrap() - 2.0 / 30.0).abs() < 0.001, "{:?}", all.drift);
-    scan.pass_time(MINUTE * 16);
-    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
-    let row = scan.row().await;
+    fixture.advance_clock(MINUTE * 16);
+    assert_eq!(fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    let row = fixture.row().await;
     assert_eq!((row.drift, row.last_full_started_at), (all.drift, all.last_full_started_at));
-    scan.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn what_should_be_known_of_everything_outlives_a_pass_of_what_changed() {
-    let scan = Traversal::with_profiles(30).await;
-    (0..15).for_each(|n| drop(scan.data.remove(ObjectKind::Profile, &id(n))));
-    scan.scan(Source::Omneo, "profiles").await;
-    scan.pass_time(MINUTE * 16);
-    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
-    let row = scan.row().await;
+    let fixture = SyncFixture::with_profiles(30).await;
+    (0..15).for_each(|n| drop(fixture.data.remove(ObjectKind::Profile, &id(n))));
+    fixture.scan(Source::Omneo, "profiles").await;
+    fixture.advance_clock(MINUTE * 16);
+    assert_eq!(fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    let row = fixture.row().await;
     assert!(
         row.since.is_some() && row.last_full_result.contains("15 of 30") && row.note.is_empty(),
         "{} {}",
         row.last_full_result,
         row.note
     );
-    scan.stop().await;
+    fixture.stop().await;
 }
 
 #[tokio::test]
-async fn sources_that_cannot_tell_what_changed_are_not_asked_in_between() {
-    let scan = Traversal::start(30).await;
-    scan.scan(Source::OmnioTap, "contacts").await;
-    scan.scan(Source::Omneo, "transactions").await;
-    scan.pass_time(SignedDuration::from_hours(23));
+async fn sources_that_cannot_list_changes_are_not_asked_in_between() {
+    let fixture = SyncFixture::start(30).await;
+    fixture.scan(Source::OmnioTap, "contacts").await;
+    fixture.scan(Source::Omneo, "transactions").await;
+    fixture.advance_clock(SignedDuration::from_hours(23));
     for source in [Source::OmnioTap, Source::Omneo] {
         for line in [ScheduleKind::Incremental, ScheduleKind::Full] {
-            assert!(scan.run_due_streams(source, line).await.is_empty(), "{source} {line:?}");
+            assert!(fixture.run_due_streams(source, line).await.is_empty(), "{source} {line:?}");
         }
     }
-    let rows = list_streams(scan.app.pool(), scan.app.brand.id()).await.unwrap();
+    let rows = list_streams(fixture.app.pool(), fixture.app.brand.id()).await.unwrap();
     assert!(
         rows.len() == 2 && rows.iter().all(|row| row.since.is_none() && !row.is_reconcile),
         "a run does not end without a call"
     );
-    scan.pass_time(SignedDuration::from_hours(2));
-    assert!(scan.run_due_streams(Source::OmnioTap, ScheduleKind::Incremental).await.is_empty());
-    assert_eq!(scan.run_due_streams(Source::OmnioTap, ScheduleKind::Full).await.len(), 2);
-    scan.stop().await;
+    fixture.advance_clock(SignedDuration::from_hours(2));
+    assert!(fixture.run_due_streams(Source::OmnioTap, ScheduleKind::Incremental).await.is_empty());
+    assert_eq!(fixture.run_due_streams(Source::OmnioTap, ScheduleKind::Full).await.len(), 2);
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
-    let scan = Traversal::with_profiles(90).await;
-    (0..90).for_each(|n| scan.change(n));
-    let since = scan.kill_in_the_middle().await;
+    let fixture = SyncFixture::with_profiles(90).await;
+    (0..90).for_each(|n| fixture.change(n));
+    let since = fixture.kill_in_the_middle().await;
     let met: i64 = sqlx::query_scalar("select count(*) from sync_seen_keys")
-        .fetch_one(scan.app.pool())
+        .fetch_one(fixture.app.pool())
         .await
         .unwrap();
     assert_eq!(met, 0, "an incremental run does not look for deletions, so it stores no seen keys");
     assert!(
-        scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(),
+        fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty(),
         "its lease is still valid"
     );
-    scan.pass_time(SignedDuration::from_secs(61));
-    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty());
-    assert!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len() <= 4);
-    let row = scan.row().await;
+    fixture.advance_clock(SignedDuration::from_secs(61));
+    assert!(fixture.run_due_streams(Source::Omneo, ScheduleKind::Full).await.is_empty());
+    assert!(fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len() <= 4);
+    let row = fixture.row().await;
     assert!(
         row.is_complete()
             && row.since == Some(since)
             && row.scanned == 90
             && row.last_full_started_at < Some(row.started_at)
     );
-    assert!(scan.is_known("new0@example.org").await && scan.is_known("new89@example.org").await);
-    scan.stop().await;
+    assert!(
+        fixture.is_known("new0@example.org").await && fixture.is_known("new89@example.org").await
+    );
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_left() {
-    let scan = Traversal::with_profiles(90).await;
-    (0..90).for_each(|n| scan.change(n));
-    scan.data.remove(ObjectKind::Profile, &id(7));
-    scan.kill_in_the_middle().await;
-    scan.pass_time(SignedDuration::from_secs(61));
-    scan.simulators.clear_request_log();
-    let ended = scan
+    let fixture = SyncFixture::with_profiles(90).await;
+    (0..90).for_each(|n| fixture.change(n));
+    fixture.data.remove(ObjectKind::Profile, &id(7));
+    fixture.kill_in_the_middle().await;
+    fixture.advance_clock(SignedDuration::from_secs(61));
+    fixture.simulators.clear_request_log();
+    let ended = fixture
         .runner(Source::Omneo)
-        .scan(scan.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {})
+        .scan(fixture.stream(Source::Omneo, "profiles"), SyncMode::Full, &|_| {})
         .await
         .unwrap();
     let RunEnd::Complete { mode: SyncMode::Full, progress, deleted: 1, .. } = ended else {
@@ -250,41 +259,49 @@ async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_l
         "the remaining pages repaired the rest"
     );
     // The remaining four pages, five pages of the full run, and a check for deletions.
-    assert!(scan.simulators.logged_requests(Source::Omneo).len() >= 9);
-    assert!(!scan.is_known("b7@example.org").await && scan.is_known("new89@example.org").await);
-    scan.stop().await;
+    assert!(fixture.simulators.logged_requests(Source::Omneo).len() >= 9);
+    assert!(
+        !fixture.is_known("b7@example.org").await && fixture.is_known("new89@example.org").await
+    );
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
-    let scan = Traversal::with_profiles(90).await;
-    let all = scan.row().await;
-    (0..90).for_each(|n| scan.change(n));
-    scan.kill_in_the_middle().await;
-    scan.pass_time(SignedDuration::from_secs(61));
+    let fixture = SyncFixture::with_profiles(90).await;
+    let all = fixture.row().await;
+    (0..90).for_each(|n| fixture.change(n));
+    fixture.kill_in_the_middle().await;
+    fixture.advance_clock(SignedDuration::from_secs(61));
     assert_eq!(
-        cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now())
-            .await
-            .unwrap(),
+        cancel_streams(
+            fixture.app.pool(),
+            fixture.app.brand.id(),
+            None,
+            None,
+            fixture.app.clock.now()
+        )
+        .await
+        .unwrap(),
         1
     );
     assert!(
-        scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty()
-            && !scan.row().await.is_failing()
+        fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.is_empty()
+            && !fixture.row().await.is_failing()
     );
-    scan.pass_time(MINUTE * 16);
-    scan.simulators.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
-    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
-    scan.simulators.clear_faults();
-    let row = scan.row().await;
+    fixture.advance_clock(MINUTE * 16);
+    fixture.simulators.set_fault(Source::Omneo, Part::Api, Some(Fault::Status(404)));
+    assert_eq!(fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 1);
+    fixture.simulators.clear_faults();
+    let row = fixture.row().await;
     assert!(row.is_failing() && !row.is_complete() && row.since.is_some() && !row.note.is_empty());
     assert_eq!(
         (row.incremental_watermark, row.last_full_started_at),
         (all.incremental_watermark, all.last_full_started_at),
         "the next run starts at the same time again"
     );
-    scan.pass_time(MINUTE * 16);
-    assert_eq!(scan.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 5);
-    assert!(scan.is_known("new89@example.org").await && !scan.row().await.is_failing());
-    scan.stop().await;
+    fixture.advance_clock(MINUTE * 16);
+    assert_eq!(fixture.run_due_streams(Source::Omneo, ScheduleKind::Incremental).await.len(), 5);
+    assert!(fixture.is_known("new89@example.org").await && !fixture.row().await.is_failing());
+    fixture.stop().await;
 }

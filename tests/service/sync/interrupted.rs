@@ -3,11 +3,11 @@
 use super::*;
 
 #[tokio::test]
-async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
-    let scan = Traversal::start(90).await;
-    let stream = scan.stream(Source::OmnioTap, "contacts");
-    let (first, second) = (scan.runner(Source::OmnioTap), scan.runner(Source::OmnioTap));
-    scan.simulators.set_fault(
+async fn one_replica_scans_at_a_time_and_the_next_continues_where_the_last_was_lost() {
+    let fixture = SyncFixture::start(90).await;
+    let stream = fixture.stream(Source::OmnioTap, "contacts");
+    let (first, second) = (fixture.runner(Source::OmnioTap), fixture.runner(Source::OmnioTap));
+    fixture.simulators.set_fault(
         Source::OmnioTap,
         Part::Api,
         Some(Fault::Slow(std::time::Duration::from_millis(200))),
@@ -27,48 +27,50 @@ async fn one_walks_at_a_time_and_the_next_goes_on_where_the_last_was_lost() {
         second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap(),
         RunEnd::LeaseHeldElsewhere
     );
-    assert!(scan.row_of("contacts").await.is_first_under_way());
-    scan.simulators.clear_faults();
-    scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
-    scan.simulators.clear_request_log();
+    assert!(fixture.row_of("contacts").await.is_first_under_way());
+    fixture.simulators.clear_faults();
+    fixture.app.clock.set(fixture.app.clock.now() + jiff::SignedDuration::from_secs(61));
+    fixture.simulators.clear_request_log();
     let RunEnd::Complete { progress, drift: None, .. } =
         second.scan(stream, SyncMode::Full, &|_| {}).await.unwrap()
     else {
         panic!()
     };
     assert!(
-        progress.scanned == 90 && scan.simulators.logged_requests(Source::OmnioTap).len() <= 4,
+        progress.scanned == 90 && fixture.simulators.logged_requests(Source::OmnioTap).len() <= 4,
         "{progress:?}"
     );
-    assert!(scan.is_known("p0@example.org").await && scan.is_known("p89@example.org").await);
-    scan.stop().await;
+    assert!(fixture.is_known("p0@example.org").await && fixture.is_known("p89@example.org").await);
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
-    let scan = Traversal::start(90).await;
-    let stream = scan.stream(Source::OmnioTap, "contacts");
-    let (pool, brand_id) = (scan.app.pool().clone(), scan.app.brand.id());
-    scan.simulators.set_fault(
+    let fixture = SyncFixture::start(90).await;
+    let stream = fixture.stream(Source::OmnioTap, "contacts");
+    let (pool, brand_id) = (fixture.app.pool().clone(), fixture.app.brand.id());
+    fixture.simulators.set_fault(
         Source::OmnioTap,
         Part::Api,
         Some(Fault::Slow(std::time::Duration::from_millis(100))),
     );
     let begun = tokio::sync::Notify::new();
-    let runner = scan.runner(Source::OmnioTap);
+    let runner = fixture.runner(Source::OmnioTap);
     let cancel = async {
         begun.notified().await;
-        cancel_streams(&pool, brand_id, None, Some("contacts"), scan.app.clock.now()).await.unwrap()
+        cancel_streams(&pool, brand_id, None, Some("contacts"), fixture.app.clock.now())
+            .await
+            .unwrap()
     };
     let listener = |_: ProgressEvent<'_>| begun.notify_one();
     let (ended, cancelled) = tokio::join!(runner.scan(stream, SyncMode::Full, &listener), cancel);
     assert_eq!((ended.unwrap(), cancelled), (RunEnd::Cancelled, 1));
-    assert!(!scan.row_of("contacts").await.is_first_under_way());
-    scan.simulators.clear_faults();
-    assert!(matches!(scan.scan(Source::OmnioTap, "contacts").await, RunEnd::Complete { .. }));
+    assert!(!fixture.row_of("contacts").await.is_first_under_way());
+    fixture.simulators.clear_faults();
+    assert!(matches!(fixture.scan(Source::OmnioTap, "contacts").await, RunEnd::Complete { .. }));
     // 404 for the whole list: the address in the settings is wrong.
-    scan.simulators.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
-    let RunEnd::Broken(reason) = scan.scan(Source::OmnioTap, "contacts").await else { panic!() };
+    fixture.simulators.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    let RunEnd::Broken(reason) = fixture.scan(Source::OmnioTap, "contacts").await else { panic!() };
     let rows = list_streams(&pool, brand_id).await.unwrap();
     assert!(
         rows.iter().any(|row| row.note == reason
@@ -76,15 +78,15 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
             && row.last_full_started_at.is_some()),
         "{reason}"
     );
-    assert!(scan.is_known("p0@example.org").await, "nobody is deleted because of that");
-    scan.stop().await;
+    assert!(fixture.is_known("p0@example.org").await, "nobody is deleted because of that");
+    fixture.stop().await;
 }
 
 #[tokio::test]
 async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_with() {
-    let scan = Traversal::start(90).await;
-    let stream = scan.stream(Source::OmnioTap, "contacts");
-    scan.simulators.set_fault(
+    let fixture = SyncFixture::start(90).await;
+    let stream = fixture.stream(Source::OmnioTap, "contacts");
+    fixture.simulators.set_fault(
         Source::OmnioTap,
         Part::Api,
         Some(Fault::Slow(std::time::Duration::from_millis(200))),
@@ -95,25 +97,31 @@ async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_wi
             reached.notify_one();
         }
     };
-    let killed = scan.runner(Source::OmnioTap);
+    let killed = fixture.runner(Source::OmnioTap);
     tokio::select! {
         ended = killed.scan(stream, SyncMode::Full, &listener) => panic!("{ended:?}"),
         () = reached.notified() => {}
     }
     assert_eq!(
-        cancel_streams(scan.app.pool(), scan.app.brand.id(), None, None, scan.app.clock.now())
-            .await
-            .unwrap(),
+        cancel_streams(
+            fixture.app.pool(),
+            fixture.app.brand.id(),
+            None,
+            None,
+            fixture.app.clock.now()
+        )
+        .await
+        .unwrap(),
         1
     );
-    scan.simulators.clear_faults();
-    scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_secs(61));
-    scan.simulators.clear_request_log();
+    fixture.simulators.clear_faults();
+    fixture.app.clock.set(fixture.app.clock.now() + jiff::SignedDuration::from_secs(61));
+    fixture.simulators.clear_request_log();
     let RunEnd::Complete { progress, .. } =
-        scan.runner(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap()
+        fixture.runner(Source::OmnioTap).scan(stream, SyncMode::Full, &|_| {}).await.unwrap()
     else {
         panic!()
     };
     assert_eq!(progress.scanned, 90, "a new run, from the beginning");
-    scan.stop().await;
+    fixture.stop().await;
 }

@@ -33,7 +33,7 @@ use serde_json::{Value, json};
 use crate::support::{TestApp, TestSettings, suppression_file_of};
 
 /// Two systems with some people, an application without webhooks, and the runner of the sync.
-pub struct Traversal {
+pub struct SyncFixture {
     pub simulators: Simulators,
     pub data: Arc<SimulatedData>,
     pub app: TestApp,
@@ -54,7 +54,7 @@ pub fn profile(n: usize) -> Value {
     })
 }
 
-impl Traversal {
+impl SyncFixture {
     pub async fn start(contacts: usize) -> Self {
         let data = Arc::new(SimulatedData::new(Clock::system()));
         for n in 0..contacts {

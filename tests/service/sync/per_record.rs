@@ -3,37 +3,37 @@
 use super::*;
 
 /// Runs everything that is due at a source, as the service does. Returns the number of calls.
-async fn walk_due_at(scan: &Traversal, source: Source) -> usize {
-    scan.simulators.clear_request_log();
-    run_due_streams(&scan.runner(source), &SyncSettings::default(), ScheduleKind::Full)
+async fn run_due_at(fixture: &SyncFixture, source: Source) -> usize {
+    fixture.simulators.clear_request_log();
+    run_due_streams(&fixture.runner(source), &SyncSettings::default(), ScheduleKind::Full)
         .await
         .unwrap();
-    scan.simulators.logged_requests(source).len()
+    fixture.simulators.logged_requests(source).len()
 }
 
 #[tokio::test]
 async fn who_is_asked_about_one_by_one_waits_for_the_list_unless_it_is_broken_and_is_asked_about_once_it_is_there()
  {
-    let scan = Traversal::start(3).await;
-    assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "the list comes first");
+    let fixture = SyncFixture::start(3).await;
+    assert_eq!(run_due_at(&fixture, Source::OmniLab).await, 0, "the list comes first");
     // 404 for the whole list: the address in the settings is wrong.
-    scan.simulators.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
-    walk_due_at(&scan, Source::OmnioTap).await;
-    assert!(!scan.row_of("contacts").await.is_complete());
-    walk_due_at(&scan, Source::OmniLab).await;
-    let row = scan.row_of("bookings").await;
+    fixture.simulators.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(404)));
+    run_due_at(&fixture, Source::OmnioTap).await;
+    assert!(!fixture.row_of("contacts").await.is_complete());
+    run_due_at(&fixture, Source::OmniLab).await;
+    let row = fixture.row_of("bookings").await;
     assert!(row.is_complete() && row.scanned == 0, "nobody is stored yet");
-    scan.simulators.clear_faults();
-    scan.app.clock.set(scan.app.clock.now() + jiff::SignedDuration::from_mins(16));
-    walk_due_at(&scan, Source::OmnioTap).await;
+    fixture.simulators.clear_faults();
+    fixture.app.clock.set(fixture.app.clock.now() + jiff::SignedDuration::from_mins(16));
+    run_due_at(&fixture, Source::OmnioTap).await;
     assert!(
-        walk_due_at(&scan, Source::OmniLab).await >= 3,
+        run_due_at(&fixture, Source::OmniLab).await >= 3,
         "the source is asked about them at once"
     );
-    let row = scan.row_of("bookings").await;
+    let row = fixture.row_of("bookings").await;
     assert!(row.is_complete() && row.scanned == 3, "{}", row.scanned);
-    assert_eq!(walk_due_at(&scan, Source::OmniLab).await, 0, "and once");
-    scan.stop().await;
+    assert_eq!(run_due_at(&fixture, Source::OmniLab).await, 0, "and once");
+    fixture.stop().await;
 }
 
 /// A webhook and an object of OmniLab for the same new booking.
@@ -47,26 +47,32 @@ fn appointment(booking: &str, external_id: &str) -> (Delivery, Value) {
 }
 
 #[tokio::test]
-async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked_about_twice() {
-    let scan = Traversal::start(2).await;
-    scan.contacts().await;
+async fn a_booking_under_an_id_of_omnilabs_own_is_repaired_too_and_nobody_is_asked_about_twice() {
+    let fixture = SyncFixture::start(2).await;
+    fixture.contacts().await;
     for (booking, external_id) in [("bk_1", "OWN-1"), ("bk_2", "c0")] {
         let (webhook, mut object) = appointment(booking, external_id);
-        let reading =
-            scan.app.brand.rules.sources.parser(Source::OmniLab).parse_webhook(&webhook).unwrap();
+        let reading = fixture
+            .app
+            .brand
+            .rules
+            .sources
+            .parser(Source::OmniLab)
+            .parse_webhook(&webhook)
+            .unwrap();
         let ParsedWebhook::Changes(changes) = reading else { panic!("{reading:?}") };
-        scan.app.apply(changes).await;
+        fixture.app.apply(changes).await;
         // The webhook about the cancellation is lost.
         object["booking_status"] = json!("CANCELLED");
         object["cancelled_at"] = json!("2026-04-03T09:00:00.000Z");
-        scan.data.put(ObjectKind::Appointment, object);
+        fixture.data.put(ObjectKind::Appointment, object);
     }
-    scan.simulators.clear_request_log();
-    let ended = scan.scan(Source::OmniLab, "bookings").await;
+    fixture.simulators.clear_request_log();
+    let ended = fixture.scan(Source::OmniLab, "bookings").await;
     let RunEnd::Complete { progress, .. } = ended else { panic!("{ended:?}") };
-    let mut db = scan.app.pool().acquire().await.unwrap();
+    let mut db = fixture.app.pool().acquire().await.unwrap();
     let bookings =
-        list_events_after(&mut db, scan.app.brand.id(), (Source::OmniLab, "booking"), "", 10)
+        list_events_after(&mut db, fixture.app.brand.id(), (Source::OmniLab, "booking"), "", 10)
             .await
             .unwrap();
     drop(db);
@@ -81,5 +87,5 @@ async fn a_booking_under_an_id_of_omnilabs_own_is_mended_too_and_nobody_is_asked
         (3, Some(3)),
         "two contacts, one of them also a participant, and another participant"
     );
-    scan.stop().await;
+    fixture.stop().await;
 }

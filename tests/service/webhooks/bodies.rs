@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
-use super::sent::{UnsignedWebhook, unsigned_webhook};
+use super::webhook_requests::{UnsignedWebhook, unsigned_webhook};
 use super::{is_acknowledged, is_unverified, receiver, receiving, secrets, talk};
 use crate::inbox::{deliveries, work_off};
 use crate::support::{TestApp, head, now, secret_of};

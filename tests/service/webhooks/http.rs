@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 
-use super::sent::unsigned_webhook;
+use super::webhook_requests::unsigned_webhook;
 use super::{receiving, secrets, talk};
 use crate::inbox::deliveries;
 use crate::support::{Response, TestApp, TestSettings, exchange, head};
@@ -79,7 +79,7 @@ async fn an_endpoint_says_that_it_takes_post_and_takes_nothing_else() {
 }
 
 #[tokio::test]
-async fn whoever_sends_half_a_body_and_waits_is_told_to_come_again_and_the_connection_ends() {
+async fn a_sender_that_stops_after_half_a_body_is_asked_to_retry_and_the_connection_ends() {
     let app = TestApp::start_with(receiving().usual_ack_timeout()).await;
     for source in Source::ALL {
         let sent = unsigned_webhook(source, 1).signed();
@@ -267,7 +267,7 @@ fn anything() -> impl Strategy<Value = Anything> {
 }
 
 #[tokio::test]
-async fn whatever_comes_nobody_is_sent_elsewhere_or_told_to_stop() {
+async fn no_response_redirects_a_sender_or_tells_it_to_stop() {
     // Some of them are repeated.
     let often = endpoints().with(|file| file.limits.identical_webhooks_per_minute = 1_000_000);
     let app = TestApp::start_with(often).await;

@@ -4,9 +4,9 @@ mod bodies;
 mod http;
 mod outage;
 mod replayed;
-pub mod sent;
 mod url;
 mod verification;
+pub mod webhook_requests;
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};

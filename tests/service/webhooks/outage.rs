@@ -2,7 +2,7 @@
 
 use hookpoint::customer::model::source::Source;
 
-use super::sent::{UnsignedWebhook, unsigned_webhook};
+use super::webhook_requests::{UnsignedWebhook, unsigned_webhook};
 use super::{is_acknowledged, is_to_be_sent_again, is_unverified, receiving};
 use crate::inbox::deliveries;
 use crate::lookup::postgres_outage::{cut, restore};

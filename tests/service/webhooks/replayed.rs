@@ -3,7 +3,7 @@
 use hookpoint::customer::model::source::Source;
 use serde_json::{Value, json};
 
-use super::sent::UnsignedWebhook;
+use super::webhook_requests::UnsignedWebhook;
 use super::{is_acknowledged, receiver, receiving};
 use crate::inbox::{deliveries, states, work_off};
 use crate::support::TestApp;
@@ -219,7 +219,7 @@ async fn two_hundred_replays_are_not_kept_two_hundred_times() {
     }
     assert_eq!(deliveries(&app).await.len(), 2);
     // A webhook without time and content: a limited number per minute is accepted.
-    let hint = super::sent::unsigned_webhook(Source::Syncaroo, 1).signed();
+    let hint = super::webhook_requests::unsigned_webhook(Source::Syncaroo, 1).signed();
     let mut statuses = Vec::new();
     for _ in 0..50 {
         statuses.push(hint.to(&app).await);
@@ -238,7 +238,9 @@ async fn two_hundred_replays_are_not_kept_two_hundred_times() {
     // An additional blank does not make it another webhook.
     assert_eq!(hint.saying([hint.body.as_slice(), b" "].concat()).to(&app).await.status, 429);
     // Another webhook is still accepted.
-    is_acknowledged(&super::sent::unsigned_webhook(Source::Syncaroo, 2).signed().to(&app).await);
+    is_acknowledged(
+        &super::webhook_requests::unsigned_webhook(Source::Syncaroo, 2).signed().to(&app).await,
+    );
     app.stop().await;
 }
 
@@ -249,7 +251,7 @@ async fn a_secret_in_the_header_is_looked_for_there_and_nowhere_else() {
     let app = TestApp::start_with(receiving().webhook(Source::Omneo, by_header)).await;
     let (secret, sent) = (
         crate::support::secret_of(Source::Omneo),
-        super::sent::unsigned_webhook(Source::Omneo, 1).bare(),
+        super::webhook_requests::unsigned_webhook(Source::Omneo, 1).bare(),
     );
     is_acknowledged(&sent.with("x-webhook-secret", &secret).to(&app).await);
     super::is_unverified(&sent.to(&app).await);

@@ -2,7 +2,7 @@
 
 use hookpoint::customer::model::source::Source;
 
-use super::sent::unsigned_webhook;
+use super::webhook_requests::unsigned_webhook;
 use super::{is_acknowledged, is_unverified, receiving, secrets};
 use crate::inbox::deliveries;
 use crate::support::TestApp;

@@ -3,7 +3,9 @@
 use hookpoint::customer::model::source::Source;
 use jiff::ToSpan;
 
-use super::sent::{UnsignedWebhook, WebhookRequest, signed_names, tampered, unsigned_webhook};
+use super::webhook_requests::{
+    UnsignedWebhook, WebhookRequest, signed_names, tampered, unsigned_webhook,
+};
 use super::{is_acknowledged, is_to_be_sent_again, is_unverified, receiver, receiving, secrets};
 use crate::inbox::{deliveries, states, work_off};
 use crate::support::{TestApp, TestSettings, now, secret_of};

@@ -25,7 +25,7 @@ fn is_expected(fault: &Fault, source: Source, error: Option<&CallError>) -> bool
 
 #[tokio::test]
 async fn each_fault_is_met_and_the_next_call_is_as_always() {
-    let elsewhere = Stage::open();
+    let elsewhere = SimulatorFixture::open();
     let faults = [
         Fault::Slow(Duration::from_millis(50)),
         Fault::Silent,
@@ -41,19 +41,19 @@ async fn each_fault_is_met_and_the_next_call_is_as_always() {
         Fault::Html,
         Fault::Redirect(format!("{}/contacts", elsewhere.simulators.base_url(OmnioTap))),
     ];
-    let caller = Caller::open(stage()).await;
+    let caller = Caller::open(fixture()).await;
     for source in Source::ALL {
         let ask = question(&caller, source);
         let usual = caller.call(source, &ask).await.unwrap();
         for fault in &faults {
-            caller.stage.simulators.set_fault(source, Part::Api, Some(fault.clone()));
+            caller.fixture.simulators.set_fault(source, Part::Api, Some(fault.clone()));
             let called = caller.call(source, &ask).await;
             assert!(
                 is_expected(fault, source, called.as_ref().err()),
                 "{source}: {fault:?} resulted in {:?}",
                 called.err()
             );
-            caller.stage.simulators.clear_faults();
+            caller.fixture.simulators.clear_faults();
             let after = caller
                 .call(source, &ask)
                 .await
@@ -63,7 +63,7 @@ async fn each_fault_is_met_and_the_next_call_is_as_always() {
                 "{source} after {fault:?}"
             );
         }
-        caller.stage.simulators.add_fault(source, Part::Api, Fault::ExpiredTokens);
+        caller.fixture.simulators.add_fault(source, Part::Api, Fault::ExpiredTokens);
         let called = caller.call(source, &ask).await;
         assert!(
             is_expected(&Fault::ExpiredTokens, source, called.as_ref().err()),
@@ -80,16 +80,16 @@ async fn each_fault_is_met_and_the_next_call_is_as_always() {
 async fn a_429_is_an_error_and_not_asked_again_at_once() {
     for source in Source::ALL {
         for after in [Some(1), None] {
-            let caller = Caller::open(stage()).await;
+            let caller = Caller::open(fixture()).await;
             let ask = question(&caller, source);
-            caller.stage.simulators.add_fault(source, Part::Api, Fault::TooMany(after));
+            caller.fixture.simulators.add_fault(source, Part::Api, Fault::TooMany(after));
             let called = caller.call(source, &ask).await;
             assert!(
                 matches!(called, Err(CallError::Status(429))),
                 "{source} {after:?}: {:?}",
                 called.err()
             );
-            let requests = caller.stage.simulators.logged_requests(source);
+            let requests = caller.fixture.simulators.logged_requests(source);
             assert_eq!(
                 requests.iter().filter(|request| !request.path.contains("token")).count(),
                 1,

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use self::lists::{appointments, contacts};
 use self::origins::assert_no_visitor;
 use crate::caller::Caller;
-use crate::support::Stage;
+use crate::support::SimulatorFixture;
 
 const AT: &str = "2026-01-01T00:00:00.000Z";
 
@@ -33,16 +33,16 @@ fn booking() -> Value {
 }
 
 /// Systems with a few objects of each kind.
-fn stage() -> Stage {
-    let stage = Stage::open();
-    contacts(&stage, 3);
-    appointments(&stage, 2);
+fn fixture() -> SimulatorFixture {
+    let fixture = SimulatorFixture::open();
+    contacts(&fixture, 3);
+    appointments(&fixture, 2);
     let profile = json!({"id": "p1", "first_name": "Thomas", "email": "thomas@example.org", "mobile_phone_e164": "+31612312311", "point_balance": 7});
-    stage.data.put(ObjectKind::Profile, profile);
-    stage.data.put(ObjectKind::Location, json!({"id": "loc", "name": "Amsterdam"}));
-    stage.data.put(ObjectKind::Resource, json!({"id": "res", "name": "Meeting room Amstel", "type": "meeting-room", "location": {"id": "loc"}}));
-    stage.data.put(ObjectKind::Booking, booking());
-    stage
+    fixture.data.put(ObjectKind::Profile, profile);
+    fixture.data.put(ObjectKind::Location, json!({"id": "loc", "name": "Amsterdam"}));
+    fixture.data.put(ObjectKind::Resource, json!({"id": "res", "name": "Meeting room Amstel", "type": "meeting-room", "location": {"id": "loc"}}));
+    fixture.data.put(ObjectKind::Booking, booking());
+    fixture
 }
 
 /// A request that the system can answer.
@@ -57,27 +57,31 @@ fn question(caller: &Caller, source: Source) -> ApiRequest {
 
 #[tokio::test]
 async fn a_booking_that_a_webhook_names_is_asked_for_with_its_places() {
-    let caller = Caller::open(stage()).await;
+    let caller = Caller::open(fixture()).await;
     for names_places in [true, false] {
-        caller.stage.simulators.change_options(|options| options.names_places = names_places);
+        caller.fixture.simulators.change_options(|options| options.names_places = names_places);
         let url = format!(
             "{}/555/locations/loc/resources/res/bookings/{}",
-            caller.stage.simulators.base_url(Syncaroo),
+            caller.fixture.simulators.base_url(Syncaroo),
             booking()["id"].as_str().unwrap()
         );
         let ask = hint(&caller, &url).pop().unwrap();
-        let heard = caller.call(Syncaroo, &ask).await.unwrap();
-        assert_eq!(heard.changes.len(), 2, "the member, and what was booked");
-        assert_eq!(heard.unnamed.len(), if names_places { 0 } else { 2 });
-        for unnamed in &heard.unnamed {
-            let told = caller.call(Syncaroo, &unnamed.ask).await.unwrap();
-            assert!(told.places.iter().any(|place| place.id == unnamed.place), "{}", unnamed.field);
+        let parsed = caller.call(Syncaroo, &ask).await.unwrap();
+        assert_eq!(parsed.changes.len(), 2, "the member, and what was booked");
+        assert_eq!(parsed.unnamed.len(), if names_places { 0 } else { 2 });
+        for unnamed in &parsed.unnamed {
+            let place_reply = caller.call(Syncaroo, &unnamed.ask).await.unwrap();
+            assert!(
+                place_reply.places.iter().any(|place| place.id == unnamed.place),
+                "{}",
+                unnamed.field
+            );
         }
     }
-    let heard = caller.call(Syncaroo, &caller.first(Syncaroo, "locations")).await.unwrap();
-    assert_eq!((heard.places.len(), heard.follow.len()), (1, 1));
+    let parsed = caller.call(Syncaroo, &caller.first(Syncaroo, "locations")).await.unwrap();
+    assert_eq!((parsed.places.len(), parsed.follow.len()), (1, 1));
     assert_eq!(
-        caller.call(Syncaroo, &heard.follow[0]).await.unwrap().places[0].name,
+        caller.call(Syncaroo, &parsed.follow[0]).await.unwrap().places[0].name,
         "Meeting room Amstel"
     );
     caller.close().await;

@@ -5,29 +5,29 @@ use super::*;
 // ---------------------------------------------------------------------------------------------------- foreign origins
 
 /// Asserts that these systems received no request, and so no credential.
-pub(super) fn assert_no_visitor(stage: &Stage) {
+pub(super) fn assert_no_visitor(fixture: &SimulatorFixture) {
     for source in Source::ALL {
-        assert_eq!(stage.simulators.logged_requests(source), [], "{source}");
+        assert_eq!(fixture.simulators.logged_requests(source), [], "{source}");
     }
 }
 
 /// The origin of a system's URLs.
-fn origin(stage: &Stage, source: Source) -> String {
-    let base_url = stage.simulators.base_url(source);
+fn origin(fixture: &SimulatorFixture, source: Source) -> String {
+    let base_url = fixture.simulators.base_url(source);
     base_url.split('/').take(3).collect::<Vec<_>>().join("/")
 }
 
 #[tokio::test]
 async fn links_that_lead_elsewhere_are_not_followed() {
-    let (elsewhere, caller) = (Stage::open(), Caller::open(stage()).await);
+    let (elsewhere, caller) = (SimulatorFixture::open(), Caller::open(fixture()).await);
     for n in 1..=1_200 {
-        caller.stage.data.put(
+        caller.fixture.data.put(
             ObjectKind::Transaction,
             json!({"id": n, "profile_id": "p1", "updated_at": "2026-01-01 00:00:00"}),
         );
     }
     let away = origin(&elsewhere, Omneo);
-    caller.stage.simulators.change_options(|options| options.links_lead_to = Some(away));
+    caller.fixture.simulators.change_options(|options| options.links_lead_to = Some(away));
     let (there, pages) = caller.scan(Omneo, caller.first(Omneo, "transactions")).await;
     assert_eq!((there.len(), pages), (1_200, 3), "pages are numbered as well");
     assert_no_visitor(&elsewhere);
@@ -37,10 +37,10 @@ async fn links_that_lead_elsewhere_are_not_followed() {
 
 #[tokio::test]
 async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
-    let (elsewhere, caller) = (Stage::open(), Caller::open(stage()).await);
+    let (elsewhere, caller) = (SimulatorFixture::open(), Caller::open(fixture()).await);
     elsewhere.data.put(ObjectKind::Booking, booking());
     let path = "/api/v1/555/locations/loc/resources/res/bookings/1";
-    let (here, there) = (origin(&caller.stage, Syncaroo), origin(&elsewhere, Syncaroo));
+    let (here, there) = (origin(&caller.fixture, Syncaroo), origin(&elsewhere, Syncaroo));
     let port = there.rsplit(':').next().unwrap();
     for url in [
         format!("{there}{path}"),
@@ -59,7 +59,7 @@ async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
     }
     assert_no_visitor(&elsewhere);
     assert_eq!(
-        caller.stage.simulators.logged_requests(Syncaroo),
+        caller.fixture.simulators.logged_requests(Syncaroo),
         [],
         "not even a token is fetched"
     );
@@ -69,9 +69,9 @@ async fn a_url_of_a_webhook_that_leads_elsewhere_is_not_called() {
 
 #[tokio::test]
 async fn redirects_take_neither_a_question_nor_a_secret_elsewhere() {
-    let (elsewhere, caller) = (Arc::new(Stage::open()), Caller::open(stage()).await);
+    let (elsewhere, caller) = (Arc::new(SimulatorFixture::open()), Caller::open(fixture()).await);
     for source in Source::ALL {
-        caller.stage.simulators.add_fault(
+        caller.fixture.simulators.add_fault(
             source,
             Part::Api,
             Fault::Redirect(format!("{}/any", elsewhere.simulators.base_url(source))),
@@ -84,8 +84,8 @@ async fn redirects_take_neither_a_question_nor_a_secret_elsewhere() {
             "{source}"
         );
         if !elsewhere.simulators.token_url(source).is_empty() {
-            caller.stage.simulators.end_tokens(source);
-            caller.stage.simulators.set_fault(
+            caller.fixture.simulators.end_tokens(source);
+            caller.fixture.simulators.set_fault(
                 source,
                 Part::Tokens,
                 Some(Fault::Redirect(elsewhere.simulators.token_url(source))),

@@ -7,10 +7,10 @@ use super::*;
 #[tokio::test]
 async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
     for source in [OmniLab, Syncaroo] {
-        let caller = Caller::open(stage()).await;
+        let caller = Caller::open(fixture()).await;
         let tokens = || {
             caller
-                .stage
+                .fixture
                 .simulators
                 .logged_requests(source)
                 .iter()
@@ -27,7 +27,7 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
                         &caller,
                         &format!(
                             "{}/555/locations/loc/resources/res/bookings/{n}",
-                            caller.stage.simulators.base_url(source)
+                            caller.fixture.simulators.base_url(source)
                         ),
                     )
                 })
@@ -41,12 +41,12 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
         };
         assert!(all().await);
         assert_eq!(tokens(), 1, "{source}");
-        caller.stage.simulators.end_tokens(source);
+        caller.fixture.simulators.end_tokens(source);
         assert!(all().await, "the refused request is sent again");
         assert_eq!(tokens(), 2, "{source}: once for all");
-        caller.stage.simulators.add_fault(source, Part::Api, Fault::ExpiredTokens);
+        caller.fixture.simulators.add_fault(source, Part::Api, Fault::ExpiredTokens);
         assert!(caller.call(source, &asks[0]).await.is_ok());
-        caller.stage.simulators.set_fault(source, Part::Api, Some(Fault::ExpiredTokens));
+        caller.fixture.simulators.set_fault(source, Part::Api, Some(Fault::ExpiredTokens));
         assert!(
             matches!(caller.call(source, &asks[0]).await, Err(CallError::Status(401))),
             "a new token doesn't help: no third one is tried"
@@ -56,7 +56,7 @@ async fn a_token_is_fetched_once_for_all_and_renewed_after_a_401() {
 }
 
 #[tokio::test]
-async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
+async fn a_source_that_issues_no_token_is_reported_and_not_waited_for() {
     for source in [OmniLab, Syncaroo] {
         for fault in [
             Fault::Silent,
@@ -68,11 +68,11 @@ async fn who_gives_no_token_is_told_and_waited_for_not_at_all() {
             Fault::Closed,
             Fault::Status(401),
         ] {
-            let caller = Caller::open(stage()).await;
-            caller.stage.simulators.set_fault(source, Part::Tokens, Some(fault.clone()));
+            let caller = Caller::open(fixture()).await;
+            caller.fixture.simulators.set_fault(source, Part::Tokens, Some(fault.clone()));
             let called = caller.call(source, &question(&caller, source)).await;
             assert!(matches!(called, Err(CallError::NoToken(_))), "{source}: {fault:?}");
-            let requests = caller.stage.simulators.logged_requests(source);
+            let requests = caller.fixture.simulators.logged_requests(source);
             assert!(
                 requests.iter().all(|request| request.path.contains("token")),
                 "{source}: no request is sent without a token"

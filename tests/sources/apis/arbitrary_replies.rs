@@ -143,10 +143,10 @@ fn places(value: &Value, pointer: &str, all: &mut Vec<String>) {
 }
 
 /// Conditions that every API must fulfil, whatever it returns.
-fn check(source: Source, ask: &ApiRequest, heard: &Result<ParsedReply, Unreadable>) {
-    let Ok(heard) = heard else { return };
-    parsed_changes::check(source, &heard.changes);
-    for change in &heard.changes {
+fn check(source: Source, ask: &ApiRequest, parsed: &Result<ParsedReply, Unreadable>) {
+    let Ok(parsed) = parsed else { return };
+    parsed_changes::check(source, &parsed.changes);
+    for change in &parsed.changes {
         if is_search(ask) {
             let Change::Record { update, .. } = change else { panic!("a search finds records") };
             let has = |(name, value): (&String, &Option<Value>)| {
@@ -155,13 +155,13 @@ fn check(source: Source, ask: &ApiRequest, heard: &Result<ParsedReply, Unreadabl
             assert!(update.fields.iter().any(has), "somebody without any address");
         }
     }
-    assert!(heard.next.as_ref() != Some(ask), "it would never end");
+    assert!(parsed.next.as_ref() != Some(ask), "it would never end");
     let settings = settings();
-    for ask in heard
+    for ask in parsed
         .next
         .iter()
-        .chain(&heard.follow)
-        .chain(heard.unnamed.iter().map(|unnamed| &unnamed.ask))
+        .chain(&parsed.follow)
+        .chain(parsed.unnamed.iter().map(|unnamed| &unnamed.ask))
     {
         let is_resolved_away = has_dots(&ask.to_json());
         assert!(is_resolved_away || settings.api(source).request(ask).is_some(), "{ask:?}");

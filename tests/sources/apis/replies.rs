@@ -3,13 +3,13 @@
 use super::*;
 
 /// A parsed reply as text for people: Debug is redacted on purpose.
-fn in_lines(heard: &Result<ParsedReply, Unreadable>) -> String {
-    let heard = match heard {
-        Ok(heard) => heard,
+fn in_lines(parsed: &Result<ParsedReply, Unreadable>) -> String {
+    let parsed = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => return format!("  unreadable: {error}\n"),
     };
     let mut out = String::new();
-    for change in &heard.changes {
+    for change in &parsed.changes {
         match change {
             Change::Record { key, update } => {
                 lines_of(&mut out, "record", &key.to_string(), update);
@@ -21,18 +21,18 @@ fn in_lines(heard: &Result<ParsedReply, Unreadable>) -> String {
             }
         }
     }
-    heard.there.iter().for_each(|key| writeln!(out, "  there: {key}").unwrap());
-    heard
+    parsed.there.iter().for_each(|key| writeln!(out, "  there: {key}").unwrap());
+    parsed
         .places
         .iter()
         .for_each(|place| writeln!(out, "  place {} = {}", place.id, place.name).unwrap());
-    heard.unnamed.iter().for_each(|u| {
+    parsed.unnamed.iter().for_each(|u| {
         writeln!(out, "  unnamed {} of {}: {}, ask {}", u.field, u.event, u.place, asked(&u.ask))
             .unwrap();
     });
-    heard.follow.iter().for_each(|ask| writeln!(out, "  follow: {}", asked(ask)).unwrap());
-    heard.next.iter().for_each(|ask| writeln!(out, "  next: {}", asked(ask)).unwrap());
-    heard.total.iter().for_each(|total| writeln!(out, "  total: {total}").unwrap());
+    parsed.follow.iter().for_each(|ask| writeln!(out, "  follow: {}", asked(ask)).unwrap());
+    parsed.next.iter().for_each(|ask| writeln!(out, "  next: {}", asked(ask)).unwrap());
+    parsed.total.iter().for_each(|total| writeln!(out, "  total: {total}").unwrap());
     out
 }
 
@@ -56,12 +56,12 @@ fn lines_of(out: &mut String, what: &str, key: &str, update: &Update) {
 fn read_all(source: Source) -> String {
     let settings = settings();
     let read = |(name, recording): (String, Recording)| {
-        let heard = settings.api(source).read(&recording.ask, &recording.reply());
+        let parsed = settings.api(source).read(&recording.ask, &recording.reply());
         format!(
             "{name}: {}{}\n{}",
             asked(&recording.ask),
             if recording.is_missing { ", missing" } else { "" },
-            in_lines(&heard)
+            in_lines(&parsed)
         )
     };
     recordings(source).into_iter().map(read).collect::<Vec<_>>().join("\n")
@@ -139,8 +139,8 @@ fn an_answer_about_what_did_not_change_says_what_the_webhook_said() {
             panic!("{webhook}")
         };
         let recording = recording(source, answer);
-        let heard = settings.api(source).read(&recording.ask, &recording.reply()).unwrap();
-        let (webhook, answer) = (said(webhook, key), said(heard.changes, key));
+        let parsed = settings.api(source).read(&recording.ask, &recording.reply()).unwrap();
+        let (webhook, answer) = (said(webhook, key), said(parsed.changes, key));
         assert_eq!(webhook.at, answer.at, "{key}");
         // The list of bookings does not contain the interaction's name.
         for (name, value) in webhook
@@ -171,8 +171,8 @@ fn an_answer_of_another_shape_says_nothing_about_people() {
             ] {
                 let reply = Reply { body: body.clone(), is_missing: false, received_at };
                 let says_nothing = match settings().api(source).read(&recording.ask, &reply) {
-                    Ok(heard) => {
-                        heard.changes.iter().all(|change| matches!(change, Change::Event { .. }))
+                    Ok(parsed) => {
+                        parsed.changes.iter().all(|change| matches!(change, Change::Event { .. }))
                     }
                     Err(error) => matches!(error, Unreadable::Missing(_)),
                 };

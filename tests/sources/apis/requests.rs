@@ -82,8 +82,8 @@ fn a_request_to_another_source_is_not_made_and_its_answer_is_not_read() {
             for (name, recording) in recordings(other) {
                 assert_eq!(recording.ask.source(), other, "{name}");
                 assert!(settings.api(source).request(&recording.ask).is_none(), "{name}");
-                let heard = settings.api(source).read(&recording.ask, &recording.reply());
-                assert_eq!(heard, Err(Unreadable::Missing("known request")), "{name}");
+                let parsed = settings.api(source).read(&recording.ask, &recording.reply());
+                assert_eq!(parsed, Err(Unreadable::Missing("known request")), "{name}");
             }
         }
     }
@@ -91,8 +91,8 @@ fn a_request_to_another_source_is_not_made_and_its_answer_is_not_read() {
 
 #[test]
 fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
-    let find = |source: Source, whom: &LookupTarget| {
-        sent_all(source, &settings().api(source).find(whom, &[]))
+    let find = |source: Source, target: &LookupTarget| {
+        sent_all(source, &settings().api(source).find(target, &[]))
     };
     let (email, phone) = (
         address(IdentifierKind::Email, "lotte+x@example.org"),
@@ -126,8 +126,10 @@ fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
         own,
         [format!("GET /identities/search-profile/{PROFILE}"), format!("GET /profiles/{PROFILE}")]
     );
-    for whom in [&email, &phone, &LookupTarget::Id("1".to_owned())] {
-        assert!(find(Source::OmniLab, whom).is_empty() && find(Source::Syncaroo, whom).is_empty());
+    for target in [&email, &phone, &LookupTarget::Id("1".to_owned())] {
+        assert!(
+            find(Source::OmniLab, target).is_empty() && find(Source::Syncaroo, target).is_empty()
+        );
     }
     assert!(find(Source::OmnioTap, &LookupTarget::Id("1".to_owned())).is_empty());
     for source in Source::ALL {
@@ -137,8 +139,8 @@ fn somebody_unknown_is_asked_about_where_that_can_be_asked() {
 
 #[test]
 fn somebody_known_is_asked_about_by_what_is_known() {
-    let find = |source: Source, whom: &LookupTarget, known: &Record| {
-        sent_all(source, &settings().api(source).find(whom, std::slice::from_ref(known)))
+    let find = |source: Source, target: &LookupTarget, known: &Record| {
+        sent_all(source, &settings().api(source).find(target, std::slice::from_ref(known)))
     };
     let (id, email) =
         (LookupTarget::Id("1".to_owned()), address(IdentifierKind::Email, "lotte@example.org"));
@@ -172,7 +174,7 @@ fn somebody_known_is_asked_about_by_what_is_known() {
 }
 
 #[test]
-fn whether_a_record_is_still_there_is_asked_by_what_tells_most() {
+fn whether_a_record_still_exists_is_asked_with_the_most_specific_request() {
     let confirm = |source: Source, record: &Record| {
         settings().api(source).confirm(record).map(|ask| sent(source, &settings(), &ask))
     };
@@ -250,9 +252,12 @@ fn a_booking_is_asked_for_where_its_webhook_said() {
         each.is_some() && each.as_ref() == settings.api(source).after_webhook(&delivery).first(),
         "the same question is one call"
     );
-    let unheard = Update { fields: [].into(), ..update.clone() };
+    let without_fields = Update { fields: [].into(), ..update.clone() };
     assert!(
-        settings.api(source).each("bookings", &key.id, &FieldVersions::from(unheard)).is_none()
+        settings
+            .api(source)
+            .each("bookings", &key.id, &FieldVersions::from(without_fields))
+            .is_none()
     );
     assert!(
         settings
@@ -280,7 +285,8 @@ fn omneos_times_are_in_the_time_zone_that_the_settings_say() {
     let headers = [("x-omneo-event".to_owned(), "profile.updated".to_owned())].into();
     let delivery =
         Delivery { headers, body: profile.to_string().into_bytes(), received_at: Timestamp::MAX };
-    let Ok(ParsedWebhook::Changes(told)) = settings.parser(Source::Omneo).parse_webhook(&delivery)
+    let Ok(ParsedWebhook::Changes(from_webhook)) =
+        settings.parser(Source::Omneo).parse_webhook(&delivery)
     else {
         panic!()
     };
@@ -291,7 +297,7 @@ fn omneos_times_are_in_the_time_zone_that_the_settings_say() {
         .read(&OmneoRequest::Profile { id: PROFILE.to_owned() }.into(), &reply)
         .unwrap()
         .changes;
-    for changes in [told, answered] {
+    for changes in [from_webhook, answered] {
         assert!(matches!(&changes[0], Change::Record { update, .. } if update.at == at));
     }
     let since = settings.api(Source::Omneo).first("profiles", Some(at)).unwrap();

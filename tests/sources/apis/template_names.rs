@@ -15,8 +15,8 @@ fn recorded_fields(source: Source) -> BTreeSet<String> {
         }
     });
     let answered = recordings(source).into_iter().map(|(_, recording)| {
-        let heard = settings.api(source).read(&recording.ask, &recording.reply());
-        heard.map(|heard| heard.changes).unwrap_or_default()
+        let parsed = settings.api(source).read(&recording.ask, &recording.reply());
+        parsed.map(|parsed| parsed.changes).unwrap_or_default()
     });
     let changes: Vec<Change> = read.chain(answered).flatten().collect();
     let updates = changes.iter().filter_map(Change::update);

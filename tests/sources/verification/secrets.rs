@@ -126,7 +126,7 @@ fn nothing_shows_a_secret() {
 }
 
 #[test]
-fn a_short_secret_is_told_without_what_it_is() {
+fn a_short_secret_is_reported_without_its_value() {
     let (_, mistakes) = settled(
         Source::Omneo,
         &format!("verification = \"signature\"\n{}", secrets(&[NEW, "fifteen-bytes--"])),

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn deliveries_without_an_id_are_told_apart_by_their_content() {
+fn deliveries_without_an_id_are_distinguished_by_their_content() {
     let (mut headers, mut body) = good(Source::OmniLab);
     // A booking has its own id, so it does not need one.
     body["data"].as_object_mut().unwrap().remove("booking");

@@ -94,7 +94,7 @@ fn of_the_oracle(case: &Case) -> (Customers, BTreeSet<String>) {
         case.changes()
             .iter()
             .filter(|(slug, _)| *slug == brand.slug)
-            .for_each(|(_, change)| oracle.hear(change));
+            .for_each(|(_, change)| oracle.add(change));
         let view = oracle.view();
         customers.extend(
             view.customers

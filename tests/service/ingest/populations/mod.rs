@@ -19,16 +19,16 @@ use hookpoint::settings::file::IdentitySettings;
 use crate::ingest::apply::{assert_same, batches, clear, clear_what_is_derived, dump};
 use crate::ingest::populations::generator::{Decided, Population, Rng};
 use crate::ingest::populations::oracle::Person;
-use crate::ingest::populations::situations::{Met, Observer};
+use crate::ingest::populations::situations::{Observer, SituationCounts};
 use crate::support::{TestApp, TestSettings};
 
 /// One order of arrival of a population.
-struct Arrival {
+struct ArrivalOrder {
     why: String,
     batches: Vec<Vec<Change>>,
 }
 
-impl Arrival {
+impl ArrivalOrder {
     fn new(seed: u64, turn: u64, population: &Population, largest: &[u64]) -> Self {
         let mut rng = Rng(seed.wrapping_mul(1_000).wrapping_add(turn));
         let mut order = rng.shuffled((0..population.changes.len()).collect::<Vec<usize>>());
@@ -56,7 +56,7 @@ fn second(change: &Change) -> i64 {
     }
 }
 
-impl fmt::Display for Arrival {
+impl fmt::Display for ArrivalOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} in {} batches", self.why, self.batches.len())
     }
@@ -102,7 +102,7 @@ async fn decide(app: &TestApp, decisions: &[Decided]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn any_order_batching_and_repetition_of_a_population_gives_the_same_bytes() {
     let app = TestApp::start_with(strict(&[PROFILES], 5, &[PARTICIPANTS])).await;
-    let mut met = Met::default();
+    let mut counts = SituationCounts::default();
     for seed in 1..=3 {
         let population = Population::new(seed, 7);
         decide(&app, &population.decisions).await;
@@ -110,33 +110,38 @@ async fn any_order_batching_and_repetition_of_a_population_gives_the_same_bytes(
         app.apply(population.changes.clone()).await;
         let expected = dump(app.pool(), app.brand.id()).await;
         for turn in 0..8 {
-            let arrival = Arrival::new(seed, turn, &population, &[60, 120]);
+            let arrival_order = ArrivalOrder::new(seed, turn, &population, &[60, 120]);
             clear(app.pool()).await;
             let mut observer = Observer::new(&app.brand.rules.identity, &population.decisions);
-            for batch in &arrival.batches {
-                observer.observe(batch, &mut met);
+            for batch in &arrival_order.batches {
+                observer.observe(batch, &mut counts);
             }
             if turn % 4 == 3 {
-                at_the_same_time(&app, &arrival).await;
+                at_the_same_time(&app, &arrival_order).await;
             } else {
-                for n in 0..arrival.batches.len() {
-                    arrival.apply(&app, n).await;
+                for n in 0..arrival_order.batches.len() {
+                    arrival_order.apply(&app, n).await;
                 }
             }
-            assert_same(&expected, &dump(app.pool(), app.brand.id()).await, &arrival.to_string());
+            assert_same(
+                &expected,
+                &dump(app.pool(), app.brand.id()).await,
+                &arrival_order.to_string(),
+            );
         }
     }
-    met.assert_enough();
-    met.assert_enough_crossings();
-    met.assert_enough_unconfirmed();
+    counts.assert_enough();
+    counts.assert_enough_crossings();
+    counts.assert_enough_unconfirmed();
     app.stop().await;
 }
 
 /// Two tasks, each with every other batch.
-async fn at_the_same_time(app: &TestApp, arrival: &Arrival) {
+async fn at_the_same_time(app: &TestApp, arrival_order: &ArrivalOrder) {
     let half = |odd: usize| {
-        let own: Vec<Vec<Change>> = arrival.batches.iter().skip(odd).step_by(2).cloned().collect();
-        let (pool, brand, why) = (app.pool().clone(), app.brand.clone(), arrival.to_string());
+        let own: Vec<Vec<Change>> =
+            arrival_order.batches.iter().skip(odd).step_by(2).cloned().collect();
+        let (pool, brand, why) = (app.pool().clone(), app.brand.clone(), arrival_order.to_string());
         tokio::spawn(async move {
             for batch in own {
                 apply(&pool, &brand, batch)
@@ -168,13 +173,13 @@ async fn customers(app: &TestApp) -> BTreeMap<String, BTreeSet<RecordKey>> {
 
 /// Conditions that every state must fulfil.
 async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
-    let view = &observer.view;
+    let snapshot = &observer.snapshot;
     let shared: Vec<(String, String)> =
         sqlx::query_as("select kind, value from shared_values order by 1, 2")
             .fetch_all(app.pool())
             .await
             .unwrap();
-    let mut expected: Vec<(String, String)> = view
+    let mut expected: Vec<(String, String)> = snapshot
         .shared
         .iter()
         .map(|value| (value.kind.as_str().to_owned(), value.value.clone()))
@@ -182,17 +187,19 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     expected.sort();
     assert_eq!(shared, expected, "{why}: shared values");
     let found = customers(app).await;
-    let live: BTreeSet<RecordKey> = view.people.iter().map(|person| person.key.clone()).collect();
+    let live: BTreeSet<RecordKey> =
+        snapshot.people.iter().map(|person| person.key.clone()).collect();
     let mut seen: BTreeSet<&RecordKey> = BTreeSet::new();
     for (customer, keys) in &found {
         for key in keys {
             assert!(seen.insert(key), "{why}: {key} belongs to two customers");
             let successors = || {
-                keys.iter()
-                    .any(|heir| live.contains(heir) && view.ends.get(heir) == view.ends.get(key))
+                keys.iter().any(|heir| {
+                    live.contains(heir) && snapshot.ends.get(heir) == snapshot.ends.get(key)
+                })
             };
             assert!(
-                live.contains(key) || (view.ends.contains_key(key) && successors()),
+                live.contains(key) || (snapshot.ends.contains_key(key) && successors()),
                 "{why}: {key} represents {customer} without a reason"
             );
         }
@@ -200,16 +207,18 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     for key in &live {
         assert!(seen.contains(key), "{why}: {key} belongs to no customer");
     }
-    for (key, end) in &view.ends {
-        let heir = live.iter().any(|heir| view.ends.get(heir).unwrap_or(heir) == end);
+    for (key, end) in &snapshot.ends {
+        let heir = live.iter().any(|heir| snapshot.ends.get(heir).unwrap_or(heir) == end);
         assert!(!heir || seen.contains(key), "{why}: {key} is an alias and finds nobody");
     }
-    let faults = observer.oracle.faults(view, &found);
+    let faults = observer.oracle.faults(snapshot, &found);
     assert!(faults.is_empty(), "{why}: {faults:#?}");
     let found: BTreeSet<BTreeSet<RecordKey>> =
         found.into_values().map(|keys| keys.intersection(&live).cloned().collect()).collect();
-    let (missing, instead): (Vec<_>, Vec<_>) =
-        (view.customers.difference(&found).collect(), found.difference(&view.customers).collect());
+    let (missing, instead): (Vec<_>, Vec<_>) = (
+        snapshot.customers.difference(&found).collect(),
+        found.difference(&snapshot.customers).collect(),
+    );
     let readable = |sets: Vec<&BTreeSet<RecordKey>>| {
         sets.iter()
             .map(|set| set.iter().map(ToString::to_string).collect())
@@ -217,8 +226,12 @@ async fn assert_as_it_should_be(app: &TestApp, observer: &Observer, why: &str) {
     };
     let concerned: BTreeSet<&RecordKey> =
         missing.iter().chain(&instead).flat_map(|keys| keys.iter()).collect();
-    let about: Vec<String> =
-        view.people.iter().filter(|person| concerned.contains(&person.key)).map(describe).collect();
+    let about: Vec<String> = snapshot
+        .people
+        .iter()
+        .filter(|person| concerned.contains(&person.key))
+        .map(describe)
+        .collect();
     let differ = (readable(missing), readable(instead));
     assert!(
         differ.0.is_empty() && differ.1.is_empty(),
@@ -244,89 +257,90 @@ fn describe(person: &Person) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customer_ever_holds_a_forbidden_pair() {
     // Above the cap, the check of self-asserted values is not repeated for each change.
-    let met =
+    let counts =
         hold_every_batch_against_the_oracle(strict(&[PROFILES, PARTICIPANTS], 4, &[]), 11..=19)
             .await;
-    met.assert_enough_crossings();
+    counts.assert_enough_crossings();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn no_customer_ever_holds_a_forbidden_pair_because_of_what_anybody_wrote() {
-    let met = hold_every_batch_against_the_oracle(
+    let counts = hold_every_batch_against_the_oracle(
         strict(&[PROFILES, PARTICIPANTS], 1_000, &[PARTICIPANTS]),
         11..=19,
     )
     .await;
-    met.assert_enough_unconfirmed();
+    counts.assert_enough_unconfirmed();
 }
 
 async fn hold_every_batch_against_the_oracle(
     settings: TestSettings,
     seeds: RangeInclusive<u64>,
-) -> Met {
+) -> SituationCounts {
     let app = TestApp::start_with(settings).await;
-    let mut met = Met::default();
+    let mut counts = SituationCounts::default();
     for seed in seeds {
         let population = Population::new(seed, 10);
         decide(&app, &population.decisions).await;
         clear(app.pool()).await;
-        let arrival = Arrival::new(seed, seed, &population, &[30, 60, 120]);
+        let arrival_order = ArrivalOrder::new(seed, seed, &population, &[30, 60, 120]);
         let mut observer = Observer::new(&app.brand.rules.identity, &population.decisions);
-        for (n, batch) in arrival.batches.iter().enumerate() {
-            observer.observe(batch, &mut met);
-            arrival.apply(&app, n).await;
-            assert_as_it_should_be(&app, &observer, &format!("{arrival}, after batch {n}")).await;
+        for (n, batch) in arrival_order.batches.iter().enumerate() {
+            observer.observe(batch, &mut counts);
+            arrival_order.apply(&app, n).await;
+            assert_as_it_should_be(&app, &observer, &format!("{arrival_order}, after batch {n}"))
+                .await;
         }
     }
-    met.assert_enough();
+    counts.assert_enough();
     app.stop().await;
-    met
+    counts
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resolving_everything_gives_what_resolving_the_touched_components_gave() {
-    let met = make_everything_anew_in_between(strict(&[PROFILES], 4, &[]), 21..=29).await;
-    met.assert_enough_crossings();
+    let counts = make_everything_anew_in_between(strict(&[PROFILES], 4, &[]), 21..=29).await;
+    counts.assert_enough_crossings();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn resolving_everything_gives_the_same_where_anybody_may_write() {
-    let met =
+    let counts =
         make_everything_anew_in_between(strict(&[PROFILES], 1_000, &[PARTICIPANTS]), 21..=29).await;
-    met.assert_enough_unconfirmed();
+    counts.assert_enough_unconfirmed();
 }
 
 async fn make_everything_anew_in_between(
     settings: TestSettings,
     seeds: RangeInclusive<u64>,
-) -> Met {
+) -> SituationCounts {
     let app = TestApp::start_with(settings).await;
-    let mut met = Met::default();
+    let mut counts = SituationCounts::default();
     for seed in seeds {
         let population = Population::new(seed, 10);
         decide(&app, &population.decisions).await;
         clear(app.pool()).await;
-        let arrival = Arrival::new(seed, seed, &population, &[30, 60, 120]);
+        let arrival_order = ArrivalOrder::new(seed, seed, &population, &[30, 60, 120]);
         let mut observer = Observer::new(&app.brand.rules.identity, &population.decisions);
-        for (n, batch) in arrival.batches.iter().enumerate() {
-            observer.observe(batch, &mut met);
-            arrival.apply(&app, n).await;
-            if n % 8 == 7 || n + 1 == arrival.batches.len() {
+        for (n, batch) in arrival_order.batches.iter().enumerate() {
+            observer.observe(batch, &mut counts);
+            arrival_order.apply(&app, n).await;
+            if n % 8 == 7 || n + 1 == arrival_order.batches.len() {
                 // The following changes start from the rebuilt tables.
                 let touched = dump(app.pool(), app.brand.id()).await;
                 clear_what_is_derived(app.pool()).await;
-                rebuild(app.pool(), &app.brand, &mut |_| {})
-                    .await
-                    .unwrap_or_else(|error| panic!("{arrival}: rebuild after batch {n}: {error}"));
+                rebuild(app.pool(), &app.brand, &mut |_| {}).await.unwrap_or_else(|error| {
+                    panic!("{arrival_order}: rebuild after batch {n}: {error}")
+                });
                 assert_same(
                     &touched,
                     &dump(app.pool(), app.brand.id()).await,
-                    &format!("{arrival}, after batch {n}"),
+                    &format!("{arrival_order}, after batch {n}"),
                 );
             }
         }
     }
-    met.assert_enough();
+    counts.assert_enough();
     app.stop().await;
-    met
+    counts
 }

@@ -8,11 +8,11 @@ use hookpoint::customer::model::identifier::Identifier;
 use hookpoint::customer::model::record::{Change, RecordKey};
 
 use crate::ingest::populations::generator::Decided;
-use crate::ingest::populations::oracle::{Oracle, View};
+use crate::ingest::populations::oracle::{Oracle, OracleSnapshot};
 
 /// How often a test met each difficult situation.
 #[derive(Debug, Default)]
-pub struct Met {
+pub struct SituationCounts {
     contested_values: usize,
     became_shared: usize,
     ceased_to_be_shared: usize,
@@ -31,7 +31,7 @@ pub struct Met {
     ambiguous_references: usize,
 }
 
-impl Met {
+impl SituationCounts {
     /// Situations that every population has.
     pub fn assert_enough(&self) {
         let Self {
@@ -78,7 +78,7 @@ impl Met {
         }
     }
 
-    fn observe(&mut self, before: &View, after: &View) {
+    fn observe(&mut self, before: &OracleSnapshot, after: &OracleSnapshot) {
         self.contested_values += contested(after).difference(&contested(before)).count();
         self.became_shared += after.shared.difference(&before.shared).count();
         self.ceased_to_be_shared += before.shared.difference(&after.shared).count();
@@ -87,7 +87,7 @@ impl Met {
         self.emails_dropped += up.1;
         self.phones_back += down.0;
         self.emails_back += down.1;
-        let (old, new) = (&before.hard, &after.hard);
+        let (old, new) = (&before.difficult, &after.difficult);
         self.in_between += new.in_between.difference(&old.in_between).count();
         self.numbers_moved += new.moved.difference(&old.moved).count();
         self.guests_placed += new.placed.difference(&old.placed).count();
@@ -98,15 +98,15 @@ impl Met {
 }
 
 /// Values that several customers have.
-fn contested(view: &View) -> BTreeSet<Identifier> {
-    let numbered = view
+fn contested(snapshot: &OracleSnapshot) -> BTreeSet<Identifier> {
+    let numbered = snapshot
         .customers
         .iter()
         .enumerate()
         .flat_map(|(n, customer)| customer.iter().map(move |key| (key, n)));
     let number: BTreeMap<&RecordKey, usize> = numbered.collect();
     let mut holders: BTreeMap<&Identifier, BTreeSet<usize>> = BTreeMap::new();
-    for person in &view.people {
+    for person in &snapshot.people {
         for value in person.found_by.iter().filter(|value| value.kind.is_address()) {
             holders.entry(value).or_default().insert(number[&person.key]);
         }
@@ -119,7 +119,7 @@ fn contested(view: &View) -> BTreeSet<Identifier> {
 }
 
 /// Components above the cap in `there`, with a member that was not above it in `here`: by phones, by e-mails.
-fn crossings(here: &View, there: &View) -> (usize, usize) {
+fn crossings(here: &OracleSnapshot, there: &OracleSnapshot) -> (usize, usize) {
     let was: BTreeMap<&RecordKey, (bool, bool)> =
         here.people.iter().map(|person| (&person.key, person.may_link)).collect();
     let (mut phones, mut emails) = (BTreeSet::new(), BTreeSet::new());
@@ -138,27 +138,27 @@ fn crossings(here: &View, there: &View) -> (usize, usize) {
 /// Counts the situations of one order of arrival. The oracle decides which values are shared and which customers exist.
 pub struct Observer {
     pub oracle: Oracle,
-    pub view: View,
+    pub snapshot: OracleSnapshot,
     only_deleted: BTreeSet<RecordKey>,
 }
 
 impl Observer {
     pub fn new(rules: &IdentityRules, decisions: &[Decided]) -> Self {
         let oracle = Oracle::new(rules.clone(), decisions.to_vec());
-        let view = oracle.view();
-        Self { oracle, view, only_deleted: BTreeSet::new() }
+        let snapshot = oracle.snapshot();
+        Self { oracle, snapshot, only_deleted: BTreeSet::new() }
     }
 
-    pub fn observe(&mut self, batch: &[Change], met: &mut Met) {
+    pub fn observe(&mut self, batch: &[Change], counts: &mut SituationCounts) {
         let mut said: BTreeMap<&RecordKey, bool> = BTreeMap::new();
         for change in batch {
             match change {
                 Change::Record { key, update } => {
-                    met.partial_updates += usize::from(update.scope == Scope::Partial);
+                    counts.partial_updates += usize::from(update.scope == Scope::Partial);
                     *said.entry(key).or_default() |= update.scope != Scope::Deletion;
                 }
                 Change::Merge(merge) => {
-                    met.source_merges += usize::from(
+                    counts.source_merges += usize::from(
                         !self
                             .oracle
                             .merges
@@ -170,14 +170,14 @@ impl Observer {
         }
         for (key, lives) in said {
             if lives {
-                met.deletions_first += usize::from(self.only_deleted.remove(key));
+                counts.deletions_first += usize::from(self.only_deleted.remove(key));
             } else if !self.oracle.records.contains_key(key) {
                 self.only_deleted.insert(key.clone());
             }
         }
-        batch.iter().for_each(|change| self.oracle.hear(change));
-        let view = self.oracle.view();
-        met.observe(&self.view, &view);
-        self.view = view;
+        batch.iter().for_each(|change| self.oracle.add(change));
+        let snapshot = self.oracle.snapshot();
+        counts.observe(&self.snapshot, &snapshot);
+        self.snapshot = snapshot;
     }
 }

@@ -41,7 +41,7 @@ async fn a_deletion_takes_away_what_was_said_before_it_without_a_time() {
 }
 
 #[tokio::test]
-async fn a_deletion_that_is_heard_of_after_words_without_a_time_is_a_deletion_of_them() {
+async fn a_deletion_that_is_received_after_values_without_a_time_deletes_them() {
     let app = receiver().await;
     for (n, deletion) in [
         json!({"occurred_at": ago(2)}),

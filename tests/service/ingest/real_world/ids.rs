@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn placeholders_of_ids_tell_no_two_deliveries_alike() {
+async fn placeholders_of_ids_make_no_two_deliveries_equal() {
     let app = receiver().await;
     let placeholders = [
         json!("00000000-0000-0000-0000-000000000000"),
@@ -87,7 +87,7 @@ async fn one_id_for_two_contents_is_shown_since_the_senders_ids_are_broken() {
 }
 
 #[tokio::test]
-async fn whose_it_is_where_that_cannot_be_read_is_told() {
+async fn an_unreadable_owner_of_an_event_is_reported() {
     let app = receiver().await;
     let ticket =
         json!({"id": "k-1", "contactId": {"id": "c-1"}, "subject": "Hi", "updatedAt": ago(1)});

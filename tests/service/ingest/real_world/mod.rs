@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::inbox::{deliveries, work_off};
 use crate::support::{TestApp, TestSettings, logs, now, secret_of, until};
-use crate::webhooks::sent::UnsignedWebhook;
+use crate::webhooks::webhook_requests::UnsignedWebhook;
 
 /// An application that receives webhooks. The test applies them.
 async fn receiver() -> TestApp {

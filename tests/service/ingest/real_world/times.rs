@@ -172,7 +172,7 @@ async fn a_time_that_nobody_can_read_makes_nothing_new_and_brings_nobody_back() 
 }
 
 #[tokio::test]
-async fn what_happened_at_a_time_that_nobody_can_read_is_told_and_not_shown_as_of_now() {
+async fn what_happened_at_an_unreadable_time_is_reported_and_not_shown_as_of_now() {
     let app = receiver().await;
     omneo(
         &app,

@@ -221,7 +221,7 @@ async fn a_header_in_two_lines_is_one_list_and_a_packed_body_is_refused() {
 }
 
 #[tokio::test]
-async fn a_template_that_fails_is_counted_told_once_and_named() {
+async fn a_template_that_fails_is_counted_logged_once_and_named() {
     let settings = TestSettings::demo().custom_field("favoriteColor", "{{ 7 // omneo.points }}");
     let app = receiver_with(settings).await;
     for points in [0, 7, 0, 0] {
@@ -247,10 +247,10 @@ async fn a_template_that_fails_is_counted_told_once_and_named() {
             .unwrap();
     assert_eq!(explanation.failed_templates.iter().collect::<Vec<_>>(), ["custom_fields.2.value"]);
     let text = logs().text();
-    let told = text
+    let warnings = text
         .lines()
         .filter(|line| line.contains("template failed") && line.contains("custom_fields.2.value"));
-    assert_eq!(told.count(), 1, "once, not for every customer");
+    assert_eq!(warnings.count(), 1, "once, not for every customer");
     let metrics = hookpoint::telemetry::metrics().render();
     assert!(metrics.lines().any(|line| line.starts_with("hookpoint_template_failures_total{")
         && line.contains("custom_fields.2.value")));

@@ -7,54 +7,54 @@ pub(super) const SHOWN: &str =
 
 #[tokio::test]
 async fn a_booking_that_a_webhook_hints_at_is_asked_for_and_says_where() {
-    let stage = FollowUpStage::open(Source::Syncaroo).await;
-    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
-    stage.hint_at_booking().await;
-    assert_eq!((stage.shown().await.as_str(), stage.counts().await), ("", (1, 0)));
-    stage.follow().await;
-    assert_eq!((stage.shown().await.as_str(), stage.counts().await), (SHOWN, (0, 0)));
+    let fixture = FollowUpFixture::open(Source::Syncaroo).await;
+    fixture.book("confirmed", "2021-12-20T09:00:00.000Z");
+    fixture.hint_at_booking().await;
+    assert_eq!((fixture.shown().await.as_str(), fixture.counts().await), ("", (1, 0)));
+    fixture.follow().await;
+    assert_eq!((fixture.shown().await.as_str(), fixture.counts().await), (SHOWN, (0, 0)));
     // The names of the places are stored from now on.
-    let calls = stage.calls(Source::Syncaroo);
-    stage.book("cancelled", "2021-12-20T10:00:00.000Z");
-    stage.hint_at_booking().await;
-    stage.follow().await;
-    assert_eq!(stage.shown().await, SHOWN.replace("confirmed", "cancelled"));
-    assert_eq!(stage.calls(Source::Syncaroo), calls + 1);
-    stage.close().await;
+    let calls = fixture.calls(Source::Syncaroo);
+    fixture.book("cancelled", "2021-12-20T10:00:00.000Z");
+    fixture.hint_at_booking().await;
+    fixture.follow().await;
+    assert_eq!(fixture.shown().await, SHOWN.replace("confirmed", "cancelled"));
+    assert_eq!(fixture.calls(Source::Syncaroo), calls + 1);
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn a_booking_that_is_gone_is_shown_no_more() {
-    let stage = FollowUpStage::open(Source::Syncaroo).await;
-    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
-    stage.hint_at_booking().await;
-    stage.follow().await;
-    assert_eq!(stage.shown().await, SHOWN);
-    stage.data.remove(ObjectKind::Booking, BOOKING);
-    stage.hint_at_booking().await;
+    let fixture = FollowUpFixture::open(Source::Syncaroo).await;
+    fixture.book("confirmed", "2021-12-20T09:00:00.000Z");
+    fixture.hint_at_booking().await;
+    fixture.follow().await;
+    assert_eq!(fixture.shown().await, SHOWN);
+    fixture.data.remove(ObjectKind::Booking, BOOKING);
+    fixture.hint_at_booking().await;
     // The source's data is newer than the webhook.
-    stage.later(1).await;
-    stage.follow().await;
-    stage.app.wait_until_current().await;
-    assert_eq!(stage.app.by_email("lotte@example.org").await[0]["timeline"], json!([]));
-    stage.close().await;
+    fixture.later(1).await;
+    fixture.follow().await;
+    fixture.app.wait_until_current().await;
+    assert_eq!(fixture.app.by_email("lotte@example.org").await[0]["timeline"], json!([]));
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn when_a_room_gets_another_name_bookings_say_so() {
-    let stage = FollowUpStage::open(Source::Syncaroo).await;
-    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
-    stage.hint_at_booking().await;
-    stage.follow().await;
+    let fixture = FollowUpFixture::open(Source::Syncaroo).await;
+    fixture.book("confirmed", "2021-12-20T09:00:00.000Z");
+    fixture.hint_at_booking().await;
+    fixture.follow().await;
     for name in ["Meeting room IJ", "Boardroom", "Meeting room Amstel"] {
-        stage.name_room(name);
-        stage.hint("resources", ROOM, &format!("locations/{LOCATION}/resources/{ROOM}")).await;
-        stage.follow().await;
-        assert_eq!(stage.shown().await, SHOWN.replace("Meeting room Amstel", name));
+        fixture.name_room(name);
+        fixture.hint("resources", ROOM, &format!("locations/{LOCATION}/resources/{ROOM}")).await;
+        fixture.follow().await;
+        assert_eq!(fixture.shown().await, SHOWN.replace("Meeting room Amstel", name));
     }
     // A later response about the booking still wins, and contains the name at that time.
-    stage.name_room("Library");
-    let resources = stage
+    fixture.name_room("Library");
+    let resources = fixture
         .account
         .call(
             &ApiRequest::from(SyncarooRequest::Resources {
@@ -67,39 +67,39 @@ async fn when_a_room_gets_another_name_bookings_say_so() {
         .await
         .unwrap();
     apply_reply(
-        stage.app.pool(),
-        &stage.account,
+        fixture.app.pool(),
+        &fixture.account,
         CallPriority::Backfill,
         Duration::from_secs(5),
         &resources,
     )
     .await
     .unwrap();
-    assert_eq!(stage.shown().await, SHOWN.replace("Meeting room Amstel", "Library"));
-    stage.close().await;
+    assert_eq!(fixture.shown().await, SHOWN.replace("Meeting room Amstel", "Library"));
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn a_room_that_is_gone_is_an_answer() {
-    let stage = FollowUpStage::open(Source::Syncaroo).await;
-    stage.hint("resources", ROOM, &format!("locations/{LOCATION}/resources/{ROOM}")).await;
-    assert_eq!(stage.counts().await, (1, 0));
-    stage.follow().await;
-    assert_eq!(stage.counts().await, (0, 0), "nothing is wrong with the settings' pointers");
-    stage.close().await;
+    let fixture = FollowUpFixture::open(Source::Syncaroo).await;
+    fixture.hint("resources", ROOM, &format!("locations/{LOCATION}/resources/{ROOM}")).await;
+    assert_eq!(fixture.counts().await, (1, 0));
+    fixture.follow().await;
+    assert_eq!(fixture.counts().await, (0, 0), "nothing is wrong with the settings' pointers");
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn a_name_that_cannot_be_had_now_comes_later() {
-    let stage = FollowUpStage::open(Source::Syncaroo).await;
-    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
-    stage.data.remove(ObjectKind::Resource, ROOM);
-    stage.hint_at_booking().await;
-    stage.follow().await;
-    assert_eq!(stage.shown().await, SHOWN.replace("Meeting room Amstel", "meeting room"));
-    stage.name_room("Meeting room Amstel");
-    stage.hint("resources", ROOM, &format!("locations/{LOCATION}/resources/{ROOM}")).await;
-    stage.follow().await;
-    assert_eq!(stage.shown().await, SHOWN);
-    stage.close().await;
+    let fixture = FollowUpFixture::open(Source::Syncaroo).await;
+    fixture.book("confirmed", "2021-12-20T09:00:00.000Z");
+    fixture.data.remove(ObjectKind::Resource, ROOM);
+    fixture.hint_at_booking().await;
+    fixture.follow().await;
+    assert_eq!(fixture.shown().await, SHOWN.replace("Meeting room Amstel", "meeting room"));
+    fixture.name_room("Meeting room Amstel");
+    fixture.hint("resources", ROOM, &format!("locations/{LOCATION}/resources/{ROOM}")).await;
+    fixture.follow().await;
+    assert_eq!(fixture.shown().await, SHOWN);
+    fixture.close().await;
 }

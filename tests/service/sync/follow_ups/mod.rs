@@ -42,7 +42,7 @@ const ROOM: &str = "6140afff1da7a718a6076cea";
 const BOOKING: &str = "61c18cf515e22a061cf589b1*1640124000000*1640125800000";
 
 /// The called systems, and an application whose workers only run when a test says so.
-struct FollowUpStage {
+struct FollowUpFixture {
     simulators: Simulators,
     data: Arc<SimulatedData>,
     app: TestApp,
@@ -50,7 +50,7 @@ struct FollowUpStage {
     background: BackgroundTasks,
 }
 
-impl FollowUpStage {
+impl FollowUpFixture {
     async fn open(source: Source) -> Self {
         Self::open_with(source, CallSettings { breaker_failures: 1_000, ..CallSettings::default() })
             .await
@@ -203,13 +203,13 @@ async fn a_running_service_asks_by_itself() {
         &app.clock,
     );
     let account = Arc::clone(account.get(app.brand.id(), Source::Syncaroo).unwrap());
-    let stage = FollowUpStage { simulators, data, app, account, background };
-    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
-    stage.hint_at_booking().await;
+    let fixture = FollowUpFixture { simulators, data, app, account, background };
+    fixture.book("confirmed", "2021-12-20T09:00:00.000Z");
+    fixture.hint_at_booking().await;
     let query = "key=xyzzy&channelAddressType=email&address=lotte%40example.org";
-    stage
+    fixture
         .app
         .until(query, |response| response.body.contains("Meeting room Amstel, Amsterdam"))
         .await;
-    stage.close().await;
+    fixture.close().await;
 }

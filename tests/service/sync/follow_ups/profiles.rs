@@ -11,84 +11,84 @@ fn profile(id: &str, email: &str) -> Value {
 }
 
 /// A merge whose webhook names only the winner.
-async fn merge(stage: &FollowUpStage) {
+async fn merge(fixture: &FollowUpFixture) {
     let merged = ("x-omneo-event", "profile.merged");
-    stage.data.put(ObjectKind::Profile, profile(PROFILE, "lotte@example.org"));
+    fixture.data.put(ObjectKind::Profile, profile(PROFILE, "lotte@example.org"));
     let identity = json!({
         "id": 5177, "profile_id": PROFILE, "handle": "ecommerce", "identifier": "EC-20931", "is_active": true, "merged_from": LOSER,
         "created_at": "2025-01-09 18:22:10", "updated_at": "2026-07-15 11:00:05",
     });
-    stage.data.put(ObjectKind::Identity, identity);
-    stage
+    fixture.data.put(ObjectKind::Identity, identity);
+    fixture
         .receive(
             "omneo",
             &[("x-omneo-event", "profile.created")],
             &profile(LOSER, "old@example.org"),
         )
         .await;
-    stage
+    fixture
         .receive("omneo", &[merged], &json!({"id": PROFILE, "updated_at": "2026-07-15 11:00:05"}))
         .await;
 }
 
 #[tokio::test]
-async fn a_merge_is_read_again_with_whom_it_was_of() {
-    let stage = FollowUpStage::open(Source::Omneo).await;
-    merge(&stage).await;
-    assert_eq!(stage.counts().await, (2, 0));
-    stage.follow().await;
-    stage.app.wait_until_current().await;
-    assert_eq!(stage.counts().await, (0, 0));
-    let by_loser = stage.app.by_id(LOSER).await;
+async fn a_merge_is_read_again_with_both_profiles() {
+    let fixture = FollowUpFixture::open(Source::Omneo).await;
+    merge(&fixture).await;
+    assert_eq!(fixture.counts().await, (2, 0));
+    fixture.follow().await;
+    fixture.app.wait_until_current().await;
+    assert_eq!(fixture.counts().await, (0, 0));
+    let by_loser = fixture.app.by_id(LOSER).await;
     assert_eq!(by_loser[0]["customerID"], json!(PROFILE));
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn what_is_to_be_asked_about_somebody_goes_with_an_erasure() {
-    let stage = FollowUpStage::open(Source::Omneo).await;
-    merge(&stage).await;
-    stage
+    let fixture = FollowUpFixture::open(Source::Omneo).await;
+    merge(&fixture).await;
+    fixture
         .receive(
             "omneo",
             &[("x-omneo-event", "profile.merged")],
             &json!({"id": "another", "updated_at": "2026-07-15 11:00:05"}),
         )
         .await;
-    assert_eq!(stage.counts().await, (4, 0));
-    let ledger = SuppressionFile::new(suppression_file_of(&stage.app.database));
+    assert_eq!(fixture.counts().await, (4, 0));
+    let suppression_file = SuppressionFile::new(suppression_file_of(&fixture.app.database));
     let key = RecordKey::new(SourceKind::OmneoProfile, PROFILE).unwrap();
     erase(
-        stage.app.pool(),
-        &stage.app.brand,
-        &ledger,
+        fixture.app.pool(),
+        &fixture.app.brand,
+        &suppression_file,
         &[key].into(),
-        stage.app.clock.now(),
+        fixture.app.clock.now(),
         &mut |_| (),
     )
     .await
     .unwrap();
-    assert_eq!(stage.counts().await, (2, 0));
-    stage.follow().await;
-    stage.app.wait_until_current().await;
-    assert!(stage.app.by_email("lotte@example.org").await.is_empty());
-    stage.close().await;
+    assert_eq!(fixture.counts().await, (2, 0));
+    fixture.follow().await;
+    fixture.app.wait_until_current().await;
+    assert!(fixture.app.by_email("lotte@example.org").await.is_empty());
+    fixture.close().await;
 }
 
 /// An unsigned deletion and an old body that is sent again both lead to a call.
 #[tokio::test]
-async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
-    let stage = FollowUpStage::open(Source::Omneo).await;
+async fn a_deletion_that_only_a_header_reports_and_an_old_body_are_asked_about() {
+    let fixture = FollowUpFixture::open(Source::Omneo).await;
     let profile = |points: i32| json!({"id": PROFILE, "first_name": "Lotte", "last_name": "de Graaf", "email": "lotte@example.org", "point_balance": points});
-    let now_there = |points: i32| stage.data.put(ObjectKind::Profile, profile(points));
+    let now_there = |points: i32| fixture.data.put(ObjectKind::Profile, profile(points));
     let say = async |event: &str, body: &Value| {
-        stage.later(60).await;
-        stage.receive("omneo", &[("x-omneo-event", event)], body).await;
-        stage.later(60).await;
+        fixture.later(60).await;
+        fixture.receive("omneo", &[("x-omneo-event", event)], body).await;
+        fixture.later(60).await;
     };
     let points = async || {
-        stage.app.wait_until_current().await;
-        stage
+        fixture.app.wait_until_current().await;
+        fixture
             .app
             .by_email("lotte@example.org")
             .await
@@ -101,31 +101,31 @@ async fn a_deletion_that_only_a_header_tells_and_an_old_body_are_asked_about() {
     say("profile.updated", &profile(20)).await;
     assert!(points().await.contains("20"));
     // The value changed back: the source is called, and confirms it.
-    let stored = states(&stage.app).await.len();
+    let stored = states(&fixture.app).await.len();
     say("profile.updated", &profile(10)).await;
-    assert_eq!(states(&stage.app).await.len(), stored);
-    stage.follow().await;
+    assert_eq!(states(&fixture.app).await.len(), stored);
+    fixture.follow().await;
     assert!(points().await.contains("10"), "{}", points().await);
     // And back once more.
     now_there(20);
     say("profile.updated", &profile(20)).await;
-    stage.follow().await;
+    fixture.follow().await;
     assert!(points().await.contains("20"), "{}", points().await);
     now_there(10);
     say("profile.updated", &profile(10)).await;
-    stage.follow().await;
+    fixture.follow().await;
     // A deletion without a signature: the profile still exists.
     say("profile.deleted", &profile(10)).await;
-    stage.follow().await;
+    fixture.follow().await;
     assert!(points().await.contains("10"));
     // Now it is deleted.
-    stage.data.remove(ObjectKind::Profile, PROFILE);
+    fixture.data.remove(ObjectKind::Profile, PROFILE);
     say(
         "profile.deleted",
         &json!({"id": PROFILE, "first_name": "Lotte", "email": "lotte@example.org"}),
     )
     .await;
-    stage.follow().await;
+    fixture.follow().await;
     assert_eq!(points().await, "");
-    stage.close().await;
+    fixture.close().await;
 }

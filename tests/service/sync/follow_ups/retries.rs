@@ -4,72 +4,72 @@ use super::*;
 
 #[tokio::test]
 async fn what_is_hinted_at_often_is_asked_once() {
-    let stage = FollowUpStage::open(Source::Syncaroo).await;
-    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
+    let fixture = FollowUpFixture::open(Source::Syncaroo).await;
+    fixture.book("confirmed", "2021-12-20T09:00:00.000Z");
     for _ in 0..5 {
-        stage.hint_at_booking().await;
+        fixture.hint_at_booking().await;
     }
-    assert_eq!((states(&stage.app).await.len(), stage.counts().await), (5, (1, 0)));
+    assert_eq!((states(&fixture.app).await.len(), fixture.counts().await), (5, (1, 0)));
     // A call in progress may not include the object of this webhook.
     let claim = Claim {
         token: Uuid::new_v4(),
-        frozen_at: Some(stage.app.clock.now()),
+        frozen_at: Some(fixture.app.clock.now()),
         lease: Duration::from_secs(60),
         limit: 8,
     };
     assert_eq!(
-        claim_follow_ups(stage.app.pool(), stage.app.brand.id(), Source::Syncaroo, &claim)
+        claim_follow_ups(fixture.app.pool(), fixture.app.brand.id(), Source::Syncaroo, &claim)
             .await
             .unwrap()
             .len(),
         1
     );
-    stage.hint_at_booking().await;
-    assert_eq!(stage.counts().await, (2, 0));
-    stage.follow().await;
+    fixture.hint_at_booking().await;
+    assert_eq!(fixture.counts().await, (2, 0));
+    fixture.follow().await;
     assert_eq!(
-        (stage.counts().await, stage.shown().await.as_str()),
+        (fixture.counts().await, fixture.shown().await.as_str()),
         ((1, 0), SHOWN),
         "another worker has claimed it"
     );
     // The worker that claimed it is gone.
-    stage.later(61).await;
-    stage.follow().await;
-    assert_eq!(stage.counts().await, (0, 0));
-    stage.close().await;
+    fixture.later(61).await;
+    fixture.follow().await;
+    assert_eq!(fixture.counts().await, (0, 0));
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn a_stored_request_that_cannot_be_read_any_more_is_dead_at_once() {
-    let stage = FollowUpStage::open(Source::Syncaroo).await;
-    stage.hint_at_booking().await;
+    let fixture = FollowUpFixture::open(Source::Syncaroo).await;
+    fixture.hint_at_booking().await;
     sqlx::query("update follow_ups set request = '{\"syncaroo\": {\"rooms\": {}}}'")
-        .execute(stage.app.pool())
+        .execute(fixture.app.pool())
         .await
         .unwrap();
-    stage.follow().await;
-    assert_eq!(stage.counts().await, (0, 1));
-    assert!(stage.simulators.logged_requests(Source::Syncaroo).is_empty(), "nothing was asked");
-    stage.close().await;
+    fixture.follow().await;
+    assert_eq!(fixture.counts().await, (0, 1));
+    assert!(fixture.simulators.logged_requests(Source::Syncaroo).is_empty(), "nothing was asked");
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
-    let stage = FollowUpStage::open(Source::Syncaroo).await;
-    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
-    stage.simulators.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
-    stage.hint_at_booking().await;
+    let fixture = FollowUpFixture::open(Source::Syncaroo).await;
+    fixture.book("confirmed", "2021-12-20T09:00:00.000Z");
+    fixture.simulators.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
+    fixture.hint_at_booking().await;
     for (seconds, counts) in [(0, (1, 0)), (0, (1, 0)), (2, (1, 0)), (4, (0, 1)), (10_000, (0, 1))]
     {
-        stage.later(seconds).await;
-        stage.follow().await;
-        assert_eq!(stage.counts().await, counts, "{seconds}");
+        fixture.later(seconds).await;
+        fixture.follow().await;
+        assert_eq!(fixture.counts().await, counts, "{seconds}");
     }
     let FollowUpCounts { note, .. } =
-        count_follow_ups(stage.app.pool(), stage.app.brand.id()).await.unwrap().remove(0);
+        count_follow_ups(fixture.app.pool(), fixture.app.brand.id()).await.unwrap().remove(0);
     assert_eq!(note, "the source answered with status 500 (tried 3 times)");
     assert_eq!(
-        stage
+        fixture
             .simulators
             .logged_requests(Source::Syncaroo)
             .iter()
@@ -78,18 +78,19 @@ async fn what_fails_is_asked_again_later_and_given_up_in_the_end() {
         3
     );
     // The next follow-up succeeds, so nothing needs attention any more.
-    stage.simulators.clear_faults();
-    stage.hint_at_booking().await;
-    stage.follow().await;
-    assert_eq!((stage.counts().await, stage.shown().await.as_str()), ((0, 0), SHOWN));
-    stage.close().await;
+    fixture.simulators.clear_faults();
+    fixture.hint_at_booking().await;
+    fixture.follow().await;
+    assert_eq!((fixture.counts().await, fixture.shown().await.as_str()), ((0, 0), SHOWN));
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn what_fails_while_it_is_hinted_at_again_waits_once() {
-    let stage = FollowUpStage::open(Source::Syncaroo).await;
-    stage.hint_at_booking().await;
-    let (pool, brand_id, now) = (stage.app.pool(), stage.app.brand.id(), stage.app.clock.now());
+    let fixture = FollowUpFixture::open(Source::Syncaroo).await;
+    fixture.hint_at_booking().await;
+    let (pool, brand_id, now) =
+        (fixture.app.pool(), fixture.app.brand.id(), fixture.app.clock.now());
     let claim = Claim {
         token: Uuid::new_v4(),
         frozen_at: Some(now),
@@ -98,36 +99,36 @@ async fn what_fails_while_it_is_hinted_at_again_waits_once() {
     };
     let claimed =
         claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().remove(0);
-    stage.hint_at_booking().await;
-    assert_eq!(stage.counts().await, (2, 0));
+    fixture.hint_at_booking().await;
+    assert_eq!(fixture.counts().await, (2, 0));
     let again = Outcome::Retry(now + 1.hours(), "the source answered with status 500".to_owned());
     finish_follow_up(pool, brand_id, claimed.follow_up_id, claim.token, &again).await.unwrap();
-    assert_eq!(stage.counts().await, (1, 0));
+    assert_eq!(fixture.counts().await, (1, 0));
     assert_eq!(
         claim_follow_ups(pool, brand_id, Source::Syncaroo, &claim).await.unwrap().len(),
         1,
         "the new one, at once"
     );
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn an_account_that_is_left_alone_uses_up_no_attempt() {
-    let stage = FollowUpStage::open_with(
+    let fixture = FollowUpFixture::open_with(
         Source::Syncaroo,
         CallSettings { breaker_failures: 1, breaker_open_seconds: 600, ..CallSettings::default() },
     )
     .await;
-    stage.book("confirmed", "2021-12-20T09:00:00.000Z");
-    stage.simulators.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
-    stage.hint_at_booking().await;
+    fixture.book("confirmed", "2021-12-20T09:00:00.000Z");
+    fixture.simulators.set_fault(Source::Syncaroo, Part::Api, Some(Fault::Status(500)));
+    fixture.hint_at_booking().await;
     for _ in 0..20 {
-        stage.follow().await;
-        stage.later(10).await;
+        fixture.follow().await;
+        fixture.later(10).await;
     }
-    assert_eq!(stage.counts().await, (1, 0));
+    assert_eq!(fixture.counts().await, (1, 0));
     assert_eq!(
-        stage
+        fixture
             .simulators
             .logged_requests(Source::Syncaroo)
             .iter()
@@ -136,28 +137,28 @@ async fn an_account_that_is_left_alone_uses_up_no_attempt() {
         1
     );
     let (attempts,): (i32,) = sqlx::query_as("select attempts from follow_ups")
-        .fetch_one(stage.app.pool())
+        .fetch_one(fixture.app.pool())
         .await
         .unwrap();
     assert_eq!(attempts, 1);
-    stage.close().await;
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn a_url_that_leads_elsewhere_is_not_followed() {
-    let stage = FollowUpStage::open(Source::Syncaroo).await;
-    let elsewhere = stage.simulators.base_url(Source::Omneo);
+    let fixture = FollowUpFixture::open(Source::Syncaroo).await;
+    let elsewhere = fixture.simulators.base_url(Source::Omneo);
     let about = json!({"syncarooId": BOOKING, "attributeType": "bookings", "apiUrl": format!("{elsewhere}/profiles")});
-    stage.receive("syncaroo", &[], &json!({"connectionId": 555, "metaData": about})).await;
-    stage.follow().await;
-    assert_eq!((stage.counts().await, stage.calls(Source::Omneo)), ((0, 1), 0));
-    stage.close().await;
+    fixture.receive("syncaroo", &[], &json!({"connectionId": 555, "metaData": about})).await;
+    fixture.follow().await;
+    assert_eq!((fixture.counts().await, fixture.calls(Source::Omneo)), ((0, 1), 0));
+    fixture.close().await;
 }
 
 #[tokio::test]
 async fn a_source_that_is_not_called_leaves_nothing_to_ask() {
-    let stage = FollowUpStage::open(Source::Omneo).await;
-    stage.hint_at_booking().await;
-    assert_eq!(stage.counts().await, (0, 0));
-    stage.close().await;
+    let fixture = FollowUpFixture::open(Source::Omneo).await;
+    fixture.hint_at_booking().await;
+    assert_eq!(fixture.counts().await, (0, 0));
+    fixture.close().await;
 }

@@ -19,44 +19,46 @@ use self::shared_mailbox::{
 use self::shared_phone::{
     agree_in_full_on_line, bears_somebody, names_disagree_on_line, speaking_on_line,
 };
-use crate::ingest::populations::oracle::{Oracle, Person, Sets, Tie, View};
+use crate::ingest::populations::oracle::{
+    DisjointSets, EvidenceKind, Oracle, OracleSnapshot, Person,
+};
 
 impl Oracle {
     /// Whether evidence of one kind must not join two groups of people. A mailbox may contain a name of one of its
     /// holders `who`.
     pub fn forbidden(
         &self,
-        view: &View,
-        tie: Tie,
+        snapshot: &OracleSnapshot,
+        evidence_kind: EvidenceKind,
         on: Option<(&Identifier, &BTreeSet<usize>)>,
         left: &BTreeSet<usize>,
         right: &BTreeSet<usize>,
     ) -> bool {
-        let (lefts, rights) = (of(view, left), of(view, right));
-        let mailbox = mailbox_of(view, on);
+        let (lefts, rights) = (of(snapshot, left), of(snapshot, right));
+        let mailbox = mailbox_of(snapshot, on);
         let borne = mailbox.as_deref();
         let needs_first = self.rules.email_link_requires_first_name;
-        decided_different(view, left, right)
-            || (tie >= Tie::Referred && two_ids(&lefts, &rights))
-            || (tie == Tie::Mailed
+        decided_different(snapshot, left, right)
+            || (evidence_kind >= EvidenceKind::Referred && two_ids(&lefts, &rights))
+            || (evidence_kind == EvidenceKind::Mailed
                 && self.rules.email_link_requires_compatible_names
                 && names_disagree_on_mailbox(&lefts, &rights, borne))
-            || (tie == Tie::Mailed
+            || (evidence_kind == EvidenceKind::Mailed
                 && self.rules.email_link_requires_compatible_names
                 && needs_first
                 && borne.is_some_and(|borne| bears_nobody(borne, &lefts, &rights)))
-            || (tie == Tie::Phoned
+            || (evidence_kind == EvidenceKind::Phoned
                 && (names_disagree_on_line(&lefts, &rights, on.map(|(value, _)| value))
                     || strangers_by_email(&lefts, &rights)))
     }
 
     /// Whether two groups may both have a number although one of them reported it years before the other.
     pub fn may_share_for_years(
-        view: &View,
+        snapshot: &OracleSnapshot,
         left: &BTreeSet<usize>,
         right: &BTreeSet<usize>,
     ) -> bool {
-        let (ours, theirs) = (all_names(&of(view, left)), all_names(&of(view, right)));
+        let (ours, theirs) = (all_names(&of(snapshot, left)), all_names(&of(snapshot, right)));
         any_pair(&ours, &theirs, |a, b| a.is_spelling_of(b) || a.has_family_name_of(b))
     }
 
@@ -65,23 +67,23 @@ impl Oracle {
     /// checked less strictly than on the levels, because a union may ignore a name that counted in its cluster.
     pub fn faults(
         &self,
-        view: &View,
+        snapshot: &OracleSnapshot,
         customers: &BTreeMap<String, BTreeSet<RecordKey>>,
     ) -> Vec<String> {
         let number: BTreeMap<&RecordKey, usize> =
-            view.people.iter().enumerate().map(|(n, person)| (&person.key, n)).collect();
+            snapshot.people.iter().enumerate().map(|(n, person)| (&person.key, n)).collect();
         let mut faults = Vec::new();
         for (customer, keys) in customers {
             let members: BTreeSet<usize> =
                 keys.iter().filter_map(|key| number.get(key).copied()).collect();
             let (unconfirmed, trusted): (BTreeSet<usize>, BTreeSet<usize>) =
-                members.iter().partition(|n| view.people[**n].is_unconfirmed);
+                members.iter().partition(|n| snapshot.people[**n].is_unconfirmed);
             let found = if trusted.is_empty() {
-                self.faults_of(view, &unconfirmed)
+                self.faults_of(snapshot, &unconfirmed)
             } else {
                 [
-                    self.faults_of(view, &trusted),
-                    self.faults_of_unconfirmed(view, &trusted, &unconfirmed),
+                    self.faults_of(snapshot, &trusted),
+                    self.faults_of_unconfirmed(snapshot, &trusted, &unconfirmed),
                 ]
                 .concat()
             };
@@ -92,23 +94,23 @@ impl Oracle {
     }
 
     /// The mistakes in records that were resolved together.
-    fn faults_of(&self, view: &View, members: &BTreeSet<usize>) -> Vec<String> {
+    fn faults_of(&self, snapshot: &OracleSnapshot, members: &BTreeSet<usize>) -> Vec<String> {
         let mut faults = Vec::new();
         if members.len() < 2 {
             return faults;
         }
-        let mut linked = Sets::singles(view.people.len());
-        let [_, merged, referred, mailed, phoned] = Tie::ALL.map(|tie| {
-            for piece in &view.ties[&tie] {
-                linked.join(&(&piece.holders & members));
+        let mut linked = DisjointSets::singles(snapshot.people.len());
+        let [_, merged, referred, mailed, phoned] = EvidenceKind::ALL.map(|evidence_kind| {
+            for item in &snapshot.evidence[&evidence_kind] {
+                linked.join(&(&item.holders & members));
             }
             linked.sets().into_values().filter(|set| set.is_subset(members)).collect::<Vec<_>>()
         });
-        let (mail, phone) = members.first().map_or((true, true), |n| view.people[*n].may_link);
+        let (mail, phone) = members.first().map_or((true, true), |n| snapshot.people[*n].may_link);
         for (a, b) in members
             .iter()
             .flat_map(|a| members.iter().map(move |b| (*a, *b)))
-            .filter(|pair| view.apart.contains(pair))
+            .filter(|pair| snapshot.apart.contains(pair))
         {
             faults.push(format!("decided different: {a} {b}"));
         }
@@ -123,31 +125,32 @@ impl Oracle {
             };
         let on_line = |a: &FoldedName, b: &FoldedName| a.on_line(b) > OnLine::Different;
         check(&merged, "different ids of a unique kind", &|a, b| {
-            two_ids(&of(view, a), &of(view, b))
+            two_ids(&of(snapshot, a), &of(snapshot, b))
         });
         check(&mailed, "names disagree on the phone", &|a, b| {
-            no_names_agree(&of(view, a), &of(view, b), on_line)
+            no_names_agree(&of(snapshot, a), &of(snapshot, b), on_line)
         });
         check(&mailed, "nothing but a phone in common, and other mailboxes", &|a, b| {
-            let (a, b) = (of(view, a), of(view, b));
+            let (a, b) = (of(snapshot, a), of(snapshot, b));
             let agree = any_pair(&all_names(&a), &all_names(&b), agree_in_full_on_line);
             have_different(IdentifierKind::Email, &a, &b) && !agree && !are_known_by_mailbox(&a, &b)
         });
-        let have_phone =
-            view.ties[&Tie::Phoned].iter().any(|piece| (&piece.holders & members).len() > 1);
+        let have_phone = snapshot.evidence[&EvidenceKind::Phoned]
+            .iter()
+            .any(|item| (&item.holders & members).len() > 1);
         if mailed.len() == 1 && !(phone && have_phone) {
             if self.rules.email_link_requires_compatible_names {
                 let on_mailbox = |a: &FoldedName, b: &FoldedName| {
                     a.agrees_on_mailbox(b, true) || !a.has_first() || !b.has_first()
                 };
                 check(&referred, "names disagree on the e-mail", &|a, b| {
-                    no_names_agree(&of(view, a), &of(view, b), on_mailbox)
+                    no_names_agree(&of(snapshot, a), &of(snapshot, b), on_mailbox)
                 });
             }
             if self.rules.email_link_requires_first_name && referred.len() > 1 {
                 let without = referred
                     .iter()
-                    .filter(|group| !bears_somebody(view, group, &(members - group)));
+                    .filter(|group| !bears_somebody(snapshot, group, &(members - group)));
                 faults.extend(without.map(|group| {
                     format!("a mailbox that bears no name is all that ties {group:?}")
                 }));
@@ -167,25 +170,35 @@ impl Oracle {
     /// Unconfirmed records need evidence in common with the trusted records of their customer, and no contradiction.
     fn faults_of_unconfirmed(
         &self,
-        view: &View,
+        snapshot: &OracleSnapshot,
         trusted: &BTreeSet<usize>,
         unconfirmed: &BTreeSet<usize>,
     ) -> Vec<String> {
-        let end = |n: usize| view.ends.get(&view.people[n].key).unwrap_or(&view.people[n].key);
+        let end = |n: usize| {
+            snapshot.ends.get(&snapshot.people[n].key).unwrap_or(&snapshot.people[n].key)
+        };
         let fits = |guest: usize| {
             let party: BTreeSet<usize> =
                 unconfirmed.iter().copied().filter(|other| end(*other) == end(guest)).collect();
-            [Tie::Merged, Tie::Referred, Tie::Mailed, Tie::Phoned].into_iter().any(|tie| {
+            [
+                EvidenceKind::Merged,
+                EvidenceKind::Referred,
+                EvidenceKind::Mailed,
+                EvidenceKind::Phoned,
+            ]
+            .into_iter()
+            .any(|evidence_kind| {
                 let common = |holders: &BTreeSet<usize>| {
                     !holders.is_disjoint(&party) && !holders.is_disjoint(trusted)
                 };
-                let mut pieces = view.ties[&tie].iter().filter(|piece| common(&piece.holders));
+                let mut items =
+                    snapshot.evidence[&evidence_kind].iter().filter(|item| common(&item.holders));
                 let all = &party | trusted;
-                pieces.any(|piece| {
+                items.any(|item| {
                     !self.forbidden(
-                        view,
-                        tie,
-                        piece.value.as_ref().map(|value| (value, &all)),
+                        snapshot,
+                        evidence_kind,
+                        item.value.as_ref().map(|value| (value, &all)),
                         &party,
                         trusted,
                     )
@@ -200,12 +213,16 @@ impl Oracle {
     }
 }
 
-fn of<'a>(view: &'a View, group: &BTreeSet<usize>) -> Vec<&'a Person> {
-    group.iter().map(|n| &view.people[*n]).collect()
+fn of<'a>(snapshot: &'a OracleSnapshot, group: &BTreeSet<usize>) -> Vec<&'a Person> {
+    group.iter().map(|n| &snapshot.people[*n]).collect()
 }
 
-fn decided_different(view: &View, left: &BTreeSet<usize>, right: &BTreeSet<usize>) -> bool {
-    left.iter().any(|a| right.iter().any(|b| view.apart.contains(&(*a, *b))))
+fn decided_different(
+    snapshot: &OracleSnapshot,
+    left: &BTreeSet<usize>,
+    right: &BTreeSet<usize>,
+) -> bool {
+    left.iter().any(|a| right.iter().any(|b| snapshot.apart.contains(&(*a, *b))))
 }
 
 fn two_ids(left: &[&Person], right: &[&Person]) -> bool {
@@ -299,30 +316,30 @@ fn have_different(kind: IdentifierKind, left: &[&Person], right: &[&Person]) -> 
 /// Whether names agree by more than not contradicting each other, and not only look alike on a mailbox that contains
 /// neither.
 pub fn agree_in_full(
-    view: &View,
-    tie: Tie,
+    snapshot: &OracleSnapshot,
+    evidence_kind: EvidenceKind,
     on: Option<(&Identifier, &BTreeSet<usize>)>,
     left: &BTreeSet<usize>,
     right: &BTreeSet<usize>,
 ) -> bool {
-    let (lefts, rights) = (of(view, left), of(view, right));
-    match tie {
-        Tie::Mailed => {
+    let (lefts, rights) = (of(snapshot, left), of(snapshot, right));
+    match evidence_kind {
+        EvidenceKind::Mailed => {
             let (ours, theirs) = where_both_have(
                 names(&lefts, FoldedName::has_short_first_for),
                 names(&rights, FoldedName::has_short_first_for),
                 FoldedName::has_first,
             );
-            let is_own =
-                mailbox_of(view, on).is_none_or(|borne| is_own_mailbox(&borne, &lefts, &rights));
+            let is_own = mailbox_of(snapshot, on)
+                .is_none_or(|borne| is_own_mailbox(&borne, &lefts, &rights));
             any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
                 && any_pair(&ours, &theirs, |a, b| a.agrees_on_mailbox(b, is_own))
         }
-        Tie::Phoned => {
+        EvidenceKind::Phoned => {
             let (ours, theirs) = speaking_on_line(&lefts, &rights);
             any_pair(&ours, &theirs, agree_in_full_on_line)
         }
-        Tie::Decided | Tie::Merged | Tie::Referred => false,
+        EvidenceKind::Decided | EvidenceKind::Merged | EvidenceKind::Referred => false,
     }
 }
 

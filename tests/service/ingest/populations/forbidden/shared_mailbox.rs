@@ -4,11 +4,11 @@ use super::*;
 
 /// The first names that a mailbox contains, among those of its holders `who`. `None` if it is not a mailbox.
 pub(super) fn mailbox_of<'a>(
-    view: &'a View,
+    snapshot: &'a OracleSnapshot,
     on: Option<(&Identifier, &BTreeSet<usize>)>,
 ) -> Option<Vec<&'a FoldedName>> {
     let (value, who) = on.filter(|(value, _)| value.kind == IdentifierKind::Email)?;
-    Some(borne_by(value, &of(view, who)))
+    Some(borne_by(value, &of(snapshot, who)))
 }
 
 /// Whether a mailbox contains a name of one of two groups.

@@ -8,23 +8,23 @@ pub(super) fn agree_in_full_on_line(a: &FoldedName, b: &FoldedName) -> bool {
 
 /// Whether a group without first names has a reason to be joined with others by e-mail alone.
 pub(super) fn bears_somebody(
-    view: &View,
+    snapshot: &OracleSnapshot,
     group: &BTreeSet<usize>,
     others: &BTreeSet<usize>,
 ) -> bool {
-    let (ours, theirs) = (all_names(&of(view, group)), all_names(&of(view, others)));
+    let (ours, theirs) = (all_names(&of(snapshot, group)), all_names(&of(snapshot, others)));
     let is_reason = |value: &Identifier| {
         value.kind != IdentifierKind::Email
             || theirs.iter().any(|name| name.has_first() && name.is_borne_by(&value.value))
     };
-    let mut common = view.ties[&Tie::Mailed]
+    let mut common = snapshot.evidence[&EvidenceKind::Mailed]
         .iter()
-        .filter(|piece| !piece.holders.is_disjoint(group) && !piece.holders.is_disjoint(others));
+        .filter(|item| !item.holders.is_disjoint(group) && !item.holders.is_disjoint(others));
     ours.iter().any(|name| name.has_first())
-        || of(view, others).iter().any(|person| !person.name.has_first())
+        || of(snapshot, others).iter().any(|person| !person.name.has_first())
         || any_pair(&ours, &theirs, FoldedName::first_is_known_to_agree)
-        || is_mailbox_of_both(&of(view, group), &of(view, others))
-        || common.any(|piece| piece.value.as_ref().is_some_and(is_reason))
+        || is_mailbox_of_both(&of(snapshot, group), &of(snapshot, others))
+        || common.any(|item| item.value.as_ref().is_some_and(is_reason))
 }
 
 /// Forms of one name do not count on a fixed line. A person with another family name may have married, if a mailbox has

@@ -1,11 +1,11 @@
 //! Generates populations: possible source data about some streets of people who share mailboxes, phones, names and ids,
 //! with colliding times. Everything follows from the seed.
 
-mod streets;
+mod person_groups;
 
 use std::collections::BTreeMap;
 
-use self::streets::{BLOCKED, FIRST_NAMES, LAST_NAMES, Street};
+use self::person_groups::{BLOCKED, FIRST_NAMES, LAST_NAMES, PersonGroup};
 pub use crate::rng::Rng;
 use hookpoint::customer::model::event::{EventKey, field as event_field};
 use hookpoint::customer::model::field_versions::{Scope, Update};
@@ -30,22 +30,22 @@ pub struct Population {
 
 struct Generator {
     rng: Rng,
-    streets: Vec<Street>,
+    groups: Vec<PersonGroup>,
     changes: Vec<Change>,
 }
 
 impl Population {
-    pub fn new(seed: u64, streets: usize) -> Self {
+    pub fn new(seed: u64, groups: usize) -> Self {
         let mut rng = Rng(seed);
-        let places = (0..streets).map(|n| Street::new(n, &mut rng)).collect();
-        let mut generator = Generator { rng, streets: places, changes: Vec::new() };
-        for street in 0..streets {
-            generator.records(street);
-            generator.moves(street);
-            generator.merges(street);
-            generator.forms(street);
-            generator.old_numbers(street);
-            generator.events(street);
+        let places = (0..groups).map(|n| PersonGroup::new(n, &mut rng)).collect();
+        let mut generator = Generator { rng, groups: places, changes: Vec::new() };
+        for group in 0..groups {
+            generator.records(group);
+            generator.moves(group);
+            generator.merges(group);
+            generator.forms(group);
+            generator.old_numbers(group);
+            generator.events(group);
         }
         let decisions = generator.decisions();
         let changes = std::mem::take(&mut generator.changes);
@@ -65,8 +65,8 @@ type Fields = BTreeMap<String, Option<Value>>;
 
 impl Generator {
     /// Usually this street, sometimes another, so that streets are joined and separated.
-    fn near(&mut self, street: usize) -> usize {
-        if self.rng.chance(3) { self.rng.roll(self.streets.len()) } else { street }
+    fn near(&mut self, group: usize) -> usize {
+        if self.rng.chance(3) { self.rng.roll(self.groups.len()) } else { group }
     }
 
     fn say(&mut self, key: &RecordKey, second: usize, scope: Scope, fields: Fields) {
@@ -81,28 +81,28 @@ impl Generator {
         });
     }
 
-    fn email(&mut self, street: usize) -> String {
-        let street = self.near(street);
+    fn email(&mut self, group: usize) -> String {
+        let group = self.near(group);
         if self.rng.chance(4) {
             (*self.rng.pick(&BLOCKED)).to_owned()
         } else {
-            self.rng.pick(&self.streets[street].emails).clone()
+            self.rng.pick(&self.groups[group].emails).clone()
         }
     }
 
-    fn phone(&mut self, street: usize) -> String {
-        let street = self.near(street);
+    fn phone(&mut self, group: usize) -> String {
+        let group = self.near(group);
         if self.rng.chance(3) {
             "+31201234567".to_owned()
         } else {
-            self.rng.pick(&self.streets[street].phones).clone()
+            self.rng.pick(&self.groups[group].phones).clone()
         }
     }
 
     /// Field names with values.
-    fn fields(&mut self, street: usize, clears: bool) -> Fields {
-        let reference = self.reference(street);
-        let place = &self.streets[street];
+    fn fields(&mut self, group: usize, clears: bool) -> Fields {
+        let reference = self.reference(group);
+        let place = &self.groups[group];
         let (first, last) = (*self.rng.pick(&place.firsts), *self.rng.pick(&place.lasts));
         let handle = self.rng.pick(&place.handles).clone();
         let created = at(self.rng.roll(4)).to_string();
@@ -111,10 +111,10 @@ impl Generator {
             (field::FIRST_NAME.to_owned(), 65, json!(first)),
             (field::LAST_NAME.to_owned(), 65, json!(last)),
             (field::FULL_NAME.to_owned(), 25, json!(self.whole_name(first, last))),
-            (format!("{}home", field::EMAIL), 55, json!(self.email(street))),
-            (format!("{}work", field::EMAIL), 14, json!(self.email(street))),
-            (format!("{}mobile", field::PHONE), 60, json!(self.phone(street))),
-            (format!("{}home", field::PHONE), 14, json!(self.phone(street))),
+            (format!("{}home", field::EMAIL), 55, json!(self.email(group))),
+            (format!("{}work", field::EMAIL), 14, json!(self.email(group))),
+            (format!("{}mobile", field::PHONE), 60, json!(self.phone(group))),
+            (format!("{}home", field::PHONE), 14, json!(self.phone(group))),
             (field::FACEBOOK.to_owned(), 6, json!(handle)),
             (
                 field::TWITTER.to_owned(),
@@ -155,12 +155,12 @@ impl Generator {
         }
     }
 
-    fn reference(&mut self, street: usize) -> Option<(String, Value)> {
+    fn reference(&mut self, group: usize) -> Option<(String, Value)> {
         if !self.rng.chance(30) {
             return None;
         }
-        let street = self.near(street);
-        let to = self.rng.pick(&self.streets[street].keys).clone();
+        let group = self.near(group);
+        let to = self.rng.pick(&self.groups[group].keys).clone();
         let slot = if self.rng.chance(20) { "#2" } else { "" };
         let id = match self.rng.roll(20) {
             0 => "0000-0000".to_owned(),
@@ -171,11 +171,11 @@ impl Generator {
         Some((format!("{}{}{slot}", field::REFERENCE, to.kind), json!(id)))
     }
 
-    fn records(&mut self, street: usize) {
-        for key in self.streets[street].known().to_vec() {
+    fn records(&mut self, group: usize) {
+        for key in self.groups[group].known().to_vec() {
             for _ in 0..2 + self.rng.roll(4) {
                 let scope = *self.rng.pick(&[Scope::Partial, Scope::Partial, Scope::Whole]);
-                let fields = self.fields(street, scope == Scope::Partial);
+                let fields = self.fields(group, scope == Scope::Partial);
                 let second = self.rng.roll(9);
                 self.say(&key, second, scope, fields);
             }
@@ -184,7 +184,7 @@ impl Generator {
                 self.say(&key, second, Scope::Deletion, Fields::new());
                 if self.rng.chance(60) {
                     // Before, at the same time, or after: only the last one restores the record.
-                    let (second, fields) = (second + self.rng.roll(3), self.fields(street, true));
+                    let (second, fields) = (second + self.rng.roll(3), self.fields(group, true));
                     self.say(&key, second.saturating_sub(1), Scope::Partial, fields);
                 }
             }
@@ -193,8 +193,8 @@ impl Generator {
 
     /// Text that anybody can type into a form: another person's address, their own phone, and any name or none. Some
     /// refer to one id in several systems.
-    fn forms(&mut self, street: usize) {
-        let participants: Vec<RecordKey> = self.streets[street]
+    fn forms(&mut self, group: usize) {
+        let participants: Vec<RecordKey> = self.groups[group]
             .keys
             .iter()
             .filter(|key| key.kind == SourceKind::OmniLabParticipant)
@@ -202,8 +202,8 @@ impl Generator {
             .collect();
         for key in participants {
             let mut fields: Fields =
-                [(format!("{}home", field::EMAIL), Some(json!(self.email(street))))].into();
-            let place = &self.streets[street];
+                [(format!("{}home", field::EMAIL), Some(json!(self.email(group))))].into();
+            let place = &self.groups[group];
             let (first, last) = (*self.rng.pick(&place.firsts), *self.rng.pick(&place.lasts));
             let said = [(field::FIRST_NAME, 45, json!(first)), (field::LAST_NAME, 35, json!(last))];
             for (name, percent, value) in said {
@@ -212,7 +212,7 @@ impl Generator {
                 }
             }
             if self.rng.chance(40) {
-                let phone = self.phone(street);
+                let phone = self.phone(group);
                 fields.insert(format!("{}mobile", field::PHONE), Some(json!(phone)));
             }
             let second = 5 + self.rng.roll(6);
@@ -220,8 +220,8 @@ impl Generator {
         }
         for _ in 0..3 {
             let (key, id) = (
-                self.rng.pick(self.streets[street].known()).clone(),
-                self.rng.pick(&self.streets[street].keys).id.clone(),
+                self.rng.pick(self.groups[group].known()).clone(),
+                self.rng.pick(&self.groups[group].keys).id.clone(),
             );
             let kinds = [
                 SourceKind::OmneoProfile,
@@ -238,11 +238,11 @@ impl Generator {
     }
 
     /// Some people report years later that a number of the street is theirs.
-    fn old_numbers(&mut self, street: usize) {
+    fn old_numbers(&mut self, group: usize) {
         for _ in 0..4 {
-            let key = self.rng.pick(self.streets[street].known()).clone();
+            let key = self.rng.pick(self.groups[group].known()).clone();
             let (first, last) = (*self.rng.pick(&FIRST_NAMES), *self.rng.pick(&LAST_NAMES));
-            let phone = self.rng.pick(&self.streets[street].phones).clone();
+            let phone = self.rng.pick(&self.groups[group].phones).clone();
             let mut fields: Fields = [(format!("{}new", field::PHONE), Some(json!(phone)))].into();
             if self.rng.chance(80) {
                 fields.insert(field::FIRST_NAME.to_owned(), Some(json!(first)));
@@ -254,15 +254,15 @@ impl Generator {
     }
 
     /// A value moves from one record to another, which may lose it again.
-    fn moves(&mut self, street: usize) {
+    fn moves(&mut self, group: usize) {
         for _ in 0..4 {
             let chain: Vec<RecordKey> = (0..2 + self.rng.roll(2))
-                .map(|_| self.rng.pick(self.streets[street].known()).clone())
+                .map(|_| self.rng.pick(self.groups[group].known()).clone())
                 .collect();
             let (name, value) = if self.rng.chance(50) {
-                (format!("{}home", field::EMAIL), self.email(street))
+                (format!("{}home", field::EMAIL), self.email(group))
             } else {
-                (format!("{}mobile", field::PHONE), self.phone(street))
+                (format!("{}mobile", field::PHONE), self.phone(group))
             };
             let second = self.rng.roll(5);
             for (n, pair) in chain.windows(2).enumerate() {
@@ -284,10 +284,10 @@ impl Generator {
     }
 
     /// Chains, cycles, forks, and merges into unknown records, mostly of one kind.
-    fn merges(&mut self, street: usize) {
+    fn merges(&mut self, group: usize) {
         for _ in 0..3 {
             let kind = *self.rng.pick(&SourceKind::ALL);
-            let place = &self.streets[street].keys;
+            let place = &self.groups[group].keys;
             let own: Vec<RecordKey> = place
                 .iter()
                 .filter(|key| key.kind == kind || self.rng.chance(6))
@@ -301,14 +301,14 @@ impl Generator {
         }
     }
 
-    fn events(&mut self, street: usize) {
+    fn events(&mut self, group: usize) {
         for n in 0..4 {
             let source = *self.rng.pick(&Source::ALL);
             let what = *self.rng.pick(&["transaction", "ticket", "booking"]);
-            let key = EventKey::new(source, what, &format!("e{street}{n}")).unwrap();
+            let key = EventKey::new(source, what, &format!("e{group}{n}")).unwrap();
             for _ in 0..1 + self.rng.roll(3) {
-                let place = self.near(street);
-                let record = self.rng.pick(&self.streets[place].keys).to_string();
+                let place = self.near(group);
+                let record = self.rng.pick(&self.groups[place].keys).to_string();
                 let occurred = at(self.rng.roll(5)).to_string();
                 let mut fields: Fields =
                     [(event_field::OCCURRED_AT.to_owned(), Some(json!(occurred)))].into();
@@ -347,11 +347,11 @@ impl Generator {
     fn decisions(&mut self) -> Vec<Decided> {
         let mut decisions: Vec<Decided> = Vec::new();
         let mut person: BTreeMap<RecordKey, RecordKey> = BTreeMap::new();
-        for _ in 0..self.streets.len() + 4 {
-            let (street, same) = (self.rng.roll(self.streets.len()), self.rng.chance(45));
-            let other = self.near(street);
-            let left = self.rng.pick(&self.streets[street].keys).clone();
-            let right = self.rng.pick(&self.streets[other].keys).clone();
+        for _ in 0..self.groups.len() + 4 {
+            let (group, same) = (self.rng.roll(self.groups.len()), self.rng.chance(45));
+            let other = self.near(group);
+            let left = self.rng.pick(&self.groups[group].keys).clone();
+            let right = self.rng.pick(&self.groups[other].keys).clone();
             let of = |key: &RecordKey| person.get(key).unwrap_or(key).clone();
             let (one, two) = (of(&left), of(&right));
             let told_apart = decisions.iter().filter(|d| !d.same).any(|d| {

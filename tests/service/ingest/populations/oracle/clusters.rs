@@ -5,18 +5,18 @@ use super::*;
 impl Oracle {
     /// Resolves trusted records first, as if no others existed. Then each group of unconfirmed records joins the one
     /// trusted cluster that it fits. The groups that fit none or several are resolved among themselves.
-    pub(super) fn customers(&self, view: &mut View) -> Vec<Cluster> {
+    pub(super) fn customers(&self, snapshot: &mut OracleSnapshot) -> Vec<Cluster> {
         let of_sort = |is_unconfirmed: bool| {
-            (0..view.people.len())
-                .filter(|n| view.people[*n].is_unconfirmed == is_unconfirmed)
+            (0..snapshot.people.len())
+                .filter(|n| snapshot.people[*n].is_unconfirmed == is_unconfirmed)
                 .collect::<Cluster>()
         };
         let (trusted, unconfirmed) = (of_sort(false), of_sort(true));
-        let mut customers = self.clusters(view, &trusted);
+        let mut customers = self.clusters(snapshot, &trusted);
         let clusters = customers.clone();
         let (mut others, mut placed) = (Cluster::new(), Vec::new());
-        for party in self.level(view, Tie::Merged, &singles(&unconfirmed)) {
-            match self.place(view, &clusters, &party) {
+        for party in self.level(snapshot, EvidenceKind::Merged, &singles(&unconfirmed)) {
+            match self.place(snapshot, &clusters, &party) {
                 Some(cluster) => placed.push((cluster, party)),
                 None => others.extend(party),
             }
@@ -24,47 +24,70 @@ impl Oracle {
         for (cluster, party) in &placed {
             let beside = |(place, other): &&(usize, Cluster)| {
                 place == cluster
-                    && other.iter().any(|b| party.iter().any(|a| view.apart.contains(&(*a, *b))))
+                    && other
+                        .iter()
+                        .any(|b| party.iter().any(|a| snapshot.apart.contains(&(*a, *b))))
             };
             if placed.iter().any(|other| beside(&other)) {
                 others.extend(party);
             } else {
-                view.hard.placed.extend(party.iter().map(|n| view.people[*n].key.clone()));
+                snapshot
+                    .difficult
+                    .placed
+                    .extend(party.iter().map(|n| snapshot.people[*n].key.clone()));
                 customers[*cluster].extend(party);
             }
         }
-        customers.extend(self.clusters(view, &others));
+        customers.extend(self.clusters(snapshot, &others));
         customers
     }
 
     /// The one trusted cluster that fits a group of unconfirmed records, by the strongest evidence.
     pub(super) fn place(
         &self,
-        view: &mut View,
+        snapshot: &mut OracleSnapshot,
         clusters: &[Cluster],
         party: &Cluster,
     ) -> Option<usize> {
-        for tie in [Tie::Merged, Tie::Referred, Tie::Mailed, Tie::Phoned] {
+        for evidence_kind in [
+            EvidenceKind::Merged,
+            EvidenceKind::Referred,
+            EvidenceKind::Mailed,
+            EvidenceKind::Phoned,
+        ] {
             let mut fitting: BTreeSet<usize> = BTreeSet::new();
-            for piece in view.ties[&tie].iter().filter(|piece| !piece.holders.is_disjoint(party)) {
-                let (holders, value) = (self.usable(view, tie, piece), piece.value.as_ref());
+            for item in snapshot.evidence[&evidence_kind]
+                .iter()
+                .filter(|item| !item.holders.is_disjoint(party))
+            {
+                let (holders, value) =
+                    (self.usable(snapshot, evidence_kind, item), item.value.as_ref());
                 let is_allowed = |cluster: &Cluster| {
-                    if tie == Tie::Phoned
+                    if evidence_kind == EvidenceKind::Phoned
                         && value.is_some_and(|value| {
-                            self.was_said_long_before(view, value, party, cluster)
+                            self.was_said_long_before(snapshot, value, party, cluster)
                         })
                     {
                         return false;
                     }
                     let all = cluster | party;
-                    !self.forbidden(view, tie, value.map(|value| (value, &all)), party, cluster)
+                    !self.forbidden(
+                        snapshot,
+                        evidence_kind,
+                        value.map(|value| (value, &all)),
+                        party,
+                        cluster,
+                    )
                 };
                 let fits =
                     |cluster: &Cluster| !cluster.is_disjoint(&holders) && is_allowed(cluster);
                 fitting.extend((0..clusters.len()).filter(|n| fits(&clusters[*n])));
             }
             if fitting.len() > 1 {
-                view.hard.torn.extend(party.iter().map(|n| view.people[*n].key.clone()));
+                snapshot
+                    .difficult
+                    .torn
+                    .extend(party.iter().map(|n| snapshot.people[*n].key.clone()));
             }
             if fitting.len() == 1 {
                 return fitting.first().copied();
@@ -74,22 +97,24 @@ impl Oracle {
     }
 
     /// Resolves some people on all levels.
-    pub(super) fn clusters(&self, view: &mut View, among: &Cluster) -> Vec<Cluster> {
-        self.find_components(view, among);
-        Tie::ALL.into_iter().fold(singles(among), |clusters, tie| self.level(view, tie, &clusters))
+    pub(super) fn clusters(&self, snapshot: &mut OracleSnapshot, among: &Cluster) -> Vec<Cluster> {
+        self.find_components(snapshot, among);
+        EvidenceKind::ALL.into_iter().fold(singles(among), |clusters, evidence_kind| {
+            self.level(snapshot, evidence_kind, &clusters)
+        })
     }
 
     /// The components of some people, also connected through records that are gone and through decisions that they
     /// differ; and whether each is small enough for phones and e-mails to link.
-    pub(super) fn find_components(&self, view: &mut View, among: &Cluster) {
+    pub(super) fn find_components(&self, snapshot: &mut OracleSnapshot, among: &Cluster) {
         let mut keys: Vec<RecordKey> =
-            view.people.iter().map(|person| person.key.clone()).collect();
+            snapshot.people.iter().map(|person| person.key.clone()).collect();
         let mut hanging: Vec<[RecordKey; 2]> =
             self.merges.keys().map(|(loser, winner)| [loser.clone(), winner.clone()]).collect();
         hanging.extend(
             self.decisions.iter().map(|decision| [decision.left.clone(), decision.right.clone()]),
         );
-        for person in among.iter().map(|n| &view.people[*n]) {
+        for person in among.iter().map(|n| &snapshot.people[*n]) {
             hanging.extend(person.refers_to.iter().map(|key| [person.key.clone(), key.clone()]));
         }
         let mut number: BTreeMap<RecordKey, usize> = keys.iter().cloned().zip(0..).collect();
@@ -99,42 +124,57 @@ impl Oracle {
                 keys.push(key.clone());
             }
         }
-        let mut without_phones = Sets::singles(keys.len());
+        let mut without_phones = DisjointSets::singles(keys.len());
         hanging
             .iter()
             .for_each(|pair| without_phones.join(&pair.iter().map(|key| number[key]).collect()));
-        let join_holders = |sets: &mut Sets, tie| {
-            view.ties[&tie].iter().for_each(|piece: &Piece| sets.join(&(&piece.holders & among)));
+        let join_holders = |sets: &mut DisjointSets, evidence_kind| {
+            snapshot.evidence[&evidence_kind]
+                .iter()
+                .for_each(|item: &EvidenceItem| sets.join(&(&item.holders & among)));
         };
-        join_holders(&mut without_phones, Tie::Mailed);
+        join_holders(&mut without_phones, EvidenceKind::Mailed);
         let mut whole = without_phones.clone();
-        join_holders(&mut whole, Tie::Phoned);
-        let fits = |sets: &Sets, n: usize| {
+        join_holders(&mut whole, EvidenceKind::Phoned);
+        let fits = |sets: &DisjointSets, n: usize| {
             among.iter().filter(|other| sets.0[**other] == sets.0[n]).count()
                 <= self.rules.component_cap
         };
         for n in among {
-            let person = &mut view.people[*n];
+            let person = &mut snapshot.people[*n];
             person.may_link = (fits(&without_phones, *n), fits(&whole, *n));
             person.components = (whole.0[*n], without_phones.0[*n]);
         }
     }
 
     /// The holders of a piece of evidence whom it may link.
-    pub(super) fn usable(&self, view: &View, tie: Tie, piece: &Piece) -> BTreeSet<usize> {
-        let has_moved =
-            |n: &usize| piece.value.clone().is_some_and(|value| view.moved.contains(&(*n, value)));
-        let may_link = |n: &usize| match tie {
-            Tie::Decided | Tie::Merged | Tie::Referred => true,
-            Tie::Mailed => self.rules.link_by_email && view.people[*n].may_link.0,
-            Tie::Phoned => self.rules.link_by_phone && view.people[*n].may_link.1 && !has_moved(n),
+    pub(super) fn usable(
+        &self,
+        snapshot: &OracleSnapshot,
+        evidence_kind: EvidenceKind,
+        item: &EvidenceItem,
+    ) -> BTreeSet<usize> {
+        let has_moved = |n: &usize| {
+            item.value.clone().is_some_and(|value| snapshot.moved.contains(&(*n, value)))
         };
-        piece.holders.iter().copied().filter(may_link).collect()
+        let may_link = |n: &usize| match evidence_kind {
+            EvidenceKind::Decided | EvidenceKind::Merged | EvidenceKind::Referred => true,
+            EvidenceKind::Mailed => self.rules.link_by_email && snapshot.people[*n].may_link.0,
+            EvidenceKind::Phoned => {
+                self.rules.link_by_phone && snapshot.people[*n].may_link.1 && !has_moved(n)
+            }
+        };
+        item.holders.iter().copied().filter(may_link).collect()
     }
 
     /// Applies the evidence of one level to some clusters, all values at once.
-    pub(super) fn level(&self, view: &mut View, tie: Tie, before: &[Cluster]) -> Vec<Cluster> {
-        let mut joined = Sets::singles(before.len());
+    pub(super) fn level(
+        &self,
+        snapshot: &mut OracleSnapshot,
+        evidence_kind: EvidenceKind,
+        before: &[Cluster],
+    ) -> Vec<Cluster> {
+        let mut joined = DisjointSets::singles(before.len());
         let owner: BTreeMap<usize, usize> = before
             .iter()
             .enumerate()
@@ -146,31 +186,37 @@ impl Oracle {
                 .filter_map(|member| owner.get(member).copied())
                 .collect::<BTreeSet<usize>>()
         };
-        for piece in
-            view.ties[&tie].clone().into_iter().filter(|piece| holding(&piece.holders).len() > 1)
+        for item in snapshot.evidence[&evidence_kind]
+            .clone()
+            .into_iter()
+            .filter(|item| holding(&item.holders).len() > 1)
         {
-            if tie == Tie::Phoned {
-                self.find_moved(view, &piece, before);
+            if evidence_kind == EvidenceKind::Phoned {
+                self.find_moved(snapshot, &item, before);
             }
-            let holding = holding(&self.usable(view, tie, &piece));
+            let holding = holding(&self.usable(snapshot, evidence_kind, &item));
             let all: Cluster = holding.iter().flat_map(|n| before[*n].clone()).collect();
-            let on = piece.value.as_ref().map(|value| (value, &all));
-            let are_allowed =
-                |a: usize, b: usize| !self.forbidden(view, tie, on, &before[a], &before[b]);
+            let on = item.value.as_ref().map(|value| (value, &all));
+            let are_allowed = |a: usize, b: usize| {
+                !self.forbidden(snapshot, evidence_kind, on, &before[a], &before[b])
+            };
             let in_full = |a: usize, b: usize| {
-                are_allowed(a, b) && agree_in_full(view, tie, on, &before[a], &before[b])
+                are_allowed(a, b)
+                    && agree_in_full(snapshot, evidence_kind, on, &before[a], &before[b])
             };
             let (groups, in_between) = agreeing(&holding, &are_allowed, &in_full);
             groups.iter().for_each(|group| joined.join(group));
             let outside = in_between
                 .iter()
                 .flat_map(|n| &before[*n])
-                .map(|n| (piece.value.clone(), view.people[*n].key.clone()));
-            view.hard.in_between.extend(outside.collect::<Vec<_>>());
+                .map(|n| (item.value.clone(), snapshot.people[*n].key.clone()));
+            snapshot.difficult.in_between.extend(outside.collect::<Vec<_>>());
         }
         // A group that several values connect is not formed if two members must not be joined.
         let is_allowed = |group: &BTreeSet<usize>| {
-            pairs(group).all(|(a, b)| !self.forbidden(view, tie, None, &before[a], &before[b]))
+            pairs(group).all(|(a, b)| {
+                !self.forbidden(snapshot, evidence_kind, None, &before[a], &before[b])
+            })
         };
         let after = joined.sets().into_values().flat_map(|group| {
             let clusters = group.iter().map(|n| before[*n].clone());
@@ -182,7 +228,7 @@ impl Oracle {
     /// Whether a form contained a number years before another record did.
     pub(super) fn was_said_long_before(
         &self,
-        view: &View,
+        snapshot: &OracleSnapshot,
         number: &Identifier,
         party: &Cluster,
         cluster: &Cluster,
@@ -192,7 +238,7 @@ impl Oracle {
         );
         let holders = |of: &Cluster| {
             of.iter()
-                .map(|n| &view.people[*n])
+                .map(|n| &snapshot.people[*n])
                 .filter(|person| person.links.contains(number))
                 .collect::<Vec<_>>()
         };
@@ -204,17 +250,22 @@ impl Oracle {
             .is_some_and(|(one, two)| two.duration_since(one) >= years);
         self.rules.phone_reassigned_after_years > 0
             && is_later
-            && !Self::may_share_for_years(view, party, cluster)
+            && !Self::may_share_for_years(snapshot, party, cluster)
     }
 
     /// Finds the people who lost a number, because a person with another name reported it years later.
-    pub(super) fn find_moved(&self, view: &mut View, piece: &Piece, clusters: &[Cluster]) {
+    pub(super) fn find_moved(
+        &self,
+        snapshot: &mut OracleSnapshot,
+        item: &EvidenceItem,
+        clusters: &[Cluster],
+    ) {
         let Some(number) =
-            piece.value.clone().filter(|_| self.rules.phone_reassigned_after_years > 0)
+            item.value.clone().filter(|_| self.rules.phone_reassigned_after_years > 0)
         else {
             return;
         };
-        let holders = self.usable(view, Tie::Phoned, piece);
+        let holders = self.usable(snapshot, EvidenceKind::Phoned, item);
         let years = SignedDuration::from_hours(
             24 * 365 * i64::from(self.rules.phone_reassigned_after_years),
         );
@@ -224,7 +275,7 @@ impl Oracle {
             .filter(|held| !held.is_empty())
             .collect();
         let newest = |held: &Cluster| {
-            held.iter().filter_map(|n| view.people[*n].said_at.get(&number)).max().copied()
+            held.iter().filter_map(|n| snapshot.people[*n].said_at.get(&number)).max().copied()
         };
         let whole =
             |held: &Cluster| clusters.iter().find(|cluster| held.is_subset(cluster)).unwrap();
@@ -233,11 +284,11 @@ impl Oracle {
         };
         let lost = holding.iter().filter(|one| {
             holding.iter().any(|two| {
-                is_later(one, two) && !Self::may_share_for_years(view, whole(one), whole(two))
+                is_later(one, two) && !Self::may_share_for_years(snapshot, whole(one), whole(two))
             })
         });
         let lost: Vec<(usize, Identifier)> = lost.flatten().map(|n| (*n, number.clone())).collect();
-        view.moved.extend(lost);
+        snapshot.moved.extend(lost);
     }
 }
 
@@ -292,10 +343,13 @@ fn agreeing(
     (groups.into_iter().collect(), in_between)
 }
 
-pub(super) fn ties_of(view: &View, tie: Tie) -> Vec<Piece> {
-    let end = |key: &RecordKey| view.ends.get(key).unwrap_or(key).to_string();
-    let mut pieces: BTreeMap<(String, Option<Identifier>), BTreeSet<usize>> = BTreeMap::new();
-    for (n, person) in view.people.iter().enumerate() {
+pub(super) fn evidence_of(
+    snapshot: &OracleSnapshot,
+    evidence_kind: EvidenceKind,
+) -> Vec<EvidenceItem> {
+    let end = |key: &RecordKey| snapshot.ends.get(key).unwrap_or(key).to_string();
+    let mut items: BTreeMap<(String, Option<Identifier>), BTreeSet<usize>> = BTreeMap::new();
+    for (n, person) in snapshot.people.iter().enumerate() {
         let referred =
             person.links.iter().filter_map(Identifier::referred_record).map(|key| end(&key));
         let addresses = |phone: bool| {
@@ -304,23 +358,25 @@ pub(super) fn ties_of(view: &View, tie: Tie) -> Vec<Piece> {
             });
             values.map(|value| (String::new(), Some(value.clone()))).collect()
         };
-        let classes = view
+        let classes = snapshot
             .same
             .iter()
             .enumerate()
             .filter(|(_, priority)| priority.contains(&n))
             .map(|(priority, _)| priority.to_string());
-        let evidence: Vec<(String, Option<Identifier>)> = match tie {
-            Tie::Decided => classes.map(|priority| (priority, None)).collect(),
-            Tie::Merged => vec![(end(&person.key), None)],
-            Tie::Referred => referred.chain([end(&person.key)]).map(|key| (key, None)).collect(),
-            Tie::Mailed => addresses(false),
-            Tie::Phoned => addresses(true),
+        let evidence: Vec<(String, Option<Identifier>)> = match evidence_kind {
+            EvidenceKind::Decided => classes.map(|priority| (priority, None)).collect(),
+            EvidenceKind::Merged => vec![(end(&person.key), None)],
+            EvidenceKind::Referred => {
+                referred.chain([end(&person.key)]).map(|key| (key, None)).collect()
+            }
+            EvidenceKind::Mailed => addresses(false),
+            EvidenceKind::Phoned => addresses(true),
         };
-        for piece in evidence {
-            pieces.entry(piece).or_default().insert(n);
+        for item in evidence {
+            items.entry(item).or_default().insert(n);
         }
     }
-    let pieces = pieces.into_iter().map(|((_, value), holders)| Piece { value, holders });
-    pieces.filter(|piece| piece.holders.len() > 1).collect()
+    let items = items.into_iter().map(|((_, value), holders)| EvidenceItem { value, holders });
+    items.filter(|item| item.holders.len() > 1).collect()
 }

@@ -16,7 +16,7 @@ use hookpoint::customer::model::record::{Change, Record, RecordKey};
 use hookpoint::customer::model::source::SourceKind;
 use jiff::{SignedDuration, Timestamp};
 
-use self::clusters::ties_of;
+use self::clusters::evidence_of;
 use crate::identity_cases::brand_state::{are_of_more_than, phones_said_at};
 use crate::ingest::populations::forbidden::agree_in_full;
 use crate::ingest::populations::generator::Decided;
@@ -62,7 +62,7 @@ pub struct Person {
 }
 
 /// The brand at one moment.
-pub struct View {
+pub struct OracleSnapshot {
     pub people: Vec<Person>,
     /// Every key in a merge, with the key that represents it.
     pub ends: BTreeMap<RecordKey, RecordKey>,
@@ -71,23 +71,23 @@ pub struct View {
     pub same: Vec<BTreeSet<usize>>,
     pub apart: BTreeSet<(usize, usize)>,
     /// Evidence that could join people: by its kind, for each piece, the people who have it.
-    pub ties: BTreeMap<Tie, Vec<Piece>>,
+    pub evidence: BTreeMap<EvidenceKind, Vec<EvidenceItem>>,
     /// Numbers that somebody else has taken over from a person.
     pub moved: BTreeSet<(usize, Identifier)>,
     pub customers: BTreeSet<BTreeSet<RecordKey>>,
-    pub hard: Hard,
+    pub difficult: DifficultSituations,
 }
 
 /// A piece of evidence: the address, if it is one, and its holders.
 #[derive(Clone)]
-pub struct Piece {
+pub struct EvidenceItem {
     pub value: Option<Identifier>,
     pub holders: BTreeSet<usize>,
 }
 
 /// The difficult situations in a view, so that a test can count them.
 #[derive(Default, PartialEq)]
-pub struct Hard {
+pub struct DifficultSituations {
     /// Values with the records that stayed out, because they agreed with two that disagree.
     pub in_between: BTreeSet<(Option<Identifier>, RecordKey)>,
     /// Numbers with the records that lost them to somebody else.
@@ -103,7 +103,7 @@ pub struct Hard {
 
 /// Kinds of evidence that two records are one person, the strongest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Tie {
+pub enum EvidenceKind {
     Decided,
     Merged,
     Referred,
@@ -111,16 +111,16 @@ pub enum Tie {
     Phoned,
 }
 
-impl Tie {
+impl EvidenceKind {
     pub const ALL: [Self; 5] =
         [Self::Decided, Self::Merged, Self::Referred, Self::Mailed, Self::Phoned];
 }
 
 /// Disjoint sets of people, by the number of each person's set.
 #[derive(Clone)]
-pub struct Sets(pub Vec<usize>);
+pub struct DisjointSets(pub Vec<usize>);
 
-impl Sets {
+impl DisjointSets {
     pub fn singles(n: usize) -> Self {
         Self((0..n).collect())
     }
@@ -158,7 +158,7 @@ impl Oracle {
         }
     }
 
-    pub fn hear(&mut self, change: &Change) {
+    pub fn add(&mut self, change: &Change) {
         match change {
             Change::Record { key, update } => {
                 let said = FieldVersions::from(update.clone());
@@ -216,25 +216,41 @@ impl Oracle {
         keys.into_iter().map(|key| (key.clone(), end(key))).collect()
     }
 
-    pub fn view(&self) -> View {
+    pub fn snapshot(&self) -> OracleSnapshot {
         let ends = self.ends();
-        let mut hard = Hard::default();
-        let mut people = self.people(&ends, &mut hard);
+        let mut difficult = DifficultSituations::default();
+        let mut people = self.people(&ends, &mut difficult);
         let shared = self.shared(&people);
         for person in &mut people {
             person.links.retain(|value| !shared.contains(value));
         }
         let (same, apart) = self.decided(&people, &ends);
-        let (ties, moved, customers) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
-        let mut view = View { people, ends, shared, same, apart, ties, moved, customers, hard };
-        view.ties = Tie::ALL.into_iter().map(|tie| (tie, ties_of(&view, tie))).collect();
-        let customers = self.customers(&mut view);
-        let keys =
-            |customer: Cluster| customer.into_iter().map(|n| view.people[n].key.clone()).collect();
-        view.customers = customers.into_iter().map(keys).collect();
-        let moved =
-            view.moved.iter().map(|(n, number)| (number.clone(), view.people[*n].key.clone()));
-        view.hard.moved = moved.collect();
-        view
+        let (evidence, moved, customers) = (BTreeMap::new(), BTreeSet::new(), BTreeSet::new());
+        let mut snapshot = OracleSnapshot {
+            people,
+            ends,
+            shared,
+            same,
+            apart,
+            evidence,
+            moved,
+            customers,
+            difficult,
+        };
+        snapshot.evidence = EvidenceKind::ALL
+            .into_iter()
+            .map(|evidence_kind| (evidence_kind, evidence_of(&snapshot, evidence_kind)))
+            .collect();
+        let customers = self.customers(&mut snapshot);
+        let keys = |customer: Cluster| {
+            customer.into_iter().map(|n| snapshot.people[n].key.clone()).collect()
+        };
+        snapshot.customers = customers.into_iter().map(keys).collect();
+        let moved = snapshot
+            .moved
+            .iter()
+            .map(|(n, number)| (number.clone(), snapshot.people[*n].key.clone()));
+        snapshot.difficult.moved = moved.collect();
+        snapshot
     }
 }

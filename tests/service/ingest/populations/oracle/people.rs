@@ -6,7 +6,7 @@ impl Oracle {
     pub(super) fn people(
         &self,
         ends: &BTreeMap<RecordKey, RecordKey>,
-        hard: &mut Hard,
+        difficult: &mut DifficultSituations,
     ) -> Vec<Person> {
         let end = |key: &RecordKey| ends.get(key).unwrap_or(key).clone();
         let classes = self.decided_classes(&end);
@@ -34,14 +34,14 @@ impl Oracle {
             let is_meant = |id: &RecordKey| bearers(id) == 0 || (bearers(id) == 1 && is_known(id));
             links.retain(|value| value.referred_record().is_none_or(|id| is_meant(&id)));
             if referred.iter().any(is_ambiguous) {
-                hard.ambiguous.insert(key.clone());
+                difficult.ambiguous.insert(key.clone());
             }
             let mut unique_ids: BTreeMap<SourceKind, BTreeSet<RecordKey>> = BTreeMap::new();
             let stands_for = std::iter::once(key.clone())
                 .chain(links.iter().filter_map(Identifier::referred_record));
             for id in stands_for.filter(|id| self.rules.one_record_per_person.contains(&id.kind)) {
                 if !is_known(&id) && id != *key {
-                    hard.dangling.insert(key.clone());
+                    difficult.dangling.insert(key.clone());
                     continue;
                 }
                 let id_now = end(&id);

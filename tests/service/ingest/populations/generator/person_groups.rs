@@ -29,7 +29,7 @@ pub(super) const LAST_NAMES: [&str; 8] =
 pub(super) const BLOCKED: [&str; 3] = ["info@example.org", "test@example.org", "balie@example.org"];
 
 /// People who live close together and share most of their values.
-pub(super) struct Street {
+pub(super) struct PersonGroup {
     pub(super) keys: Vec<RecordKey>,
     pub(super) emails: Vec<String>,
     pub(super) phones: Vec<String>,
@@ -38,7 +38,7 @@ pub(super) struct Street {
     pub(super) lasts: Vec<&'static str>,
 }
 
-impl Street {
+impl PersonGroup {
     pub(super) fn new(n: usize, rng: &mut Rng) -> Self {
         let keys = SourceKind::ALL
             .into_iter()

@@ -13,15 +13,15 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::support::{ENDLESS, socket_directory};
 
 /// A running proxy. Its connections are closed when it is dropped.
-pub struct Wire {
+pub struct FaultyProxy {
     address: SocketAddr,
-    switch: Switch,
+    control: ProxyControl,
     task: JoinHandle<()>,
 }
 
 /// The response of Postgres that the service waits for when the connections are lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum DisconnectPoint {
     /// The write lock of a brand.
     Locked,
     /// The commit of a write into a brand.
@@ -33,7 +33,7 @@ pub enum Moment {
 /// The number for the purpose of the writers' locks, as the service writes it.
 const WRITERS: &str = "1752131440";
 
-impl Moment {
+impl DisconnectPoint {
     /// Whether the moment comes after these bytes, in a transaction that began with `begin`.
     fn is_after(self, words: &str, begin: &str) -> bool {
         match self {
@@ -49,34 +49,34 @@ impl Moment {
 }
 
 #[derive(Clone)]
-struct Switch {
+struct ProxyControl {
     state: watch::Sender<State>,
-    awaited: Arc<Mutex<Option<Moment>>>,
+    awaited: Arc<Mutex<Option<DisconnectPoint>>>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
 struct State {
     /// How many times connections were lost.
-    forgotten: u32,
+    blackholed: u32,
     /// Whether new connections are lost at once.
     is_silent: bool,
 }
 
-impl Wire {
+impl FaultyProxy {
     /// A proxy to the tests' server.
-    pub async fn lay() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let switch =
-            Switch { state: watch::Sender::new(State::default()), awaited: Arc::default() };
-        let shared = switch.clone();
+        let control =
+            ProxyControl { state: watch::Sender::new(State::default()), awaited: Arc::default() };
+        let shared = control.clone();
         let task = tokio::spawn(async move {
             let mut connections = JoinSet::new();
             while let Ok((client, _)) = listener.accept().await {
                 connections.spawn(serve(client, shared.clone()));
             }
         });
-        Self { address, switch, task }
+        Self { address, control, task }
     }
 
     /// A database at its other end.
@@ -88,58 +88,58 @@ impl Wire {
     }
 
     /// Loses the open connections. New ones work.
-    pub fn forget(&self) {
-        self.switch.forget();
+    pub fn blackhole(&self) {
+        self.control.blackhole();
     }
 
     /// Loses the open connections at a moment. Returns whether the moment came.
-    pub async fn forget_at(&self, moment: Moment) -> bool {
-        let mut told = self.switch.state.subscribe();
-        told.mark_unchanged();
-        *self.switch.awaited.lock().unwrap() = Some(moment);
-        tokio::time::timeout(ENDLESS, told.changed()).await.is_ok()
+    pub async fn blackhole_at(&self, point: DisconnectPoint) -> bool {
+        let mut changes = self.control.state.subscribe();
+        changes.mark_unchanged();
+        *self.control.awaited.lock().unwrap() = Some(point);
+        tokio::time::timeout(ENDLESS, changes.changed()).await.is_ok()
     }
 
     /// Passes no data from now on. New connections are accepted and stay silent.
     pub fn fall_silent(&self) {
-        self.switch.state.send_modify(|state| {
-            *state = State { forgotten: state.forgotten + 1, is_silent: true }
+        self.control.state.send_modify(|state| {
+            *state = State { blackholed: state.blackholed + 1, is_silent: true }
         });
     }
 
     /// New connections work again from now on.
     pub fn heal(&self) {
-        self.switch.state.send_modify(|state| state.is_silent = false);
+        self.control.state.send_modify(|state| state.is_silent = false);
     }
 }
 
-impl Drop for Wire {
+impl Drop for FaultyProxy {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Switch {
-    fn forget(&self) {
-        self.state.send_modify(|state| state.forgotten += 1);
+impl ProxyControl {
+    fn blackhole(&self) {
+        self.state.send_modify(|state| state.blackholed += 1);
     }
 
     /// Observes bytes from the service. They are always passed on.
-    fn hear(&self, words: &str, begin: &mut String) {
+    fn observe(&self, words: &str, begin: &mut String) {
         if words.contains("begin") || words.contains("BEGIN") {
             words.clone_into(begin);
         }
         let mut awaited = self.awaited.lock().unwrap();
-        if awaited.is_some_and(|moment| moment.is_after(words, begin)) {
+        if awaited.is_some_and(|point| point.is_after(words, begin)) {
             *awaited = None;
-            self.forget();
+            self.blackhole();
         }
     }
 }
 
 /// Serves a connection until it is lost, and then keeps it open.
-async fn serve(client: TcpStream, switch: Switch) {
-    let state = switch.state.subscribe();
+async fn serve(client: TcpStream, control: ProxyControl) {
+    let state = control.state.subscribe();
     let opened = *state.borrow();
     if opened.is_silent {
         return std::future::pending().await;
@@ -148,31 +148,31 @@ async fn serve(client: TcpStream, switch: Switch) {
     client.set_nodelay(true).unwrap();
     let ((from_client, to_client), (from_server, to_server)) =
         (client.into_split(), server.into_split());
-    let until_forgotten = || {
+    let until_blackholed = || {
         let mut state = state.clone();
         async move {
-            let _ = state.wait_for(|state| state.forgotten > opened.forgotten).await;
+            let _ = state.wait_for(|state| state.blackholed > opened.blackholed).await;
         }
     };
     let mut begin = String::new();
-    let upwards = pass(from_client, to_server, until_forgotten(), |bytes| {
-        switch.hear(&String::from_utf8_lossy(bytes), &mut begin);
+    let upwards = pass(from_client, to_server, until_blackholed(), |bytes| {
+        control.observe(&String::from_utf8_lossy(bytes), &mut begin);
     });
-    tokio::join!(upwards, pass(from_server, to_client, until_forgotten(), |_| ()));
+    tokio::join!(upwards, pass(from_server, to_client, until_blackholed(), |_| ()));
 }
 
 async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
-    until_forgotten: impl Future<Output = ()>,
+    until_blackholed: impl Future<Output = ()>,
     mut on_bytes: impl FnMut(&[u8]),
 ) {
     let mut buffer = vec![0; 1 << 16];
-    tokio::pin!(until_forgotten);
+    tokio::pin!(until_blackholed);
     loop {
         let read = tokio::select! {
             biased;
-            () = &mut until_forgotten => None,
+            () = &mut until_blackholed => None,
             read = from.read(&mut buffer) => Some(read),
         };
         // Neither end notices, even if the other one closes its connection.

@@ -35,7 +35,7 @@ impl ReceivedRequest {
 }
 
 /// The handling of a request.
-pub enum VendorAction {
+pub enum SourceAction {
     /// Respond with these bytes. The connection stays open for the next request.
     Answer(Vec<u8>),
     /// Send these bytes, and close the connection.
@@ -45,28 +45,28 @@ pub enum VendorAction {
     /// Send these bytes, then the last piece repeatedly, until the client stops reading.
     Endless(Vec<u8>, Vec<u8>),
     /// Wait first.
-    After(Duration, Box<VendorAction>),
+    After(Duration, Box<SourceAction>),
     /// Wait until the test opens a gate.
-    Gated(watch::Receiver<bool>, Box<VendorAction>),
+    Gated(watch::Receiver<bool>, Box<SourceAction>),
 }
 
 /// A response with a body.
-pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> VendorAction {
+pub fn answer(status: u16, headers: &[(&str, &str)], body: &[u8]) -> SourceAction {
     let headers: String =
         headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head =
         format!("HTTP/1.1 {status} Whatever\r\n{headers}Content-Length: {}\r\n\r\n", body.len());
-    VendorAction::Answer([head.as_bytes(), body].concat())
+    SourceAction::Answer([head.as_bytes(), body].concat())
 }
 
-pub fn json(status: u16, body: &str) -> VendorAction {
+pub fn json(status: u16, body: &str) -> SourceAction {
     answer(status, &[("Content-Type", "application/json")], body.as_bytes())
 }
 
-type Behaviour = Arc<dyn Fn(&ReceivedRequest) -> VendorAction + Send + Sync>;
+type Behaviour = Arc<dyn Fn(&ReceivedRequest) -> SourceAction + Send + Sync>;
 
 /// A server on a port of its own, until it is dropped.
-pub struct Vendor {
+pub struct SimulatedSource {
     pub address: SocketAddr,
     requests: Arc<Mutex<Vec<ReceivedRequest>>>,
     behaviour: Arc<Mutex<Behaviour>>,
@@ -75,15 +75,15 @@ pub struct Vendor {
     task: AbortHandle,
 }
 
-impl Drop for Vendor {
+impl Drop for SimulatedSource {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-impl Vendor {
+impl SimulatedSource {
     pub async fn start(
-        behaviour: impl Fn(&ReceivedRequest) -> VendorAction + Send + Sync + 'static,
+        behaviour: impl Fn(&ReceivedRequest) -> SourceAction + Send + Sync + 'static,
     ) -> Self {
         Self::start_with(None, behaviour).await
     }
@@ -92,14 +92,14 @@ impl Vendor {
     pub async fn secure(
         greeting: &Arc<ServerConfig>,
         takes: Duration,
-        behaviour: impl Fn(&ReceivedRequest) -> VendorAction + Send + Sync + 'static,
+        behaviour: impl Fn(&ReceivedRequest) -> SourceAction + Send + Sync + 'static,
     ) -> Self {
         Self::start_with(Some((TlsAcceptor::from(Arc::clone(greeting)), takes)), behaviour).await
     }
 
     async fn start_with(
         greeting: Option<(TlsAcceptor, Duration)>,
-        behaviour: impl Fn(&ReceivedRequest) -> VendorAction + Send + Sync + 'static,
+        behaviour: impl Fn(&ReceivedRequest) -> SourceAction + Send + Sync + 'static,
     ) -> Self {
         let scheme = if greeting.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -136,7 +136,7 @@ impl Vendor {
     /// Sets the handling of later requests.
     pub fn behave(
         &self,
-        behaviour: impl Fn(&ReceivedRequest) -> VendorAction + Send + Sync + 'static,
+        behaviour: impl Fn(&ReceivedRequest) -> SourceAction + Send + Sync + 'static,
     ) {
         *self.behaviour.lock().unwrap() = Arc::new(behaviour);
     }
@@ -172,11 +172,11 @@ async fn serve(
         let mut act = behave(&request);
         let act = loop {
             act = match act {
-                VendorAction::After(time, then) => {
+                SourceAction::After(time, then) => {
                     tokio::time::sleep(time).await;
                     *then
                 }
-                VendorAction::Gated(mut gate, then) => {
+                SourceAction::Gated(mut gate, then) => {
                     let _ = gate.wait_for(|is_open| *is_open).await;
                     *then
                 }
@@ -184,25 +184,25 @@ async fn serve(
             };
         };
         match act {
-            VendorAction::Answer(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
-            VendorAction::Close(bytes) => {
+            SourceAction::Answer(bytes) => stream.write_all(&bytes).await.unwrap_or_default(),
+            SourceAction::Close(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 return;
             }
-            VendorAction::Hang(bytes) => {
+            SourceAction::Hang(bytes) => {
                 let _ = stream.write_all(&bytes).await;
                 // Until the other side closes.
                 let _ = stream.read(&mut [0]).await;
                 return;
             }
-            VendorAction::Endless(head, piece) => {
+            SourceAction::Endless(head, piece) => {
                 let mut sent = stream.write_all(&head).await;
                 while sent.is_ok() {
                     sent = stream.write_all(&piece).await;
                 }
                 return;
             }
-            VendorAction::After(..) | VendorAction::Gated(..) => unreachable!(),
+            SourceAction::After(..) | SourceAction::Gated(..) => unreachable!(),
         }
     }
 }
