@@ -252,7 +252,7 @@ impl Running {
         running
     }
 
-    /// Whether it has heard that it may be told to end: until then SIGTERM ends it at once.
+    /// Whether it handles SIGTERM already. Until then the signal kills it at once.
     fn handles_signals(&self) -> bool {
         let Ok(status) = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
         else {

@@ -1,4 +1,4 @@
-//! A service that is told nothing by its environment guesses no place where anybody could have been before it.
+//! A service whose environment names no directory guesses no place where anybody could have been before it.
 
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
@@ -51,7 +51,7 @@ fn run_bare(
     run(&mut command)
 }
 
-/// What lies where earlier versions kept everything when nothing told them otherwise.
+/// What lies where earlier versions kept everything when no setting said otherwise.
 fn guessed() -> Option<Vec<String>> {
     let dir = Path::new("/tmp/hookpoint");
     dir.is_dir().then(|| names(dir))

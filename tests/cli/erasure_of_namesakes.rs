@@ -1,4 +1,4 @@
-//! Whoever is erased may have another record that nothing proves to be theirs: who erases is told.
+//! Whoever is erased may have another record that nothing proves to be theirs: the command lists it.
 
 use hookpoint::customer::model::source::SourceKind;
 

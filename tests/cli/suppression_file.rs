@@ -30,7 +30,7 @@ fn people(shop: &Shop, count: usize) {
     shop.apply((0..count).map(one).collect());
 }
 
-/// What somebody who can write files, and not into the database, puts where the ledger is looked for.
+/// What somebody who can write files, and not into the database, puts where the suppression file is expected.
 fn plant(shop: &Shop, count: usize) {
     let key_of_theirs = SuppressionKey([7; 32]);
     let hasher = SuppressionHasher::new(&key_of_theirs);
@@ -68,7 +68,7 @@ fn a_suppression_file_that_names_most_of_a_brand_prevents_the_start_until_an_ope
         refused(&run(&mut shop.command(&["serve"])));
         assert_eq!(count(&shop), before, "nobody is erased");
     }
-    // Nor by a command that finishes what was interrupted before it does what it is told.
+    // Nor by a command that finishes what was interrupted before it does its own work.
     refused(&shop.run(&["customer", "erase", "--id", "omneo.profile:profile-0", "--yes"]));
     assert_eq!(count(&shop), before);
     let text = std::fs::read_to_string(&shop.settings).unwrap();
@@ -104,7 +104,7 @@ fn a_suppression_file_that_was_refused_and_removed_leaves_nothing_behind() {
         "profile-3",
         &[("attribute.segment", "garden")],
     )]);
-    assert_eq!(count(&shop), before, "somebody went who was told of again");
+    assert_eq!(count(&shop), before, "somebody went who was reported again");
     shop.serve().stop();
     assert_eq!(count(&shop), before);
     assert!(

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// Two people whom a source told of, and one delivery about each.
+/// Two people whom a source reported, and one delivery about each.
 fn insert_people(scratch: &Scratch) {
     let socket = scratch.0.join("data/run");
     let insert = async {

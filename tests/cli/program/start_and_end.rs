@@ -21,7 +21,7 @@ fn sigterm_finishes_the_request_in_flight_and_data_survives_sigkill() {
         service.connect(&format!("key={key}&channelAddressType=email&address=held%40example.org"));
     held.until_awaited();
     service.signal("TERM");
-    // It has been told to end for a while before the answer can be had.
+    // It received the signal to end a while before the answer can be had.
     std::thread::sleep(Duration::from_secs(1));
     held.release();
     let response = read(in_flight);

@@ -30,7 +30,7 @@ use uuid::Uuid;
 
 use crate::ingest::apply::{assert_same, dump};
 use crate::ingest::populations::generator::Rng;
-use crate::privacy::forms::Wanted;
+use crate::privacy::forms::LeakSearch;
 use crate::support::{
     KEY, Options, TestApp, TestSettings, demo_changes, logs, now, server, suppression_file_of,
     until_used_by,
@@ -200,16 +200,16 @@ async fn everything(pool: &Pool) -> String {
 
 /// Asserts that no remaining data identifies the person.
 async fn assert_nothing_is_left(app: &TestApp, why: &str) {
-    let wanted = Wanted::new(&STRINGS);
-    assert_eq!(wanted.find(&everything(app.pool()).await), None, "{why}: in the database");
+    let search = LeakSearch::new(&STRINGS);
+    assert_eq!(search.find(&everything(app.pool()).await), None, "{why}: in the database");
     assert_eq!(
-        wanted.find(&std::fs::read_to_string(suppression_file_of(&app.database)).unwrap()),
+        search.find(&std::fs::read_to_string(suppression_file_of(&app.database)).unwrap()),
         None,
         "{why}: in the suppression file"
     );
-    assert_eq!(wanted.find(&logs().text()), None, "{why}: in the log");
+    assert_eq!(search.find(&logs().text()), None, "{why}: in the log");
     assert_eq!(
-        wanted.find(&hookpoint::telemetry::metrics().render()),
+        search.find(&hookpoint::telemetry::metrics().render()),
         None,
         "{why}: in the metrics"
     );

@@ -1,4 +1,4 @@
-//! Generates populations: possible source data about some streets of people who share mailboxes, phones, names and ids,
+//! Generates populations: possible source data about some groups of people who share mailboxes, phones, names and ids,
 //! with colliding times. Everything follows from the seed.
 
 mod person_groups;
@@ -64,7 +64,7 @@ const YEARS: usize = 6 * 365 * 24 * 60 * 60;
 type Fields = BTreeMap<String, Option<Value>>;
 
 impl Generator {
-    /// Usually this street, sometimes another, so that streets are joined and separated.
+    /// Usually this group, sometimes another, so that groups are joined and separated.
     fn near(&mut self, group: usize) -> usize {
         if self.rng.chance(3) { self.rng.roll(self.groups.len()) } else { group }
     }
@@ -237,7 +237,7 @@ impl Generator {
         }
     }
 
-    /// Some people report years later that a number of the street is theirs.
+    /// Some people report years later that a number of the group is theirs.
     fn old_numbers(&mut self, group: usize) {
         for _ in 0..4 {
             let key = self.rng.pick(self.groups[group].known()).clone();

@@ -1,4 +1,4 @@
-//! Streets of people who share most of their values.
+//! Groups of people who share most of their values.
 
 use super::*;
 
@@ -28,7 +28,7 @@ pub(super) const LAST_NAMES: [&str; 8] =
 
 pub(super) const BLOCKED: [&str; 3] = ["info@example.org", "test@example.org", "balie@example.org"];
 
-/// People who live close together and share most of their values.
+/// People who share most of their values.
 pub(super) struct PersonGroup {
     pub(super) keys: Vec<RecordKey>,
     pub(super) emails: Vec<String>,
