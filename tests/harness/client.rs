@@ -120,7 +120,7 @@ impl Load {
             asker: RefCell::new(asker),
         };
         let mut connections: FuturesUnordered<_> =
-            (0..self.connections).map(|_| state.go_on_asking()).collect();
+            (0..self.connections).map(|_| state.send_requests()).collect();
         // Missing responses count as failed after this time.
         let all = async { while connections.next().await.is_some() {} };
         let _ = tokio::time::timeout(self.duration + GRACE, all).await;
@@ -207,7 +207,7 @@ struct State<'a, A> {
 }
 
 impl<A: RequestGenerator> State<'_, A> {
-    async fn go_on_asking(&self) {
+    async fn send_requests(&self) {
         let (mut connection, mut request) =
             (Connection::new(self.load.address), Vec::with_capacity(256));
         while let Some((n, due)) = self.next_request().await {

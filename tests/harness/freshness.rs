@@ -201,7 +201,7 @@ pub async fn run(harness: &Harness, scale: Scale, change_path: ChangePath) -> Re
     for (replica, load) in loads.into_iter().enumerate() {
         report.expect_right(&format!("lookups of replica {replica}"), &load.end().await.0);
     }
-    look_at_the_end(&shop, &version_log, &replicas).await;
+    check_final_answers(&shop, &version_log, &replicas).await;
     report.broken.append(&mut version_log.broken.lock().unwrap());
     shop.database.close().await;
     report
@@ -293,7 +293,7 @@ fn start_to_post(
 }
 
 /// After all notifications are processed, every answer must be the newest. An older one would be a stale cached answer.
-async fn look_at_the_end(shop: &Shop, version_log: &VersionLog, replicas: &[Replica; 2]) {
+async fn check_final_answers(shop: &Shop, version_log: &VersionLog, replicas: &[Replica; 2]) {
     for (replica, process) in replicas.iter().enumerate() {
         let mut connection = Connection::new(process.address);
         if !wait_until_current(shop, &mut connection, TIMEOUT).await {

@@ -149,7 +149,7 @@ async fn left_from(pool: &Pool, begun: jiff::Timestamp) -> i64 {
 }
 
 /// Checks the webhooks that the other replica receives while one is stopped.
-async fn look_at_the_other(
+async fn check_other_replica(
     parts: &[Part],
     held: &BTreeSet<i32>,
     stopped_at: Instant,
@@ -216,7 +216,7 @@ pub async fn run(harness: &Harness) -> Report {
             .broken
             .push("it holds the locks of all brands, so the test proves nothing".to_owned());
     }
-    look_at_the_other(&parts, &brands, stopped_at, other.address, &mut report).await;
+    check_other_replica(&parts, &brands, stopped_at, other.address, &mut report).await;
     let deadline = Instant::now() + TIMEOUT;
     let mut left = left_from(pool, begun).await;
     while left > 0 && Instant::now() < deadline {

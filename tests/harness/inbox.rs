@@ -148,7 +148,7 @@ pub async fn run(harness: &mut Harness, scenario: KillScenario) -> Report {
     let sender =
         Sender::start("shop", Arc::clone(&webhooks), order, addresses.clone(), CONNECTIONS);
     let seen =
-        make_trouble(harness, &shop, &sender, &mut replicas, faults(scenario, &mut rng), &mut rng)
+        inject_faults(harness, &shop, &sender, &mut replicas, faults(scenario, &mut rng), &mut rng)
             .await;
     sender.release(sender.of());
     let (of, failures) = (sender.of(), sender.failures());
@@ -190,7 +190,7 @@ pub async fn apply_in_order(shop: &Shop, webhooks: &[Webhook]) {
 }
 
 /// Releases webhooks in bursts, with a fault in each burst.
-async fn make_trouble(
+async fn inject_faults(
     harness: &mut Harness,
     shop: &Shop,
     sender: &Sender,

@@ -117,7 +117,7 @@ fn everything(data: &SimulatedData) -> BTreeMap<(ObjectKind, String), Value> {
 }
 
 #[test]
-fn life_goes_on_and_the_people_of_the_examples_keep_still() {
+fn background_activity_continues_and_the_people_of_the_examples_do_not_change() {
     let data = simulated_data();
     seed_simulators(&data).unwrap();
     newcomer::arrive(&data);

@@ -11,7 +11,7 @@ use crate::support::{Options, Replica, database, request};
 
 const LIMIT: usize = 60;
 
-/// A margin that no test exceeds. So a window passes only when a test says so ([`pass_window`]), however slow the
+/// A margin that no test exceeds. So a window passes only when a test says so ([`end_window`]), however slow the
 /// machine is.
 const ENDLESS: Duration = Duration::from_secs(3_600);
 
@@ -24,7 +24,7 @@ fn options(window: Window) -> Options {
 
 /// Makes the window pass: all calls so far were made in an earlier one. Returns how many lookups and other calls were
 /// granted in it.
-async fn pass_window(replica: &Replica) -> [i64; 2] {
+async fn end_window(replica: &Replica) -> [i64; 2] {
     let mut transaction = replica.pool().begin().await.unwrap();
     sqlx::query("select from upstream_accounts for update")
         .execute(&mut *transaction)
@@ -125,7 +125,7 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     let_both_wait(&one).await;
-    let mut windows = vec![pass_window(&one).await];
+    let mut windows = vec![end_window(&one).await];
     for (replica, per_second) in [(&one, 150), (&two, 170)] {
         all.spawn(ring(
             Arc::clone(replica),
@@ -145,7 +145,7 @@ async fn two_replicas_together_never_exceed_the_limit_and_most_calls_are_lookups
             }
         };
         tokio::time::timeout(TIMEOUT, is_divided).await.expect("most calls are lookups");
-        windows.push(pass_window(&one).await);
+        windows.push(end_window(&one).await);
     }
     is_over.store(true, Ordering::SeqCst);
     while let Some(done) = all.join_next().await {
@@ -183,7 +183,7 @@ async fn a_backfill_alone_uses_all_but_what_is_left_for_a_lookup() {
         replica.ask("get", "lookup").await.unwrap();
         assert!(matches!(replica.ask("get", "another").await, Err(CallError::RateLimited)));
         assert_eq!(source.requests().len(), LIMIT * round);
-        assert_eq!(pass_window(&replica).await, [1, LIMIT as i64 - 1]);
+        assert_eq!(end_window(&replica).await, [1, LIMIT as i64 - 1]);
     }
     replica.stop().await;
 }

@@ -82,7 +82,7 @@ impl LookupLoad {
                 let (asked, record) = (self.clone(), Arc::clone(record));
                 tokio::spawn(async move {
                     asked
-                        .go_on(
+                        .send_until_stopped(
                             target,
                             replica,
                             &record,
@@ -95,7 +95,7 @@ impl LookupLoad {
         }
     }
 
-    async fn go_on(
+    async fn send_until_stopped(
         &self,
         target: LookupTarget,
         replica: usize,

@@ -48,12 +48,12 @@ impl WebhookForger {
         seed: u64,
     ) {
         let forger = self.clone();
-        tokio::spawn(
-            async move { forger.go_on(brand, &webhooks, &order, &replicas, Rng(seed)).await },
-        );
+        tokio::spawn(async move {
+            forger.send_until_stopped(brand, &webhooks, &order, &replicas, Rng(seed)).await
+        });
     }
 
-    async fn go_on(
+    async fn send_until_stopped(
         &self,
         brand: &str,
         webhooks: &[Webhook],

@@ -29,7 +29,7 @@ pub(super) fn faults(failovers: Failovers) -> Vec<Fault> {
     turns.filter_map(|(fault, happens)| happens.then_some(fault)).collect()
 }
 
-pub(super) async fn make_trouble(
+pub(super) async fn inject_faults(
     cluster: &mut Cluster,
     loaded_replicas: &[LoadedReplica],
     faults: &[Fault],
@@ -47,7 +47,7 @@ pub(super) async fn make_trouble(
                 Fault::CutOff => "cut off",
             }
         );
-        if !strike(cluster, loaded_replicas, *fault, &name, &mut longest, report).await {
+        if !inject_fault(cluster, loaded_replicas, *fault, &name, &mut longest, report).await {
             return;
         }
     }
@@ -68,7 +68,7 @@ async fn until_calm(cluster: &Cluster) {
 }
 
 /// Applies a fault to the primary, and checks the results. Returns whether the cluster is whole in the end.
-async fn strike(
+async fn inject_fault(
     cluster: &mut Cluster,
     loaded_replicas: &[LoadedReplica],
     fault: Fault,
@@ -79,7 +79,7 @@ async fn strike(
     let (victim, _) = cluster.primary_but(None).await.expect("a primary");
     let asked_before: Vec<usize> =
         loaded_replicas.iter().map(|loaded| loaded.known.asked()).collect();
-    let struck_at = Instant::now();
+    let injected_at = Instant::now();
     let held = match fault {
         Fault::Killed => {
             cluster.kill(victim);
@@ -102,35 +102,35 @@ async fn strike(
             if fault == Fault::Killed {
                 since + DEAD
             } else {
-                (struck_at + AWAY).max(since + DEAD)
+                (injected_at + AWAY).max(since + DEAD)
             }
             .into(),
         )
         .await;
         end_fault(cluster, fault, victim, held);
-        let mended_at = Instant::now();
-        (cluster.becomes_whole(primary).await, mended_at.elapsed())
+        let ended_at = Instant::now();
+        (cluster.becomes_whole(primary).await, ended_at.elapsed())
     };
     let (recovery, (is_whole, rejoined)) =
         tokio::join!(Recovery::watch(connection, loaded_replicas, since), rejoin);
     let is_healthy = loaded_replicas[0].is_healthy().await && loaded_replicas[1].is_healthy().await;
 
     let failed: Vec<usize> =
-        loaded_replicas.iter().map(|loaded| loaded.known.since(struck_at).len()).collect();
+        loaded_replicas.iter().map(|loaded| loaded.known.since(injected_at).len()).collect();
     let asked: Vec<usize> = loaded_replicas
         .iter()
         .zip(asked_before)
         .map(|(loaded, before)| loaded.known.asked() - before)
         .collect();
     let refused =
-        loaded_replicas.iter().map(|loaded| loaded.others.since(struck_at).len()).sum::<usize>();
+        loaded_replicas.iter().map(|loaded| loaded.others.since(injected_at).len()).sum::<usize>();
     let last_refused = loaded_replicas
         .iter()
         .flat_map(|loaded| loaded.others.since(since))
         .map(|at| at - since)
         .max()
         .unwrap_or_default();
-    let [elected, rejoined] = [since - struck_at, rejoined].map(|took| took.as_secs_f64());
+    let [elected, rejoined] = [since - injected_at, rejoined].map(|took| took.as_secs_f64());
     report.figure(
         name,
         format!(
@@ -141,7 +141,7 @@ async fn strike(
     );
     if failed.iter().sum::<usize>() > 0 {
         let statuses: Vec<String> =
-            loaded_replicas.iter().map(|loaded| loaded.known.describe(struck_at)).collect();
+            loaded_replicas.iter().map(|loaded| loaded.known.describe(injected_at)).collect();
         report
             .broken
             .push(format!("{name}: lookups of known people failed on the replicas: {statuses:?}"));
@@ -152,7 +152,7 @@ async fn strike(
     if !is_whole || !is_healthy {
         report.broken.push(format!("{name}: afterwards the cluster is whole: {is_whole}, and both replicas call themselves well: {is_healthy}"));
     }
-    longest.note(since - struck_at, &recovery, last_refused);
+    longest.note(since - injected_at, &recovery, last_refused);
     is_whole
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use self::faults::{faults, make_trouble};
+use self::faults::{faults, inject_faults};
 use super::changes::wait_until_current;
 use super::client::{Load, Running};
 use super::connection::Connection;
@@ -146,7 +146,7 @@ pub async fn run(harness: &Harness, failovers: Failovers) -> Report {
     let released = AtomicUsize::new(0);
     tokio::select! {
         () = release(&loaded_replicas, &released) => unreachable!("it goes on for ever"),
-        () = make_trouble(&mut cluster, &loaded_replicas, &faults, &mut report) => {}
+        () = inject_faults(&mut cluster, &loaded_replicas, &faults, &mut report) => {}
     }
     check_all(
         harness,

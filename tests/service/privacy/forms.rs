@@ -136,7 +136,7 @@ fn every_form_is_found_whatever_stands_around_it() {
         "canary-record-4711",
     ];
     for value in values {
-        let (value, others) = (
+        let (search, others) = (
             LeakSearch::new(&[value]),
             LeakSearch::new(
                 &values.into_iter().filter(|other| *other != value).collect::<Vec<_>>(),
@@ -149,7 +149,7 @@ fn every_form_is_found_whatever_stands_around_it() {
                     "{{\"message\":\"x\"}} {} and more",
                     encode(&format!("{before}{value}{after}"))
                 );
-                assert!(value.find(&text).is_some(), "{encoder} hides {value} in {text}");
+                assert!(search.find(&text).is_some(), "{encoder} hides {value} in {text}");
                 assert_eq!(others.find(&text), None, "{encoder} of {value}");
             }
         }

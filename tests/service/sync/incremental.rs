@@ -169,7 +169,7 @@ async fn full_runs_are_as_frequent_as_before_and_their_drift_is_kept() {
 }
 
 #[tokio::test]
-async fn what_should_be_known_of_everything_outlives_a_pass_of_what_changed() {
+async fn the_result_of_the_last_full_run_survives_an_incremental_run() {
     let fixture = SyncFixture::with_profiles(30).await;
     (0..15).for_each(|n| drop(fixture.data.remove(ObjectKind::Profile, &id(n))));
     fixture.scan(Source::Omneo, "profiles").await;
@@ -208,7 +208,7 @@ async fn sources_that_cannot_list_changes_are_not_asked_in_between() {
 }
 
 #[tokio::test]
-async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
+async fn a_killed_incremental_run_continues_where_it_stopped() {
     let fixture = SyncFixture::with_profiles(90).await;
     (0..90).for_each(|n| fixture.change(n));
     let since = fixture.kill_in_the_middle().await;
@@ -238,7 +238,7 @@ async fn a_killed_pass_of_what_changed_goes_on_where_it_stood() {
 }
 
 #[tokio::test]
-async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_left() {
+async fn a_requested_full_run_starts_after_an_unfinished_incremental_run() {
     let fixture = SyncFixture::with_profiles(90).await;
     (0..90).for_each(|n| fixture.change(n));
     fixture.data.remove(ObjectKind::Profile, &id(7));
@@ -267,7 +267,7 @@ async fn who_asks_for_everything_gets_it_after_a_pass_of_what_changed_that_was_l
 }
 
 #[tokio::test]
-async fn a_pass_of_what_changed_can_be_cancelled_and_says_why_it_broke() {
+async fn an_incremental_run_can_be_cancelled_and_says_why_it_broke() {
     let fixture = SyncFixture::with_profiles(90).await;
     let all = fixture.row().await;
     (0..90).for_each(|n| fixture.change(n));

@@ -45,7 +45,7 @@ async fn one_replica_scans_at_a_time_and_the_next_continues_where_the_last_was_l
 }
 
 #[tokio::test]
-async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
+async fn a_run_ends_when_an_operator_cancels_it_and_says_why_it_broke() {
     let fixture = SyncFixture::start(90).await;
     let stream = fixture.stream(Source::OmnioTap, "contacts");
     let (pool, brand_id) = (fixture.app.pool().clone(), fixture.app.brand.id());
@@ -83,7 +83,7 @@ async fn a_pass_ends_when_somebody_cancels_it_and_says_why_it_broke() {
 }
 
 #[tokio::test]
-async fn a_pass_that_was_cancelled_after_its_runner_was_killed_is_not_gone_on_with() {
+async fn a_run_that_was_cancelled_after_its_runner_was_killed_is_not_continued() {
     let fixture = SyncFixture::start(90).await;
     let stream = fixture.stream(Source::OmnioTap, "contacts");
     fixture.simulators.set_fault(

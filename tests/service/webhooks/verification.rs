@@ -115,10 +115,10 @@ async fn a_time_stamp_counts_within_the_tolerance_and_not_a_second_longer() {
             &unsigned_webhook(Source::OmniLab, 9).signed_with(&secret, at(seconds)).to(&app).await,
         );
         // If the timestamp is changed afterwards, the signature is no longer valid.
-        let mended = unsigned_webhook(Source::OmniLab, 9)
+        let repaired = unsigned_webhook(Source::OmniLab, 9)
             .signed_with(&secret, at(seconds))
             .with("webhook-timestamp", &now().as_second().to_string());
-        is_unverified(&mended.to(&app).await);
+        is_unverified(&repaired.to(&app).await);
     }
     assert_eq!(stored(&app).await, 4);
     app.stop().await;

@@ -74,7 +74,7 @@ fn part_of_profile(data: &SimulatedData, id: &str, profile: &Value, parts: &[&st
         ["attributes", group] => {
             data_of(profile.pointer(&format!("/attributes/{group}")).unwrap_or(&json!({})))
         }
-        ["tiers"] => data(
+        ["tiers"] => data_of(
             &profile
                 .get("tier")
                 .filter(|tier| tier.is_object())

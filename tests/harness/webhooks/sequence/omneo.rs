@@ -1,5 +1,6 @@
 //! Webhooks of Omneo: profiles, their merges, purchases, balances, identities and rewards.
 
+use jiff::ToSpan;
 use serde_json::{Value, json};
 
 use super::people::Person;

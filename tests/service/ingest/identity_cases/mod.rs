@@ -95,13 +95,14 @@ fn of_the_oracle(case: &Case) -> (Customers, BTreeSet<String>) {
             .iter()
             .filter(|(slug, _)| *slug == brand.slug)
             .for_each(|(_, change)| oracle.add(change));
-        let view = oracle.view();
+        let snapshot = oracle.snapshot();
         customers.extend(
-            view.customers
+            snapshot
+                .customers
                 .iter()
                 .map(|keys| keys.iter().map(|key| name(&brand.slug, key)).collect::<BTreeSet<_>>()),
         );
-        shared.extend(view.shared.into_iter().map(|value| value.value));
+        shared.extend(snapshot.shared.into_iter().map(|value| value.value));
     }
     (customers, shared)
 }
