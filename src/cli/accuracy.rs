@@ -101,7 +101,7 @@ impl Measured<'_> {
     fn write_head(&self, text: &mut String) -> std::fmt::Result {
         let (population, [generated, resolved]) =
             (self.population, self.took.map(|took| took.as_secs_f64()));
-        let couples = grouped(population.everybody.saturating_sub(population.people));
+        let couples = grouped(population.people_and_couples.saturating_sub(population.people));
         writeln!(
             text,
             "{} people (seed {}) and {couples} couples with an account",

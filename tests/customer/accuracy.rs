@@ -71,7 +71,7 @@ fn forged_forms_change_no_customer_of_trusted_records() {
 #[test]
 fn the_people_who_are_hard_to_distinguish_are_few_and_counted_separately() {
     let (parts, alike) = (MEASURED.overall, MEASURED.indistinguishable);
-    assert_eq!(parts.all().people, POPULATION.everybody);
+    assert_eq!(parts.all().people, POPULATION.people_and_couples);
     assert_eq!(parts.all().records, POPULATION.truth.len());
     assert!(parts.hard.people * 10 < PEOPLE, "{}", parts.hard.people);
     assert!(alike.people <= parts.hard.people && alike.people * 20 < PEOPLE, "{}", alike.people);

@@ -1,5 +1,5 @@
-//! Identity resolution: cases as data, and properties of the pure function. `tests/service/ingest/identity_cases/` runs the same
-//! cases through Postgres.
+//! Identity resolution: cases as data, and properties of the pure function. `tests/service/ingest/identity_cases/` runs the
+//! same cases through Postgres.
 
 use std::collections::BTreeSet;
 

@@ -13,7 +13,7 @@ pub struct Figures {
     pub records: usize,
     /// Customers that contain records of more than one person.
     pub false_merges: usize,
-    /// Pieces beyond the first into which the records of one person are split, over all people.
+    /// Components beyond the first into which the records of one person are split, over all people.
     pub missed_merges: usize,
     /// Missed merges without any evidence: no address and no id in common.
     pub without_evidence: usize,
@@ -80,17 +80,17 @@ impl Figures {
             return;
         }
         let customers = pairs_by(records, |record| record.customer, &counts);
-        let pieces = pairs_by(records, |record| record.truth.piece, &counts);
+        let components = pairs_by(records, |record| record.truth.component, &counts);
         let all = pairs(records.len()) - pairs(records.len() - counted);
         self.people += 1;
         self.records += counted;
         self.missed_merges += customers.groups - 1;
-        self.without_evidence += (pieces.groups - 1).min(customers.groups - 1);
+        self.without_evidence += (components.groups - 1).min(customers.groups - 1);
         self.pairs_found += customers.pairs;
         self.pairs_missed += all - customers.pairs;
-        self.pairs_with_evidence += pieces.pairs;
+        self.pairs_with_evidence += components.pairs;
         self.evident_pairs_found +=
-            pairs_by(records, |record| (record.customer, record.truth.piece), &counts).pairs;
+            pairs_by(records, |record| (record.customer, record.truth.component), &counts).pairs;
     }
 }
 

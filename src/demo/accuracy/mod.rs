@@ -76,7 +76,7 @@ impl Accuracy {
             kept_apart: rules::kept_apart(population, identity),
             lookups: Lookups::measure(population, identity),
         };
-        let mut people: Vec<Vec<Placed>> = vec![Vec::new(); population.everybody];
+        let mut people: Vec<Vec<Placed>> = vec![Vec::new(); population.people_and_couples];
         for customer in identity.customers() {
             accuracy.count_customer(population, &customer, &mut people);
         }

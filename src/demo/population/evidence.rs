@@ -12,7 +12,7 @@ use super::written::WrittenName;
 use crate::customer::model::source::SourceKind;
 
 /// An address under more names than this is shared, and is not evidence.
-const EVERYBODYS: usize = 4;
+const MOST_NAMES_OF_ONE_ADDRESS: usize = 4;
 
 /// Beginnings of mailboxes that name a family.
 const FAMILIES: [&str; 4] = ["familie.", "family.", "fam.", "gezin."];
@@ -44,7 +44,7 @@ pub(super) fn line(record: &GeneratedRecord) -> Option<&str> {
 
 /// Whether an address has more names than one person, household or desk has. Spellings of one name count once.
 /// Self-asserted records do not count.
-pub(super) fn is_everybodys(holding: &[&GeneratedRecord]) -> bool {
+pub(super) fn is_widely_shared(holding: &[&GeneratedRecord]) -> bool {
     let counts = |record: &&&GeneratedRecord| {
         !record.key.kind.keeps_people_unique() && record.key.kind != SourceKind::OmniLabParticipant
     };
@@ -54,7 +54,7 @@ pub(super) fn is_everybodys(holding: &[&GeneratedRecord]) -> bool {
         .map(|record| &record.name)
         .filter(|name| parts_of(name) > 0)
         .collect();
-    if names.len() <= EVERYBODYS {
+    if names.len() <= MOST_NAMES_OF_ONE_ADDRESS {
         return false;
     }
     let says_less = |one: &WrittenName, other: &WrittenName| {
@@ -76,7 +76,7 @@ pub(super) fn is_everybodys(holding: &[&GeneratedRecord]) -> bool {
             different.push(name);
         }
     }
-    different.len() > EVERYBODYS
+    different.len() > MOST_NAMES_OF_ONE_ADDRESS
 }
 
 /// Whether values distinguish two people. A mailbox belongs to one person: only different given names or different
@@ -140,7 +140,7 @@ pub(super) fn indistinguishable(records: &[GeneratedRecord]) -> BTreeSet<Pair> {
     let mut pairs: BTreeSet<Pair> = BTreeSet::new();
     for on_line in [false, true] {
         let holders = holders(records, if on_line { line } else { mailbox });
-        for holding in holders.into_values().filter(|holding| !is_everybodys(holding)) {
+        for holding in holders.into_values().filter(|holding| !is_widely_shared(holding)) {
             for (n, one) in holding.iter().enumerate() {
                 let others = holding.iter().skip(n + 1).filter(|other| {
                     other.person != one.person

@@ -17,6 +17,7 @@
 //! Not included: records about a family ("Fam. de Vries"), because they belong to no single person; and names in other
 //! scripts than Latin.
 
+mod components;
 mod couples;
 mod dates;
 pub mod evidence;
@@ -31,7 +32,6 @@ mod name_fit;
 mod origin;
 mod own_records;
 mod people;
-mod pieces;
 mod rates;
 mod records;
 mod references;
@@ -61,9 +61,9 @@ use crate::customer::model::record::{Change, RecordKey};
 pub struct Truth {
     /// The index of the person. Couples with an account follow after the people.
     pub person: usize,
-    /// The number of its piece: records of one person that an address or id connects, directly or through other records
+    /// The number of its component: records of one person that an address or id connects, directly or through other records
     /// of the person.
-    pub piece: usize,
+    pub component: usize,
     /// The situations of the record.
     pub situations: Situations,
 }
@@ -74,7 +74,7 @@ pub struct Population {
     /// The number of people.
     pub people: usize,
     /// The number of people and of couples with an account.
-    pub everybody: usize,
+    pub people_and_couples: usize,
     /// The changes that the four systems report, in random order.
     pub changes: Vec<Change>,
     /// The truth about every record that is not forged.
@@ -99,7 +99,7 @@ impl Population {
         let indistinguishable = evidence::indistinguishable(&records);
         Self {
             people,
-            everybody: generated.everybody(),
+            people_and_couples: generated.people_and_couples(),
             changes,
             forged,
             hard: hard::hard(&records, &generated, &indistinguishable),
@@ -118,11 +118,11 @@ impl Population {
 }
 
 fn truth(records: Vec<GeneratedRecord>) -> BTreeMap<RecordKey, Truth> {
-    let pieces = pieces::pieces(&records);
-    let truths = records.into_iter().zip(pieces);
+    let components = components::components(&records);
+    let truths = records.into_iter().zip(components);
     truths
-        .map(|(record, piece)| {
-            (record.key, Truth { person: record.person, piece, situations: record.situations })
+        .map(|(record, component)| {
+            (record.key, Truth { person: record.person, component, situations: record.situations })
         })
         .collect()
 }

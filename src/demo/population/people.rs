@@ -126,7 +126,7 @@ impl GeneratedPeople {
     }
 
     /// The number of people and of couples with an account.
-    pub(super) fn everybody(&self) -> usize {
+    pub(super) fn people_and_couples(&self) -> usize {
         self.people.len() + self.couples.len()
     }
 

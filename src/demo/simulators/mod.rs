@@ -1,7 +1,7 @@
 //! Simulations of the four systems: servers that behave as their vendors document, for the demo and the tests.
 //!
-//! All four use one [`SimulatedData`], which sends webhooks about changes. Behaviour that the documentation leaves open is in
-//! [`SimulatorOptions`], and faults are in [`Fault`].
+//! All four use one [`SimulatedData`], which sends webhooks about changes. Behaviour that the documentation leaves open is
+//! in [`SimulatorOptions`], and faults are in [`Fault`].
 
 mod data;
 mod endpoint;

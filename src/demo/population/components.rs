@@ -1,19 +1,19 @@
-//! The pieces of a person: records that evidence connects. No rule can join two pieces.
+//! The components of a person: records that evidence connects. No rule can join two components.
 
 use std::collections::{HashMap, HashSet};
 
-use super::evidence::{are_told_apart, holders, is_everybodys, line, mailbox, own_mailbox};
+use super::evidence::{are_told_apart, holders, is_widely_shared, line, mailbox, own_mailbox};
 use super::generated_record::GeneratedRecord;
 use crate::customer::model::source::SourceKind;
 
-/// For each record, the number of its piece. Records of one person that no evidence connects, directly or through other
-/// records of the person, are in different pieces, because no rule can join them. Evidence is an id in common, or an
-/// address that is not shared, unless other values distinguish the two records.
-pub(super) fn pieces(records: &[GeneratedRecord]) -> Vec<usize> {
-    let mut everybodys: HashSet<&str> =
-        [mailbox, line].into_iter().flat_map(|address| everybodys(records, address)).collect();
+/// For each record, the number of its component. Records of one person that no evidence connects, directly or through
+/// other records of the person, are in different components, because no rule can join them. Evidence is an id in
+/// common, or an address that is not shared, unless other values distinguish the two records.
+pub(super) fn components(records: &[GeneratedRecord]) -> Vec<usize> {
+    let mut widely_shared: HashSet<&str> =
+        [mailbox, line].into_iter().flat_map(|address| widely_shared(records, address)).collect();
     // A mailbox that names a family or a role belongs to nobody.
-    everybodys
+    widely_shared
         .extend(records.iter().filter(|record| own_mailbox(record).is_none()).filter_map(mailbox));
     let mut of_person: HashMap<usize, Vec<usize>> = HashMap::new();
     for (n, record) in records.iter().enumerate() {
@@ -21,17 +21,17 @@ pub(super) fn pieces(records: &[GeneratedRecord]) -> Vec<usize> {
     }
     let mut partition: Vec<usize> = (0..records.len()).collect();
     for own in of_person.into_values() {
-        connect(records, &own, &everybodys, &mut partition);
+        connect(records, &own, &widely_shared, &mut partition);
     }
     (0..records.len()).map(|n| root(&partition, n)).collect()
 }
 
-/// Connects the records of one person. A self-asserted record joins one piece only, and is not evidence about other
+/// Connects the records of one person. A self-asserted record joins one component only, and is not evidence about other
 /// records.
 fn connect(
     records: &[GeneratedRecord],
     own: &[usize],
-    everybodys: &HashSet<&str>,
+    widely_shared: &HashSet<&str>,
     partition: &mut [usize],
 ) {
     let is_form = |n: &usize| {
@@ -41,7 +41,7 @@ fn connect(
         records
             .get(one)
             .zip(records.get(other))
-            .is_some_and(|(a, b)| are_connected(a, b, everybodys))
+            .is_some_and(|(a, b)| are_connected(a, b, widely_shared))
     };
     let (forms, others): (Vec<usize>, Vec<usize>) = own.iter().copied().partition(is_form);
     join_connected(&others, is_connected, partition);
@@ -76,10 +76,10 @@ fn join(partition: &mut [usize], one: usize, other: usize) {
 fn are_connected(
     one: &GeneratedRecord,
     other: &GeneratedRecord,
-    everybodys: &HashSet<&str>,
+    widely_shared: &HashSet<&str>,
 ) -> bool {
     let has_same = |address: fn(&GeneratedRecord) -> Option<&str>| {
-        let common = address(one).filter(|address| !everybodys.contains(address));
+        let common = address(one).filter(|address| !widely_shared.contains(address));
         common.is_some() && common == address(other)
     };
     one.ids.iter().any(|id| other.ids.contains(id))
@@ -88,12 +88,12 @@ fn are_connected(
 }
 
 /// The shared addresses of one kind.
-fn everybodys(
+fn widely_shared(
     records: &[GeneratedRecord],
     address: fn(&GeneratedRecord) -> Option<&str>,
 ) -> Vec<&str> {
     let shared =
-        holders(records, address).into_iter().filter(|(_, holding)| is_everybodys(holding));
+        holders(records, address).into_iter().filter(|(_, holding)| is_widely_shared(holding));
     shared.map(|(address, _)| address).collect()
 }
 
