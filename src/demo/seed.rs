@@ -18,8 +18,9 @@ const PERSON: [&str; 5] = ["external_id", "email", "phone", "first_name", "last_
 /// The profile inside an event of Omneo. It is not part of the event itself.
 const EMBEDDED_PROFILE: &str = "profile";
 
-/// Fills the simulators with the state after the recorded deliveries. Returns the deliveries that must be sent, because no
-/// API returns their content: OmniLab's touchpoints, merges and deletions, deleted objects, and everything without an API.
+/// Fills the simulators with the state after the recorded deliveries. Returns the deliveries that must be sent, because
+/// no API returns their content: OmniLab's touchpoints, merges and deletions, deleted objects, and everything without an
+/// API.
 ///
 /// # Errors
 /// Never, unless the recordings are broken.
