@@ -6,6 +6,7 @@ use std::fmt;
 use crate::customer::model::email::Email;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::phone::Phone;
+use crate::customer::model::placeholder::is_unfilled_lookup;
 use crate::customer::model::text::canonical_id;
 use crate::http::problem::Problem;
 
@@ -201,7 +202,7 @@ impl LookupQuery<'_> {
             LookupQueryKind::Id => {
                 let well_formed = text.chars().count() <= MAX_PRIMARY_ID
                     && !text.chars().any(char::is_control)
-                    && !is_unfilled_template(text);
+                    && !is_unfilled_lookup(text);
                 if well_formed {
                     Ok(Question::Id(canonical_id(text)))
                 } else {
@@ -252,12 +253,6 @@ fn decode(raw: &str) -> Option<Cow<'_, str>> {
         .map(|text| Cow::Owned(text.into_owned()))
 }
 
-/// Whether a text is a placeholder of a template, such as `[Number]` or `{{address}}`, instead of an id.
-fn is_unfilled_template(text: &str) -> bool {
-    (text.starts_with('[') && text.ends_with(']'))
-        || (text.starts_with("{{") && text.ends_with("}}"))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -274,5 +269,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_id_that_is_an_unfilled_template_is_refused() {
+        let refused = |id: &str| {
+            let query = format!("primaryID={id}");
+            let asked = Query::split(&query, "key").unwrap().asked().unwrap();
+            asked.validate().is_err()
+        };
+        for id in ["[Number]", "{{address}}", "${id}", "[[id]]", "%3C%25id%25%3E", "+${id}"] {
+            assert!(refused(id), "{id}");
+        }
+        assert!(!refused("NL-2026-00042"));
     }
 }

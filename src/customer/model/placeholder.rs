@@ -120,12 +120,23 @@ fn is_unfilled(text: &str) -> bool {
     last == "NaN" || PROGRAMS.contains(&last.to_lowercase().as_str())
 }
 
+/// Whether the id of a lookup is an unfilled template. Omnidesk's own form is `[Number]`. In a value of a source, single
+/// brackets are ordinary text.
+#[must_use]
+pub fn is_unfilled_lookup(text: &str) -> bool {
+    is_template(text) || is_between(text.trim(), "[", "]")
+}
+
 /// Whether a text is an unfilled template: `{{contact.id}}`, `${id}`, `[[id]]`.
 fn is_template(text: &str) -> bool {
     let text = text.trim();
     [("{{", "}}"), ("${", "}"), ("[[", "]]"), ("<%", "%>")]
         .iter()
-        .any(|(start, end)| text.starts_with(start) && text.ends_with(end))
+        .any(|(start, end)| is_between(text, start, end))
+}
+
+fn is_between(text: &str, start: &str, end: &str) -> bool {
+    text.starts_with(start) && text.ends_with(end)
 }
 
 /// The word in lower case, without brackets and quotation marks.
@@ -197,6 +208,8 @@ mod tests {
             "null null",
             "{{contact.name}}",
             "${name}",
+            "[[name]]",
+            "<% name %>",
         ] {
             for sort in [Sort::Name, Sort::Id, Sort::Address] {
                 assert!(is_placeholder(sort, text), "{sort:?} {text}");
@@ -220,6 +233,17 @@ mod tests {
         for text in ["+0000000000", "000-000-0000", "anonymous", "na"] {
             assert!(is_placeholder(Sort::Address, text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_lookup_by_an_unfilled_template_is_recognised() {
+        for text in ["[Number]", "[]", "{{id}}", "${id}", "[[id]]", "<%= id %>", " ${id} "] {
+            assert!(is_unfilled_lookup(text), "{text}");
+        }
+        for text in ["1", "[1", "1]", "{id}", "$id", "<id>", "null", ""] {
+            assert!(!is_unfilled_lookup(text), "{text}");
+        }
+        assert!(!is_placeholder(Sort::Id, "[Number]"), "a source may write it");
     }
 
     #[test]
