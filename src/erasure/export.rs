@@ -44,7 +44,7 @@ pub async fn export(
         for row in &rows {
             let content = DeliveryContent::at(row, brand, &hasher);
             let said =
-                content.work.as_ref().map(|work| says(work, &hasher, brand)).unwrap_or_default();
+                content.batch.as_ref().map(|batch| says(batch, &hasher, brand)).unwrap_or_default();
             if !entries.is_disjoint(&said) || !entries.is_disjoint(&content.text_hashes) {
                 deliveries.push(shown(row));
             }
@@ -60,12 +60,12 @@ pub async fn export(
 
 /// The hashes of a delivery's content. If one of them is among the person's, the delivery belongs to the export.
 fn says(
-    work: &ChangeBatch,
+    batch: &ChangeBatch,
     hasher: &SuppressionHasher,
     brand: &Brand,
 ) -> BTreeSet<SuppressionHash> {
     let mut said = BTreeSet::new();
-    for (key, versions) in &work.records {
+    for (key, versions) in &batch.records {
         let record = Record { key: key.clone(), versions: versions.clone() };
         let name_key = record.name().folded().key();
         said.insert(hasher.record(key));
@@ -73,7 +73,7 @@ fn says(
             said.extend([hasher.own(&value), hasher.named(&value, &name_key)]);
         }
     }
-    for (key, versions) in &work.events {
+    for (key, versions) in &batch.events {
         said.insert(hasher.event(key));
         said.extend(
             Event { key: key.clone(), versions: versions.clone() }
@@ -82,7 +82,7 @@ fn says(
         );
     }
     said.extend(
-        work.merges
+        batch.merges
             .keys()
             .flat_map(|(loser, winner)| [loser, winner])
             .map(|end| hasher.record(end)),

@@ -93,7 +93,7 @@ async fn purge_changes(
     content: &DeliveryContent,
     found: &BTreeMap<SuppressionHash, Uuid>,
 ) -> Result<bool, StorageError> {
-    let Some(batch) = content.work.as_ref().filter(|_| is_named(&content.change_hashes, found))
+    let Some(batch) = content.batch.as_ref().filter(|_| is_named(&content.change_hashes, found))
     else {
         return Ok(false);
     };
