@@ -82,7 +82,8 @@ fn says(
         );
     }
     said.extend(
-        batch.merges
+        batch
+            .merges
             .keys()
             .flat_map(|(loser, winner)| [loser, winner])
             .map(|end| hasher.record(end)),
