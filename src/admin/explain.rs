@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::explained_customer::ExplainedCustomer;
 use crate::brand::Brand;
+use crate::customer::identity::component::most_keys;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::ingest::batch::{ChangeBatch, scope};
@@ -98,7 +99,7 @@ async fn load(
     own: usize,
 ) -> Result<(ComponentRows, bool), StorageError> {
     let ask = ComponentQuery { records: stored.clone(), ..ComponentQuery::default() };
-    let follow = brand.rules.identity.component_cap.saturating_add(own).saturating_add(1);
+    let follow = most_keys(own, &brand.rules.identity);
     let known = load_component(db, brand.id(), &ask, &scope(brand, Some(follow))).await?;
     if known.is_truncated {
         let known = load_component(db, brand.id(), &ask, &scope(brand, None)).await?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::brand::Brand;
-use crate::customer::model::identifier::Identifier;
+use crate::customer::model::identifier::{Identifier, identifying_values};
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::person::{Trace, list_common, list_event_keys, list_namesakes, list_traces};
@@ -60,9 +60,11 @@ fn given_names(full_names: &BTreeSet<String>) -> impl Iterator<Item = String> {
         .map(|given| format!("{given}\u{1f}"))
 }
 
-/// The values that may find the person: its addresses and its records' ids.
+/// All values that may identify the person.
 fn linking_values(records: &BTreeSet<RecordKey>, traces: &[Trace]) -> BTreeSet<Identifier> {
-    let ids = records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id));
-    let of_records = traces.iter().map(|trace| trace.identifier.clone());
-    of_records.filter(Identifier::could_link).chain(ids).collect()
+    let of_record = |key: &RecordKey| {
+        let own = traces.iter().filter(|trace| trace.record == *key);
+        identifying_values(key, own.map(|trace| trace.identifier.clone()))
+    };
+    records.iter().flat_map(of_record).collect()
 }

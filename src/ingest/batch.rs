@@ -7,10 +7,9 @@ use std::fmt;
 use jiff::{Timestamp, TimestampRound, Unit};
 
 use crate::brand::Brand;
-use crate::customer::identity::shared_values::most_names;
 use crate::customer::model::event::{Event, EventKey, field};
 use crate::customer::model::field_versions::{FieldVersions, Update};
-use crate::customer::model::identifier::{Identifier, identifiers_of};
+use crate::customer::model::identifier::{Identifier, identifiers_of, identifying_values};
 use crate::customer::model::phone::Region;
 use crate::customer::model::record::{Change, Record, RecordKey};
 use crate::storage::load_component::{ComponentQuery, LoadLimits};
@@ -174,24 +173,16 @@ impl ChangeBatch {
     }
 }
 
-/// All values that may identify the person of a record: its addresses, its references to records, and a
-/// reference to itself.
+/// All values that may identify the person of a record.
 pub(crate) fn links_of(record: &Record, region: Option<Region>) -> BTreeSet<Identifier> {
-    let mut links: BTreeSet<Identifier> =
-        identifiers_of(record, region).values.into_iter().filter(Identifier::could_link).collect();
-    links.extend(Identifier::reference(record.key.kind.as_str(), &record.key.id));
-    links
+    identifying_values(&record.key, identifiers_of(record, region).values)
 }
 
 /// The limits for loading, for a brand.
 pub(crate) fn scope(brand: &Brand, follow: Option<usize>) -> LoadLimits<'_> {
     let shown = brand.rules.presenter.rules();
-    let rules = &brand.rules.identity;
     LoadLimits {
-        one_record_per_person: &rules.one_record_per_person,
-        self_asserted: &rules.self_asserted,
-        shared_value_threshold: rules.shared_value_threshold,
-        most_names: most_names(rules),
+        rules: &brand.rules.identity,
         timeline: shown.timeline_limit,
         hidden: &shown.hidden_events,
         follow,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::batch::ChangeBatch;
 use crate::customer::identity::rules::IdentityRules;
+use crate::customer::identity::shared_values::counts;
 use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::field_versions::FieldVersions;
@@ -182,8 +183,7 @@ impl NextState {
             let name_key = record.name().folded().key();
             let identifiers = identifiers_of(record, rules.region);
             for identifier in identifiers.values.iter().cloned() {
-                let links =
-                    !is_loser && rules.may_link(&identifier) && identifiers.may_link(&identifier);
+                let links = !is_loser && rules.may_link_record(&identifiers, &identifier);
                 rows.insert(
                     (record.key.clone(), identifier),
                     Found { links, name_key: name_key.clone() },
@@ -242,7 +242,7 @@ impl NextState {
             before.map(|value| (value, Vec::new())).collect();
         for ((record, value), found) in rows {
             let holders = values.entry(value).or_default();
-            let counts = found.links && !rules.self_asserted.contains(&record.kind);
+            let counts = found.links && counts(record.kind, rules);
             holders.extend(counts.then_some((record.kind, found.name_key.as_str())));
         }
         for (value, holders) in values {

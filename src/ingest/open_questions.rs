@@ -7,7 +7,7 @@ use crate::customer::Conflict;
 use crate::customer::answer::profile::Profile;
 use crate::customer::identity::evidence::Level;
 use crate::customer::identity::source_merges::Aliases;
-use crate::customer::model::identifier::{Identifier, IdentifierKind};
+use crate::customer::model::identifier::Identifier;
 use crate::storage::component_rows::ReviewRow;
 
 /// The most customers in one question. Nobody can answer it about more.
@@ -37,9 +37,7 @@ pub(super) fn open_questions(resolved: &Resolved, aliases: &Aliases) -> BTreeSet
     for (profile, cluster) in resolved.profiles.iter().zip(&resolved.resolution.clusters) {
         let linking = linking_values(resolved, cluster, aliases);
         for address in profile.asserted.iter().filter(|address| linking.contains(address)) {
-            let level =
-                if address.kind == IdentifierKind::Phone { Level::Phone } else { Level::Email };
-            let subject = (level, address.kind.as_str(), address.value.clone());
+            let subject = (Level::of(address.kind), address.kind.as_str(), address.value.clone());
             questions.ask(subject, Conflict::SelfAsserted, [profile]);
         }
     }

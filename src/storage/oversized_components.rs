@@ -22,14 +22,8 @@ pub enum Node {
 
 /// The kinds of value that connect records up to a level.
 fn connecting(last: Level) -> Vec<&'static str> {
-    let used = |kind: &IdentifierKind| match kind {
-        IdentifierKind::Reference => true,
-        IdentifierKind::Email | IdentifierKind::Facebook | IdentifierKind::Twitter => {
-            last >= Level::Email
-        }
-        IdentifierKind::Phone => last >= Level::Phone,
-    };
-    IdentifierKind::ALL.into_iter().filter(used).map(IdentifierKind::as_str).collect()
+    let used = IdentifierKind::ALL.into_iter().filter(|kind| Level::of(*kind) <= last);
+    used.map(IdentifierKind::as_str).collect()
 }
 
 /// Self-asserted records without a confirmation: they do not connect others.

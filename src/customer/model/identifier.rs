@@ -115,6 +115,16 @@ impl Identifier {
     }
 }
 
+/// All values that may identify the person of a record: those of its identifiers that could link, and a reference to
+/// the record itself.
+pub fn identifying_values(
+    key: &RecordKey,
+    identifiers: impl IntoIterator<Item = Identifier>,
+) -> BTreeSet<Identifier> {
+    let own = Identifier::reference(key.kind.as_str(), &key.id);
+    identifiers.into_iter().filter(Identifier::could_link).chain(own).collect()
+}
+
 /// The identifiers of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identifiers {
