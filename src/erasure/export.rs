@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::delivery_content::{DeliveryContent, PAGE};
 use super::entries::list_entries;
 use crate::brand::Brand;
-use crate::customer::model::event::Event;
 use crate::customer::model::record::{Record, RecordKey};
 use crate::customer::model::source::Source;
 use crate::ingest::batch::{ChangeBatch, links_of};
@@ -64,30 +63,14 @@ fn says(
     hasher: &SuppressionHasher,
     brand: &Brand,
 ) -> BTreeSet<SuppressionHash> {
-    let mut said = BTreeSet::new();
+    let mut said = batch.key_hashes(hasher);
     for (key, versions) in &batch.records {
         let record = Record { key: key.clone(), versions: versions.clone() };
         let name_key = record.name().folded().key();
-        said.insert(hasher.record(key));
         for value in links_of(&record, brand.rules.identity.region) {
             said.extend([hasher.own(&value), hasher.named(&value, &name_key)]);
         }
     }
-    for (key, versions) in &batch.events {
-        said.insert(hasher.event(key));
-        said.extend(
-            Event { key: key.clone(), versions: versions.clone() }
-                .record()
-                .map(|record| hasher.record(&record)),
-        );
-    }
-    said.extend(
-        batch
-            .merges
-            .keys()
-            .flat_map(|(loser, winner)| [loser, winner])
-            .map(|end| hasher.record(end)),
-    );
     said
 }
 

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use jiff::{Timestamp, TimestampRound, Unit};
+use jiff::Timestamp;
 
 use crate::brand::Brand;
 use crate::customer::model::event::{Event, EventKey, field};
@@ -12,6 +12,7 @@ use crate::customer::model::field_versions::{FieldVersions, Update};
 use crate::customer::model::identifier::{Identifier, identifiers_of, identifying_values};
 use crate::customer::model::phone::Region;
 use crate::customer::model::record::{Change, Record, RecordKey};
+use crate::storage::changed_rows::stored_time;
 use crate::storage::load_component::{ComponentQuery, LoadLimits};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
@@ -81,7 +82,7 @@ impl From<Vec<Change>> for ChangeBatch {
                 Change::Record { key, update } => add(&mut work.records, key, update),
                 Change::Event { key, update } => add(&mut work.events, key, update),
                 Change::Merge(merge) if merge.loser != merge.winner => {
-                    let at = stored(merge.at);
+                    let at = stored_time(merge.at);
                     let known = work.merges.entry((merge.loser, merge.winner)).or_insert(at);
                     *known = at.max(*known);
                 }
@@ -90,12 +91,6 @@ impl From<Vec<Change>> for ChangeBatch {
         }
         work
     }
-}
-
-/// A time with the precision of Postgres: microseconds.
-fn stored(at: Timestamp) -> Timestamp {
-    at.round(TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor))
-        .unwrap_or(at)
 }
 
 impl ChangeBatch {
@@ -154,22 +149,28 @@ impl ChangeBatch {
         hasher: &SuppressionHasher,
         region: Option<Region>,
     ) -> BTreeSet<SuppressionHash> {
-        let mut suppression_hashes = BTreeSet::new();
+        let mut suppression_hashes = self.key_hashes(hasher);
         for (key, versions) in &self.records {
-            suppression_hashes.insert(hasher.record(key));
             let record = Record { key: key.clone(), versions: versions.clone() };
             for value in links_of(&record, region) {
                 suppression_hashes.extend([hasher.own(&value), hasher.common(&value)]);
             }
         }
+        suppression_hashes
+    }
+
+    /// The hashes of all records and events that the batch names.
+    pub(crate) fn key_hashes(&self, hasher: &SuppressionHasher) -> BTreeSet<SuppressionHash> {
+        let mut hashes: BTreeSet<SuppressionHash> =
+            self.records.keys().map(|key| hasher.record(key)).collect();
         for (key, versions) in &self.events {
-            suppression_hashes.insert(hasher.event(key));
+            hashes.insert(hasher.event(key));
             let event = Event { key: key.clone(), versions: versions.clone() };
-            suppression_hashes.extend(event.record().map(|record| hasher.record(&record)));
+            hashes.extend(event.record().map(|record| hasher.record(&record)));
         }
         let ends = self.merges.keys().flat_map(|(loser, winner)| [loser, winner]);
-        suppression_hashes.extend(ends.map(|end| hasher.record(end)));
-        suppression_hashes
+        hashes.extend(ends.map(|end| hasher.record(end)));
+        hashes
     }
 }
 

@@ -87,6 +87,6 @@ pub(super) fn invalidation(brand: &Brand, touched: &[StoredCustomer]) -> Invalid
         customer.records.iter().map(|key| &key.id).chain([&customer.customer_id])
     });
     let hashes: BTreeSet<LookupHash> =
-        addresses.chain(ids.map(|id| LookupHash::new(secret, "id", id))).collect();
+        addresses.chain(ids.map(|id| LookupHash::of_id(secret, id))).collect();
     Invalidation { brand_id: brand.id(), hashes: Some(hashes.into_iter().collect()) }
 }

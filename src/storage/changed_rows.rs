@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+
 use super::component_rows::{Found, ReviewRow};
 use super::invalidation::Invalidation;
 use crate::customer::model::event::Event;
@@ -93,4 +95,10 @@ impl IdentityChanges {
     pub const fn changed_count(&self) -> usize {
         self.records.len().saturating_add(self.events.len()).saturating_add(self.merges.len())
     }
+}
+
+/// A time as Postgres stores it, in whole microseconds. The rest is cut off.
+#[must_use]
+pub fn stored_time(at: Timestamp) -> Timestamp {
+    at.round(TimestampRound::new().smallest(Unit::Microsecond).mode(RoundMode::Floor)).unwrap_or(at)
 }

@@ -7,7 +7,7 @@ use super::identifier_columns::{columns, identifier};
 use super::pool::Connection;
 use super::records::{record_key, texts};
 use crate::customer::model::event::EventKey;
-use crate::customer::model::identifier::Identifier;
+use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
 
 /// An identifier of a live record, with the record's folded name.
@@ -146,17 +146,19 @@ pub async fn list_same_names(
     brand_id: i32,
     keys: &BTreeSet<RecordKey>,
 ) -> Result<Vec<NamesakeRow>, StorageError> {
+    let addresses = IdentifierKind::ALL.into_iter().filter(|kind| kind.is_address());
     let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
         "select distinct on (other.record_key) other.record_key, other.kind, review.grounds
         from identifiers as own
         join identifiers as other on other.brand_id = $1 and other.kind = own.kind and other.value = own.value and other.name_key = own.name_key
         left join match_reviews as review on review.brand_id = $1 and review.kind = own.kind and review.value = own.value
         where own.brand_id = $1 and own.record_key = any($2) and own.name_key <> '' and other.record_key <> all($2)
-            and own.kind in ('email', 'telephone', 'facebook', 'twitter')
+            and own.kind = any($3)
         order by other.record_key, other.kind",
     )
     .bind(brand_id)
     .bind(texts(keys))
+    .bind(addresses.map(IdentifierKind::as_str).collect::<Vec<_>>())
     .fetch_all(db)
     .await?;
     rows.into_iter()
