@@ -30,7 +30,7 @@ pub struct Explanation {
     /// Decisions of people about the records: whether the two records are the same person, and the records.
     pub decisions: Vec<(bool, RecordKey, RecordKey)>,
     /// The links that were refused: level, evidence, the reason, and the other customers.
-    pub doubts: Vec<(&'static str, String, &'static str, Vec<String>)>,
+    pub review_candidates: Vec<(&'static str, String, &'static str, Vec<String>)>,
     /// Addresses that find the customer but link no records, with the reason.
     pub finds_only: Vec<(Identifier, &'static str)>,
     /// Addresses in the records that do not find the customer, with the reason.
@@ -80,7 +80,7 @@ pub async fn explain(
         records: customer.names(),
         links: customer.links(),
         decisions: customer.decisions(),
-        doubts: customer.doubts(),
+        review_candidates: customer.review_candidates(),
         finds_only: customer.finds_only(&holders),
         finds_not: customer.finds_not(),
         unread: customer.unread(&events),

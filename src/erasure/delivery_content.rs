@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::body_scan::mentions_of;
+use super::body_scan::scan_body;
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::ingest::batch::ChangeBatch;
@@ -49,7 +49,7 @@ impl DeliveryContent {
             text_hashes: if is_left {
                 BTreeSet::new()
             } else {
-                mentions_of(&row.body, hasher, region)
+                scan_body(&row.body, hasher, region)
             },
             batch,
         }

@@ -68,7 +68,7 @@ fn says(
         let record = Record { key: key.clone(), versions: versions.clone() };
         let name_key = record.name().folded().key();
         for value in links_of(&record, brand.rules.identity.region) {
-            said.extend([hasher.own(&value), hasher.named(&value, &name_key)]);
+            said.extend([hasher.exclusive(&value), hasher.with_name(&value, &name_key)]);
         }
     }
     said

@@ -9,7 +9,7 @@ use crate::customer::model::identifier::identifying_values;
 use crate::customer::model::record::RecordKey;
 use crate::ingest::erased_person::{Candidate, match_candidates};
 use crate::storage::StorageError;
-use crate::storage::person::list_traces;
+use crate::storage::person::list_identifiers;
 use crate::storage::pool::Connection;
 use crate::storage::purge::list_named_after;
 use crate::storage::suppression_hashes::find_erased;
@@ -46,10 +46,10 @@ pub(super) async fn named_after(
     };
     let mut candidates: BTreeMap<RecordKey, Candidate> =
         keys.iter().map(|key| (key.clone(), candidate(key))).collect();
-    for trace in list_traces(db, brand.id(), &keys).await? {
-        if let Some(candidate) = candidates.get_mut(&trace.record) {
-            candidate.name_key = trace.name_key;
-            candidate.links.extend(identifying_values(&trace.record, [trace.identifier]));
+    for of_record in list_identifiers(db, brand.id(), &keys).await? {
+        if let Some(candidate) = candidates.get_mut(&of_record.record) {
+            candidate.name_key = of_record.name_key;
+            candidate.links.extend(identifying_values(&of_record.record, [of_record.identifier]));
         }
     }
     let suppression_hashes: BTreeSet<SuppressionHash> =

@@ -55,7 +55,7 @@ pub(crate) struct ChangeBatch {
     /// Merges at the source, as loser and winner; for each pair the latest.
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
     /// Records to resolve again.
-    pub again: BTreeSet<RecordKey>,
+    pub re_resolve: BTreeSet<RecordKey>,
     /// Whether the batch was already checked against the suppression list, or is an erasure itself.
     pub is_filtered: bool,
     /// No stored time can be later than this. Later ones were stored before times were capped at their time of
@@ -76,20 +76,20 @@ impl From<Vec<Change>> for ChangeBatch {
                 }
             }
         }
-        let mut work = Self::default();
+        let mut batch = Self::default();
         for change in changes {
             match change {
-                Change::Record { key, update } => add(&mut work.records, key, update),
-                Change::Event { key, update } => add(&mut work.events, key, update),
+                Change::Record { key, update } => add(&mut batch.records, key, update),
+                Change::Event { key, update } => add(&mut batch.events, key, update),
                 Change::Merge(merge) if merge.loser != merge.winner => {
                     let at = stored_time(merge.at);
-                    let known = work.merges.entry((merge.loser, merge.winner)).or_insert(at);
+                    let known = batch.merges.entry((merge.loser, merge.winner)).or_insert(at);
                     *known = at.max(*known);
                 }
                 Change::Merge(_) => {}
             }
         }
-        work
+        batch
     }
 }
 
@@ -99,7 +99,7 @@ impl ChangeBatch {
         self.records.is_empty()
             && self.events.is_empty()
             && self.merges.is_empty()
-            && self.again.is_empty()
+            && self.re_resolve.is_empty()
     }
 
     /// The query for everything that the batch can affect directly. A record's future identifiers are among its
@@ -126,7 +126,7 @@ impl ChangeBatch {
         ComponentQuery {
             records,
             values,
-            changing: self.records.keys().chain(&self.again).cloned().collect(),
+            changing: self.records.keys().chain(&self.re_resolve).cloned().collect(),
             merge_ends: self
                 .merges
                 .keys()
@@ -153,7 +153,7 @@ impl ChangeBatch {
         for (key, versions) in &self.records {
             let record = Record { key: key.clone(), versions: versions.clone() };
             for value in links_of(&record, region) {
-                suppression_hashes.extend([hasher.own(&value), hasher.common(&value)]);
+                suppression_hashes.extend([hasher.exclusive(&value), hasher.shared(&value)]);
             }
         }
         suppression_hashes

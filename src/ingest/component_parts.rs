@@ -13,7 +13,7 @@ use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::component_rows::ComponentRows;
 use crate::storage::customers::list_confirmed;
-use crate::storage::oversized_components::{Guests, Node, list_components};
+use crate::storage::oversized_components::{Node, UnconfirmedRecords, list_components};
 use crate::storage::pool::Connection;
 
 /// How many nodes are searched together. Values lead to more records than records do.
@@ -94,7 +94,7 @@ impl Parts {
             db,
             brand_id: brand.id(),
             rules: &brand.rules.identity,
-            guests: Guests { kinds, confirmed },
+            unconfirmed: UnconfirmedRecords { kinds, confirmed },
             neighbours: linking.neighbours(),
             parts: Self::default(),
         };
@@ -140,7 +140,7 @@ struct Search<'a> {
     db: &'a mut Connection,
     brand_id: i32,
     rules: &'a IdentityRules,
-    guests: Guests,
+    unconfirmed: UnconfirmedRecords,
     neighbours: BTreeMap<Node, BTreeSet<Node>>,
     parts: Parts,
 }
@@ -211,6 +211,6 @@ impl Search<'_> {
         last: Level,
         limit: Option<usize>,
     ) -> Result<Vec<BTreeSet<RecordKey>>, StorageError> {
-        list_components(self.db, self.brand_id, nodes, last, limit, &self.guests).await
+        list_components(self.db, self.brand_id, nodes, last, limit, &self.unconfirmed).await
     }
 }

@@ -45,7 +45,7 @@ pub(crate) fn derive(
     let reviews = open_questions(&resolved, &after.aliases);
     let (mut derived, touched) = difference(&known.customers, new);
     derived.settings_hash = presenter.hash();
-    derived.reviews_gone = known.reviews.difference(&reviews).cloned().collect();
+    derived.reviews_deleted = known.reviews.difference(&reviews).cloned().collect();
     derived.reviews = reviews.difference(&known.reviews).cloned().collect();
     derived.notice = (!touched.is_empty()).then(|| invalidation(brand, &touched));
     derived.oversized = resolved.resolution.oversized;

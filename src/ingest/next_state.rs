@@ -164,8 +164,8 @@ impl NextState {
     }
 
     /// Whether nothing changes and no record must be resolved again.
-    pub(crate) fn is_unchanged(&self, work: &ChangeBatch) -> bool {
-        work.again.is_empty()
+    pub(crate) fn is_unchanged(&self, batch: &ChangeBatch) -> bool {
+        batch.re_resolve.is_empty()
             && self.facts.records.is_empty()
             && self.facts.events.is_empty()
             && self.facts.merges.is_empty()
@@ -192,10 +192,11 @@ impl NextState {
         }
         let before =
             known.identifiers.iter().filter(|((record, _), _)| known.changing.contains(record));
-        self.facts.identifiers_gone =
+        self.facts.identifiers_deleted =
             before.map(|(key, _)| key).filter(|key| !rows.contains_key(*key)).cloned().collect();
-        let news = rows.iter().filter(|(key, found)| known.identifiers.get(*key) != Some(*found));
-        self.facts.identifiers = news
+        let changed =
+            rows.iter().filter(|(key, found)| known.identifiers.get(*key) != Some(*found));
+        self.facts.identifiers = changed
             .map(|((record, identifier), found)| IdentifierRow {
                 record: record.clone(),
                 identifier: identifier.clone(),
@@ -266,7 +267,7 @@ impl NextState {
                 self.facts.shared.push(value.clone());
             } else if was_shared && !is_shared {
                 self.shared.remove(value);
-                self.facts.shared_gone.push(value.clone());
+                self.facts.shared_deleted.push(value.clone());
                 if asked.get(value) != Some(&true) {
                     self.missing.values.insert(value.clone(), true);
                 }

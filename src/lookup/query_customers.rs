@@ -281,7 +281,8 @@ async fn render(
     let live: Vec<&Record> = known.values().filter(|record| record.versions.is_live()).collect();
     let aliases = Aliases::new(&records::list_merges(db, brand.id(), &keys).await?);
     let unconfirmed =
-        customers::list_guests(db, brand.id(), &keys, &brand.rules.identity.self_asserted).await?;
+        customers::list_unconfirmed(db, brand.id(), &keys, &brand.rules.identity.self_asserted)
+            .await?;
     // Moved numbers matter for addresses only, and those are replaced below.
     let moved = BTreeSet::new();
     let rules = brand.rules.merge_rules(&aliases, &unconfirmed, &moved);
