@@ -89,6 +89,9 @@ async fn without_losers(
     brand_id: i32,
     rows: Vec<(String, Json<FieldVersions>)>,
 ) -> Result<Vec<Record>, StorageError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
     let keys: Vec<&str> = rows.iter().map(|(key, _)| key.as_str()).collect();
     // Which of them are losers, also when merges form a circle, depends on the whole chain after each.
     let merges: Vec<MergeColumns> = sqlx::query_as(
