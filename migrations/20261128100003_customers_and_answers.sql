@@ -57,7 +57,7 @@ create table match_reviews (
     kind text collate "C" not null,
     value text collate "C" not null,
     -- What keeps them apart.
-    grounds text collate "C" not null,
+    conflict text collate "C" not null,
     -- All customers concerned, and the first of them. One, if the question is whether a self-asserted address is theirs.
     customer_keys text[] collate "C" not null,
     first_key text collate "C" not null,

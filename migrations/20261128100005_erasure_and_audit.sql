@@ -9,7 +9,7 @@ create table erasures (
     -- Nothing of the person is left in this database; null while something may be left.
     completed_at timestamptz,
     -- Somebody revoked it: it suppresses nobody any more.
-    unerased_at timestamptz,
+    revoked_at timestamptz,
     -- How much was deleted.
     records bigint not null default 0,
     events bigint not null default 0,
@@ -18,7 +18,7 @@ create table erasures (
     constraint erasures_brand_id_fkey foreign key (brand_id) references brands (brand_id)
 );
 
-create index erasures_open_idx on erasures (brand_id, erasure_id) where completed_at is null and unerased_at is null;
+create index erasures_open_idx on erasures (brand_id, erasure_id) where completed_at is null and revoked_at is null;
 
 -- Keys of records and events, and addresses, each as a keyed hash.
 create table suppression_hashes (

@@ -1,13 +1,16 @@
 //! A brand, ready to work with: its rules from the settings, its id and secrets from the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use crate::customer::answer::presentation::Presenter;
-use crate::customer::answer::profile::Precedence;
+use crate::customer::answer::profile::{MergeRules, Precedence};
 use crate::customer::identity::rules::IdentityRules;
+use crate::customer::identity::source_merges::Aliases;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
 use crate::sources::SourceSettings;
 use crate::sources::api::{AccountRules, LiveWhen};
@@ -43,6 +46,23 @@ impl BrandRules {
     #[must_use]
     pub fn asks_live(&self) -> bool {
         self.accounts.values().any(|account| account.live.when != LiveWhen::Off)
+    }
+
+    /// The rules for merging profiles of records, with these facts.
+    #[must_use]
+    pub const fn merge_rules<'a>(
+        &'a self,
+        aliases: &'a Aliases,
+        unconfirmed: &'a BTreeSet<RecordKey>,
+        moved: &'a BTreeSet<(RecordKey, Identifier)>,
+    ) -> MergeRules<'a> {
+        MergeRules {
+            identity: &self.identity,
+            precedence: &self.precedence,
+            aliases,
+            unconfirmed,
+            moved,
+        }
     }
 
     /// Hash of the rules that decide identities and answers. Customers that were derived with another hash are

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::explained_customer::ExplainedCustomer;
 use crate::brand::Brand;
+use crate::customer::identity::component::most_keys;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::ingest::batch::{ChangeBatch, scope};
@@ -29,7 +30,7 @@ pub struct Explanation {
     /// Decisions of people about the records: whether the two records are the same person, and the records.
     pub decisions: Vec<(bool, RecordKey, RecordKey)>,
     /// The links that were refused: level, evidence, the reason, and the other customers.
-    pub doubts: Vec<(&'static str, String, &'static str, Vec<String>)>,
+    pub review_candidates: Vec<(&'static str, String, &'static str, Vec<String>)>,
     /// Addresses that find the customer but link no records, with the reason.
     pub finds_only: Vec<(Identifier, &'static str)>,
     /// Addresses in the records that do not find the customer, with the reason.
@@ -79,7 +80,7 @@ pub async fn explain(
         records: customer.names(),
         links: customer.links(),
         decisions: customer.decisions(),
-        doubts: customer.doubts(),
+        review_candidates: customer.review_candidates(),
         finds_only: customer.finds_only(&holders),
         finds_not: customer.finds_not(),
         unread: customer.unread(&events),
@@ -98,7 +99,7 @@ async fn load(
     own: usize,
 ) -> Result<(ComponentRows, bool), StorageError> {
     let ask = ComponentQuery { records: stored.clone(), ..ComponentQuery::default() };
-    let follow = brand.rules.identity.component_cap.saturating_add(own).saturating_add(1);
+    let follow = most_keys(own, &brand.rules.identity);
     let known = load_component(db, brand.id(), &ask, &scope(brand, Some(follow))).await?;
     if known.is_truncated {
         let known = load_component(db, brand.id(), &ask, &scope(brand, None)).await?;

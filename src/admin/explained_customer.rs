@@ -101,7 +101,9 @@ impl<'a> ExplainedCustomer<'a> {
     }
 
     /// The links that were refused: level, evidence, the reason, and the other customers.
-    pub(super) fn doubts(&self) -> Vec<(&'static str, String, &'static str, Vec<String>)> {
+    pub(super) fn review_candidates(
+        &self,
+    ) -> Vec<(&'static str, String, &'static str, Vec<String>)> {
         let others = |clusters: &[usize]| {
             let others = clusters.iter().filter(|n| **n != self.position);
             others
@@ -109,15 +111,15 @@ impl<'a> ExplainedCustomer<'a> {
                 .map(|profile| profile.key.to_string())
                 .collect()
         };
-        let doubts = self.found.resolution.doubts.iter();
-        doubts
-            .filter(|doubt| doubt.clusters.contains(&self.position))
-            .map(|doubt| {
+        let review_candidates = self.found.resolution.review_candidates.iter();
+        review_candidates
+            .filter(|candidate| candidate.clusters.contains(&self.position))
+            .map(|candidate| {
                 (
-                    doubt.level.as_str(),
-                    doubt.evidence.in_words().1,
-                    doubt.grounds.as_str(),
-                    others(&doubt.clusters),
+                    candidate.level.as_str(),
+                    candidate.evidence.in_words().1,
+                    candidate.conflict.as_str(),
+                    others(&candidate.clusters),
                 )
             })
             .collect()

@@ -61,11 +61,11 @@ pub(super) fn run(arguments: &AccuracyArguments) -> anyhow::Result<()> {
     let rules = IdentityRules { region: "NL".parse().ok(), ..IdentityRules::default() };
     let honest = population.honest_changes();
     let resolving = Instant::now();
-    let census = InMemoryIdentity::take(std::mem::take(&mut population.changes), &[], &rules);
+    let in_memory = InMemoryIdentity::take(std::mem::take(&mut population.changes), &[], &rules);
     let resolved = resolving.elapsed();
-    let accuracy = Accuracy::measure(&population, &census);
+    let accuracy = Accuracy::measure(&population, &in_memory);
     let forged =
-        Forged::measure(&population, &census, &InMemoryIdentity::take(honest, &[], &rules));
+        Forged::measure(&population, &in_memory, &InMemoryIdentity::take(honest, &[], &rules));
     let measured = Measured {
         population: &population,
         seed: arguments.seed,
@@ -175,8 +175,8 @@ impl Measured<'_> {
             "\n{:44}{:>12}{:>16}",
             "kept apart, for review", "reviews", "of one person"
         )?;
-        for ((level, grounds), apart) in &self.accuracy.kept_apart {
-            let name = format!("{}: {grounds}", level.as_str());
+        for ((level, conflict), apart) in &self.accuracy.kept_apart {
+            let name = format!("{}: {conflict}", level.as_str());
             writeln!(
                 text,
                 "{name:44}{:>12}{:>16}",
@@ -259,10 +259,10 @@ mod tests {
     #[test]
     fn every_line_of_the_report_fits_a_terminal() {
         let population = Population::new(200, 1);
-        let census =
+        let in_memory =
             InMemoryIdentity::take(population.changes.clone(), &[], &IdentityRules::default());
-        let accuracy = Accuracy::measure(&population, &census);
-        let forged = Forged::measure(&population, &census, &census);
+        let accuracy = Accuracy::measure(&population, &in_memory);
+        let forged = Forged::measure(&population, &in_memory, &in_memory);
         let text = Measured {
             population: &population,
             seed: 1,

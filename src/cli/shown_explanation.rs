@@ -46,10 +46,10 @@ fn print_decisions(why: &Explanation) {
 fn print_refused_links(why: &Explanation) {
     print_heading(
         "Other customers that have the same value, but are not linked:",
-        why.doubts.is_empty(),
+        why.review_candidates.is_empty(),
     );
-    for (level, evidence, grounds, others) in &why.doubts {
-        print_plain(&format!("    {level:<13} {evidence}  (reason: {grounds})"));
+    for (level, evidence, conflict, others) in &why.review_candidates {
+        print_plain(&format!("    {level:<13} {evidence}  (reason: {conflict})"));
         others.iter().for_each(|other| print_plain(&format!("      {other}")));
     }
 }

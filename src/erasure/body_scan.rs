@@ -32,26 +32,23 @@ const MOST_CHARS: usize = 320;
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn mentions_erased(
+pub async fn find_about_erased(
     db: &mut Connection,
     brand: &Brand,
     deliveries: &[&Delivery],
 ) -> Result<Vec<bool>, StorageError> {
     let hasher = SuppressionHasher::new(&brand.suppression_key);
-    let mentions: Vec<BTreeSet<SuppressionHash>> = deliveries
+    let hashes: Vec<BTreeSet<SuppressionHash>> = deliveries
         .iter()
-        .map(|delivery| mentions_of(&delivery.body, &hasher, brand.rules.identity.region))
+        .map(|delivery| scan_body(&delivery.body, &hasher, brand.rules.identity.region))
         .collect();
-    let all: BTreeSet<SuppressionHash> = mentions.iter().flatten().copied().collect();
+    let all: BTreeSet<SuppressionHash> = hashes.iter().flatten().copied().collect();
     let found = find_erased(db, brand.id(), all).await?;
-    Ok(mentions
-        .iter()
-        .map(|mentions| mentions.iter().any(|hash| found.contains_key(hash)))
-        .collect())
+    Ok(hashes.iter().map(|hashes| hashes.iter().any(|hash| found.contains_key(hash))).collect())
 }
 
 /// The hashes of all texts in a body that the suppression list could contain.
-pub(crate) fn mentions_of(
+pub(crate) fn scan_body(
     body: &[u8],
     hasher: &SuppressionHasher,
     region: Option<Region>,
@@ -106,7 +103,7 @@ fn hashes(text: &str, hasher: &SuppressionHasher, region: Option<Region>) -> Vec
     let mut hashes = Vec::new();
     if text.contains('@') {
         hashes.extend(
-            EmailField::read(text).emails.into_iter().map(|email| hasher.own(&email.into())),
+            EmailField::read(text).emails.into_iter().map(|email| hasher.exclusive(&email.into())),
         );
     }
     if text.chars().filter(|c| c.is_numeric()).count() >= 6 {
@@ -115,7 +112,7 @@ fn hashes(text: &str, hasher: &SuppressionHasher, region: Option<Region>) -> Vec
             .numbers
             .into_iter()
             .chain(PhoneField::read_e164(text).numbers);
-        hashes.extend(numbers.map(|number| hasher.own(&number.phone.into())));
+        hashes.extend(numbers.map(|number| hasher.exclusive(&number.phone.into())));
     }
     if length >= LEAST_ID_CHARS {
         hashes.extend(
@@ -128,7 +125,7 @@ fn hashes(text: &str, hasher: &SuppressionHasher, region: Option<Region>) -> Vec
         let handle = text.trim_start_matches('@').to_lowercase();
         hashes.extend(
             [IdentifierKind::Facebook, IdentifierKind::Twitter]
-                .map(|kind| hasher.own(&Identifier { kind, value: handle.clone() })),
+                .map(|kind| hasher.exclusive(&Identifier { kind, value: handle.clone() })),
         );
     }
     hashes
@@ -145,8 +142,8 @@ mod tests {
     fn an_address_or_id_is_found_in_every_usual_place() {
         let hasher = SuppressionHasher::new(&SuppressionKey([7; 32]));
         let region = "NL".parse().ok();
-        let email = hasher.own(&Email::parse("anna@example.org").unwrap().into());
-        let phone = hasher.own(&Phone::parse_e164("+31612312311").unwrap().into());
+        let email = hasher.exclusive(&Email::parse("anna@example.org").unwrap().into());
+        let phone = hasher.exclusive(&Phone::parse_e164("+31612312311").unwrap().into());
         let record =
             hasher.record(&RecordKey::new(SourceKind::OmneoProfile, "1234567890").unwrap());
         for (body, expected) in [
@@ -161,10 +158,10 @@ mod tests {
             (r#"{"profiles":{"1234567890":{}}}"#, record),
             ("profile=1234567890", record),
         ] {
-            assert!(mentions_of(body.as_bytes(), &hasher, region).contains(&expected), "{body}");
+            assert!(scan_body(body.as_bytes(), &hasher, region).contains(&expected), "{body}");
         }
         assert!(
-            mentions_of(br#"{"a":"anne@example.org","n":1234567}"#, &hasher, region)
+            scan_body(br#"{"a":"anne@example.org","n":1234567}"#, &hasher, region)
                 .is_disjoint(&[email, phone, record].into())
         );
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::body_scan::mentions_of;
+use super::body_scan::scan_body;
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::ingest::batch::ChangeBatch;
@@ -15,8 +15,8 @@ pub(crate) const PAGE: PageLimit = PageLimit { deliveries: 200, bytes: 4 * 1024 
 
 /// The content of a delivery, with the hashes to compare with the suppression list.
 pub(crate) struct DeliveryContent {
-    /// Its changes, if it can be parsed.
-    pub work: Option<ChangeBatch>,
+    /// Its changes, if it has any.
+    pub batch: Option<ChangeBatch>,
     /// The hashes of its changes.
     pub change_hashes: BTreeSet<SuppressionHash>,
     /// The hashes of texts in its body.
@@ -31,30 +31,27 @@ impl DeliveryContent {
             body: row.body.clone(),
             received_at: row.received_at,
         };
-        let parsed = row
-            .source
-            .parse::<Source>()
-            .ok()
-            .map(|source| brand.rules.sources.parser(source).parse_webhook(&delivery));
-        let work = match parsed {
-            Some(Ok(ParsedWebhook::Changes(changes))) if !changes.is_empty() => {
-                Some(ChangeBatch::from(changes))
-            }
-            _ => None,
-        };
-        // A pending delivery that can be parsed is judged by its changes only: it may also be about other people.
-        let is_left = work.is_some() && is_pending(row);
+        let parsed =
+            row.source.parse::<Source>().ok().and_then(|source| {
+                brand.rules.sources.parser(source).parse_webhook(&delivery).ok()
+            });
+        let batch = parsed
+            .as_ref()
+            .and_then(ParsedWebhook::changes)
+            .map(|changes| ChangeBatch::from(changes.to_vec()));
+        // A pending delivery with changes is judged by them only.
+        let is_left = batch.is_some() && is_pending(row);
         Self {
-            change_hashes: work
+            change_hashes: batch
                 .as_ref()
-                .map(|work| work.suppression_hashes(hasher, region))
+                .map(|batch| batch.suppression_hashes(hasher, region))
                 .unwrap_or_default(),
             text_hashes: if is_left {
                 BTreeSet::new()
             } else {
-                mentions_of(&row.body, hasher, region)
+                scan_body(&row.body, hasher, region)
             },
-            work,
+            batch,
         }
     }
 }

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use crate::brand::Brand;
-use crate::customer::model::identifier::Identifier;
+use crate::customer::model::identifier::{Identifier, identifying_values};
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
-use crate::storage::person::{Trace, list_common, list_event_keys, list_namesakes, list_traces};
+use crate::storage::person::{
+    FoundIdentifier, list_event_keys, list_identifiers, list_namesakes, list_shared,
+};
 use crate::storage::pool::Connection;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher, given_name};
 
@@ -21,34 +23,34 @@ pub(crate) async fn list_entries(
 ) -> Result<BTreeSet<SuppressionHash>, StorageError> {
     let hasher = SuppressionHasher::new(&brand.suppression_key);
     let events = list_event_keys(db, brand.id(), records).await?;
-    let traces = list_traces(db, brand.id(), records).await?;
-    let full_names = full_names(&traces);
+    let identifiers = list_identifiers(db, brand.id(), records).await?;
+    let full_names = full_names(&identifiers);
     let names: BTreeSet<String> =
         given_names(&full_names).chain(full_names.iter().cloned()).collect();
-    let values = linking_values(records, &traces);
-    let common = list_common(db, brand.id(), records, &values).await?;
+    let values = linking_values(records, &identifiers);
+    let shared = list_shared(db, brand.id(), records, &values).await?;
     // If somebody with the same name has the address too (father and son on one phone), the name proves nothing.
     let namesakes = list_namesakes(db, brand.id(), records, &values, &names).await?;
     let mut entries: BTreeSet<SuppressionHash> =
         records.iter().map(|key| hasher.record(key)).collect();
     entries.extend(events.iter().map(|key| hasher.event(key)));
     for value in &values {
-        let is_own = !common.contains(value) && brand.rules.identity.may_link(value);
+        let is_own = !shared.contains(value) && brand.rules.identity.may_link(value);
         if is_own {
-            entries.insert(hasher.own(value));
-            entries.extend(full_names.iter().filter_map(|name| hasher.initial(value, name)));
+            entries.insert(hasher.exclusive(value));
+            entries.extend(full_names.iter().filter_map(|name| hasher.with_initial(value, name)));
         } else {
-            entries.insert(hasher.common(value));
+            entries.insert(hasher.shared(value));
         }
         let telling =
             names.iter().filter(|name| !namesakes.contains(&(value.clone(), (*name).clone())));
-        entries.extend(telling.map(|name| hasher.named(value, name)));
+        entries.extend(telling.map(|name| hasher.with_name(value, name)));
     }
     Ok(entries)
 }
 
-fn full_names(traces: &[Trace]) -> BTreeSet<String> {
-    traces.iter().map(|trace| trace.name_key.clone()).filter(|name| !name.is_empty()).collect()
+fn full_names(identifiers: &[FoundIdentifier]) -> BTreeSet<String> {
+    identifiers.iter().map(|found| found.name_key.clone()).filter(|name| !name.is_empty()).collect()
 }
 
 /// Some records have the given name only.
@@ -60,9 +62,14 @@ fn given_names(full_names: &BTreeSet<String>) -> impl Iterator<Item = String> {
         .map(|given| format!("{given}\u{1f}"))
 }
 
-/// The values that may find the person: its addresses and its records' ids.
-fn linking_values(records: &BTreeSet<RecordKey>, traces: &[Trace]) -> BTreeSet<Identifier> {
-    let ids = records.iter().filter_map(|key| Identifier::reference(key.kind.as_str(), &key.id));
-    let of_records = traces.iter().map(|trace| trace.identifier.clone());
-    of_records.filter(Identifier::could_link).chain(ids).collect()
+/// All values that may identify the person.
+fn linking_values(
+    records: &BTreeSet<RecordKey>,
+    identifiers: &[FoundIdentifier],
+) -> BTreeSet<Identifier> {
+    let of_record = |key: &RecordKey| {
+        let own = identifiers.iter().filter(|found| found.record == *key);
+        identifying_values(key, own.map(|found| found.identifier.clone()))
+    };
+    records.iter().flat_map(of_record).collect()
 }

@@ -145,7 +145,7 @@ pub async fn add_suppressions(
     )
     .await?;
     let has_key = file.read_brand(&brand.rules.slug, &brand.suppression_key)?.key.is_some();
-    let entry = Entry { erased_at: now, unerased_at: None, hashes };
+    let entry = Entry { erased_at: now, revoked_at: None, hashes };
     let additions = BrandSuppressions {
         key: (!has_key).then_some(brand.suppression_key),
         erasures: [(erasure_id, entry)].into(),
@@ -169,12 +169,14 @@ pub async fn revoke_erasure(
 ) -> Result<usize, ErasureError> {
     let hasher = SuppressionHasher::new(&brand.suppression_key);
     let hashes: BTreeSet<SuppressionHash> = match target {
-        ErasureTarget::Address(address) => [hasher.own(address), hasher.common(address)].into(),
+        ErasureTarget::Address(address) => {
+            [hasher.exclusive(address), hasher.shared(address)].into()
+        }
         ErasureTarget::Id(_) => target.record_keys().iter().map(|key| hasher.record(key)).collect(),
     };
     let mut transaction = begin(pool, brand.id()).await?;
     let erasures = find_erasures(&mut transaction, brand.id(), &hashes).await?;
-    let taken_back = Entry { erased_at: now, unerased_at: Some(now), hashes: BTreeSet::new() };
+    let taken_back = Entry { erased_at: now, revoked_at: Some(now), hashes: BTreeSet::new() };
     let mut additions = BrandSuppressions {
         key: None,
         erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect(),

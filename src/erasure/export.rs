@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::delivery_content::{DeliveryContent, PAGE};
 use super::entries::list_entries;
 use crate::brand::Brand;
-use crate::customer::model::event::Event;
 use crate::customer::model::record::{Record, RecordKey};
 use crate::customer::model::source::Source;
 use crate::ingest::batch::{ChangeBatch, links_of};
@@ -44,7 +43,7 @@ pub async fn export(
         for row in &rows {
             let content = DeliveryContent::at(row, brand, &hasher);
             let said =
-                content.work.as_ref().map(|work| says(work, &hasher, brand)).unwrap_or_default();
+                content.batch.as_ref().map(|batch| says(batch, &hasher, brand)).unwrap_or_default();
             if !entries.is_disjoint(&said) || !entries.is_disjoint(&content.text_hashes) {
                 deliveries.push(shown(row));
             }
@@ -60,33 +59,18 @@ pub async fn export(
 
 /// The hashes of a delivery's content. If one of them is among the person's, the delivery belongs to the export.
 fn says(
-    work: &ChangeBatch,
+    batch: &ChangeBatch,
     hasher: &SuppressionHasher,
     brand: &Brand,
 ) -> BTreeSet<SuppressionHash> {
-    let mut said = BTreeSet::new();
-    for (key, versions) in &work.records {
+    let mut said = batch.key_hashes(hasher);
+    for (key, versions) in &batch.records {
         let record = Record { key: key.clone(), versions: versions.clone() };
         let name_key = record.name().folded().key();
-        said.insert(hasher.record(key));
         for value in links_of(&record, brand.rules.identity.region) {
-            said.extend([hasher.own(&value), hasher.named(&value, &name_key)]);
+            said.extend([hasher.exclusive(&value), hasher.with_name(&value, &name_key)]);
         }
     }
-    for (key, versions) in &work.events {
-        said.insert(hasher.event(key));
-        said.extend(
-            Event { key: key.clone(), versions: versions.clone() }
-                .record()
-                .map(|record| hasher.record(&record)),
-        );
-    }
-    said.extend(
-        work.merges
-            .keys()
-            .flat_map(|(loser, winner)| [loser, winner])
-            .map(|end| hasher.record(end)),
-    );
     said
 }
 

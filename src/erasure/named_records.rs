@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use crate::brand::Brand;
-use crate::customer::model::identifier::Identifier;
+use crate::customer::model::identifier::identifying_values;
 use crate::customer::model::record::RecordKey;
 use crate::ingest::erased_person::{Candidate, match_candidates};
 use crate::storage::StorageError;
-use crate::storage::person::list_traces;
+use crate::storage::person::list_identifiers;
 use crate::storage::pool::Connection;
 use crate::storage::purge::list_named_after;
 use crate::storage::suppression_hashes::find_erased;
@@ -39,18 +39,17 @@ pub(super) async fn named_after(
     let hasher = SuppressionHasher::new(&brand.suppression_key);
     let keys = list_named_after(db, brand.id(), after, PAGE).await?;
     let Some(last) = keys.last().cloned() else { return Ok(None) };
-    let own = |key: &RecordKey| Identifier::reference(key.kind.as_str(), &key.id);
     let candidate = |key: &RecordKey| Candidate {
         key: key.clone(),
         name_key: String::new(),
-        links: own(key).into_iter().collect(),
+        links: identifying_values(key, []),
     };
     let mut candidates: BTreeMap<RecordKey, Candidate> =
         keys.iter().map(|key| (key.clone(), candidate(key))).collect();
-    for trace in list_traces(db, brand.id(), &keys).await? {
-        if let Some(candidate) = candidates.get_mut(&trace.record) {
-            candidate.name_key = trace.name_key;
-            candidate.links.insert(trace.identifier);
+    for of_record in list_identifiers(db, brand.id(), &keys).await? {
+        if let Some(candidate) = candidates.get_mut(&of_record.record) {
+            candidate.name_key = of_record.name_key;
+            candidate.links.extend(identifying_values(&of_record.record, [of_record.identifier]));
         }
     }
     let suppression_hashes: BTreeSet<SuppressionHash> =

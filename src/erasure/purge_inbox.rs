@@ -46,8 +46,8 @@ pub(crate) async fn purge_deliveries(
         let rows = list_bodies_after(&mut transaction, brand.id(), after, PAGE).await?;
         let Some(last) = rows.last() else { return Ok(()) };
         after = last.delivery_id;
-        let gone = about_erased(&mut transaction, brand, &rows).await?;
-        let deliveries = delete_bodies(&mut transaction, brand.id(), &gone).await?;
+        let deleted = about_erased(&mut transaction, brand, &rows).await?;
+        let deliveries = delete_bodies(&mut transaction, brand.id(), &deleted).await?;
         let counts = ErasedCounts { deliveries, ..ErasedCounts::default() };
         count_erased(&mut transaction, brand.id(), erasure, counts).await?;
         transaction.commit().await?;
@@ -72,13 +72,13 @@ async fn about_erased(
         .copied()
         .collect();
     let found = find_erased(db, brand.id(), hashes).await?;
-    let mut gone = Vec::new();
+    let mut about_erased = Vec::new();
     for (row, content) in &contents {
         let changes_about_erased = purge_changes(db, brand, row, content, &found).await?;
         let is_about = changes_about_erased || is_named(&content.text_hashes, &found);
-        gone.extend(is_about.then_some(row.delivery_id));
+        about_erased.extend(is_about.then_some(row.delivery_id));
     }
-    Ok(gone)
+    Ok(about_erased)
 }
 
 fn is_named(hashes: &BTreeSet<SuppressionHash>, found: &BTreeMap<SuppressionHash, Uuid>) -> bool {
@@ -93,7 +93,7 @@ async fn purge_changes(
     content: &DeliveryContent,
     found: &BTreeMap<SuppressionHash, Uuid>,
 ) -> Result<bool, StorageError> {
-    let Some(batch) = content.work.as_ref().filter(|_| is_named(&content.change_hashes, found))
+    let Some(batch) = content.batch.as_ref().filter(|_| is_named(&content.change_hashes, found))
     else {
         return Ok(false);
     };

@@ -65,7 +65,7 @@ pub async fn reconcile(
     let rows = import_from_file(pool, brand, of_file.as_ref(), max_erased_percent).await?;
     // First finish the erasures, then write the file: its disk may be full.
     let is_open = |row: &&ErasureRow| {
-        row.completed_at.is_none() && row.unerased_at.is_none() && row.erased_at <= began_by
+        row.completed_at.is_none() && row.revoked_at.is_none() && row.erased_at <= began_by
     };
     let open: BTreeSet<Uuid> = rows.iter().filter(is_open).map(|row| row.erasure_id).collect();
     if !open.is_empty() {

@@ -38,8 +38,8 @@ pub(super) async fn import_from_file(
     let is_alike = |id: &Uuid, entry: &Entry| {
         let row = known.get(id);
         row.is_some_and(|row| {
-            row.unerased_at.is_some()
-                || (entry.unerased_at.is_none() && row.digest == digest(&entry.hashes))
+            row.revoked_at.is_some()
+                || (entry.revoked_at.is_none() && row.digest == digest(&entry.hashes))
         })
     };
     let additions: Vec<(&Uuid, &Entry)> = of_file
@@ -53,7 +53,7 @@ pub(super) async fn import_from_file(
     let mut transaction = begin(pool, brand.id()).await?;
     for (id, entry) in additions {
         insert_erasure(&mut transaction, brand.id(), *id, entry.erased_at).await?;
-        if let Some(at) = entry.unerased_at {
+        if let Some(at) = entry.revoked_at {
             mark_erasure_revoked(&mut transaction, brand.id(), *id, at).await?;
         } else if insert_hashes(
             &mut transaction,
@@ -83,8 +83,8 @@ pub(super) async fn export_to_file(
     for row in rows {
         let known = of_file.erasures.get(&row.erasure_id);
         let is_alike = |known: &Entry| {
-            known.unerased_at.is_some()
-                || (row.unerased_at.is_none() && row.digest == digest(&known.hashes))
+            known.revoked_at.is_some()
+                || (row.revoked_at.is_none() && row.digest == digest(&known.hashes))
         };
         if known.is_some_and(is_alike) {
             continue;
@@ -98,8 +98,8 @@ pub(super) async fn export_to_file(
         if let Some(known) = known {
             hashes.retain(|hash| !known.hashes.contains(hash));
         }
-        let is_new = known.is_none() || row.unerased_at.is_some() || !hashes.is_empty();
-        let entry = Entry { erased_at: row.erased_at, unerased_at: row.unerased_at, hashes };
+        let is_new = known.is_none() || row.revoked_at.is_some() || !hashes.is_empty();
+        let entry = Entry { erased_at: row.erased_at, revoked_at: row.revoked_at, hashes };
         additions.erasures.extend(is_new.then_some((row.erasure_id, entry)));
     }
     if !additions.erasures.is_empty() {

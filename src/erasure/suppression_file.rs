@@ -157,7 +157,7 @@ mod tests {
     fn entry(n: u8) -> Entry {
         Entry {
             erased_at: Timestamp::UNIX_EPOCH,
-            unerased_at: None,
+            revoked_at: None,
             hashes: [SuppressionHash([n; 32])].into(),
         }
     }
@@ -184,7 +184,7 @@ mod tests {
         let more = additions(Some(2), [(first, entry(3)), (second, entry(2))]);
         file.append("demo", &more).unwrap();
         let taken_back =
-            Entry { unerased_at: Some(Timestamp::UNIX_EPOCH), hashes: BTreeSet::new(), ..entry(0) };
+            Entry { revoked_at: Some(Timestamp::UNIX_EPOCH), hashes: BTreeSet::new(), ..entry(0) };
         file.append("demo", &additions(None, [(second, taken_back)])).unwrap();
         let suppressions = file.read().unwrap().remove("demo").unwrap();
         assert_eq!(suppressions.key, Some(SuppressionKey([1; 32])), "the first key counts");
@@ -192,7 +192,7 @@ mod tests {
             suppressions.erasures[&first].hashes,
             [SuppressionHash([1; 32]), SuppressionHash([3; 32])].into()
         );
-        assert_eq!(suppressions.erasures[&second].unerased_at, Some(Timestamp::UNIX_EPOCH));
+        assert_eq!(suppressions.erasures[&second].revoked_at, Some(Timestamp::UNIX_EPOCH));
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::remove_dir_all(path.parent().unwrap()).unwrap();

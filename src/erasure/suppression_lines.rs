@@ -25,7 +25,7 @@ pub struct Entry {
     /// When the person was erased.
     pub erased_at: Timestamp,
     /// When the erasure was revoked. This is final.
-    pub unerased_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
     /// The hashes of the person's records, events and addresses.
     pub hashes: BTreeSet<SuppressionHash>,
 }
@@ -42,7 +42,7 @@ pub(super) struct FileRecord {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     erased_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    unerased_at: Option<Timestamp>,
+    revoked_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     hashes: Vec<String>,
 }
@@ -67,7 +67,7 @@ impl BrandSuppressions {
             .collect::<Option<Vec<_>>>()?;
         let entry = self.erasures.entry(id).or_default();
         entry.erased_at = line.erased_at.unwrap_or(entry.erased_at);
-        entry.unerased_at = entry.unerased_at.or(line.unerased_at);
+        entry.revoked_at = entry.revoked_at.or(line.revoked_at);
         entry.hashes.extend(hashes);
         Some(())
     }
@@ -78,14 +78,14 @@ impl BrandSuppressions {
             key: key.map(|key| STANDARD_NO_PAD.encode(key.0)),
             erasure: None,
             erased_at: None,
-            unerased_at: None,
+            revoked_at: None,
             hashes: Vec::new(),
         };
         let key = self.key.as_ref().map(|key| line(Some(key)));
         let erasures = self.erasures.iter().map(|(id, entry)| FileRecord {
             erasure: Some(*id),
             erased_at: Some(entry.erased_at),
-            unerased_at: entry.unerased_at,
+            revoked_at: entry.revoked_at,
             hashes: entry.hashes.iter().map(|hash| STANDARD_NO_PAD.encode(hash.0)).collect(),
             ..line(None)
         });

@@ -11,7 +11,7 @@ use super::claimed_delivery::{ClaimedDelivery, Lease, ParsedDelivery};
 use crate::brand::Brand;
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
-use crate::erasure::body_scan::mentions_erased;
+use crate::erasure::body_scan::find_about_erased;
 use crate::ingest::apply::apply_in;
 use crate::ingest::batch::{Applied, ChangeBatch};
 use crate::ingest::load::LoadFrom;
@@ -100,9 +100,9 @@ async fn find_erased_deliveries(
     if !without_changes.is_empty() {
         let deliveries: Vec<&Delivery> =
             without_changes.iter().map(|item| &item.delivery).collect();
-        let mentions = mentions_erased(db, brand, &deliveries).await?;
-        let mentioning = without_changes.iter().zip(mentions).filter(|(_, mentions)| *mentions);
-        erased.extend(mentioning.map(|(item, _)| item.id));
+        let about_erased = find_about_erased(db, brand, &deliveries).await?;
+        let of_erased = without_changes.iter().zip(about_erased).filter(|(_, is_about)| *is_about);
+        erased.extend(of_erased.map(|(item, _)| item.id));
     }
     Ok(erased)
 }

@@ -52,12 +52,9 @@ impl<'a> ParsedDelivery<'a> {
         Self { item, reading: parser.parse_webhook(&item.delivery) }
     }
 
-    /// The changes in the delivery. `None` if it could not be parsed or has no data about a customer.
+    /// The changes in the delivery. `None` if it could not be parsed or has none.
     pub(crate) fn changes(&self) -> Option<&[Change]> {
-        match &self.reading {
-            Ok(ParsedWebhook::Changes(changes)) => Some(changes),
-            Ok(ParsedWebhook::Ignored(_)) | Err(_) => None,
-        }
+        self.reading.as_ref().ok()?.changes()
     }
 
     /// The fields whose values could not be parsed.

@@ -45,8 +45,8 @@ pub async fn apply_reply(
     // Only one transaction of a brand can write at a time. Those that wait must not occupy all connections.
     let _turn = account.turns().acquire().await;
     let mut changes = named(reply, &names);
-    let gone = list_deleted(pool, account.brand.id(), &reply.there).await?;
-    changes.extend(revived(&changes, &gone, reply.asked_at));
+    let deleted = list_deleted(pool, account.brand.id(), &reply.there).await?;
+    changes.extend(revived(&changes, &deleted, reply.asked_at));
     let mut unread = UnreadCounts::default();
     let region = account.brand.rules.identity.region;
     changes
@@ -80,9 +80,11 @@ fn limit_receipt(change: &mut Change) {
 
 /// Changes about records that are stored as deleted but are in the reply. They count from the time of the
 /// request, however long ago the source last changed the record.
-fn revived(changes: &[Change], gone: &BTreeSet<RecordKey>, asked_at: Timestamp) -> Vec<Change> {
+fn revived(changes: &[Change], deleted: &BTreeSet<RecordKey>, asked_at: Timestamp) -> Vec<Change> {
     let revive = |change: &Change| match change {
-        Change::Record { key, update } if gone.contains(key) && update.scope != Scope::Deletion => {
+        Change::Record { key, update }
+            if deleted.contains(key) && update.scope != Scope::Deletion =>
+        {
             Some(Change::Record {
                 key: key.clone(),
                 update: Update { at: update.at.max(asked_at), ..update.clone() },

@@ -4,15 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use jiff::{Timestamp, TimestampRound, Unit};
+use jiff::Timestamp;
 
 use crate::brand::Brand;
-use crate::customer::identity::shared_values::most_names;
 use crate::customer::model::event::{Event, EventKey, field};
 use crate::customer::model::field_versions::{FieldVersions, Update};
-use crate::customer::model::identifier::{Identifier, identifiers_of};
+use crate::customer::model::identifier::{Identifier, identifiers_of, identifying_values};
 use crate::customer::model::phone::Region;
 use crate::customer::model::record::{Change, Record, RecordKey};
+use crate::storage::changed_rows::stored_time;
 use crate::storage::load_component::{ComponentQuery, LoadLimits};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
@@ -55,7 +55,7 @@ pub(crate) struct ChangeBatch {
     /// Merges at the source, as loser and winner; for each pair the latest.
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
     /// Records to resolve again.
-    pub again: BTreeSet<RecordKey>,
+    pub re_resolve: BTreeSet<RecordKey>,
     /// Whether the batch was already checked against the suppression list, or is an erasure itself.
     pub is_filtered: bool,
     /// No stored time can be later than this. Later ones were stored before times were capped at their time of
@@ -76,27 +76,21 @@ impl From<Vec<Change>> for ChangeBatch {
                 }
             }
         }
-        let mut work = Self::default();
+        let mut batch = Self::default();
         for change in changes {
             match change {
-                Change::Record { key, update } => add(&mut work.records, key, update),
-                Change::Event { key, update } => add(&mut work.events, key, update),
+                Change::Record { key, update } => add(&mut batch.records, key, update),
+                Change::Event { key, update } => add(&mut batch.events, key, update),
                 Change::Merge(merge) if merge.loser != merge.winner => {
-                    let at = stored(merge.at);
-                    let known = work.merges.entry((merge.loser, merge.winner)).or_insert(at);
+                    let at = stored_time(merge.at);
+                    let known = batch.merges.entry((merge.loser, merge.winner)).or_insert(at);
                     *known = at.max(*known);
                 }
                 Change::Merge(_) => {}
             }
         }
-        work
+        batch
     }
-}
-
-/// A time with the precision of Postgres: microseconds.
-fn stored(at: Timestamp) -> Timestamp {
-    at.round(TimestampRound::new().smallest(Unit::Microsecond).mode(jiff::RoundMode::Floor))
-        .unwrap_or(at)
 }
 
 impl ChangeBatch {
@@ -105,7 +99,7 @@ impl ChangeBatch {
         self.records.is_empty()
             && self.events.is_empty()
             && self.merges.is_empty()
-            && self.again.is_empty()
+            && self.re_resolve.is_empty()
     }
 
     /// The query for everything that the batch can affect directly. A record's future identifiers are among its
@@ -132,7 +126,7 @@ impl ChangeBatch {
         ComponentQuery {
             records,
             values,
-            changing: self.records.keys().chain(&self.again).cloned().collect(),
+            changing: self.records.keys().chain(&self.re_resolve).cloned().collect(),
             merge_ends: self
                 .merges
                 .keys()
@@ -155,43 +149,41 @@ impl ChangeBatch {
         hasher: &SuppressionHasher,
         region: Option<Region>,
     ) -> BTreeSet<SuppressionHash> {
-        let mut suppression_hashes = BTreeSet::new();
+        let mut suppression_hashes = self.key_hashes(hasher);
         for (key, versions) in &self.records {
-            suppression_hashes.insert(hasher.record(key));
             let record = Record { key: key.clone(), versions: versions.clone() };
             for value in links_of(&record, region) {
-                suppression_hashes.extend([hasher.own(&value), hasher.common(&value)]);
+                suppression_hashes.extend([hasher.exclusive(&value), hasher.shared(&value)]);
             }
         }
+        suppression_hashes
+    }
+
+    /// The hashes of all records and events that the batch names.
+    pub(crate) fn key_hashes(&self, hasher: &SuppressionHasher) -> BTreeSet<SuppressionHash> {
+        let mut hashes: BTreeSet<SuppressionHash> =
+            self.records.keys().map(|key| hasher.record(key)).collect();
         for (key, versions) in &self.events {
-            suppression_hashes.insert(hasher.event(key));
+            hashes.insert(hasher.event(key));
             let event = Event { key: key.clone(), versions: versions.clone() };
-            suppression_hashes.extend(event.record().map(|record| hasher.record(&record)));
+            hashes.extend(event.record().map(|record| hasher.record(&record)));
         }
         let ends = self.merges.keys().flat_map(|(loser, winner)| [loser, winner]);
-        suppression_hashes.extend(ends.map(|end| hasher.record(end)));
-        suppression_hashes
+        hashes.extend(ends.map(|end| hasher.record(end)));
+        hashes
     }
 }
 
-/// All values that may identify the person of a record: its addresses, its references to records, and a
-/// reference to itself.
+/// All values that may identify the person of a record.
 pub(crate) fn links_of(record: &Record, region: Option<Region>) -> BTreeSet<Identifier> {
-    let mut links: BTreeSet<Identifier> =
-        identifiers_of(record, region).values.into_iter().filter(Identifier::could_link).collect();
-    links.extend(Identifier::reference(record.key.kind.as_str(), &record.key.id));
-    links
+    identifying_values(&record.key, identifiers_of(record, region).values)
 }
 
 /// The limits for loading, for a brand.
 pub(crate) fn scope(brand: &Brand, follow: Option<usize>) -> LoadLimits<'_> {
     let shown = brand.rules.presenter.rules();
-    let rules = &brand.rules.identity;
     LoadLimits {
-        one_record_per_person: &rules.one_record_per_person,
-        self_asserted: &rules.self_asserted,
-        shared_value_threshold: rules.shared_value_threshold,
-        most_names: most_names(rules),
+        rules: &brand.rules.identity,
         timeline: shown.timeline_limit,
         hidden: &shown.hidden_events,
         follow,

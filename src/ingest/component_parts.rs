@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::next_state::NextState;
 use super::resolve::LinkRestrictions;
 use crate::brand::Brand;
+use crate::customer::identity::component::{LAST_STEP, STEPS, enough_to_tell, is_oversized};
 use crate::customer::identity::evidence::Level;
+use crate::customer::identity::rules::IdentityRules;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::component_rows::ComponentRows;
 use crate::storage::customers::list_confirmed;
-use crate::storage::oversized_components::{Guests, Node, list_components};
+use crate::storage::oversized_components::{Node, UnconfirmedRecords, list_components};
 use crate::storage::pool::Connection;
 
 /// How many nodes are searched together. Values lead to more records than records do.
@@ -91,16 +93,16 @@ impl Parts {
         let mut search = Search {
             db,
             brand_id: brand.id(),
-            cap: brand.rules.identity.component_cap,
-            guests: Guests { kinds, confirmed },
+            rules: &brand.rules.identity,
+            unconfirmed: UnconfirmedRecords { kinds, confirmed },
             neighbours: linking.neighbours(),
             parts: Self::default(),
         };
         let mut left = in_order_of_search(nodes);
-        for level in [Level::Phone, Level::Email] {
+        for level in STEPS {
             left = search.find_at(level, &left).await?;
         }
-        search.add_components(&left, Level::Reference).await?;
+        search.add_components(&left, LAST_STEP).await?;
         Ok(search.parts)
     }
 
@@ -115,16 +117,8 @@ impl Parts {
 
     /// The kinds of identifier that may not link each record.
     pub(super) fn link_restrictions(&self) -> LinkRestrictions {
-        const ADDRESSES: [IdentifierKind; 4] = [
-            IdentifierKind::Phone,
-            IdentifierKind::Email,
-            IdentifierKind::Facebook,
-            IdentifierKind::Twitter,
-        ];
-        let barred = |last: Level| match last {
-            Level::Phone => Vec::new(),
-            Level::Email => vec![IdentifierKind::Phone],
-            Level::Decision | Level::SourceMerge | Level::Reference => ADDRESSES.to_vec(),
+        let barred = |last: Level| {
+            IdentifierKind::ALL.into_iter().filter(|kind| Level::of(*kind) > last).collect()
         };
         self.last.iter().map(|(key, last)| (key.clone(), barred(*last))).collect()
     }
@@ -145,8 +139,8 @@ fn in_order_of_search(nodes: &BTreeSet<Node>) -> Vec<&Node> {
 struct Search<'a> {
     db: &'a mut Connection,
     brand_id: i32,
-    cap: usize,
-    guests: Guests,
+    rules: &'a IdentityRules,
+    unconfirmed: UnconfirmedRecords,
     neighbours: BTreeMap<Node, BTreeSet<Node>>,
     parts: Parts,
 }
@@ -179,15 +173,15 @@ impl Search<'_> {
             .iter()
             .filter(|node| !self.parts.knows(node))
             .partition(|node| self.is_above(node, above));
-        let live = self.list(&unknown, level, Some(self.cap.saturating_add(1))).await?;
+        let live = self.list(&unknown, level, Some(enough_to_tell(self.rules))).await?;
         let mut fitting = Vec::new();
         for (node, live) in unknown.into_iter().zip(live) {
-            if live.len() <= self.cap {
+            if !is_oversized(live.len(), self.rules) {
                 fitting.push(node);
                 continue;
             }
-            let is_first_level = level == Level::Phone;
-            self.parts.oversized = self.parts.oversized.saturating_add(usize::from(is_first_level));
+            let is_first_step = STEPS.first() == Some(&level);
+            self.parts.oversized = self.parts.oversized.saturating_add(usize::from(is_first_step));
             above.extend(live.into_iter().map(Node::Record));
             above.insert(node.clone());
             left.push(node);
@@ -217,6 +211,6 @@ impl Search<'_> {
         last: Level,
         limit: Option<usize>,
     ) -> Result<Vec<BTreeSet<RecordKey>>, StorageError> {
-        list_components(self.db, self.brand_id, nodes, last, limit, &self.guests).await
+        list_components(self.db, self.brand_id, nodes, last, limit, &self.unconfirmed).await
     }
 }

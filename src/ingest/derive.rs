@@ -11,9 +11,9 @@ use super::open_questions::open_questions;
 use super::resolve::{LinkRestrictions, resolve_all};
 use crate::brand::Brand;
 use crate::customer::answer::profile::Profile;
+use crate::customer::keep_newest;
 use crate::customer::model::event::Event;
 use crate::customer::model::record::RecordKey;
-use crate::customer::timeline_order;
 use crate::storage::changed_rows::Derived;
 use crate::storage::component_rows::{ComponentRows, StoredCustomer};
 
@@ -45,7 +45,7 @@ pub(crate) fn derive(
     let reviews = open_questions(&resolved, &after.aliases);
     let (mut derived, touched) = difference(&known.customers, new);
     derived.settings_hash = presenter.hash();
-    derived.reviews_gone = known.reviews.difference(&reviews).cloned().collect();
+    derived.reviews_deleted = known.reviews.difference(&reviews).cloned().collect();
     derived.reviews = reviews.difference(&known.reviews).cloned().collect();
     derived.notice = (!touched.is_empty()).then(|| invalidation(brand, &touched));
     derived.oversized = resolved.resolution.oversized;
@@ -71,16 +71,12 @@ pub(crate) fn timeline(
         .iter()
         .filter_map(|key| known.timelines.get(key))
         .flat_map(BTreeMap::values);
-    let shown = |event: &&Event| {
-        event.versions.is_live() && !rules.hidden_events.contains(&event.key.event_type())
-    };
     let said = after
         .events
         .values()
-        .filter(shown)
+        .filter(|event| rules.shows(event))
         .filter(|event| event.record().is_some_and(|record| own.contains(&record)));
     let mut events: Vec<Event> = stored.chain(said).cloned().collect();
-    events.sort_by(timeline_order);
-    events.truncate(rules.timeline_limit);
+    keep_newest(&mut events, rules.timeline_limit);
     events
 }

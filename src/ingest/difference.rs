@@ -22,7 +22,7 @@ pub(super) fn difference(
         let after = new.get(key).map(|(customer, _)| customer);
         if after != Some(before) {
             remove_rows(&mut derived, key, before, after);
-            derived.records_gone.extend(before.records.difference(&standing).cloned());
+            derived.records_without_customer.extend(before.records.difference(&standing).cloned());
             touched.push(before.clone());
         }
     }
@@ -47,13 +47,13 @@ fn remove_rows(
         .addresses
         .iter()
         .filter(|(address, _)| after.is_none_or(|after| !after.addresses.contains_key(address)));
-    derived.addresses_gone.extend(addresses.map(|(address, self_asserted)| AddressRow {
+    derived.addresses_deleted.extend(addresses.map(|(address, self_asserted)| AddressRow {
         address: address.clone(),
         customer_key: key.to_owned(),
         self_asserted: *self_asserted,
     }));
     if after.is_none() {
-        derived.customers_gone.push(key.to_owned());
+        derived.customers_deleted.push(key.to_owned());
     }
 }
 
@@ -87,6 +87,6 @@ pub(super) fn invalidation(brand: &Brand, touched: &[StoredCustomer]) -> Invalid
         customer.records.iter().map(|key| &key.id).chain([&customer.customer_id])
     });
     let hashes: BTreeSet<LookupHash> =
-        addresses.chain(ids.map(|id| LookupHash::new(secret, "id", id))).collect();
+        addresses.chain(ids.map(|id| LookupHash::of_id(secret, id))).collect();
     Invalidation { brand_id: brand.id(), hashes: Some(hashes.into_iter().collect()) }
 }

@@ -28,7 +28,8 @@ impl Candidate {
         &self,
         hasher: &SuppressionHasher,
     ) -> BTreeSet<SuppressionHash> {
-        let links = self.links.iter().flat_map(|value| [hasher.own(value), hasher.common(value)]);
+        let links =
+            self.links.iter().flat_map(|value| [hasher.exclusive(value), hasher.shared(value)]);
         links.chain([hasher.record(&self.key)]).collect()
     }
 
@@ -65,8 +66,8 @@ pub(crate) async fn match_candidates(
     let mut by_name: Vec<(SuppressionHash, &RecordKey)> = Vec::new();
     for candidate in candidates {
         for value in &candidate.links {
-            let initial = hasher.initial(value, &candidate.name_key);
-            match (found.get(&hasher.own(value)), initial) {
+            let initial = hasher.with_initial(value, &candidate.name_key);
+            match (found.get(&hasher.exclusive(value)), initial) {
                 // The address may belong to somebody else now, so the initial must match too.
                 (Some(_), Some(initial)) => by_name.push((initial, &candidate.key)),
                 (Some(erasure), _) => {
@@ -74,8 +75,8 @@ pub(crate) async fn match_candidates(
                 }
                 (None, _) => {}
             }
-            if !candidate.name_key.is_empty() && found.contains_key(&hasher.common(value)) {
-                by_name.push((hasher.named(value, &candidate.name_key), &candidate.key));
+            if !candidate.name_key.is_empty() && found.contains_key(&hasher.shared(value)) {
+                by_name.push((hasher.with_name(value, &candidate.name_key), &candidate.key));
             }
         }
     }

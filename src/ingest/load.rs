@@ -7,6 +7,7 @@ use crate::storage::pool::{Connection, Pool};
 use super::batch::{ChangeBatch, scope};
 use super::next_state::NextState;
 use crate::brand::Brand;
+use crate::customer::identity::component::most_keys;
 use crate::customer::model::identifier::Identifier;
 use crate::storage::StorageError;
 use crate::storage::component_rows::ComponentRows;
@@ -101,11 +102,7 @@ async fn load_component_of(
     let rules = &brand.rules.identity;
     let mut query = batch.query(brand);
     let events = query.events.clone();
-    // Most people have a few records. Far more than that means that a component may exceed the cap.
-    let most = rules
-        .component_cap
-        .saturating_add(query.changing.len().saturating_mul(10))
-        .saturating_add(1);
+    let most = most_keys(query.changing.len(), rules);
     let scope = scope(brand, follows.then_some(most));
     let mut known = ComponentRows::default();
     let mut asked: BTreeMap<Identifier, bool> = BTreeMap::new();

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::batch::ChangeBatch;
 use crate::customer::identity::rules::IdentityRules;
+use crate::customer::identity::shared_values::counts;
 use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::field_versions::FieldVersions;
@@ -163,8 +164,8 @@ impl NextState {
     }
 
     /// Whether nothing changes and no record must be resolved again.
-    pub(crate) fn is_unchanged(&self, work: &ChangeBatch) -> bool {
-        work.again.is_empty()
+    pub(crate) fn is_unchanged(&self, batch: &ChangeBatch) -> bool {
+        batch.re_resolve.is_empty()
             && self.facts.records.is_empty()
             && self.facts.events.is_empty()
             && self.facts.merges.is_empty()
@@ -182,8 +183,7 @@ impl NextState {
             let name_key = record.name().folded().key();
             let identifiers = identifiers_of(record, rules.region);
             for identifier in identifiers.values.iter().cloned() {
-                let links =
-                    !is_loser && rules.may_link(&identifier) && identifiers.may_link(&identifier);
+                let links = !is_loser && rules.may_link_record(&identifiers, &identifier);
                 rows.insert(
                     (record.key.clone(), identifier),
                     Found { links, name_key: name_key.clone() },
@@ -192,10 +192,11 @@ impl NextState {
         }
         let before =
             known.identifiers.iter().filter(|((record, _), _)| known.changing.contains(record));
-        self.facts.identifiers_gone =
+        self.facts.identifiers_deleted =
             before.map(|(key, _)| key).filter(|key| !rows.contains_key(*key)).cloned().collect();
-        let news = rows.iter().filter(|(key, found)| known.identifiers.get(*key) != Some(*found));
-        self.facts.identifiers = news
+        let changed =
+            rows.iter().filter(|(key, found)| known.identifiers.get(*key) != Some(*found));
+        self.facts.identifiers = changed
             .map(|((record, identifier), found)| IdentifierRow {
                 record: record.clone(),
                 identifier: identifier.clone(),
@@ -242,7 +243,7 @@ impl NextState {
             before.map(|value| (value, Vec::new())).collect();
         for ((record, value), found) in rows {
             let holders = values.entry(value).or_default();
-            let counts = found.links && !rules.self_asserted.contains(&record.kind);
+            let counts = found.links && counts(record.kind, rules);
             holders.extend(counts.then_some((record.kind, found.name_key.as_str())));
         }
         for (value, holders) in values {
@@ -266,7 +267,7 @@ impl NextState {
                 self.facts.shared.push(value.clone());
             } else if was_shared && !is_shared {
                 self.shared.remove(value);
-                self.facts.shared_gone.push(value.clone());
+                self.facts.shared_deleted.push(value.clone());
                 if asked.get(value) != Some(&true) {
                     self.missing.values.insert(value.clone(), true);
                 }

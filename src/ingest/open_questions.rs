@@ -7,7 +7,7 @@ use crate::customer::Conflict;
 use crate::customer::answer::profile::Profile;
 use crate::customer::identity::evidence::Level;
 use crate::customer::identity::source_merges::Aliases;
-use crate::customer::model::identifier::{Identifier, IdentifierKind};
+use crate::customer::model::identifier::Identifier;
 use crate::storage::component_rows::ReviewRow;
 
 /// The most customers in one question. Nobody can answer it about more.
@@ -18,7 +18,7 @@ type Subject = (Level, &'static str, String);
 
 /// Why the customers are kept apart, and their keys.
 struct Question {
-    grounds: Conflict,
+    conflict: Conflict,
     customers: BTreeSet<String>,
 }
 
@@ -29,17 +29,15 @@ struct Questions(BTreeMap<Subject, Question>);
 /// One question for each value, about all customers with it.
 pub(super) fn open_questions(resolved: &Resolved, aliases: &Aliases) -> BTreeSet<ReviewRow> {
     let mut questions = Questions::default();
-    for doubt in &resolved.resolution.doubts {
-        let (kind, value) = doubt.evidence.in_words();
-        let customers = doubt.clusters.iter().filter_map(|n| resolved.profiles.get(*n));
-        questions.ask((doubt.level, kind, value), doubt.grounds, customers);
+    for candidate in &resolved.resolution.review_candidates {
+        let (kind, value) = candidate.evidence.in_words();
+        let customers = candidate.clusters.iter().filter_map(|n| resolved.profiles.get(*n));
+        questions.ask((candidate.level, kind, value), candidate.conflict, customers);
     }
     for (profile, cluster) in resolved.profiles.iter().zip(&resolved.resolution.clusters) {
         let linking = linking_values(resolved, cluster, aliases);
         for address in profile.asserted.iter().filter(|address| linking.contains(address)) {
-            let level =
-                if address.kind == IdentifierKind::Phone { Level::Phone } else { Level::Email };
-            let subject = (level, address.kind.as_str(), address.value.clone());
+            let subject = (Level::of(address.kind), address.kind.as_str(), address.value.clone());
             questions.ask(subject, Conflict::SelfAsserted, [profile]);
         }
     }
@@ -50,14 +48,14 @@ impl Questions {
     fn ask<'a>(
         &mut self,
         subject: Subject,
-        grounds: Conflict,
+        conflict: Conflict,
         customers: impl IntoIterator<Item = &'a Profile>,
     ) {
         let question = self
             .0
             .entry(subject)
-            .or_insert_with(|| Question { grounds, customers: BTreeSet::new() });
-        question.grounds = question.grounds.min(grounds);
+            .or_insert_with(|| Question { conflict, customers: BTreeSet::new() });
+        question.conflict = question.conflict.min(conflict);
         question.customers.extend(customers.into_iter().map(|profile| profile.key.to_string()));
     }
 }
@@ -76,12 +74,12 @@ fn linking_values<'a>(
         .collect()
 }
 
-fn row((level, kind, value): Subject, Question { grounds, customers }: Question) -> ReviewRow {
+fn row((level, kind, value): Subject, Question { conflict, customers }: Question) -> ReviewRow {
     ReviewRow {
         level: level.as_str().to_owned(),
         kind: kind.to_owned(),
         value,
-        grounds: grounds.as_str().to_owned(),
+        conflict: conflict.as_str().to_owned(),
         customers: customers.into_iter().take(MOST_CONCERNED).collect(),
     }
 }

@@ -52,7 +52,7 @@ async fn touched_nodes(
         .map(|(_, value)| value);
     let mut touched: BTreeSet<Node> = values.chain(asked).cloned().map(Node::Value).collect();
     touched.extend(known.keys.iter().cloned().map(Node::Record));
-    for value in after.facts.shared.iter().chain(&after.facts.shared_gone) {
+    for value in after.facts.shared.iter().chain(&after.facts.shared_deleted) {
         touched.extend(list_holders(db, brand.id(), value).await?.into_iter().map(Node::Record));
     }
     Ok(touched)
@@ -81,7 +81,7 @@ async fn derive_parts(
             .iter()
             .cloned()
             .map(Node::Record)
-            .chain(beyond_guests(brand, &known))
+            .chain(beyond_unconfirmed(brand, &known))
             .collect();
         if !missing.is_subset(&nodes) {
             nodes.extend(missing);
@@ -95,7 +95,7 @@ async fn derive_parts(
 }
 
 /// Values of self-asserted records. They link nobody, but the other holders decide where such a record belongs.
-fn beyond_guests(brand: &Brand, known: &ComponentRows) -> impl Iterator<Item = Node> {
+fn beyond_unconfirmed(brand: &Brand, known: &ComponentRows) -> impl Iterator<Item = Node> {
     let kinds = &brand.rules.identity.self_asserted;
     let links = known.identifiers.iter().filter(|((record, value), found)| {
         found.links && kinds.contains(&record.kind) && !known.shared.contains(value)

@@ -47,14 +47,14 @@ pub(crate) async fn learn(
         names_of(pool, brand, source, &places.iter().map(|place| place.id.as_str()).collect())
             .await?;
     let said = places.iter().map(|place| (place.id.clone(), place.name.clone()));
-    let news: BTreeMap<String, String> =
+    let changed: BTreeMap<String, String> =
         said.filter(|(id, name)| known.get(id) != Some(name)).collect();
-    if news.is_empty() {
+    if changed.is_empty() {
         return Ok(());
     }
     // The events come first: after an interruption, the next call finds the same new names again.
-    rename(pool, brand, source, &news).await?;
-    save_names(pool, brand.id(), source, &news).await
+    rename(pool, brand, source, &changed).await?;
+    save_names(pool, brand.id(), source, &changed).await
 }
 
 async fn rename(

@@ -14,7 +14,7 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::erasures::{ErasedCounts, count_erased};
-use crate::storage::person::list_traces;
+use crate::storage::person::list_identifiers;
 use crate::storage::pool::Connection;
 use crate::storage::purge::{delete_facts, delete_lines};
 use crate::storage::records::list_records;
@@ -71,36 +71,36 @@ pub(crate) async fn purge(
     records: &BTreeSet<RecordKey>,
     events: &BTreeSet<EventKey>,
 ) -> Result<ErasedCounts, StorageError> {
-    let traces = list_traces(db, brand.id(), records).await?;
-    let addresses: BTreeSet<Identifier> = traces
+    let identifiers = list_identifiers(db, brand.id(), records).await?;
+    let addresses: BTreeSet<Identifier> = identifiers
         .into_iter()
-        .map(|trace| trace.identifier)
+        .map(|found| found.identifier)
         .filter(|value| value.kind.is_address())
         .collect();
     let texts: Vec<String> = records.iter().map(ToString::to_string).collect();
     let known = list_records(db, brand.id(), &texts).await?;
     apply_unsuppressed(db, brand, &deletion_of(known.into_keys())).await?;
     let (counts, beside) = delete_facts(db, brand.id(), records, events).await?;
-    let again = ChangeBatch {
-        again: records.union(&beside).cloned().collect(),
+    let batch = ChangeBatch {
+        re_resolve: records.union(&beside).cloned().collect(),
         is_filtered: true,
         ..ChangeBatch::default()
     };
-    apply_unsuppressed(db, brand, &again).await?;
+    apply_unsuppressed(db, brand, &batch).await?;
     delete_lines(db, brand.id(), &addresses).await?;
     Ok(counts)
 }
 
 /// A deletion that no update is newer than.
 fn deletion_of(keys: impl Iterator<Item = RecordKey>) -> ChangeBatch {
-    let gone = FieldVersions::from(Update {
+    let deletion = FieldVersions::from(Update {
         at: Timestamp::MAX,
         received_at: Timestamp::MAX,
         scope: Scope::Deletion,
         fields: BTreeMap::new(),
     });
     ChangeBatch {
-        records: keys.map(|key| (key, gone.clone())).collect(),
+        records: keys.map(|key| (key, deletion.clone())).collect(),
         is_filtered: true,
         ..ChangeBatch::default()
     }

@@ -67,11 +67,11 @@ impl<'a> Rebuild<'a> {
         };
         self.after = last;
         let done = u64::try_from(keys.len()).unwrap_or(u64::MAX);
-        let work = ChangeBatch {
-            again: keys.into_iter().collect::<BTreeSet<_>>(),
+        let batch = ChangeBatch {
+            re_resolve: keys.into_iter().collect::<BTreeSet<_>>(),
             ..ChangeBatch::default()
         };
-        let Applied { customers, .. } = run(self.pool, self.brand, &work).await?;
+        let Applied { customers, .. } = run(self.pool, self.brand, &batch).await?;
         self.progress.done = self.progress.done.saturating_add(done);
         self.progress.customers = self.progress.customers.saturating_add(customers);
         Ok(Some(self.progress))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::next_state::NextState;
 use crate::brand::Brand;
-use crate::customer::answer::profile::{MergeRules, Profile};
+use crate::customer::answer::profile::Profile;
 use crate::customer::identity::resolution::{Member, RecordFacts, Resolution, resolve};
 use crate::customer::identity::rules::IdentityRules;
 use crate::customer::identity::source_merges::Aliases;
@@ -52,13 +52,7 @@ pub(crate) fn resolve_all(
             moved.from.iter().filter_map(key_of).map(move |key| (key, number.clone()))
         })
         .collect();
-    let rules = MergeRules {
-        identity,
-        precedence: &brand.rules.precedence,
-        aliases: &after.aliases,
-        unconfirmed: &unconfirmed,
-        moved: &moved,
-    };
+    let rules = brand.rules.merge_rules(&after.aliases, &unconfirmed, &moved);
     let mut profiles: Vec<Profile> = Vec::with_capacity(resolution.clusters.len());
     for (cluster, aliases) in resolution.clusters.iter().zip(aliases_by_cluster(
         &records,

@@ -45,20 +45,20 @@ impl CustomerFinder {
         let stored = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
         let searched = self.read_through.ask(key, brand, &question, &stored, started_at).await;
         let result = if searched.has_changed {
-            self.forget(key);
+            self.invalidate(key);
             self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(stored)
         } else {
             stored
         };
         if searched.is_incomplete && !result.found {
             // A source that was not asked may know the person, so "nobody" must not stay cached.
-            self.forget(key);
+            self.invalidate(key);
         }
         Ok(result)
     }
 
     /// Later requests must not join a lookup that started before new data was stored.
-    fn forget(&self, key: CacheKey) {
+    fn invalidate(&self, key: CacheKey) {
         self.coalescer.invalidate(&Invalidation { brand_id: key.0, hashes: Some(vec![key.1]) });
     }
 }

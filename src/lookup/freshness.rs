@@ -56,7 +56,7 @@ pub(crate) async fn sources_to_query_by_id(
         .collect();
     if !asked.is_empty() {
         let last_queries =
-            list_live_queries(db, brand.id(), LookupHash::new(&brand.secret, "id", id)).await?;
+            list_live_queries(db, brand.id(), LookupHash::of_id(&brand.secret, id)).await?;
         asked.retain(|(source, account)| {
             is_stale(account, (false, false), last_query(&last_queries, **source))
         });

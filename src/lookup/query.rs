@@ -6,14 +6,13 @@ use std::fmt;
 use crate::customer::model::email::Email;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::phone::Phone;
-use crate::customer::model::text::canonical_id;
+use crate::customer::model::placeholder::is_unfilled_lookup;
+use crate::customer::model::text::{canonical_id, is_possible_id};
 use crate::http::problem::Problem;
+use crate::storage::invalidation::LookupHash;
 
 /// The longest query string, in bytes.
 pub const MAX_QUERY: usize = 4_096;
-
-/// The longest `primaryID`, in characters.
-const MAX_PRIMARY_ID: usize = 128;
 
 /// A query string, split into parameters but not validated. The key is checked before that.
 #[derive(Default)]
@@ -72,7 +71,7 @@ impl Question {
     pub fn parts(&self) -> (&'static str, &str) {
         match self {
             Self::Address(address) => (address.kind.as_str(), &address.value),
-            Self::Id(id) => ("id", id),
+            Self::Id(id) => (LookupHash::ID, id),
         }
     }
 }
@@ -173,7 +172,7 @@ impl LookupQuery<'_> {
         let kind = match self.kind {
             LookupQueryKind::Phone => IdentifierKind::Phone.as_str(),
             LookupQueryKind::Email => IdentifierKind::Email.as_str(),
-            LookupQueryKind::Id => "id",
+            LookupQueryKind::Id => LookupHash::ID,
         };
         (kind, &self.text)
     }
@@ -199,9 +198,10 @@ impl LookupQuery<'_> {
                 .map(|email| Question::Address(email.into()))
                 .map_err(|_| Problem::EmailMalformed),
             LookupQueryKind::Id => {
-                let well_formed = text.chars().count() <= MAX_PRIMARY_ID
-                    && !text.chars().any(char::is_control)
-                    && !is_unfilled_template(text);
+                // At the ends of a source's id, control characters are removed. Nobody sends them in a lookup.
+                let well_formed = is_possible_id(text)
+                    && !text.contains(char::is_control)
+                    && !is_unfilled_lookup(text);
                 if well_formed {
                     Ok(Question::Id(canonical_id(text)))
                 } else {
@@ -252,12 +252,6 @@ fn decode(raw: &str) -> Option<Cow<'_, str>> {
         .map(|text| Cow::Owned(text.into_owned()))
 }
 
-/// Whether a text is a placeholder of a template, such as `[Number]` or `{{address}}`, instead of an id.
-fn is_unfilled_template(text: &str) -> bool {
-    (text.starts_with('[') && text.ends_with(']'))
-        || (text.starts_with("{{") && text.ends_with("}}"))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -274,5 +268,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_id_that_is_an_unfilled_template_is_refused() {
+        let refused = |id: &str| {
+            let query = format!("primaryID={id}");
+            let asked = Query::split(&query, "key").unwrap().asked().unwrap();
+            asked.validate().is_err()
+        };
+        for id in ["[Number]", "{{address}}", "${id}", "[[id]]", "%3C%25id%25%3E", "+${id}"] {
+            assert!(refused(id), "{id}");
+        }
+        assert!(!refused("NL-2026-00042"));
     }
 }

@@ -8,7 +8,7 @@ use crate::storage::pool::{Connection, Pool};
 use super::freshness::{sources_to_query, sources_to_query_by_id};
 use super::query::Question;
 use crate::brand::Brand;
-use crate::customer::answer::profile::{MergeRules, Profile};
+use crate::customer::answer::profile::Profile;
 use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::Record;
@@ -281,15 +281,11 @@ async fn render(
     let live: Vec<&Record> = known.values().filter(|record| record.versions.is_live()).collect();
     let aliases = Aliases::new(&records::list_merges(db, brand.id(), &keys).await?);
     let unconfirmed =
-        customers::list_guests(db, brand.id(), &keys, &brand.rules.identity.self_asserted).await?;
-    let (identity, moved) = (&brand.rules.identity, BTreeSet::new());
-    let rules = MergeRules {
-        identity,
-        precedence: &brand.rules.precedence,
-        aliases: &aliases,
-        unconfirmed: &unconfirmed,
-        moved: &moved,
-    };
+        customers::list_unconfirmed(db, brand.id(), &keys, &brand.rules.identity.self_asserted)
+            .await?;
+    // Moved numbers matter for addresses only, and those are replaced below.
+    let moved = BTreeSet::new();
+    let rules = brand.rules.merge_rules(&aliases, &unconfirmed, &moved);
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;
     // The addresses that find a customer depend on other customers too, so the stored ones stay.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::json_text::is_number;
 use super::time::{Moment, Unclear, moment};
-use crate::customer::model::placeholder::{Sort, is_placeholder};
+use crate::customer::model::placeholder::{ValueKind, is_placeholder};
 use crate::customer::model::text;
 
 /// Longer lists are cut to this length.
@@ -79,7 +79,7 @@ pub fn truth_of(value: &Value) -> Result<Option<bool>, Unclear> {
         | "enabled" => Ok(Some(true)),
         "false" | "0" | "0.0" | "f" | "no" | "n" | "off" | "nee" | "nein" | "non" | "inactive"
         | "disabled" => Ok(Some(false)),
-        text if is_placeholder(Sort::Name, text) => Ok(None),
+        text if is_placeholder(ValueKind::Name, text) => Ok(None),
         _ => Err(Unclear),
     }
 }
@@ -111,7 +111,7 @@ pub(super) fn number_of(value: &Value) -> Read<Value> {
             };
             match text.strip_prefix('+').unwrap_or(&text) {
                 number if is_number(number) => Ok(Some(Value::from(number))),
-                text if is_placeholder(Sort::Name, text) => Ok(None),
+                text if is_placeholder(ValueKind::Name, text) => Ok(None),
                 _ => Err(Unclear),
             }
         }
@@ -121,7 +121,7 @@ pub(super) fn number_of(value: &Value) -> Read<Value> {
 pub(super) fn currency_of(value: &Value) -> Read<String> {
     let Some(text) = scalar(value)?
         .map(|text| text::visible(&text))
-        .filter(|text| !is_placeholder(Sort::Name, text))
+        .filter(|text| !is_placeholder(ValueKind::Name, text))
     else {
         return Ok(None);
     };
@@ -142,7 +142,7 @@ pub(super) fn id_of(value: &Value) -> Read<String> {
 pub(super) fn name(raw: &str) -> Option<String> {
     let raw = text::visible(raw);
     let decoded: Cow<'_, str> = html_escape::decode_html_entities(&raw);
-    Some(text::visible(&decoded)).filter(|name| !is_placeholder(Sort::Name, name))
+    Some(text::visible(&decoded)).filter(|name| !is_placeholder(ValueKind::Name, name))
 }
 
 /// The addresses of a list or of a single value, and whether all could be parsed.
@@ -162,7 +162,7 @@ fn address_of(value: &Value) -> Read<String> {
         return Err(Unclear);
     }
     let address = text::visible(&raw);
-    Ok((!is_placeholder(Sort::Address, &address)).then_some(address))
+    Ok((!is_placeholder(ValueKind::Address, &address)).then_some(address))
 }
 
 /// Scalars and lists of scalars, with cleaned texts; `None` if null or empty.

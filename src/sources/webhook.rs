@@ -23,6 +23,18 @@ pub enum ParsedWebhook {
     Ignored(&'static str),
 }
 
+impl ParsedWebhook {
+    /// The changes; `None` if there are none. By this, a delivery about an erased person is found: one with changes by
+    /// them, because it may also be about other people; one without by the text of its body.
+    #[must_use]
+    pub fn changes(&self) -> Option<&[Change]> {
+        match self {
+            Self::Changes(changes) if !changes.is_empty() => Some(changes),
+            Self::Changes(_) | Self::Ignored(_) => None,
+        }
+    }
+}
+
 /// Parses the webhooks of a source. The trait has no defaults: each source implements everything.
 pub trait WebhookParser {
     /// Parses a webhook.

@@ -1,12 +1,14 @@
 //! Reads stored answers for lookups, in one round trip.
 
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
 
 use super::pool::Connection;
 
 use super::StorageError;
 use super::invalidation::LookupHash;
 use super::live_queries::{LastQuery, last_queries};
+use super::trusted_first::with_trusted_first;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::source::{Source, SourceKind};
 
@@ -21,6 +23,23 @@ pub struct AnswerRow {
     pub body: String,
 }
 
+static BY_ADDRESSES: LazyLock<String> = LazyLock::new(|| {
+    with_trusted_first(
+        "select asked.n, found.customer_key, found.settings_hash, found.body
+        from unnest($2::text[], $3::text[]) with ordinality as asked (kind, address, n)
+        cross join lateral (
+            select answer.customer_key, answer.settings_hash, answer.body from customer_addresses as held
+            join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
+            where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
+                and {trusted_first}
+            order by held.customer_key limit $4
+        ) as found",
+    )
+});
+
+static KNOWN_ADDRESSES: LazyLock<String> =
+    LazyLock::new(|| with_trusted_first(include_str!("find_known_addresses.sql")));
+
 /// The customers with each of some addresses, at most `limit` for each, in the order of the addresses.
 ///
 /// # Errors
@@ -33,28 +52,13 @@ pub async fn find_by_addresses(
 ) -> Result<Vec<Vec<AnswerRow>>, StorageError> {
     let kinds: Vec<&str> = addresses.iter().map(|address| address.kind.as_str()).collect();
     let values: Vec<&str> = addresses.iter().map(|address| address.value.as_str()).collect();
-    let rows: Vec<(i64, String, Vec<u8>, String)> = sqlx::query_as(
-        "select asked.n, found.customer_key, found.settings_hash, found.body
-        from unnest($2::text[], $3::text[]) with ordinality as asked (kind, address, n)
-        cross join lateral (
-            select answer.customer_key, answer.settings_hash, answer.body from customer_addresses as held
-            join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
-            where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
-                -- A self-asserted value counts only if no trusted record has it.
-                and (not held.self_asserted or (
-                    select true from customer_addresses as trusted
-                    where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted
-                    limit 1
-                ) is null)
-            order by held.customer_key limit $4
-        ) as found",
-    )
-    .bind(brand_id)
-    .bind(kinds)
-    .bind(values)
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(db)
-    .await?;
+    let rows: Vec<(i64, String, Vec<u8>, String)> = sqlx::query_as(BY_ADDRESSES.as_str())
+        .bind(brand_id)
+        .bind(kinds)
+        .bind(values)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .fetch_all(db)
+        .await?;
     let mut found: Vec<Vec<AnswerRow>> = addresses.iter().map(|_| Vec::new()).collect();
     for (n, customer_key, settings_hash, body) in rows {
         let place = usize::try_from(n).ok().and_then(|n| found.get_mut(n.checked_sub(1)?));
@@ -107,7 +111,7 @@ pub async fn find_known_addresses(
     let values: Vec<&str> = addresses.iter().map(|(address, _)| address.value.as_str()).collect();
     let questions: Vec<&[u8]> =
         addresses.iter().map(|(_, question)| question.0.as_slice()).collect();
-    let rows: Vec<KnownColumns> = sqlx::query_as(include_str!("find_known_addresses.sql"))
+    let rows: Vec<KnownColumns> = sqlx::query_as(KNOWN_ADDRESSES.as_str())
         .bind(brand_id)
         .bind(kinds)
         .bind(values)

@@ -69,9 +69,9 @@ pub async fn list_keys(pool: &Pool) -> Result<Vec<KeyRow>, StorageError> {
 /// When Postgres fails.
 pub async fn insert_key(pool: &Pool, key: &KeyRow) -> Result<(), StorageError> {
     sqlx::query(
-        "with told as (select pg_notify($7, ''))
+        "with notified as (select pg_notify($7, ''))
         insert into api_keys (brand_id, key_id, label, hash, created_at, expires_at)
-        select $1, $2, $3, $4, $5, $6 from told",
+        select $1, $2, $3, $4, $5, $6 from notified",
     )
     .bind(key.brand_id)
     .bind(key.key_id)
@@ -96,8 +96,8 @@ pub async fn revoke_key(
     now: Timestamp,
 ) -> Result<bool, StorageError> {
     let revoked = sqlx::query(
-        "with told as (select pg_notify($4, ''))
-        update api_keys set revoked_at = $3 from told
+        "with notified as (select pg_notify($4, ''))
+        update api_keys set revoked_at = $3 from notified
         where brand_id = $1 and key_id = $2 and revoked_at is null",
     );
     let done = revoked

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use jiff::{RoundMode, Timestamp, TimestampRound, Unit};
+
 use super::component_rows::{Found, ReviewRow};
 use super::invalidation::Invalidation;
 use crate::customer::model::event::Event;
@@ -25,11 +27,11 @@ pub struct IdentityChanges {
     /// New and changed records.
     pub records: Vec<Record>,
     /// Identifiers that records no longer have.
-    pub identifiers_gone: Vec<(RecordKey, Identifier)>,
+    pub identifiers_deleted: Vec<(RecordKey, Identifier)>,
     /// New and changed identifiers.
     pub identifiers: Vec<IdentifierRow>,
     /// Values that are no longer shared.
-    pub shared_gone: Vec<Identifier>,
+    pub shared_deleted: Vec<Identifier>,
     /// Values that are shared now.
     pub shared: Vec<Identifier>,
     /// New merges.
@@ -62,21 +64,21 @@ pub struct AddressRow {
 #[derive(Default)]
 pub struct Derived {
     /// Customers that no longer exist.
-    pub customers_gone: Vec<String>,
+    pub customers_deleted: Vec<String>,
     /// New and changed customers.
     pub customers: Vec<CustomerRow>,
     /// Hash of the settings that rendered them.
     pub settings_hash: [u8; 16],
     /// Record keys without a customer now.
-    pub records_gone: Vec<RecordKey>,
+    pub records_without_customer: Vec<RecordKey>,
     /// Record keys and their customers.
     pub records: Vec<(RecordKey, String)>,
     /// Addresses that customers no longer have.
-    pub addresses_gone: Vec<AddressRow>,
+    pub addresses_deleted: Vec<AddressRow>,
     /// New addresses of customers.
     pub addresses: Vec<AddressRow>,
     /// Questions that are settled or changed.
-    pub reviews_gone: Vec<ReviewRow>,
+    pub reviews_deleted: Vec<ReviewRow>,
     /// New and changed questions.
     pub reviews: Vec<ReviewRow>,
     /// The notification for the caches.
@@ -93,4 +95,10 @@ impl IdentityChanges {
     pub const fn changed_count(&self) -> usize {
         self.records.len().saturating_add(self.events.len()).saturating_add(self.merges.len())
     }
+}
+
+/// A time as Postgres stores it, in whole microseconds. The rest is cut off.
+#[must_use]
+pub fn stored_time(at: Timestamp) -> Timestamp {
+    at.round(TimestampRound::new().smallest(Unit::Microsecond).mode(RoundMode::Floor)).unwrap_or(at)
 }

@@ -58,7 +58,7 @@ pub struct ReviewRow {
     /// The value.
     pub value: String,
     /// Why the customers are kept apart.
-    pub grounds: String,
+    pub conflict: String,
     /// The customers in question, in order.
     pub customers: Vec<String>,
 }

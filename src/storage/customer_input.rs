@@ -68,7 +68,7 @@ pub(super) struct ReviewInput<'a> {
     level: &'a str,
     kind: &'a str,
     value: &'a str,
-    grounds: &'a str,
+    conflict: &'a str,
     customer_keys: &'a [String],
 }
 
@@ -78,7 +78,7 @@ impl<'a> From<&'a ReviewRow> for ReviewInput<'a> {
             level: &row.level,
             kind: &row.kind,
             value: &row.value,
-            grounds: &row.grounds,
+            conflict: &row.conflict,
             customer_keys: &row.customers,
         }
     }

@@ -47,7 +47,7 @@ pub async fn find_owner(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_guests(
+pub async fn list_unconfirmed(
     db: &mut Connection,
     brand_id: i32,
     keys: &[String],

@@ -57,7 +57,7 @@ pub struct Inserted {
 }
 
 /// Stores deliveries of a brand. No two of them may share a key or a subject. The time of receipt is Postgres's
-/// clock, or the frozen one. For webhooks without an id, so many earlier contents of a subject are remembered
+/// clock, or the frozen one. For webhooks without an id, so many earlier contents of a subject are kept
 /// besides the latest.
 ///
 /// # Errors

@@ -20,7 +20,7 @@ pub struct ErasureRow {
     /// When nothing of the person was left in this database.
     pub completed_at: Option<Timestamp>,
     /// When the erasure was revoked.
-    pub unerased_at: Option<Timestamp>,
+    pub revoked_at: Option<Timestamp>,
     /// SHA-256 over its hashes in order, to compare without loading them.
     pub digest: [u8; 32],
 }
@@ -57,7 +57,7 @@ pub async fn list_erasures(
     brand_id: i32,
 ) -> Result<Vec<ErasureRow>, StorageError> {
     let rows: Vec<(Uuid, Time, Option<Time>, Option<Time>, Vec<u8>)> = sqlx::query_as(
-        "select erasure_id, erased_at, completed_at, unerased_at, sha256(coalesce((
+        "select erasure_id, erased_at, completed_at, revoked_at, sha256(coalesce((
             select string_agg(hash, ''::bytea order by hash) from suppression_hashes where suppression_hashes.brand_id = $1 and suppression_hashes.erasure_id = erasures.erasure_id
         ), ''))
         from erasures where brand_id = $1 order by erasure_id",
@@ -65,7 +65,7 @@ pub async fn list_erasures(
     .bind(brand_id)
     .fetch_all(db)
     .await?;
-    let row = |(erasure_id, erased_at, completed_at, unerased_at, digest): (
+    let row = |(erasure_id, erased_at, completed_at, revoked_at, digest): (
         Uuid,
         Time,
         Option<Time>,
@@ -76,7 +76,7 @@ pub async fn list_erasures(
             erasure_id,
             erased_at: erased_at.to_jiff(),
             completed_at: completed_at.map(Time::to_jiff),
-            unerased_at: unerased_at.map(Time::to_jiff),
+            revoked_at: revoked_at.map(Time::to_jiff),
             digest: digest.try_into().map_err(|_| StorageError::Corrupt("suppression_hashes"))?,
         })
     };
@@ -111,7 +111,7 @@ pub async fn mark_erasure_revoked(
     at: Timestamp,
 ) -> Result<bool, StorageError> {
     let query = sqlx::query(
-        "update erasures set unerased_at = $3 where brand_id = $1 and erasure_id = $2 and unerased_at is null",
+        "update erasures set revoked_at = $3 where brand_id = $1 and erasure_id = $2 and revoked_at is null",
     );
     let done = query.bind(brand_id).bind(erasure_id).bind(Time::from(at)).execute(&mut *db).await?;
     sqlx::query("delete from suppression_hashes where brand_id = $1 and erasure_id = $2")

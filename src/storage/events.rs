@@ -5,11 +5,11 @@ use sqlx::types::Json;
 
 use super::StorageError;
 use super::records::texts;
+use crate::customer::keep_newest;
 use crate::customer::model::event::{Event, EventKey, field};
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
-use crate::customer::timeline_order;
 
 fn event((key, Json(versions)): (String, Json<FieldVersions>)) -> Result<Event, StorageError> {
     Ok(Event { key: key.parse().map_err(StorageError::corrupt("events"))?, versions })
@@ -145,8 +145,7 @@ pub async fn list_newest_events(
         }
     }
     for timeline in &mut timelines {
-        timeline.sort_by(timeline_order);
-        timeline.truncate(limit);
+        keep_newest(timeline, limit);
     }
     Ok(timelines)
 }

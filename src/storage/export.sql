@@ -40,7 +40,7 @@ select json_build_object(
     ),
     'match_reviews', (
         select coalesce(json_agg(json_build_object(
-            'level', level, 'kind', kind, 'value', value, 'grounds', grounds, 'customer_keys', customer_keys
+            'level', level, 'kind', kind, 'value', value, 'conflict', conflict, 'customer_keys', customer_keys
         ) order by level, kind, value), '[]')
         from match_reviews where brand_id = $1 and customer_keys && array(select customer_key from customer)
     )

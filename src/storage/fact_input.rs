@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::changed_rows::IdentifierRow;
+use super::changed_rows::{IdentifierRow, stored_time};
 use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::Identifier;
@@ -150,9 +150,8 @@ fn as_json_text<S: Serializer>(state: &FieldVersions, serializer: S) -> Result<S
     serializer.serialize_str(&serde_json::to_string(state).unwrap_or_default())
 }
 
-/// With the precision of Postgres: microseconds.
 fn as_stored_time<S: Serializer>(at: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(&format_args!("{at:.6}"))
+    serializer.collect_str(&stored_time(*at))
 }
 
 #[cfg(test)]

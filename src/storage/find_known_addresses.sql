@@ -12,11 +12,6 @@ left join lateral (
     from customer_addresses as held
     join answers as answer on answer.brand_id = $1 and answer.customer_key = held.customer_key
     where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
-        -- A self-asserted value counts only if no trusted record has it.
-        and (not held.self_asserted or (
-            select true from customer_addresses as trusted
-            where trusted.brand_id = $1 and trusted.kind = asked.kind and trusted.address = asked.address and not trusted.self_asserted
-            limit 1
-        ) is null)
+        and {trusted_first}
     order by held.customer_key limit $5
 ) as found on true

@@ -36,7 +36,10 @@ impl fmt::Debug for BrandSecret {
 pub struct LookupHash(pub [u8; 16]);
 
 impl LookupHash {
-    /// The hash of an address or id of a brand. The `kind` of an id is `id`.
+    /// The kind of an id, in place of the kind of an address.
+    pub const ID: &str = "id";
+
+    /// The hash of an address or id of a brand.
     #[must_use]
     pub fn new(secret: &BrandSecret, kind: &str, value: &(impl AsRef<[u8]> + ?Sized)) -> Self {
         let mut hasher = SipHasher24::new_with_key(&secret.0);
@@ -50,6 +53,12 @@ impl LookupHash {
     #[must_use]
     pub fn of_address(secret: &BrandSecret, address: &Identifier) -> Self {
         Self::new(secret, address.kind.as_str(), &address.value)
+    }
+
+    /// The hash of an id.
+    #[must_use]
+    pub fn of_id(secret: &BrandSecret, id: &str) -> Self {
+        Self::new(secret, Self::ID, id)
     }
 }
 

@@ -13,6 +13,8 @@ use super::component_row::ComponentRow;
 use super::component_rows::ComponentRows;
 use super::pool::Connection;
 use super::suppressions::SuppressionHash;
+use crate::customer::identity::rules::IdentityRules;
+use crate::customer::identity::shared_values::{counts, most_names};
 use crate::customer::model::event::EventKey;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
@@ -84,14 +86,8 @@ impl ComponentQuery {
 /// How much is loaded, and by which rules.
 #[derive(Debug, Clone)]
 pub struct LoadLimits<'a> {
-    /// Kinds of record whose source has one record for each person.
-    pub one_record_per_person: &'a BTreeSet<SourceKind>,
-    /// Kinds of self-asserted records: they do not count among the holders of a value.
-    pub self_asserted: &'a BTreeSet<SourceKind>,
-    /// A value with more holders is shared.
-    pub shared_value_threshold: usize,
-    /// Loading stops at so many names of a value.
-    pub most_names: usize,
+    /// The rules that decide which values are shared.
+    pub rules: &'a IdentityRules,
     /// How many of the newest events are loaded for each record.
     pub timeline: usize,
     /// Event types that answers do not show.
@@ -152,22 +148,22 @@ impl LoadLimits<'_> {
         query
             .bind(self.follow.is_some())
             .bind(number(self.follow.unwrap_or(usize::MAX)))
-            .bind(self.trusted_kinds(true))
-            .bind(self.trusted_kinds(false))
-            .bind(number(self.shared_value_threshold.saturating_add(1)))
+            .bind(self.counting_kinds(true))
+            .bind(self.counting_kinds(false))
+            .bind(number(self.rules.shared_value_threshold.saturating_add(1)))
             .bind(number(self.timeline))
             .bind(self.hidden)
             .bind(SourceKind::ALL.map(SourceKind::as_str).to_vec())
-            .bind(number(self.most_names))
+            .bind(number(most_names(self.rules)))
     }
 
-    /// Kinds that are not self-asserted, whose source keeps people unique, or does not.
-    fn trusted_kinds(&self, one_record_per_person: bool) -> Vec<&'static str> {
+    /// Kinds whose records count as holders of a value, and whose source keeps people unique, or does not.
+    fn counting_kinds(&self, one_record_per_person: bool) -> Vec<&'static str> {
+        let is_unique = |kind: &SourceKind| self.rules.one_record_per_person.contains(kind);
         SourceKind::ALL
-            .iter()
-            .filter(|kind| self.one_record_per_person.contains(kind) == one_record_per_person)
-            .filter(|kind| !self.self_asserted.contains(kind))
-            .map(|kind| kind.as_str())
+            .into_iter()
+            .filter(|kind| counts(*kind, self.rules) && is_unique(kind) == one_record_per_person)
+            .map(SourceKind::as_str)
             .collect()
     }
 }

@@ -203,7 +203,7 @@ select json_build_object('customer', json_build_object(
 ))::text
 from stored join customers as customer on customer.brand_id = $1 and customer.customer_key = stored.customer_key
 union all
-select json_build_object('review', json_build_array(review.level, review.kind, review.value, review.grounds, review.customer_keys))::text
+select json_build_object('review', json_build_array(review.level, review.kind, review.value, review.conflict, review.customer_keys))::text
 from stored join match_reviews as review on review.brand_id = $1 and review.first_key = stored.customer_key
 union all
 select json_build_object('namesake', json_build_array(namesake.record_key, namesake.state))::text

@@ -47,6 +47,7 @@ pub mod suppressions;
 pub mod sync_runs;
 pub mod sync_streams;
 mod transaction;
+mod trusted_first;
 pub mod upstream_accounts;
 pub mod webhook_stats;
 pub mod write_changes;

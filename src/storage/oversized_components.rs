@@ -22,19 +22,13 @@ pub enum Node {
 
 /// The kinds of value that connect records up to a level.
 fn connecting(last: Level) -> Vec<&'static str> {
-    let used = |kind: &IdentifierKind| match kind {
-        IdentifierKind::Reference => true,
-        IdentifierKind::Email | IdentifierKind::Facebook | IdentifierKind::Twitter => {
-            last >= Level::Email
-        }
-        IdentifierKind::Phone => last >= Level::Phone,
-    };
-    IdentifierKind::ALL.into_iter().filter(used).map(IdentifierKind::as_str).collect()
+    let used = IdentifierKind::ALL.into_iter().filter(|kind| Level::of(*kind) <= last);
+    used.map(IdentifierKind::as_str).collect()
 }
 
 /// Self-asserted records without a confirmation: they do not connect others.
 #[derive(Debug, Default)]
-pub struct Guests {
+pub struct UnconfirmedRecords {
     /// Their kinds.
     pub kinds: Vec<&'static str>,
     /// Records of these kinds that are trusted, because a person confirmed them.
@@ -52,7 +46,7 @@ pub async fn list_components(
     start: &[&Node],
     last: Level,
     limit: Option<usize>,
-    guests: &Guests,
+    unconfirmed: &UnconfirmedRecords,
 ) -> Result<Vec<BTreeSet<RecordKey>>, StorageError> {
     let text = |node: &&Node| match node {
         Node::Record(key) => ("record", key.to_string()),
@@ -66,8 +60,8 @@ pub async fn list_components(
         .bind(connecting(last))
         .bind(limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(i64::MAX))
         .bind(limit.is_some())
-        .bind(&guests.kinds)
-        .bind(&guests.confirmed)
+        .bind(&unconfirmed.kinds)
+        .bind(&unconfirmed.confirmed)
         .fetch_all(db)
         .await?;
     let mut components = vec![BTreeSet::new(); start.len()];

@@ -7,11 +7,11 @@ use super::identifier_columns::{columns, identifier};
 use super::pool::Connection;
 use super::records::{record_key, texts};
 use crate::customer::model::event::EventKey;
-use crate::customer::model::identifier::Identifier;
+use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
 
 /// An identifier of a live record, with the record's folded name.
-pub struct Trace {
+pub struct FoundIdentifier {
     /// The record.
     pub record: RecordKey,
     /// The identifier.
@@ -46,27 +46,31 @@ pub async fn list_person(
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_traces(
+pub async fn list_identifiers(
     db: &mut Connection,
     brand_id: i32,
     keys: &BTreeSet<RecordKey>,
-) -> Result<Vec<Trace>, StorageError> {
+) -> Result<Vec<FoundIdentifier>, StorageError> {
     let query = sqlx::query_as(
         "select record_key, kind, value, name_key from identifiers where brand_id = $1 and record_key = any($2)",
     );
     let rows: Vec<(String, String, String, String)> =
         query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
-    let trace = |(key, kind, value, name_key): (String, String, String, String)| {
-        Ok(Trace { record: record_key(&key)?, identifier: identifier(&kind, value)?, name_key })
+    let found = |(key, kind, value, name_key): (String, String, String, String)| {
+        Ok(FoundIdentifier {
+            record: record_key(&key)?,
+            identifier: identifier(&kind, value)?,
+            name_key,
+        })
     };
-    rows.into_iter().map(trace).collect()
+    rows.into_iter().map(found).collect()
 }
 
 /// Those of some values that records of other customers also have.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_common(
+pub async fn list_shared(
     db: &mut Connection,
     brand_id: i32,
     keys: &BTreeSet<RecordKey>,
@@ -134,7 +138,7 @@ pub struct NamesakeRow {
     /// The kind of the common address.
     pub kind: String,
     /// Why it is another customer, if there is an open question about it.
-    pub grounds: Option<String>,
+    pub conflict: Option<String>,
 }
 
 /// Records outside some records that have the same name and a common address.
@@ -146,21 +150,23 @@ pub async fn list_same_names(
     brand_id: i32,
     keys: &BTreeSet<RecordKey>,
 ) -> Result<Vec<NamesakeRow>, StorageError> {
+    let addresses = IdentifierKind::ALL.into_iter().filter(|kind| kind.is_address());
     let rows: Vec<(String, String, Option<String>)> = sqlx::query_as(
-        "select distinct on (other.record_key) other.record_key, other.kind, review.grounds
+        "select distinct on (other.record_key) other.record_key, other.kind, review.conflict
         from identifiers as own
         join identifiers as other on other.brand_id = $1 and other.kind = own.kind and other.value = own.value and other.name_key = own.name_key
         left join match_reviews as review on review.brand_id = $1 and review.kind = own.kind and review.value = own.value
         where own.brand_id = $1 and own.record_key = any($2) and own.name_key <> '' and other.record_key <> all($2)
-            and own.kind in ('email', 'telephone', 'facebook', 'twitter')
+            and own.kind = any($3)
         order by other.record_key, other.kind",
     )
     .bind(brand_id)
     .bind(texts(keys))
+    .bind(addresses.map(IdentifierKind::as_str).collect::<Vec<_>>())
     .fetch_all(db)
     .await?;
     rows.into_iter()
-        .map(|(key, kind, grounds)| Ok(NamesakeRow { record: record_key(&key)?, kind, grounds }))
+        .map(|(key, kind, conflict)| Ok(NamesakeRow { record: record_key(&key)?, kind, conflict }))
         .collect()
 }
 

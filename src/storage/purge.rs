@@ -57,7 +57,7 @@ async fn delete_events(
     let hanging =
         sqlx::query_as("select event_key from events where brand_id = $1 and record_key = any($2)");
     let hanging: Vec<(String,)> = hanging.bind(brand_id).bind(keys).fetch_all(&mut *db).await?;
-    let gone: Vec<String> = events
+    let deleted: Vec<String> = events
         .iter()
         .map(ToString::to_string)
         .chain(hanging.into_iter().map(|(key,)| key))
@@ -65,10 +65,10 @@ async fn delete_events(
     let owners = sqlx::query_as(
         "delete from events where brand_id = $1 and event_key = any($2) returning record_key, null",
     );
-    let owners: Named = owners.bind(brand_id).bind(&gone).fetch_all(&mut *db).await?;
+    let owners: Named = owners.bind(brand_id).bind(&deleted).fetch_all(&mut *db).await?;
     sqlx::query("delete from event_references where brand_id = $1 and event_key = any($2)")
         .bind(brand_id)
-        .bind(&gone)
+        .bind(&deleted)
         .execute(db)
         .await?;
     Ok(owners)
@@ -104,12 +104,12 @@ pub async fn delete_lines(
 ) -> Result<(), StorageError> {
     let (kinds, values) = columns(addresses);
     for delete in [
-        "delete from shared_value_decisions as line using unnest($2::text[], $3::text[]) as gone (kind, value)
-        where line.brand_id = $1 and line.kind = gone.kind and line.value = gone.value
-            and (select true from customer_addresses as held where held.brand_id = $1 and held.kind = gone.kind and held.address = gone.value limit 1) is null",
-        "delete from shared_values as line using unnest($2::text[], $3::text[]) as gone (kind, value)
-        where line.brand_id = $1 and line.kind = gone.kind and line.value = gone.value
-            and (select true from customer_addresses as held where held.brand_id = $1 and held.kind = gone.kind and held.address = gone.value limit 1) is null",
+        "delete from shared_value_decisions as line using unnest($2::text[], $3::text[]) as deleted (kind, value)
+        where line.brand_id = $1 and line.kind = deleted.kind and line.value = deleted.value
+            and (select true from customer_addresses as held where held.brand_id = $1 and held.kind = deleted.kind and held.address = deleted.value limit 1) is null",
+        "delete from shared_values as line using unnest($2::text[], $3::text[]) as deleted (kind, value)
+        where line.brand_id = $1 and line.kind = deleted.kind and line.value = deleted.value
+            and (select true from customer_addresses as held where held.brand_id = $1 and held.kind = deleted.kind and held.address = deleted.value limit 1) is null",
     ] {
         sqlx::query(delete).bind(brand_id).bind(&kinds).bind(&values).execute(&mut *db).await?;
     }

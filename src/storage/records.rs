@@ -1,11 +1,14 @@
 //! Source records, their identifiers, and the merges at their sources.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use super::pool::{Connection, Pool};
 use sqlx::types::Json;
 
 use super::StorageError;
+use super::trusted_first::with_trusted_first;
+use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::field_versions::FieldVersions;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey, SourceMerge};
@@ -40,7 +43,7 @@ pub async fn list_records(
 }
 
 /// Live records of a kind after an id, in the order of their ids. Records that their source merged into others
-/// are left out.
+/// are left out. Fewer than the limit are the last ones.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -51,20 +54,63 @@ pub async fn list_records_after(
     after: &str,
     limit: i64,
 ) -> Result<Vec<Record>, StorageError> {
-    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
-        "select record_key, state from records
-        where brand_id = $1 and record_key > $2 and record_key < $3 and live
-            and not exists (select from source_merges as merge where merge.brand_id = $1 and merge.loser_key = record_key)
-        order by record_key limit $4",
+    let wanted = usize::try_from(limit).unwrap_or_default();
+    let mut after = format!("{kind}:{after}");
+    let mut records = Vec::new();
+    while records.len() < wanted {
+        let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
+            "select record_key, state from records
+            where brand_id = $1 and record_key > $2 and record_key < $3 and live
+            order by record_key limit $4",
+        )
+        .bind(brand_id)
+        .bind(&after)
+        // `;` is the character after the colon.
+        .bind(format!("{kind};"))
+        .bind(limit)
+        .fetch_all(&mut *db)
+        .await?;
+        let is_last = rows.len() < wanted;
+        if let Some((key, _)) = rows.last() {
+            after.clone_from(key);
+        }
+        records.extend(without_losers(db, brand_id, rows).await?);
+        if is_last {
+            break;
+        }
+    }
+    records.truncate(wanted);
+    Ok(records)
+}
+
+/// The records of some rows, without those that their source merged into others.
+async fn without_losers(
+    db: &mut Connection,
+    brand_id: i32,
+    rows: Vec<(String, Json<FieldVersions>)>,
+) -> Result<Vec<Record>, StorageError> {
+    if rows.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<&str> = rows.iter().map(|(key, _)| key.as_str()).collect();
+    // Which of them are losers, also when merges form a circle, depends on the whole chain after each.
+    let merges: Vec<MergeColumns> = sqlx::query_as(
+        "with recursive chain (record_key) as (
+            select unnest($2::text[]) collate \"C\"
+            union
+            select merge.winner_key from chain
+            join source_merges as merge on merge.brand_id = $1 and merge.loser_key = chain.record_key
+        )
+        select loser_key, winner_key, merged_at from chain
+        join source_merges on brand_id = $1 and loser_key = chain.record_key",
     )
     .bind(brand_id)
-    .bind(format!("{kind}:{after}"))
-    // `;` is the character after the colon.
-    .bind(format!("{kind};"))
-    .bind(limit)
+    .bind(keys)
     .fetch_all(db)
     .await?;
-    rows.into_iter().map(record).collect()
+    let aliases = Aliases::new(&source_merges(merges)?);
+    let records: Vec<Record> = rows.into_iter().map(record).collect::<Result<_, _>>()?;
+    Ok(records.into_iter().filter(|record| !aliases.is_loser(&record.key)).collect())
 }
 
 /// Those of some records that are stored as deleted.
@@ -108,8 +154,21 @@ pub async fn list_deleted_after(
     rows.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
 }
 
-/// The live records of the customers with an address. Records that their source merged into others are left
-/// out.
+static OF_ADDRESS: LazyLock<String> = LazyLock::new(|| {
+    with_trusted_first(
+        "select record.record_key, record.state from customer_addresses as held
+        join customer_records as owner on owner.brand_id = $1 and owner.customer_key = held.customer_key
+        join records as record on record.brand_id = $1 and record.record_key = owner.record_key and record.live
+        where held.brand_id = $1 and held.kind = $2 and held.address = $3 and {trusted_first}
+        -- Most records with a merge are left out below, so they come last.
+        order by (
+            select true from source_merges as merge where merge.brand_id = $1 and merge.loser_key = record.record_key limit 1
+        ) is not null, record.record_key limit $4",
+    )
+});
+
+/// The live records of the customers that a lookup by an address finds. Records that their source merged into
+/// others are left out.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -119,21 +178,16 @@ pub async fn list_records_of_address(
     address: &Identifier,
     limit: i64,
 ) -> Result<Vec<Record>, StorageError> {
-    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(
-        "select record.record_key, record.state from customer_addresses as held
-        join customer_records as owner on owner.brand_id = $1 and owner.customer_key = held.customer_key
-        join records as record on record.brand_id = $1 and record.record_key = owner.record_key and record.live
-        where held.brand_id = $1 and held.kind = $2 and held.address = $3
-            and not exists (select from source_merges as merge where merge.brand_id = $1 and merge.loser_key = record.record_key)
-        order by record.record_key limit $4",
-    )
-    .bind(brand_id)
-    .bind(address.kind.as_str())
-    .bind(&address.value)
-    .bind(limit)
-    .fetch_all(db)
-    .await?;
-    rows.into_iter().map(record).collect()
+    let rows: Vec<(String, Json<FieldVersions>)> = sqlx::query_as(OF_ADDRESS.as_str())
+        .bind(brand_id)
+        .bind(address.kind.as_str())
+        .bind(&address.value)
+        .bind(limit)
+        .fetch_all(&mut *db)
+        .await?;
+    let mut records = without_losers(db, brand_id, rows).await?;
+    records.sort_unstable_by(|one, other| one.key.to_string().cmp(&other.key.to_string()));
+    Ok(records)
 }
 
 /// Counts the different ids of live records of some kinds.
@@ -167,7 +221,7 @@ pub async fn list_merges(
     brand_id: i32,
     keys: &[String],
 ) -> Result<Vec<SourceMerge>, StorageError> {
-    let rows: Vec<(String, String, jiff_sqlx::Timestamp)> = sqlx::query_as(
+    let rows: Vec<MergeColumns> = sqlx::query_as(
         "select loser_key, winner_key, merged_at from source_merges where brand_id = $1 and loser_key = any($2)
         union
         select loser_key, winner_key, merged_at from source_merges where brand_id = $1 and winner_key = any($2)",
@@ -176,6 +230,13 @@ pub async fn list_merges(
     .bind(keys)
     .fetch_all(db)
     .await?;
+    source_merges(rows)
+}
+
+/// Loser, winner and time.
+type MergeColumns = (String, String, jiff_sqlx::Timestamp);
+
+fn source_merges(rows: Vec<MergeColumns>) -> Result<Vec<SourceMerge>, StorageError> {
     let key = |text: String| text.parse().map_err(StorageError::corrupt("source_merges"));
     rows.into_iter()
         .map(|(loser, winner, at)| {

@@ -116,7 +116,7 @@ pub async fn insert_hashes(
     let done = sqlx::query(
         "insert into suppression_hashes (brand_id, hash, erasure_id)
         select $1, new.hash, new.erasure_id from unnest($2::bytea[], $3::uuid[]) as new (hash, erasure_id)
-        join erasures as erasure on erasure.brand_id = $1 and erasure.erasure_id = new.erasure_id and erasure.unerased_at is null
+        join erasures as erasure on erasure.brand_id = $1 and erasure.erasure_id = new.erasure_id and erasure.revoked_at is null
         on conflict do nothing",
     );
     let done = done.bind(brand_id).bind(named).bind(erasures).execute(db).await?;

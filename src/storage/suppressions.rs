@@ -70,29 +70,29 @@ impl SuppressionHasher {
 
     /// The hash of a value that only the erased person had. A record with it belongs to that person.
     #[must_use]
-    pub fn own(&self, value: &Identifier) -> SuppressionHash {
-        self.hash("own", &[value.kind.as_str(), &value.value])
+    pub fn exclusive(&self, value: &Identifier) -> SuppressionHash {
+        self.hash("exclusive", &[value.kind.as_str(), &value.value])
     }
 
     /// The hash of a value that others have too, or may have. A record with it belongs to the person only if
     /// the name matches.
     #[must_use]
-    pub fn common(&self, value: &Identifier) -> SuppressionHash {
-        self.hash("common", &[value.kind.as_str(), &value.value])
+    pub fn shared(&self, value: &Identifier) -> SuppressionHash {
+        self.hash("shared", &[value.kind.as_str(), &value.value])
     }
 
     /// The hash of a value together with a folded name.
     #[must_use]
-    pub fn named(&self, value: &Identifier, name_key: &str) -> SuppressionHash {
-        self.hash("named", &[value.kind.as_str(), &value.value, name_key])
+    pub fn with_name(&self, value: &Identifier, name_key: &str) -> SuppressionHash {
+        self.hash("with_name", &[value.kind.as_str(), &value.value, name_key])
     }
 
     /// The hash of a value together with the first letter of the given name; `None` if that is unknown.
     #[must_use]
-    pub fn initial(&self, value: &Identifier, name_key: &str) -> Option<SuppressionHash> {
+    pub fn with_initial(&self, value: &Identifier, name_key: &str) -> Option<SuppressionHash> {
         let initial = given_name(name_key).chars().next()?;
         Some(self.hash(
-            "initial",
+            "with_initial",
             &[value.kind.as_str(), &value.value, initial.encode_utf8(&mut [0; 4])],
         ))
     }
@@ -113,20 +113,21 @@ mod tests {
     fn hashes_are_hmac_sha256() {
         let hasher = SuppressionHasher::new(&SuppressionKey([7; 32]));
         let email = Identifier { kind: IdentifierKind::Email, value: "a@example.org".to_owned() };
-        let hex: String = hasher.own(&email).0.iter().map(|byte| format!("{byte:02x}")).collect();
-        // printf 'own\0email\0a@example.org' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707…07
-        assert_eq!(hex, "6f536dc0d7f5e19bf5a1ce81bddf354a6c38af65e78b37c7b081f3503b7c111f");
+        let hex: String =
+            hasher.exclusive(&email).0.iter().map(|byte| format!("{byte:02x}")).collect();
+        // printf 'exclusive\0email\0a@example.org' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707…07
+        assert_eq!(hex, "0dcb349d80ab0b3f3b46b39d54e76d84c4bede0ae6e0eb26b962d0a329cc08e4");
     }
 
     #[test]
     fn nothing_is_taken_for_something_else() {
         let hasher = SuppressionHasher::new(&SuppressionKey([7; 32]));
         let email = Identifier { kind: IdentifierKind::Email, value: "a@example.org".to_owned() };
-        assert_ne!(hasher.own(&email), hasher.common(&email));
-        assert_ne!(hasher.common(&email), hasher.named(&email, ""));
+        assert_ne!(hasher.exclusive(&email), hasher.shared(&email));
+        assert_ne!(hasher.shared(&email), hasher.with_name(&email, ""));
         assert_ne!(
-            hasher.own(&email),
-            SuppressionHasher::new(&SuppressionKey([8; 32])).own(&email)
+            hasher.exclusive(&email),
+            SuppressionHasher::new(&SuppressionKey([8; 32])).exclusive(&email)
         );
     }
 }

@@ -13,7 +13,7 @@ event_reference_rows as materialized (
 ),
 review_rows as materialized (
     select *
-    from jsonb_to_recordset($2 -> 'reviews') as review (level text, kind text, value text, grounds text, customer_keys text[])
+    from jsonb_to_recordset($2 -> 'reviews') as review (level text, kind text, value text, conflict text, customer_keys text[])
 ),
 records_new as (
     insert into records (brand_id, record_key, state, live)
@@ -21,10 +21,10 @@ records_new as (
     from jsonb_to_recordset($2 -> 'records') as new (record_key text, state text, live boolean)
     on conflict (brand_id, record_key) do update set state = excluded.state, live = excluded.live
 ),
-identifiers_gone as (
+identifiers_deleted as (
     delete from identifiers as old
-    using jsonb_to_recordset($2 -> 'identifiers_gone') as gone (record_key text, kind text, value text)
-    where old.brand_id = $1 and old.record_key = gone.record_key and old.kind = gone.kind and old.value = gone.value
+    using jsonb_to_recordset($2 -> 'identifiers_deleted') as deleted (record_key text, kind text, value text)
+    where old.brand_id = $1 and old.record_key = deleted.record_key and old.kind = deleted.kind and old.value = deleted.value
 ),
 identifiers_new as (
     insert into identifiers (brand_id, record_key, kind, value, links, source_kind, name_key)
@@ -34,9 +34,9 @@ identifiers_new as (
     )
     on conflict (brand_id, record_key, kind, value) do update set links = excluded.links, name_key = excluded.name_key
 ),
-shared_gone as (
-    delete from shared_values as old using jsonb_to_recordset($2 -> 'shared_values_gone') as gone (kind text, value text)
-    where old.brand_id = $1 and old.kind = gone.kind and old.value = gone.value
+shared_deleted as (
+    delete from shared_values as old using jsonb_to_recordset($2 -> 'shared_values_deleted') as deleted (kind text, value text)
+    where old.brand_id = $1 and old.kind = deleted.kind and old.value = deleted.value
 ),
 shared_new as (
     insert into shared_values (brand_id, kind, value)
@@ -56,7 +56,7 @@ events_new as (
     on conflict (brand_id, event_key) do update
     set state = excluded.state, live = excluded.live, record_key = excluded.record_key, occurred_at = excluded.occurred_at
 ),
-event_references_gone as (
+event_references_deleted as (
     delete from event_references as old using event_rows as event
     where old.brand_id = $1 and old.event_key = event.event_key
         and not exists (
@@ -69,9 +69,9 @@ event_references_new as (
     select $1, new.value, new.namespace, new.event_key from event_reference_rows as new
     on conflict do nothing
 ),
-customers_gone as (
-    delete from customers as old using jsonb_array_elements_text($2 -> 'customers_gone') as gone (customer_key)
-    where old.brand_id = $1 and old.customer_key = gone.customer_key
+customers_deleted as (
+    delete from customers as old using jsonb_array_elements_text($2 -> 'customers_deleted') as deleted (customer_key)
+    where old.brand_id = $1 and old.customer_key = deleted.customer_key
 ),
 customers_new as (
     insert into customers as known (brand_id, customer_key, customer_id)
@@ -86,9 +86,9 @@ answers_new as (
     on conflict (brand_id, customer_key) do update set body = excluded.body, settings_hash = excluded.settings_hash
     where (known.body, known.settings_hash) is distinct from (excluded.body, excluded.settings_hash)
 ),
-customer_records_gone as (
-    delete from customer_records as old using jsonb_array_elements_text($2 -> 'customer_records_gone') as gone (record_key)
-    where old.brand_id = $1 and old.record_key = gone.record_key
+customer_records_deleted as (
+    delete from customer_records as old using jsonb_array_elements_text($2 -> 'customer_records_deleted') as deleted (record_key)
+    where old.brand_id = $1 and old.record_key = deleted.record_key
 ),
 customer_records_new as (
     insert into customer_records as known (brand_id, record_key, customer_key)
@@ -96,10 +96,10 @@ customer_records_new as (
     from jsonb_to_recordset($2 -> 'customer_records') as new (record_key text, customer_key text)
     on conflict (brand_id, record_key) do update set customer_key = excluded.customer_key where known.customer_key <> excluded.customer_key
 ),
-addresses_gone as (
+addresses_deleted as (
     delete from customer_addresses as old
-    using jsonb_to_recordset($2 -> 'customer_addresses_gone') as gone (kind text, address text, customer_key text)
-    where old.brand_id = $1 and old.kind = gone.kind and old.address = gone.address and old.customer_key = gone.customer_key
+    using jsonb_to_recordset($2 -> 'customer_addresses_deleted') as deleted (kind text, address text, customer_key text)
+    where old.brand_id = $1 and old.kind = deleted.kind and old.address = deleted.address and old.customer_key = deleted.customer_key
 ),
 addresses_new as (
     insert into customer_addresses (brand_id, kind, address, customer_key, self_asserted)
@@ -107,20 +107,20 @@ addresses_new as (
     from jsonb_to_recordset($2 -> 'customer_addresses') as new (kind text, address text, customer_key text, self_asserted boolean)
     on conflict (brand_id, kind, address, customer_key) do update set self_asserted = excluded.self_asserted
 ),
-reviews_gone as (
+reviews_deleted as (
     delete from match_reviews as old
-    using jsonb_to_recordset($2 -> 'reviews_gone') as gone (level text, kind text, value text)
-    where old.brand_id = $1 and old.level = gone.level and old.kind = gone.kind and old.value = gone.value
+    using jsonb_to_recordset($2 -> 'reviews_deleted') as deleted (level text, kind text, value text)
+    where old.brand_id = $1 and old.level = deleted.level and old.kind = deleted.kind and old.value = deleted.value
         and not exists (
             select from review_rows as kept
             where (kept.level, kept.kind, kept.value) = (old.level, old.kind, old.value)
         )
 ),
 reviews_new as (
-    insert into match_reviews (brand_id, level, kind, value, grounds, customer_keys, first_key)
-    select $1, new.level, new.kind, new.value, new.grounds, new.customer_keys, new.customer_keys[1]
+    insert into match_reviews (brand_id, level, kind, value, conflict, customer_keys, first_key)
+    select $1, new.level, new.kind, new.value, new.conflict, new.customer_keys, new.customer_keys[1]
     from review_rows as new
     on conflict (brand_id, level, kind, value) do update
-    set grounds = excluded.grounds, customer_keys = excluded.customer_keys, first_key = excluded.first_key
+    set conflict = excluded.conflict, customer_keys = excluded.customer_keys, first_key = excluded.first_key
 )
 select pg_notify($2 ->> 'channel', payload) from jsonb_array_elements_text($2 -> 'notices') as notice (payload)

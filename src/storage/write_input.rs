@@ -15,22 +15,22 @@ use super::invalidation::{CHANNEL, Invalidation};
 #[derive(Serialize)]
 pub(super) struct WriteInput<'a> {
     records: Vec<RecordInput<'a>>,
-    identifiers_gone: Vec<IdentifierKey<'a>>,
+    identifiers_deleted: Vec<IdentifierKey<'a>>,
     identifiers: Vec<IdentifierInput<'a>>,
-    shared_values_gone: Vec<Value<'a>>,
+    shared_values_deleted: Vec<Value<'a>>,
     shared_values: Vec<Value<'a>>,
     source_merges: Vec<MergeInput<'a>>,
     events: Vec<EventInput<'a>>,
     event_references: Vec<ReferenceInput<'a>>,
-    customers_gone: &'a [String],
+    customers_deleted: &'a [String],
     customers: Vec<CustomerInput<'a>>,
     answers: Vec<AnswerInput<'a>>,
     settings_hash: String,
-    customer_records_gone: Vec<String>,
+    customer_records_deleted: Vec<String>,
     customer_records: Vec<CustomerRecordInput<'a>>,
-    customer_addresses_gone: Vec<AddressInput<'a>>,
+    customer_addresses_deleted: Vec<AddressInput<'a>>,
     customer_addresses: Vec<AddressInput<'a>>,
-    reviews_gone: Vec<ReviewInput<'a>>,
+    reviews_deleted: Vec<ReviewInput<'a>>,
     reviews: Vec<ReviewInput<'a>>,
     channel: &'static str,
     notices: Vec<String>,
@@ -41,26 +41,34 @@ impl<'a> WriteInput<'a> {
         let references = facts.events.iter().filter(|event| event.versions.is_live());
         Self {
             records: facts.records.iter().map(RecordInput::from).collect(),
-            identifiers_gone: facts.identifiers_gone.iter().map(IdentifierKey::from).collect(),
+            identifiers_deleted: facts
+                .identifiers_deleted
+                .iter()
+                .map(IdentifierKey::from)
+                .collect(),
             identifiers: facts.identifiers.iter().map(IdentifierInput::from).collect(),
-            shared_values_gone: facts.shared_gone.iter().map(Value::from).collect(),
+            shared_values_deleted: facts.shared_deleted.iter().map(Value::from).collect(),
             shared_values: facts.shared.iter().map(Value::from).collect(),
             source_merges: facts.merges.iter().map(MergeInput::from).collect(),
             events: facts.events.iter().map(EventInput::from).collect(),
             event_references: references.flat_map(ReferenceInput::of).collect(),
-            customers_gone: &derived.customers_gone,
+            customers_deleted: &derived.customers_deleted,
             customers: derived.customers.iter().map(CustomerInput::from).collect(),
             answers: derived.customers.iter().map(AnswerInput::from).collect(),
             settings_hash: derived.settings_hash.iter().map(|byte| format!("{byte:02x}")).collect(),
-            customer_records_gone: derived.records_gone.iter().map(ToString::to_string).collect(),
+            customer_records_deleted: derived
+                .records_without_customer
+                .iter()
+                .map(ToString::to_string)
+                .collect(),
             customer_records: derived.records.iter().map(CustomerRecordInput::from).collect(),
-            customer_addresses_gone: derived
-                .addresses_gone
+            customer_addresses_deleted: derived
+                .addresses_deleted
                 .iter()
                 .map(AddressInput::from)
                 .collect(),
             customer_addresses: derived.addresses.iter().map(AddressInput::from).collect(),
-            reviews_gone: derived.reviews_gone.iter().map(ReviewInput::from).collect(),
+            reviews_deleted: derived.reviews_deleted.iter().map(ReviewInput::from).collect(),
             reviews: derived.reviews.iter().map(ReviewInput::from).collect(),
             channel: CHANNEL,
             notices: derived.notice.as_ref().map(Invalidation::payloads).unwrap_or_default(),

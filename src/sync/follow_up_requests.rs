@@ -6,10 +6,10 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::brand::Brand;
-use crate::customer::model::event::field;
 use crate::customer::model::field_versions::{FieldVersions, Scope, Update};
 use crate::customer::model::record::{Change, Record, RecordKey};
 use crate::customer::model::source::Source;
+use crate::ingest::batch::ChangeBatch;
 use crate::sources::Delivery;
 use crate::storage::follow_ups::NewFollowUpRow;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
@@ -25,10 +25,12 @@ pub(crate) fn hints(
         return Vec::new();
     }
     let asks = brand.rules.sources.api(source).after_webhook(delivery);
-    let subjects = if asks.is_empty() {
+    // By these hashes, an erasure finds the follow-ups of a person.
+    let subjects: Vec<SuppressionHash> = if asks.is_empty() {
         Vec::new()
     } else {
-        subjects(changes, &SuppressionHasher::new(&brand.suppression_key))
+        let hasher = SuppressionHasher::new(&brand.suppression_key);
+        ChangeBatch::from(changes.to_vec()).key_hashes(&hasher).into_iter().collect()
     };
     asks.iter()
         .map(|ask| NewFollowUpRow { source, ask: json!(ask), subjects: subjects.clone() })
@@ -58,20 +60,4 @@ pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Ve
         Some(NewFollowUpRow { source, ask: json!(ask), subjects: vec![hasher.record(key)] })
     };
     records.iter().filter_map(hint).collect()
-}
-
-/// The hashes by which an erasure finds the follow-ups of a person.
-fn subjects(changes: &[Change], hasher: &SuppressionHasher) -> Vec<SuppressionHash> {
-    let hashes = |change: &Change| match change {
-        Change::Record { key, .. } => vec![hasher.record(key)],
-        Change::Event { key, update } => {
-            let owner = update
-                .fields
-                .get(field::RECORD)
-                .and_then(|value| value.as_ref()?.as_str()?.parse::<RecordKey>().ok());
-            [hasher.event(key)].into_iter().chain(owner.map(|key| hasher.record(&key))).collect()
-        }
-        Change::Merge(merge) => vec![hasher.record(&merge.loser), hasher.record(&merge.winner)],
-    };
-    changes.iter().flat_map(hashes).collect()
 }

@@ -35,7 +35,7 @@ fn plant(shop: &Shop, count: usize) {
     let key_of_theirs = SuppressionKey([7; 32]);
     let hasher = SuppressionHasher::new(&key_of_theirs);
     let hashes: BTreeSet<SuppressionHash> = (0..count).map(|n| hasher.record(&key(n))).collect();
-    let entry = Entry { erased_at: Timestamp::UNIX_EPOCH, unerased_at: None, hashes };
+    let entry = Entry { erased_at: Timestamp::UNIX_EPOCH, revoked_at: None, hashes };
     let entries =
         BrandSuppressions { key: Some(key_of_theirs), erasures: [(Uuid::new_v4(), entry)].into() };
     SuppressionFile::new(shop.suppression_file()).append("shop", &entries).unwrap();
@@ -126,7 +126,7 @@ fn a_suppression_file_that_names_most_events_of_a_brand_erases_none() {
     let event = |n: usize| EventKey::new(Source::OmniLab, "booking", &format!("bk_{n}")).unwrap();
     let entry = Entry {
         erased_at: Timestamp::UNIX_EPOCH,
-        unerased_at: None,
+        revoked_at: None,
         hashes: (0..20).map(|n| hasher.event(&event(n))).collect(),
     };
     let entries =

@@ -21,9 +21,9 @@ fn rules() -> IdentityRules {
     IdentityRules { region: "NL".parse().ok(), ..IdentityRules::default() }
 }
 
-static CENSUS: LazyLock<InMemoryIdentity> =
+static IN_MEMORY: LazyLock<InMemoryIdentity> =
     LazyLock::new(|| InMemoryIdentity::take(POPULATION.changes.clone(), &[], &rules()));
-static MEASURED: LazyLock<Accuracy> = LazyLock::new(|| Accuracy::measure(&POPULATION, &CENSUS));
+static MEASURED: LazyLock<Accuracy> = LazyLock::new(|| Accuracy::measure(&POPULATION, &IN_MEMORY));
 
 #[test]
 fn nobody_is_merged_with_anybody_else() {
@@ -63,7 +63,7 @@ fn a_persons_own_address_finds_that_person_alone() {
 #[test]
 fn forged_forms_change_no_customer_of_trusted_records() {
     let honest = InMemoryIdentity::take(POPULATION.honest_changes(), &[], &rules());
-    let forged = Forged::measure(&POPULATION, &CENSUS, &honest);
+    let forged = Forged::measure(&POPULATION, &IN_MEMORY, &honest);
     assert!(forged.forms >= 100, "{forged:?}");
     assert_eq!(forged.changed, 0, "{forged:?}");
 }
@@ -89,7 +89,7 @@ fn what_the_rules_joined_adds_up_to_what_is_joined() {
         .fold((0, 0), |(right, wrong), joined| (right + joined.right, wrong + joined.wrong));
     assert_eq!(joined, (all.pairs_found, all.pairs_wrong));
     let reviews: usize = MEASURED.kept_apart.values().map(|apart| apart.reviews).sum();
-    assert_eq!(reviews, CENSUS.resolution.doubts.len());
+    assert_eq!(reviews, IN_MEMORY.resolution.review_candidates.len());
 }
 
 #[test]
@@ -129,7 +129,7 @@ fn forged_forms_are_forms_about_somebody_who_is_there() {
 
 #[test]
 fn every_record_has_a_change_and_belongs_to_one_customer() {
-    let counted: Vec<&RecordKey> = CENSUS.customers().flatten().collect();
+    let counted: Vec<&RecordKey> = IN_MEMORY.customers().flatten().collect();
     let known: BTreeSet<&RecordKey> =
         POPULATION.truth.keys().chain(POPULATION.forged.keys()).collect();
     assert_eq!(counted.len(), known.len());
@@ -150,8 +150,8 @@ fn the_same_seed_gives_the_same_population_and_another_seed_another() {
 #[test]
 fn the_order_of_changes_does_not_matter() {
     let population = Population::new(1_000, 7);
-    let customers = |census: &InMemoryIdentity| {
-        census
+    let customers = |in_memory: &InMemoryIdentity| {
+        in_memory
             .customers()
             .map(|keys| keys.into_iter().cloned().collect())
             .collect::<BTreeSet<BTreeSet<RecordKey>>>()
@@ -164,8 +164,8 @@ fn the_order_of_changes_does_not_matter() {
 #[test]
 fn rules_that_are_too_trusting_are_found_out() {
     let false_merges = |rules: &IdentityRules| {
-        let census = InMemoryIdentity::take(POPULATION.changes.clone(), &[], rules);
-        Accuracy::measure(&POPULATION, &census).overall
+        let in_memory = InMemoryIdentity::take(POPULATION.changes.clone(), &[], rules);
+        Accuracy::measure(&POPULATION, &in_memory).overall
     };
     assert!(
         false_merges(&IdentityRules { email_link_requires_compatible_names: false, ..rules() })

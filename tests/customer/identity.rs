@@ -141,7 +141,7 @@ fn the_order_of_records_does_not_matter() {
 const TRUSTED_KINDS: [&str; 3] = ["omneo.profile", "omniotap.contact", "syncaroo.member"];
 
 /// A kind whose records anybody can write.
-const GUEST_KIND: &str = "omnilab.participant";
+const SELF_ASSERTED_KIND: &str = "omnilab.participant";
 
 /// After this number of minutes a phone number counts as old.
 const YEARS: i64 = 6 * 365 * 24 * 60;
@@ -194,25 +194,25 @@ fn case_of(mut steps: Vec<Step>) -> Case {
 
 /// A case of 2 to 8 records of any kind.
 fn some_case() -> impl Strategy<Value = Case> {
-    let kinds = [&TRUSTED_KINDS[..], &[GUEST_KIND]].concat();
+    let kinds = [&TRUSTED_KINDS[..], &[SELF_ASSERTED_KIND]].concat();
     prop::collection::vec(record(&kinds), 2..9).prop_map(case_of)
 }
 
 /// A case of trusted records, some of them merged by their source, and the same case with unconfirmed records among its
 /// steps. An unconfirmed record may refer to others, be merged with other unconfirmed records, and be declared
 /// different from a trusted record.
-fn with_guests() -> impl Strategy<Value = (Case, Case)> {
-    let guest = (record(&[GUEST_KIND]), any::<prop::sample::Index>());
+fn with_self_asserted() -> impl Strategy<Value = (Case, Case)> {
+    let self_asserted = (record(&[SELF_ASSERTED_KIND]), any::<prop::sample::Index>());
     let places = (0..8_usize, 0..8_usize);
     let merged = prop::option::of(places.clone());
     (
         prop::collection::vec(record(&TRUSTED_KINDS), 2..8),
-        prop::collection::vec(guest, 1..8),
+        prop::collection::vec(self_asserted, 1..8),
         merged.clone(),
         merged,
         prop::option::of(places),
     )
-        .prop_map(|(steps, unconfirmed, trusted_merge, guest_merge, apart)| {
+        .prop_map(|(steps, unconfirmed, trusted_merge, self_asserted_merge, apart)| {
             let merge = |kind: &str, (loser, winner): (usize, usize)| Step {
                 merged: Some(format!("{kind}:p{loser}")),
                 into: Some(format!("{kind}:p{winner}")),
@@ -221,10 +221,10 @@ fn with_guests() -> impl Strategy<Value = (Case, Case)> {
             };
             let mut trusted = case_of(steps);
             trusted.steps.extend(trusted_merge.map(|places| merge(TRUSTED_KINDS[0], places)));
-            trusted.decisions.extend(apart.map(|(guest, other)| CaseDecision {
+            trusted.decisions.extend(apart.map(|(record, other)| CaseDecision {
                 same: None,
                 different: Some([
-                    format!("{GUEST_KIND}:p{guest}"),
+                    format!("{SELF_ASSERTED_KIND}:p{record}"),
                     format!("omniotap.contact:p{other}"),
                 ]),
                 undone: false,
@@ -235,7 +235,7 @@ fn with_guests() -> impl Strategy<Value = (Case, Case)> {
             let unconfirmed = case_of(unconfirmed)
                 .steps
                 .into_iter()
-                .chain(guest_merge.map(|places| merge(GUEST_KIND, places)));
+                .chain(self_asserted_merge.map(|places| merge(SELF_ASSERTED_KIND, places)));
             for (step, n) in unconfirmed.zip(0..) {
                 let place = places
                     .get(n)
@@ -252,7 +252,7 @@ fn state(case: &Case) -> BrandState {
 }
 
 fn is_unconfirmed(key: &str) -> bool {
-    key.starts_with(GUEST_KIND)
+    key.starts_with(SELF_ASSERTED_KIND)
 }
 
 proptest! {
@@ -297,7 +297,7 @@ proptest! {
     }
 
     #[test]
-    fn what_anybody_can_write_changes_nothing_about_anybody_else((trusted, mixed) in with_guests()) {
+    fn what_anybody_can_write_changes_nothing_about_anybody_else((trusted, mixed) in with_self_asserted()) {
         let (alone, together) = (state(&trusted), state(&mixed));
         prop_assert_eq!(alone.shared(), together.shared());
         let found = together.customers();
@@ -305,16 +305,16 @@ proptest! {
         let expected: Customers = alone.customers();
         prop_assert_eq!(rest.into_iter().filter(|keys: &BTreeSet<String>| !keys.is_empty()).collect::<Customers>(), expected);
         let unconfirmed: BTreeSet<&String> = mixed.steps.iter().filter_map(|step| step.record.as_ref()).filter(|key| is_unconfirmed(key)).collect();
-        for guest in unconfirmed {
-            prop_assert_eq!(found.iter().filter(|keys| keys.contains(guest)).count(), 1, "{} is of one customer", guest);
+        for record in unconfirmed {
+            prop_assert_eq!(found.iter().filter(|keys| keys.contains(record)).count(), 1, "{} is of one customer", record);
         }
     }
 
     #[test]
     fn everybody_at_once_are_the_same_customers(case in some_case()) {
         let changes = case.changes().into_iter().map(|(_, change)| change);
-        let census = InMemoryIdentity::take(changes, &[], &IdentityRules::default());
-        let customers: Customers = census.customers().map(|keys| keys.into_iter().map(ToString::to_string).collect()).collect();
+        let in_memory = InMemoryIdentity::take(changes, &[], &IdentityRules::default());
+        let customers: Customers = in_memory.customers().map(|keys| keys.into_iter().map(ToString::to_string).collect()).collect();
         prop_assert_eq!(customers, state(&case).customers());
     }
 }

@@ -17,7 +17,7 @@ const ROWS: [(&str, &str); 11] = [
     ("customer_records", "select record_key, customer_key from customer_records"),
     ("customer_addresses", "select kind, address, customer_key from customer_addresses"),
     ("answers", "select customer_key, settings_hash, body from answers"),
-    ("reviews", "select level, kind, value, grounds, customer_keys from match_reviews"),
+    ("reviews", "select level, kind, value, conflict, customer_keys from match_reviews"),
     // The time of receipt differs between runs.
     (
         "records",

@@ -14,7 +14,7 @@ pub(super) fn print_namesakes(namesakes: &[NamesakeRow]) {
         "\nNot erased: these records have the same name as the erased customer and share an address with it, but belong to other customers:",
     );
     for row in namesakes {
-        let why = row.grounds.as_deref().unwrap_or("another customer");
+        let why = row.conflict.as_deref().unwrap_or("another customer");
         print_plain(&format!("  {}  has the same {} ({why})", row.record, row.kind));
     }
     print_line(

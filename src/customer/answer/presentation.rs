@@ -70,8 +70,7 @@ impl Presenter {
         &self.rules
     }
 
-    /// Renders a customer with its newest events. The events must be in
-    /// [`timeline_order`](crate::customer::timeline_order).
+    /// Renders a customer with its newest events, as [`keep_newest`](crate::customer::keep_newest) leaves them.
     #[must_use]
     pub fn answer(&self, profile: &Profile, events: &[Event]) -> Rendered {
         let failed = Failed::default();
@@ -94,11 +93,7 @@ impl Presenter {
             customer_id: profile.customer_id.clone(),
             customer_lastname: part(&profile.last_name),
             custom_fields: fields.collect(),
-            timeline: events
-                .iter()
-                .take(self.rules.timeline_limit)
-                .filter_map(|event| self.item(event, &facts, &failed))
-                .collect(),
+            timeline: events.iter().filter_map(|event| self.item(event, &facts, &failed)).collect(),
         };
         Rendered { answer, failed_templates: failed.into_inner() }
     }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::filters::Locale;
 use crate::customer::DERIVATION_VERSION;
+use crate::customer::model::event::Event;
 use crate::customer::model::source::Source;
 
 /// A brand's settings for its answers.
@@ -49,6 +50,12 @@ impl Template {
 }
 
 impl PresentationRules {
+    /// Whether a timeline contains an event.
+    #[must_use]
+    pub fn shows(&self, event: &Event) -> bool {
+        event.versions.is_live() && !self.hidden_events.contains(&event.key.event_type())
+    }
+
     /// All templates: custom fields, messages, links.
     pub(super) fn templates(&self) -> Vec<Template> {
         let mut messages: BTreeMap<String, String> = self.locale.messages();

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::mailbox::is_of_nobody;
-use crate::customer::model::placeholder::{Sort, is_placeholder};
+use crate::customer::model::placeholder::{ValueKind, is_placeholder};
 
 /// Values that identify nobody. They find customers, but never link.
 #[derive(Debug, Clone, Default)]
@@ -31,12 +31,12 @@ impl Blocklist {
         } else {
             None
         };
-        is_placeholder(Sort::Id, bare.trim_start_matches('+'))
+        is_placeholder(ValueKind::Id, bare.trim_start_matches('+'))
             || bare == "test"
             || self.values.contains(value)
             || local.is_some_and(|local| {
                 let local = local.split_once('+').map_or(local, |(mailbox, _)| mailbox);
-                is_placeholder(Sort::Address, local)
+                is_placeholder(ValueKind::Address, local)
                     || local == "test"
                     || is_of_nobody(local)
                     || self.mailboxes.contains(local)

@@ -2,15 +2,41 @@
 //! through records that are gone. The result for a component is the same, whether it is resolved alone or with others.
 //!
 //! The size of a component is the number of its existing records. Above the rules' cap it uses no phone links. Parts of
-//! it that are still above the cap use no e-mail links either.
+//! it that are still above the cap use no e-mail links either. [`STEPS`] and [`is_oversized`] say so for all.
 
 use std::collections::BTreeMap;
 
 use super::evidence::Level;
 use super::people::People;
+use super::rules::IdentityRules;
 use super::union_find::UnionFind;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
+
+/// The weakest level that may link a component, the first at which it is within the cap.
+pub const STEPS: [Level; 2] = [Level::Phone, Level::Email];
+
+/// The weakest level that may link what is above the cap at all steps.
+pub const LAST_STEP: Level = Level::Reference;
+
+/// Whether a component of so many existing records is above the cap.
+#[must_use]
+pub const fn is_oversized(size: usize, rules: &IdentityRules) -> bool {
+    size > rules.component_cap
+}
+
+/// So many existing records are enough to know that a component is above the cap.
+#[must_use]
+pub const fn enough_to_tell(rules: &IdentityRules) -> usize {
+    rules.component_cap.saturating_add(1)
+}
+
+/// How many keys to load of the components of some records before they count as too large to be loaded whole. Most people
+/// have a few records. Far more than that means that a component may be above the cap.
+#[must_use]
+pub const fn most_keys(records: usize, rules: &IdentityRules) -> usize {
+    enough_to_tell(rules).saturating_add(records.saturating_mul(10))
+}
 
 /// Passes on the components of some members, each with the weakest level that it may use. Returns the number of
 /// components above the cap.
@@ -19,16 +45,28 @@ pub(crate) fn for_each_component(
     among: &[usize],
     mut resolve: impl FnMut(&[usize], Level),
 ) -> usize {
-    let cap = people.facts.rules.component_cap;
+    for_each_part(people, among, &STEPS, &mut resolve)
+}
+
+/// Passes on the parts of some members at the first step, or at later steps what is above the cap. Returns the number of
+/// parts above the cap at the first step.
+fn for_each_part(
+    people: &People<'_>,
+    among: &[usize],
+    steps: &[Level],
+    resolve: &mut impl FnMut(&[usize], Level),
+) -> usize {
+    let Some((level, later)) = steps.split_first() else {
+        resolve(among, LAST_STEP);
+        return 0;
+    };
     let mut oversized = 0_usize;
-    for component in connected(people, among, Level::Phone) {
-        if component.len() <= cap {
-            resolve(&component, Level::Phone);
-            continue;
-        }
-        oversized = oversized.saturating_add(1);
-        for part in connected(people, &component, Level::Email) {
-            resolve(&part, if part.len() <= cap { Level::Email } else { Level::Reference });
+    for part in connected(people, among, *level) {
+        if is_oversized(part.len(), people.facts.rules) {
+            oversized = oversized.saturating_add(1);
+            for_each_part(people, &part, later, resolve);
+        } else {
+            resolve(&part, *level);
         }
     }
     oversized

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::customer::model::identifier::Identifier;
+use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
 
 /// The strength of evidence, the strongest first.
@@ -24,6 +24,18 @@ impl Level {
     /// All levels, the strongest first.
     pub const ALL: [Self; 5] =
         [Self::Decision, Self::SourceMerge, Self::Reference, Self::Email, Self::Phone];
+
+    /// The level at which values of a kind link.
+    #[must_use]
+    pub const fn of(kind: IdentifierKind) -> Self {
+        match kind {
+            IdentifierKind::Reference => Self::Reference,
+            IdentifierKind::Email | IdentifierKind::Facebook | IdentifierKind::Twitter => {
+                Self::Email
+            }
+            IdentifierKind::Phone => Self::Phone,
+        }
+    }
 
     /// The name in Postgres and on the command line.
     #[must_use]

@@ -27,7 +27,7 @@ pub struct ReviewCandidate {
     /// What the records have in common. For a group that was not formed: the first of several.
     pub evidence: Evidence,
     /// The conflict that keeps them apart.
-    pub grounds: Conflict,
+    pub conflict: Conflict,
     /// The customers concerned, as positions in [`Resolution::clusters`]; two or more.
     pub clusters: Vec<usize>,
 }
@@ -42,7 +42,7 @@ pub struct Resolution {
     /// The evidence that joined them.
     pub links: Vec<Link>,
     /// The open questions, without those that a decision or other evidence answered.
-    pub doubts: Vec<ReviewCandidate>,
+    pub review_candidates: Vec<ReviewCandidate>,
     /// Phone numbers that have a new owner.
     pub moved: Vec<Moved>,
     /// The number of components above the cap, in which some evidence could not link.
@@ -83,7 +83,7 @@ impl Findings<'_> {
             self.clusters.into_iter().map(|resolved| resolved.cluster).collect();
         all.sort_by(|a, b| a.members.cmp(&b.members));
         let positions = positions_by_member(all.iter());
-        let mut doubts = Vec::new();
+        let mut review_candidates = Vec::new();
         for OpenQuestion { level, evidence, conflict, members } in self.questions {
             let concerned: BTreeSet<usize> =
                 members.iter().filter_map(|member| positions.get(member).copied()).collect();
@@ -91,14 +91,14 @@ impl Findings<'_> {
                 concerned.iter().filter_map(|n| all.get(*n)).collect();
             if count_undecided_pairs(&clusters) > 0 {
                 let clusters = concerned.into_iter().collect();
-                doubts.push(ReviewCandidate { level, evidence, grounds: conflict, clusters });
+                review_candidates.push(ReviewCandidate { level, evidence, conflict, clusters });
             }
         }
         Resolution {
             clusters: all.into_iter().map(|cluster| cluster.members).collect(),
             unconfirmed: self.unconfirmed,
             links: self.links,
-            doubts,
+            review_candidates,
             moved: self.moved,
             oversized: self.oversized,
         }

@@ -130,8 +130,11 @@ mod tests {
     }
 
     fn customers(changes: Vec<Change>) -> BTreeSet<Vec<String>> {
-        let census = InMemoryIdentity::take(changes, &[], &IdentityRules::default());
-        census.customers().map(|keys| keys.into_iter().map(ToString::to_string).collect()).collect()
+        let in_memory = InMemoryIdentity::take(changes, &[], &IdentityRules::default());
+        in_memory
+            .customers()
+            .map(|keys| keys.into_iter().map(ToString::to_string).collect())
+            .collect()
     }
 
     const LINE: (&str, &str) = ("phone.main", "+31201234500");
@@ -177,13 +180,13 @@ mod tests {
             record("syncaroo.member:y", 1, Scope::Partial, &[LINE]),
         ];
         assert_eq!(customers(nameless.to_vec()).len(), 1);
-        let census =
+        let in_memory =
             |changes: Vec<Change>| InMemoryIdentity::take(changes, &[], &IdentityRules::default());
         assert!(
-            census(changes(5)).members.iter().all(|member| member.linking.len() == 1),
+            in_memory(changes(5)).members.iter().all(|member| member.linking.len() == 1),
             "four names, one of them twice"
         );
-        let shared = census(changes(6));
+        let shared = in_memory(changes(6));
         assert!(
             shared
                 .members

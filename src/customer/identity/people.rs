@@ -145,10 +145,7 @@ impl<'a> PersonFacts<'a> {
             Level::Email | Level::Phone if self.is_loser => {}
             Level::Email | Level::Phone => linking
                 .iter()
-                .filter(|identifier| {
-                    identifier.kind.is_address()
-                        && (identifier.kind == IdentifierKind::Phone) == (level == Level::Phone)
-                })
+                .filter(|identifier| Level::of(identifier.kind) == level)
                 .map(Held::Address)
                 .for_each(take),
         }

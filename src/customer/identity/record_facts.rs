@@ -34,9 +34,8 @@ impl Member {
         links: impl Fn(&Identifier) -> bool,
     ) -> Self {
         let identifiers = identifiers_of(record, rules.region);
-        let may_link = |value: &&Identifier| {
-            rules.may_link(value) && identifiers.may_link(value) && links(value)
-        };
+        let may_link =
+            |value: &&Identifier| rules.may_link_record(&identifiers, value) && links(value);
         let linking = identifiers.values.iter().filter(may_link).cloned().collect();
         Self {
             key: record.key.clone(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::blocked_values::Blocklist;
 use super::evidence::Level;
-use crate::customer::model::identifier::Identifier;
+use crate::customer::model::identifier::{Identifier, Identifiers};
 use crate::customer::model::phone::Region;
 use crate::customer::model::source::SourceKind;
 
@@ -72,6 +72,12 @@ impl IdentityRules {
     #[must_use]
     pub fn may_link(&self, identifier: &Identifier) -> bool {
         identifier.could_link() && !self.blocklist.blocks(identifier)
+    }
+
+    /// Whether an identifier of a record may link it to others, as long as it is not shared.
+    #[must_use]
+    pub fn may_link_record(&self, identifiers: &Identifiers, identifier: &Identifier) -> bool {
+        self.may_link(identifier) && identifiers.may_link(identifier)
     }
 
     /// Whether the rules use evidence of a level.

@@ -27,7 +27,7 @@ pub struct Holders {
 impl Holders {
     /// Adds a record that has the value and may link by it.
     pub fn add(&mut self, kind: SourceKind, name_key: &str, rules: &IdentityRules) {
-        if rules.self_asserted.contains(&kind) {
+        if !counts(kind, rules) {
             return;
         }
         if rules.one_record_per_person.contains(&kind) {
@@ -47,6 +47,12 @@ impl Holders {
         let most = rules.shared_value_threshold;
         self.records.values().any(|count| *count > most) || has_too_many_names(&self.names, rules)
     }
+}
+
+/// Whether records of a kind count as holders.
+#[must_use]
+pub fn counts(kind: SourceKind, rules: &IdentityRules) -> bool {
+    !rules.self_asserted.contains(&kind)
 }
 
 /// This many names are too many, however they are spelled. Nobody needs to count further.

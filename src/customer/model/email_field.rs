@@ -4,7 +4,7 @@ use mailparse::{MailAddr, MailAddrList};
 use percent_encoding::percent_decode_str;
 
 use super::email::{Email, MAX_ADDRESS};
-use super::placeholder::{Sort, is_placeholder};
+use super::placeholder::{ValueKind, is_placeholder};
 use super::text;
 
 /// Further addresses in one field are ignored.
@@ -40,7 +40,7 @@ impl EmailField {
             match Email::parse(address.trim_matches(['.', ',', ';', '\'', '"', '<', '>', ' '])) {
                 Ok(email) if field.emails.contains(&email) => {}
                 Ok(email) => field.emails.push(email),
-                Err(_) => field.has_unread |= !is_placeholder(Sort::Address, &address),
+                Err(_) => field.has_unread |= !is_placeholder(ValueKind::Address, &address),
             }
         }
         field

@@ -11,7 +11,7 @@ use super::email_field::EmailField;
 use super::field_versions::{FieldVersions, UNCLEAR_AT};
 use super::phone::{Phone, Region};
 use super::phone_field::{PhoneField, PhoneSpelling};
-use super::placeholder::{Sort, is_placeholder};
+use super::placeholder::{ValueKind, is_placeholder};
 use super::record::{Record, RecordKey, field};
 use super::source::UnknownName;
 use super::text;
@@ -115,6 +115,16 @@ impl Identifier {
     }
 }
 
+/// All values that may identify the person of a record: those of its identifiers that could link, and a reference to
+/// the record itself.
+pub fn identifying_values(
+    key: &RecordKey,
+    identifiers: impl IntoIterator<Item = Identifier>,
+) -> BTreeSet<Identifier> {
+    let own = Identifier::reference(key.kind.as_str(), &key.id);
+    identifiers.into_iter().filter(Identifier::could_link).chain(own).collect()
+}
+
 /// The identifiers of one record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Identifiers {
@@ -172,7 +182,7 @@ pub fn identifiers_of(record: &Record, region: Option<Region>) -> Identifiers {
     let social = |kind, name| {
         let value = versions.text(name).and_then(text::id)?;
         let value = value.trim_start_matches('@').to_lowercase();
-        (!is_placeholder(Sort::Address, &value)).then_some(Identifier { kind, value })
+        (!is_placeholder(ValueKind::Address, &value)).then_some(Identifier { kind, value })
     };
     let facebook = social(IdentifierKind::Facebook, field::FACEBOOK);
     let twitter = social(IdentifierKind::Twitter, field::TWITTER);

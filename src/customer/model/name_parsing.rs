@@ -6,7 +6,7 @@ use super::couples::{
 use super::folding::{fold_words, is_family_generation, is_generation};
 use super::name::{PersonName, Split};
 use super::particles::PARTICLES;
-use super::placeholder::{Sort, is_no_value, is_placeholder};
+use super::placeholder::{ValueKind, is_no_value, is_placeholder};
 use super::titles::without_titles;
 
 impl PersonName {
@@ -25,7 +25,7 @@ impl PersonName {
         let part = |part: Option<&str>| {
             part.and_then(without_titles)
                 .map(|part| without_placeholders(&part))
-                .filter(|part| !is_placeholder(Sort::Name, part))
+                .filter(|part| !is_placeholder(ValueKind::Name, part))
         };
         Self { first: part(first), last: part(last), split: Split::Sure }
     }
@@ -39,7 +39,7 @@ impl PersonName {
         {
             return Self::family(family, last);
         }
-        let Some(text) = without_titles(text).filter(|text| !is_placeholder(Sort::Name, text))
+        let Some(text) = without_titles(text).filter(|text| !is_placeholder(ValueKind::Name, text))
         else {
             return Self::default();
         };
@@ -55,7 +55,7 @@ impl PersonName {
 
     /// The name of a family (`Familie Smit`), which belongs to no single person.
     fn family(family: &str, last: &str) -> Self {
-        let last = without_titles(last).filter(|last| !is_placeholder(Sort::Name, last));
+        let last = without_titles(last).filter(|last| !is_placeholder(ValueKind::Name, last));
         Self { first: last.is_some().then(|| family.to_owned()), last, split: Split::Sure }
     }
 

@@ -4,7 +4,7 @@ use super::phone::{Phone, Region};
 use super::phone_part::PhonePart;
 pub use super::phone_part::PhoneSpelling;
 use super::phone_spelling::{parts, plain, split_extension, without_float};
-use super::placeholder::{Sort, is_placeholder};
+use super::placeholder::{ValueKind, is_placeholder};
 
 /// The longest field that is parsed, in bytes.
 const MAX_FIELD: usize = 512;
@@ -34,7 +34,7 @@ impl PhoneField {
             return Self::unread();
         }
         let spelling = plain(raw);
-        if is_placeholder(Sort::Address, &spelling) {
+        if is_placeholder(ValueKind::Address, &spelling) {
             return Self::default();
         }
         // RFC 3966, section 5.1.5: the context of a local number, which may differ from the brand's region.
@@ -98,7 +98,7 @@ impl PhoneField {
 
     /// Adds a part of a list.
     fn add_part(&mut self, part: &str, region: Option<Region>) {
-        if is_placeholder(Sort::Address, part) {
+        if is_placeholder(ValueKind::Address, part) {
             return;
         }
         let is_first = self.numbers.is_empty() && !self.has_unread;

@@ -4,7 +4,7 @@ use unicode_normalization::UnicodeNormalization;
 
 /// What a value is used for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sort {
+pub enum ValueKind {
     /// A part of a person's name.
     Name,
     /// The id of a record, an event, a delivery, or a reference to one.
@@ -42,36 +42,36 @@ const ALWAYS: [&str; 24] = [
 ];
 
 /// Words that mean "no value" for some kinds only: Nil, Nan and Na are also names.
-const SOMETIMES: [(&str, &[Sort]); 29] = [
-    ("klant", &[Sort::Name]),
-    ("nieuwe klant", &[Sort::Name]),
-    ("kunde", &[Sort::Name]),
-    ("customer", &[Sort::Name]),
-    ("new customer", &[Sort::Name]),
-    ("bezoeker", &[Sort::Name]),
-    ("visitor", &[Sort::Name]),
-    ("unknown caller", &[Sort::Name]),
-    ("nil", &[Sort::Id, Sort::Address]),
-    ("na", &[Sort::Id, Sort::Address]),
-    ("nan", &[Sort::Id, Sort::Address]),
-    ("empty", &[Sort::Id, Sort::Address]),
-    ("blank", &[Sort::Id]),
-    ("false", &[Sort::Name, Sort::Id, Sort::Address]),
-    ("true", &[Sort::Name, Sort::Id, Sort::Address]),
-    ("-1", &[Sort::Id, Sort::Address]),
-    ("anonymous", &[Sort::Name, Sort::Id, Sort::Address]),
-    ("anoniem", &[Sort::Name, Sort::Id, Sort::Address]),
-    ("guest", &[Sort::Id, Sort::Address]),
-    ("no name", &[Sort::Name]),
-    ("noname", &[Sort::Name]),
-    ("gast", &[Sort::Id, Sort::Address]),
-    ("leer", &[Sort::Id, Sort::Address]),
-    ("no email", &[Sort::Address]),
-    ("noemail", &[Sort::Address]),
-    ("no phone", &[Sort::Address]),
-    ("withheld", &[Sort::Address]),
-    ("restricted", &[Sort::Address]),
-    ("unavailable", &[Sort::Address]),
+const SOMETIMES: [(&str, &[ValueKind]); 29] = [
+    ("klant", &[ValueKind::Name]),
+    ("nieuwe klant", &[ValueKind::Name]),
+    ("kunde", &[ValueKind::Name]),
+    ("customer", &[ValueKind::Name]),
+    ("new customer", &[ValueKind::Name]),
+    ("bezoeker", &[ValueKind::Name]),
+    ("visitor", &[ValueKind::Name]),
+    ("unknown caller", &[ValueKind::Name]),
+    ("nil", &[ValueKind::Id, ValueKind::Address]),
+    ("na", &[ValueKind::Id, ValueKind::Address]),
+    ("nan", &[ValueKind::Id, ValueKind::Address]),
+    ("empty", &[ValueKind::Id, ValueKind::Address]),
+    ("blank", &[ValueKind::Id]),
+    ("false", &[ValueKind::Name, ValueKind::Id, ValueKind::Address]),
+    ("true", &[ValueKind::Name, ValueKind::Id, ValueKind::Address]),
+    ("-1", &[ValueKind::Id, ValueKind::Address]),
+    ("anonymous", &[ValueKind::Name, ValueKind::Id, ValueKind::Address]),
+    ("anoniem", &[ValueKind::Name, ValueKind::Id, ValueKind::Address]),
+    ("guest", &[ValueKind::Id, ValueKind::Address]),
+    ("no name", &[ValueKind::Name]),
+    ("noname", &[ValueKind::Name]),
+    ("gast", &[ValueKind::Id, ValueKind::Address]),
+    ("leer", &[ValueKind::Id, ValueKind::Address]),
+    ("no email", &[ValueKind::Address]),
+    ("noemail", &[ValueKind::Address]),
+    ("no phone", &[ValueKind::Address]),
+    ("withheld", &[ValueKind::Address]),
+    ("restricted", &[ValueKind::Address]),
+    ("unavailable", &[ValueKind::Address]),
 ];
 
 /// RFC 9562, section 5.10. The nil UUID consists of zeros, which are placeholders anyway.
@@ -79,19 +79,19 @@ const MAX_UUID: &str = "ffffffff-ffff-ffff-ffff-ffffffffffff";
 
 /// Whether a value of this kind is a placeholder.
 #[must_use]
-pub fn is_placeholder(sort: Sort, text: &str) -> bool {
+pub fn is_placeholder(kind: ValueKind, text: &str) -> bool {
     let word = word(text);
     if is_nothing(text, &word) {
         return true;
     }
-    let is_number = matches!(sort, Sort::Id | Sort::Address)
+    let is_number = matches!(kind, ValueKind::Id | ValueKind::Address)
         && word
             .trim_start_matches('+')
             .bytes()
             .all(|byte| matches!(byte, b'0' | b'-' | b'.' | b' '));
     is_number
-        || (sort == Sort::Id && (word == MAX_UUID || is_unfilled(text)))
-        || SOMETIMES.iter().any(|(known, sorts)| *known == word && sorts.contains(&sort))
+        || (kind == ValueKind::Id && (word == MAX_UUID || is_unfilled(text)))
+        || SOMETIMES.iter().any(|(known, kinds)| *known == word && kinds.contains(&kind))
 }
 
 /// Whether a value is a placeholder for every kind.
@@ -120,12 +120,23 @@ fn is_unfilled(text: &str) -> bool {
     last == "NaN" || PROGRAMS.contains(&last.to_lowercase().as_str())
 }
 
+/// Whether the id of a lookup is an unfilled template. Omnidesk's own form is `[Number]`. In a value of a source, single
+/// brackets are ordinary text.
+#[must_use]
+pub fn is_unfilled_lookup(text: &str) -> bool {
+    is_template(text) || is_between(text.trim(), "[", "]")
+}
+
 /// Whether a text is an unfilled template: `{{contact.id}}`, `${id}`, `[[id]]`.
 fn is_template(text: &str) -> bool {
     let text = text.trim();
     [("{{", "}}"), ("${", "}"), ("[[", "]]"), ("<%", "%>")]
         .iter()
-        .any(|(start, end)| text.starts_with(start) && text.ends_with(end))
+        .any(|(start, end)| is_between(text, start, end))
+}
+
+fn is_between(text: &str, start: &str, end: &str) -> bool {
+    text.starts_with(start) && text.ends_with(end)
 }
 
 /// The word in lower case, without brackets and quotation marks.
@@ -197,9 +208,11 @@ mod tests {
             "null null",
             "{{contact.name}}",
             "${name}",
+            "[[name]]",
+            "<% name %>",
         ] {
-            for sort in [Sort::Name, Sort::Id, Sort::Address] {
-                assert!(is_placeholder(sort, text), "{sort:?} {text}");
+            for kind in [ValueKind::Name, ValueKind::Id, ValueKind::Address] {
+                assert!(is_placeholder(kind, text), "{kind:?} {text}");
             }
         }
         for text in [
@@ -215,30 +228,41 @@ mod tests {
             "order:NaN",
             "guest",
         ] {
-            assert!(is_placeholder(Sort::Id, text), "{text}");
+            assert!(is_placeholder(ValueKind::Id, text), "{text}");
         }
         for text in ["+0000000000", "000-000-0000", "anonymous", "na"] {
-            assert!(is_placeholder(Sort::Address, text), "{text}");
+            assert!(is_placeholder(ValueKind::Address, text), "{text}");
         }
     }
 
     #[test]
+    fn a_lookup_by_an_unfilled_template_is_recognised() {
+        for text in ["[Number]", "[]", "{{id}}", "${id}", "[[id]]", "<%= id %>", " ${id} "] {
+            assert!(is_unfilled_lookup(text), "{text}");
+        }
+        for text in ["1", "[1", "1]", "{id}", "$id", "<id>", "null", ""] {
+            assert!(!is_unfilled_lookup(text), "{text}");
+        }
+        assert!(!is_placeholder(ValueKind::Id, "[Number]"), "a source may write it");
+    }
+
+    #[test]
     fn what_somebody_may_be_called_is_something() {
-        for (sort, text) in [
-            (Sort::Name, "Na"),
-            (Sort::Name, "Nil"),
-            (Sort::Name, "Nan"),
-            (Sort::Name, "O"),
-            (Sort::Name, "X Æ A-12"),
-            (Sort::Name, "Nullmeyer"),
-            (Sort::Name, "🌻"),
-            (Sort::Id, "10"),
-            (Sort::Id, "test"),
-            (Sort::Id, "a"),
-            (Sort::Address, "+31612340001"),
-            (Sort::Address, "null@example.org"),
+        for (kind, text) in [
+            (ValueKind::Name, "Na"),
+            (ValueKind::Name, "Nil"),
+            (ValueKind::Name, "Nan"),
+            (ValueKind::Name, "O"),
+            (ValueKind::Name, "X Æ A-12"),
+            (ValueKind::Name, "Nullmeyer"),
+            (ValueKind::Name, "🌻"),
+            (ValueKind::Id, "10"),
+            (ValueKind::Id, "test"),
+            (ValueKind::Id, "a"),
+            (ValueKind::Address, "+31612340001"),
+            (ValueKind::Address, "null@example.org"),
         ] {
-            assert!(!is_placeholder(sort, text), "{sort:?} {text}");
+            assert!(!is_placeholder(kind, text), "{kind:?} {text}");
         }
     }
 }

@@ -4,7 +4,7 @@ use icu_properties::CodePointSetData;
 use icu_properties::props::DefaultIgnorableCodePoint;
 use unicode_normalization::UnicodeNormalization;
 
-use super::placeholder::{Sort, is_placeholder};
+use super::placeholder::{ValueKind, is_placeholder};
 
 /// The longest stored name, attribute or message, in characters.
 pub const MAX_CHARS: usize = 1_000;
@@ -41,7 +41,7 @@ pub const MAX_ID_CHARS: usize = 128;
 /// An id in comparable form. `None` if it is a placeholder or not a possible id.
 #[must_use]
 pub fn id(raw: &str) -> Option<String> {
-    Some(canonical_id(raw)).filter(|id| is_possible_id(raw) && !is_placeholder(Sort::Id, id))
+    Some(canonical_id(raw)).filter(|id| is_possible_id(raw) && !is_placeholder(ValueKind::Id, id))
 }
 
 /// Whether an id can be looked up: it is not too long, and has no control characters. Removing those would make it

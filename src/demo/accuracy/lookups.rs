@@ -53,20 +53,21 @@ struct Found {
 
 impl Lookups {
     /// Looks up every address that belongs to one person.
-    pub(super) fn measure(population: &Population, identity: &InMemoryIdentity) -> Self {
+    pub(super) fn measure(population: &Population, in_memory: &InMemoryIdentity) -> Self {
         let mut found: BTreeMap<&str, Found> = population
             .own_addresses
             .keys()
             .map(|address| (address.as_str(), Found::default()))
             .collect();
-        let moved = &identity.resolution.moved;
+        let moved = &in_memory.resolution.moved;
         let lost: BTreeSet<_> = moved
             .iter()
             .flat_map(|moved| moved.from.iter().map(|member| (*member, moved.evidence.address())))
             .collect();
-        for (customer, members) in identity.resolution.clusters.iter().enumerate() {
-            let members =
-                members.iter().filter_map(|member| Some((*member, identity.members.get(*member)?)));
+        for (customer, members) in in_memory.resolution.clusters.iter().enumerate() {
+            let members = members
+                .iter()
+                .filter_map(|member| Some((*member, in_memory.members.get(*member)?)));
             for (number, member) in
                 members.filter(|(_, member)| population.truth.contains_key(&member.key))
             {
@@ -100,14 +101,14 @@ impl Forged {
     #[must_use]
     pub fn measure(
         population: &Population,
-        identity: &InMemoryIdentity,
+        in_memory: &InMemoryIdentity,
         honest: &InMemoryIdentity,
     ) -> Self {
-        let with_the_victim = identity
+        let with_the_victim = in_memory
             .customers()
             .map(|customer| forms_with_their_victim(population, &customer))
             .sum();
-        let with = trusted_customers(identity);
+        let with = trusted_customers(in_memory);
         let changed = trusted_customers(honest).difference(&with).count();
         Self { forms: population.forged.len(), with_the_victim, changed }
     }
@@ -127,8 +128,8 @@ fn forms_with_their_victim(population: &Population, customer: &BTreeSet<&RecordK
 }
 
 /// The trusted records of each customer that has any.
-fn trusted_customers(identity: &InMemoryIdentity) -> BTreeSet<BTreeSet<&RecordKey>> {
-    let trusted = identity.customers().map(|customer| {
+fn trusted_customers(in_memory: &InMemoryIdentity) -> BTreeSet<BTreeSet<&RecordKey>> {
+    let trusted = in_memory.customers().map(|customer| {
         customer.into_iter().filter(|key| is_trusted(key)).collect::<BTreeSet<_>>()
     });
     trusted.filter(|customer| !customer.is_empty()).collect()

@@ -63,7 +63,7 @@ pub struct Accuracy {
 impl Accuracy {
     /// Compares the customers with the truth.
     #[must_use]
-    pub fn measure(population: &Population, identity: &InMemoryIdentity) -> Self {
+    pub fn measure(population: &Population, in_memory: &InMemoryIdentity) -> Self {
         let mut accuracy = Self {
             customers: 0,
             overall: Parts::default(),
@@ -72,12 +72,12 @@ impl Accuracy {
                 .into_iter()
                 .map(|(situation, _)| (situation, Parts::default()))
                 .collect(),
-            joined: rules::joined(population, identity),
-            kept_apart: rules::kept_apart(population, identity),
-            lookups: Lookups::measure(population, identity),
+            joined: rules::joined(population, in_memory),
+            kept_apart: rules::kept_apart(population, in_memory),
+            lookups: Lookups::measure(population, in_memory),
         };
         let mut people: Vec<Vec<Placed>> = vec![Vec::new(); population.people_and_couples];
-        for customer in identity.customers() {
+        for customer in in_memory.customers() {
             accuracy.count_customer(population, &customer, &mut people);
         }
         let [hard, alike] = [&population.hard, &population.indistinguishable].map(concerned);

@@ -27,8 +27,8 @@ pub struct KeptApart {
 }
 
 /// The person of each member. `None` for forged forms.
-fn people_of(population: &Population, identity: &InMemoryIdentity) -> Vec<Option<usize>> {
-    identity
+fn people_of(population: &Population, in_memory: &InMemoryIdentity) -> Vec<Option<usize>> {
+    in_memory
         .members
         .iter()
         .map(|member| population.truth.get(&member.key).map(|truth| truth.person))
@@ -38,14 +38,14 @@ fn people_of(population: &Population, identity: &InMemoryIdentity) -> Vec<Option
 /// What each level joined.
 pub(super) fn joined(
     population: &Population,
-    identity: &InMemoryIdentity,
+    in_memory: &InMemoryIdentity,
 ) -> BTreeMap<Level, Joined> {
-    let people = people_of(population, identity);
+    let people = people_of(population, in_memory);
     let mut groups: Vec<usize> = (0..people.len()).collect();
     let mut before = Joined::default();
     let mut levels = BTreeMap::new();
     for level in Level::ALL {
-        for link in identity.resolution.links.iter().filter(|link| link.level == level) {
+        for link in in_memory.resolution.links.iter().filter(|link| link.level == level) {
             for member in &link.members {
                 union(&mut groups, link.members.first().copied().unwrap_or_default(), *member);
             }
@@ -98,14 +98,16 @@ fn root(groups: &mut [usize], n: usize) -> usize {
 /// The evidence that was not used, by its level and the conflict.
 pub(super) fn kept_apart(
     population: &Population,
-    identity: &InMemoryIdentity,
+    in_memory: &InMemoryIdentity,
 ) -> BTreeMap<(Level, &'static str), KeptApart> {
-    let people = people_of(population, identity);
-    let mut grounds: BTreeMap<(Level, &'static str), KeptApart> = BTreeMap::new();
-    for doubt in &identity.resolution.doubts {
-        let counts = grounds.entry((doubt.level, doubt.grounds.as_str())).or_default();
-        let clusters =
-            doubt.clusters.iter().filter_map(|cluster| identity.resolution.clusters.get(*cluster));
+    let people = people_of(population, in_memory);
+    let mut kept_apart: BTreeMap<(Level, &'static str), KeptApart> = BTreeMap::new();
+    for candidate in &in_memory.resolution.review_candidates {
+        let counts = kept_apart.entry((candidate.level, candidate.conflict.as_str())).or_default();
+        let clusters = candidate
+            .clusters
+            .iter()
+            .filter_map(|cluster| in_memory.resolution.clusters.get(*cluster));
         let mut seen = BTreeSet::new();
         let splits_one = clusters.fold(false, |splits, cluster| {
             let people: BTreeSet<usize> = cluster
@@ -119,5 +121,5 @@ pub(super) fn kept_apart(
         counts.reviews += 1;
         counts.of_one_person += usize::from(splits_one);
     }
-    grounds
+    kept_apart
 }

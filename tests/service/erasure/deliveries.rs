@@ -69,9 +69,10 @@ async fn deliveries_in_every_state_go_and_those_of_others_stay() {
     };
     let asked = [delivery(&own[7]), delivery(&others[4]), delivery(&own[5]), delivery(&others[3])];
     let mut connection = app.pool().acquire().await.unwrap();
-    let mentioned = mentions_erased(&mut connection, &app.brand, &asked.iter().collect::<Vec<_>>())
-        .await
-        .unwrap();
+    let mentioned =
+        find_about_erased(&mut connection, &app.brand, &asked.iter().collect::<Vec<_>>())
+            .await
+            .unwrap();
     assert_eq!(mentioned, [true, false, true, false]);
     drop(connection);
     app.stop().await;

@@ -15,7 +15,7 @@ use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::{Change, RecordKey, SourceMerge};
 use hookpoint::customer::model::source::{Source, SourceKind};
-use hookpoint::erasure::body_scan::mentions_erased;
+use hookpoint::erasure::body_scan::find_about_erased;
 use hookpoint::erasure::erase::{ErasureTarget, Receipt, add_suppressions, erase, revoke_erasure};
 use hookpoint::erasure::export::export;
 use hookpoint::erasure::reconcile::{adopt_keys, reconcile};

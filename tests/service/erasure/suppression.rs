@@ -136,7 +136,7 @@ async fn an_erasure_that_is_taken_back_lets_later_deliveries_count() {
     app.wait_until_current().await;
     assert_eq!(app.by_email(EMAIL).await.len(), 1);
     // Also for a database that still contains the erasure.
-    sqlx::raw_sql("update erasures set unerased_at = null, completed_at = null")
+    sqlx::raw_sql("update erasures set revoked_at = null, completed_at = null")
         .execute(app.pool())
         .await
         .unwrap();

@@ -105,8 +105,8 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     let address = app.application.address;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
     accepted(&app, "omniotap", &[], &contact("e2", "c-2", "Bea", 1)).await;
-    // Deliveries that cannot be applied are about her as well: one that cannot be parsed, one of an unknown kind, one
-    // with an update before it.
+    // Deliveries that change nothing are about her as well: one that cannot be parsed, one of an unknown kind, one with
+    // an update before it, one with a merge that names no loser.
     assert_eq!(
         post(address, "/webhooks/demo/omniotap", &[], b"to: c-1@example.org").await.status,
         202
@@ -121,8 +121,11 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
         &json!({"id": "p-9", "email": "C-1@example.org"}),
     )
     .await;
+    let merged = |note: &str| json!({"destination_profile_id": "p-9", "note": note});
+    let merge_event = [("x-omneo-event", "profile.merged")];
+    accepted(&app, "omneo", &merge_event, &merged("now c-1@example.org")).await;
     work_off(&app).await;
-    assert_eq!(deliveries(&app).await.len(), 5);
+    assert_eq!(deliveries(&app).await.len(), 6);
     // A worker processes one of her deliveries while she is erased.
     accepted(&app, "omniotap", &[], &contact("e3", "c-1", "Annabel", 2)).await;
     let slow = worker(&app);
@@ -137,6 +140,7 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
         post(address, "/webhooks/demo/omniotap", &[], b"cc: c-1@example.org").await.status,
         202
     );
+    accepted(&app, "omneo", &merge_event, &merged("again c-1@example.org")).await;
     work_off(&app).await;
     assert_eq!(
         replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now())

@@ -176,7 +176,7 @@ async fn a_rederive_continues_where_it_was_interrupted() {
 }
 
 async fn reviews(app: &TestApp) -> Vec<(String, String, String, Vec<String>)> {
-    let query = "select level, value, grounds, customer_keys from match_reviews where brand_id = $1 order by 1, 2";
+    let query = "select level, value, conflict, customer_keys from match_reviews where brand_id = $1 order by 1, 2";
     sqlx::query_as(query).bind(app.brand.id()).fetch_all(app.pool()).await.unwrap()
 }
 
@@ -188,9 +188,9 @@ async fn what_is_doubtful_is_a_review_once_and_gone_when_settled() {
     app.apply(couple.clone()).await;
     app.apply(couple).await;
     let both = vec!["omniotap.contact:a".to_owned(), "omniotap.contact:b".to_owned()];
-    let review =
+    let candidate =
         ("phone".to_owned(), "+31644556677".to_owned(), "names disagree".to_owned(), both.clone());
-    assert_eq!(reviews(&app).await, [review]);
+    assert_eq!(reviews(&app).await, [candidate]);
     // A record without a name is a separate open question about the same line.
     let mut nameless = contact("c", "", "", "+31644556677");
     if let Change::Record { update, .. } = &mut nameless {
@@ -279,7 +279,7 @@ async fn every_customer_every_refusal_and_every_field_can_say_why() {
     let key = |id: &str| RecordKey::new(SourceKind::OmnioTapContact, id).unwrap();
     assert_eq!(ruben.links, [("e-mail", "ruben@example.org".to_owned(), vec![key("a"), key("b")])]);
     assert_eq!(
-        ruben.doubts,
+        ruben.review_candidates,
         [(
             "phone",
             "+31644556677".to_owned(),
