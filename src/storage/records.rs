@@ -186,7 +186,7 @@ pub async fn list_records_of_address(
         .fetch_all(&mut *db)
         .await?;
     let mut records = without_losers(db, brand_id, rows).await?;
-    records.sort_unstable_by(|one, other| one.key.to_string().cmp(&other.key.to_string()));
+    records.sort_by_cached_key(|record| record.key.to_string());
     Ok(records)
 }
 
