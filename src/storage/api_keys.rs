@@ -30,6 +30,49 @@ pub struct KeyRow {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// Whether a key can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It can be used.
+    Valid,
+    /// A person revoked it.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+impl KeyState {
+    /// The name in lists.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl KeyRow {
+    /// Whether the key can be used at a time.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        if self.is_revoked() {
+            KeyState::Revoked
+        } else if self.expires_at.is_some_and(|at| at <= now) {
+            KeyState::Expired
+        } else {
+            KeyState::Valid
+        }
+    }
+
+    /// Whether it was revoked. It is never valid again.
+    #[must_use]
+    pub const fn is_revoked(&self) -> bool {
+        self.revoked_at.is_some()
+    }
+}
+
 type Time = jiff_sqlx::Timestamp;
 type Columns = (i32, Uuid, String, Vec<u8>, Time, Option<Time>, Option<Time>, Option<Time>);
 
@@ -69,9 +112,9 @@ pub async fn list_keys(pool: &Pool) -> Result<Vec<KeyRow>, StorageError> {
 /// When Postgres fails.
 pub async fn insert_key(pool: &Pool, key: &KeyRow) -> Result<(), StorageError> {
     sqlx::query(
-        "with told as (select pg_notify($7, ''))
+        "with notified as (select pg_notify($7, ''))
         insert into api_keys (brand_id, key_id, label, hash, created_at, expires_at)
-        select $1, $2, $3, $4, $5, $6 from told",
+        select $1, $2, $3, $4, $5, $6 from notified",
     )
     .bind(key.brand_id)
     .bind(key.key_id)
@@ -96,8 +139,8 @@ pub async fn revoke_key(
     now: Timestamp,
 ) -> Result<bool, StorageError> {
     let revoked = sqlx::query(
-        "with told as (select pg_notify($4, ''))
-        update api_keys set revoked_at = $3 from told
+        "with notified as (select pg_notify($4, ''))
+        update api_keys set revoked_at = $3 from notified
         where brand_id = $1 and key_id = $2 and revoked_at is null",
     );
     let done = revoked

@@ -68,8 +68,8 @@ async fn a_booking_that_a_webhook_names_is_asked_for_with_its_places() {
         let ask = hint(&caller, &url).pop().unwrap();
         let heard = caller.call(Syncaroo, &ask).await.unwrap();
         assert_eq!(heard.changes.len(), 2, "the member, and what was booked");
-        assert_eq!(heard.unnamed.len(), if names_places { 0 } else { 2 });
-        for unnamed in &heard.unnamed {
+        assert_eq!(heard.missing_names.len(), if names_places { 0 } else { 2 });
+        for unnamed in &heard.missing_names {
             let told = caller.call(Syncaroo, &unnamed.ask).await.unwrap();
             assert!(told.places.iter().any(|place| place.id == unnamed.place), "{}", unnamed.field);
         }
