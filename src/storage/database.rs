@@ -165,7 +165,7 @@ impl Database {
         loop {
             match Embedded::start(layout.clone()).await {
                 Err(EmbeddedError::InUse(_)) if retries_left > 0 => {
-                    retries_left = retries_left.saturating_sub(1)
+                    retries_left = retries_left.saturating_sub(1);
                 }
                 done => return done,
             }
