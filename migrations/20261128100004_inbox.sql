@@ -67,17 +67,17 @@ create table delivery_latest_content (
 
 create index delivery_latest_content_received_idx on delivery_latest_content using brin (received_at);
 
--- Accepted and refused webhooks of each source, and since when none was accepted.
+-- Accepted and unverified webhooks of each source, and since when none was accepted.
 create table webhook_stats (
     brand_id integer not null,
     source text collate "C" not null,
     accepted_at timestamptz,
     accepted bigint not null default 0,
-    refused_at timestamptz,
-    refused bigint not null default 0,
-    -- Refused since the last accepted one, and the time of the first of them.
-    refused_in_a_row bigint not null default 0,
-    refused_since timestamptz,
+    unverified_at timestamptz,
+    unverified bigint not null default 0,
+    -- Unverified since the last accepted one, and the time of the first of them.
+    unverified_in_a_row bigint not null default 0,
+    unverified_since timestamptz,
     -- Dropped as duplicates; how many of these had the same id but other content.
     duplicates bigint not null default 0,
     conflicting_duplicates bigint not null default 0,

@@ -5,6 +5,7 @@
 
 pub mod admin;
 pub mod app;
+pub mod backoff;
 pub mod brand;
 pub mod cli;
 pub mod clock;

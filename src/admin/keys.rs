@@ -109,15 +109,3 @@ pub fn key_row(
         last_used_at: None,
     })
 }
-
-/// `valid`, `revoked` or `expired`.
-#[must_use]
-pub fn key_state(row: &KeyRow, now: Timestamp) -> &'static str {
-    if row.revoked_at.is_some() {
-        "revoked"
-    } else if row.expires_at.is_some_and(|at| at <= now) {
-        "expired"
-    } else {
-        "valid"
-    }
-}

@@ -55,8 +55,8 @@ impl Application {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn catch_up(&self) -> Result<(), StorageError> {
-        self.change_listener.catch_up().await
+    pub async fn wait_until_current(&self) -> Result<(), StorageError> {
+        self.change_listener.wait_until_current().await
     }
 
     /// The number of lookups that wait for Postgres.

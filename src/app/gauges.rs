@@ -6,19 +6,19 @@ use crate::inbox::source_health::SourceHealth;
 use crate::storage::sync_streams::StreamRow;
 
 /// Shows how the webhooks of a source arrive and are applied.
-pub(super) fn show_source_health(brand: &str, watch: &SourceHealth, now: Timestamp) {
-    let (brand, source) = (brand.to_owned(), watch.source.as_str());
+pub(super) fn show_source_health(brand: &str, health: &SourceHealth, now: Timestamp) {
+    let (brand, source) = (brand.to_owned(), health.source.as_str());
     metrics::gauge!("hookpoint_inbox_pending", "brand" => brand.clone(), "source" => source)
-        .set(watch.pending);
-    let waited = watch.oldest_pending(now).as_secs_f64();
+        .set(health.pending);
+    let waited = health.oldest_pending(now).as_secs_f64();
     metrics::gauge!("hookpoint_inbox_oldest_pending_seconds", "brand" => brand.clone(), "source" => source).set(waited);
     metrics::gauge!("hookpoint_inbox_dead_letters", "brand" => brand.clone(), "source" => source)
-        .set(watch.dead);
-    metrics::gauge!("hookpoint_webhook_verification_failing", "brand" => brand.clone(), "source" => source).set(f64::from(watch.is_failing()));
-    if let Some(silence) = watch.silence(now) {
+        .set(health.dead);
+    metrics::gauge!("hookpoint_webhook_verification_failing", "brand" => brand.clone(), "source" => source).set(f64::from(health.is_failing()));
+    if let Some(silence) = health.silence(now) {
         metrics::gauge!("hookpoint_webhooks_silence_seconds", "brand" => brand.clone(), "source" => source).set(silence.as_secs_f64());
     }
-    if let Some(ratio) = watch.silence_ratio(now) {
+    if let Some(ratio) = health.silence_ratio(now) {
         metrics::gauge!("hookpoint_webhooks_silence_ratio", "brand" => brand, "source" => source)
             .set(ratio);
     }

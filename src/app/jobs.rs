@@ -33,7 +33,7 @@ pub(super) struct BackgroundJobs<'a> {
 
 impl BackgroundJobs<'_> {
     /// Starts the workers of the inbox.
-    pub(super) fn start_inbox(&self, wakes: &WakeHandles) {
+    pub(super) fn start_inbox(&self, wake_handles: &WakeHandles) {
         let Self { file, pool, brands, background, clock, alarms } = *self;
         if file.inbox.workers == 0 {
             return;
@@ -44,7 +44,7 @@ impl BackgroundJobs<'_> {
             let processor = DeliveryProcessor::new(pool.clone(), brand, &file.inbox, clock.clone());
             let mut inbox_worker = InboxWorker::new(
                 processor,
-                wakes.clone(),
+                wake_handles.clone(),
                 Arc::clone(&slots),
                 alarms.of(Part::Applying, Some(slug)),
                 background.clone(),

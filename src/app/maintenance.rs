@@ -18,7 +18,7 @@ use crate::lookup::change_listener::ChangeListener;
 use crate::settings::file::InboxSettings;
 use crate::storage::brands;
 use crate::storage::delivery_queue::delete_old_deliveries;
-use crate::storage::listener::BEAT;
+use crate::storage::listener::HEARTBEAT_INTERVAL;
 use crate::storage::live_queries::delete_old_live_queries;
 use crate::storage::pool::Pool;
 use crate::storage::sync_streams::list_streams;
@@ -27,7 +27,7 @@ use crate::webhooks::delivery_writer::DeliveryWriter;
 use crate::webhooks::endpoints::WebhookEndpoints;
 
 /// How long an erasure by a command may take. After that, the service completes it.
-const ERASING: SignedDuration = SignedDuration::from_mins(10);
+const ERASURE_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the scheduled jobs need.
 pub(super) struct Maintenance {
@@ -47,7 +47,7 @@ pub(super) struct Maintenance {
 /// Starts all scheduled jobs.
 pub(super) fn start(schedule: &Schedule<Maintenance>) {
     let seconds = Duration::from_secs;
-    schedule.now_and_every(BEAT, "send heartbeat", Maintenance::send_heartbeat);
+    schedule.now_and_every(HEARTBEAT_INTERVAL, "send heartbeat", Maintenance::send_heartbeat);
     schedule.every(seconds(2), "save webhook counters", Maintenance::save_webhook_stats);
     schedule.every(seconds(2), "check storing", Maintenance::check_storing);
     schedule.every(seconds(5), "drain histograms", Maintenance::drain_histograms);
@@ -88,9 +88,9 @@ impl Maintenance {
     /// Updates the gauges of each source's webhooks.
     async fn watch_inboxes(self: Arc<Self>) {
         for brand in &self.brands {
-            let Ok(watches) = list_source_health(&self.pool, brand).await else { continue };
+            let Ok(sources) = list_source_health(&self.pool, brand).await else { continue };
             let now = self.clock.now();
-            watches.iter().for_each(|watch| show_source_health(&brand.rules.slug, watch, now));
+            sources.iter().for_each(|health| show_source_health(&brand.rules.slug, health, now));
             metrics::gauge!("hookpoint_inbox_last_check_timestamp_seconds", "brand" => brand.rules.slug.clone()).set(unix_seconds(now));
         }
     }
@@ -131,7 +131,7 @@ impl Maintenance {
     async fn reconcile_suppressions(self: Arc<Self>) {
         for brand in &self.brands {
             let now = self.clock.now();
-            let began_by = now.checked_sub(ERASING).unwrap_or(now);
+            let began_by = now.checked_sub(ERASURE_TIMEOUT).unwrap_or(now);
             let (list, most) = (&self.suppressions, self.max_erased_percent);
             if let Err(error) = reconcile(&self.pool, brand, list, most, now, began_by).await {
                 tracing::error!(brand = brand.rules.slug, %error, "suppression list and its file are out of sync; retrying");

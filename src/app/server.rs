@@ -26,16 +26,16 @@ use crate::settings::SettingsFile;
 use crate::webhooks::handler::{WebhookService, options, receive};
 
 /// How long a client may read nothing of a response before the connection is closed.
-const UNREAD: Duration = Duration::from_secs(30);
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most connections to the metrics server.
 const METRICS_CONNECTIONS: usize = 32;
 
 /// Raises the limit of open files of this process as far as the system allows. The initial limit is often too low.
 pub(super) fn raise_file_limit() {
-    const ENOUGH: u64 = 65_536;
+    const MAX_OPEN_FILES: u64 = 65_536;
     let limit = getrlimit(rustix::process::Resource::Nofile);
-    let most = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
+    let most = limit.maximum.map_or(MAX_OPEN_FILES, |most| most.min(MAX_OPEN_FILES));
     if limit.current.is_some_and(|current| current < most) {
         let _ = setrlimit(
             rustix::process::Resource::Nofile,
@@ -88,7 +88,7 @@ pub(super) fn public_server(
     health: Data<Health>,
 ) -> std::io::Result<Server> {
     let public_url = file.server.public_url.trim_end_matches('/').to_owned();
-    let front = Data::new(HttpContext {
+    let http_context = Data::new(HttpContext {
         lookup_path: file.lookup.path.clone(),
         public_url,
         background: health.background.clone(),
@@ -104,7 +104,7 @@ pub(super) fn public_server(
     let server = HttpServer::new(move || {
         let path = path.clone();
         App::new()
-            .app_data(front.clone())
+            .app_data(http_context.clone())
             .app_data(lookup_service.clone())
             .app_data(webhook_service.clone())
             .app_data(health.clone())
@@ -118,7 +118,7 @@ pub(super) fn public_server(
         .on_connect(move |connection, data| {
             // Closes a connection whose client reads nothing for that long.
             if let Some(stream) = connection.downcast_ref::<TcpStream>() {
-                let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD));
+                let _ = SockRef::from(stream).set_tcp_user_timeout(Some(UNREAD_TIMEOUT));
                 connections.add(stream, data);
             }
         });

@@ -59,7 +59,7 @@ pub(super) struct Services {
     pub finder: Arc<CustomerFinder>,
     /// Connections that only the storing of webhooks uses.
     pub delivery_pool: Pool,
-    pub wakes: WakeHandles,
+    pub wake_handles: WakeHandles,
     pub webhook_service: Data<WebhookService>,
 }
 
@@ -80,14 +80,14 @@ impl Services {
             coalescer: Arc::clone(&coalescer),
             read_through: ReadThrough::new(search, deadline(file), background.clone()),
         });
-        let wakes = WakeHandles::new(brands.keys().copied());
+        let wake_handles = WakeHandles::new(brands.keys().copied());
         let alarms = Alarms::default();
         let delivery_pool = pool.beside(delivery_connections(file));
         let webhook_service = Data::new(WebhookService::new(
             (delivery_pool.clone(), alarms.of(Part::Storing, None)),
             &all,
             (&file.inbox, &file.limits),
-            wakes.clone(),
+            wake_handles.clone(),
             background.clone(),
             clock.clone(),
         ));
@@ -100,7 +100,7 @@ impl Services {
             accounts,
             finder,
             delivery_pool,
-            wakes,
+            wake_handles,
             webhook_service,
         })
     }

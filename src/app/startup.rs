@@ -98,7 +98,7 @@ fn start_jobs(
     let pool = &database.pool;
     let brands = resources.all_brands();
     let jobs = BackgroundJobs { file, pool, brands: &brands, background, clock, alarms };
-    jobs.start_inbox(&services.wakes);
+    jobs.start_inbox(&services.wake_handles);
     jobs.start_sync(&services.accounts);
     let change_listener = Arc::new(ChangeListener::new(pool, coalescer, cache, api_keys));
     jobs.start_maintenance(Maintenance {

@@ -25,7 +25,7 @@ pub(super) fn warn_about_open_access(file: &SettingsFile, brands: &HashMap<i32, 
 
 fn warn_about_unverified_webhooks(brand: &Brand) {
     let verifiers = brand.rules.webhook_verifiers.values();
-    for verifier in verifiers.filter(|verifier| verifier.verification.name() == "none") {
+    for verifier in verifiers.filter(|verifier| !verifier.verification.is_verified()) {
         let (brand, source) = (brand.rules.slug.as_str(), verifier.source.as_str());
         tracing::warn!(
             brand,

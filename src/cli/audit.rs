@@ -8,7 +8,7 @@ use super::output::{plain, print_line};
 use super::session::Session;
 use crate::brand::Brand;
 use crate::settings::Settings;
-use crate::storage::audit_log::{ActionRow, list_actions};
+use crate::storage::audit_log::{ActionRow, list_audit};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -39,7 +39,7 @@ async fn list(session: &Session, slug: Option<&str>, limit: u32) -> anyhow::Resu
     }
     let mut is_empty = true;
     for brand in wanted {
-        for row in list_actions(&session.database.pool, brand.id(), limit).await? {
+        for row in list_audit(&session.database.pool, brand.id(), limit).await? {
             is_empty = false;
             print_action(&brand, &row);
         }

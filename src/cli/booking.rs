@@ -17,7 +17,7 @@ use crate::customer::model::event::{Event, field};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::{Settings, user_name};
 use crate::sources::booking::Cancelling;
-use crate::storage::audit_log::list_actions;
+use crate::storage::audit_log::list_audit;
 use crate::storage::pool::Pool;
 use crate::upstream::{UpstreamClient, UpstreamClients};
 
@@ -164,7 +164,7 @@ fn print_booking(event: Option<&Event>, brand: &Brand) {
 
 async fn list(session: &Session, slug: Option<&str>, limit: u32) -> anyhow::Result<()> {
     let brand = session.choose(slug)?;
-    let mut rows = list_actions(&session.database.pool, brand.id(), limit).await?;
+    let mut rows = list_audit(&session.database.pool, brand.id(), limit).await?;
     rows.retain(|row| row.source.is_some());
     if rows.is_empty() {
         print_line("No bookings were cancelled through hookpoint.");

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::actor::{Actor, ActorArguments};
 use super::output::print_line;
 use super::session::Session;
-use crate::admin::keys::{CreatedKey, KeyError, KeyTerms, create_key, key_state, revoke_key};
+use crate::admin::keys::{CreatedKey, KeyError, KeyTerms, create_key, revoke_key};
 use crate::clock::Clock;
 use crate::settings::{Settings, SettingsFile};
 use crate::storage::api_keys::{KeyRow, list_keys};
@@ -127,7 +127,7 @@ fn line(row: &KeyRow, slug: &str, now: Timestamp) -> String {
         "{:<38}{slug:<18} {:<20} {:<10}{:<22}{:<22}",
         row.key_id.to_string(),
         row.label,
-        key_state(row, now),
+        row.state(now).as_str(),
         time(row.expires_at),
         time(row.last_used_at)
     )

@@ -159,7 +159,7 @@ mod tests {
     use super::*;
     use tokio::sync::{Notify, mpsc};
 
-    const NEVER: Duration = Duration::from_secs(3_600);
+    const LONG_DELAY: Duration = Duration::from_secs(3_600);
 
     /// Sends each batch to the test, and ends it when the test says so.
     struct Runner {
@@ -192,7 +192,7 @@ mod tests {
 
     #[tokio::test]
     async fn items_that_come_during_a_batch_form_the_next() {
-        let (runner, mut batches, batcher) = start(NEVER);
+        let (runner, mut batches, batcher) = start(LONG_DELAY);
         let background = BackgroundTasks::new();
         let push = |item| batcher.push(item, &background, || Arc::clone(&runner));
         push(1);
@@ -222,7 +222,7 @@ mod tests {
 
     #[tokio::test]
     async fn after_a_panic_the_next_item_starts_a_batch() {
-        let (runner, mut batches, batcher) = start(NEVER);
+        let (runner, mut batches, batcher) = start(LONG_DELAY);
         let background = BackgroundTasks::new();
         let push = |item| batcher.push(item, &background, || Arc::clone(&runner));
         push(99);

@@ -3,6 +3,7 @@
 use super::erase::ErasureError;
 use super::named_records::named_after;
 use crate::brand::Brand;
+use crate::settings::percent_limit::max_allowed;
 use crate::storage::person::list_event_keys;
 use crate::storage::pool::Connection;
 use crate::storage::purge::list_events_after;
@@ -11,9 +12,6 @@ use crate::storage::suppressions::SuppressionHasher;
 
 /// Events per page.
 const PAGE: usize = 500;
-
-/// This many records, and this many events of other records, may always be erased again, whatever their percentage.
-const FEW: usize = 10;
 
 /// Refuses a suppression list that would erase a large part of the brand: it probably belongs to another database,
 /// because few persons are erased between two backups.
@@ -54,8 +52,8 @@ fn check_share(
     all: usize,
     max_erased_percent: u32,
 ) -> Result<(), ErasureError> {
-    let most = all.saturating_mul(usize::try_from(max_erased_percent).unwrap_or(100)) / 100;
-    if named <= most.max(FEW) {
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    if count(named) <= max_allowed(count(all), max_erased_percent) {
         return Ok(());
     }
     Err(ErasureError::TooMany { brand: brand.rules.slug.clone(), what, named, all })

@@ -13,7 +13,7 @@ use crate::customer::model::record::{Record, RecordKey};
 use crate::customer::model::source::Source;
 use crate::ingest::batch::{ChangeBatch, links_of};
 use crate::storage::StorageError;
-use crate::storage::audit_log::{ActionRow, list_actions_about};
+use crate::storage::audit_log::{ActionRow, list_audit_about};
 use crate::storage::bodies::{BodyRow, list_bodies_after};
 use crate::storage::export::get_everything;
 use crate::storage::person::list_person;
@@ -50,7 +50,7 @@ pub async fn export(
         }
     }
     if let Some(sections) = everything.as_object_mut() {
-        let actions = list_actions_about(&mut connection, brand.id(), &entries).await?;
+        let actions = list_audit_about(&mut connection, brand.id(), &entries).await?;
         sections.insert("actions".to_owned(), actions.iter().map(done).collect());
         sections.insert("deliveries".to_owned(), Value::Array(deliveries));
     }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 use super::rate_limits::{KeyLimits, Rates};
 use crate::brand::Brand;
 use crate::storage::StorageError;
-use crate::storage::api_keys::{KeyRow, list_keys, update_last_used};
+use crate::storage::api_keys::{KeyRow, KeyState, list_keys, update_last_used};
 
 /// The prefix of every key, so that people and scanners recognise a leaked key.
 const PREFIX: &str = "hkp_";
@@ -72,8 +72,7 @@ pub struct LiveKey {
     pub limits: KeyLimits,
     /// The counters of the key.
     pub counters: KeyCounters,
-    hash: [u8; 32],
-    expires_at: Option<Timestamp>,
+    row: KeyRow,
     last_used_at: AtomicI64,
 }
 
@@ -123,30 +122,22 @@ impl ApiKeyCache {
     pub async fn refresh(&self, pool: &Pool) -> Result<(), StorageError> {
         let rows = list_keys(pool).await?;
         let mut keys = self.keys.write();
-        let live = rows.into_iter().filter(|row| row.revoked_at.is_none());
+        let live = rows.into_iter().filter(|row| !row.is_revoked());
         *keys = live
             .filter_map(|row| {
-                Some((row.hash, keys.get(&row.hash).cloned().or_else(|| self.live_key(&row))?))
+                Some((row.hash, keys.get(&row.hash).cloned().or_else(|| self.live_key(row))?))
             })
             .collect();
         Ok(())
     }
 
-    fn live_key(&self, row: &KeyRow) -> Option<Arc<LiveKey>> {
+    fn live_key(&self, row: KeyRow) -> Option<Arc<LiveKey>> {
         let brand = self.brands.get(&row.brand_id)?;
         let limits = KeyLimits::new(self.rates);
         let last_used_at = AtomicI64::new(0);
         let counters = KeyCounters::new(&brand.rules.slug, row.key_id);
         let brand = Arc::clone(brand);
-        Some(Arc::new(LiveKey {
-            brand,
-            key_id: row.key_id,
-            limits,
-            counters,
-            hash: row.hash,
-            expires_at: row.expires_at,
-            last_used_at,
-        }))
+        Some(Arc::new(LiveKey { brand, key_id: row.key_id, limits, counters, row, last_used_at }))
     }
 
     /// Finds a valid key. `None` if the key is unknown, revoked or expired.
@@ -154,8 +145,8 @@ impl ApiKeyCache {
     pub fn authenticate(&self, key: &[u8], now: Timestamp) -> Option<Arc<LiveKey>> {
         let hash = hash_key(key);
         let keys = self.keys.read();
-        let live = keys.get(&hash).filter(|live| bool::from(live.hash.ct_eq(&hash)))?;
-        if live.expires_at.is_some_and(|expires_at| expires_at <= now) {
+        let live = keys.get(&hash).filter(|live| bool::from(live.row.hash.ct_eq(&hash)))?;
+        if live.row.state(now) != KeyState::Valid {
             return None;
         }
         live.last_used_at.fetch_max(now.as_microsecond(), Ordering::Relaxed);

@@ -12,7 +12,7 @@ use parking_lot::{Mutex, MutexGuard};
 use socket2::{SockRef, Socket};
 
 /// How long a connection may be without a request. This is longer than both limits of the HTTP server.
-const LONGEST: Duration = Duration::from_secs(10);
+const MAX_IDLE: Duration = Duration::from_secs(10);
 
 /// How often the connections are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -79,7 +79,7 @@ impl Connections {
             self.all().retain(|connection| {
                 let Some(connection) = connection.upgrade() else { return false };
                 let state = connection.state();
-                if state.in_flight == 0 && state.quiet_since.elapsed() > LONGEST {
+                if state.in_flight == 0 && state.quiet_since.elapsed() > MAX_IDLE {
                     let _ = connection.socket.shutdown(Shutdown::Both);
                 }
                 true

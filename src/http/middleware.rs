@@ -30,7 +30,7 @@ impl RootSpanBuilder for HookpointSpan {
     fn on_request_start(request: &ServiceRequest) -> Span {
         let route = request
             .app_data::<Data<HttpContext>>()
-            .map_or(Route::Unmatched, |front| front.route(request));
+            .map_or(Route::Unmatched, |http_context| http_context.route(request));
         tracing::info_span!(
             "http.request",
             http.request.method = method(request),
@@ -86,7 +86,7 @@ pub async fn finish<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<Finished<B>, Error> {
-    let _under_way = idle_connections::in_flight(&request);
+    let _in_flight = idle_connections::in_flight(&request);
     let held = request_body_guard::hold(&mut request);
     answer(request, next).await.map(|response| request_body_guard::holding(response, held))
 }

@@ -6,6 +6,9 @@
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 
+/// The only method that the endpoints of webhooks accept.
+pub const WEBHOOK_METHOD: &str = "POST";
+
 macro_rules! catalogue {
     ($($variant:ident, $status:ident, $code:literal, $title:literal, $help:literal;)+) => {
         /// An error that a client can see.
@@ -142,7 +145,7 @@ impl Problem {
     fn add_headers(self, response: &mut HttpResponseBuilder) {
         let header = match self {
             Self::MethodNotAllowed => (header::ALLOW, "GET, HEAD"),
-            Self::WebhookMethodNotAllowed => (header::ALLOW, "POST"),
+            Self::WebhookMethodNotAllowed => (header::ALLOW, WEBHOOK_METHOD),
             // RFC 9110, section 15.5.16.
             Self::BodyEncoded => (header::ACCEPT_ENCODING, "identity"),
             Self::KeyUnknown => (header::WWW_AUTHENTICATE, "Key realm=\"hookpoint\""),

@@ -22,7 +22,7 @@ use crate::storage::delivery_claims::{Disposition, finish_deliveries, lock_claim
 use crate::storage::follow_ups::{NewFollowUpRow, insert_follow_ups};
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::write_transaction::try_begin;
-use crate::sync::follow_up_requests::hints;
+use crate::sync::follow_up_requests::webhook_follow_ups;
 
 /// What became of claimed deliveries.
 pub(super) struct AppliedDeliveries {
@@ -133,7 +133,7 @@ fn follow_ups(
         .filter(|(_, (_, disposition))| matches!(disposition, Disposition::Done(_)));
     done.flat_map(|(parsed, _)| {
         let changes = parsed.changes().unwrap_or_default();
-        hints(brand, parsed.item.source, &parsed.item.delivery, changes)
+        webhook_follow_ups(brand, parsed.item.source, &parsed.item.delivery, changes)
     })
     .collect()
 }

@@ -24,11 +24,11 @@ use crate::storage::write_transaction::LOCK_TIMEOUT;
 
 /// From this number of attempts on, a delivery is applied alone: it may be the one that crashes the process or
 /// Postgres.
-const ALONE_FROM: u32 = 4;
+const SINGLE_AFTER_ATTEMPTS: u32 = 4;
 
 /// After another session wrote for the brand, the worker waits this long in the lock queue of Postgres. So a session
 /// that writes batch after batch cannot keep it out.
-const WHEN_HELD: Duration = Duration::from_secs(1);
+const LOCKED_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Processes the deliveries of one brand.
 pub struct DeliveryProcessor {
@@ -41,7 +41,7 @@ pub struct DeliveryProcessor {
     // Tables have grown so much that Postgres needs new statistics.
     stats_stale: AtomicBool,
     // At the last attempt, another session wrote for the brand.
-    is_held: AtomicBool,
+    is_locked: AtomicBool,
 }
 
 /// Deliveries that a worker has claimed.
@@ -68,7 +68,7 @@ impl DeliveryProcessor {
             lease: Duration::from_secs(settings.lease_seconds),
             batch: settings.batch_size,
             stats_stale: AtomicBool::new(false),
-            is_held: AtomicBool::new(false),
+            is_locked: AtomicBool::new(false),
         }
     }
 
@@ -78,8 +78,8 @@ impl DeliveryProcessor {
     }
 
     /// Tells it whether another session wrote for the brand at the last attempt.
-    pub(super) fn set_held(&self, is_held: bool) {
-        self.is_held.store(is_held, Ordering::Relaxed);
+    pub(super) fn set_locked(&self, is_locked: bool) {
+        self.is_locked.store(is_locked, Ordering::Relaxed);
     }
 
     /// Claims and processes one batch. Returns the number of deliveries in it.
@@ -116,15 +116,15 @@ impl DeliveryProcessor {
     /// When Postgres fails.
     pub async fn process(&self, claimed: ClaimedBatch) -> Result<(), StorageError> {
         let ClaimedBatch { lease: Some(lease), items } = claimed else { return Ok(()) };
-        let (hopeless, items): (Vec<_>, Vec<_>) =
+        let (exhausted, items): (Vec<_>, Vec<_>) =
             items.into_iter().partition(|item| self.finisher.is_beyond_max(lease, item));
-        for item in &hopeless {
+        for item in &exhausted {
             self.finisher.fail(lease, item, &Failure::LeaseExpiredRepeatedly).await?;
         }
-        let (suspects, items): (Vec<_>, Vec<_>) =
-            items.into_iter().partition(|item| item.attempts >= ALONE_FROM);
+        let (singles, items): (Vec<_>, Vec<_>) =
+            items.into_iter().partition(|item| item.attempts >= SINGLE_AFTER_ATTEMPTS);
         let mut parts =
-            std::iter::once(items.as_slice()).chain(suspects.iter().map(std::slice::from_ref));
+            std::iter::once(items.as_slice()).chain(singles.iter().map(std::slice::from_ref));
         while let Some(part) = parts.next() {
             if let Err(error) = self.apply_or_split(lease, part).await {
                 // Deliveries that were not started are released at once, and this attempt does not count for them.
@@ -145,7 +145,7 @@ impl DeliveryProcessor {
             let Some(first) = items.first() else { continue };
             let failure = match AssertUnwindSafe(self.apply(lease, items)).catch_unwind().await {
                 Ok(Ok(())) => continue,
-                Ok(Err(error)) if error.is_held() => {
+                Ok(Err(error)) if error.is_locked() => {
                     self.finisher.release(lease, left.into_iter().chain([items])).await?;
                     return Err(error);
                 }
@@ -166,7 +166,8 @@ impl DeliveryProcessor {
     }
 
     async fn apply(&self, lease: Lease, items: &[ClaimedDelivery]) -> Result<(), StorageError> {
-        let timeout = if self.is_held.load(Ordering::Relaxed) { WHEN_HELD } else { LOCK_TIMEOUT };
+        let timeout =
+            if self.is_locked.load(Ordering::Relaxed) { LOCKED_TIMEOUT } else { LOCK_TIMEOUT };
         let applied = apply(&self.pool, &self.brand, lease, items, timeout).await?;
         applied.lost.iter().for_each(|source| self.finisher.count(*source, "lease_expired"));
         for (source, disposition) in &applied.finished {

@@ -12,17 +12,17 @@ use crate::storage::deliveries::{BacklogRow, list_backlog, list_receipts};
 use crate::storage::webhook_stats::{WebhookStatsRow, get_webhook_stats};
 
 /// The usual interval is computed from at most this many deliveries.
-const RHYTHM: u32 = 200;
+const USUAL_INTERVAL_SAMPLE: u32 = 200;
 
 /// With fewer deliveries, no usual interval is computed.
-const FEWEST: usize = 10;
+const MIN_SAMPLE: usize = 10;
 
 /// The shortest usual silence. A shorter one would raise false alarms.
-const SHORTEST: SignedDuration = SignedDuration::from_secs(60);
+const MIN_USUAL_SILENCE: SignedDuration = SignedDuration::from_secs(60);
 
 /// After this many failures in a row, over at least this long, the secret in the settings is probably wrong.
-const REFUSALS: i64 = 3;
-const REFUSED_FOR: SignedDuration = SignedDuration::from_secs(60);
+const MIN_FAILURES: i64 = 3;
+const MIN_FAILING_TIME: SignedDuration = SignedDuration::from_secs(60);
 
 /// The state of the webhooks of one source.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,6 +31,8 @@ pub struct SourceHealth {
     pub source: Source,
     /// How its webhooks are verified, as the settings name it. `None` if the source is not connected.
     pub verification: Option<&'static str>,
+    /// Whether a verification checks them.
+    pub is_verified: bool,
     /// The number of pending deliveries.
     pub pending: f64,
     /// When the oldest pending delivery was received.
@@ -69,10 +71,10 @@ impl SourceHealth {
     pub fn is_failing(&self) -> bool {
         let stats = &self.stats;
         let for_long = stats
-            .refused_since
-            .zip(stats.refused_at)
-            .is_some_and(|(since, last)| last.duration_since(since) >= REFUSED_FOR);
-        stats.refused_in_a_row >= REFUSALS && (for_long || stats.accepted_at.is_none())
+            .unverified_since
+            .zip(stats.unverified_at)
+            .is_some_and(|(since, last)| last.duration_since(since) >= MIN_FAILING_TIME);
+        stats.unverified_in_a_row >= MIN_FAILURES && (for_long || stats.accepted_at.is_none())
     }
 }
 
@@ -91,18 +93,17 @@ pub async fn list_source_health(
     let backlog = list_backlog(pool, brand.id()).await?;
     let mut all = Vec::new();
     for source in Source::ALL {
-        let receipts = list_receipts(pool, brand.id(), source, RHYTHM).await?;
+        let receipts = list_receipts(pool, brand.id(), source, USUAL_INTERVAL_SAMPLE).await?;
         let part = |state: &str| {
             backlog.iter().find(|row| row.source == source.as_str() && row.state == state)
         };
         let count = |row: Option<&BacklogRow>| row.map_or(0.0, |row| row.count);
+        let verification =
+            brand.rules.webhook_verifiers.get(&source).map(|verifier| &verifier.verification);
         all.push(SourceHealth {
             source,
-            verification: brand
-                .rules
-                .webhook_verifiers
-                .get(&source)
-                .map(|verifier| verifier.verification.name()),
+            verification: verification.map(|verification| verification.name()),
+            is_verified: verification.is_some_and(|verification| verification.is_verified()),
             pending: count(part("pending")),
             oldest_pending_at: part("pending").map(|row| row.oldest_at),
             dead: count(part("dead")),
@@ -116,7 +117,7 @@ pub async fn list_source_health(
 
 /// Twice the longest gap between deliveries, without the longest 5% of the gaps.
 fn usual_silence(mut receipts: Vec<Timestamp>) -> Option<SignedDuration> {
-    if receipts.len() < FEWEST {
+    if receipts.len() < MIN_SAMPLE {
         return None;
     }
     receipts.sort_unstable();
@@ -126,7 +127,7 @@ fn usual_silence(mut receipts: Vec<Timestamp>) -> Option<SignedDuration> {
         .collect();
     gaps.sort_unstable();
     let place = gaps.len().saturating_sub(1).saturating_sub(gaps.len() / 20);
-    gaps.get(place).map(|gap| gap.saturating_mul(2).max(SHORTEST))
+    gaps.get(place).map(|gap| gap.saturating_mul(2).max(MIN_USUAL_SILENCE))
 }
 
 #[cfg(test)]
@@ -138,9 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn a_rhythm_is_told_from_the_gaps_and_not_by_the_night_before() {
+    fn the_usual_silence_comes_from_the_gaps_and_not_by_the_night_before() {
         assert_eq!(usual_silence((0..9).map(at).collect()), None);
-        assert_eq!(usual_silence((0..50).map(at).collect()), Some(SHORTEST));
+        assert_eq!(usual_silence((0..50).map(at).collect()), Some(MIN_USUAL_SILENCE));
         let mut busy: Vec<_> = (0..100).map(|n| at(n * 300)).collect();
         busy.push(at(500_000));
         assert_eq!(usual_silence(busy), Some(SignedDuration::from_secs(600)));

@@ -17,20 +17,20 @@ use crate::telemetry::alarm::Alarm;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The pause while another session writes for the brand, and the time after which that raises the alarm.
-const WHILE_HELD: Duration = Duration::from_millis(250);
-const LONG_HELD: Duration = Duration::from_secs(15);
+const LOCKED_PAUSE: Duration = Duration::from_millis(250);
+const LOCKED_ALARM_AFTER: Duration = Duration::from_secs(15);
 
 /// Processes the deliveries of a brand for as long as the service runs.
 pub struct InboxWorker {
     processor: DeliveryProcessor,
-    wakes: WakeHandles,
+    wake_handles: WakeHandles,
     // They limit how many brands are processed at once.
     slots: Arc<Semaphore>,
     analyze_slot: Arc<Semaphore>,
     alarm: Arc<Alarm>,
     background: BackgroundTasks,
     // Since when another session writes for the brand.
-    held_since: Option<Instant>,
+    locked_since: Option<Instant>,
 }
 
 impl InboxWorker {
@@ -38,13 +38,13 @@ impl InboxWorker {
     #[must_use]
     pub fn new(
         processor: DeliveryProcessor,
-        wakes: WakeHandles,
+        wake_handles: WakeHandles,
         slots: Arc<Semaphore>,
         alarm: Arc<Alarm>,
         background: BackgroundTasks,
     ) -> Self {
         let analyze_slot = Arc::new(Semaphore::new(1));
-        Self { processor, wakes, slots, analyze_slot, alarm, background, held_since: None }
+        Self { processor, wake_handles, slots, analyze_slot, alarm, background, locked_since: None }
     }
 
     /// Starts to renew Postgres's statistics, in a task of its own, so that deliveries do not wait for it.
@@ -73,21 +73,22 @@ impl Worker for InboxWorker {
         }
         // The semaphore is never closed.
         let Ok(slot) = self.slots.acquire().await else { return Next::Pause(PAUSE) };
-        self.processor.set_held(self.held_since.is_some());
+        self.processor.set_locked(self.locked_since.is_some());
         let worked = self.step_in_time().await;
         drop(slot);
         match worked {
             Ok(count) => {
                 self.alarm.clear();
-                self.held_since = None;
+                self.locked_since = None;
                 if count == 0 { Next::WaitForWork(PAUSE) } else { Next::Step }
             }
             // Another session writes for this brand. The slot is free for other brands meanwhile.
-            Err(error) if error.is_held() => {
-                if self.held_since.get_or_insert_with(Instant::now).elapsed() > LONG_HELD {
+            Err(error) if error.is_locked() => {
+                if self.locked_since.get_or_insert_with(Instant::now).elapsed() > LOCKED_ALARM_AFTER
+                {
                     self.alarm.raise(&error);
                 }
-                Next::Pause(WHILE_HELD)
+                Next::Pause(LOCKED_PAUSE)
             }
             Err(error) => {
                 self.alarm.raise(&error);
@@ -97,6 +98,6 @@ impl Worker for InboxWorker {
     }
 
     async fn woken(&self) {
-        self.wakes.woken(self.processor.brand.id()).await;
+        self.wake_handles.woken(self.processor.brand.id()).await;
     }
 }

@@ -37,10 +37,10 @@ pub async fn apply_reply(
     reply: &ParsedReply,
 ) -> Result<Applied, StorageError> {
     learn(pool, &account.brand, account.source, &reply.places).await?;
-    let names = if reply.unnamed.is_empty() {
+    let names = if reply.missing_names.is_empty() {
         BTreeMap::new()
     } else {
-        names(pool, account, priority, timeout, &reply.unnamed).await?
+        names(pool, account, priority, timeout, &reply.missing_names).await?
     };
     // Only one transaction of a brand can write at a time. Those that wait must not occupy all connections.
     let _turn = account.turns().acquire().await;
@@ -101,14 +101,15 @@ async fn names(
     account: &Arc<UpstreamClient>,
     priority: CallPriority,
     timeout: Duration,
-    unnamed: &[MissingName],
+    missing_names: &[MissingName],
 ) -> Result<BTreeMap<String, String>, StorageError> {
-    let places: BTreeSet<&str> = unnamed.iter().map(|unnamed| unnamed.place.as_str()).collect();
+    let places: BTreeSet<&str> =
+        missing_names.iter().map(|missing| missing.place.as_str()).collect();
     let mut names = names_of(pool, &account.brand, account.source, &places).await?;
-    let asks: BTreeSet<&ApiRequest> = unnamed
+    let asks: BTreeSet<&ApiRequest> = missing_names
         .iter()
-        .filter(|unnamed| !names.contains_key(&unnamed.place))
-        .map(|unnamed| &unnamed.ask)
+        .filter(|missing| !names.contains_key(&missing.place))
+        .map(|missing| &missing.ask)
         .collect();
     let answers = join_all(asks.into_iter().map(|ask| account.call(ask, priority, timeout))).await;
     for reply in answers.into_iter().flatten() {
@@ -123,9 +124,9 @@ fn named(reply: &ParsedReply, names: &BTreeMap<String, String>) -> Vec<Change> {
     let mut changes = reply.changes.clone();
     for change in &mut changes {
         let Change::Event { key, update } = change else { continue };
-        for unnamed in reply.unnamed.iter().filter(|unnamed| unnamed.event == *key) {
-            if let Some(name) = names.get(&unnamed.place) {
-                update.fields.insert(unnamed.field.to_owned(), Some(Value::from(name.as_str())));
+        for missing in reply.missing_names.iter().filter(|missing| missing.event == *key) {
+            if let Some(name) = names.get(&missing.place) {
+                update.fields.insert(missing.field.to_owned(), Some(Value::from(name.as_str())));
             }
         }
     }

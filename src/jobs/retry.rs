@@ -6,11 +6,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
-/// The first pause. Each further one is twice as long.
-const FIRST: Duration = Duration::from_secs(1);
+use crate::backoff::exponential_backoff;
+
+/// The pause after the first failure.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause.
-const LONGEST: Duration = Duration::from_secs(3_600);
+const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// What people read about work that panicked.
 pub const PANICKED: &str = "internal error (panic); please report it";
@@ -56,8 +58,7 @@ impl Attempt {
 
     /// The time of the next attempt.
     fn due_after(self, now: Timestamp) -> Timestamp {
-        let doublings = self.number.saturating_sub(1);
-        let longest = FIRST.saturating_mul(2_u32.saturating_pow(doublings)).min(LONGEST);
+        let longest = exponential_backoff(FIRST_PAUSE, MAX_PAUSE, self.number.saturating_sub(1));
         // Between half of the pause and all of it.
         let chance = u32::try_from(self.token.as_u128() & 0xff).unwrap_or_default();
         let pause = (longest / 512).saturating_mul(256_u32.saturating_add(chance));

@@ -16,7 +16,7 @@ use crate::storage::StorageError;
 use crate::storage::listener::{Heartbeat, Notification, NotificationListener, beat};
 
 /// How long Postgres may take to start the listening, and to load the API keys.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The pause before the listener connects again.
 const PAUSE: Duration = Duration::from_millis(500);
@@ -152,7 +152,7 @@ impl ChangeListener {
     ///
     /// # Errors
     /// When Postgres fails.
-    pub async fn catch_up(&self) -> Result<(), StorageError> {
+    pub async fn wait_until_current(&self) -> Result<(), StorageError> {
         let mut received = self.received.subscribe();
         let number = self.send_heartbeat().await?;
         // The channel cannot close, because `self` holds its sender.
@@ -165,5 +165,5 @@ impl ChangeListener {
 async fn in_time<T>(
     asked: impl Future<Output = Result<T, StorageError>>,
 ) -> Result<Option<T>, StorageError> {
-    tokio::time::timeout(PATIENCE, asked).await.map_or(Ok(None), |done| done.map(Some))
+    tokio::time::timeout(TIMEOUT, asked).await.map_or(Ok(None), |done| done.map(Some))
 }

@@ -13,6 +13,7 @@ mod identity;
 mod limits;
 mod mistake;
 mod networks;
+pub mod percent_limit;
 mod secrets;
 mod sources;
 mod texts;
@@ -102,7 +103,7 @@ impl Settings {
         PoolSize {
             connections: self.file.database.max_connections,
             acquire_timeout: ACQUIRE_TIMEOUT,
-            statement: Some(STATEMENT),
+            statement: Some(STATEMENT_TIMEOUT),
         }
     }
 }
@@ -111,7 +112,7 @@ impl Settings {
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The timeout of a statement. No statement needs a tenth of this, so a statement that reaches it hangs.
-const STATEMENT: Duration = Duration::from_secs(10);
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The brands of the file, checked.
 #[derive(Default)]

@@ -7,7 +7,7 @@ use crate::customer::model::phone::Phone;
 use crate::customer::model::record::field;
 
 /// If the country is unknown, two numbers with this many equal last digits are the same line.
-const TELLING_DIGITS: usize = 8;
+const COMPARED_DIGITS: usize = 8;
 
 /// Whether an update contains this e-mail address or phone number.
 pub(super) fn has(update: &Update, address: &Identifier) -> bool {
@@ -38,8 +38,8 @@ fn is_line(raw: &str, line: &str) -> bool {
 
 fn last_digits(raw: &str) -> Option<String> {
     let digits: String =
-        raw.chars().rev().filter(char::is_ascii_digit).take(TELLING_DIGITS).collect();
-    (digits.len() == TELLING_DIGITS).then_some(digits)
+        raw.chars().rev().filter(char::is_ascii_digit).take(COMPARED_DIGITS).collect();
+    (digits.len() == COMPARED_DIGITS).then_some(digits)
 }
 
 /// Parses a text as an address, for requests that contain nothing else.

@@ -6,6 +6,10 @@ use super::json_text::with_large_numbers;
 use super::lone_surrogates;
 use super::unreadable::Unreadable;
 
+/// The largest body that is parsed on the thread that received it. A larger one takes milliseconds, so it is parsed on
+/// another thread.
+pub const MAX_INLINE_JSON_BYTES: usize = 16 * 1024;
+
 /// Parses a body. It repairs texts that were cut in the middle of an emoji, removes a byte order mark, and
 /// turns numbers with more digits than a float keeps into texts.
 ///
@@ -15,10 +19,10 @@ pub fn json(body: &[u8]) -> Result<serde_json::Value, Unreadable> {
     let body = body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body);
     let quoted = with_large_numbers(body, |number| [b"\"", number, b"\""].concat());
     let exact = quoted.as_deref().unwrap_or(body);
-    let mended =
+    let repaired =
         || lone_surrogates::replaced(exact).and_then(|body| serde_json::from_slice(&body).ok());
     serde_json::from_slice(exact)
-        .or_else(|error| mended().ok_or(error))
+        .or_else(|error| repaired().ok_or(error))
         .map_err(|error| Unreadable::NotJson(Fault::find(body, &error)))
 }
 

@@ -6,10 +6,11 @@ use serde_json::Value;
 use super::value::{text_of, truth_of};
 
 /// Common names of lists.
-const USUAL: [&str; 4] = ["items", "results", "records", "data"];
+const LIST_NAMES: [&str; 4] = ["items", "results", "records", "data"];
 
 /// Where pages report the total and further pages.
-const BESIDE: [&str; 6] = ["", "/meta", "/pagination", "/data", "/data/meta", "/data/pagination"];
+const PAGING_PATHS: [&str; 6] =
+    ["", "/meta", "/pagination", "/data", "/data/meta", "/data/pagination"];
 
 /// A page of a list.
 pub(super) struct Listing<'a> {
@@ -24,7 +25,7 @@ impl<'a> Listing<'a> {
     /// under `data`; `None` if there is none.
     pub(super) fn find(body: &'a Value, name: &str) -> Option<Self> {
         let within = |object: &'a Value| {
-            let names = ["data", name].into_iter().chain(USUAL);
+            let names = ["data", name].into_iter().chain(LIST_NAMES);
             object
                 .as_array()
                 .or_else(|| names.filter_map(|name| object.get(name)).find_map(Value::as_array))
@@ -94,7 +95,7 @@ impl<'a> Listing<'a> {
 
     fn beside(&self, names: &'a [&str]) -> impl Iterator<Item = &'a Value> {
         let body = self.body;
-        BESIDE
+        PAGING_PATHS
             .into_iter()
             .filter_map(move |pointer| body.pointer(pointer))
             .flat_map(move |object| names.iter().filter_map(|name| object.get(*name)))

@@ -25,11 +25,11 @@ pub(super) fn replaced(json: &[u8]) -> Option<Vec<u8>> {
             }
         };
     }
-    let mut mended = json.to_vec();
+    let mut repaired = json.to_vec();
     for at in &halves {
-        mended.splice(*at..at.saturating_add(LENGTH), *b"\\ufffd");
+        repaired.splice(*at..at.saturating_add(LENGTH), *b"\\ufffd");
     }
-    (!halves.is_empty()).then_some(mended)
+    (!halves.is_empty()).then_some(repaired)
 }
 
 /// The `\uXXXX` escapes of a JSON text, in order.

@@ -7,6 +7,7 @@ pub mod api;
 pub mod booking;
 mod delivery;
 pub mod extract;
+mod header_signature;
 mod json;
 mod json_fault;
 mod json_text;
@@ -34,7 +35,7 @@ use serde::{Deserialize, Serialize};
 
 use self::api::ApiSettings;
 pub use self::delivery::Delivery;
-pub use self::json::json;
+pub use self::json::{MAX_INLINE_JSON_BYTES, json};
 pub use self::json_fault::Fault;
 pub use self::template_names::TemplateNames;
 pub use self::unreadable::Unreadable;

@@ -92,7 +92,7 @@ mod tests {
     fn the_first_time_that_can_be_read_counts_and_what_cannot_is_never_now() {
         let now: Timestamp = "2026-11-21T12:00:00Z".parse().unwrap();
         let at: Timestamp = "2026-11-20T12:00:00Z".parse().unwrap();
-        for (body, stamp, told) in [
+        for (body, stamp, unread_count) in [
             (json!({"a": at.to_string(), "b": "2026-11-19"}), at, 0),
             (json!({"a": null, "b": at.to_string()}), at, 0),
             (json!({"a": "soon", "b": at.to_string()}), at, 1),
@@ -105,10 +105,10 @@ mod tests {
         ] {
             let mut unread = Fields::new();
             let said = said_at(&body, &["/a", "/b"], &mut unread);
-            assert_eq!((said.stamp(now), unread.len()), (stamp, told), "{body}");
+            assert_eq!((said.stamp(now), unread.len()), (stamp, unread_count), "{body}");
             assert_eq!(
                 undated(said.known(), &unread).is_some(),
-                stamp == UNCLEAR_AT && told > 0,
+                stamp == UNCLEAR_AT && unread_count > 0,
                 "{body}"
             );
         }

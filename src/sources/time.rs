@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::time_formats::{day, in_utc, instant};
 use crate::customer::model::placeholder;
+use crate::customer::model::update::UNCLEAR_SECOND;
 
 /// A point in time, with the precision of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,11 +68,11 @@ pub fn moment(value: &Value) -> Result<Option<Moment>, Unclear> {
     // A day around the beginning of Unix time, in any zone, or the beginning of Excel's and SQL Server's
     // calendar.
     if at.as_second().unsigned_abs() <= DAY
-        || (FIRST_SECOND..FIRST_SECOND.saturating_add(86_400)).contains(&at.as_second())
+        || (UNCLEAR_SECOND..UNCLEAR_SECOND.saturating_add(86_400)).contains(&at.as_second())
     {
         return Ok(None);
     }
-    if !(FIRST_SECOND..LAST_SECOND).contains(&at.as_second()) {
+    if !(UNCLEAR_SECOND..LAST_SECOND).contains(&at.as_second()) {
         return Err(Unclear);
     }
     Ok(Some(match moment {
@@ -84,8 +85,7 @@ pub fn moment(value: &Value) -> Result<Option<Moment>, Unclear> {
 
 const DAY: u64 = 86_400;
 
-/// 1900-01-01 and 2200-01-01.
-const FIRST_SECOND: i64 = -2_208_988_800;
+/// 2200-01-01.
 const LAST_SECOND: i64 = 7_258_118_400;
 
 /// Dates that stand for "unknown" or "never".
@@ -112,7 +112,7 @@ fn number(text: &str) -> Option<Moment> {
     }
     let unit = |power: u32| Decimal::from(10_u64.pow(power));
     let per_second = match number.trunc().abs() {
-        size if size < Decimal::from(LEAST_SECONDS) => None,
+        size if size < Decimal::from(MIN_SECONDS) => None,
         size if size < unit(11) => Some(1),
         size if size < unit(14) => Some(1_000),
         size if size < unit(17) => Some(1_000_000),
@@ -134,12 +134,12 @@ fn number(text: &str) -> Option<Moment> {
             number.checked_mul(unit(6))?.checked_div(Decimal::from(per_second))?.trunc();
         Timestamp::from_microsecond(i64::try_from(microseconds).ok()?).ok()
     });
-    let is_plausible = |at: &Timestamp| (FIRST_SECOND..LAST_SECOND).contains(&at.as_second());
+    let is_plausible = |at: &Timestamp| (UNCLEAR_SECOND..LAST_SECOND).contains(&at.as_second());
     since_1970.filter(is_plausible).map(Moment::At).or_else(digits)
 }
 
 /// Smaller numbers are years, days or counts, not seconds. This one is in March 1973.
-const LEAST_SECONDS: u64 = 100_000_000;
+const MIN_SECONDS: u64 = 100_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -25,12 +25,12 @@ pub(super) fn day(text: &str) -> Option<Date> {
     };
     let is_zone = rest.is_empty()
         || rest == "Z"
-        || (rest.len() == 6 && offset_at_end(rest).is_some_and(|hours| hours <= MOST_HOURS));
+        || (rest.len() == 6 && offset_at_end(rest).is_some_and(|hours| hours <= MAX_HOURS));
     date.replace('/', "-").parse().ok().filter(|_| is_zone)
 }
 
 /// The largest offset of a zone from UTC, in hours.
-const MOST_HOURS: u8 = 14;
+const MAX_HOURS: u8 = 14;
 
 /// The hours of an offset at the end of a text: `+01:00`, `+0100` or `+01`.
 fn offset_at_end(text: &str) -> Option<u8> {
@@ -56,7 +56,7 @@ pub(super) fn instant(text: &str) -> Option<Timestamp> {
         .or_else(http);
     let found: Timestamp = found.or_else(|| javascript(&text))?;
     let without_name = text.split(['[', '(']).next().unwrap_or_default().trim_end();
-    if offset_at_end(without_name).is_some_and(|hours| hours > MOST_HOURS) {
+    if offset_at_end(without_name).is_some_and(|hours| hours > MAX_HOURS) {
         return None;
     }
     if plus_a_day {

@@ -36,8 +36,8 @@ impl UrlSecret {
 }
 
 impl Verification for UrlSecret {
-    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
-        let given = incoming.secret.ok_or(VerificationError::Missing(self.name_of_place()))?;
+    fn check(&self, webhook: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
+        let given = webhook.secret.ok_or(VerificationError::Missing(self.name_of_place()))?;
         if is_one_of(&self.secrets, given) {
             Ok(())
         } else {
@@ -47,6 +47,14 @@ impl Verification for UrlSecret {
 
     fn name(&self) -> &'static str {
         "secret"
+    }
+
+    fn is_verified(&self) -> bool {
+        true
+    }
+
+    fn parses_body(&self) -> bool {
+        false
     }
 
     fn secret_in(&self) -> Option<SecretIn> {
@@ -65,6 +73,14 @@ impl Verification for NoVerification {
 
     fn name(&self) -> &'static str {
         "none"
+    }
+
+    fn is_verified(&self) -> bool {
+        false
+    }
+
+    fn parses_body(&self) -> bool {
+        false
     }
 
     fn secret_in(&self) -> Option<SecretIn> {

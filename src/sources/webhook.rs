@@ -89,10 +89,16 @@ pub trait Verification: Send + Sync + std::fmt::Debug {
     ///
     /// # Errors
     /// When the verification fails.
-    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError>;
+    fn check(&self, webhook: &UnverifiedWebhook<'_>) -> Result<(), VerificationError>;
 
     /// Its name in the settings: `signature`, `hash`, `secret` or `none`.
     fn name(&self) -> &'static str;
+
+    /// Whether it checks anything: `false` if the settings turn verification off.
+    fn is_verified(&self) -> bool;
+
+    /// Whether it parses the body, which takes long for a large one.
+    fn parses_body(&self) -> bool;
 
     /// Where the webhook has its secret; `None` if no secret is needed.
     fn secret_in(&self) -> Option<SecretIn>;
@@ -142,17 +148,17 @@ impl WebhookVerifier {
     pub fn verify(
         &self,
         parser: &dyn WebhookParser,
-        incoming: &UnverifiedWebhook<'_>,
+        webhook: &UnverifiedWebhook<'_>,
     ) -> Result<VerifiedWebhook, VerificationError> {
-        self.verification.check(incoming)?;
+        self.verification.check(webhook)?;
         let kept = parser
             .required_headers()
             .iter()
-            .filter_map(|name| Some(((*name).to_owned(), incoming.headers.get(*name)?.clone())));
+            .filter_map(|name| Some(((*name).to_owned(), webhook.headers.get(*name)?.clone())));
         let delivery = Delivery {
             headers: kept.collect(),
-            body: incoming.body.to_vec(),
-            received_at: incoming.received_at,
+            body: webhook.body.to_vec(),
+            received_at: webhook.received_at,
         };
         let meta = parser.meta(&delivery);
         Ok(VerifiedWebhook { delivery, meta })
@@ -203,7 +209,7 @@ pub enum DedupKey {
     Id(String),
     /// If it has the same content, and no other webhook about any of these keys came in between. Without ids of
     /// deliveries, the sequence A, B, A must end as A.
-    Last {
+    LatestContent {
         /// Digest of everything that the parser uses.
         digest: [u8; 32],
         /// Keys of the records and events in it; never empty.

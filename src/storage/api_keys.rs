@@ -30,6 +30,49 @@ pub struct KeyRow {
     pub last_used_at: Option<Timestamp>,
 }
 
+/// Whether a key can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyState {
+    /// It can be used.
+    Valid,
+    /// A person revoked it.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+impl KeyState {
+    /// The name in lists.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+impl KeyRow {
+    /// Whether the key can be used at a time.
+    #[must_use]
+    pub fn state(&self, now: Timestamp) -> KeyState {
+        if self.is_revoked() {
+            KeyState::Revoked
+        } else if self.expires_at.is_some_and(|at| at <= now) {
+            KeyState::Expired
+        } else {
+            KeyState::Valid
+        }
+    }
+
+    /// Whether it was revoked. It is never valid again.
+    #[must_use]
+    pub const fn is_revoked(&self) -> bool {
+        self.revoked_at.is_some()
+    }
+}
+
 type Time = jiff_sqlx::Timestamp;
 type Columns = (i32, Uuid, String, Vec<u8>, Time, Option<Time>, Option<Time>, Option<Time>);
 

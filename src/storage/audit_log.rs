@@ -117,7 +117,7 @@ impl TryFrom<Columns> for ActionRow {
 ///
 /// # Errors
 /// When Postgres fails, or a row is invalid.
-pub async fn list_actions(
+pub async fn list_audit(
     pool: &Pool,
     brand_id: i32,
     limit: u32,
@@ -138,7 +138,7 @@ pub async fn list_actions(
 ///
 /// # Errors
 /// When Postgres fails, or a row is invalid.
-pub async fn list_actions_about(
+pub async fn list_audit_about(
     db: &mut Connection,
     brand_id: i32,
     subjects: &BTreeSet<SuppressionHash>,

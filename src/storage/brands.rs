@@ -4,6 +4,7 @@ use super::pool::Pool;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::api_keys::{KeyState, list_keys};
 use super::invalidation::BrandSecret;
 use super::suppressions::SuppressionKey;
 use super::write_transaction::begin;
@@ -63,7 +64,7 @@ pub struct BrandCounts {
     /// Events, deleted ones included.
     pub events: i64,
     /// Keys that are neither revoked nor expired.
-    pub live_keys: i64,
+    pub live_keys: usize,
 }
 
 /// Counts the contents of a brand.
@@ -79,11 +80,14 @@ pub async fn count_brand(
         "select
             (select count(*) from customers where brand_id = $1),
             (select count(*) from records where brand_id = $1),
-            (select count(*) from events where brand_id = $1),
-            (select count(*) from api_keys where brand_id = $1 and revoked_at is null and (expires_at is null or expires_at > $2))",
+            (select count(*) from events where brand_id = $1)",
     );
-    let (customers, records, events, live_keys) =
-        counts.bind(brand_id).bind(jiff_sqlx::Timestamp::from(now)).fetch_one(pool).await?;
+    let (customers, records, events) = counts.bind(brand_id).fetch_one(pool).await?;
+    let live_keys = list_keys(pool)
+        .await?
+        .iter()
+        .filter(|key| key.brand_id == brand_id && key.state(now) == KeyState::Valid)
+        .count();
     Ok(BrandCounts { customers, records, events, live_keys })
 }
 

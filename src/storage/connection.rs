@@ -15,16 +15,16 @@ use super::hosts::Hosts;
 
 /// The longest lifetime of a connection. It limits the memory that the server keeps for it, and the age of its
 /// query plans.
-const LONGEST_LIFE: Duration = Duration::from_mins(30);
+const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
 /// How much longer than Postgres's own statement timeout this side waits.
-const GRACE: Duration = Duration::from_millis(500);
+const TIMEOUT_MARGIN: Duration = Duration::from_millis(500);
 
 /// A statement that was abandoned after this time counts as unanswered.
-const UNANSWERED: Duration = Duration::from_millis(500);
+const UNANSWERED_AFTER: Duration = Duration::from_millis(500);
 
 /// How often a waiting statement checks whether Postgres answers at all.
-const LOOK: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// A connection to Postgres on which every statement ends in time.
 pub struct Connection {
@@ -73,7 +73,7 @@ impl Connection {
     /// Whether the connection can be used again.
     pub(super) fn is_good(&self) -> bool {
         self.is_usable
-            && self.made_at.elapsed() < LONGEST_LIFE
+            && self.made_at.elapsed() < MAX_LIFETIME
             && self.hosts.trust.trusts(self.made_at)
     }
 
@@ -88,13 +88,18 @@ impl Connection {
         let asked = ask(&mut self.raw);
         tokio::pin!(asked);
         let done = loop {
-            let Some(longest) = self.statement.map(|longest| longest.saturating_add(GRACE)) else {
+            let Some(longest) =
+                self.statement.map(|longest| longest.saturating_add(TIMEOUT_MARGIN))
+            else {
                 break asked.await;
             };
             let left = longest.saturating_sub(began_at.elapsed());
-            match tokio::time::timeout(left.min(LOOK), &mut asked).await {
+            match tokio::time::timeout(left.min(CHECK_INTERVAL), &mut asked).await {
                 Ok(done) => break done,
-                Err(_) if left < LOOK || self.hosts.trust.is_given_up(self.made_at, began_at) => {
+                Err(_)
+                    if left < CHECK_INTERVAL
+                        || self.hosts.trust.is_given_up(self.made_at, began_at) =>
+                {
                     break Err(DatabaseFailure::Silent.into());
                 }
                 Err(_) => {}
@@ -141,7 +146,7 @@ impl Drop for Connection {
     fn drop(&mut self) {
         self.hosts.trust.note_end(self.made_at);
         // The caller stopped waiting: a lookup, for example, ends at its deadline.
-        if let Some(began_at) = self.asked_at.filter(|at| at.elapsed() > UNANSWERED) {
+        if let Some(began_at) = self.asked_at.filter(|at| at.elapsed() > UNANSWERED_AFTER) {
             self.hosts.trust.note_silence(self.made_at, began_at);
         }
     }

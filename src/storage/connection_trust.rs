@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use parking_lot::{Mutex, MutexGuard};
 
 /// If no connection answers anything for this long, waiting statements are abandoned.
-const SILENCE: Duration = Duration::from_secs(4);
+const MAX_SILENCE: Duration = Duration::from_secs(4);
 
 /// How long to wait for a statement on a connection that is as old as others that fell silent.
-const DOUBT: Duration = Duration::from_secs(4);
+const SUSPECT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What is known about the connections of one database.
 #[derive(Debug, Default)]
@@ -88,11 +88,11 @@ impl ConnectionTrust {
             let (since, silent_at) = trust.since.zip(trust.silent_at)?;
             Some(
                 made_at < since
-                    && silent_at.max(began_at).elapsed() > DOUBT
+                    && silent_at.max(began_at).elapsed() > SUSPECT_TIMEOUT
                     && !trust.has_answered(since, silent_at),
             )
         };
-        answered_at.elapsed() > SILENCE || is_silent().unwrap_or_default()
+        answered_at.elapsed() > MAX_SILENCE || is_silent().unwrap_or_default()
     }
 }
 

@@ -9,6 +9,7 @@ use super::embedded::{Embedded, EmbeddedError, Layout};
 use super::failure::DatabaseFailure;
 use super::hosts::{Hosts, UrlError};
 use super::pool::{Pool, Use};
+use super::postgres_version::MIN_MAJOR;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use sqlx::Row;
@@ -70,9 +71,9 @@ pub enum OpenError {
         "a pooler in transaction mode is between this service and Postgres, but this service needs sessions: set pool_mode to session in PgBouncer, or connect to Postgres directly"
     )]
     PooledByTransaction,
-    /// The queries need at least Postgres 15.
-    #[error("Postgres {0} is too old: install version 15 or newer")]
-    TooOld(i32),
+    /// The queries need a newer version.
+    #[error("Postgres {0} is too old: install version {MIN_MAJOR} or newer")]
+    TooOld(u32),
 }
 
 /// The time of Postgres's clock, which all replicas share; or of the frozen clock, if there is one.
@@ -92,7 +93,7 @@ pub async fn database_now(
 }
 
 /// How long the check for a pooler may take.
-const TRIED: Duration = Duration::from_secs(10);
+const POOLER_CHECK_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether a pooler gives the session to another connection when a transaction ends. Then settings, prepared
 /// statements and LISTEN would get lost or mixed up.
@@ -124,7 +125,7 @@ impl Database {
                 if attach {
                     Self::attach_or_start(layout).await?
                 } else {
-                    let embedded = Self::start_patiently(layout).await?;
+                    let embedded = Self::start_with_retries(layout).await?;
                     (Hosts::one(embedded.connect_options()), Some(embedded))
                 }
             }
@@ -137,12 +138,13 @@ impl Database {
             .fetch_one(&Pool::new(Arc::clone(&hosts), used))
             .await
             .map_err(StorageError::from)?;
-        let major = version.parse::<i32>().unwrap_or_default() / 10_000;
-        if major < 15 {
+        let major = version.parse::<u32>().unwrap_or_default() / 10_000;
+        if major < MIN_MAJOR {
             return Err(OpenError::TooOld(major));
         }
         if embedded.is_none() {
-            let tried = tokio::time::timeout(TRIED, is_pooled_by_transaction(&hosts)).await;
+            let tried =
+                tokio::time::timeout(POOLER_CHECK_TIMEOUT, is_pooled_by_transaction(&hosts)).await;
             if tried
                 .unwrap_or_else(|_| Err(DatabaseFailure::Silent.into()))
                 .map_err(StorageError::from)?
@@ -158,11 +160,13 @@ impl Database {
     }
 
     /// Starts an embedded server. It waits while a short command uses the data directory.
-    async fn start_patiently(layout: &Layout) -> Result<Embedded, EmbeddedError> {
-        let mut timeout = 50_u32;
+    async fn start_with_retries(layout: &Layout) -> Result<Embedded, EmbeddedError> {
+        let mut retries_left = 50_u32;
         loop {
             match Embedded::start(layout.clone()).await {
-                Err(EmbeddedError::InUse(_)) if timeout > 0 => timeout = timeout.saturating_sub(1),
+                Err(EmbeddedError::InUse(_)) if retries_left > 0 => {
+                    retries_left = retries_left.saturating_sub(1);
+                }
                 done => return done,
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

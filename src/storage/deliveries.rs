@@ -75,14 +75,14 @@ macro_rules! bound {
             .bind($which.event.as_deref())
             .bind($which.since.map(Time::from))
             .bind(first_id_at($which.since.map_or(Timestamp::UNIX_EPOCH, |since| {
-                since.saturating_sub(CLOCKS).unwrap_or(since)
+                since.saturating_sub(MAX_CLOCK_SKEW).unwrap_or(since)
             })))
             .bind($which.until.map(Time::from))
     };
 }
 
 /// The time of receipt may be later than the time in the id, so ids that are this much older are included.
-const CLOCKS: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+const MAX_CLOCK_SKEW: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// Deliveries of a brand, newest first.
 ///

@@ -62,7 +62,7 @@ pub struct Claim {
 }
 
 /// The most bytes of bodies in one claim. A single larger body is allowed.
-const MOST_CLAIMED_BYTES: i64 = 4 * 1024 * 1024;
+const MAX_CLAIMED_BYTES: i64 = 4 * 1024 * 1024;
 
 /// Claims due deliveries of a brand: by priority, then oldest first.
 ///
@@ -83,7 +83,7 @@ pub async fn claim_deliveries(
         .bind(i64::from(claim.limit))
         .bind(claim.token)
         .bind(claim.lease.as_secs_f64())
-        .bind(MOST_CLAIMED_BYTES)
+        .bind(MAX_CLAIMED_BYTES)
         .fetch_all(&mut *transaction)
         .await?;
     transaction.commit().await?;
@@ -145,25 +145,26 @@ pub async fn finish_deliveries(
     brand_id: i32,
     token: Uuid,
     at: Timestamp,
-    verdicts: &[(Uuid, Disposition)],
+    dispositions: &[(Uuid, Disposition)],
 ) -> Result<(), StorageError> {
-    delete_erased(db, brand_id, token, verdicts).await?;
-    let words = |verdict: &Disposition| match verdict {
+    delete_erased(db, brand_id, token, dispositions).await?;
+    let words = |disposition: &Disposition| match disposition {
         Disposition::Done(note) => ("done", note.clone(), at),
         Disposition::DeadLetter(note) => ("dead", note.clone(), at),
         Disposition::Retry(due_at, note) => ("pending", note.clone(), *due_at),
         Disposition::Released | Disposition::Erased => ("pending", String::new(), at),
     };
-    let kept = || verdicts.iter().filter(|(_, verdict)| *verdict != Disposition::Erased);
+    let kept =
+        || dispositions.iter().filter(|(_, disposition)| *disposition != Disposition::Erased);
     sqlx::query(include_str!("finish_deliveries.sql"))
         .bind(brand_id)
         .bind(kept().map(|(id, _)| *id).collect::<Vec<_>>())
-        .bind(kept().map(|(_, verdict)| words(verdict).0).collect::<Vec<_>>())
-        .bind(kept().map(|(_, verdict)| words(verdict).1).collect::<Vec<_>>())
-        .bind(kept().map(|(_, verdict)| Time::from(words(verdict).2)).collect::<Vec<_>>())
+        .bind(kept().map(|(_, disposition)| words(disposition).0).collect::<Vec<_>>())
+        .bind(kept().map(|(_, disposition)| words(disposition).1).collect::<Vec<_>>())
+        .bind(kept().map(|(_, disposition)| Time::from(words(disposition).2)).collect::<Vec<_>>())
         .bind(
             kept()
-                .map(|(_, verdict)| i32::from(*verdict == Disposition::Released))
+                .map(|(_, disposition)| i32::from(*disposition == Disposition::Released))
                 .collect::<Vec<_>>(),
         )
         .bind(token)
@@ -177,11 +178,11 @@ async fn delete_erased(
     db: &mut Connection,
     brand_id: i32,
     token: Uuid,
-    verdicts: &[(Uuid, Disposition)],
+    dispositions: &[(Uuid, Disposition)],
 ) -> Result<(), StorageError> {
-    let erased: Vec<Uuid> = verdicts
+    let erased: Vec<Uuid> = dispositions
         .iter()
-        .filter(|(_, verdict)| *verdict == Disposition::Erased)
+        .filter(|(_, disposition)| *disposition == Disposition::Erased)
         .map(|(id, _)| *id)
         .collect();
     if erased.is_empty() {

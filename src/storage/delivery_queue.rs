@@ -95,8 +95,9 @@ pub async fn insert_deliveries(
         .bind(i32::try_from(dedup_history_size).unwrap_or(i32::MAX))
         .fetch_all(pool)
         .await?;
-    let of =
-        |fate: &str| found.iter().filter(|(_, found)| found == fate).map(|(id, _)| *id).collect();
+    let of = |result: &str| {
+        found.iter().filter(|(_, found)| found == result).map(|(id, _)| *id).collect()
+    };
     Ok(Inserted { new: of("new"), conflicting: of("conflicting"), repeated: of("repeated") })
 }
 

@@ -45,7 +45,7 @@ subjects_new as (
     where known.content <> excluded.content
     returning subject, received_at
 ),
-news as (
+accepted as (
     -- Deliveries that are received together keep their order.
     select n, clock.at + n * interval '1 microsecond' as received_at from new, clock where key is null and not exists (select from about where about.n = new.n)
     union all
@@ -57,11 +57,11 @@ news as (
 ),
 inserted as (
     insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, due_at)
-    select $1, new.delivery_id, new.source, new.event, new.headers::json, new.body, news.received_at, new.priority, clock.at
-    from new join news using (n), clock
+    select $1, new.delivery_id, new.source, new.event, new.headers::json, new.body, accepted.received_at, new.priority, clock.at
+    from new join accepted using (n), clock
     returning delivery_id
 )
-select delivery_id, 'new' as fate from inserted
+select delivery_id, 'new' as result from inserted
 union all
 select new.delivery_id, 'repeated'
 from new

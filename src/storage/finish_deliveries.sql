@@ -1,13 +1,13 @@
-with verdicts as materialized (
-    select $1::integer as brand_id, verdict.*
-    from unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[]) as verdict (delivery_id, state, note, due_at, untried)
+with dispositions as materialized (
+    select $1::integer as brand_id, disposition.*
+    from unnest($2::uuid[], $3::text[], $4::text[], $5::timestamptz[], $6::integer[]) as disposition (delivery_id, state, note, due_at, not_attempted)
 )
 update deliveries as row
-set state = verdict.state,
-    note = verdict.note,
-    due_at = verdict.due_at,
+set state = disposition.state,
+    note = disposition.note,
+    due_at = disposition.due_at,
     claim_token = null,
-    attempts = row.attempts - verdict.untried,
-    finished_at = case when verdict.state <> 'pending' then $8::timestamptz end
-from verdicts as verdict
-where row.brand_id = verdict.brand_id and row.delivery_id = verdict.delivery_id and row.claim_token = $7
+    attempts = row.attempts - disposition.not_attempted,
+    finished_at = case when disposition.state <> 'pending' then $8::timestamptz end
+from dispositions as disposition
+where row.brand_id = disposition.brand_id and row.delivery_id = disposition.delivery_id and row.claim_token = $7

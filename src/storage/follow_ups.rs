@@ -35,18 +35,18 @@ pub async fn insert_follow_ups(
     db: &mut Connection,
     brand_id: i32,
     due_at: Timestamp,
-    hints: &[NewFollowUpRow],
+    rows: &[NewFollowUpRow],
 ) -> Result<(), StorageError> {
-    for hint in hints {
+    for row in rows {
         sqlx::query(
             "insert into follow_ups (brand_id, follow_up_id, source, request, subjects, due_at) values ($1, $2, $3, $4, $5, $6)
             on conflict do nothing",
         )
         .bind(brand_id)
         .bind(crate::storage::delivery_queue::new_id(due_at))
-        .bind(hint.source.as_str())
-        .bind(Json(&hint.ask))
-        .bind(hint.subjects.iter().map(|hash| hash.0.to_vec()).collect::<Vec<_>>())
+        .bind(row.source.as_str())
+        .bind(Json(&row.ask))
+        .bind(row.subjects.iter().map(|hash| hash.0.to_vec()).collect::<Vec<_>>())
         .bind(Time::from(due_at))
         .execute(&mut *db)
         .await?;
@@ -158,7 +158,7 @@ pub async fn finish_follow_up(
     token: Uuid,
     outcome: &Outcome,
 ) -> Result<(), StorageError> {
-    let (due_at, untried, is_dead, note) = match outcome {
+    let (due_at, not_attempted, is_dead, note) = match outcome {
         Outcome::Answered => return delete_answered(pool, brand_id, id, token).await,
         Outcome::Retry(due_at, note) => (Some(Time::from(*due_at)), 0, false, note),
         Outcome::Deferred(due_at, note) => (Some(Time::from(*due_at)), 1, false, note),
@@ -172,7 +172,7 @@ pub async fn finish_follow_up(
     .bind(id)
     .bind(token)
     .bind(due_at)
-    .bind(untried)
+    .bind(not_attempted)
     .bind(is_dead)
     .bind(note)
     .execute(pool)
@@ -231,12 +231,12 @@ pub async fn delete_erased_follow_ups(
         "with subjects as materialized (
             select brand_id, follow_up_id, unnest(subjects) as hash from follow_ups where brand_id = $1
         ),
-        hinted as materialized (
+        erased as materialized (
             select distinct brand_id, follow_up_id from subjects join suppression_hashes using (brand_id, hash)
         )
         delete from follow_ups as row
-        using hinted
-        where row.brand_id = hinted.brand_id and row.follow_up_id = hinted.follow_up_id",
+        using erased
+        where row.brand_id = erased.brand_id and row.follow_up_id = erased.follow_up_id",
     )
     .bind(brand_id)
     .execute(db)

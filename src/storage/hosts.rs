@@ -17,10 +17,10 @@ use super::connection_trust::ConnectionTrust;
 use super::failure::DatabaseFailure;
 
 /// How long one host may take to accept a connection.
-const CONNECT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long to wait for one host before the next one is tried at the same time.
-const NEXT_HOST: Duration = Duration::from_millis(200);
+const NEXT_HOST_DELAY: Duration = Duration::from_millis(200);
 
 /// The servers of one database.
 #[derive(Debug)]
@@ -135,8 +135,9 @@ impl Hosts {
             .zip(0_u32..)
             .filter_map(|(n, turn)| Some((n, turn, self.all.get(n)?)))
             .map(|(n, turn, options)| async move {
-                tokio::time::sleep(NEXT_HOST.saturating_mul(turn)).await;
-                let connected = tokio::time::timeout(CONNECT, connect_to(options, setup)).await;
+                tokio::time::sleep(NEXT_HOST_DELAY.saturating_mul(turn)).await;
+                let connected =
+                    tokio::time::timeout(CONNECT_TIMEOUT, connect_to(options, setup)).await;
                 (n, connected.unwrap_or_else(|_| Err(DatabaseFailure::Silent.into())))
             })
             .collect();

@@ -11,12 +11,12 @@ use super::invalidation::{CHANNEL, Invalidation};
 use super::pool::Pool;
 
 /// After this time without any notification, some may be lost. Every replica sends heartbeats more often.
-const SILENCE: Duration = Duration::from_secs(10);
+const MAX_SILENCE: Duration = Duration::from_secs(10);
 
 /// How often a replica sends a heartbeat.
-pub const BEAT: Duration = Duration::from_secs(2);
+pub const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(2);
 
-const BEAT_CHANNEL: &str = "hookpoint_beat";
+const HEARTBEAT_CHANNEL: &str = "hookpoint_beat";
 
 /// A received notification.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,13 +60,14 @@ impl NotificationListener {
         let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         let own = own.connect_with(pool.connect_options()).await?;
         let mut listener = PgListener::connect_with(&own).await?;
-        listener.listen_all([CHANNEL, KEYS_CHANNEL, BEAT_CHANNEL]).await?;
+        listener.listen_all([CHANNEL, KEYS_CHANNEL, HEARTBEAT_CHANNEL]).await?;
         Ok(Self(listener))
     }
 
     /// The next notification; `None` after silence, or if the connection broke.
     pub async fn next(&mut self) -> Option<Notification> {
-        let notification = tokio::time::timeout(SILENCE, self.0.try_recv()).await.ok()?.ok()??;
+        let notification =
+            tokio::time::timeout(MAX_SILENCE, self.0.try_recv()).await.ok()?.ok()??;
         Some(match notification.channel() {
             // An unknown payload may name anything, so it counts as a loss.
             CHANNEL => Notification::Changed(Invalidation::parse(notification.payload())?),
@@ -82,6 +83,10 @@ impl NotificationListener {
 /// When Postgres fails.
 pub async fn beat(pool: &Pool, beat: Heartbeat) -> Result<(), StorageError> {
     let payload = format!("{} {}", beat.replica, beat.number);
-    sqlx::query("select pg_notify($1, $2)").bind(BEAT_CHANNEL).bind(payload).execute(pool).await?;
+    sqlx::query("select pg_notify($1, $2)")
+        .bind(HEARTBEAT_CHANNEL)
+        .bind(payload)
+        .execute(pool)
+        .await?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! All SQL. A row becomes a domain type here.
 
+pub mod account_status;
 pub mod answers;
 pub mod api_keys;
 pub mod audit_log;
@@ -36,6 +37,7 @@ pub mod person;
 pub mod places;
 pub mod pool;
 mod pooled;
+mod postgres_version;
 pub mod purge;
 pub mod rate_limit;
 mod rate_limit_usage;
@@ -92,7 +94,7 @@ impl StorageError {
 
     /// Whether another session of Postgres holds a lock.
     #[must_use]
-    pub fn is_held(&self) -> bool {
+    pub fn is_locked(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(error)) if error.code().as_deref() == Some("55P03"))
     }
 

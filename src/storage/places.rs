@@ -41,7 +41,7 @@ pub async fn save_names(
     // In order, so that two statements never wait for each other.
     sqlx::query(
         "insert into places (brand_id, source, place_id, name, fetched_at)
-        select $1, $2, place_id, name, now() from unnest($3::text[], $4::text[]) as new (place_id, name) order by place_id
+        select $1, $2, place_id, name, now() from unnest($3::text[], $4::text[]) as fetched (place_id, name) order by place_id
         on conflict (brand_id, source, place_id) do update set name = excluded.name, fetched_at = excluded.fetched_at",
     )
     .bind(brand_id)

@@ -29,7 +29,7 @@ pub use super::transaction::Transaction;
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// How often to check that Postgres still works on a statement without a time limit.
-const AT_WORK: Duration = Duration::from_secs(5);
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A bounded pool of connections, opened on demand.
 #[derive(Clone)]
@@ -117,8 +117,9 @@ impl Pool {
             self.0.hosts.connect(&setup(Use { statement: None, ..self.0.used })).await?;
         let asked =
             sqlx::query_as::<_, (i32,)>("select pg_backend_pid()").fetch_one(&mut connection);
-        let (backend,) =
-            tokio::time::timeout(AT_WORK, asked).await.map_err(|_| DatabaseFailure::Silent)??;
+        let (backend,) = tokio::time::timeout(CHECK_INTERVAL, asked)
+            .await
+            .map_err(|_| DatabaseFailure::Silent)??;
         Ok((connection, backend))
     }
 
@@ -136,7 +137,7 @@ impl Pool {
         tokio::pin!(work);
         let mut doubts = 0_u32;
         loop {
-            if let Ok(done) = tokio::time::timeout(AT_WORK, &mut work).await {
+            if let Ok(done) = tokio::time::timeout(CHECK_INTERVAL, &mut work).await {
                 return Ok(done);
             }
             let at_work = sqlx::query_as::<_, (bool,)>(query).bind(backend).fetch_one(self).await;

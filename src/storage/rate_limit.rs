@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::StorageError;
 use super::rate_limit_usage::read_usage;
-pub use super::rate_limit_usage::{Allowance, Counting, GrantRow, UsageWindow};
-use super::upstream_accounts::{AccountKey, CLASSES};
+pub use super::rate_limit_usage::{Allowance, Counting, GrantRow, MINUTE, UsageWindow};
+use super::upstream_accounts::{AccountKey, PRIORITIES};
 
 type Time = jiff_sqlx::Timestamp;
 
@@ -17,7 +17,7 @@ type Time = jiff_sqlx::Timestamp;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Grant {
     /// Number of calls, by priority.
-    pub granted: [u32; CLASSES],
+    pub granted: [u32; PRIORITIES],
     /// A live call was refused.
     pub live_wanted: bool,
     /// Another call was refused.
@@ -62,7 +62,7 @@ async fn insert_grants(
     at: Time,
     grant: &Grant,
 ) -> Result<(), StorageError> {
-    if grant.granted == [0; CLASSES] {
+    if grant.granted == [0; PRIORITIES] {
         return Ok(());
     }
     sqlx::query(

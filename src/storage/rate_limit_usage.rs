@@ -43,6 +43,9 @@ pub struct UsageWindow {
     pub other_wanted: Option<Duration>,
 }
 
+/// The time for which the settings limit the calls of an account.
+pub const MINUTE: Duration = Duration::from_secs(60);
+
 /// How long a grant counts, and the step in which grants are added up: zero, or whole milliseconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counting {
@@ -86,7 +89,7 @@ pub(super) async fn read_usage(
 }
 
 fn usage(columns: UsageColumns) -> UsageWindow {
-    let (_, blocked, left, lasts, live_wanted, other_wanted, ages, classes, numbers) = columns;
+    let (_, blocked, left, lasts, live_wanted, other_wanted, ages, priorities, numbers) = columns;
     let row = |((age, priority), number): ((f64, i16), i32)| GrantRow {
         age: seconds(age),
         priority: usize::try_from(priority).unwrap_or_default(),
@@ -97,7 +100,7 @@ fn usage(columns: UsageColumns) -> UsageWindow {
         lasts: seconds(lasts.unwrap_or_default()),
     });
     UsageWindow {
-        granted: ages.into_iter().zip(classes).zip(numbers).map(row).collect(),
+        granted: ages.into_iter().zip(priorities).zip(numbers).map(row).collect(),
         blocked: seconds(blocked.unwrap_or_default()),
         allowance,
         live_wanted: live_wanted.map(seconds),

@@ -10,13 +10,13 @@ select case when $4 > 0 then date_bin($4 * interval '1 millisecond', now.at, 'ep
     extract(epoch from now.at - account.live_wanted_at)::float8,
     extract(epoch from now.at - account.other_wanted_at)::float8,
     coalesce(lately.ages, '{}'),
-    coalesce(lately.classes, '{}'),
+    coalesce(lately.priorities, '{}'),
     coalesce(lately.numbers, '{}')
 from now
 cross join upstream_accounts as account
 cross join lateral (
     select array_agg(extract(epoch from now.at - call.granted_at)::float8) as ages,
-        array_agg(call.priority) as classes,
+        array_agg(call.priority) as priorities,
         array_agg(call.number) as numbers
     from (
         select granted_at, priority, number

@@ -98,7 +98,7 @@ pub enum LeaseStatus {
     Lost,
 }
 
-fn standing(row: Option<bool>) -> LeaseStatus {
+fn lease_status(row: Option<bool>) -> LeaseStatus {
     match row {
         Some(false) => LeaseStatus::Held,
         Some(true) => LeaseStatus::Cancelled,
@@ -150,7 +150,7 @@ pub async fn save_step(
     let Some((is_cancelled, run_id)) = row else { return Ok(LeaseStatus::Lost) };
     insert_seen_keys(&mut transaction, which, run_id, step.seen_keys).await?;
     transaction.commit().await?;
-    Ok(standing(Some(is_cancelled)))
+    Ok(lease_status(Some(is_cancelled)))
 }
 
 async fn insert_seen_keys(
@@ -197,7 +197,7 @@ pub async fn renew_lease(
     .bind(note)
     .fetch_optional(pool)
     .await?;
-    Ok(standing(row.map(|(is_cancelled,)| is_cancelled)))
+    Ok(lease_status(row.map(|(is_cancelled,)| is_cancelled)))
 }
 
 /// How a run ended.

@@ -15,7 +15,7 @@ pub async fn begin(pool: &Pool, brand_id: i32) -> Result<Transaction, StorageErr
     let began_at = Instant::now();
     loop {
         match try_begin(pool, brand_id, LOCK_TIMEOUT).await {
-            Err(error) if error.is_held() && began_at.elapsed() < MAX_LOCK_WAIT => {
+            Err(error) if error.is_locked() && began_at.elapsed() < MAX_LOCK_WAIT => {
                 tokio::time::sleep(PAUSE).await;
             }
             done => return done,
@@ -32,7 +32,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 const MAX_LOCK_WAIT: Duration = Duration::from_secs(30);
 
 /// Like [`begin`], but gives up if another writer of the brand holds the lock for longer than the timeout: see
-/// [`StorageError::is_held`].
+/// [`StorageError::is_locked`].
 ///
 /// Every step of the two statements must find its rows by index, whatever the tables hold. Statements are
 /// planned once for each connection, when the tables may still be empty.

@@ -28,7 +28,7 @@ pub struct SyncAccount {
 }
 
 impl SyncAccount {
-    /// An account. Each value has a token of its own, so that its leases are told from others.
+    /// An account. Each value has a token of its own, so that its leases differ from others.
     #[must_use]
     pub fn new(
         pool: Pool,

@@ -8,6 +8,7 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, Record};
 use crate::customer::model::source::SourceKind;
 use crate::ingest::apply::apply;
+use crate::settings::percent_limit::max_allowed;
 use crate::sources::api::ApiRequest;
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
@@ -16,10 +17,7 @@ use crate::storage::seen_keys::find_seen;
 use crate::storage::sync_runs::Step;
 
 /// Records that are compared in one step.
-const STRIDE: i64 = 1_000;
-
-/// So few deletions are always allowed, whatever the percentage.
-const FEW: u64 = 10;
+const RECORDS_PER_STEP: i64 = 1_000;
 
 /// The difference between the stored records and the items that the run has seen.
 #[derive(Default)]
@@ -43,11 +41,11 @@ pub(super) async fn find_deleted(
         .collect();
     let count = u64::try_from(unseen.len()).unwrap_or(u64::MAX);
     let known = met.saturating_add(count);
-    let most = known
-        .saturating_mul(u64::from(run.account.max_deletions_percent))
-        .checked_div(100)
-        .unwrap_or_default();
-    if count > most.max(if run.account.max_deletions_percent == 0 { 0 } else { FEW }) {
+    let max = match run.account.max_deletions_percent {
+        0 => 0,
+        max_percent => max_allowed(known, max_percent),
+    };
+    if count > max {
         let note = format!(
             "{count} of {known} records are missing from the list: more than sync.max_deletions_percent allows, so nothing was deleted. If the source really deleted them, raise it and run `hookpoint sync run`"
         );
@@ -89,7 +87,8 @@ pub(super) async fn count_deleted(run: &RunContext<'_>, kind: SourceKind) -> Res
     loop {
         let mut db = run.account.pool.acquire().await.map_err(StorageError::from)?;
         let keys =
-            list_deleted_after(&mut db, run.account.brand().id(), kind, &after, STRIDE).await?;
+            list_deleted_after(&mut db, run.account.brand().id(), kind, &after, RECORDS_PER_STEP)
+                .await?;
         let Some(last) = keys.last() else { return Ok(count) };
         after.clone_from(&last.id);
         let hashes: Vec<[u8; 16]> = keys.iter().map(|key| run.seen_key(&key.to_string())).collect();
@@ -107,7 +106,8 @@ pub(super) async fn diff(run: &RunContext<'_>, kind: SourceKind) -> Result<Delet
     loop {
         let mut db = run.account.pool.acquire().await.map_err(StorageError::from)?;
         let records =
-            list_records_after(&mut db, run.account.brand().id(), kind, &after, STRIDE).await?;
+            list_records_after(&mut db, run.account.brand().id(), kind, &after, RECORDS_PER_STEP)
+                .await?;
         let Some(last) = records.last() else { return Ok(diff) };
         after.clone_from(&last.key.id);
         let hashes: Vec<[u8; 16]> =

@@ -7,7 +7,7 @@ use crate::settings::file::SyncSettings;
 use crate::storage::sync_streams::StreamRow;
 
 /// How long a failed run rests.
-const AFTER_BREAKING: SignedDuration = SignedDuration::from_mins(15);
+const PAUSE_AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(15);
 
 /// How much an incremental run overlaps with the one before, because the clocks of the source and of this
 /// service differ.
@@ -32,9 +32,9 @@ pub(super) fn due(
     // A cancelled or failed run rests. An incremental run rests no longer than its usual interval.
     let every = SignedDuration::from_mins(i64::from(settings.incremental_minutes));
     let rest = if SyncMode::of(row) == SyncMode::Full {
-        AFTER_BREAKING
+        PAUSE_AFTER_FAILURE
     } else {
-        AFTER_BREAKING.min(every)
+        PAUSE_AFTER_FAILURE.min(every)
     };
     if !row.is_complete() && !is_past(ended_at, rest) {
         return None;
@@ -84,7 +84,7 @@ mod tests {
     }
 
     /// An incremental run that began so many minutes ago, after a full run.
-    fn caught_up(minutes: i64, all: i64) -> StreamRow {
+    fn incremental(minutes: i64, all: i64) -> StreamRow {
         StreamRow {
             last_full_started_at: Some(ago(all)),
             since: Some(ago(minutes + 17)),
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(due_now(&scanned(25 * HOUR), &settings), Some(SyncMode::Full));
         assert_eq!(due_now(&scanned(25 * HOUR), &never), None);
         assert_eq!(
-            due_now(&caught_up(3, 25 * HOUR), &settings),
+            due_now(&incremental(3, 25 * HOUR), &settings),
             Some(SyncMode::Full),
             "an incremental run does not replace a full run"
         );
@@ -120,8 +120,8 @@ mod tests {
             (scanned(14), None),
             (scanned(16), since(31)),
             (scanned(5 * HOUR), since(5 * HOUR + 15)),
-            (caught_up(14, 5 * HOUR), None),
-            (caught_up(16, 5 * HOUR), since(31)),
+            (incremental(14, 5 * HOUR), None),
+            (incremental(16, 5 * HOUR), since(31)),
         ] {
             assert_eq!(due_now(&row, &settings), expected);
             assert_eq!(due_now(&row, &alone), expected);
@@ -132,7 +132,7 @@ mod tests {
             );
             assert_eq!(due_now(&row, &off), None);
         }
-        assert_eq!(due_now(&caught_up(16, 25 * HOUR), &alone), since(31));
+        assert_eq!(due_now(&incremental(16, 25 * HOUR), &alone), since(31));
     }
 
     #[test]
@@ -142,7 +142,7 @@ mod tests {
             finished_at: None,
             started_at: ago(90),
             incremental_watermark: Some(ago(107)),
-            ..caught_up(90, 25 * HOUR)
+            ..incremental(90, 25 * HOUR)
         };
         assert_eq!(
             due_now(&left, &settings),

@@ -31,10 +31,10 @@ use crate::storage::follow_ups::{
 use crate::upstream::{CallError, CallPriority, UpstreamClient};
 
 /// Follow-ups that one worker runs at the same time.
-const AT_ONCE: u32 = 8;
+const MAX_CONCURRENT: u32 = 8;
 
 /// The most further calls that may follow from one follow-up.
-const MOST_FOLLOWING: usize = 100;
+const MAX_FOLLOWING_CALLS: usize = 100;
 
 /// Pause between two checks for due follow-ups.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -53,7 +53,7 @@ enum Failure {
     Panicked,
     #[error("the service stopped, or the calls took too long, at every attempt")]
     LeaseExpiredRepeatedly,
-    #[error("the follow-up needs more than {} calls", MOST_FOLLOWING)]
+    #[error("the follow-up needs more than {} calls", MAX_FOLLOWING_CALLS)]
     TooManyFollowUps,
     /// Another worker has claimed the row, or it was deleted.
     #[error("the claim was lost")]
@@ -95,7 +95,7 @@ impl FollowUps {
     /// When Postgres fails. The claimed follow-ups are due again when their lease ends.
     pub async fn step(&self) -> Result<usize, StorageError> {
         // While the circuit breaker is open, one call is enough to test the source.
-        let limit = if self.account.is_callable() { AT_ONCE } else { 1 };
+        let limit = if self.account.is_callable() { MAX_CONCURRENT } else { 1 };
         let token = Uuid::new_v4();
         let claim = Claim { token, frozen_at: self.clock.frozen_at(), lease: self.lease, limit };
         let rows =
@@ -139,7 +139,7 @@ impl FollowUps {
                 return Err(Failure::Lost);
             }
             count = count.saturating_add(1);
-            if count > MOST_FOLLOWING {
+            if count > MAX_FOLLOWING_CALLS {
                 return Err(Failure::TooManyFollowUps);
             }
             let reply = self.account.call(&ask, CallPriority::FollowUp, self.timeout()).await?;

@@ -15,7 +15,7 @@ use crate::storage::follow_ups::NewFollowUpRow;
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// The follow-ups of a webhook. Empty if the source's API is not connected.
-pub(crate) fn hints(
+pub(crate) fn webhook_follow_ups(
     brand: &Brand,
     source: Source,
     delivery: &Delivery,
@@ -39,7 +39,11 @@ pub(crate) fn hints(
 
 /// Follow-ups that fetch the current state of records after an old webhook was repeated. Empty if the source's
 /// API is not connected.
-pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Vec<NewFollowUpRow> {
+pub fn refetch_requests(
+    brand: &Brand,
+    source: Source,
+    records: &[RecordKey],
+) -> Vec<NewFollowUpRow> {
     if !brand.rules.accounts.contains_key(&source) {
         return Vec::new();
     }
@@ -52,12 +56,12 @@ pub fn confirmations(brand: &Brand, source: Source, records: &[RecordKey]) -> Ve
         scope: Scope::Partial,
         fields: BTreeMap::new(),
     };
-    let hint = |key: &RecordKey| {
+    let request = |key: &RecordKey| {
         let ask = api.confirm(&Record {
             key: key.clone(),
             versions: FieldVersions::from(nothing.clone()),
         })?;
         Some(NewFollowUpRow { source, ask: json!(ask), subjects: vec![hasher.record(key)] })
     };
-    records.iter().filter_map(hint).collect()
+    records.iter().filter_map(request).collect()
 }

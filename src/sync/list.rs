@@ -26,14 +26,14 @@ use crate::storage::sync_runs::Step;
 use crate::upstream::CallError;
 
 /// How often a list is read again at most. Some sources count items that they do not list.
-const MOST_ROUNDS: i32 = 2;
+const MAX_ROUNDS: i32 = 2;
 
 /// How often, and how long each time, the run waits for pending webhooks.
-const WAITS: u32 = 60;
-const WAIT: Duration = Duration::from_millis(500);
+const MAX_WAITS: u32 = 60;
+const WAIT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// How many pages back the run can go without a restart.
-const REMEMBERED: usize = 16;
+const MAX_PAGES_BACK: usize = 16;
 
 /// Reads a list. A full run then looks for deleted records. Returns a note for the status; empty if there
 /// is nothing to say.
@@ -55,7 +55,7 @@ pub(super) async fn scan_list(
         }
         let met = count_met(run, holds).await?;
         let is_short = run.progress().total.is_some_and(|total| met < total);
-        if is_short && restart_count < MOST_ROUNDS && met > seen {
+        if is_short && restart_count < MAX_ROUNDS && met > seen {
             (seen, restart_count) = (met, restart_count.saturating_add(1));
             cursor = first();
             run.save(Step {
@@ -87,7 +87,7 @@ async fn count_met(run: &RunContext<'_>, holds: ListCoverage) -> Result<u64, Run
 }
 
 /// Waits for webhooks that arrived before the end of the list, so that their deletions count. It gives up
-/// after [`WAITS`] tries: a webhook may keep failing.
+/// after [`MAX_WAITS`] tries: a webhook may keep failing.
 async fn wait_for_webhooks(run: &RunContext<'_>) -> Result<(), RunAbort> {
     let since = run.account.clock.now();
     let is_pending = |backlog: &BacklogRow| {
@@ -95,12 +95,12 @@ async fn wait_for_webhooks(run: &RunContext<'_>) -> Result<(), RunAbort> {
             && backlog.source == run.account.source().as_str()
             && backlog.oldest_at <= since
     };
-    for _ in 0..WAITS {
+    for _ in 0..MAX_WAITS {
         if !list_backlog(&run.account.pool, run.account.brand().id()).await?.iter().any(is_pending)
         {
             break;
         }
-        tokio::time::sleep(WAIT).await;
+        tokio::time::sleep(WAIT_INTERVAL).await;
         run.renew("").await?;
     }
     Ok(())
@@ -138,7 +138,7 @@ async fn scan_pages(
             ))));
         }
         scanned.push_back(std::mem::replace(&mut ask, next));
-        if scanned.len() > REMEMBERED {
+        if scanned.len() > MAX_PAGES_BACK {
             scanned.pop_front();
         }
         reply = more;

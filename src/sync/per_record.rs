@@ -16,10 +16,10 @@ use crate::storage::records::{count_record_ids, list_records_after};
 use crate::storage::sync_runs::Step;
 
 /// Items after which the progress is saved.
-const STRIDE: u8 = 32;
+const ITEMS_PER_SAVE: u8 = 32;
 
 /// Calls at the same time.
-const AT_ONCE: usize = 4;
+const MAX_CONCURRENT: usize = 4;
 
 /// The cursor of a run: the id of the last item.
 #[derive(Serialize, Deserialize)]
@@ -46,7 +46,7 @@ pub(super) async fn scan_each(run: &RunContext<'_>, stream: Stream) -> Result<St
             .filter_map(|(id, versions)| run.account.api().each(stream.name, id, versions))
             .collect();
         let asked: Vec<_> = asks.into_iter().map(|ask| ask_about(run, ask)).collect();
-        let mut asked = stream::iter(asked).buffer_unordered(AT_ONCE);
+        let mut asked = stream::iter(asked).buffer_unordered(MAX_CONCURRENT);
         let mut changed: usize = 0;
         while let Some(done) = asked.next().await {
             match done {
@@ -109,10 +109,11 @@ async fn list_each(
             let mut records = BTreeMap::new();
             for kind in account.api().records_of(stream.name) {
                 let of_kind =
-                    list_records_after(&mut db, brand_id, kind, after, STRIDE.into()).await?;
+                    list_records_after(&mut db, brand_id, kind, after, ITEMS_PER_SAVE.into())
+                        .await?;
                 records.extend(of_kind.into_iter().map(|record| (record.key.id, record.versions)));
             }
-            records.into_iter().take(STRIDE.into()).collect()
+            records.into_iter().take(ITEMS_PER_SAVE.into()).collect()
         }
         Traversal::EachEvent(what) => {
             let events = list_events_after(
@@ -120,7 +121,7 @@ async fn list_each(
                 brand_id,
                 (account.source(), what),
                 after,
-                STRIDE.into(),
+                ITEMS_PER_SAVE.into(),
             )
             .await?;
             events.into_iter().map(|event| (event.key.id, event.versions)).collect()

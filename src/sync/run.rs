@@ -7,6 +7,7 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::account::SyncAccount;
 use super::progress::{Listener, Progress, ProgressEvent, SyncMode};
+use crate::backoff::exponential_backoff;
 use crate::ingest::apply_reply::apply_reply;
 use crate::sources::api::{ApiRequest, ParsedReply};
 use crate::storage::StorageError;
@@ -15,14 +16,15 @@ use crate::storage::sync_runs::{LeaseStatus, Step, StreamKey, renew_lease, save_
 use crate::storage::sync_streams::StreamRow;
 use crate::upstream::{CallError, CallPriority};
 
-/// Failures of one call before the run gives up. With pauses up to [`LONGEST_PAUSE`], this takes about an hour.
-const MOST_FAILURES: u32 = 64;
+/// Failures of one call before the run gives up. With pauses up to [`MAX_PAUSE`], this takes about an hour.
+const MAX_FAILURES: u32 = 64;
 
-/// The longest pause before a call is repeated.
-const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// The first and the longest pause before a call is repeated.
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
 
 /// How deep calls that follow from replies are nested.
-const DEPTH: u32 = 3;
+const MAX_DEPTH: u32 = 3;
 
 /// Why a run ended early.
 #[derive(Debug)]
@@ -131,11 +133,8 @@ impl<'a> RunContext<'a> {
                     self.report_wait(&error.to_string());
                     String::new()
                 }
-                Err(error) if error.is_retryable() && failures < MOST_FAILURES => {
-                    let pause = Duration::from_millis(500)
-                        .saturating_mul(1 << failures.min(10))
-                        .min(LONGEST_PAUSE)
-                        .min(timeout);
+                Err(error) if error.is_retryable() && failures < MAX_FAILURES => {
+                    let pause = exponential_backoff(FIRST_PAUSE, MAX_PAUSE.min(timeout), failures);
                     failures = failures.saturating_add(1);
                     tokio::time::sleep(pause).await;
                     error.to_string()
@@ -179,7 +178,7 @@ impl<'a> RunContext<'a> {
                 reply
                     .follow
                     .iter()
-                    .filter(|_| depth < DEPTH)
+                    .filter(|_| depth < MAX_DEPTH)
                     .map(|ask| (ask.clone(), depth.saturating_add(1))),
             );
         }
@@ -200,7 +199,7 @@ impl<'a> RunContext<'a> {
 
     /// Saves the progress after a step.
     pub(crate) async fn save(&self, step: Step<'_>) -> Result<(), RunAbort> {
-        let standing =
+        let lease_status =
             save_step(&self.account.pool, self.which, self.account.lease_owner(), &step).await?;
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let progress = {
@@ -216,7 +215,7 @@ impl<'a> RunContext<'a> {
         };
         (self.listener)(ProgressEvent { progress, note: "" });
         self.count_missed(count(step.changed).saturating_add(count(step.deleted)));
-        checked(standing)
+        checked(lease_status)
     }
 
     /// Counts changes that no webhook reported: every difference that a run after the first one finds.
@@ -235,8 +234,8 @@ impl<'a> RunContext<'a> {
     }
 }
 
-fn checked(standing: LeaseStatus) -> Result<(), RunAbort> {
-    match standing {
+fn checked(lease_status: LeaseStatus) -> Result<(), RunAbort> {
+    match lease_status {
         LeaseStatus::Held => Ok(()),
         LeaseStatus::Cancelled => Err(RunAbort::Cancelled),
         LeaseStatus::Lost => Err(RunAbort::Lost),

@@ -85,7 +85,7 @@ impl Worker for SyncWorker<'_> {
     }
 
     async fn woken(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

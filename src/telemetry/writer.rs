@@ -14,13 +14,13 @@ use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// The most bytes that wait to be written.
-const ROOM: usize = 4 << 20;
+const MAX_BUFFERED_BYTES: usize = 4 << 20;
 
 /// How long lines are collected.
-const GATHER: Duration = Duration::from_millis(10);
+const COLLECT_INTERVAL: Duration = Duration::from_millis(10);
 
 /// A larger buffer shrinks to this size after use.
-const USUAL: usize = 256 << 10;
+const MAX_KEPT_CAPACITY: usize = 256 << 10;
 
 /// The destination of log lines.
 #[derive(Clone)]
@@ -65,7 +65,7 @@ impl Output {
                     .wait_while(lines, |lines| lines.is_empty())
                     .unwrap_or_else(PoisonError::into_inner),
             );
-            std::thread::sleep(GATHER);
+            std::thread::sleep(COLLECT_INTERVAL);
             self.write();
         }
     }
@@ -78,12 +78,12 @@ impl Output {
             lose(spare.iter().filter(|byte| **byte == b'\n').count());
         }
         spare.clear();
-        spare.shrink_to(USUAL);
+        spare.shrink_to(MAX_KEPT_CAPACITY);
     }
 
     fn add(&self, line: &[u8]) {
         let mut lines = lock(&self.0.lines);
-        if lines.len().saturating_add(line.len()) > ROOM {
+        if lines.len().saturating_add(line.len()) > MAX_BUFFERED_BYTES {
             drop(lines);
             return lose(1);
         }
@@ -176,6 +176,6 @@ mod tests {
         for _ in 0..20_000 {
             (&output).write_all(&line).unwrap();
         }
-        assert!(lock(&output.0.lines).len() <= ROOM);
+        assert!(lock(&output.0.lines).len() <= MAX_BUFFERED_BYTES);
     }
 }

@@ -17,7 +17,7 @@ use crate::storage::rate_limit::{Allowance, block_account, postpone_call, set_al
 use crate::storage::upstream_accounts::AccountKey;
 
 /// How long a reply may wait for the saving of its limits.
-const LONGEST_WRITE: Duration = Duration::from_secs(1);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The rate limit of an account.
 pub(super) struct AccountRateLimit {
@@ -46,7 +46,7 @@ impl AccountRateLimit {
 
     /// Saves the limits of a reply, if they allow less than was assumed.
     pub(super) async fn correct(&self, permit: &Permit, reported: RateLimitHeaders) {
-        let in_flight = u32::try_from(self.limiter.under_way()).unwrap_or(u32::MAX);
+        let in_flight = u32::try_from(self.limiter.in_flight()).unwrap_or(u32::MAX);
         // Calls in flight may have been counted by the source before this call, though they were granted after it.
         let is_less = |allowance: &Allowance| {
             allowance.left == 0 || allowance.left.saturating_add(in_flight) < permit.free
@@ -90,7 +90,7 @@ impl AccountRateLimit {
     /// Waits only for a limited time, because a caller waits for the reply.
     async fn save(&self, writing: impl Future<Output = Result<(), StorageError>>) {
         let source = self.key.source.as_str();
-        match tokio::time::timeout(LONGEST_WRITE, writing).await {
+        match tokio::time::timeout(WRITE_TIMEOUT, writing).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => {
                 tracing::warn!(source, %error, "failed to save the rate limit reported by a source");

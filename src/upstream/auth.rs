@@ -13,8 +13,9 @@ use super::account_rate_limit::AccountRateLimit;
 use super::error::CallError;
 use super::http::{Answer, Body, Client};
 use super::priority::CallPriority;
-use super::queue::A_WHILE;
+use super::queue::MAX_WAIT;
 use super::rate_limit_headers::RateLimitHeaders;
+use crate::backoff::exponential_backoff;
 use crate::clock::Clock;
 use crate::concurrency::single_flight::{SingleFlight, Waiter};
 use crate::jobs::tasks::BackgroundTasks;
@@ -22,13 +23,17 @@ use crate::sources::api::{AccountRules, ClientCredentials, Credential, TokenStyl
 use crate::sources::value::text_at;
 
 /// How long a token is used if the reply does not state its lifetime. A 401 ends it earlier.
-const UNSAID: Duration = Duration::from_secs(3_600);
+const DEFAULT_LIFETIME: Duration = Duration::from_secs(3_600);
 
 /// The longest accepted lifetime of a token, in seconds.
-const LONGEST: f64 = 366.0 * 86_400.0;
+const MAX_LIFETIME_SECONDS: f64 = 366.0 * 86_400.0;
 
 /// A token is renewed at most this long before its end.
-const MOST_EARLY: Duration = Duration::from_secs(60);
+const MAX_RENEWAL_LEAD: Duration = Duration::from_secs(60);
+
+/// The first and the longest pause after a failed renewal.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(64);
 
 /// The source of credentials.
 pub(super) enum Authenticator {
@@ -220,7 +225,7 @@ impl Tokens {
                 let auth_header =
                     AuthHeader { header: (AUTHORIZATION, value), number: state.number };
                 let since = Instant::now();
-                let early = (lasts / 10).min(MOST_EARLY);
+                let early = (lasts / 10).min(MAX_RENEWAL_LEAD);
                 state.token = Some(Token {
                     auth_header,
                     renew_at: since + lasts.saturating_sub(early),
@@ -231,7 +236,8 @@ impl Tokens {
             }
             Err(error) => {
                 let error = CallError::NoToken(Arc::new(error));
-                let pause = Duration::from_secs(1 << state.failures.min(6)).min(self.longest_pause);
+                let max = MAX_PAUSE.min(self.longest_pause);
+                let pause = exponential_backoff(FIRST_PAUSE, max, state.failures);
                 state.failures = state.failures.saturating_add(1);
                 state.failed = Some((Instant::now() + pause, error.clone()));
                 Err(error)
@@ -243,7 +249,7 @@ impl Tokens {
     async fn fetch(&self) -> Result<(HeaderValue, Duration), CallError> {
         let url = self.url.clone().ok_or(CallError::Unsupported)?;
         let permit = loop {
-            let until = Arc::new(Mutex::new(Instant::now() + A_WHILE));
+            let until = Arc::new(Mutex::new(Instant::now() + MAX_WAIT));
             let waiting = tokio::time::timeout(
                 self.client.whole(),
                 self.rate_limit.limiter.permit(CallPriority::Live, false, until),
@@ -260,11 +266,7 @@ impl Tokens {
         }
         drop(permit);
         if !(200..300).contains(&answer.status) {
-            return Err(if (300..400).contains(&answer.status) {
-                CallError::Redirected
-            } else {
-                CallError::Status(answer.status)
-            });
+            return Err(CallError::of_status(answer.status));
         }
         let body = answer.body?;
         let token =
@@ -277,8 +279,9 @@ impl Tokens {
             .filter(|seconds| seconds.is_finite());
         Ok((
             token,
-            lasts.map_or(UNSAID, |seconds| {
-                Duration::try_from_secs_f64(seconds.clamp(1.0, LONGEST)).unwrap_or(UNSAID)
+            lasts.map_or(DEFAULT_LIFETIME, |seconds| {
+                Duration::try_from_secs_f64(seconds.clamp(1.0, MAX_LIFETIME_SECONDS))
+                    .unwrap_or(DEFAULT_LIFETIME)
             }),
         ))
     }

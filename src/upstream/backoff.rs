@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use crate::backoff::exponential_backoff;
+
 /// The number of 429s in a row without a stated pause.
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
@@ -22,7 +24,7 @@ impl Backoff {
         if self.since.is_some_and(|since| began <= since) {
             return None;
         }
-        let pause = first.saturating_mul(1 << self.in_a_row.min(16)).min(longest);
+        let pause = exponential_backoff(first, longest, self.in_a_row);
         (self.in_a_row, self.since) = (self.in_a_row.saturating_add(1), Some(Instant::now()));
         // The random part keeps replicas from all calling at the same time.
         Some(pause.mul_f64(0.75 + 0.5 * chance()))
@@ -68,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_that_were_under_way_together_are_one_refusal() {
+    fn calls_that_were_in_flight_together_are_one_refusal() {
         let mut throttled = Backoff::default();
         let began = Instant::now();
         assert!(throttled.pause(began, seconds(5), seconds(60)).is_some());

@@ -12,7 +12,7 @@ use crate::storage::pool::Pool;
 use crate::storage::upstream_accounts::{AccountKey, HealthRow, add_health};
 
 /// The shortest time between two saves of the health of an account, unless the circuit opens or closes.
-const NEWS: Duration = Duration::from_secs(5);
+const MIN_SAVE_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The circuit breaker of an account.
 pub(super) struct Breaker {
@@ -146,7 +146,7 @@ impl Breaker {
         let due = health
             .written_at
             .filter(|_| !is_change)
-            .map_or(Duration::ZERO, |at| NEWS.saturating_sub(at.elapsed()));
+            .map_or(Duration::ZERO, |at| MIN_SAVE_INTERVAL.saturating_sub(at.elapsed()));
         health.will_be_written = true;
         let breaker = Arc::clone(self);
         self.background.spawn_endless(async move {

@@ -57,10 +57,10 @@ impl UpstreamClient {
 
     /// The number of calls that wait or are in flight. It is 0 after everything has ended.
     #[must_use]
-    pub fn calls_under_way(&self) -> usize {
+    pub fn calls_in_flight(&self) -> usize {
         self.shared_calls
             .len()
-            .max(self.rate_limit.limiter.under_way())
+            .max(self.rate_limit.limiter.in_flight())
             .max(self.rate_limit.limiter.waiting())
     }
 
@@ -152,7 +152,7 @@ impl UpstreamClient {
     async fn perform(&self, ask: &ApiRequest, call: &SharedCall) -> Outcome {
         let request = self.api().request(ask).ok_or(CallError::Unsupported)?;
         let url = self.allowed_origins.find(&request.target)?;
-        let (mut was_lost, mut was_refused) = (false, false);
+        let (mut was_lost, mut was_rejected) = (false, false);
         let (answer, permit) = loop {
             let auth_header = self.authenticator.auth_header().await?;
             let permit = self.permit(call).await?;
@@ -164,21 +164,20 @@ impl UpstreamClient {
                 Err(lost) => return Err(lost.error),
                 Ok(answer)
                     if answer.status == 401
-                        && !was_refused
+                        && !was_rejected
                         && self.authenticator.reject(&auth_header) =>
                 {
-                    was_refused = true;
+                    was_rejected = true;
                 }
                 Ok(answer) => break (answer, permit),
             }
         };
         // The memory of the answer is released once it is parsed.
-        let Answer { status, body, room, .. } = answer;
+        let Answer { status, body, memory, .. } = answer;
         let (body, is_missing) = match status {
             200..300 => (body?, false),
             404 | 410 => (Value::Null, true),
-            300..400 => return Err(CallError::Redirected),
-            status => return Err(CallError::Status(status)),
+            status => return Err(CallError::of_status(status)),
         };
         // These times use the clock of Postgres, as webhooks do. A replica with a wrong clock must not set the time of
         // a change.
@@ -189,7 +188,7 @@ impl UpstreamClient {
             .or_frozen(permit.granted_at.checked_add(elapsed).unwrap_or(permit.granted_at));
         let reply = Reply { body, is_missing, received_at };
         let parsed = self.api().read(ask, &reply)?;
-        drop((reply, room));
+        drop((reply, memory));
         self.count(*call.priority.borrow(), if is_missing { "not_found" } else { "answered" });
         Ok(Arc::new(ParsedReply { asked_at, is_missing, ..parsed }))
     }

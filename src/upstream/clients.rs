@@ -11,8 +11,8 @@ use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::CallSettings;
+use crate::storage::account_status::get_account;
 use crate::storage::pool::Pool;
-use crate::storage::upstream_accounts::get_account;
 
 /// The clients of all accounts.
 #[derive(Clone, Default)]
@@ -28,12 +28,12 @@ impl UpstreamClients {
         background: &BackgroundTasks,
         clock: &Clock,
     ) -> Self {
-        let board = UpstreamClientFactory::new(pool, settings, Window::MINUTE, background, clock);
+        let factory = UpstreamClientFactory::new(pool, settings, Window::MINUTE, background, clock);
         let each = brands.iter().flat_map(|brand| {
             brand.rules.accounts.iter().map(move |(source, rules)| (brand, *source, rules))
         });
         let open = each.map(|(brand, source, rules)| {
-            ((brand.id(), source), board.open(brand, source, rules, None))
+            ((brand.id(), source), factory.open(brand, source, rules, None))
         });
         Self(Arc::new(open.collect()))
     }

@@ -36,7 +36,7 @@ impl ConnectState {
 }
 
 tokio::task_local! {
-    static DIALLED: Arc<Mutex<ConnectState>>;
+    static CONNECT_STATE: Arc<Mutex<ConnectState>>;
 }
 
 /// Sends a request, and records the state of its connection.
@@ -44,7 +44,7 @@ pub(super) async fn watched<T>(
     connect_state: &Arc<Mutex<ConnectState>>,
     sending: impl Future<Output = T>,
 ) -> T {
-    DIALLED.scope(Arc::clone(connect_state), sending).await
+    CONNECT_STATE.scope(Arc::clone(connect_state), sending).await
 }
 
 /// The layer that records when connections are made. Connections that are made in advance belong to no request.
@@ -77,7 +77,7 @@ where
     }
 
     fn call(&mut self, request: R) -> Self::Future {
-        let connect_state = DIALLED.try_with(Arc::clone).unwrap_or_default();
+        let connect_state = CONNECT_STATE.try_with(Arc::clone).unwrap_or_default();
         *connect_state.lock() = ConnectState::Begun;
         let connecting = self.0.call(request);
         Box::pin(async move {

@@ -73,6 +73,14 @@ const fn hint(status: u16) -> &'static str {
 }
 
 impl CallError {
+    /// The error for a status that is no success.
+    pub(super) const fn of_status(status: u16) -> Self {
+        match status {
+            300..400 => Self::Redirected,
+            status => Self::Status(status),
+        }
+    }
+
     /// Whether the same call may succeed later.
     #[must_use]
     pub const fn is_retryable(&self) -> bool {
@@ -94,6 +102,7 @@ impl CallError {
             Self::BlockedOrigin | Self::TooLarge | Self::Unreadable(_) | Self::Unsupported => false,
         }
     }
+
     /// The outcome in metrics.
     pub(super) const fn outcome(&self) -> &'static str {
         match self {

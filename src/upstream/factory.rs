@@ -24,7 +24,7 @@ use crate::storage::pool::Pool;
 use crate::storage::upstream_accounts::AccountKey;
 
 /// The most replies of an account that are applied at once.
-const TURNS: usize = 2;
+const MAX_APPLIED_REPLIES: usize = 2;
 
 /// Creates upstream clients, with the parts that they share.
 pub struct UpstreamClientFactory {
@@ -80,7 +80,7 @@ impl UpstreamClientFactory {
         let limits = Limits {
             calls: rules.calls_per_minute,
             window: self.window,
-            at_once: settings.max_concurrent,
+            max_concurrent: settings.max_concurrent,
         };
         let rate_limit = AccountRateLimit::new(pool, key, limits, background);
         let open_duration = Duration::from_secs(settings.breaker_open_seconds);
@@ -111,7 +111,7 @@ impl UpstreamClientFactory {
             shared_calls: SharedCalls::new(),
             background: background.clone(),
             clock: self.clock.clone(),
-            turns: Semaphore::new(TURNS),
+            turns: Semaphore::new(MAX_APPLIED_REPLIES),
         })
     }
 }

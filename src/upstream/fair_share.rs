@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::priority::CallPriority;
-use crate::storage::rate_limit::{GrantRow, UsageWindow};
-use crate::storage::upstream_accounts::CLASSES;
+use crate::storage::rate_limit::{GrantRow, MINUTE, UsageWindow};
+use crate::storage::upstream_accounts::PRIORITIES;
 
 /// The time in which calls are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,8 +20,7 @@ pub struct Window {
 
 impl Window {
     /// The window of all sources.
-    pub const MINUTE: Self =
-        Self { length: Duration::from_secs(60), margin: Duration::from_secs(1) };
+    pub const MINUTE: Self = Self { length: MINUTE, margin: Duration::from_secs(1) };
 
     /// How long a grant counts. The grants in any such period are at most the limit. A call reaches the source at most
     /// the margin after its grant, so the calls that reach it in any window are at most the limit too.
@@ -38,7 +37,7 @@ impl Window {
 /// The granted calls, and when more may be granted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Allocations {
-    pub(super) granted: [u32; CLASSES],
+    pub(super) granted: [u32; PRIORITIES],
     /// The calls that are left after these grants.
     pub(super) free: u32,
     /// The time until another live call may be granted, at the earliest.
@@ -52,15 +51,21 @@ pub(super) fn share(
     usage: &UsageWindow,
     limit: u32,
     window: Window,
-    wanted: [u32; CLASSES],
+    wanted: [u32; PRIORITIES],
 ) -> Allocations {
     let is_recent = |ago: Option<Duration>| ago.is_some_and(|ago| ago < window.memory());
     let [live_wanted, others_wanted @ ..] = wanted;
-    let others_wait = is_recent(usage.other_wanted) || others_wanted != [0; CLASSES - 1];
+    let others_wait = is_recent(usage.other_wanted) || others_wanted != [0; PRIORITIES - 1];
     let live_most =
         limit.saturating_sub(if others_wait { at_least_one(limit / 6, limit) } else { 0 });
-    let mut allocation =
-        Allocation { usage, limit, window, granted: [0; CLASSES], live_most, others_most: limit };
+    let mut allocation = Allocation {
+        usage,
+        limit,
+        window,
+        granted: [0; PRIORITIES],
+        live_most,
+        others_most: limit,
+    };
     if allocation.take(CallPriority::Live, live_wanted) < live_wanted
         || is_recent(usage.live_wanted)
     {
@@ -91,7 +96,7 @@ struct Allocation<'a> {
     usage: &'a UsageWindow,
     limit: u32,
     window: Window,
-    granted: [u32; CLASSES],
+    granted: [u32; PRIORITIES],
     live_most: u32,
     others_most: u32,
 }
@@ -204,7 +209,7 @@ mod tests {
     const LIMIT: u32 = 60;
 
     /// The wanted calls by priority, at each second.
-    type Wants = fn(second: u64) -> [u32; CLASSES];
+    type Wants = fn(second: u64) -> [u32; PRIORITIES];
 
     /// Simulates ten minutes in steps of 0.1 seconds. Returns the time, priority and number of each grant.
     fn ten_minutes(limit: u32, wants: Wants) -> Vec<(Duration, usize, u32)> {
@@ -234,8 +239,8 @@ mod tests {
             if shares.granted[1..] != wanted[1..] {
                 other_wanted_at = Some(now);
             }
-            let classes = shares.granted.iter().enumerate().filter(|(_, number)| **number > 0);
-            granted.extend(classes.map(|(priority, number)| (now, priority, *number)));
+            let grants = shares.granted.iter().enumerate().filter(|(_, number)| **number > 0);
+            granted.extend(grants.map(|(priority, number)| (now, priority, *number)));
         }
         granted
     }
@@ -330,7 +335,7 @@ mod tests {
         let shares = share(&blocked, LIMIT, Window::MINUTE, [1, 1, 1, 1]);
         assert_eq!(
             (shares.granted, shares.live_in, shares.others_in),
-            ([0; CLASSES], minute, minute)
+            ([0; PRIORITIES], minute, minute)
         );
         let allowance = Some(crate::storage::rate_limit::Allowance { left: 3, lasts: minute });
         let shares = share(

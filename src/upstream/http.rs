@@ -15,13 +15,13 @@ use super::error::CallError;
 use super::tls_error;
 use crate::settings::file::CallSettings;
 use crate::sources::weight::weight;
-use crate::sources::{Unreadable, json};
+use crate::sources::{MAX_INLINE_JSON_BYTES, Unreadable, json};
 
 /// The most bytes that are read of an answer whose body is not needed, so that the connection can be used again.
-const MOST_UNWANTED: usize = 64 * 1024;
+const MAX_DISCARDED_BYTES: usize = 64 * 1024;
 
 /// How long such a body is read.
-const UNWANTED: Duration = Duration::from_millis(250);
+const DISCARD_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// Pooled connections, with the limits of time and size.
 #[derive(Clone)]
@@ -31,15 +31,15 @@ pub(super) struct Client {
     whole: Duration,
     max_bytes: usize,
     // The memory for answers that are parsed but not applied yet, of all accounts.
-    room: Arc<Semaphore>,
+    memory: Arc<Semaphore>,
 }
 
 /// The memory for answers of all accounts, and the most that one parsed answer may use.
-const ROOM: usize = 64 * 1024 * 1024;
-const MOST_OF_ONE: usize = 48 * 1024 * 1024;
+const MAX_PARSED_BYTES: usize = 64 * 1024 * 1024;
+const MAX_PARSED_BYTES_EACH: usize = 48 * 1024 * 1024;
 
 /// Memory is counted in units of this many bytes.
-const PIECE: usize = 64 * 1024;
+const MEMORY_UNIT: usize = 64 * 1024;
 
 /// The body of a request.
 pub(super) enum Body<'a> {
@@ -58,7 +58,7 @@ pub(super) struct Answer {
     /// The body of a 2xx. For other statuses it is null.
     pub(super) body: Result<Value, CallError>,
     /// The share of the memory that the body holds.
-    pub(super) room: Option<OwnedSemaphorePermit>,
+    pub(super) memory: Option<OwnedSemaphorePermit>,
     /// The latest time at which the request was sent.
     pub(super) sent_by: Instant,
 }
@@ -91,7 +91,7 @@ impl Client {
             whole: Duration::from_millis(settings.total_timeout_ms),
             max_bytes: usize::try_from(settings.max_response_kilobytes.saturating_mul(1024))
                 .unwrap_or(usize::MAX),
-            room: Arc::new(Semaphore::new(ROOM / PIECE)),
+            memory: Arc::new(Semaphore::new(MAX_PARSED_BYTES / MEMORY_UNIT)),
         }
     }
 
@@ -157,13 +157,14 @@ impl Client {
             connect_state.lock().sent_by(began)
         };
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
-        let (body, room) = if !response.status().is_success() {
-            let _ = tokio::time::timeout(UNWANTED, read(&mut response, MOST_UNWANTED)).await;
+        let (body, memory) = if !response.status().is_success() {
+            let _ = tokio::time::timeout(DISCARD_TIMEOUT, read(&mut response, MAX_DISCARDED_BYTES))
+                .await;
             (Ok(Value::Null), None)
         } else {
             self.read_json(&mut response, may_be_empty || status == 204).await?
         };
-        Ok(Answer { status, headers, body, room, sent_by })
+        Ok(Answer { status, headers, body, memory, sent_by })
     }
 
     async fn read_json(
@@ -177,28 +178,25 @@ impl Client {
         if bytes.is_empty() && may_be_empty {
             return Ok((Ok(Value::Null), None));
         }
-        // Small answers are parsed here, because moving them to another thread takes longer.
-        if bytes.len() <= SMALL {
+        if bytes.len() <= MAX_INLINE_JSON_BYTES {
             return Ok((parse(&bytes), None));
         }
-        let room = Arc::clone(&self.room);
-        let (weighed, bytes) = elsewhere(move || (weight(&bytes, MOST_OF_ONE), bytes)).await?;
+        let memory = Arc::clone(&self.memory);
+        let (weighed, bytes) =
+            on_blocking_thread(move || (weight(&bytes, MAX_PARSED_BYTES_EACH), bytes)).await?;
         let Some(weight) = weighed else { return Ok((Err(CallError::TooLarge), None)) };
-        let pieces = u32::try_from(weight.div_ceil(PIECE)).unwrap_or(u32::MAX);
+        let units = u32::try_from(weight.div_ceil(MEMORY_UNIT)).unwrap_or(u32::MAX);
         // This waits within the timeout of the call. Other calls release their memory when their answers are applied.
-        let room = room.acquire_many_owned(pieces).await.map_err(|_| Failure::TIMED_OUT)?;
-        Ok((elsewhere(move || parse(&bytes)).await?, Some(room)))
+        let memory = memory.acquire_many_owned(units).await.map_err(|_| Failure::TIMED_OUT)?;
+        Ok((on_blocking_thread(move || parse(&bytes)).await?, Some(memory)))
     }
 }
 
 /// The parsed body, and the memory that it holds.
 type Read = (Result<Value, CallError>, Option<OwnedSemaphorePermit>);
 
-/// An answer of at most this size needs little memory and little time to parse.
-const SMALL: usize = 16 * 1024;
-
 /// Runs work on a thread for blocking tasks.
-async fn elsewhere<T: Send + 'static>(
+async fn on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Failure::TIMED_OUT)
@@ -229,7 +227,7 @@ fn build(
     settings: &CallSettings,
     adapt: impl FnOnce(reqwest::ClientBuilder) -> reqwest::ClientBuilder,
 ) -> reqwest::Result<reqwest::Client> {
-    let unheard = Duration::from_millis(settings.response_timeout_ms) / 2;
+    let keep_alive = Duration::from_millis(settings.response_timeout_ms) / 2;
     let builder = reqwest::Client::builder()
         .user_agent(concat!("omnidesk-hookpoint/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_millis(settings.connect_timeout_ms))
@@ -239,8 +237,8 @@ fn build(
         .connector_layer(ConnectTiming)
         // All calls share one HTTP/2 connection, and a call that times out does not close it. If the connection is
         // silent, even to a ping, later calls use another one.
-        .http2_keep_alive_interval(unheard)
-        .http2_keep_alive_timeout(unheard)
+        .http2_keep_alive_interval(keep_alive)
+        .http2_keep_alive_timeout(keep_alive)
         // Proxies in environment variables are ignored, because they are not in the settings.
         .no_proxy();
     adapt(builder).build()

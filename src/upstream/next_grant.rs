@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use governor::DefaultDirectRateLimiter;
 use governor::clock::{Clock, DefaultClock};
 
-use crate::storage::upstream_accounts::CLASSES;
+use crate::storage::upstream_accounts::PRIORITIES;
 
 /// When the next permits can be requested, for live calls and for others.
 pub(super) struct NextGrant {
@@ -32,7 +32,7 @@ impl NextGrant {
     /// Reduces the wanted calls to what the pacing allows.
     pub(super) fn limit(
         &mut self,
-        wanted: &mut [u32; CLASSES],
+        wanted: &mut [u32; PRIORITIES],
         pace: &DefaultDirectRateLimiter,
         now: Instant,
     ) {
@@ -54,7 +54,7 @@ impl NextGrant {
     }
 
     /// Subtracts granted calls from the pacing.
-    pub(super) fn spend(&mut self, granted: [u32; CLASSES]) {
+    pub(super) fn spend(&mut self, granted: [u32; PRIORITIES]) {
         let [_, others @ ..] = granted;
         self.paced = self.paced.saturating_sub(others.iter().sum());
     }

@@ -1,5 +1,7 @@
 //! The purpose of a call, which decides its priority.
 
+use crate::storage::upstream_accounts::PRIORITIES;
+
 /// The purpose of a call, from the highest priority to the lowest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CallPriority {
@@ -38,3 +40,6 @@ impl CallPriority {
         }
     }
 }
+
+// The number in Postgres is a place in an array of this length.
+const _: () = assert!(CallPriority::ALL.len() == PRIORITIES);

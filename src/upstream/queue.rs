@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::error::CallError;
 use super::priority::CallPriority;
-use crate::storage::upstream_accounts::CLASSES;
+use crate::storage::upstream_accounts::PRIORITIES;
 
 /// A caller that waits for a permit.
 pub(super) struct Waiter<P> {
@@ -24,25 +24,25 @@ pub(super) struct Waiter<P> {
 pub(super) type Deadline = Arc<Mutex<Instant>>;
 
 /// A time that no wait for the rate limit exceeds.
-pub(super) const A_WHILE: Duration = Duration::from_secs(2 * 3_600);
+pub(super) const MAX_WAIT: Duration = Duration::from_secs(2 * 3_600);
 
 /// The waiting callers by priority, and the numbers of calls in flight.
 pub(super) struct Queue<P> {
-    waiting: [VecDeque<Waiter<P>>; CLASSES],
-    pub(super) is_driven: bool,
-    at_once: usize,
-    live_under_way: usize,
-    others_under_way: usize,
+    waiting: [VecDeque<Waiter<P>>; PRIORITIES],
+    pub(super) is_reserving: bool,
+    max_concurrent: usize,
+    live_in_flight: usize,
+    others_in_flight: usize,
 }
 
 impl<P> Queue<P> {
-    pub(super) fn new(at_once: usize) -> Self {
+    pub(super) fn new(max_concurrent: usize) -> Self {
         Self {
             waiting: std::array::from_fn(|_| VecDeque::new()),
-            is_driven: false,
-            at_once,
-            live_under_way: 0,
-            others_under_way: 0,
+            is_reserving: false,
+            max_concurrent,
+            live_in_flight: 0,
+            others_in_flight: 0,
         }
     }
 
@@ -69,13 +69,13 @@ impl<P> Queue<P> {
 
     /// The number of calls by priority that could start if they were granted. It counts only the kinds that may be
     /// requested now.
-    pub(super) fn wanted(&self, [ask_live, ask_others]: [bool; 2]) -> [u32; CLASSES] {
+    pub(super) fn wanted(&self, [ask_live, ask_others]: [bool; 2]) -> [u32; PRIORITIES] {
         let (mut free, mut free_for_live, mut free_for_others) = (
-            self.at_once.saturating_sub(self.all_under_way()),
+            self.max_concurrent.saturating_sub(self.all_in_flight()),
             self.free(CallPriority::Live),
             self.free(CallPriority::Backfill),
         );
-        let mut wanted = [0_u32; CLASSES];
+        let mut wanted = [0_u32; PRIORITIES];
         for ((priority, waiting), wanted) in
             CallPriority::ALL.into_iter().zip(&self.waiting).zip(&mut wanted)
         {
@@ -116,8 +116,8 @@ impl<P> Queue<P> {
             waiting.iter().position(is_next)
         };
         let waiter = waiting.remove(at?)?;
-        let under_way = self.under_way(priority);
-        *under_way = under_way.saturating_add(usize::from(waiter.takes_place));
+        let in_flight = self.in_flight(priority);
+        *in_flight = in_flight.saturating_add(usize::from(waiter.takes_place));
         Some(waiter)
     }
 
@@ -134,12 +134,12 @@ impl<P> Queue<P> {
 
     /// Releases the slot of a call.
     pub(super) fn leave(&mut self, priority: CallPriority) {
-        let under_way = self.under_way(priority);
-        *under_way = under_way.saturating_sub(1);
+        let in_flight = self.in_flight(priority);
+        *in_flight = in_flight.saturating_sub(1);
     }
 
-    pub(super) const fn all_under_way(&self) -> usize {
-        self.live_under_way.saturating_add(self.others_under_way)
+    pub(super) const fn all_in_flight(&self) -> usize {
+        self.live_in_flight.saturating_add(self.others_in_flight)
     }
 
     /// The number of waiting callers.
@@ -147,11 +147,11 @@ impl<P> Queue<P> {
         self.waiting.iter().flatten().filter(|waiter| !waiter.reply_tx.is_closed()).count()
     }
 
-    const fn under_way(&mut self, priority: CallPriority) -> &mut usize {
+    const fn in_flight(&mut self, priority: CallPriority) -> &mut usize {
         match priority {
-            CallPriority::Live => &mut self.live_under_way,
+            CallPriority::Live => &mut self.live_in_flight,
             CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => {
-                &mut self.others_under_way
+                &mut self.others_in_flight
             }
         }
     }
@@ -159,14 +159,15 @@ impl<P> Queue<P> {
     /// The free slots for calls of a priority. Some slots are reserved for live calls, so that other calls that hang
     /// cannot take all. One slot is reserved for the others.
     fn free(&self, priority: CallPriority) -> usize {
-        let free = self.at_once.saturating_sub(self.all_under_way());
-        let for_live = if self.at_once < 4 { self.at_once / 2 } else { self.at_once / 4 };
-        let (not_for_it, under_way) = match priority {
-            CallPriority::Live => (usize::from(self.at_once > 1), self.live_under_way),
+        let free = self.max_concurrent.saturating_sub(self.all_in_flight());
+        let for_live =
+            if self.max_concurrent < 4 { self.max_concurrent / 2 } else { self.max_concurrent / 4 };
+        let (not_for_it, in_flight) = match priority {
+            CallPriority::Live => (usize::from(self.max_concurrent > 1), self.live_in_flight),
             CallPriority::FollowUp | CallPriority::Reconcile | CallPriority::Backfill => {
-                (for_live, self.others_under_way)
+                (for_live, self.others_in_flight)
             }
         };
-        free.min(self.at_once.saturating_sub(not_for_it).saturating_sub(under_way))
+        free.min(self.max_concurrent.saturating_sub(not_for_it).saturating_sub(in_flight))
     }
 }

@@ -14,10 +14,10 @@ use crate::sources::value::time_of;
 use crate::storage::rate_limit::Allowance;
 
 /// The longest pause or reset that is accepted.
-const LONGEST: Duration = Duration::from_secs(3_600);
+const MAX_PAUSE: Duration = Duration::from_secs(3_600);
 
 /// A reset that is further away has an unknown format. It is then replaced by this time.
-const IMPLAUSIBLE: Duration = Duration::from_secs(60);
+const DEFAULT_RESET: Duration = Duration::from_secs(60);
 
 /// The limits in a reply.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -34,14 +34,14 @@ impl RateLimitHeaders {
     /// Reads the headers of a reply. Times are relative to the reply's own date if it has one, because clocks differ.
     pub(super) fn read(status: u16, headers: &HeaderMap, now: Timestamp) -> Self {
         let now = text(headers, DATE.as_str()).and_then(date).unwrap_or(now);
-        let told = ["x-ratelimit", "ratelimit"]
+        let reported = ["x-ratelimit", "ratelimit"]
             .into_iter()
             .filter_map(|prefix| allowance(headers, prefix, now));
         let is_throttled = status == 429;
         let asked = text(headers, RETRY_AFTER.as_str())
             .filter(|_| is_throttled || status == 503)
             .and_then(|text| time_until(text, now));
-        let allowance = told.min_by_key(|allowance| allowance.left);
+        let allowance = reported.min_by_key(|allowance| allowance.left);
         let exhausted = allowance
             .filter(|allowance| is_throttled && allowance.left == 0)
             .map(|allowance| allowance.lasts);
@@ -91,7 +91,7 @@ fn reset_in(text: &str, now: Timestamp) -> Option<Duration> {
             None => text.parse::<SignedDuration>().ok()?.as_secs_f64(),
         },
     };
-    bounded(if seconds > LONGEST.as_secs_f64() { IMPLAUSIBLE.as_secs_f64() } else { seconds })
+    bounded(if seconds > MAX_PAUSE.as_secs_f64() { DEFAULT_RESET.as_secs_f64() } else { seconds })
 }
 
 fn seconds_of(now: Timestamp) -> f64 {
@@ -99,10 +99,10 @@ fn seconds_of(now: Timestamp) -> f64 {
 }
 
 /// A longer pause in `Retry-After` is a time since 1970, or an error.
-const LONGEST_ASKED: Duration = Duration::from_secs(7 * 86_400);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(7 * 86_400);
 
 fn time_until(text: &str, now: Timestamp) -> Option<Duration> {
-    if number(text).is_some_and(|seconds| seconds > LONGEST_ASKED.as_secs_f64()) {
+    if number(text).is_some_and(|seconds| seconds > MAX_RETRY_AFTER.as_secs_f64()) {
         return reset_in(text, now);
     }
     let seconds = number(text).or_else(|| Some(date(text)?.duration_since(now).as_secs_f64()));
@@ -110,7 +110,7 @@ fn time_until(text: &str, now: Timestamp) -> Option<Duration> {
 }
 
 fn bounded(seconds: f64) -> Option<Duration> {
-    let time = Duration::try_from_secs_f64(seconds.clamp(0.0, LONGEST.as_secs_f64())).ok();
+    let time = Duration::try_from_secs_f64(seconds.clamp(0.0, MAX_PAUSE.as_secs_f64())).ok();
     time.filter(|time| !time.is_zero())
 }
 
@@ -252,7 +252,7 @@ mod tests {
             let headers: Vec<_> = names.into_iter().zip(values.iter().map(String::as_str)).collect();
             let reported = reported(status, &headers);
             for time in reported.allowance.map(|allowance| allowance.lasts).into_iter().chain(reported.pause) {
-                prop_assert!(!time.is_zero() && time <= LONGEST);
+                prop_assert!(!time.is_zero() && time <= MAX_PAUSE);
             }
         }
     }

@@ -21,20 +21,20 @@ use crate::storage::pool::Pool;
 use crate::storage::rate_limit::{
     Counting, Grant, UsageWindow, Written, delete_old_calls, reserve_calls,
 };
-use crate::storage::upstream_accounts::{AccountKey, CLASSES};
+use crate::storage::upstream_accounts::{AccountKey, PRIORITIES};
 
 /// The timeout of a reservation. It is longer than Postgres's own timeouts for it.
-const LONGEST_WRITE: Duration = Duration::from_secs(5);
+const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// With more calls in a window than this, calls are counted in steps of 1/600 of the window. Otherwise each call would
 /// be a row.
-const MOST_ROWS: u32 = 600;
+const MAX_ROWS: u32 = 600;
 
 /// How often old calls are deleted.
-const FORGETTING: Duration = Duration::from_secs(60);
+const DELETE_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long a rejection of live calls is cached. Other replicas may have newer information.
-const LONGEST_HINT: Duration = Duration::from_secs(2);
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The limits of an account.
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,7 @@ pub(super) struct Limits {
     pub(super) calls: u32,
     pub(super) window: Window,
     /// The most calls in flight on this replica.
-    pub(super) at_once: usize,
+    pub(super) max_concurrent: usize,
 }
 
 /// The rate limiter of an account.
@@ -57,14 +57,14 @@ pub(super) struct DistributedRateLimiter {
     pace: DefaultDirectRateLimiter,
     queue: Mutex<Queue<Permit>>,
     changed: Notify,
-    forgot_at: Mutex<Option<Instant>>,
+    deleted_at: Mutex<Option<Instant>>,
     /// No live call can be granted before this time, as far as this replica knows.
     live_at: Mutex<Option<Instant>>,
 }
 
 /// The permission to make one call soon. Until it is dropped, it counts as a call in flight.
 pub(super) struct Permit {
-    budget: Arc<DistributedRateLimiter>,
+    limiter: Arc<DistributedRateLimiter>,
     pub(super) priority: CallPriority,
     takes_place: bool,
     /// A local time that is not after the grant.
@@ -78,15 +78,15 @@ pub(super) struct Permit {
 impl Permit {
     /// Whether a call that starts now reaches the source within the margin of its grant.
     pub(super) fn is_fresh(&self) -> bool {
-        self.since.elapsed() < self.budget.limits.window.margin.mul_f32(0.8)
+        self.since.elapsed() < self.limiter.limits.window.margin.mul_f32(0.8)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         if self.takes_place {
-            self.budget.queue.lock().leave(self.priority);
-            self.budget.changed.notify_one();
+            self.limiter.queue.lock().leave(self.priority);
+            self.limiter.changed.notify_one();
         }
     }
 }
@@ -109,9 +109,9 @@ impl DistributedRateLimiter {
             limits,
             background: background.clone(),
             pace: RateLimiter::direct(quota),
-            queue: Mutex::new(Queue::new(limits.at_once)),
+            queue: Mutex::new(Queue::new(limits.max_concurrent)),
             changed: Notify::new(),
-            forgot_at: Mutex::default(),
+            deleted_at: Mutex::default(),
             live_at: Mutex::default(),
         })
     }
@@ -135,10 +135,10 @@ impl DistributedRateLimiter {
     fn enter(self: &Arc<Self>, priority: CallPriority, waiter: Waiter<Permit>) {
         let mut queue = self.queue.lock();
         queue.enter(priority, waiter);
-        let needs_driver = !std::mem::replace(&mut queue.is_driven, true);
+        let needs_task = !std::mem::replace(&mut queue.is_reserving, true);
         drop(queue);
-        if needs_driver {
-            self.background.spawn(Arc::clone(self).drive());
+        if needs_task {
+            self.background.spawn(Arc::clone(self).reserve());
         } else {
             self.changed.notify_one();
         }
@@ -152,8 +152,8 @@ impl DistributedRateLimiter {
     }
 
     /// The number of calls in flight.
-    pub(super) fn under_way(&self) -> usize {
-        self.queue.lock().all_under_way()
+    pub(super) fn in_flight(&self) -> usize {
+        self.queue.lock().all_in_flight()
     }
 
     /// The number of waiting callers.
@@ -161,21 +161,21 @@ impl DistributedRateLimiter {
         self.queue.lock().waiting()
     }
 
-    async fn drive(self: Arc<Self>) {
-        let mut driver = Driver { budget: &self, is_over: false };
+    async fn reserve(self: Arc<Self>) {
+        let mut task = ReservationTask { limiter: &self, is_over: false };
         let mut next = NextGrant::default();
         loop {
             let now = Instant::now();
             let Some((wanted, kinds)) = self.wanted(now, &mut next) else {
-                driver.is_over = true;
+                task.is_over = true;
                 return;
             };
-            if wanted != [0; CLASSES] {
-                match tokio::time::timeout(LONGEST_WRITE, self.write(wanted)).await {
+            if wanted != [0; PRIORITIES] {
+                match tokio::time::timeout(WRITE_TIMEOUT, self.write(wanted)).await {
                     Ok(Ok((written, shares))) => {
                         let is_short = wanted.first() > shares.granted.first();
                         *self.live_at.lock() =
-                            is_short.then(|| Instant::now() + shares.live_in.min(LONGEST_HINT));
+                            is_short.then(|| Instant::now() + shares.live_in.min(MAX_RETRY_AFTER));
                         self.hand_out(written, &shares, is_short, &mut next);
                     }
                     Ok(Err(error)) => self.refuse(error),
@@ -192,10 +192,10 @@ impl DistributedRateLimiter {
     }
 
     /// The permits to request now, and which kinds wait. `None` if no caller waits.
-    fn wanted(&self, now: Instant, next: &mut NextGrant) -> Option<([u32; CLASSES], [bool; 2])> {
+    fn wanted(&self, now: Instant, next: &mut NextGrant) -> Option<([u32; PRIORITIES], [bool; 2])> {
         let mut queue = self.queue.lock();
         if !queue.is_wanted() {
-            queue.is_driven = false;
+            queue.is_reserving = false;
             return None;
         }
         let mut wanted = queue.wanted(next.is_time(now));
@@ -203,13 +203,16 @@ impl DistributedRateLimiter {
         Some((wanted, queue.kinds()))
     }
 
-    async fn write(&self, wanted: [u32; CLASSES]) -> Result<(Written, Allocations), StorageError> {
+    async fn write(
+        &self,
+        wanted: [u32; PRIORITIES],
+    ) -> Result<(Written, Allocations), StorageError> {
         let Limits { calls, window, .. } = self.limits;
-        let step = if calls > MOST_ROWS { window.length / MOST_ROWS } else { Duration::ZERO };
+        let step = if calls > MAX_ROWS { window.length / MAX_ROWS } else { Duration::ZERO };
         let mut shares = Allocations::default();
         let decide = |usage: &UsageWindow| {
             shares = share(usage, calls, window, wanted);
-            let [live, others @ ..] = std::array::from_fn::<_, CLASSES, _>(|priority| {
+            let [live, others @ ..] = std::array::from_fn::<_, PRIORITIES, _>(|priority| {
                 wanted.get(priority) > shares.granted.get(priority)
             });
             let is_old = |ago: Option<Duration>| ago.is_none_or(|ago| ago > window.memory() / 4);
@@ -222,7 +225,7 @@ impl DistributedRateLimiter {
         let written =
             reserve_calls(&self.pool, self.key, Counting { time: window.counted(), step }, decide)
                 .await?;
-        self.forget_soon();
+        self.delete_old_grants();
         Ok((written, shares))
     }
 
@@ -248,7 +251,7 @@ impl DistributedRateLimiter {
                 handed.push((
                     reply_tx,
                     Permit {
-                        budget: Arc::clone(self),
+                        limiter: Arc::clone(self),
                         priority,
                         takes_place,
                         since,
@@ -276,10 +279,10 @@ impl DistributedRateLimiter {
         waiting.for_each(|waiter| drop(waiter.reply_tx.send(Err(error.clone()))));
     }
 
-    fn forget_soon(&self) {
-        let mut forgot_at = self.forgot_at.lock();
-        if forgot_at.is_none_or(|at| at.elapsed() > FORGETTING) {
-            *forgot_at = Some(Instant::now());
+    fn delete_old_grants(&self) {
+        let mut deleted_at = self.deleted_at.lock();
+        if deleted_at.is_none_or(|at| at.elapsed() > DELETE_INTERVAL) {
+            *deleted_at = Some(Instant::now());
             let (pool, key) = (self.pool.clone(), self.key);
             // If this fails, the next run deletes them.
             self.background.spawn_endless(async move { drop(delete_old_calls(&pool, key).await) });
@@ -295,17 +298,17 @@ impl Limits {
 }
 
 /// Marks the task as running, so that another one can start after any end.
-struct Driver<'a> {
-    budget: &'a DistributedRateLimiter,
+struct ReservationTask<'a> {
+    limiter: &'a DistributedRateLimiter,
     is_over: bool,
 }
 
-impl Drop for Driver<'_> {
+impl Drop for ReservationTask<'_> {
     fn drop(&mut self) {
         if !self.is_over {
             // Dropping the senders ends the wait of all callers.
-            let mut queue = self.budget.queue.lock();
-            queue.is_driven = false;
+            let mut queue = self.limiter.queue.lock();
+            queue.is_reserving = false;
             let waiting = queue.clear();
             drop(queue);
             drop(waiting);

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::error::CallError;
 use super::priority::CallPriority;
-use super::queue::{A_WHILE, Deadline};
+use super::queue::{Deadline, MAX_WAIT};
 use crate::concurrency::single_flight::{Leader, SingleFlight};
 use crate::sources::api::{ApiRequest, ParsedReply};
 
@@ -39,7 +39,7 @@ impl SharedCall {
         Self {
             started: watch::Sender::new(false),
             priority: watch::Sender::new(priority),
-            until: Arc::new(Mutex::new(if is_probe { until + A_WHILE } else { until })),
+            until: Arc::new(Mutex::new(if is_probe { until + MAX_WAIT } else { until })),
             is_probe,
         }
     }

@@ -30,7 +30,7 @@ pub(super) fn row(
     let (key, last) = match &meta.dedup_key {
         DedupKey::None => (None, None),
         DedupKey::Id(id) => (Some(hash("delivery", id.as_bytes())), None),
-        DedupKey::Last { digest, about } => (
+        DedupKey::LatestContent { digest, about } => (
             None,
             Some((
                 hash("content", digest),

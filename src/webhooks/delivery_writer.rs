@@ -18,17 +18,17 @@ use crate::storage::pool::Pool;
 use crate::telemetry::alarm::Alarm;
 
 /// The most deliveries in a batch.
-const MOST_ROWS: usize = 128;
+const MAX_ROWS: usize = 128;
 
 /// The most bytes of bodies in a batch. A single body may be larger.
-const MOST_BYTES: usize = 4 * 1024 * 1024;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 /// A longer wait would make larger batches, but a batch may also be stuck.
 const BATCH_LIMITS: BatchLimits =
     BatchLimits { slow_after: Duration::from_millis(50), max_in_flight: 2 };
 
 /// The check runs only if no delivery failed for this long.
-const QUIET: Duration = Duration::from_secs(6);
+const MIN_TIME_SINCE_FAILURE: Duration = Duration::from_secs(6);
 
 /// The result of storing a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,7 +120,7 @@ impl DeliveryWriter {
     /// cannot detect a full disk.
     pub async fn check_storing(&self) {
         if let Some(brand_id) = self.batchers.keys().next()
-            && self.alarm.is_raised_and_quiet(QUIET)
+            && self.alarm.is_raised_and_quiet(MIN_TIME_SINCE_FAILURE)
         {
             let frozen_at = self.clock.frozen_at();
             if insert_deliveries(&self.pool, *brand_id, &[], self.dedup_history_size, frozen_at)
@@ -163,7 +163,7 @@ impl BatchRunner for BrandWriter {
         let (mut batch, mut bytes, mut seen) = (Vec::new(), 0_usize, HashSet::new());
         while let Some(next) = waiting.front() {
             bytes = bytes.saturating_add(next.row.body.len());
-            let is_full = batch.len() >= MOST_ROWS || (bytes > MOST_BYTES && !batch.is_empty());
+            let is_full = batch.len() >= MAX_ROWS || (bytes > MAX_BYTES && !batch.is_empty());
             let about = next.row.last.iter().flat_map(|(_, about)| about);
             let marks: Vec<[u8; 16]> = next.row.key.iter().chain(about).copied().collect();
             if is_full || marks.iter().any(|mark| seen.contains(mark)) {

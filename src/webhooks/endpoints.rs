@@ -132,13 +132,13 @@ impl WebhookEndpoint {
                 }
                 unsaved.accepted_at = Some(now);
                 unsaved.accepted = unsaved.accepted.saturating_add(1);
-                (unsaved.refused_in_a_row, unsaved.refused_since) = (0, None);
+                (unsaved.unverified_in_a_row, unsaved.unverified_since) = (0, None);
             }
             Outcome::Unverified => {
-                unsaved.refused_at = Some(now);
-                unsaved.refused = unsaved.refused.saturating_add(1);
-                unsaved.refused_in_a_row = unsaved.refused_in_a_row.saturating_add(1);
-                unsaved.refused_since.get_or_insert(now);
+                unsaved.unverified_at = Some(now);
+                unsaved.unverified = unsaved.unverified.saturating_add(1);
+                unsaved.unverified_in_a_row = unsaved.unverified_in_a_row.saturating_add(1);
+                unsaved.unverified_since.get_or_insert(now);
             }
             Outcome::RateLimited
             | Outcome::TooLarge
@@ -148,7 +148,7 @@ impl WebhookEndpoint {
     }
 
     /// Logs a failed verification, at most once a minute, because anybody can send many such webhooks.
-    pub fn warn(&self, refused: VerificationError, now: Timestamp) {
+    pub fn warn(&self, error: VerificationError, now: Timestamp) {
         let (now, last) = (now.as_second(), self.warned_at.load(Ordering::Relaxed));
         let is_due = now.saturating_sub(last) >= 60;
         if is_due
@@ -158,7 +158,7 @@ impl WebhookEndpoint {
                 .is_ok()
         {
             let (brand, source) = (self.brand.rules.slug.as_str(), self.source.as_str());
-            tracing::warn!(brand, source, reason = %refused, "webhook verification failed; compare the secret at the source with the settings (logged at most once a minute)");
+            tracing::warn!(brand, source, reason = %error, "webhook verification failed; compare the secret at the source with the settings (logged at most once a minute)");
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
-use crate::http::problem::Problem;
+use crate::http::problem::{Problem, WEBHOOK_METHOD};
 use crate::http::rate_limits::SameWebhooks;
 use crate::inbox::wake_handles::WakeHandles;
 use crate::jobs::tasks::BackgroundTasks;
@@ -29,7 +29,7 @@ use crate::storage::database::database_now;
 use crate::storage::follow_ups::insert_follow_ups;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::pool::Pool;
-use crate::sync::follow_up_requests::confirmations;
+use crate::sync::follow_up_requests::refetch_requests;
 use crate::telemetry::alarm::Alarm;
 
 /// The state of the webhook endpoints' handler.
@@ -42,7 +42,7 @@ pub struct WebhookService {
     verification: WebhookVerification,
     body_limits: BodyLimits,
     answer: Duration,
-    wakes: WakeHandles,
+    wake_handles: WakeHandles,
     clock: Clock,
 }
 
@@ -61,7 +61,7 @@ impl WebhookService {
         (pool, alarm): (Pool, Arc<Alarm>),
         brands: &[Arc<Brand>],
         settings: (&InboxSettings, &LimitsSettings),
-        wakes: WakeHandles,
+        wake_handles: WakeHandles,
         background: BackgroundTasks,
         clock: Clock,
     ) -> Self {
@@ -85,7 +85,7 @@ impl WebhookService {
                     .unwrap_or(usize::MAX),
             },
             answer: Duration::from_millis(settings.ack_timeout_ms),
-            wakes,
+            wake_handles,
             clock,
         }
     }
@@ -143,8 +143,8 @@ impl WebhookService {
             received_at: self.clock.now(),
         };
         let verified = self.verification.verify(brand, endpoint.source, received).await?;
-        let verified = verified.map_err(|refused| {
-            endpoint.warn(refused, self.clock.now());
+        let verified = verified.map_err(|error| {
+            endpoint.warn(error, self.clock.now());
             (Outcome::Unverified, Problem::WebhookUnverified)
         })?;
         let Some(priority) = priority_number(verified.meta.priority) else {
@@ -160,7 +160,7 @@ impl WebhookService {
                 Ok(Outcome::StaleDuplicate)
             }
             Ok(InsertResult::New) => {
-                self.wakes.wake(brand.id());
+                self.wake_handles.wake(brand.id());
                 Ok(Outcome::Received)
             }
             Ok(InsertResult::Duplicate) => Ok(Outcome::Duplicate),
@@ -198,19 +198,19 @@ impl WebhookService {
         source: Source,
         about: Vec<RecordKey>,
     ) -> Result<(), StorageError> {
-        let hints = confirmations(brand, source, &about);
-        if hints.is_empty() {
+        let requests = refetch_requests(brand, source, &about);
+        if requests.is_empty() {
             return Ok(());
         }
         let now = database_now(&self.pool, self.clock.frozen_at()).await?;
-        insert_follow_ups(&mut *self.pool.acquire().await?, brand.id(), now, &hints).await
+        insert_follow_ups(&mut *self.pool.acquire().await?, brand.id(), now, &requests).await
     }
 }
 
 /// The records that a webhook names.
 fn about(verified: &VerifiedWebhook) -> Vec<RecordKey> {
     match &verified.meta.dedup_key {
-        DedupKey::Last { about, .. } => {
+        DedupKey::LatestContent { about, .. } => {
             about.iter().filter_map(|about| about.parse().ok()).collect()
         }
         DedupKey::None | DedupKey::Id(_) => Vec::new(),
@@ -226,5 +226,5 @@ fn normalized(body: &[u8]) -> Vec<u8> {
 
 /// Answers the OPTIONS request that a vendor sends before its webhooks.
 pub async fn options() -> HttpResponse {
-    HttpResponse::NoContent().insert_header((header::ALLOW, "POST")).finish()
+    HttpResponse::NoContent().insert_header((header::ALLOW, WEBHOOK_METHOD)).finish()
 }

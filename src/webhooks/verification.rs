@@ -10,10 +10,8 @@ use super::endpoints::{Outcome, Rejection};
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::http::problem::Problem;
+use crate::sources::MAX_INLINE_JSON_BYTES;
 use crate::sources::webhook::{UnverifiedWebhook, VerificationError, VerifiedWebhook};
-
-/// Bodies above this size take milliseconds to verify and parse.
-const LARGE: usize = 16 * 1024;
 
 /// A webhook that is not verified yet.
 pub(super) struct ReceivedWebhook {
@@ -31,13 +29,13 @@ impl ReceivedWebhook {
             .webhook_verifiers
             .get(&source)
             .ok_or(VerificationError::Missing("verification in the settings"))?;
-        let incoming = UnverifiedWebhook {
+        let webhook = UnverifiedWebhook {
             headers,
             secret: secret.as_deref(),
             body,
             received_at: *received_at,
         };
-        verifier.verify(brand.rules.sources.parser(source), &incoming)
+        verifier.verify(brand.rules.sources.parser(source), &webhook)
     }
 }
 
@@ -60,13 +58,12 @@ impl WebhookVerification {
         source: Source,
         received: ReceivedWebhook,
     ) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
-        // Only the verification by hash parses the body first.
-        let is_hashed = brand
+        let parses_body = brand
             .rules
             .webhook_verifiers
             .get(&source)
-            .is_some_and(|verifier| verifier.verification.name() == "hash");
-        if received.body.len() <= LARGE || !is_hashed {
+            .is_some_and(|verifier| verifier.verification.parses_body());
+        if received.body.len() <= MAX_INLINE_JSON_BYTES || !parses_body {
             return Ok(received.verify(brand, source));
         }
         let unavailable = (Outcome::Unavailable, Problem::InboxUnavailable);

@@ -7,8 +7,12 @@ use crate::source_files::files;
 
 #[test]
 fn layers_know_only_what_is_below_them() {
-    let below: [(&str, &[&str]); 3] =
-        [("customer", &[]), ("sources", &["customer"]), ("storage", &["customer"])];
+    let below: [(&str, &[&str]); 4] = [
+        ("backoff", &[]),
+        ("customer", &[]),
+        ("sources", &["customer"]),
+        ("storage", &["customer", "backoff"]),
+    ];
     // Only the settings may read the environment, and the directories of commands are in it.
     let excepted = [("src/storage/embedded/binaries.rs", "settings", "environment")];
     let all = files("src", &["rs"]);

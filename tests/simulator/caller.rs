@@ -100,12 +100,12 @@ impl Caller {
     pub async fn close(self) {
         for source in Source::ALL {
             for _ in 0..1_000 {
-                if self.account(source).calls_under_way() == 0 {
+                if self.account(source).calls_in_flight() == 0 {
                     break;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
-            assert_eq!(self.account(source).calls_under_way(), 0, "{source}");
+            assert_eq!(self.account(source).calls_in_flight(), 0, "{source}");
         }
         tokio::time::timeout(WITHOUT_END, self.background.end()).await.expect("all tasks end");
         self.database.close().await;

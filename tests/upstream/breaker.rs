@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hookpoint::settings::file::CallSettings;
-use hookpoint::storage::upstream_accounts::{AccountRow, get_account};
+use hookpoint::storage::account_status::{AccountRow, get_account};
 use hookpoint::upstream::{CallError, CallPriority};
 use jiff::SignedDuration;
 use tokio::sync::watch;

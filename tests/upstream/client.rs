@@ -297,7 +297,7 @@ async fn connections_are_used_again_and_none_is_left() {
         .map(|about| tokio::time::timeout(Duration::from_millis(50), replica.ask("get", about)));
     assert!(futures_util::future::join_all(asked).await.iter().all(Result::is_err));
     until("nothing is under way", || {
-        replica.account.calls_under_way() == 0 && source.connections() == 0
+        replica.account.calls_in_flight() == 0 && source.connections() == 0
     })
     .await;
     assert!(source.requests().len() <= 20 + 8, "calls without a waiting caller were never made");
@@ -352,7 +352,7 @@ async fn who_is_on_the_phone_takes_a_waiting_call_along() {
     let ask = request("get", "b");
     let backfill = replica.account.call(&ask, CallPriority::Backfill, Duration::from_secs(20));
     let lookup = async {
-        until("the backfill waits", || replica.account.calls_under_way() == 1).await;
+        until("the backfill waits", || replica.account.calls_in_flight() == 1).await;
         replica.account.call(&ask, CallPriority::Live, Duration::from_secs(20)).await
     };
     let (backfill, lookup) = tokio::join!(backfill, lookup);

@@ -139,7 +139,7 @@ async fn nothing_of_a_call_is_logged_or_shown() {
                 .call(&ask, CallPriority::Backfill, Duration::from_millis(200))
                 .await;
         }
-        let row = hookpoint::storage::upstream_accounts::get_account(
+        let row = hookpoint::storage::account_status::get_account(
             replica.pool(),
             replica.brand.id(),
             replica.account.source,

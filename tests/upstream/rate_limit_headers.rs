@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use hookpoint::storage::account_status::{AccountRow, get_account};
 use hookpoint::storage::rate_limit::postpone_call;
-use hookpoint::storage::upstream_accounts::{AccountKey, AccountRow, get_account};
+use hookpoint::storage::upstream_accounts::AccountKey;
 use hookpoint::upstream::{CallError, CallPriority};
 use jiff::Timestamp;
 

@@ -240,14 +240,14 @@ impl Replica {
         let brand =
             open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
         let background = BackgroundTasks::new();
-        let board = UpstreamClientFactory::new(
+        let factory = UpstreamClientFactory::new(
             &database.pool,
             &options.settings,
             options.window,
             &background,
             &Clock::frozen(now()),
         );
-        let board = options.authority.into_iter().fold(board, UpstreamClientFactory::trusting);
+        let factory = options.authority.into_iter().fold(factory, UpstreamClientFactory::trusting);
         let rules = AccountRules {
             base_url: base_url.to_owned(),
             origins: options.origins,
@@ -255,7 +255,7 @@ impl Replica {
             calls_per_minute: options.calls,
             live: LiveSettings::default(),
         };
-        let account = board.open(&brand, Source::OmnioTap, &rules, Some(Arc::new(Plain)));
+        let account = factory.open(&brand, Source::OmnioTap, &rules, Some(Arc::new(Plain)));
         Self { database, brand, background, account }
     }
 
@@ -281,7 +281,7 @@ impl Replica {
 
     /// Stops, and asserts that nothing is left.
     pub async fn stop(self) {
-        until("nothing is under way", || self.account.calls_under_way() == 0).await;
+        until("nothing is under way", || self.account.calls_in_flight() == 0).await;
         tokio::time::timeout(Duration::from_secs(60), self.background.end())
             .await
             .expect("all tasks end");

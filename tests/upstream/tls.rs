@@ -5,7 +5,7 @@ use std::time::Duration;
 use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::api::{ClientCredentials, Credential, TokenStyle};
 use hookpoint::sources::secret::Secret;
-use hookpoint::storage::upstream_accounts::get_account;
+use hookpoint::storage::account_status::get_account;
 use hookpoint::upstream::{CallError, CertificateProblem};
 use reqwest::Certificate;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

@@ -51,19 +51,19 @@ pub(super) enum CustomerCommand {
 }
 
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("whom").required(true)))]
+#[command(group(clap::ArgGroup::new("target").required(true)))]
 pub(super) struct TargetArguments {
     /// The brand. Needed if the settings have several brands
     #[arg(long)]
     brand: Option<String>,
     /// E-mail address of the person
-    #[arg(long, group = "whom", value_name = "ADDRESS")]
+    #[arg(long, group = "target", value_name = "ADDRESS")]
     email: Option<String>,
     /// Phone number of the person, in any usual spelling
-    #[arg(long, group = "whom", value_name = "NUMBER")]
+    #[arg(long, group = "target", value_name = "NUMBER")]
     phone: Option<String>,
     /// Customer id, record id or record key of the person
-    #[arg(long, group = "whom", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, group = "target", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     id: Option<String>,
 }
 

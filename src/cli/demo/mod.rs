@@ -139,7 +139,7 @@ impl Demo<'_> {
         simulators.send_webhooks_to(format!("http://{}", application.address))?;
         let key = self.make_key(application).await?;
         // First the listener must know the key and the data. Then the demo is ready.
-        application.catch_up().await?;
+        application.wait_until_current().await?;
         application.set_prepared();
         application.readiness().until_ready().await;
         let brand = application.brands.values().next().context("the demo has no brand")?;

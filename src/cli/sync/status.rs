@@ -10,10 +10,10 @@ use crate::cli::output::{plain, print_line, span};
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::sources::api::AccountRules;
+use crate::storage::account_status::{AccountRow, get_account};
 use crate::storage::follow_ups::{FollowUpCounts, count_follow_ups};
 use crate::storage::pool::Pool;
 use crate::storage::sync_streams::{StreamRow, list_streams};
-use crate::storage::upstream_accounts::{AccountRow, get_account};
 
 pub(super) async fn status(pool: &Pool, brands: &[Arc<Brand>]) -> anyhow::Result<()> {
     let now = Clock::system().now();
@@ -23,7 +23,7 @@ pub(super) async fn status(pool: &Pool, brands: &[Arc<Brand>]) -> anyhow::Result
         }
         print_line(&format!("{}\n", brand.rules.slug));
         let rows = list_streams(pool, brand.id()).await?;
-        let hints = count_follow_ups(pool, brand.id()).await?;
+        let counts = count_follow_ups(pool, brand.id()).await?;
         for source in Source::ALL {
             let Some(rules) = brand.rules.accounts.get(&source) else {
                 print_line(&format!(
@@ -37,8 +37,8 @@ pub(super) async fn status(pool: &Pool, brands: &[Arc<Brand>]) -> anyhow::Result
                 health(&get_account(pool, brand.id(), source).await?, rules, now)
             ));
             show_streams(brand, source, &rows, now);
-            if let Some(hints) = hints.iter().find(|hints| hints.source == source.as_str()) {
-                print_line(&format!("            {:<14}{}", "follow-ups", follow_up_line(hints)));
+            if let Some(counts) = counts.iter().find(|counts| counts.source == source.as_str()) {
+                print_line(&format!("            {:<14}{}", "follow-ups", follow_up_line(counts)));
             }
         }
     }
@@ -99,11 +99,11 @@ fn show_streams(brand: &Brand, source: Source, rows: &[StreamRow], now: Timestam
 }
 
 /// The line about requests that follow webhooks.
-fn follow_up_line(hints: &FollowUpCounts) -> String {
-    let dead = if hints.dead == 0 {
+fn follow_up_line(counts: &FollowUpCounts) -> String {
+    let dead = if counts.dead == 0 {
         String::new()
     } else {
-        format!(", {} dead: {}", hints.dead, plain(&hints.note))
+        format!(", {} dead: {}", counts.dead, plain(&counts.note))
     };
-    format!("{} pending{dead}", hints.waiting)
+    format!("{} pending{dead}", counts.waiting)
 }

@@ -20,9 +20,12 @@ pub struct Update {
     pub fields: BTreeMap<String, Option<Value>>,
 }
 
+/// The second of [`UNCLEAR_AT`]: 1900-01-01. No real timestamp is so old.
+pub const UNCLEAR_SECOND: i64 = -2_208_988_800;
+
 /// Stands for a timestamp that cannot be parsed. It is older than every real timestamp, so such an update never
 /// replaces a dated value. Of several such updates, the last received counts.
-pub const UNCLEAR_AT: Timestamp = Timestamp::constant(-2_208_988_800, 0);
+pub const UNCLEAR_AT: Timestamp = Timestamp::constant(UNCLEAR_SECOND, 0);
 
 /// How much of the record or event an update covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

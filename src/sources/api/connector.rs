@@ -30,7 +30,7 @@ pub trait ApiConnector: Send + Sync {
     fn each(&self, stream: &str, id: &str, known: &FieldVersions) -> Option<ApiRequest>;
 
     /// See [`SourceApi::find`].
-    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<ApiRequest>;
+    fn find(&self, target: &LookupTarget, known: &[Record]) -> Vec<ApiRequest>;
 
     /// See [`SourceApi::confirm`].
     fn confirm(&self, record: &Record) -> Option<ApiRequest>;
@@ -65,8 +65,8 @@ impl<A: SourceApi> ApiConnector for A {
         SourceApi::each(self, stream, id, known).map(Into::into)
     }
 
-    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<ApiRequest> {
-        SourceApi::find(self, whom, known).into_iter().map(Into::into).collect()
+    fn find(&self, target: &LookupTarget, known: &[Record]) -> Vec<ApiRequest> {
+        SourceApi::find(self, target, known).into_iter().map(Into::into).collect()
     }
 
     fn confirm(&self, record: &Record) -> Option<ApiRequest> {

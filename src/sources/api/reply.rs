@@ -29,7 +29,7 @@ pub struct ParsedReply<R = ApiRequest> {
     /// Names of places, by id.
     pub places: Vec<Place>,
     /// Fields of events for which the reply has only the id of a place.
-    pub unnamed: Vec<MissingName<R>>,
+    pub missing_names: Vec<MissingName<R>>,
 }
 
 impl<R> Default for ParsedReply<R> {
@@ -43,7 +43,7 @@ impl<R> Default for ParsedReply<R> {
             follow: Vec::new(),
             total: None,
             places: Vec::new(),
-            unnamed: Vec::new(),
+            missing_names: Vec::new(),
         }
     }
 }
@@ -75,7 +75,7 @@ impl<R: Into<ApiRequest>> ParsedReply<R> {
             follow: self.follow.into_iter().map(Into::into).collect(),
             total,
             places,
-            unnamed: self.unnamed.into_iter().map(MissingName::of_any_source).collect(),
+            missing_names: self.missing_names.into_iter().map(MissingName::of_any_source).collect(),
         }
     }
 }

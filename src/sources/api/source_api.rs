@@ -37,7 +37,7 @@ pub trait SourceApi: Send + Sync {
 
     /// The requests that find the owner of an address; or, for a known customer, complete its data: `known` are
     /// the records of this source that the customers have. Empty if the API has no such requests.
-    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<Self::Request>;
+    fn find(&self, target: &LookupTarget, known: &[Record]) -> Vec<Self::Request>;
 
     /// The request that shows whether a record still exists. It does not if the reply is "not found", or
     /// [`ParsedReply::there`] does not contain it.

@@ -68,10 +68,10 @@ impl SourceApi for OmneoSettings {
         None
     }
 
-    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<OmneoRequest> {
+    fn find(&self, target: &LookupTarget, known: &[Record]) -> Vec<OmneoRequest> {
         let known: Vec<&Record> =
             known.iter().filter(|record| record.key.kind == SourceKind::OmneoProfile).collect();
-        let search = match whom {
+        let search = match target {
             LookupTarget::Address(address) => search_by_address(address, &known),
             LookupTarget::Id(_) if !known.is_empty() => Vec::new(),
             LookupTarget::Id(id) => search_by_id(id),

@@ -63,23 +63,23 @@ impl Context<'_> {
             "tier.achieved" => self.tier_achieved(),
             "tier.lost" | "tier.maintained" | "tier.progressed" => self.owner(),
             _ => match event_spec(name) {
-                Some((sort, action)) => self.event(sort, action),
+                Some((spec, action)) => self.event(spec, action),
                 None => Ok(ParsedWebhook::Ignored("unknown event")),
             },
         }
     }
 
-    fn event(&self, sort: &EventSpec, action: &str) -> Result<ParsedWebhook, Unreadable> {
-        must_be(sort.thing, self.body)?;
+    fn event(&self, spec: &EventSpec, action: &str) -> Result<ParsedWebhook, Unreadable> {
+        must_be(spec.thing, self.body)?;
         if action != "deleted" {
-            return Ok(ParsedWebhook::Changes(sort.changes(&self.by, self.body, None)?));
+            return Ok(ParsedWebhook::Changes(spec.changes(&self.by, self.body, None)?));
         }
         match self.is_deleted() {
             DeletionCertainty::Surely => {
-                let deletion = sort.deletion(self.body, self.by.received_at)?;
+                let deletion = spec.deletion(self.body, self.by.received_at)?;
                 Ok(ParsedWebhook::Changes(vec![deletion]))
             }
-            DeletionCertainty::Perhaps if sort.is_listed() => Ok(ParsedWebhook::Ignored(
+            DeletionCertainty::Perhaps if spec.is_listed() => Ok(ParsedWebhook::Ignored(
                 "only an unsigned header reports the deletion; the next full sync run checks it",
             )),
             DeletionCertainty::Perhaps | DeletionCertainty::Unknown => Err(Unreadable::Unconfirmed),
@@ -200,8 +200,8 @@ impl Context<'_> {
 /// something inside the benefit, so they are unknown.
 fn event_spec(name: &str) -> Option<(&'static EventSpec, &str)> {
     let (thing, action) = name.split_once('.').filter(|(_, action)| !action.contains('.'))?;
-    let sort = EventSpec::named(if thing == "points" { "point" } else { thing })?;
-    Some((sort, action))
+    let spec = EventSpec::named(if thing == "points" { "point" } else { thing })?;
+    Some((spec, action))
 }
 
 /// The profile that a part belongs to.

@@ -229,14 +229,16 @@ fn read_numbers<'a>(
 /// A custom attribute of the tenant. An unparsable one is reported under a fixed name, not under its handle.
 fn custom_attribute(attribute: &Value) -> Fields {
     let Some(handle) = text_at(attribute, "/handle") else { return Fields::new() };
-    let (name, told) = (
+    let (name, unread_name) = (
         format!("{}custom_{handle}", field::ATTRIBUTE),
         format!("{}{}custom", unread::PREFIX, field::ATTRIBUTE),
     );
     let picked = FieldExtractor::new(attribute).pick(&[("/value", "value")]).finish();
     picked
         .into_iter()
-        .map(|(picked, value)| (if picked == "value" { &name } else { &told }.clone(), value))
+        .map(|(picked, value)| {
+            (if picked == "value" { &name } else { &unread_name }.clone(), value)
+        })
         .collect()
 }
 

@@ -8,7 +8,7 @@ use crate::sources::unreadable::Unreadable;
 use crate::sources::value::{text_at, truth_of};
 
 /// Types of bodies, and keys that only they have. A type without such keys may be confused with another.
-const SORTS: [(&str, &[&str]); 11] = [
+const BODY_KINDS: [(&str, &[&str]); 11] = [
     (
         "profile",
         &[
@@ -50,15 +50,15 @@ const SORTS: [(&str, &[&str]); 11] = [
 ];
 
 /// A body may look like the type of its event, or like no known type, but not only like another type.
-pub(super) fn must_be(sort: &str, body: &Value) -> Result<(), Unreadable> {
+pub(super) fn must_be(kind: &str, body: &Value) -> Result<(), Unreadable> {
     let looks_like = |keys: &[&str]| keys.iter().any(|key| body.get(key).is_some());
-    let is_own = SORTS.iter().any(|(own, keys)| *own == sort && looks_like(keys));
+    let is_own = BODY_KINDS.iter().any(|(own, keys)| *own == kind && looks_like(keys));
     // A profile also contains its balances and its tier.
     let may_hold =
-        |other: &str| other == sort || (sort == "profile" && ["part", "tier"].contains(&other));
-    let is_other = SORTS.iter().any(|(other, keys)| !may_hold(other) && looks_like(keys));
+        |other: &str| other == kind || (kind == "profile" && ["part", "tier"].contains(&other));
+    let is_other = BODY_KINDS.iter().any(|(other, keys)| !may_hold(other) && looks_like(keys));
     // All other types belong to a profile; a profile belongs to none.
-    let is_owned = sort == "profile"
+    let is_owned = kind == "profile"
         && (body.get("profile_id").is_some() || body.get("profile").is_some_and(Value::is_object));
     if is_owned || (is_other && !is_own) {
         Err(Unreadable::Foreign("event than its header says"))
@@ -97,7 +97,7 @@ mod tests {
         let balance = json!({ "profile_id": "p", "point_balance": 3 });
         let points = json!({ "id": "p", "point_balance": 3 });
         let little = json!({ "id": 1, "profile_id": "p", "status": "done" });
-        for (sort, body) in [
+        for (kind, body) in [
             ("profile", &profile),
             ("profile", &points),
             ("transaction", &transaction),
@@ -105,9 +105,9 @@ mod tests {
             ("part", &balance),
             ("transaction", &little),
         ] {
-            assert!(must_be(sort, body).is_ok(), "{sort}");
+            assert!(must_be(kind, body).is_ok(), "{kind}");
         }
-        for (sort, body) in [
+        for (kind, body) in [
             ("profile", &transaction),
             ("profile", &balance),
             ("profile", &little),
@@ -120,9 +120,9 @@ mod tests {
             ("tier", &transaction),
         ] {
             assert_eq!(
-                must_be(sort, body),
+                must_be(kind, body),
                 Err(Unreadable::Foreign("event than its header says")),
-                "{sort}"
+                "{kind}"
             );
         }
     }

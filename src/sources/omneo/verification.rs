@@ -4,10 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::secret::{Secret, SecretLoader, SecretRef, places};
-use crate::sources::signature::{Encoding, Hash, Method, is_signed};
+use crate::sources::header_signature::HeaderSignature;
+use crate::sources::secret::{SecretLoader, SecretRef, places};
+use crate::sources::signature::{Encoding, Hash, Method};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
-use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
+use crate::sources::webhook::{SecretIn, Verification};
 
 const HEADER: &str = "x-omneo-hmac-sha256";
 
@@ -52,9 +53,14 @@ impl OmneoWebhookSettings {
                 keys.unused("", "secrets", &self.secrets);
                 None
             }
-            OmneoVerification::Signature => {
-                Some(Box::new(Signature { secrets: keys.secrets("signature", &self.secrets, Ok) }))
-            }
+            OmneoVerification::Signature => Some(Box::new(HeaderSignature {
+                secrets: keys.secrets("signature", &self.secrets, Ok),
+                header: HEADER.to_owned(),
+                name_in_errors: HEADER,
+                prefix: String::new(),
+                method: Method::Hmac(Hash::Sha256),
+                encoding: Encoding::Hex,
+            })),
             OmneoVerification::Secret => {
                 Some(Box::new(UrlSecret::new(keys, &self.secrets, self.secret_in)))
             }
@@ -63,28 +69,5 @@ impl OmneoWebhookSettings {
                 Some(Box::new(NoVerification))
             }
         }
-    }
-}
-
-#[derive(Debug)]
-struct Signature {
-    secrets: Vec<Secret>,
-}
-
-impl Verification for Signature {
-    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
-        let given = incoming.headers.get(HEADER).ok_or(VerificationError::Missing(HEADER))?;
-        let given =
-            Encoding::Hex.decode_list(given, "").ok_or(VerificationError::Malformed(HEADER))?;
-        let signed = is_signed(Method::Hmac(Hash::Sha256), &self.secrets, &[incoming.body], &given);
-        if signed { Ok(()) } else { Err(VerificationError::Wrong("signature")) }
-    }
-
-    fn name(&self) -> &'static str {
-        "signature"
-    }
-
-    fn secret_in(&self) -> Option<SecretIn> {
-        None
     }
 }

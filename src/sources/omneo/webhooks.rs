@@ -44,9 +44,12 @@ impl WebhookParser for OmneoSettings {
             Ok(ParsedWebhook::Ignored(_)) | Err(_) => Vec::new(),
         };
         let dedup_key = if about.is_empty() {
-            DedupKey::of_content(sort_of(name), &delivery.body)
+            DedupKey::of_content(kind_of(name), &delivery.body)
         } else {
-            DedupKey::Last { digest: digest(how_it_is_read(name, &body), &delivery.body), about }
+            DedupKey::LatestContent {
+                digest: digest(how_it_is_read(name, &body), &delivery.body),
+                about,
+            }
         };
         DeliveryMeta::new(event, dedup_key, Priority::Normal)
     }
@@ -74,7 +77,7 @@ fn how_it_is_read<'a>(name: &'a str, body: &Value) -> &'a str {
 
 /// The name under which an unsupported body is stored. All unknown names count as one, so that nobody can store
 /// a body twice with an invented name.
-fn sort_of(name: &str) -> &str {
+fn kind_of(name: &str) -> &str {
     match name.split_once('.') {
         Some((thing, action)) if EventSpec::named(thing).is_some() && action != "deleted" => thing,
         Some((thing, "deleted")) if thing == "profile" || EventSpec::named(thing).is_some() => name,

@@ -99,7 +99,7 @@ impl KeyEncoding {
 }
 
 /// One day. A larger difference is an error of a clock.
-const MOST_TOLERANCE_SECONDS: u64 = 24 * 3_600;
+const MAX_TOLERANCE_SECONDS: u64 = 24 * 3_600;
 
 impl OmniLabWebhookSettings {
     pub(crate) fn verification(
@@ -107,10 +107,10 @@ impl OmniLabWebhookSettings {
         keys: &mut SecretLoader<'_>,
     ) -> Option<Box<dyn Verification>> {
         let authorization_header = keys.header("authorization_header", &self.authorization_header);
-        if !(1..=MOST_TOLERANCE_SECONDS).contains(&self.tolerance_seconds) {
+        if !(1..=MAX_TOLERANCE_SECONDS).contains(&self.tolerance_seconds) {
             keys.mistake(
                 "tolerance_seconds",
-                &format!("must be between 1 and {MOST_TOLERANCE_SECONDS}"),
+                &format!("must be between 1 and {MAX_TOLERANCE_SECONDS}"),
             );
         }
         match self.verification {
@@ -151,9 +151,9 @@ struct Signature {
 }
 
 impl Verification for Signature {
-    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
+    fn check(&self, webhook: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         let header = |name: &'static str| {
-            incoming
+            webhook
                 .headers
                 .get(name)
                 .filter(|value| !value.is_empty())
@@ -162,7 +162,7 @@ impl Verification for Signature {
         let (id, timestamp, signatures) = (header(ID)?, header(TIMESTAMP)?, header(SIGNATURE)?);
         let seconds: i64 =
             timestamp.parse().map_err(|_| VerificationError::Malformed(TIMESTAMP))?;
-        if seconds.abs_diff(incoming.received_at.as_second()) > self.tolerance_seconds {
+        if seconds.abs_diff(webhook.received_at.as_second()) > self.tolerance_seconds {
             return Err(VerificationError::Untimely);
         }
         let head = match self.signing_input {
@@ -180,16 +180,24 @@ impl Verification for Signature {
         if !is_signed(
             Method::Hmac(Hash::Sha256),
             &self.secrets,
-            &[head.as_bytes(), incoming.body],
+            &[head.as_bytes(), webhook.body],
             &signatures,
         ) {
             return Err(VerificationError::Wrong("signature"));
         }
-        self.check_authorization(incoming)
+        self.check_authorization(webhook)
     }
 
     fn name(&self) -> &'static str {
         "signature"
+    }
+
+    fn is_verified(&self) -> bool {
+        true
+    }
+
+    fn parses_body(&self) -> bool {
+        false
     }
 
     fn secret_in(&self) -> Option<SecretIn> {
@@ -200,12 +208,12 @@ impl Verification for Signature {
 impl Signature {
     fn check_authorization(
         &self,
-        incoming: &UnverifiedWebhook<'_>,
+        webhook: &UnverifiedWebhook<'_>,
     ) -> Result<(), VerificationError> {
         if self.authorization.is_empty() {
             return Ok(());
         }
-        let given = incoming
+        let given = webhook
             .headers
             .get(&self.authorization_header)
             .ok_or(VerificationError::Missing("authorization"))?;

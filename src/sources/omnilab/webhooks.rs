@@ -61,13 +61,13 @@ impl WebhookParser for OmniLabSettings {
             key: participant.clone(),
             update: update(self.person(&body, &external_id)),
         };
-        let happening = self
-            .happening(&body, &participant, said_at.known())
+        let event = self
+            .event_fields(&body, &participant, said_at.known())
             .with(undated(said_at.known(), &unread).into_iter().collect())
             .with(unread)
             .finish();
-        let happening = Change::Event { key, update: update(happening) };
-        Ok(ParsedWebhook::Changes(vec![record, happening]))
+        let event = Change::Event { key, update: update(event) };
+        Ok(ParsedWebhook::Changes(vec![record, event]))
     }
 
     fn required_headers(&self) -> &'static [&'static str] {
@@ -109,7 +109,7 @@ impl OmniLabSettings {
             .finish()
     }
 
-    fn happening<'a>(
+    fn event_fields<'a>(
         &self,
         body: &'a Value,
         participant: &RecordKey,

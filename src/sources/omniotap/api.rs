@@ -57,8 +57,8 @@ impl SourceApi for OmnioTapSettings {
         None
     }
 
-    fn find(&self, whom: &LookupTarget, known: &[Record]) -> Vec<OmnioTapRequest> {
-        let addresses: BTreeSet<String> = match whom {
+    fn find(&self, target: &LookupTarget, known: &[Record]) -> Vec<OmnioTapRequest> {
+        let addresses: BTreeSet<String> = match target {
             LookupTarget::Address(address)
                 if matches!(address.kind, IdentifierKind::Email | IdentifierKind::Phone) =>
             {

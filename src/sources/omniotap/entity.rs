@@ -92,7 +92,10 @@ impl Entity {
         let event = |places| {
             let key = EventKey::new(Source::OmnioTap, self.name(), &id)
                 .ok_or(Unreadable::Missing("usable id"))?;
-            Ok(Change::Event { key, update: update(happening(data, places, occurred_at, &unread)) })
+            Ok(Change::Event {
+                key,
+                update: update(event_fields(data, places, occurred_at, &unread)),
+            })
         };
         match self {
             Self::Contact => record(SourceKind::OmnioTapContact, person(data).finish()),
@@ -141,7 +144,7 @@ fn customer(data: &Value) -> FieldExtractor<'_> {
 }
 
 /// The person is the customer if one is named, else the contact.
-fn happening(
+fn event_fields(
     data: &Value,
     places: &[(&str, &str)],
     occurred_at: Option<Moment>,

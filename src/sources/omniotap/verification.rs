@@ -3,10 +3,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::secret::{Secret, SecretLoader, SecretRef, places};
-use crate::sources::signature::{Encoding, Hash, Method, is_signed};
+use crate::sources::header_signature::HeaderSignature;
+use crate::sources::secret::{SecretLoader, SecretRef, places};
+use crate::sources::signature::{Encoding, Hash, Method};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
-use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
+use crate::sources::webhook::{SecretIn, Verification};
 
 /// Verification of OmnioTap's webhooks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,10 +98,11 @@ impl OmnioTapWebhookSettings {
                 keys.unused("", "secrets", &self.secrets);
                 None
             }
-            OmnioTapVerification::Signature => Some(Box::new(Signature {
+            OmnioTapVerification::Signature => Some(Box::new(HeaderSignature {
                 secrets: keys.secrets("signature", &self.secrets, Ok),
-                signature_header,
-                signature_prefix: self.signature_prefix.clone(),
+                header: signature_header,
+                name_in_errors: "signature header",
+                prefix: self.signature_prefix.clone(),
                 method: self.algorithm.method(),
                 encoding: self.encoding,
             })),
@@ -112,40 +114,5 @@ impl OmnioTapWebhookSettings {
                 Some(Box::new(NoVerification))
             }
         }
-    }
-}
-
-#[derive(Debug)]
-struct Signature {
-    secrets: Vec<Secret>,
-    signature_header: String,
-    signature_prefix: String,
-    method: Method,
-    encoding: Encoding,
-}
-
-impl Verification for Signature {
-    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
-        let given = incoming
-            .headers
-            .get(&self.signature_header)
-            .ok_or(VerificationError::Missing("signature header"))?;
-        let given = self
-            .encoding
-            .decode_list(given, &self.signature_prefix)
-            .ok_or(VerificationError::Malformed("signature header"))?;
-        if is_signed(self.method, &self.secrets, &[incoming.body], &given) {
-            Ok(())
-        } else {
-            Err(VerificationError::Wrong("signature"))
-        }
-    }
-
-    fn name(&self) -> &'static str {
-        "signature"
-    }
-
-    fn secret_in(&self) -> Option<SecretIn> {
-        None
     }
 }

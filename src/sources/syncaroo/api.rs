@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::booking::{API_URL, booking_key};
+use super::booking::{API_URL, BOOKING, BOOKINGS, attribute_type, booking_of_webhook};
 use super::place::PlaceKind;
 use super::requests::SyncarooRequest;
 use super::settings::SyncarooSettings;
@@ -17,14 +17,12 @@ use crate::sources::api::source_api::{LookupTarget, SourceApi};
 use crate::sources::api::stream::{ListCoverage, Stream, Traversal};
 use crate::sources::delivery::Delivery;
 use crate::sources::unreadable::Unreadable;
-use crate::sources::value::{id_at, text_at};
-
-const BOOKINGS: &str = "bookings";
+use crate::sources::value::text_at;
 
 /// Names come first, because bookings show them.
 const STREAMS: [Stream; 2] = [
     Stream { name: PlaceKind::Location.list(), traversal: Traversal::List(ListCoverage::Neither) },
-    Stream { name: BOOKINGS, traversal: Traversal::EachEvent("booking") },
+    Stream { name: BOOKINGS, traversal: Traversal::EachEvent(BOOKING) },
 ];
 
 impl SourceApi for SyncarooSettings {
@@ -64,9 +62,9 @@ impl SourceApi for SyncarooSettings {
         let Ok(body) = delivery.json() else { return Vec::new() };
         let asked = || {
             let url = text_at(&body, "/metaData/apiUrl")?;
-            let attribute = text_at(&body, "/metaData/attributeType")?;
+            let attribute = attribute_type(&body)?;
             if attribute == BOOKINGS {
-                let key = booking_key(&id_at(&body, "/metaData/syncarooId")?).ok()?;
+                let key = booking_of_webhook(&body).ok()?;
                 return Some(SyncarooRequest::Booking { id: key.id, url });
             }
             let kind = PlaceKind::ALL.into_iter().find(|kind| kind.list() == attribute)?;

@@ -13,7 +13,7 @@ use crate::sources::extract::{FieldExtractor, Fields};
 use crate::sources::said_at::said_at;
 use crate::sources::time::{Moment, moment};
 use crate::sources::unreadable::Unreadable;
-use crate::sources::value::id_at;
+use crate::sources::value::{id_at, text_at};
 
 /// The URL of a booking in the API.
 pub(super) const API_URL: &str = "data.api_url";
@@ -68,8 +68,25 @@ impl SyncarooSettings {
     }
 }
 
+/// The name of bookings in webhooks, and of their stream.
+pub(super) const BOOKINGS: &str = "bookings";
+
+/// The kind of a booking in its key.
+pub(super) const BOOKING: &str = "booking";
+
+/// What a webhook is about, in Syncaroo's words.
+pub(super) fn attribute_type(body: &Value) -> Option<String> {
+    text_at(body, "/metaData/attributeType")
+}
+
+/// The booking that a webhook is about.
+pub(super) fn booking_of_webhook(body: &Value) -> Result<EventKey, Unreadable> {
+    let id = id_at(body, "/metaData/syncarooId");
+    booking_key(&id.ok_or(Unreadable::Missing("usable syncarooId"))?)
+}
+
 pub(super) fn booking_key(id: &str) -> Result<EventKey, Unreadable> {
-    EventKey::new(Source::Syncaroo, "booking", id.trim_start_matches('\''))
+    EventKey::new(Source::Syncaroo, BOOKING, id.trim_start_matches('\''))
         .ok_or(Unreadable::Missing("usable booking id"))
 }
 

@@ -2,11 +2,13 @@
 
 use percent_encoding::percent_decode_str;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 use crate::customer::model::event::field;
 use crate::customer::model::text;
 use crate::sources::api::place::Place;
+use crate::sources::extract::Fields;
 
 /// A kind of place that a booking shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -20,7 +22,7 @@ pub enum PlaceKind {
 
 /// A place in a URL.
 pub(super) struct PlaceRef {
-    kind: PlaceKind,
+    pub(super) kind: PlaceKind,
     /// Its id in this service.
     pub(super) id: String,
     /// The URL that returns its name.
@@ -28,9 +30,15 @@ pub(super) struct PlaceRef {
 }
 
 impl PlaceRef {
-    /// The event's field with the id of the place.
-    pub(super) fn field(&self) -> String {
-        format!("{}{}", field::PLACE, self.kind.name())
+    /// The places in the URL of a booking.
+    pub(super) fn all_in(url: &str) -> impl Iterator<Item = Self> {
+        PlaceKind::ALL.into_iter().filter_map(move |kind| kind.in_url(url))
+    }
+
+    /// Sets the event's field with the id of the place.
+    pub(super) fn set(&self, fields: &mut Fields) {
+        let field = format!("{}{}", field::PLACE, self.kind.name());
+        fields.insert(field, Some(Value::from(self.id.clone())));
     }
 }
 

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::booking::booking_key;
-use super::place::PlaceKind;
+use super::place::{PlaceKind, PlaceRef};
 use super::requests::SyncarooRequest;
 use super::settings::SyncarooSettings;
 use crate::customer::model::event::EventKey;
@@ -66,11 +64,11 @@ impl SyncarooSettings {
         }
         let there = vec![key.to_string()];
         let mut changes = self.booking(&reply.body, key.clone(), reply.received_at);
-        let unnamed = match changes.last_mut() {
+        let missing_names = match changes.last_mut() {
             Some(Change::Event { update, .. }) => set_places(update, &key, url),
             _ => Vec::new(),
         };
-        Ok(SyncarooReply { there, changes, unnamed, ..SyncarooReply::default() })
+        Ok(SyncarooReply { there, changes, missing_names, ..SyncarooReply::default() })
     }
 
     fn parsed_place(
@@ -121,13 +119,13 @@ fn set_places(
     event: &EventKey,
     url: &str,
 ) -> Vec<MissingName<SyncarooRequest>> {
-    let mut unnamed = Vec::new();
-    for kind in PlaceKind::ALL {
-        let Some(place) = kind.in_url(url) else { continue };
-        update.fields.insert(place.field(), Some(Value::from(place.id.clone())));
+    let mut missing_names = Vec::new();
+    for place in PlaceRef::all_in(url) {
+        place.set(&mut update.fields);
+        let kind = place.kind;
         // The name of a room in a booking may be an old one, so it is not stored as the name of the room.
         if update.fields.get(kind.shown_as()).is_none_or(Option::is_none) {
-            unnamed.push(MissingName {
+            missing_names.push(MissingName {
                 event: event.clone(),
                 field: kind.shown_as(),
                 place: place.id,
@@ -135,5 +133,5 @@ fn set_places(
             });
         }
     }
-    unnamed
+    missing_names
 }

@@ -143,9 +143,9 @@ struct Hashed {
 }
 
 impl Verification for Hashed {
-    fn check(&self, incoming: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
+    fn check(&self, webhook: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         let (hash, object) =
-            object::split(incoming.body).ok_or(VerificationError::Malformed("body"))?;
+            object::split(webhook.body).ok_or(VerificationError::Malformed("body"))?;
         let given = self
             .encoding
             .decode(&hash.ok_or(VerificationError::Missing("hash"))?)
@@ -160,6 +160,14 @@ impl Verification for Hashed {
 
     fn name(&self) -> &'static str {
         "hash"
+    }
+
+    fn is_verified(&self) -> bool {
+        true
+    }
+
+    fn parses_body(&self) -> bool {
+        true
     }
 
     fn secret_in(&self) -> Option<SecretIn> {

@@ -2,11 +2,9 @@
 //! `<24 hex>*<start, epoch ms>*<end, epoch ms>`, sometimes after a stray apostrophe. Data about people is only
 //! in replies of its API, whose format is assumed.
 
-use serde_json::Value;
-
-use super::booking::{API_URL, booking_key, slot};
+use super::booking::{API_URL, BOOKINGS, attribute_type, booking_of_webhook, slot};
 use super::names::NAMES;
-use super::place::PlaceKind;
+use super::place::PlaceRef;
 use super::settings::SyncarooSettings;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::Change;
@@ -14,7 +12,7 @@ use crate::sources::delivery::Delivery;
 use crate::sources::extract::FieldExtractor;
 use crate::sources::template_names::TemplateNames;
 use crate::sources::unreadable::Unreadable;
-use crate::sources::value::{id_at, text_at};
+use crate::sources::value::text_at;
 use crate::sources::webhook::{DedupKey, DeliveryMeta, ParsedWebhook, WebhookParser};
 
 impl WebhookParser for SyncarooSettings {
@@ -25,15 +23,11 @@ impl WebhookParser for SyncarooSettings {
         {
             return Err(Unreadable::Foreign("connection than sources.syncaroo.connection_id"));
         }
-        let attribute = text_at(&body, "/metaData/attributeType")
-            .ok_or(Unreadable::Missing("attributeType"))?;
-        if attribute != "bookings" {
+        if attribute_type(&body).ok_or(Unreadable::Missing("attributeType"))? != BOOKINGS {
             return Ok(ParsedWebhook::Ignored("it is not about a booking"));
         }
-        let id =
-            id_at(&body, "/metaData/syncarooId").ok_or(Unreadable::Missing("usable syncarooId"))?;
-        let key = booking_key(&id)?;
-        let fields = slot(FieldExtractor::new(&body), &key.id)
+        let key = booking_of_webhook(&body)?;
+        let mut fields = slot(FieldExtractor::new(&body), &key.id)
             .pick_text(&[
                 ("/metaData/resourceType", "data.resource_type"),
                 ("/metaData/resourceId", "data.resource_id"),
@@ -42,13 +36,9 @@ impl WebhookParser for SyncarooSettings {
             ])
             .finish();
         let url = text_at(&body, "/metaData/apiUrl").unwrap_or_default();
-        let fields = PlaceKind::ALL.into_iter().filter_map(|kind| kind.in_url(&url)).fold(
-            fields,
-            |mut fields, spot| {
-                fields.insert(spot.field(), Some(Value::from(spot.id)));
-                fields
-            },
-        );
+        for place in PlaceRef::all_in(&url) {
+            place.set(&mut fields);
+        }
         let received_at = delivery.received_at;
         Ok(ParsedWebhook::Changes(vec![Change::Event {
             key,
@@ -66,7 +56,7 @@ impl WebhookParser for SyncarooSettings {
 
     fn meta(&self, delivery: &Delivery) -> DeliveryMeta {
         let body = delivery.json().unwrap_or_default();
-        let event = text_at(&body, "/metaData/attributeType");
+        let event = attribute_type(&body);
         let priority = self
             .webhook_priorities
             .priority(event.as_deref(), text_at(&body, "/metaData/resourceType").as_deref());

@@ -7,9 +7,7 @@ use std::process::Command;
 use super::error::EmbeddedError;
 use super::fallback;
 use super::layout::Layout;
-
-/// The oldest major version that the queries support.
-const OLDEST: u32 = 15;
+use crate::storage::postgres_version::MIN_MAJOR;
 
 /// The directory with `initdb` and `postgres`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +64,7 @@ impl Binaries {
         let version =
             text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
         let digits: String = version.chars().take_while(char::is_ascii_digit).collect();
-        let major = digits.parse().ok().filter(|major| *major >= OLDEST)?;
+        let major = digits.parse().ok().filter(|major| *major >= MIN_MAJOR)?;
         Some(Self { dir: dir.to_owned(), major })
     }
 }

@@ -4,6 +4,8 @@ use std::process::{Child, Command};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use crate::backoff::exponential_backoff;
+
 const STOP_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Starts the child and stays until the server must stop. A child that ends by itself is restarted: Postgres
@@ -21,16 +23,13 @@ pub(super) fn own(
         }
     };
     let _ = started.send(Ok(child.id()));
-    let mut pause = FIRST_PAUSE;
+    let mut quick_ends: u32 = 0;
     loop {
         let since = Instant::now();
         let Some(status) = watch(&mut child, orders) else { return end(&mut child) };
         tracing::error!(%status, "embedded Postgres ended unexpectedly; restarting it");
-        pause = if since.elapsed() > LONGEST_PAUSE {
-            FIRST_PAUSE
-        } else {
-            (pause * 2).min(LONGEST_PAUSE)
-        };
+        quick_ends = if since.elapsed() > MAX_PAUSE { 0 } else { quick_ends.saturating_add(1) };
+        let pause = exponential_backoff(FIRST_PAUSE, MAX_PAUSE, quick_ends);
         // Child processes of the old server may still be running. If the restart fails for that reason, it is
         // repeated.
         if !matches!(orders.recv_timeout(pause), Err(mpsc::RecvTimeoutError::Timeout)) {
@@ -45,9 +44,9 @@ pub(super) fn own(
     }
 }
 
-/// How long to wait before a restart: the more often the server ended, the longer.
+/// The first and the longest pause before a restart. It grows while each server ends soon after its start.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-pub(super) const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// Waits until the child ended by itself (then returns its status), or until the server must stop.
 fn watch(child: &mut Child, orders: &mpsc::Receiver<()>) -> Option<std::process::ExitStatus> {

@@ -66,12 +66,12 @@ fn make_private(dir: &Path) -> Result<(), EmbeddedError> {
 }
 
 /// The start of the name of a cluster that is being created.
-const BEGUN: &str = "cluster-begun-";
+const UNFINISHED_PREFIX: &str = "cluster-begun-";
 
 /// Removes what interrupted attempts have left.
 fn remove_begun(data_dir: &Path) -> Result<(), EmbeddedError> {
     for entry in std::fs::read_dir(data_dir).map_err(at(data_dir))?.flatten() {
-        if entry.file_name().to_string_lossy().starts_with(BEGUN) {
+        if entry.file_name().to_string_lossy().starts_with(UNFINISHED_PREFIX) {
             let _ = std::fs::remove_dir_all(entry.path());
         }
     }
@@ -87,7 +87,7 @@ fn make_cluster(
     run_as: Option<RunAs>,
 ) -> Result<(), EmbeddedError> {
     remove_begun(&layout.data_dir)?;
-    let begun = layout.data_dir.join(format!("{BEGUN}{}", std::process::id()));
+    let begun = layout.data_dir.join(format!("{UNFINISHED_PREFIX}{}", std::process::id()));
     make_private(&begun)?;
     if let Some(user) = run_as {
         user.own(&begun).map_err(at(&begun))?;

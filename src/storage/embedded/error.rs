@@ -3,12 +3,14 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::storage::postgres_version::MIN_MAJOR;
+
 /// Why the embedded server cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbeddedError {
     /// There are no binaries.
     #[error(
-        "no Postgres 15 or newer was found{0}\n  install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17),\n  or install npm (the binaries are then downloaded once), or set DATABASE_URL to your own server"
+        "no Postgres {MIN_MAJOR} or newer was found{0}\n  install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17),\n  or install npm (the binaries are then downloaded once), or set DATABASE_URL to your own server"
     )]
     NoBinaries(String),
     /// Another service runs on the same data.

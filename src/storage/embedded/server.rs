@@ -11,7 +11,7 @@ use sqlx::postgres::PgConnectOptions;
 
 use super::access;
 use super::binaries::{Binaries, RunAs, process_exists};
-use super::child::{LONGEST_PAUSE, own};
+use super::child::{MAX_PAUSE, own};
 use super::cluster;
 use super::command::{USER, postgres, setting};
 use super::error::{EmbeddedError, at};
@@ -145,7 +145,7 @@ fn open_log(log: &Path) -> Result<File, EmbeddedError> {
 /// The server of a killed service ends by itself, but not at once. Only this service uses the directory, so no
 /// other server runs in it.
 fn wait_for_the_one_before(cluster: &Path) {
-    let deadline = Instant::now() + LONGEST_PAUSE;
+    let deadline = Instant::now() + MAX_PAUSE;
     while Postmaster::read(cluster).is_some_and(|postmaster| process_exists(postmaster.pid))
         && Instant::now() < deadline
     {

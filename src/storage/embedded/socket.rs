@@ -11,7 +11,7 @@ use super::temporary::make_directory;
 pub(super) const PORT: u16 = 5432;
 
 /// Prefix of a socket directory outside the data directory.
-const ELSEWHERE: &str = "hookpoint-";
+const OUTSIDE_DIR_PREFIX: &str = "hookpoint-";
 
 /// The directory of the socket.
 #[derive(Debug)]
@@ -29,7 +29,9 @@ impl SocketDir {
         let parents = [std::env::temp_dir(), PathBuf::from("/tmp")];
         if let Some(left) = noted(&note)
             && left.parent().is_some_and(|parent| parents.iter().any(|one| one == parent))
-            && left.file_name().is_some_and(|name| name.to_string_lossy().starts_with(ELSEWHERE))
+            && left
+                .file_name()
+                .is_some_and(|name| name.to_string_lossy().starts_with(OUTSIDE_DIR_PREFIX))
         {
             let _ = std::fs::remove_dir_all(left);
         }
@@ -38,9 +40,9 @@ impl SocketDir {
             return Ok(Self { path: beside, is_elsewhere: false });
         }
         let [usual, systems] = parents;
-        let usual_fits = holds_a_socket(&usual.join(format!("{ELSEWHERE}{:032}", 0)));
+        let usual_fits = holds_a_socket(&usual.join(format!("{OUTSIDE_DIR_PREFIX}{:032}", 0)));
         let parent = if usual_fits { usual } else { systems };
-        let path = make_directory(&parent, ELSEWHERE).map_err(at(&parent))?;
+        let path = make_directory(&parent, OUTSIDE_DIR_PREFIX).map_err(at(&parent))?;
         // A new file: the directory may belong to another user, who may have put a link there.
         let _ = std::fs::remove_file(&note);
         let written = std::fs::File::options().write(true).create_new(true).mode(0o600).open(&note);

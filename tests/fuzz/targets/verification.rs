@@ -100,13 +100,13 @@ fn hashed(body: &[u8]) {
     object.insert("hash".to_owned(), Value::from(hash));
     let body = serde_json::to_string_pretty(&object).expect("JSON");
     for verification in HASHED.iter() {
-        let incoming = UnverifiedWebhook {
+        let webhook = UnverifiedWebhook {
             headers: &BTreeMap::new(),
             secret: None,
             body: body.as_bytes(),
             received_at: Timestamp::UNIX_EPOCH,
         };
-        assert_eq!(verification.check(&incoming), Ok(()), "another text was hashed than {text}");
+        assert_eq!(verification.check(&webhook), Ok(()), "another text was hashed than {text}");
     }
 }
 

@@ -63,7 +63,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
         let headers =
             sent.headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
         for (source, verifier) in &app.brand.rules.webhook_verifiers {
-            let incoming = UnverifiedWebhook {
+            let webhook = UnverifiedWebhook {
                 headers: &headers,
                 secret: Some(WRONG),
                 body: &sent.body,
@@ -74,7 +74,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
                 WebhookVerifier::verify(
                     verifier,
                     app.brand.rules.sources.parser(*source),
-                    &incoming
+                    &webhook
                 )
                 .err(),
                 verifier

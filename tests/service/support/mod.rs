@@ -189,7 +189,7 @@ impl TestApp {
 
     /// Waits until the application has processed the notifications of all applied changes.
     pub async fn wait_until_current(&self) {
-        tokio::time::timeout(ENDLESS, self.application.catch_up())
+        tokio::time::timeout(ENDLESS, self.application.wait_until_current())
             .await
             .expect("it hears")
             .unwrap();
@@ -286,6 +286,14 @@ impl Verification for NoVerification {
 
     fn name(&self) -> &'static str {
         "none"
+    }
+
+    fn is_verified(&self) -> bool {
+        false
+    }
+
+    fn parses_body(&self) -> bool {
+        false
     }
 
     fn secret_in(&self) -> Option<SecretIn> {

@@ -68,8 +68,8 @@ async fn a_booking_that_a_webhook_names_is_asked_for_with_its_places() {
         let ask = hint(&caller, &url).pop().unwrap();
         let parsed = caller.call(Syncaroo, &ask).await.unwrap();
         assert_eq!(parsed.changes.len(), 2, "the member, and what was booked");
-        assert_eq!(parsed.unnamed.len(), if names_places { 0 } else { 2 });
-        for unnamed in &parsed.unnamed {
+        assert_eq!(parsed.missing_names.len(), if names_places { 0 } else { 2 });
+        for unnamed in &parsed.missing_names {
             let place_reply = caller.call(Syncaroo, &unnamed.ask).await.unwrap();
             assert!(
                 place_reply.places.iter().any(|place| place.id == unnamed.place),

@@ -161,7 +161,7 @@ fn check(source: Source, ask: &ApiRequest, parsed: &Result<ParsedReply, Unreadab
         .next
         .iter()
         .chain(&parsed.follow)
-        .chain(parsed.unnamed.iter().map(|unnamed| &unnamed.ask))
+        .chain(parsed.missing_names.iter().map(|unnamed| &unnamed.ask))
     {
         let is_resolved_away = has_dots(&ask.to_json());
         assert!(is_resolved_away || settings.api(source).request(ask).is_some(), "{ask:?}");

@@ -26,7 +26,7 @@ fn in_lines(parsed: &Result<ParsedReply, Unreadable>) -> String {
         .places
         .iter()
         .for_each(|place| writeln!(out, "  place {} = {}", place.id, place.name).unwrap());
-    parsed.unnamed.iter().for_each(|u| {
+    parsed.missing_names.iter().for_each(|u| {
         writeln!(out, "  unnamed {} of {}: {}, ask {}", u.field, u.event, u.place, asked(&u.ask))
             .unwrap();
     });

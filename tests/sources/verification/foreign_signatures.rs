@@ -106,7 +106,7 @@ fn what_is_let_in_keeps_its_body_and_the_headers_that_reading_needs() {
     for vector in vectors().into_iter().filter(|vector| vector.name.starts_with("omnilab")) {
         let settings = hookpoint::sources::SourceSettings::default();
         let parser = settings.parser(vector.verifier.source);
-        let incoming = UnverifiedWebhook {
+        let webhook = UnverifiedWebhook {
             headers: &vector.headers,
             secret: None,
             body: &vector.body,
@@ -114,7 +114,7 @@ fn what_is_let_in_keeps_its_body_and_the_headers_that_reading_needs() {
         };
         let admitted = vector
             .verifier
-            .verify(parser, &incoming)
+            .verify(parser, &webhook)
             .map_err(|refused| refused.to_string())
             .unwrap();
         assert!(
