@@ -41,7 +41,8 @@ pub(super) struct FileRecord {
     erasure: Option<Uuid>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     erased_at: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    // The other name is in files from before 0.1.0. They must keep erased people erased.
+    #[serde(default, skip_serializing_if = "Option::is_none", alias = "unerased_at")]
     revoked_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     hashes: Vec<String>,

@@ -71,9 +71,9 @@ mod tests {
             );
         }
         for (text, part) in [
-            ("10.1.2.3/8", "the network is \"10.0.0.0/8\""),
-            ("::ffff:127.0.0.1/104", "the network is \"127.0.0.0/8\""),
-            ("2001:db8::1/32", "the network is \"2001:db8::/32\""),
+            ("10.1.2.3/8", "write the network \"10.0.0.0/8\""),
+            ("::ffff:127.0.0.1/104", "write the network \"127.0.0.0/8\""),
+            ("2001:db8::1/32", "write the network \"2001:db8::/32\""),
             ("010.1.2.3", "is not a network"),
             ("010.0.0.0/8", "is not a network"),
             ("10.0.0.0/08", "is not a network"),

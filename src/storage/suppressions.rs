@@ -46,6 +46,7 @@ impl SuppressionHasher {
         Self(Hmac::new(&block))
     }
 
+    // `what` is a part of stored hashes, so these texts never change.
     fn hash(&self, what: &str, parts: &[&str]) -> SuppressionHash {
         let mut mac = self.0.clone();
         mac.update(what.as_bytes());
@@ -71,20 +72,20 @@ impl SuppressionHasher {
     /// The hash of a value that only the erased person had. A record with it belongs to that person.
     #[must_use]
     pub fn exclusive(&self, value: &Identifier) -> SuppressionHash {
-        self.hash("exclusive", &[value.kind.as_str(), &value.value])
+        self.hash("own", &[value.kind.as_str(), &value.value])
     }
 
     /// The hash of a value that others have too, or may have. A record with it belongs to the person only if
     /// the name matches.
     #[must_use]
     pub fn shared(&self, value: &Identifier) -> SuppressionHash {
-        self.hash("shared", &[value.kind.as_str(), &value.value])
+        self.hash("common", &[value.kind.as_str(), &value.value])
     }
 
     /// The hash of a value together with a folded name.
     #[must_use]
     pub fn with_name(&self, value: &Identifier, name_key: &str) -> SuppressionHash {
-        self.hash("with_name", &[value.kind.as_str(), &value.value, name_key])
+        self.hash("named", &[value.kind.as_str(), &value.value, name_key])
     }
 
     /// The hash of a value together with the first letter of the given name; `None` if that is unknown.
@@ -92,7 +93,7 @@ impl SuppressionHasher {
     pub fn with_initial(&self, value: &Identifier, name_key: &str) -> Option<SuppressionHash> {
         let initial = given_name(name_key).chars().next()?;
         Some(self.hash(
-            "with_initial",
+            "initial",
             &[value.kind.as_str(), &value.value, initial.encode_utf8(&mut [0; 4])],
         ))
     }
@@ -115,8 +116,8 @@ mod tests {
         let email = Identifier { kind: IdentifierKind::Email, value: "a@example.org".to_owned() };
         let hex: String =
             hasher.exclusive(&email).0.iter().map(|byte| format!("{byte:02x}")).collect();
-        // printf 'exclusive\0email\0a@example.org' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707…07
-        assert_eq!(hex, "0dcb349d80ab0b3f3b46b39d54e76d84c4bede0ae6e0eb26b962d0a329cc08e4");
+        // printf 'own\0email\0a@example.org' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707…07
+        assert_eq!(hex, "6f536dc0d7f5e19bf5a1ce81bddf354a6c38af65e78b37c7b081f3503b7c111f");
     }
 
     #[test]
