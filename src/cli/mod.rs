@@ -7,6 +7,8 @@ mod booking;
 mod brand;
 mod customer;
 mod demo;
+mod generated;
+mod health;
 mod inbox;
 mod key;
 mod lookup;
@@ -18,6 +20,8 @@ mod session;
 mod shown_customer;
 mod shown_explanation;
 mod sync;
+mod systemd;
+mod version;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -48,6 +52,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Run the service
     Serve,
+    /// Ask the service on this machine whether it is ready; the exit code says so too
+    Health(health::HealthArguments),
     /// Update the database schema (`serve` does this too)
     Migrate,
     /// Check the settings file
@@ -80,6 +86,12 @@ enum Command {
     Rebuild(rebuild::RebuildArguments),
     /// Measure false and missed merges of identity resolution, on generated people
     Accuracy(accuracy::AccuracyArguments),
+    /// Print a script that completes commands in a shell
+    Completion(generated::CompletionArguments),
+    /// Print the manual page
+    Man(generated::ManArguments),
+    /// Show the version, the schema of the database and the rules
+    Version(version::VersionArguments),
 }
 
 #[derive(Debug, Subcommand)]
@@ -116,8 +128,15 @@ pub fn run(cli: Cli) -> ExitCode {
 fn settings(cli: &Cli) -> Result<Option<Settings>, Vec<Mistake>> {
     let loaded = Settings::load(cli.settings.as_deref());
     match (&cli.command, loaded) {
-        // The demo has settings of its own, and the measurement needs none.
-        (Command::Demo(_) | Command::Accuracy(_), _) => Ok(None),
+        // The demo has settings of its own. The others need none.
+        (
+            Command::Demo(_)
+            | Command::Accuracy(_)
+            | Command::Completion(_)
+            | Command::Man(_)
+            | Command::Version(_),
+            _,
+        ) => Ok(None),
         // Only these commands receive webhooks, call all sources or check the secrets. The others work without secrets.
         (
             Command::Serve | Command::Settings(_) | Command::Sync(sync::SyncCommand::Run(_)),
@@ -131,13 +150,24 @@ async fn without_settings(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Demo(arguments) => Box::pin(demo::run(arguments)).await,
         Command::Accuracy(arguments) => accuracy::run(&arguments),
+        Command::Completion(arguments) => {
+            generated::print_completion(&arguments);
+            Ok(())
+        }
+        Command::Man(arguments) => generated::man(&arguments),
+        Command::Version(arguments) => version::run(&arguments),
         _ => Ok(()),
     }
 }
 
 async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<()> {
     match command {
-        Command::Demo(_) | Command::Accuracy(_) => without_settings(command).await,
+        Command::Demo(_)
+        | Command::Accuracy(_)
+        | Command::Completion(_)
+        | Command::Man(_)
+        | Command::Version(_) => without_settings(command).await,
+        Command::Health(arguments) => health::run(&arguments, &settings).await,
         Command::Serve => serve::run(settings).await,
         Command::Migrate => migrate(settings).await,
         Command::Settings(SettingsCommand::Check) => {

@@ -2,6 +2,7 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::systemd::{self, ServiceManager};
 use crate::app::Application;
 use crate::clock::Clock;
 use crate::settings::Settings;
@@ -10,6 +11,7 @@ use crate::telemetry;
 
 pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     let mut shutdown = ShutdownSignal::listen()?;
+    let hangup = signal(SignalKind::hangup())?;
     telemetry::start(&settings.file.telemetry);
     telemetry::metrics();
     let warnings = settings.warnings.clone();
@@ -29,7 +31,18 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     for warning in &warnings {
         tracing::warn!(%warning, "a secret in the settings may be wrong");
     }
-    run_until_signal(application, &mut shutdown).await
+    tokio::select! {
+        ended = run_until_signal(application, &mut shutdown) => ended,
+        () = warn_about_hangups(hangup) => Ok(()),
+    }
+}
+
+/// SIGHUP asks many services to read their settings again. This one reads them at its start only, and goes on.
+async fn warn_about_hangups(mut hangup: Signal) {
+    while hangup.recv().await.is_some() {
+        tracing::warn!("SIGHUP ignored; to apply changed settings, restart the service");
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Receives SIGTERM and SIGINT, from the moment when it is created.
@@ -64,6 +77,7 @@ pub(super) async fn run_until_signal(
         (application.address, application.metrics_address.map(|address| address.to_string()));
     let readiness = application.readiness();
     let mut is_ready = false;
+    let mut service_manager = ServiceManager::new();
     let by_signal = loop {
         tokio::select! {
             () = shutdown.received() => break true,
@@ -71,10 +85,13 @@ pub(super) async fn run_until_signal(
             () = readiness.until_ready(), if !is_ready => {
                 is_ready = true;
                 tracing::info!(%address, metrics, "ready");
+                systemd::notify_ready();
             }
+            () = service_manager.until_sign_of_life() => systemd::notify_alive(),
         }
     };
     tracing::info!("shutting down; finishing requests in flight");
+    systemd::notify_stopping();
     application.stop().await;
     if by_signal { Ok(()) } else { anyhow::bail!("the HTTP server stopped unexpectedly") }
 }

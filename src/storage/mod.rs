@@ -121,7 +121,7 @@ impl StorageError {
 /// # Errors
 /// When Postgres fails, or a migration was changed after it ran.
 pub async fn migrate(pool: &Pool) -> Result<(), StorageError> {
-    let mut migrator = sqlx::migrate!("./migrations");
+    let mut migrator = migrations();
     migrator.set_ignore_missing(true);
     // If there is nothing to do, take no lock and wait for nobody.
     if is_migrated(pool, &migrator).await? {
@@ -131,6 +131,16 @@ pub async fn migrate(pool: &Pool) -> Result<(), StorageError> {
     let done =
         pool.while_at_work(backend, migrator.run_direct(None, &mut connection, false)).await?;
     done.map_err(|error| StorageError::Database(sqlx::Error::from(error)))
+}
+
+/// The number of the newest migration.
+#[must_use]
+pub fn schema_version() -> i64 {
+    migrations().iter().map(|migration| migration.version).max().unwrap_or_default()
+}
+
+fn migrations() -> Migrator {
+    sqlx::migrate!("./migrations")
 }
 
 /// Whether all migrations ran with their current content.

@@ -95,7 +95,7 @@ fn why_a_persons_booking_was_cancelled_is_exported_and_erased() {
 fn an_interrupted_erasure_that_the_service_finishes_takes_the_reasons_with_it() {
     let shop = shop();
     let begun = async |database: &_, brand: &_, suppression_file: &_| {
-        begin(database, brand, suppression_file).await
+        begin(database, brand, suppression_file).await;
     };
     shop.with_brand(begun);
     assert!(shop.dump().contains(OF_ANNA), "nothing is deleted yet");

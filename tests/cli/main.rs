@@ -26,6 +26,8 @@ mod read_only_commands;
 #[allow(dead_code, reason = "a part of the harness")]
 mod settings;
 mod shop;
+mod signals;
+mod small_commands;
 mod suppression_file;
 mod temporary_directories;
 mod terminal;

@@ -9,6 +9,7 @@
     clippy::string_slice
 )]
 
+mod deploy;
 mod imports;
 mod layers;
 mod metrics;

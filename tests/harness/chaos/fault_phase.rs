@@ -59,7 +59,7 @@ impl<'a> FaultTargets<'a> {
                     NetworkFault::Blackholed => proxy.blackhole(),
                     NetworkFault::Silent => proxy.fall_silent(),
                     NetworkFault::Slow(delay) => {
-                        proxy.slow_down(Duration::from_millis(u64::from(delay)))
+                        proxy.slow_down(Duration::from_millis(u64::from(delay)));
                     }
                     NetworkFault::Cut => proxy.cut(),
                 }
@@ -98,7 +98,7 @@ impl<'a> FaultTargets<'a> {
                     ReplicaFault::Killed => member.may_start(),
                     ReplicaFault::Restarted => {}
                     ReplicaFault::OtherSettings => {
-                        report.broken.extend(member.restart(false).await)
+                        report.broken.extend(member.restart(false).await);
                     }
                     ReplicaFault::Frozen => member.thaw(),
                     ReplicaFault::Clock(_) => member.set_clock(0),

@@ -49,7 +49,7 @@ impl WebhookForger {
     ) {
         let forger = self.clone();
         tokio::spawn(async move {
-            forger.send_until_stopped(brand, &webhooks, &order, &replicas, Rng(seed)).await
+            forger.send_until_stopped(brand, &webhooks, &order, &replicas, Rng(seed)).await;
         });
     }
 

@@ -1,0 +1,52 @@
+//! `hookpoint completion` and `hookpoint man`: texts that are generated from the commands.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Cli;
+
+#[derive(Debug, Args)]
+pub(super) struct CompletionArguments {
+    /// The shell
+    shell: Shell,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ManArguments {
+    /// Write one page for each command into this directory, instead of printing the first page
+    #[arg(long, value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
+}
+
+pub(super) fn print_completion(arguments: &CompletionArguments) {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut Cli::command(), "hookpoint", &mut script);
+    print_bytes(&script);
+}
+
+pub(super) fn man(arguments: &ManArguments) -> anyhow::Result<()> {
+    match &arguments.directory {
+        Some(directory) => write_pages(directory),
+        None => {
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            print_bytes(&page);
+            Ok(())
+        }
+    }
+}
+
+fn write_pages(directory: &Path) -> anyhow::Result<()> {
+    let at = || format!("cannot write to {}", directory.display());
+    std::fs::create_dir_all(directory).with_context(at)?;
+    clap_mangen::generate_to(Cli::command(), directory).with_context(at)
+}
+
+/// Prints a generated text. If the reader closes the pipe early, that is no error.
+fn print_bytes(text: &[u8]) {
+    let _ = std::io::stdout().write_all(text);
+}

@@ -1,0 +1,63 @@
+//! `hookpoint health`: for containers, whose images have no program that could ask.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::output::print_plain;
+use crate::settings::Settings;
+
+#[derive(Debug, Args)]
+pub(super) struct HealthArguments {
+    /// Address and port of the service. Default: server.listen in the settings
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<String>,
+    /// Wait this long for the answer
+    #[arg(long, default_value_t = 2, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=60))]
+    timeout: u64,
+}
+
+/// The longest answer that is read, in bytes.
+const MAX_ANSWER: u64 = 64 * 1024;
+
+/// Asks the service of this machine whether it is ready, prints its answer, and fails if it is not.
+pub(super) async fn run(arguments: &HealthArguments, settings: &Settings) -> anyhow::Result<()> {
+    let asked = arguments.address.as_ref().unwrap_or(&settings.file.server.listen);
+    let unknown = || format!("{asked} is not an address with a port");
+    let mut addresses = tokio::net::lookup_host(asked).await.with_context(unknown)?;
+    let address = reachable(addresses.next().with_context(unknown)?);
+    let timeout = Duration::from_secs(arguments.timeout);
+    let answer = tokio::time::timeout(timeout, ask(address)).await;
+    let answer = answer
+        .with_context(|| format!("no answer from {address} within {} s", arguments.timeout))?
+        .with_context(|| format!("the service on {address} does not answer"))?;
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
+    print_plain(body.trim_end());
+    let is_ready = head.split(' ').nth(1) == Some("200");
+    anyhow::ensure!(is_ready, "the service on {address} is not ready");
+    Ok(())
+}
+
+/// A service that listens on every address is asked on the loopback address.
+fn reachable(listen: SocketAddr) -> SocketAddr {
+    let ip = match listen.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listen.port())
+}
+
+async fn ask(address: SocketAddr) -> std::io::Result<String> {
+    let mut connection = TcpStream::connect(address).await?;
+    let request =
+        format!("GET /health/ready HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).await?;
+    let mut answer = Vec::new();
+    connection.take(MAX_ANSWER).read_to_end(&mut answer).await?;
+    Ok(String::from_utf8_lossy(&answer).into_owned())
+}

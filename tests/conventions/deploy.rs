@@ -1,0 +1,68 @@
+//! The files for operators agree with each other and with the service.
+
+use std::collections::BTreeSet;
+
+use hookpoint::telemetry::metrics::CATALOGUE;
+
+fn text_of(file: &str) -> String {
+    std::fs::read_to_string(format!("deploy/{file}"))
+        .unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The names of the alerts.
+fn alerts() -> BTreeSet<String> {
+    let alerts = text_of("prometheus/alerts.yml");
+    let names = alerts.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
+    names.map(str::to_owned).collect()
+}
+
+/// The metrics that a text uses. A histogram has three series.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
+    words
+        .filter(|word| word.starts_with("hookpoint_"))
+        .map(|word| {
+            let series =
+                ["_bucket", "_sum", "_count"].iter().find_map(|end| word.strip_suffix(end));
+            series.unwrap_or(word).to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn the_runbook_says_what_to_do_for_each_alert() {
+    let (alerts, runbook) = (alerts(), text_of("runbook.md"));
+    assert!(alerts.len() > 20, "{alerts:?}");
+    let headings: BTreeSet<String> =
+        runbook.lines().filter_map(|line| line.strip_prefix("## ")).map(str::to_owned).collect();
+    assert_eq!(headings, alerts, "a heading for each alert, and no other");
+    for section in runbook.split("\n## ").skip(1) {
+        assert!(section.contains("\n**Means:** ") && section.contains("\n**Do:** "), "{section}");
+    }
+    let rules = text_of("prometheus/alerts.yml");
+    for alert in &alerts {
+        let link = format!("runbook: deploy/runbook.md#{}\n", alert.to_lowercase());
+        assert!(rules.contains(&link), "{link}");
+    }
+}
+
+#[test]
+fn each_alert_is_tested_firing_and_quiet() {
+    let tests = text_of("prometheus/alerts_test.yml");
+    for alert in alerts() {
+        for end in ["fires", "stays quiet"] {
+            assert!(tests.contains(&format!("  - name: {alert} {end}\n")), "{alert} {end}");
+        }
+    }
+}
+
+#[test]
+fn every_metric_is_in_a_dashboard_and_alerts_and_dashboards_use_no_other() {
+    let dashboards: String = ["agents", "sources", "operations"]
+        .map(|name| text_of(&format!("grafana/{name}.json")))
+        .concat();
+    let known: BTreeSet<String> = CATALOGUE.iter().map(|metric| metric.name.to_owned()).collect();
+    assert_eq!(metrics_in(&dashboards), known);
+    let alerts = metrics_in(&text_of("prometheus/alerts.yml"));
+    assert!(alerts.is_subset(&known), "{:?}", alerts.difference(&known));
+}
