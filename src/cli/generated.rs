@@ -4,10 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use clap::{Args, CommandFactory};
+use clap::{Args, Command};
 use clap_complete::Shell;
-
-use super::Cli;
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionArguments {
@@ -22,28 +20,28 @@ pub(super) struct ManArguments {
     directory: Option<PathBuf>,
 }
 
-pub(super) fn print_completion(arguments: &CompletionArguments) {
+pub(super) fn print_completion(arguments: &CompletionArguments, mut commands: Command) {
     let mut script = Vec::new();
-    clap_complete::generate(arguments.shell, &mut Cli::command(), "hookpoint", &mut script);
+    clap_complete::generate(arguments.shell, &mut commands, "hookpoint", &mut script);
     print_bytes(&script);
 }
 
-pub(super) fn man(arguments: &ManArguments) -> anyhow::Result<()> {
+pub(super) fn man(arguments: &ManArguments, commands: Command) -> anyhow::Result<()> {
     match &arguments.directory {
-        Some(directory) => write_pages(directory),
+        Some(directory) => write_pages(directory, commands),
         None => {
             let mut page = Vec::new();
-            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            clap_mangen::Man::new(commands).render(&mut page)?;
             print_bytes(&page);
             Ok(())
         }
     }
 }
 
-fn write_pages(directory: &Path) -> anyhow::Result<()> {
+fn write_pages(directory: &Path, commands: Command) -> anyhow::Result<()> {
     let at = || format!("cannot write to {}", directory.display());
     std::fs::create_dir_all(directory).with_context(at)?;
-    clap_mangen::generate_to(Cli::command(), directory).with_context(at)
+    clap_mangen::generate_to(commands, directory).with_context(at)
 }
 
 /// Prints a generated text. If the reader closes the pipe early, that is no error.

@@ -26,7 +26,7 @@ mod version;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use self::output::print_line;
 use self::session::{names_of, open};
@@ -151,10 +151,10 @@ async fn without_settings(command: Command) -> anyhow::Result<()> {
         Command::Demo(arguments) => Box::pin(demo::run(arguments)).await,
         Command::Accuracy(arguments) => accuracy::run(&arguments),
         Command::Completion(arguments) => {
-            generated::print_completion(&arguments);
+            generated::print_completion(&arguments, Cli::command());
             Ok(())
         }
-        Command::Man(arguments) => generated::man(&arguments),
+        Command::Man(arguments) => generated::man(&arguments, Cli::command()),
         Command::Version(arguments) => version::run(&arguments),
         _ => Ok(()),
     }

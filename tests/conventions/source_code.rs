@@ -55,7 +55,7 @@ fn the_architecture_names_only_files_that_exist() {
                 file.contains(&format!("/{before}"))
                     && file.ends_with(&format!("/{}", after.trim_start_matches('/')))
             }
-            _ => file.ends_with(&format!("/{name}")),
+            _ => file == name || file.ends_with(&format!("/{name}")),
         };
         assert!(all.iter().any(|(file, _)| is_there(file)), "src/README.md names {name}");
     }

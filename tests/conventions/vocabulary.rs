@@ -331,7 +331,11 @@ fn no_table_column_setting_or_metric_has_an_old_name() {
     let own = |file: &str| file == "tests/conventions/vocabulary.rs";
     for (file, text) in all_code().into_iter().chain(documents).filter(|(file, _)| !own(file)) {
         let found = words(&text);
-        let old: Vec<&&str> = STORED.iter().filter(|word| found.contains(**word)).collect();
+        // Suppression files from before are still read, so that erased people stay erased.
+        let is_read =
+            |word: &str| file == "src/erasure/suppression_lines.rs" && word == "unerased_at";
+        let old: Vec<&&str> =
+            STORED.iter().filter(|word| found.contains(**word) && !is_read(word)).collect();
         assert!(old.is_empty(), "{file} has old names: {old:?}");
     }
 }

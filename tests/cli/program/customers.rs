@@ -60,7 +60,7 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
         out.contains("anna@example.org") && out.contains("key         omniotap.contact:crm-2"),
         "{out}"
     );
-    assert!(error.contains("choose one: --id"), "{error}");
+    assert!(error.contains("repeat the command with --id"), "{error}");
     assert_eq!(
         run(&["customer", "erase", "--email", "nobody@example.org", "--yes"]),
         (
