@@ -8,3 +8,4 @@ pub mod populations;
 mod query_cost;
 mod real_world;
 mod rebuild;
+mod stored_records;
