@@ -226,7 +226,7 @@ async fn what_happened_at_an_unreadable_time_is_reported_and_not_shown_as_of_now
         deliveries(&app)
             .await
             .iter()
-            .filter(|row| row.note.contains("could not be read: "))
+            .filter(|row| row.note.contains("could not be parsed: "))
             .count()
             >= 15
     );
