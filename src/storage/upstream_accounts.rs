@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::StorageError;
-use super::pool::Pool;
+use super::pool::Connection;
 use crate::customer::model::source::Source;
 
 /// Number of call priorities. A lower index has precedence.
@@ -39,7 +39,7 @@ pub struct HealthRow {
 /// # Errors
 /// When Postgres fails.
 pub async fn add_health(
-    pool: &Pool,
+    db: &mut Connection,
     key: AccountKey,
     added: &HealthRow,
 ) -> Result<(), StorageError> {
@@ -64,7 +64,7 @@ pub async fn add_health(
     .bind(&added.failure)
     .bind(i32::try_from(added.failures_in_a_row).unwrap_or(i32::MAX))
     .bind(added.open.map(|time| time.as_secs_f64()))
-    .execute(pool)
+    .execute(db)
     .await?;
     Ok(())
 }

@@ -156,6 +156,11 @@ impl Breaker {
     }
 
     async fn write(&self) {
+        // The row has times relative to now, so it must not wait for a connection.
+        let Ok(mut db) = self.pool.acquire().await else {
+            self.health.lock().will_be_written = false;
+            return;
+        };
         let row = {
             let mut health = self.health.lock();
             (health.will_be_written, health.written_at) = (false, Some(Instant::now()));
@@ -170,7 +175,7 @@ impl Breaker {
                     .map(|until| until.saturating_duration_since(Instant::now())),
             }
         };
-        // The row is only shown to people. If this fails, the next save has the same data.
-        let _ = add_health(&self.pool, self.key, &row).await;
+        // The row is only shown to people. If this fails, the next save has newer data.
+        let _ = add_health(&mut db, self.key, &row).await;
     }
 }
