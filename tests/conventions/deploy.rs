@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hookpoint::settings::SettingsFile;
 use hookpoint::telemetry::metrics::CATALOGUE;
 
 fn text_of(file: &str) -> String {
@@ -65,4 +66,27 @@ fn every_metric_is_in_a_dashboard_and_alerts_and_dashboards_use_no_other() {
     assert_eq!(metrics_in(&dashboards), known);
     let alerts = metrics_in(&text_of("prometheus/alerts.yml"));
     assert!(alerts.is_subset(&known), "{:?}", alerts.difference(&known));
+}
+
+/// The settings in the values of the chart.
+fn settings_of_the_chart() -> String {
+    let values = text_of("helm/hookpoint/values.yaml");
+    let block = values.split_once("settings: |\n").unwrap().1;
+    let lines = block.lines().take_while(|line| line.is_empty() || line.starts_with("  "));
+    lines.map(|line| format!("{}\n", line.trim_start_matches("  "))).collect()
+}
+
+#[test]
+fn the_settings_of_the_image_and_the_chart_are_valid() {
+    for (name, text) in
+        [("docker", text_of("docker/hookpoint.toml")), ("helm", settings_of_the_chart())]
+    {
+        let file: SettingsFile =
+            toml::from_str(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(file.server.listen, "0.0.0.0:8080", "{name}");
+        assert_eq!(file.server.metrics_listen, "0.0.0.0:9464", "{name}");
+        assert_eq!(file.brands.len(), 1, "{name}");
+    }
+    let manifest = text_of("kubernetes/hookpoint.yaml");
+    assert!(manifest.contains("drain_seconds = 5"), "longer than a probe needs to fail");
 }
