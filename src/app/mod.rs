@@ -7,6 +7,7 @@ mod gauges;
 mod jobs;
 mod listeners;
 mod maintenance;
+mod registered_metrics;
 mod request_state;
 mod server;
 mod services;

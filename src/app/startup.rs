@@ -1,6 +1,5 @@
 //! Starts the application, step by step.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +9,13 @@ use super::error::StartError;
 use super::jobs::BackgroundJobs;
 use super::listeners::Listeners;
 use super::maintenance::Maintenance;
+use super::registered_metrics::register_metrics;
 use super::request_state::{gauges, health, lookup_service};
 use super::server::{RunningServer, metrics_server, public_server, raise_file_limit, run};
 use super::services::{Resources, Services};
 use super::suppressions::{open_suppression_file, reconcile_all};
 use super::warnings::{warn_about_database, warn_about_open_access};
-use crate::brand::{Brand, BrandRules};
+use crate::brand::BrandRules;
 use crate::clock::Clock;
 use crate::erasure::suppression_file::SuppressionFile;
 use crate::http::readiness::Readiness;
@@ -65,7 +65,7 @@ impl Application {
         let resources = Resources { file, database: &database, brands: &brands, clock: &clock };
         let services = Services::build(resources).await?;
         let change_listener = start_jobs(resources, &services, suppressions);
-        report_settings_hash(&brands);
+        register_metrics(&brands);
         let readiness = readiness_of(&change_listener, &services.background);
         let address = listeners.address(&file.server);
         let metrics_address = listeners.metrics_address(&file.server);
@@ -115,14 +115,6 @@ fn start_jobs(
         endpoints: Arc::clone(&services.webhook_service.endpoints),
     });
     change_listener
-}
-
-/// Sets the metric of the settings' hash, so that operators see whether replicas run with the same settings.
-fn report_settings_hash(brands: &HashMap<i32, Arc<Brand>>) {
-    for brand in brands.values() {
-        let hash: String = brand.rules.hash().iter().map(|byte| format!("{byte:02x}")).collect();
-        metrics::gauge!("hookpoint_settings_info", "brand" => brand.rules.slug.clone(), "hash" => hash).set(1.0);
-    }
 }
 
 /// The readiness, which waits for the connection of the change listener.

@@ -144,5 +144,5 @@ pub async fn metrics(gauges: Data<Gauges>) -> HttpResponse {
     gauges.update();
     HttpResponse::Ok()
         .content_type("text/plain; version=0.0.4; charset=utf-8")
-        .body(crate::telemetry::metrics().render())
+        .body(crate::telemetry::render_metrics())
 }

@@ -9,5 +9,5 @@ pub mod problem;
 pub mod rate_limits;
 pub mod readiness;
 pub mod request_body_guard;
-mod request_metrics;
+pub mod request_metrics;
 pub mod route;

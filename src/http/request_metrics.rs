@@ -23,6 +23,22 @@ static REQUESTS: [[OnceLock<RequestMetrics>; STATUSES.len()]; Route::COUNT] =
     [const { [const { OnceLock::new() }; STATUSES.len()] }; Route::COUNT];
 static LOOKUPS: [OnceLock<Counter>; Outcome::COUNT] = [const { OnceLock::new() }; Outcome::COUNT];
 
+/// Registers the counters of the usual answers at zero, so that an alert sees the first failure.
+pub fn register() {
+    let usual: [(Route, &[&str]); 4] = [
+        (Route::Lookup, &["200", "400", "401", "403", "429", "500", "503"]),
+        (Route::Webhook, &["202", "400", "401", "404", "413", "429", "503"]),
+        (Route::Live, &["200"]),
+        (Route::Ready, &["200", "503"]),
+    ];
+    for (route, statuses) in usual {
+        for status in statuses {
+            metrics::counter!("hookpoint_requests_total", "route" => route.as_str(), "status" => *status)
+                .increment(0);
+        }
+    }
+}
+
 /// Counts a request, and its outcome if it was a lookup.
 pub(super) fn count(route: Route, status: StatusCode, outcome: Option<Outcome>, seconds: f64) {
     let place = STATUSES

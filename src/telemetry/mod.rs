@@ -8,6 +8,7 @@ pub mod alarm;
 mod format;
 pub mod metrics;
 mod recorder;
+pub mod series;
 mod writer;
 
 use std::io::IsTerminal;
@@ -19,7 +20,7 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 
 use self::format::{Human, Json, RequestIdOnly};
-pub use self::recorder::metrics;
+pub use self::recorder::{metrics, render_metrics};
 use self::writer::Output;
 use crate::settings::file::{LogFormat, TelemetrySettings};
 

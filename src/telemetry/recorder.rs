@@ -3,6 +3,7 @@
 use std::sync::OnceLock;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use metrics_process::Collector;
 
 use super::metrics::{CATALOGUE, Kind, Metric};
 
@@ -26,9 +27,18 @@ pub fn metrics() -> &'static PrometheusHandle {
         // Fails only if a recorder is already installed, which then stays.
         let _ = metrics::set_global_recorder(recorder);
         CATALOGUE.iter().for_each(describe);
+        Collector::default().describe();
         metrics::gauge!("hookpoint_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         handle
     })
+}
+
+/// The metrics as text, with those of the process: its memory, processor time, threads and open files.
+#[must_use]
+pub fn render_metrics() -> String {
+    let handle = metrics();
+    Collector::default().collect();
+    handle.render()
 }
 
 fn builder() -> Result<PrometheusBuilder, BuildError> {

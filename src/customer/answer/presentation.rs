@@ -70,6 +70,11 @@ impl Presenter {
         &self.rules
     }
 
+    /// The names of the templates.
+    pub fn template_names(&self) -> impl Iterator<Item = &str> {
+        self.environment.templates().map(|(name, _)| name)
+    }
+
     /// Renders a customer with its newest events, as [`keep_newest`](crate::customer::keep_newest) leaves them.
     #[must_use]
     pub fn answer(&self, profile: &Profile, events: &[Event]) -> Rendered {

@@ -1,3 +1,4 @@
 //! What every request passes.
 
 mod access;
+mod metrics;
