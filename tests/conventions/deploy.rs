@@ -90,3 +90,16 @@ fn the_settings_of_the_image_and_the_chart_are_valid() {
     let manifest = text_of("kubernetes/hookpoint.yaml");
     assert!(manifest.contains("drain_seconds = 5"), "longer than a probe needs to fail");
 }
+
+#[test]
+fn the_unit_keeps_the_suppression_file_outside_of_the_embedded_database() {
+    let unit = text_of("systemd/hookpoint.service");
+    let variable = |name: &str| {
+        let environment = unit.lines().find_map(|line| line.strip_prefix("Environment=")).unwrap();
+        let value = environment.split(' ').find_map(|one| one.strip_prefix(&format!("{name}=")));
+        value.unwrap_or_else(|| panic!("{name} in {environment}")).to_owned()
+    };
+    let [data, state] =
+        ["XDG_DATA_HOME", "XDG_STATE_HOME"].map(|name| format!("{}/hookpoint", variable(name)));
+    assert!(!state.starts_with(&format!("{data}/")) && state != data, "{state} is inside {data}");
+}
