@@ -87,7 +87,7 @@ pub(super) async fn run_until_signal(
                 tracing::info!(%address, metrics, "ready");
                 systemd::notify_ready();
             }
-            () = service_manager.until_sign_of_life() => systemd::notify_alive(),
+            () = service_manager.until_watchdog_is_due() => systemd::notify_watchdog(),
         }
     };
     tracing::info!("shutting down; finishing requests in flight");

@@ -22,8 +22,8 @@ impl ServiceManager {
         Self { watchdog }
     }
 
-    /// Completes when the next sign of life is due.
-    pub(super) async fn until_sign_of_life(&mut self) {
+    /// Completes when systemd's watchdog must be notified again.
+    pub(super) async fn until_watchdog_is_due(&mut self) {
         match &mut self.watchdog {
             Some(interval) => {
                 interval.tick().await;
@@ -33,7 +33,7 @@ impl ServiceManager {
     }
 }
 
-pub(super) fn notify_alive() {
+pub(super) fn notify_watchdog() {
     notify(NotifyState::Watchdog);
 }
 

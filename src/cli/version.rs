@@ -18,7 +18,7 @@ pub(super) struct VersionArguments {
 #[derive(Debug, Serialize)]
 struct Version {
     version: &'static str,
-    /// The commit, if the build was told (`HOOKPOINT_COMMIT`).
+    /// The commit, if `HOOKPOINT_COMMIT` was set during the build.
     commit: Option<&'static str>,
     /// The newest migration of the database schema.
     schema: i64,

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_silence_comes_from_the_gaps_and_not_by_the_night_before() {
+    fn the_usual_silence_comes_from_the_gaps_and_not_from_the_night_before() {
         assert_eq!(usual_silence((0..9).map(at).collect()), None);
         assert_eq!(usual_silence((0..50).map(at).collect()), Some(MIN_USUAL_SILENCE));
         let mut busy: Vec<_> = (0..100).map(|n| at(n * 300)).collect();

@@ -1,5 +1,5 @@
-//! Reads one value of a vendor's JSON: as a text, an id, a time, a number. Nothing, and a value that cannot be
-//! parsed, are told apart.
+//! Reads one value of a vendor's JSON: as a text, an id, a time, a number. It distinguishes no value from a
+//! value that cannot be parsed.
 
 use std::borrow::Cow;
 

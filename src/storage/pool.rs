@@ -135,14 +135,15 @@ impl Pool {
     ) -> Result<T, sqlx::Error> {
         let query = "select exists (select from pg_stat_activity where pid = $1 and (state = 'active' or state_change > clock_timestamp() - interval '5 seconds'))";
         tokio::pin!(work);
-        let mut doubts = 0_u32;
+        let mut idle_checks = 0_u32;
         loop {
             if let Ok(done) = tokio::time::timeout(CHECK_INTERVAL, &mut work).await {
                 return Ok(done);
             }
             let at_work = sqlx::query_as::<_, (bool,)>(query).bind(backend).fetch_one(self).await;
-            doubts = if matches!(at_work, Ok((true,))) { 0 } else { doubts.saturating_add(1) };
-            if doubts >= 3 {
+            idle_checks =
+                if matches!(at_work, Ok((true,))) { 0 } else { idle_checks.saturating_add(1) };
+            if idle_checks >= 3 {
                 return Err(DatabaseFailure::Silent.into());
             }
         }

@@ -72,10 +72,10 @@ impl Outcome {
     }
 }
 
-/// The webhook endpoint of one source of one brand.
-/// Why a webhook is not taken: what is counted, and what the source reads.
+/// Why a webhook is rejected: the outcome for the counters, and the problem for the source.
 pub(super) type Rejection = (Outcome, Problem);
 
+/// The webhook endpoint of one source of one brand.
 pub struct WebhookEndpoint {
     /// The brand.
     pub brand: Arc<Brand>,

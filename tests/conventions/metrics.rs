@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use hookpoint::telemetry::metrics::{CATALOGUE, Kind};
+use hookpoint::telemetry::series::known_values;
 
 use crate::source_files::files;
 
@@ -72,4 +73,21 @@ fn every_metric_is_in_the_catalogue_with_its_labels_and_explained() {
         .filter(|line| line.starts_with("| `hookpoint_") && line.split('|').count() == 6)
         .count();
     assert_eq!(rows, CATALOGUE.len(), "deploy/metrics.md names what there is, and no more");
+}
+
+#[test]
+fn the_values_of_labels_that_are_registered_at_the_start_are_those_of_the_code() {
+    let code: String = files("src", &["rs"])
+        .into_iter()
+        .filter(|(file, _)| !file.starts_with("src/telemetry/"))
+        .map(|(_, text)| text)
+        .collect();
+    let labels = CATALOGUE.iter().flat_map(|metric| {
+        metric.labels.iter().filter_map(|label| known_values(metric.name, label))
+    });
+    let mut values = labels.flatten().peekable();
+    assert!(values.peek().is_some());
+    for value in values {
+        assert!(code.contains(&format!("\"{value}\"")), "nothing counts {value}");
+    }
 }

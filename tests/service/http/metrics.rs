@@ -5,7 +5,7 @@ use hookpoint::telemetry::series::known_values;
 
 use crate::support::{TestApp, TestSettings, send};
 
-/// These have a label whose values nobody knows in advance.
+/// These have a label whose values nobody knows in advance. Other tests of this process may have counted one.
 const LATER: [&str; 1] = ["hookpoint_invalid_values_total"];
 
 /// The labels of a series: `name{a="b",c="d"} 1`.
@@ -31,7 +31,7 @@ async fn counters_exist_before_the_first_event_with_the_values_that_the_catalogu
             line.strip_prefix(metric.name).is_some_and(|rest| rest.starts_with([' ', '{']))
         };
         let series: Vec<&str> = text.lines().filter(is_of).collect();
-        assert_eq!(series.is_empty(), LATER.contains(&metric.name), "{}: {series:?}", metric.name);
+        assert!(!series.is_empty() || LATER.contains(&metric.name), "{}", metric.name);
         for (label, value) in series.iter().flat_map(|line| labels(line)) {
             if let Some(known) = known_values(metric.name, label) {
                 assert!(known.contains(&value), "{} {label}={value}", metric.name);
