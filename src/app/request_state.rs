@@ -14,6 +14,11 @@ use crate::lookup::handler::LookupService;
 use crate::settings::SettingsFile;
 use crate::storage::pool::Pool;
 
+/// The proxies that are trusted to name the caller's address.
+pub(super) fn proxies(file: &SettingsFile) -> Proxies {
+    Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header }
+}
+
 /// The state of lookups.
 pub(super) fn lookup_service(
     file: &SettingsFile,
@@ -22,10 +27,7 @@ pub(super) fn lookup_service(
 ) -> Data<LookupService> {
     Data::new(LookupService {
         allowed_networks: file.server.allowed_networks.clone(),
-        proxies: Proxies {
-            trusted: file.server.trusted_proxies.clone(),
-            header: file.server.forwarded_header,
-        },
+        proxies: proxies(file),
         key_parameter: file.lookup.key_parameter.clone(),
         enforce_not_found_limit: file.limits.enforce_not_found_limit,
         api_keys: Arc::clone(&services.api_keys),

@@ -14,11 +14,13 @@ use socket2::SockRef;
 use tokio::sync::oneshot;
 use tracing_actix_web::TracingLogger;
 
+use super::request_state::proxies;
 use crate::http::health;
 use crate::http::health::{Gauges, Health};
 use crate::http::idle_connections::Connections;
 use crate::http::middleware::{HookpointSpan, HttpContext, finish};
 use crate::http::problem::Problem;
+use crate::http::request_log::RequestLog;
 use crate::http::route::{ROUTES, Route};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::handler::{LookupService, lookup};
@@ -92,6 +94,10 @@ pub(super) fn public_server(
         lookup_path: file.lookup.path.clone(),
         public_url,
         background: health.background.clone(),
+        log: RequestLog {
+            lookups_percent: file.telemetry.logged_lookups_percent,
+            proxies: proxies(file),
+        },
     });
     let path = file.lookup.path.clone();
     let workers = if file.server.workers == 0 {

@@ -1,14 +1,13 @@
 //! Middleware of every request: a span, an id, headers, the body of a problem, metrics, and one log line.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, HttpMessage};
+use actix_web::{Error, HttpMessage, HttpRequest};
 use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
@@ -16,10 +15,11 @@ use super::idle_connections;
 use super::problem::Problem;
 use super::request_body_guard;
 use super::request_body_guard::HeldBody;
+use super::request_log::{Answered, RequestLog};
 use super::request_metrics::count;
 use super::route::Route;
 use crate::jobs::tasks::BackgroundTasks;
-use crate::lookup::handler::LookupTrace;
+use crate::lookup::trace::LookupTrace;
 use crate::webhooks::handler::WebhookTrace;
 
 /// The root span of a request: method, route, request id. It has no path, no query, no address.
@@ -67,6 +67,8 @@ pub struct HttpContext {
     pub public_url: String,
     /// Knows whether the service is draining.
     pub background: BackgroundTasks,
+    /// Writes the log lines.
+    pub log: RequestLog,
 }
 
 impl HttpContext {
@@ -104,10 +106,18 @@ async fn answer<B: MessageBody + 'static>(
     let response = next.call(request).await?.map_into_left_body();
     let mut id_text = [0; uuid::fmt::Hyphenated::LENGTH];
     let id_text: &str = request_id.map_or("", |id| id.as_hyphenated().encode_lower(&mut id_text));
-    let mut response = with_problem(response, &context, id_text);
+    let (mut response, problem) = with_problem(response, &context, id_text);
     add_headers(response.headers_mut(), &context, id_text);
-    let answered = Answered { method, route, started_at, request_id: id_text };
-    answered.report(&response);
+    let answered = Answered {
+        method,
+        route,
+        status: response.status(),
+        problem,
+        elapsed: started_at.elapsed(),
+        request_id: request_id.map(Into::into),
+        id_text,
+    };
+    report(&answered, response.request(), &context.log);
     Ok(response)
 }
 
@@ -116,10 +126,10 @@ fn with_problem<B: MessageBody>(
     response: ServiceResponse<EitherBody<B, String>>,
     context: &HttpContext,
     request_id: &str,
-) -> ServiceResponse<EitherBody<B, String>> {
+) -> (ServiceResponse<EitherBody<B, String>>, Option<Problem>) {
     let status = response.status();
     if !status.is_client_error() && !status.is_server_error() {
-        return response;
+        return (response, None);
     }
     let problem = response.response().extensions().get::<Problem>().copied();
     let problem = problem.unwrap_or_else(|| Problem::of_status(status));
@@ -128,7 +138,7 @@ fn with_problem<B: MessageBody>(
     let mut response = response.map_body(|_, _| EitherBody::right(body));
     let content_type = HeaderValue::from_static("application/problem+json");
     response.headers_mut().insert(header::CONTENT_TYPE, content_type);
-    response
+    (response, Some(problem))
 }
 
 fn add_headers(headers: &mut HeaderMap, context: &HttpContext, request_id: &str) {
@@ -142,59 +152,15 @@ fn add_headers(headers: &mut HeaderMap, context: &HttpContext, request_id: &str)
     }
 }
 
-/// A request that was answered, for its log line and metrics.
-struct Answered<'a> {
-    method: &'static str,
-    route: Route,
-    started_at: Instant,
-    request_id: &'a str,
-}
-
-impl Answered<'_> {
-    fn report<B>(&self, response: &ServiceResponse<B>) {
-        let status = response.status();
-        let lookup = response.request().extensions_mut().remove::<LookupTrace>();
-        let webhook = response.request().extensions_mut().remove::<WebhookTrace>();
-        let elapsed = self.started_at.elapsed();
-        if let Some(webhook) = webhook {
-            count(self.route, status, None, elapsed.as_secs_f64());
-            return self.log_webhook(&webhook, status, elapsed);
-        }
-        let outcome = lookup.as_ref().map(|lookup| lookup.cache);
-        count(self.route, status, outcome, elapsed.as_secs_f64());
-        self.log_lookup(lookup.as_ref(), status, elapsed);
+/// Counts and logs a request.
+fn report(answered: &Answered<'_>, request: &HttpRequest, log: &RequestLog) {
+    let lookup = request.extensions_mut().remove::<LookupTrace>();
+    let webhook = request.extensions_mut().remove::<WebhookTrace>();
+    let outcome = lookup.as_ref().map(|lookup| lookup.cache);
+    count(answered.route, answered.status, outcome, answered.elapsed.as_secs_f64());
+    match (lookup, webhook) {
+        (Some(lookup), _) => log.log_lookup(answered, &lookup, request),
+        (None, Some(webhook)) => log.log_webhook(answered, &webhook, request),
+        (None, None) => log.log_other(answered, request),
     }
-
-    fn log_webhook(&self, webhook: &WebhookTrace, status: StatusCode, elapsed: Duration) {
-        tracing::info!(
-            method = self.method,
-            route = self.route.as_str(),
-            status = status.as_u16(),
-            brand = webhook.brand.rules.slug,
-            source = webhook.source.as_str(),
-            duration_us = microseconds(elapsed),
-            request_id = self.request_id,
-            "request answered"
-        );
-    }
-
-    fn log_lookup(&self, lookup: Option<&LookupTrace>, status: StatusCode, elapsed: Duration) {
-        let (brand, cache) = lookup.map_or(("", ""), |lookup| {
-            (lookup.brand.as_ref().map_or("", |brand| &brand.rules.slug), lookup.cache.as_str())
-        });
-        tracing::info!(
-            method = self.method,
-            route = self.route.as_str(),
-            status = status.as_u16(),
-            brand,
-            cache,
-            duration_us = microseconds(elapsed),
-            request_id = self.request_id,
-            "request answered"
-        );
-    }
-}
-
-fn microseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }

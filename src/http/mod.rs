@@ -9,5 +9,6 @@ pub mod problem;
 pub mod rate_limits;
 pub mod readiness;
 pub mod request_body_guard;
+pub mod request_log;
 pub mod request_metrics;
 pub mod route;

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 use metrics::{Counter, Histogram};
 
 use super::route::Route;
-use crate::lookup::handler::Outcome;
+use crate::lookup::trace::Outcome;
 
 /// Statuses with metrics of their own. All others share the last position.
 const STATUSES: [u16; 15] =

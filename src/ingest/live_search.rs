@@ -7,6 +7,7 @@ use crate::storage::pool::Pool;
 use futures_util::future::join_all;
 
 use super::apply_reply::apply_reply;
+use super::source_outcome::SourceOutcomes;
 use crate::brand::Brand;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::Source;
@@ -43,23 +44,21 @@ pub struct LiveSearchRequest {
 }
 
 /// The result of a search.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LiveSearchOutcome {
     /// Whether any customer is new or different.
     pub has_changed: bool,
     /// Whether a source could not be asked, or did not answer in time.
     pub is_incomplete: bool,
+    /// What each source answered.
+    pub sources: SourceOutcomes,
 }
 
-impl LiveSearchOutcome {
-    const NOTHING: Self = Self { has_changed: false, is_incomplete: true };
-
-    const fn and(self, other: Self) -> Self {
-        Self {
-            has_changed: self.has_changed || other.has_changed,
-            is_incomplete: self.is_incomplete || other.is_incomplete,
-        }
-    }
+/// What one source answered in a search.
+struct SearchedSource {
+    has_changed: bool,
+    /// Why the source could not be asked about everything, or whether it knows the person.
+    outcome: Result<bool, &'static str>,
 }
 
 /// Asks sources about people.
@@ -75,16 +74,30 @@ impl LiveSearch {
     /// Asks sources about a person, all at the same time, and stores their replies.
     pub async fn search(self, request: LiveSearchRequest) -> LiveSearchOutcome {
         let until = Instant::now().checked_add(request.timeout).unwrap_or_else(Instant::now);
-        let Ok(known) = self.known(&request).await else { return LiveSearchOutcome::NOTHING };
+        let Ok(known) = self.known(&request).await else {
+            let sources = SourceOutcomes::all(&request.sources, SourceOutcomes::NOT_ASKED);
+            return LiveSearchOutcome { has_changed: false, is_incomplete: true, sources };
+        };
         let accounts = request
             .sources
             .iter()
             .filter_map(|source| self.accounts.get(request.brand.id(), *source));
-        let searches = accounts.map(|account| self.search_one(account, &request, &known, until));
-        join_all(searches)
-            .await
-            .into_iter()
-            .fold(LiveSearchOutcome::default(), LiveSearchOutcome::and)
+        let searches = accounts.map(async |account| {
+            (account.source, self.search_one(account, &request, &known, until).await)
+        });
+        let searched = join_all(searches).await;
+        LiveSearchOutcome {
+            has_changed: searched.iter().any(|(_, searched)| searched.has_changed),
+            is_incomplete: searched.iter().any(|(_, searched)| searched.outcome.is_err()),
+            sources: searched
+                .iter()
+                .map(|(source, searched)| match searched.outcome {
+                    Ok(true) => (*source, SourceOutcomes::FOUND),
+                    Ok(false) => (*source, SourceOutcomes::NOT_FOUND),
+                    Err(outcome) => (*source, outcome),
+                })
+                .collect(),
+        }
     }
 
     async fn known(&self, request: &LiveSearchRequest) -> Result<Vec<Record>, StorageError> {
@@ -106,13 +119,14 @@ impl LiveSearch {
         request: &LiveSearchRequest,
         known: &[Record],
         until: Instant,
-    ) -> LiveSearchOutcome {
+    ) -> SearchedSource {
         let asks = account.brand.rules.sources.api(account.source).find(&request.target, known);
         let (mut reply, mut failed) = ask_all(account, &asks, until).await;
         if !reply.is_empty() && !failed.is_empty() && account.is_callable() {
             // One call tested whether the source is back. The others were refused meanwhile, so they are made
             // now.
-            let (more, still_failed) = ask_all(account, &failed, until).await;
+            let again: Vec<ApiRequest> = failed.into_iter().map(|(ask, _)| ask).collect();
+            let (more, still_failed) = ask_all(account, &again, until).await;
             reply.extend(more);
             failed = still_failed;
         }
@@ -122,18 +136,18 @@ impl LiveSearch {
         }
         let is_known = reply.iter().any(|reply| !reply.changes.is_empty());
         has_changed |= self.follow(account, reply, until).await;
-        let is_incomplete = !failed.is_empty();
-        if !is_incomplete {
-            let _ = save_live_query(
-                &self.pool,
-                account.brand.id(),
-                account.source,
-                request.question,
-                is_known,
-            )
-            .await;
+        if let Some((_, outcome)) = failed.first() {
+            return SearchedSource { has_changed, outcome: Err(outcome) };
         }
-        LiveSearchOutcome { has_changed, is_incomplete }
+        let _ = save_live_query(
+            &self.pool,
+            account.brand.id(),
+            account.source,
+            request.question,
+            is_known,
+        )
+        .await;
+        SearchedSource { has_changed, outcome: Ok(is_known) }
     }
 
     async fn take(
@@ -181,12 +195,12 @@ impl LiveSearch {
     }
 }
 
-/// Makes all calls at the same time. Returns the replies, and the requests that failed.
+/// Makes all calls at the same time. Returns the replies, and the requests that failed with the outcome of each.
 async fn ask_all(
     account: &Arc<UpstreamClient>,
     asks: &[ApiRequest],
     until: Instant,
-) -> (Vec<Arc<ParsedReply>>, Vec<ApiRequest>) {
+) -> (Vec<Arc<ParsedReply>>, Vec<(ApiRequest, &'static str)>) {
     let answers = join_all(asks.iter().map(|ask| {
         account.call(ask, CallPriority::Live, until.saturating_duration_since(Instant::now()))
     }))
@@ -195,7 +209,7 @@ async fn ask_all(
     for (ask, answer) in asks.iter().zip(answers) {
         match answer {
             Ok(answer) => reply.push(answer),
-            Err(_) => failed.push(ask.clone()),
+            Err(error) => failed.push((ask.clone(), error.outcome())),
         }
     }
     (reply, failed)

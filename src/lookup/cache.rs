@@ -21,8 +21,8 @@ pub type CacheKey = (i32, LookupHash);
 pub struct Entry {
     /// The response body.
     pub body: Bytes,
-    /// Whether the lookup found a customer.
-    pub found: bool,
+    /// The number of customers in the answer.
+    pub customers: usize,
     stored_at: Instant,
     generation: CacheGeneration,
 }
@@ -86,7 +86,7 @@ impl AnswerCache {
     pub fn fresh(&self, key: &CacheKey) -> Option<Entry> {
         self.entries.get(key).filter(|entry| {
             let fresh_for =
-                if entry.found { self.limits.fresh } else { self.limits.negative_fresh };
+                if entry.customers > 0 { self.limits.fresh } else { self.limits.negative_fresh };
             entry.stored_at.elapsed() < fresh_for
                 && !self.listener_disconnected.load(Ordering::Relaxed)
                 && entry.generation == self.generation(key.0)
@@ -112,8 +112,8 @@ impl AnswerCache {
     }
 
     /// Stores an answer that was queried in a generation.
-    pub fn store(&self, key: CacheKey, body: Bytes, found: bool, generation: CacheGeneration) {
-        self.entries.insert(key, Entry { body, found, stored_at: Instant::now(), generation });
+    pub fn store(&self, key: CacheKey, body: Bytes, customers: usize, generation: CacheGeneration) {
+        self.entries.insert(key, Entry { body, customers, stored_at: Instant::now(), generation });
     }
 
     /// Removes the entries that a notification names, or expires all entries of a brand.
@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn store(cache: &AnswerCache, n: u32) {
-        cache.store(key(n), Bytes::from(vec![b'x'; 3_000]), true, cache.generation(1));
+        cache.store(key(n), Bytes::from(vec![b'x'; 3_000]), 1, cache.generation(1));
     }
 
     #[test]
@@ -204,7 +204,7 @@ mod tests {
         let asked_before = cache.generation(1);
         cache.invalidate(&Invalidation { brand_id: 1, hashes: None });
         assert!(cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some());
-        cache.store(key(2), Bytes::from_static(b"[]"), false, asked_before);
+        cache.store(key(2), Bytes::from_static(b"[]"), 0, asked_before);
         assert!(cache.fresh(&key(2)).is_none(), "it was queried before all entries expired");
         store(&cache, 1);
         cache.set_listener_disconnected(true);

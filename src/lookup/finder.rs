@@ -9,6 +9,7 @@ use super::query::Question;
 use super::read_through::ReadThrough;
 use super::result::{LookupFailed, LookupResult};
 use crate::brand::Brand;
+use crate::ingest::source_outcome::SourceOutcomes;
 use crate::storage::invalidation::Invalidation;
 
 /// Finds customers.
@@ -27,7 +28,7 @@ impl CustomerFinder {
     }
 
     /// Queries Postgres. If sources may have more data, asks them within the deadline, and queries Postgres again if
-    /// they sent any.
+    /// they sent any. `sources` becomes what they answered.
     ///
     /// # Errors
     /// When Postgres gives no answer in time, too many lookups wait, or the service is shutting down.
@@ -37,6 +38,7 @@ impl CustomerFinder {
         brand: &Arc<Brand>,
         question: Question,
         has_stale: bool,
+        sources: &mut SourceOutcomes,
     ) -> Result<LookupResult, LookupFailed> {
         let started_at = Instant::now();
         if !brand.rules.asks_live() {
@@ -44,13 +46,14 @@ impl CustomerFinder {
         }
         let stored = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
         let searched = self.read_through.ask(key, brand, &question, &stored, started_at).await;
+        *sources = searched.sources;
         let result = if searched.has_changed {
             self.invalidate(key);
             self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(stored)
         } else {
             stored
         };
-        if searched.is_incomplete && !result.found {
+        if searched.is_incomplete && !result.is_found() {
             // A source that was not asked may know the person, so "nobody" must not stay cached.
             self.invalidate(key);
         }

@@ -6,11 +6,11 @@ use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 
-use super::cache::AnswerCache;
+use super::cache::{AnswerCache, Entry};
 use super::finder::CustomerFinder;
 use super::query::Query;
 use super::result::LookupFailed;
-use crate::brand::Brand;
+use super::trace::{LookupTrace, Outcome};
 use crate::clock::Clock;
 use crate::http::api_keys::{ApiKeyCache, LiveKey};
 use crate::http::client_ip::{Caller, Proxies};
@@ -40,55 +40,6 @@ pub struct LookupService {
     pub clock: Clock,
 }
 
-/// The lookup fields in the log line of a request.
-#[derive(Debug, Clone)]
-pub struct LookupTrace {
-    /// The brand of the key, if the key is valid.
-    pub brand: Option<Arc<Brand>>,
-    /// The result of the cache.
-    pub cache: Outcome,
-}
-
-/// The result of the cache for a lookup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
-    /// A fresh cached answer was returned.
-    Hit,
-    /// There was no fresh answer, so Postgres was queried.
-    Miss,
-    /// An expired answer was returned, because Postgres had none in time.
-    Stale,
-    /// The request was rejected before the cache was read.
-    None,
-}
-
-impl Outcome {
-    /// The number of results.
-    pub const COUNT: usize = 4;
-
-    /// The name in logs and metrics.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Hit => "hit",
-            Self::Miss => "miss",
-            Self::Stale => "stale",
-            Self::None => "none",
-        }
-    }
-
-    /// The position in arrays with one element for each result.
-    #[must_use]
-    pub const fn index(self) -> usize {
-        match self {
-            Self::Hit => 0,
-            Self::Miss => 1,
-            Self::Stale => 2,
-            Self::None => 3,
-        }
-    }
-}
-
 /// Answers a lookup.
 ///
 /// # Errors
@@ -97,7 +48,7 @@ pub async fn lookup(
     request: HttpRequest,
     lookup_service: Data<LookupService>,
 ) -> Result<HttpResponse, Problem> {
-    let mut trace = LookupTrace { brand: None, cache: Outcome::None };
+    let mut trace = LookupTrace::new();
     let answered = lookup_service.answer(&request, &mut trace).await;
     request.extensions_mut().insert(trace);
     answered.map(|body| {
@@ -116,20 +67,21 @@ impl LookupService {
         let caller = self.caller(request)?;
         let query = Query::split(request.query_string(), &self.key_parameter)?;
         let key = self.live_key(&query, caller)?;
-        trace.brand = Some(Arc::clone(&key.brand));
+        trace.key = Some(Arc::clone(&key));
         if !caller.is_allowed(&key.brand.rules.allowed_networks) {
             return Err(Problem::BrandNetworkForbidden);
         }
         key.limits.check_lookup().map_err(Problem::TooManyRequests)?;
         let (brand_id, secret) = (key.brand.id(), &key.brand.secret);
         let asked = query.asked()?;
+        trace.kind = Some(asked.parts().0);
         // Only canonical forms are cached. So a value that is found as it was sent was validated before.
         let hash = |(kind, text): (&str, &str)| (brand_id, LookupHash::new(secret, kind, text));
         let as_sent = hash(asked.parts());
         if let Some(entry) = self.cache.fresh(&as_sent)
             && !self.finder.may_change_soon(&as_sent)
         {
-            return self.cached(&key, entry.found, entry.body, trace);
+            return self.cached(&key, entry, trace);
         }
         let question = asked.validate()?;
         let canonical = hash(question.parts());
@@ -137,16 +89,18 @@ impl LookupService {
             && let Some(entry) = self.cache.fresh(&canonical)
             && !self.finder.may_change_soon(&canonical)
         {
-            return self.cached(&key, entry.found, entry.body, trace);
+            return self.cached(&key, entry, trace);
         }
         trace.cache = Outcome::Miss;
         let has_stale = self.cache.stale(&canonical).is_some();
-        match self.finder.find(canonical, &key.brand, question, has_stale).await {
-            Ok(result) => self.count_not_found(&key, result.found).map(|()| result.body),
+        let found =
+            self.finder.find(canonical, &key.brand, question, has_stale, &mut trace.sources);
+        match found.await {
+            Ok(result) => self.found(&key, result.customers, result.body, trace),
             Err(error) => match self.cache.stale(&canonical) {
                 Some(entry) => {
                     trace.cache = Outcome::Stale;
-                    self.count_not_found(&key, entry.found).map(|()| entry.body)
+                    self.found(&key, entry.customers, entry.body, trace)
                 }
                 None => Err(match error {
                     LookupFailed::Failed => Problem::LookupFailed,
@@ -180,27 +134,33 @@ impl LookupService {
     fn cached(
         &self,
         key: &LiveKey,
-        found: bool,
-        body: Bytes,
+        entry: Entry,
         trace: &mut LookupTrace,
     ) -> Result<Bytes, Problem> {
         trace.cache = Outcome::Hit;
-        self.count_not_found(key, found).map(|()| body)
+        self.found(key, entry.customers, entry.body, trace)
     }
 
     /// Counts a lookup that found nobody. Many of them may mean that the caller tries numbers.
-    fn count_not_found(&self, key: &LiveKey, found: bool) -> Result<(), Problem> {
-        if found {
-            return Ok(());
+    fn found(
+        &self,
+        key: &LiveKey,
+        customers: usize,
+        body: Bytes,
+        trace: &mut LookupTrace,
+    ) -> Result<Bytes, Problem> {
+        trace.customers = Some(customers);
+        if customers > 0 {
+            return Ok(body);
         }
         key.counters.not_found.increment(1);
         match key.limits.check_not_found() {
             Err(seconds) if self.enforce_not_found_limit => Err(Problem::TooManyNotFound(seconds)),
             Err(_) => {
                 key.counters.not_found_alarms.increment(1);
-                Ok(())
+                Ok(body)
             }
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(body),
         }
     }
 }

@@ -3,7 +3,8 @@
 //! [`query`] parses the request, [`handler`] checks and answers it, and [`cache`] holds answers. [`finder`] finds the
 //! others: [`coalescing`] joins identical in-flight lookups, `query_runner` runs them in batches, [`repository`] queries
 //! Postgres within the deadline, with the queries in [`query_customers`]. `freshness` says when a source may know more,
-//! and [`read_through`] asks it. [`change_listener`] invalidates cached answers.
+//! and [`read_through`] asks it. [`change_listener`] invalidates cached answers. [`trace`] has
+//! what the log line of a lookup says.
 
 pub mod cache;
 pub mod change_listener;
@@ -17,3 +18,4 @@ mod query_runner;
 pub mod read_through;
 pub mod repository;
 pub mod result;
+pub mod trace;

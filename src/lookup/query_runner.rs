@@ -102,18 +102,18 @@ impl QueryRunner {
     ) {
         let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
         let result = found.map(|found| LookupResult {
-            found: found.customers > 0,
+            customers: found.customers,
             body: Bytes::from(found.body),
             sources_to_query: found.sources_to_query.into(),
         });
         let key = *lookup.key();
         let cacheable = result.as_ref().ok().filter(|_| may_be_cached).cloned();
         lookup.complete(result, |is_current| {
-            if let Some(LookupResult { body, found, .. }) = cacheable
+            if let Some(LookupResult { body, customers, .. }) = cacheable
                 && is_current
                 && generation == self.cache.generation(key.0)
             {
-                self.cache.store(key, body, found, generation);
+                self.cache.store(key, body, customers, generation);
             }
         });
     }

@@ -12,6 +12,7 @@ use super::result::LookupResult;
 use crate::brand::Brand;
 use crate::concurrency::single_flight::{SingleFlight, Waiter};
 use crate::ingest::live_search::{LiveSearch, LiveSearchOutcome, LiveSearchRequest};
+use crate::ingest::source_outcome::SourceOutcomes;
 use crate::jobs::tasks::BackgroundTasks;
 
 /// The most searches in flight.
@@ -55,15 +56,16 @@ impl ReadThrough {
             brand: Arc::clone(brand),
             target: question.into(),
             question: key.1,
-            is_known: result.found,
+            is_known: result.is_found(),
             sources: Arc::clone(&result.sources_to_query),
             timeout,
         };
         let Some(mut waiter) = self.join(key, request) else {
-            return LiveSearchOutcome::default();
+            let sources = SourceOutcomes::all(&result.sources_to_query, SourceOutcomes::NOT_ASKED);
+            return LiveSearchOutcome { sources, ..LiveSearchOutcome::default() };
         };
         let came = tokio::time::timeout(timeout, waiter.result()).await;
-        let outcome = match came {
+        let outcome = match &came {
             Ok(Some(LiveSearchOutcome { has_changed: true, .. })) => "changed",
             Ok(Some(LiveSearchOutcome { is_incomplete: true, .. }) | None) => "unavailable",
             Ok(Some(_)) => "unchanged",
@@ -71,8 +73,11 @@ impl ReadThrough {
         };
         metrics::counter!("hookpoint_read_through_total", "brand" => brand.rules.slug.clone(), "outcome" => outcome).increment(1);
         // Some replies may already be stored.
-        let unknown = LiveSearchOutcome { has_changed: true, is_incomplete: true };
-        came.ok().flatten().unwrap_or(unknown)
+        came.ok().flatten().unwrap_or_else(|| LiveSearchOutcome {
+            has_changed: true,
+            is_incomplete: true,
+            sources: SourceOutcomes::all(&result.sources_to_query, SourceOutcomes::PENDING),
+        })
     }
 
     /// Joins the search in flight, or starts one if a source may know more and there is time. The search continues

@@ -11,10 +11,18 @@ use crate::customer::model::source::Source;
 pub struct LookupResult {
     /// The response body.
     pub body: Bytes,
-    /// Whether the lookup found a customer.
-    pub found: bool,
+    /// The number of customers in the answer.
+    pub customers: usize,
     /// The sources that may have more data.
     pub sources_to_query: Arc<[Source]>,
+}
+
+impl LookupResult {
+    /// Whether the lookup found a customer.
+    #[must_use]
+    pub const fn is_found(&self) -> bool {
+        self.customers > 0
+    }
 }
 
 /// Why a lookup has no answer.

@@ -296,11 +296,12 @@ impl Default for ErasureSettings {
 pub struct TelemetrySettings {
     pub format: LogFormat,
     pub level: String,
+    pub logged_lookups_percent: u64,
 }
 
 impl Default for TelemetrySettings {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, level: "info".to_owned() }
+        Self { format: LogFormat::Auto, level: "info".to_owned(), logged_lookups_percent: 100 }
     }
 }
 

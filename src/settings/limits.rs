@@ -99,6 +99,7 @@ const LIMITS: &[Limit] = limits! {
     server.max_connections: 1..=100_000;
     erasure.max_erased_percent: 0..=100;
     database.max_connections: 2..=10_000;
+    telemetry.logged_lookups_percent: 0..=100;
 };
 
 /// The numbers that are out of range: the key of each, and what is wrong.

@@ -1,8 +1,8 @@
 //! Logs, spans and metrics, without personal data.
 //!
-//! They never contain query strings, keys, addresses of callers or customers, names or bodies. So the root span is our
-//! own, because tracing-actix-web's span records the path with its query, the caller's address and internal errors. Of
-//! other crates, only warnings are kept.
+//! They never contain query strings, keys, addresses of customers, names or bodies, and the network address of a caller
+//! only if it was rejected. So the root span is our own, because tracing-actix-web's span records the path with its
+//! query, the caller's address and internal errors. Of other crates, only warnings are kept.
 
 pub mod alarm;
 mod format;

@@ -103,8 +103,8 @@ impl CallError {
         }
     }
 
-    /// The outcome in metrics.
-    pub(super) const fn outcome(&self) -> &'static str {
+    /// The outcome in metrics and in log lines of lookups.
+    pub(crate) const fn outcome(&self) -> &'static str {
         match self {
             Self::RateLimited => "rate_limited",
             Self::CircuitOpen => "circuit_open",

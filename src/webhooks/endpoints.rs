@@ -56,7 +56,9 @@ impl Outcome {
         Self::Unavailable,
     ];
 
-    const fn as_str(self) -> &'static str {
+    /// The name in logs and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
         match self {
             Self::Received => "received",
             Self::Duplicate => "duplicate",

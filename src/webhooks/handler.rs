@@ -23,7 +23,7 @@ use crate::http::rate_limits::SameWebhooks;
 use crate::inbox::wake_handles::WakeHandles;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::{InboxSettings, LimitsSettings};
-use crate::sources::webhook::{DedupKey, VerifiedWebhook};
+use crate::sources::webhook::{DedupKey, VerificationError, VerifiedWebhook};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::follow_ups::insert_follow_ups;
@@ -53,6 +53,24 @@ pub struct WebhookTrace {
     pub brand: Arc<Brand>,
     /// The source in the path.
     pub source: Source,
+    /// What became of it.
+    pub outcome: Option<Outcome>,
+    /// Why it could not be verified.
+    pub reason: Option<VerificationError>,
+}
+
+impl WebhookTrace {
+    fn new(endpoint: &WebhookEndpoint) -> Self {
+        let brand = Arc::clone(&endpoint.brand);
+        Self { brand, source: endpoint.source, outcome: None, reason: None }
+    }
+}
+
+/// Adds to what the log line of a request says.
+fn note(request: &HttpRequest, add: impl FnOnce(&mut WebhookTrace)) {
+    if let Some(trace) = request.extensions_mut().get_mut() {
+        add(trace);
+    }
 }
 
 impl WebhookService {
@@ -106,9 +124,7 @@ pub async fn receive(
     let place = |name| request.match_info().query(name);
     let endpoint =
         webhook_service.endpoints.find(place("brand"), place("source")).ok_or(Problem::NotFound)?;
-    request
-        .extensions_mut()
-        .insert(WebhookTrace { brand: Arc::clone(&endpoint.brand), source: endpoint.source });
+    request.extensions_mut().insert(WebhookTrace::new(endpoint));
     let came = tokio::time::timeout(
         webhook_service.answer,
         webhook_service.ingest(&request, payload, endpoint),
@@ -121,6 +137,7 @@ pub async fn receive(
         Err(_) => (Outcome::Unavailable, Err(Problem::ReceiptUnknown)),
     };
     endpoint.count(outcome, webhook_service.clock.now());
+    note(&request, |trace| trace.outcome = Some(outcome));
     answer
 }
 
@@ -145,6 +162,7 @@ impl WebhookService {
         let verified = self.verification.verify(brand, endpoint.source, received).await?;
         let verified = verified.map_err(|error| {
             endpoint.warn(error, self.clock.now());
+            note(request, |trace| trace.reason = Some(error));
             (Outcome::Unverified, Problem::WebhookUnverified)
         })?;
         let Some(priority) = priority_number(verified.meta.priority) else {

@@ -38,8 +38,11 @@ impl ReplicaSettings {
             file.limits.wrong_keys_per_minute = 1_000_000;
             file.limits.identical_webhooks_per_minute = 1_000_000;
             // As in production: a line for every request.
-            file.telemetry =
-                TelemetrySettings { format: LogFormat::Json, level: "info".to_owned() };
+            file.telemetry = TelemetrySettings {
+                format: LogFormat::Json,
+                level: "info".to_owned(),
+                ..Default::default()
+            };
         });
         Self { settings, environment: Vec::new() }
     }

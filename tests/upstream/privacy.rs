@@ -82,8 +82,14 @@ fn acts() -> Vec<fn() -> SourceAction> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_of_a_call_is_logged_or_shown() {
-    let (logs, settings) =
-        (Logs::default(), TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() });
+    let (logs, settings) = (
+        Logs::default(),
+        TelemetrySettings {
+            format: LogFormat::Json,
+            level: "trace".to_owned(),
+            ..Default::default()
+        },
+    );
     let writer = logs.clone();
     // Only this test of the binary captures the log. Log lines of the other tests may be in it.
     tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(

@@ -56,7 +56,15 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
     let app = app_with_canaries(webhook_settings()).await;
     let secret: String = app.brand.secret.0.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut shown = vec![
-        format!("{:?}", WebhookTrace { brand: app.brand.clone(), source: Source::Omneo }),
+        format!(
+            "{:?}",
+            WebhookTrace {
+                brand: app.brand.clone(),
+                source: Source::Omneo,
+                outcome: None,
+                reason: None,
+            }
+        ),
         format!("{:?}", Secret::new(SECRET.as_bytes().to_vec())),
     ];
     for sent in webhooks("debug", now()) {

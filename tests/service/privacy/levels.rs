@@ -43,7 +43,8 @@ impl Served {
         let settings = webhooks::webhook_settings().lookup_deadline_ms(300).with(|file| {
             file.server.listen = address.to_string();
             file.server.metrics_listen = metrics.to_string();
-            file.telemetry = TelemetrySettings { format, level: level.to_owned() };
+            file.telemetry =
+                TelemetrySettings { format, level: level.to_owned(), ..Default::default() };
         });
         std::fs::write(directory.join("hookpoint.toml"), settings.text()).unwrap();
         let out = std::fs::File::create(directory.join("out")).unwrap();

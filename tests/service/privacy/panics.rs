@@ -55,8 +55,14 @@ async fn a_panic_is_logged_without_what_it_says() {
 }
 
 async fn panic_everywhere() {
-    let (logs, settings) =
-        (Logs::default(), TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() });
+    let (logs, settings) = (
+        Logs::default(),
+        TelemetrySettings {
+            format: LogFormat::Json,
+            level: "trace".to_owned(),
+            ..Default::default()
+        },
+    );
     let writer = logs.clone();
     tracing::subscriber::set_global_default(
         hookpoint::telemetry::subscriber(&settings, move || writer.clone()).with(PanickingLayer),

@@ -34,7 +34,11 @@ pub fn logs() -> &'static Logs {
     LOGS.get_or_init(|| {
         let logs = Logs::default();
         let writer = logs.clone();
-        let settings = TelemetrySettings { format: LogFormat::Json, level: "trace".to_owned() };
+        let settings = TelemetrySettings {
+            format: LogFormat::Json,
+            level: "trace".to_owned(),
+            ..Default::default()
+        };
         tracing::subscriber::set_global_default(hookpoint::telemetry::subscriber(
             &settings,
             move || writer.clone(),

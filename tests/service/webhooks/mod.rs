@@ -24,7 +24,7 @@ fn receiving() -> TestSettings {
 }
 
 /// An application with the demo's endpoints.
-async fn receiver() -> TestApp {
+pub async fn receiver() -> TestApp {
     TestApp::start_with(receiving()).await
 }
 
