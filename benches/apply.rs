@@ -48,7 +48,9 @@ impl Server {
         let own = self.dir.join("run");
         let socket = through.unwrap_or(&own).display().to_string();
         let url = |name: &str| {
-            Place::Server(Url(format!("postgres://hookpoint@localhost/{name}?host={socket}")))
+            Place::Server(Url::from_environment(format!(
+                "postgres://hookpoint@localhost/{name}?host={socket}"
+            )))
         };
         let server = Database::open(&url("postgres"), SIZE, false).await.unwrap();
         let create = format!("create database {name}");

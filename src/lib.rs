@@ -7,6 +7,7 @@ pub mod admin;
 pub mod app;
 pub mod backoff;
 pub mod brand;
+pub mod certificate_problem;
 pub mod cli;
 pub mod clock;
 pub mod concurrency;

@@ -61,7 +61,9 @@ impl Session {
     pub(super) async fn read_only(settings: Settings) -> anyhow::Result<Self> {
         let database = open_read_only(&settings).await?;
         let names = names_of(&settings.brands);
-        let brands = find_brands(&database, settings.brands).await?;
+        let brands = find_brands(&database, settings.brands)
+            .await
+            .map_err(|error| error.with_name_of(&database.pool))?;
         Ok(Self { file: settings.file, database, brands, names })
     }
 

@@ -6,7 +6,7 @@ use super::environment::{
     default_cache_dir, default_data_dir, default_suppression_dir, environment,
 };
 use super::file::{DatabaseSettings, SettingsFile};
-use crate::storage::database::{Place, Url};
+use crate::storage::database::{Place, Url, UrlOrigin};
 use crate::storage::embedded::Layout;
 
 /// A mistake: the key, and what is wrong.
@@ -15,18 +15,32 @@ type Wrong = (&'static str, String);
 /// Chooses the database: `DATABASE_URL`, else the URL of the settings, else the embedded server.
 pub(super) fn place(database: &DatabaseSettings) -> Result<Place, Wrong> {
     if let Some(url) = environment("DATABASE_URL") {
-        return Ok(Place::Server(Url(url.trim_end_matches(['\r', '\n']).to_owned())));
+        let url = url.trim_end_matches(['\r', '\n']).to_owned();
+        let what = "this environment variable is set; its URL";
+        return server("DATABASE_URL", what, Url::from_environment(url));
     }
     if !database.url_file.is_empty() {
-        return match std::fs::read_to_string(&database.url_file) {
-            Ok(url) => Ok(Place::Server(Url(url.trim().to_owned()))),
-            Err(error) => Err(("database.url_file", format!("{}: {error}", database.url_file))),
+        let file = &database.url_file;
+        return match std::fs::read_to_string(file) {
+            Ok(url) => {
+                let url = Url(url.trim().to_owned(), UrlOrigin::File(PathBuf::from(file)));
+                server("database.url_file", &format!("{file}: the URL in this file"), url)
+            }
+            Err(error) => Err(("database.url_file", format!("{file}: {error}"))),
         };
     }
     if !database.url.is_empty() {
-        return Ok(Place::Server(Url(database.url.clone())));
+        return server("database.url", "the URL", Url(database.url.clone(), UrlOrigin::Settings));
     }
     embedded(database).map(Place::Embedded)
+}
+
+/// A server of one's own, if its URL has no mistake. `what` begins the sentence about a mistake.
+fn server(key: &'static str, what: &str, url: Url) -> Result<Place, Wrong> {
+    match url.check() {
+        Ok(()) => Ok(Place::Server(url)),
+        Err(error) => Err((key, format!("{what} {error}"))),
+    }
 }
 
 fn embedded(database: &DatabaseSettings) -> Result<Layout, Wrong> {

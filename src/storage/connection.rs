@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
 use sqlx::{Describe, Either, Execute, Executor, SqlStr};
 
-use super::failure::{DatabaseFailure, breaks};
+use super::failure::{DatabaseFailure, breaks, cause};
 use super::hosts::Hosts;
 
 /// The longest lifetime of a connection. It limits the memory that the server keeps for it, and the age of its
@@ -130,7 +130,7 @@ fn is_server_lost(error: &sqlx::Error) -> bool {
     use std::io::ErrorKind::{
         ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem,
     };
-    match error {
+    match cause(error) {
         sqlx::Error::Io(error) => {
             [ConnectionAborted, ConnectionRefused, ConnectionReset, NotFound, ReadOnlyFilesystem]
                 .contains(&error.kind())

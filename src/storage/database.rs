@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::StorageError;
+pub use super::database_url::{Url, UrlOrigin};
 use super::embedded::{Embedded, EmbeddedError, Layout};
 use super::failure::DatabaseFailure;
-use super::hosts::{Hosts, UrlError};
+use super::hosts::Hosts;
 use super::pool::{Pool, Use};
 use super::postgres_version::MIN_MAJOR;
+pub use super::url_error::UrlError;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use sqlx::Row;
@@ -22,16 +24,6 @@ pub enum Place {
     Server(Url),
     /// An embedded server, with its data in a directory.
     Embedded(Layout),
-}
-
-/// A connection URL. It may contain a password.
-#[derive(Clone)]
-pub struct Url(pub String);
-
-impl std::fmt::Debug for Url {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("[redacted]")
-    }
 }
 
 /// How many connections, and how long to wait for one.
@@ -62,18 +54,23 @@ pub enum OpenError {
     /// The server refuses the connection, or a query failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
-    /// The URL is invalid.
-    #[error(transparent)]
-    Url(#[from] UrlError),
+    /// The URL has a mistake.
+    #[error("the database URL {origin} {error}")]
+    Url {
+        /// Where the URL comes from.
+        origin: UrlOrigin,
+        /// The mistake.
+        error: UrlError,
+    },
     /// A pooler in transaction mode is between this service and Postgres: each transaction may run in another
     /// session.
     #[error(
-        "a pooler in transaction mode is between this service and Postgres, but this service needs sessions: set pool_mode to session in PgBouncer, or connect to Postgres directly"
+        "database {0}: a pooler in transaction mode cannot be used, because this service needs sessions: it listens for notifications and prepares statements. Set pool_mode = session in PgBouncer, or connect to Postgres directly"
     )]
-    PooledByTransaction,
+    PooledByTransaction(String),
     /// The queries need a newer version.
-    #[error("Postgres {0} is too old: install version {MIN_MAJOR} or newer")]
-    TooOld(u32),
+    #[error("database {0}: Postgres {1} is too old: install version {MIN_MAJOR} or newer")]
+    TooOld(String, u32),
 }
 
 /// The time of Postgres's clock, which all replicas share; or of the frozen clock, if there is one.
@@ -120,13 +117,17 @@ impl Database {
     /// When the server cannot be started or reached.
     pub async fn open(place: &Place, size: PoolSize, attach: bool) -> Result<Self, OpenError> {
         let (hosts, embedded) = match place {
-            Place::Server(Url(url)) => (Hosts::parse(url)?, None),
+            Place::Server(url) => {
+                let hosts = Hosts::of_url(url)
+                    .map_err(|error| OpenError::Url { origin: url.1.clone(), error })?;
+                (hosts, None)
+            }
             Place::Embedded(layout) => {
                 if attach {
                     Self::attach_or_start(layout).await?
                 } else {
                     let embedded = Self::start_with_retries(layout).await?;
-                    (Hosts::one(embedded.connect_options()), Some(embedded))
+                    (Hosts::embedded(embedded.connect_options()), Some(embedded))
                 }
             }
         };
@@ -137,19 +138,19 @@ impl Database {
         let (version,): (String,) = sqlx::query_as("show server_version_num")
             .fetch_one(&Pool::new(Arc::clone(&hosts), used))
             .await
-            .map_err(StorageError::from)?;
+            .map_err(|error| StorageError::from(hosts.name_in(error)))?;
         let major = version.parse::<u32>().unwrap_or_default() / 10_000;
         if major < MIN_MAJOR {
-            return Err(OpenError::TooOld(major));
+            return Err(OpenError::TooOld(hosts.name().to_owned(), major));
         }
         if embedded.is_none() {
             let tried =
                 tokio::time::timeout(POOLER_CHECK_TIMEOUT, is_pooled_by_transaction(&hosts)).await;
             if tried
                 .unwrap_or_else(|_| Err(DatabaseFailure::Silent.into()))
-                .map_err(StorageError::from)?
+                .map_err(|error| StorageError::from(hosts.name_in(error)))?
             {
-                return Err(OpenError::PooledByTransaction);
+                return Err(OpenError::PooledByTransaction(hosts.name().to_owned()));
             }
         }
         let pool = Pool::new(
@@ -179,11 +180,11 @@ impl Database {
         let mut timeout = 100_u32;
         loop {
             if let Some(options) = Embedded::find_running(layout) {
-                return Ok((Hosts::one(options), None));
+                return Ok((Hosts::embedded(options), None));
             }
             match Embedded::start(layout.clone()).await {
                 Ok(embedded) => {
-                    return Ok((Hosts::one(embedded.connect_options()), Some(embedded)));
+                    return Ok((Hosts::embedded(embedded.connect_options()), Some(embedded)));
                 }
                 Err(EmbeddedError::InUse(_)) if timeout > 0 => {
                     timeout = timeout.saturating_sub(1);

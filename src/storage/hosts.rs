@@ -1,20 +1,22 @@
-//! The servers of a database URL, and which of them is the primary.
+//! The servers of a database, and which of them is the primary.
 //!
-//! As with libpq, a URL may name several hosts (`postgres://one,two:5433/name`). The primary among them is
-//! used, and found again after a failover. A standby is never used: it lags behind, and cannot send
-//! notifications.
+//! The primary among the hosts of a URL is used, and found again after a failover. A standby is never used: it lags
+//! behind, and cannot send notifications.
 
-use std::str::FromStr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
-use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
 use super::connection_trust::ConnectionTrust;
-use super::failure::DatabaseFailure;
+use super::database_url::Url;
+use super::failure::{self, DatabaseFailure};
+use super::server::Server;
+use super::tls_failure::TlsFiles;
+use super::url_error::UrlError;
 
 /// How long one host may take to accept a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -25,70 +27,62 @@ const NEXT_HOST_DELAY: Duration = Duration::from_millis(200);
 /// The servers of one database.
 #[derive(Debug)]
 pub struct Hosts {
-    all: Vec<PgConnectOptions>,
+    all: Vec<Server>,
+    /// For errors: the servers, the database, and where the URL comes from.
+    name: String,
     /// The host that was the primary the last time.
     last: AtomicUsize,
     /// Which connections probably work.
     pub(super) trust: ConnectionTrust,
 }
 
-/// What is wrong with a database URL. The text does not repeat the URL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum UrlError {
-    /// It cannot be parsed.
-    #[error(
-        "the database URL is malformed; write it as postgres://user:password@host:5432/database"
-    )]
-    Malformed,
-    /// libpq allows more values, but they make no sense here.
-    #[error(
-        "target_session_attrs in the database URL must be read-write, primary or any: this service writes to Postgres"
-    )]
-    Target,
-}
-
 impl Hosts {
-    /// A single server.
+    /// The embedded server.
     #[must_use]
-    pub fn one(options: PgConnectOptions) -> Self {
-        Self::all(vec![options])
-    }
-
-    fn all(all: Vec<PgConnectOptions>) -> Self {
-        // Statement logging is off: the statements are fixed texts, so a log line about a slow one would not
-        // help an operator.
-        let all = all
-            .into_iter()
-            .map(|options| options.disable_statement_logging().application_name("hookpoint"))
-            .collect();
-        Self { all, last: AtomicUsize::new(0), trust: ConnectionTrust::default() }
+    pub fn embedded(options: PgConnectOptions) -> Self {
+        let server = Server { options, files: TlsFiles::default() };
+        Self::all(vec![server], "the embedded Postgres")
     }
 
     /// The servers that a URL names.
     ///
     /// # Errors
-    /// When it cannot be parsed.
-    pub fn parse(url: &str) -> Result<Self, UrlError> {
-        let (start, rest) = url.split_once("://").ok_or(UrlError::Malformed)?;
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, tail) = rest.split_at_checked(end).ok_or(UrlError::Malformed)?;
-        let (user, hosts) =
-            authority.rsplit_once('@').map_or(("", authority), |(user, hosts)| (user, hosts));
-        let at = if authority.contains('@') { "@" } else { "" };
-        let tail = without_target(tail)?;
-        let options = hosts.split(',').map(|host| {
-            let options = PgConnectOptions::from_str(&format!("{start}://{user}{at}{host}{tail}"))
-                .map_err(|_| UrlError::Malformed)?;
-            let names_mode = tail.contains("sslmode=") || tail.contains("ssl-mode=");
-            // Without verification, an attacker in the network could pretend to be the server and receive the
-            // password.
-            Ok(if names_mode || is_of_this_machine(&options) {
-                options
-            } else {
-                options.ssl_mode(PgSslMode::VerifyFull)
-            })
+    /// When the URL has a mistake.
+    pub fn of_url(url: &Url) -> Result<Self, UrlError> {
+        Ok(Self::all(url.servers()?, &url.1.to_string()))
+    }
+
+    fn all(all: Vec<Server>, origin: &str) -> Self {
+        let addresses: Vec<String> = all.iter().map(Server::address).collect();
+        let database = all.first().and_then(|server| server.options.get_database());
+        let database = database.map(|name| format!("/{name}")).unwrap_or_default();
+        let name = format!("{}{database} ({origin})", addresses.join(","));
+        // Statement logging is off: the statements are fixed texts, so a log line about a slow one would not help an
+        // operator. PgBouncer refuses extra_float_digits, and Postgres's own default loses no digit.
+        let all = all.into_iter().map(|server| Server {
+            options: server
+                .options
+                .disable_statement_logging()
+                .application_name("hookpoint")
+                .extra_float_digits(None),
+            files: server.files,
         });
-        Ok(Self::all(options.collect::<Result<_, _>>()?))
+        let all = all.collect();
+        Self { all, name, last: AtomicUsize::new(0), trust: ConnectionTrust::default() }
+    }
+
+    /// The servers, the database, and where the URL comes from. It has no user and no password.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Adds the name of the database to an error, unless it has one.
+    pub(super) fn name_in(&self, error: sqlx::Error) -> sqlx::Error {
+        match error {
+            sqlx::Error::AnyDriverError(_) => error,
+            plain => failure::with_name(&self.name, failure::reason(&plain), plain),
+        }
     }
 
     /// What an attacker in the network could do, because of the URL's `sslmode`.
@@ -97,8 +91,8 @@ impl Hosts {
         let modes = self
             .all
             .iter()
-            .filter(|options| !is_of_this_machine(options))
-            .map(PgConnectOptions::get_ssl_mode);
+            .filter(|server| !server.is_of_this_machine())
+            .map(|server| server.options.get_ssl_mode());
         modes
             .map(|mode| match mode {
                 PgSslMode::VerifyFull => (0, None),
@@ -119,7 +113,7 @@ impl Hosts {
     #[must_use]
     pub fn options(&self) -> PgConnectOptions {
         let last = self.all.get(self.last.load(Ordering::Relaxed)).or_else(|| self.all.first());
-        last.cloned().unwrap_or_default()
+        last.map(|server| server.options.clone()).unwrap_or_default()
     }
 
     /// Opens a connection to the primary, and runs a setup statement. All hosts are tried; the next one starts
@@ -134,26 +128,48 @@ impl Hosts {
         let mut asked: FuturesUnordered<_> = order
             .zip(0_u32..)
             .filter_map(|(n, turn)| Some((n, turn, self.all.get(n)?)))
-            .map(|(n, turn, options)| async move {
+            .map(|(n, turn, server)| async move {
                 tokio::time::sleep(NEXT_HOST_DELAY.saturating_mul(turn)).await;
-                let connected =
-                    tokio::time::timeout(CONNECT_TIMEOUT, connect_to(options, setup)).await;
+                let connected = tokio::time::timeout(CONNECT_TIMEOUT, server.connect(setup)).await;
                 (n, connected.unwrap_or_else(|_| Err(DatabaseFailure::Silent.into())))
             })
             .collect();
-        let mut failure = None;
+        let mut failures = Vec::new();
         while let Some((n, connected)) = asked.next().await {
             match connected {
                 Ok(connection) => {
                     self.last.store(n, Ordering::Relaxed);
                     return Ok(connection);
                 }
-                // A standby among the hosts is normal. Report another host's error instead, if there is one.
-                Err(error) if failure.as_ref().is_none_or(is_of_standby) => failure = Some(error),
-                Err(_) => {}
+                Err(error) => failures.push((n, error)),
             }
         }
-        Err(failure.unwrap_or(sqlx::Error::PoolClosed))
+        Err(self.failure(failures))
+    }
+
+    /// The error of all hosts.
+    fn failure(&self, mut failures: Vec<(usize, sqlx::Error)>) -> sqlx::Error {
+        let mut reasons: Vec<(usize, String, String)> = failures
+            .iter()
+            .filter_map(|(n, error)| {
+                let server = self.all.get(*n)?;
+                Some((*n, server.address(), server.reason(error)))
+            })
+            .collect();
+        reasons.sort();
+        let reason = match reasons.as_slice() {
+            [(_, _, only)] => only.clone(),
+            several => {
+                let each = several.iter().map(|(_, host, reason)| format!("{host}: {reason}"));
+                each.collect::<Vec<_>>().join("; ")
+            }
+        };
+        // A standby among the hosts is normal. If there is another error, that one decides what happens next.
+        let decisive = failures.iter().position(|(_, error)| !is_of_standby(error));
+        let at = decisive.unwrap_or_default();
+        let cause =
+            if at < failures.len() { failures.swap_remove(at).1 } else { sqlx::Error::PoolClosed };
+        failure::with_name(&self.name, reason, cause)
     }
 }
 
@@ -161,73 +177,17 @@ fn is_of_standby(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Io(error) if error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
 }
 
-async fn connect_to(options: &PgConnectOptions, setup: &str) -> Result<PgConnection, sqlx::Error> {
-    let mut connection = options.connect().await?;
-    let answers = sqlx::raw_sql(AssertSqlSafe(format!("{setup}; select pg_is_in_recovery()")))
-        .fetch_all(&mut connection)
-        .await?;
-    let is_standby: bool = answers.last().ok_or(sqlx::Error::RowNotFound)?.try_get(0)?;
-    if is_standby { Err(DatabaseFailure::Standby.into()) } else { Ok(connection) }
-}
-
-/// Whether the connection does not use a network.
-fn is_of_this_machine(options: &PgConnectOptions) -> bool {
-    let host = options.get_host();
-    let is_loopback = || {
-        host.trim_matches(['[', ']'])
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
-    };
-    options.get_socket().is_some() || host.starts_with('/') || host == "localhost" || is_loopback()
-}
-
-/// The rest of a URL without libpq's `target_session_attrs`. The service always looks for the primary.
-fn without_target(tail: &str) -> Result<String, UrlError> {
-    let Some((path, query)) = tail.split_once('?') else { return Ok(tail.to_owned()) };
-    let (targets, kept): (Vec<&str>, Vec<&str>) =
-        query.split('&').partition(|pair| pair.starts_with("target_session_attrs="));
-    let is_possible = |pair: &&str| {
-        pair.split_once('=')
-            .is_some_and(|(_, target)| ["read-write", "primary", "any"].contains(&target))
-    };
-    if !targets.iter().all(is_possible) {
-        return Err(UrlError::Target);
-    }
-    Ok(if kept.is_empty() { path.to_owned() } else { format!("{path}?{}", kept.join("&")) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn hosts(url: &str) -> Vec<(String, u16)> {
-        let hosts = Hosts::parse(url).unwrap();
-        hosts
-            .all
-            .iter()
-            .map(|options| (options.get_host().to_owned(), options.get_port()))
-            .collect()
-    }
-
-    #[test]
-    fn a_url_may_name_several_hosts() {
-        let one = "postgres://hookpoint:a%40b@db.internal:5433/name?sslmode=require";
-        assert_eq!(hosts(one), [("db.internal".to_owned(), 5433)]);
-        let three = "postgres://hookpoint:secret@one,two:5433,[::1]:5434/name?target_session_attrs=read-write&sslmode=require";
-        assert_eq!(
-            hosts(three),
-            [("one".to_owned(), 5432), ("two".to_owned(), 5433), ("[::1]".to_owned(), 5434)]
-        );
-        assert_eq!(
-            Hosts::parse("postgres://one/name?target_session_attrs=standby").err(),
-            Some(UrlError::Target)
-        );
-        assert_eq!(Hosts::parse("one/name").err(), Some(UrlError::Malformed));
+    fn hosts(url: &str) -> Hosts {
+        Hosts::of_url(&Url::from_environment(url.to_owned())).unwrap()
     }
 
     #[test]
     fn over_a_network_the_server_is_verified_unless_the_url_says_otherwise() {
-        let mode = |url: &str| Hosts::parse(url).unwrap().exposure().is_none();
+        let mode = |url: &str| hosts(url).exposure().is_none();
         assert!(mode("postgres://a:b@db.internal/name"));
         assert!(
             mode("postgres://a:b@127.0.0.1/name")
@@ -242,5 +202,20 @@ mod tests {
             );
             assert!(mode(&format!("postgres://a:b@localhost/name?sslmode={weaker}")), "{weaker}");
         }
+    }
+
+    #[test]
+    fn an_error_names_each_host_and_its_reason_but_no_user() {
+        let hosts = hosts("postgres://canary:canary@one,two:5433/shop");
+        let refused = || sqlx::Error::Io(std::io::ErrorKind::ConnectionRefused.into());
+        let error = hosts.failure(vec![(1, DatabaseFailure::Standby.into()), (0, refused())]);
+        let text = failure::in_words(&error);
+        let start =
+            "database one:5432,two:5433/shop (from DATABASE_URL): one:5432: connection refused";
+        assert!(text.starts_with(start) && text.contains("; two:5433: this Postgres"), "{text}");
+        assert!(!is_of_standby(failure::cause(&error)), "the other error decides");
+        assert!(!format!("{text}{error:?}{hosts:?}").contains("canary"));
+        let again = failure::in_words(&hosts.name_in(error));
+        assert_eq!(again, text, "it is named once");
     }
 }

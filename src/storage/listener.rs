@@ -56,6 +56,11 @@ impl NotificationListener {
     /// # Errors
     /// When Postgres fails.
     pub async fn listen(pool: &Pool) -> Result<Self, StorageError> {
+        let listening = Self::connect(pool).await;
+        listening.map_err(|error| StorageError::from(error).with_name_of(pool))
+    }
+
+    async fn connect(pool: &Pool) -> Result<Self, sqlx::Error> {
         // A separate connection: the pool's connections may all be dead when Postgres comes back.
         let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
         let own = own.connect_with(pool.connect_options()).await?;

@@ -15,6 +15,7 @@ mod connection_trust;
 mod customer_input;
 pub mod customers;
 pub mod database;
+mod database_url;
 pub mod deliveries;
 pub mod delivery_claims;
 pub mod delivery_queue;
@@ -43,14 +44,19 @@ pub mod rate_limit;
 mod rate_limit_usage;
 pub mod records;
 pub mod seen_keys;
+mod server;
+mod sqlstate;
 pub mod statistics;
 pub mod suppression_hashes;
 pub mod suppressions;
 pub mod sync_runs;
 pub mod sync_streams;
+mod tls_failure;
 mod transaction;
 mod trusted_first;
 pub mod upstream_accounts;
+mod url_error;
+mod url_parameters;
 pub mod webhook_stats;
 pub mod write_changes;
 mod write_input;
@@ -66,7 +72,7 @@ use sqlx::migrate::Migrator;
 #[derive(Debug, thiserror::Error)]
 pub enum StorageError {
     /// Postgres refused, failed or is not reachable.
-    #[error("database: {}", failure::in_words(.0))]
+    #[error("{}", failure::in_words(.0))]
     Database(sqlx::Error),
     /// A row has content that this program never writes.
     #[error(
@@ -110,6 +116,15 @@ impl StorageError {
         })
     }
 
+    /// Adds the name of its database to the error.
+    #[must_use]
+    pub fn with_name_of(self, pool: &Pool) -> Self {
+        match self {
+            Self::Database(error) => Self::Database(pool.hosts().name_in(error)),
+            corrupt @ Self::Corrupt(_) => corrupt,
+        }
+    }
+
     fn corrupt(table: &'static str) -> impl Fn(UnknownName) -> Self {
         move |_| Self::Corrupt(table)
     }
@@ -121,6 +136,10 @@ impl StorageError {
 /// # Errors
 /// When Postgres fails, or a migration was changed after it ran.
 pub async fn migrate(pool: &Pool) -> Result<(), StorageError> {
+    run_missing(pool).await.map_err(|error| error.with_name_of(pool))
+}
+
+async fn run_missing(pool: &Pool) -> Result<(), StorageError> {
     let mut migrator = migrations();
     migrator.set_ignore_missing(true);
     // If there is nothing to do, take no lock and wait for nobody.

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use super::connection::Connection;
 use super::connection::streamed;
-use super::failure::DatabaseFailure;
+use super::failure::{DatabaseFailure, cause};
 use super::hosts::Hosts;
 pub use super::pooled::{Pooled, Use};
 use super::pooled::{Shared, setup};
@@ -201,7 +201,7 @@ impl Pool {
 
 /// Whether Postgres may be back soon.
 fn is_passing(error: &sqlx::Error) -> bool {
-    match error {
+    match cause(error) {
         sqlx::Error::Io(error) => !matches!(error.kind(), std::io::ErrorKind::PermissionDenied),
         sqlx::Error::Database(error) => {
             error.code().is_some_and(|code| code.starts_with("57P") || code == "53300")

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::certificate_problem::CertificateProblem;
+use crate::certificate_problem::CertificateProblem;
 use crate::sources::{Fault, Unreadable};
 use crate::storage::StorageError;
 

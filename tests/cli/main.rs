@@ -11,8 +11,12 @@
 )]
 
 mod audit;
+#[path = "../upstream/authority.rs"]
+#[allow(dead_code, reason = "a part of the tests of calls")]
+mod authority;
 mod cancellation_reasons;
 mod command;
+mod database_errors;
 mod downgrade;
 #[cfg(target_os = "linux")]
 mod embedded_postgres;

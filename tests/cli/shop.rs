@@ -140,7 +140,9 @@ impl Shop {
         let rules = Settings::load(Some(&self.settings)).unwrap().brands;
         let work = async {
             let database =
-                Database::open(&Place::Server(Url(self.url())), size, false).await.unwrap();
+                Database::open(&Place::Server(Url::from_environment(self.url())), size, false)
+                    .await
+                    .unwrap();
             hookpoint::storage::migrate(&database.pool).await.unwrap();
             let brand: Arc<Brand> =
                 open_brands(&database, rules).await.unwrap().into_values().next().unwrap();

@@ -190,10 +190,13 @@ impl Harness {
 
     /// Like [`shop`](Self::shop), with the given settings of the brand.
     pub async fn shop_of(&self, name: &str, brand: &str) -> Shop {
-        let server =
-            Database::open(&Place::Server(Url(url_at(&self.socket(), "postgres"))), SIZE, false)
-                .await
-                .unwrap();
+        let server = Database::open(
+            &Place::Server(Url::from_environment(url_at(&self.socket(), "postgres"))),
+            SIZE,
+            false,
+        )
+        .await
+        .unwrap();
         sqlx::query(sqlx::AssertSqlSafe(format!("create database {name}")))
             .execute(&server.pool)
             .await
@@ -228,7 +231,10 @@ impl Shop {
 
     /// Like [`at`](Self::at), with the given settings of the brand.
     pub async fn with(url: String, brand: &str) -> Self {
-        let database = Database::open(&Place::Server(Url(url.clone())), SIZE, false).await.unwrap();
+        let database =
+            Database::open(&Place::Server(Url::from_environment(url.clone())), SIZE, false)
+                .await
+                .unwrap();
         hookpoint::storage::migrate(&database.pool).await.unwrap();
         let settings = Settings::parse(brand, Path::new("harness.toml"))
             .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));

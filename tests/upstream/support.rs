@@ -82,7 +82,7 @@ fn cluster() -> &'static Cluster {
 
 fn url(database: &str) -> Place {
     let socket = cluster().embedded.layout().data_dir.join("run");
-    Place::Server(Url(format!(
+    Place::Server(Url::from_environment(format!(
         "postgres://hookpoint@localhost/{database}?host={}",
         socket.display()
     )))

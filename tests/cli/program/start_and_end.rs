@@ -198,5 +198,9 @@ fn a_server_of_ones_own_is_used_where_a_url_names_it() {
         .unwrap();
     let message = text(&output.stderr);
     assert_eq!(output.status.code(), Some(1));
-    assert!(message.contains("database: connection") && !message.contains("canary"), "{message}");
+    assert!(
+        message.contains("database 127.0.0.1:1/x (from DATABASE_URL): connection refused")
+            && !message.contains("canary"),
+        "{message}"
+    );
 }

@@ -22,9 +22,9 @@ fn place_of(
     let hookpoint::storage::database::Place::Server(url) = place else {
         panic!("tests share a server")
     };
-    hookpoint::storage::database::Place::Server(hookpoint::storage::database::Url(
-        url.0.replace(app_database, database),
-    ))
+    hookpoint::storage::database::Place::Server(
+        hookpoint::storage::database::Url::from_environment(url.0.replace(app_database, database)),
+    )
 }
 
 #[tokio::test]

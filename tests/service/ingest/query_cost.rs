@@ -37,7 +37,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
     let directory =
         scratch().join(format!("hookpoint-test-{}", std::process::id())).join("turnstile");
     let turnstile = CountingProxy::open(&directory, &socket_directory());
-    let place = Place::Server(Url(format!(
+    let place = Place::Server(Url::from_environment(format!(
         "postgres://hookpoint@localhost/{name}?host={}",
         directory.display()
     )));

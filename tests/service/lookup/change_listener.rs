@@ -88,7 +88,7 @@ async fn a_replica_without_notifications_stops_trusting_its_cache() {
     let one = TestApp::start().await;
     let directory = scratch().join(format!("hookpoint-test-{}", std::process::id())).join("mute");
     let proxy = CountingProxy::open(&directory, &socket_directory());
-    let through = Place::Server(Url(format!(
+    let through = Place::Server(Url::from_environment(format!(
         "postgres://hookpoint@localhost/{}?host={}",
         one.database,
         directory.display()

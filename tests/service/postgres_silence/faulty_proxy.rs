@@ -81,7 +81,7 @@ impl FaultyProxy {
 
     /// A database at its other end.
     pub fn to(&self, database: &str) -> Place {
-        Place::Server(Url(format!(
+        Place::Server(Url::from_environment(format!(
             "postgres://hookpoint@{}/{database}?sslmode=disable",
             self.address
         )))

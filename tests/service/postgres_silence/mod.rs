@@ -35,7 +35,9 @@ struct SilenceFixture {
 
 /// The database of an application, for connections outside the service.
 fn url_of(place: &Place) -> &str {
-    let Place::Server(Url(url)) = place else { panic!("the tests' server is not an embedded one") };
+    let Place::Server(Url(url, _)) = place else {
+        panic!("the tests' server is not an embedded one")
+    };
     url
 }
 

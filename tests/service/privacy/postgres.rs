@@ -79,7 +79,7 @@ async fn postgres_logs_statements_without_what_is_in_them() {
     // Some of the settings take effect at the next start.
     let embedded = Embedded::start(layout).await.unwrap();
     let server = open(&embedded, "canaries").await;
-    let place = Place::Server(Url(format!(
+    let place = Place::Server(Url::from_environment(format!(
         "postgres://hookpoint@localhost/canaries?host={}",
         directory.join("run").display()
     )));

@@ -42,7 +42,7 @@ pub fn socket_directory() -> PathBuf {
 }
 
 fn url(database: &str) -> Place {
-    Place::Server(Url(format!(
+    Place::Server(Url::from_environment(format!(
         "postgres://hookpoint@localhost/{database}?host={}",
         socket_directory().display()
     )))

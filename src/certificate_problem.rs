@@ -1,4 +1,4 @@
-//! Why the certificate of a source is not trusted.
+//! Why the certificate of a server is not trusted: of a source, or of Postgres.
 
 use rustls::CertificateError;
 
@@ -8,6 +8,9 @@ pub enum CertificateProblem {
     /// No trusted authority has issued it.
     #[error("no trusted authority has issued it")]
     UnknownAuthority,
+    /// It is an authority's own certificate. `openssl req -x509` makes such a self-signed certificate.
+    #[error("it is self-signed, and marked as an authority (CA:TRUE), not as a server")]
+    OfAuthority,
     /// It was issued for another host.
     #[error("it was issued for another host")]
     OtherHost,
@@ -35,6 +38,12 @@ impl From<&CertificateError> for CertificateProblem {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
                 Self::NotYetValid
+            }
+            // The library has no variant of its own for this error of its verifier.
+            CertificateError::Other(other)
+                if format!("{other:?}").contains("CaUsedAsEndEntity") =>
+            {
+                Self::OfAuthority
             }
             _ => Self::Unsound,
         }
