@@ -18,6 +18,7 @@ use crate::http::health;
 use crate::http::health::{Gauges, Health};
 use crate::http::idle_connections::Connections;
 use crate::http::middleware::{HookpointSpan, HttpContext, finish};
+use crate::http::openapi::{ApiDocument, docs, openapi};
 use crate::http::problem::Problem;
 use crate::http::route::{ROUTES, Route};
 use crate::jobs::tasks::BackgroundTasks;
@@ -73,6 +74,8 @@ fn handled(resource: Resource, route: Route) -> Resource {
         Route::Problem => {
             resource.route(web::get().to(health::problem)).route(web::head().to(health::problem))
         }
+        Route::OpenApi => resource.route(web::get().to(openapi)).route(web::head().to(openapi)),
+        Route::Docs => resource.route(web::get().to(docs)).route(web::head().to(docs)),
         Route::Webhook | Route::Unmatched => resource,
     };
     resource
@@ -86,6 +89,7 @@ pub(super) fn public_server(
     lookup_service: Data<LookupService>,
     webhook_service: Data<WebhookService>,
     health: Data<Health>,
+    document: Data<ApiDocument>,
 ) -> std::io::Result<Server> {
     let public_url = file.server.public_url.trim_end_matches('/').to_owned();
     let http_context = Data::new(HttpContext {
@@ -108,6 +112,7 @@ pub(super) fn public_server(
             .app_data(lookup_service.clone())
             .app_data(webhook_service.clone())
             .app_data(health.clone())
+            .app_data(document.clone())
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<HookpointSpan>::new())
             .configure(move |config| routes(config, &path))
