@@ -1,6 +1,7 @@
 //! Why the application cannot start.
 
 use crate::erasure::erase::ErasureError;
+use crate::http::openapi::DocumentError;
 use crate::storage::StorageError;
 
 /// Why the application cannot start.
@@ -12,6 +13,9 @@ pub enum StartError {
     /// The suppression list cannot be read or reconciled.
     #[error(transparent)]
     Erasure(#[from] ErasureError),
+    /// The API document is broken.
+    #[error(transparent)]
+    Document(#[from] DocumentError),
     /// The service cannot listen on an address.
     #[error("cannot listen on {address}: {source}")]
     Listen {

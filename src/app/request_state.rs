@@ -8,9 +8,11 @@ use super::services::{Services, rates};
 use crate::clock::Clock;
 use crate::http::client_ip::Proxies;
 use crate::http::health::{Gauges, Health};
+use crate::http::openapi::{ApiDocument, DocumentError, DocumentedSettings};
 use crate::http::rate_limits::WrongKeys;
 use crate::http::readiness::Readiness;
 use crate::lookup::handler::LookupService;
+use crate::lookup::query::MAX_QUERY;
 use crate::settings::SettingsFile;
 use crate::storage::pool::Pool;
 
@@ -59,4 +61,19 @@ pub(super) fn gauges(services: &Services, pool: &Pool) -> Data<Gauges> {
         alarms: services.alarms.clone(),
         background: services.background.clone(),
     })
+}
+
+/// The API document. Without a public URL, its commands name the port on which the service listens.
+pub(super) fn api_document(
+    file: &SettingsFile,
+    port: u16,
+) -> Result<Data<ApiDocument>, DocumentError> {
+    let settings = DocumentedSettings {
+        lookup_path: &file.lookup.path,
+        key_parameter: &file.lookup.key_parameter,
+        max_query: MAX_QUERY,
+        public_url: &file.server.public_url,
+        port,
+    };
+    ApiDocument::render(settings).map(Data::new)
 }

@@ -19,6 +19,7 @@ use crate::http::health;
 use crate::http::health::{Gauges, Health};
 use crate::http::idle_connections::Connections;
 use crate::http::middleware::{HookpointSpan, HttpContext, finish};
+use crate::http::openapi::{ApiDocument, docs, openapi};
 use crate::http::problem::Problem;
 use crate::http::request_log::RequestLog;
 use crate::http::route::{ROUTES, Route};
@@ -75,6 +76,8 @@ fn handled(resource: Resource, route: Route) -> Resource {
         Route::Problem => {
             resource.route(web::get().to(health::problem)).route(web::head().to(health::problem))
         }
+        Route::OpenApi => resource.route(web::get().to(openapi)).route(web::head().to(openapi)),
+        Route::Docs => resource.route(web::get().to(docs)).route(web::head().to(docs)),
         Route::Webhook | Route::Unmatched => resource,
     };
     resource
@@ -88,6 +91,7 @@ pub(super) fn public_server(
     lookup_service: Data<LookupService>,
     webhook_service: Data<WebhookService>,
     health: Data<Health>,
+    document: Data<ApiDocument>,
 ) -> std::io::Result<Server> {
     let public_url = file.server.public_url.trim_end_matches('/').to_owned();
     let http_context = Data::new(HttpContext {
@@ -114,6 +118,7 @@ pub(super) fn public_server(
             .app_data(lookup_service.clone())
             .app_data(webhook_service.clone())
             .app_data(health.clone())
+            .app_data(document.clone())
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<HookpointSpan>::new())
             .configure(move |config| routes(config, &path))

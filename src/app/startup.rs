@@ -10,7 +10,7 @@ use super::jobs::BackgroundJobs;
 use super::listeners::Listeners;
 use super::maintenance::Maintenance;
 use super::registered_metrics::register_metrics;
-use super::request_state::{gauges, health, lookup_service};
+use super::request_state::{api_document, gauges, health, lookup_service};
 use super::server::{RunningServer, metrics_server, public_server, raise_file_limit, run};
 use super::services::{Resources, Services};
 use super::suppressions::{open_suppression_file, reconcile_all};
@@ -138,12 +138,14 @@ fn serve(
     listeners: Listeners,
 ) -> Result<Vec<RunningServer>, StartError> {
     let Resources { file, database, clock, .. } = resources;
+    let document = api_document(file, listeners.address(&file.server).port())?;
     let public = public_server(
         file,
         listeners.public,
         lookup_service(file, services, clock),
         services.webhook_service.clone(),
         health(services, readiness),
+        document,
     )
     .map_err(StartError::listen(&file.server.listen))?;
     let mut servers = vec![run(public, &services.background)];

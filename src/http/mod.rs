@@ -1,10 +1,11 @@
-//! Parts that every HTTP request passes: client address, API keys, rate limits, problems, health.
+//! Parts that every HTTP request passes: client address, API keys, rate limits, problems, health, the API document.
 
 pub mod api_keys;
 pub mod client_ip;
 pub mod health;
 pub mod idle_connections;
 pub mod middleware;
+pub mod openapi;
 pub mod problem;
 pub mod rate_limits;
 pub mod readiness;

@@ -25,11 +25,13 @@ static LOOKUPS: [OnceLock<Counter>; Outcome::COUNT] = [const { OnceLock::new() }
 
 /// Registers the counters of the usual answers at zero, so that an alert sees the first failure.
 pub fn register() {
-    let usual: [(Route, &[&str]); 4] = [
+    let usual: [(Route, &[&str]); 6] = [
         (Route::Lookup, &["200", "400", "401", "403", "429", "500", "503"]),
         (Route::Webhook, &["202", "400", "401", "404", "413", "429", "503"]),
         (Route::Live, &["200"]),
         (Route::Ready, &["200", "503"]),
+        (Route::OpenApi, &["200"]),
+        (Route::Docs, &["200"]),
     ];
     for (route, statuses) in usual {
         for status in statuses {

@@ -13,33 +13,43 @@ pub enum Route {
     Problem,
     /// A webhook endpoint.
     Webhook,
+    /// The API document.
+    OpenApi,
+    /// The API document as a page.
+    Docs,
     /// No route of the service.
     Unmatched,
 }
 
 /// THE route table: it registers the routes, names them in logs and metrics, and reserves their paths. The lookup's path is a
 /// setting, so its default stands here.
-pub const ROUTES: [(Route, &str); 6] = [
+pub const ROUTES: [(Route, &str); 8] = [
     (Route::Lookup, "/omnidesk/customerlookup"),
     (Route::Live, "/health/live"),
     (Route::Ready, "/health/ready"),
     (Route::Problem, "/problems/{code}"),
     (Route::Webhook, "/webhooks/{brand}/{source}"),
     (Route::Webhook, "/webhooks/{brand}/{source}/{secret:[^/]*/?}"),
+    (Route::OpenApi, "/openapi.json"),
+    (Route::Docs, "/docs"),
 ];
 
-/// Whether a path of a setting is below a path that the table reserves.
+/// Whether the table reserves a path of a setting: the path itself, or everything below its first part.
 #[must_use]
 pub fn is_reserved(path: &str) -> bool {
-    let first = |path: &str| path.split('/').nth(1).unwrap_or_default().to_owned();
     let of_table = ROUTES.iter().filter(|(route, _)| *route != Route::Lookup);
-    path.trim_start_matches('/').contains('/')
-        && of_table.map(|(_, pattern)| first(pattern)).any(|reserved| reserved == first(path))
+    of_table.map(|(_, pattern)| first_part(pattern)).any(|reserved| reserved == first_part(path))
+}
+
+/// The first part of a path, and whether others follow.
+fn first_part(path: &str) -> (&str, bool) {
+    let path = path.trim_start_matches('/');
+    path.split_once('/').map_or((path, false), |(first, _)| (first, true))
 }
 
 impl Route {
     /// The number of routes.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 8;
 
     /// The route of a path. Any path below that of the webhooks counts as theirs.
     #[must_use]
@@ -69,6 +79,8 @@ impl Route {
             Self::Ready => "ready",
             Self::Problem => "problem",
             Self::Webhook => "webhook",
+            Self::OpenApi => "openapi",
+            Self::Docs => "docs",
             Self::Unmatched => "unmatched",
         }
     }
@@ -82,7 +94,33 @@ impl Route {
             Self::Ready => 2,
             Self::Problem => 3,
             Self::Webhook => 4,
-            Self::Unmatched => 5,
+            Self::OpenApi => 5,
+            Self::Docs => 6,
+            Self::Unmatched => 7,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lookup_cannot_have_the_path_of_another_route() {
+        for path in ["/docs", "/openapi.json", "/health/live", "/health/x", "/webhooks/a/b"] {
+            assert!(is_reserved(path), "{path}");
+        }
+        for path in ["/omnidesk/customerlookup", "/health", "/docs/lookup", "/lookup"] {
+            assert!(!is_reserved(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn every_route_has_a_position_of_its_own() {
+        let mut positions: Vec<usize> = ROUTES.iter().map(|(route, _)| route.index()).collect();
+        positions.push(Route::Unmatched.index());
+        positions.sort_unstable();
+        positions.dedup();
+        assert_eq!(positions, (0..Route::COUNT).collect::<Vec<_>>());
     }
 }

@@ -6,6 +6,7 @@ mod address_match;
 pub mod api;
 pub mod booking;
 mod delivery;
+pub mod example_webhooks;
 pub mod extract;
 mod header_signature;
 mod json;

@@ -110,10 +110,11 @@ impl Instructions<'_> {
         Ok(())
     }
 
-    /// Prints where the metrics, the simulators and the data are.
+    /// Prints where the API document, the metrics, the simulators and the data are.
     fn print_places(&self) {
+        print_line(&format!("\nAPI:     {}/docs", self.base_url()));
         if let Some(metrics) = self.metrics_address {
-            print_line(&format!("\nMetrics: http://{metrics}/metrics"));
+            print_line(&format!("Metrics: http://{metrics}/metrics"));
         }
         print_line("Simulators:");
         for source in Source::ALL {

@@ -2,4 +2,5 @@
 
 mod access;
 mod metrics;
+mod openapi;
 mod request_log;

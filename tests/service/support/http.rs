@@ -1,5 +1,6 @@
-//! A plain HTTP client that sends exactly the given bytes.
+//! A plain HTTP client that sends exactly the given bytes. It compares every response with the API document.
 
+use super::documented::assert_documented;
 use super::*;
 
 pub fn encode(text: &str) -> String {
@@ -71,7 +72,9 @@ pub async fn exchange(address: SocketAddr, request: Vec<u8>) -> Response {
         let (head, body) = text.split_once("\r\n\r\n").unwrap_or((&text, ""));
         let status =
             head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-        Response { status, head: head.to_owned(), body: body.to_owned() }
+        let response = Response { status, head: head.to_owned(), body: body.to_owned() };
+        assert_documented(&request, &response);
+        response
     };
     tokio::task::spawn_blocking(exchange).await.unwrap()
 }

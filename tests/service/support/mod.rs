@@ -2,6 +2,7 @@
 //! the given bytes.
 
 mod database;
+mod documented;
 mod http;
 mod logs;
 
@@ -36,6 +37,7 @@ use self::database::SIZE;
 pub use self::database::{
     database, layout, server, socket_directory, until_locks_are_awaited, until_used_by,
 };
+pub use self::documented::{api_document, documented, operations, schema};
 pub use self::http::{Response, encode, exchange, head, post, send};
 pub use self::logs::{Logs, adopt_logs, logs};
 pub use crate::settings::TestSettings;
