@@ -11,6 +11,12 @@ pub(super) fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// Prints a line to standard error.
+#[expect(clippy::print_stderr, reason = "the output of a command")]
+pub(super) fn print_error(text: &str) {
+    eprintln!("{text}");
+}
+
 /// Prints a line with text of the sources.
 pub(super) fn print_plain(text: &str) {
     print_line(&plain(text));
