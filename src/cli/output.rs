@@ -12,9 +12,8 @@ pub(super) fn print_line(text: &str) {
 }
 
 /// Prints a line to standard error.
-#[expect(clippy::print_stderr, reason = "the output of a command")]
 pub(super) fn print_error(text: &str) {
-    eprintln!("{text}");
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// Prints a line with text of the sources.

@@ -72,7 +72,7 @@ impl Check {
             print(&format!("Settings: {}", file.display()));
         }
         self.mistakes.iter().for_each(|mistake| print(&mistake.to_string()));
-        self.checked.warnings.iter().for_each(|warning| print(&format!("Warning: {warning}.")));
+        self.checked.warnings.iter().for_each(|warning| print(&format!("Warning: {warning}")));
         self.not_checked.iter().for_each(|secret| print(&format!("Not checked: {secret}")));
         if self.mistakes.is_empty() {
             let brands = self.checked.brands.join(", ");

@@ -8,7 +8,7 @@ use super::environment::{default_files, environment, find_file};
 use super::file::SettingsFile;
 use super::mistake::Mistake;
 use super::placeholders::placeholder_mistakes;
-use super::repair::close_all;
+use super::repair::repair_all;
 use super::syntax::syntax_mistakes;
 use super::{brands, database, limits, secrets, texts, type_mistakes};
 use crate::brand::BrandRules;
@@ -149,9 +149,9 @@ impl Checked {
     }
 
     fn of_text(text: &str, path: &Path, access: SecretAccess, fetch: Fetch<'_>) -> Self {
-        let (text, unclosed) = close_all(text, path);
+        let (text, repairs) = repair_all(text, path);
         let (mut document, errors) = Document::parse(&text, path);
-        let mut mistakes = syntax_mistakes(&mut document, &errors, &unclosed);
+        let mut mistakes = syntax_mistakes(&mut document, &errors, &repairs);
         let (file, of_types) = type_mistakes::read::<SettingsFile>(&mut document);
         mistakes.extend(of_types);
         mistakes.extend(placeholder_mistakes(&mut document));

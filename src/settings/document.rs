@@ -110,23 +110,34 @@ impl<'a> Document<'a> {
         });
     }
 
-    /// Sets the value of a key to a text.
+    /// Replaces a value by a text.
     pub(super) fn set(&mut self, path: &[String], text: &'static str) {
+        if let Some(span) = self.value(path).map(Spanned::span) {
+            self.insert(path, text, span);
+        }
+    }
+
+    fn insert(&mut self, path: &[String], text: &'static str, span: Range<usize>) {
         let Some((last, above)) = path.split_last() else { return };
-        let span = self.value(path).or_else(|| self.value(above)).map(Spanned::span);
-        let Some(span) = span else { return };
         let value = Spanned::new(span.clone(), DeValue::String(Cow::Borrowed(text)));
-        change(self.root.get_mut(), above, |container| {
-            if let Container::Table(table) = container {
+        let number = last.parse::<usize>();
+        change(self.root.get_mut(), above, |container| match container {
+            Container::Table(table) => {
                 table.insert(Spanned::new(span, Cow::Owned(last.clone())), value);
+            }
+            Container::List(list, _) => {
+                if let Some(item) = number.ok().and_then(|n| list.get_mut(n)) {
+                    *item = value;
+                }
             }
         });
     }
 
-    /// Sets a missing key to an empty text.
+    /// Sets a missing key to an empty text. Its place is behind the text, so that nothing else is there.
     pub(super) fn fill(&mut self, path: &[String]) {
         self.filled.insert(self.key_of(path));
-        self.set(path, "");
+        let place = self.text.len().saturating_add(self.filled.len());
+        self.insert(path, "", place..place);
     }
 
     pub(super) fn is_filled(&self, key: &str) -> bool {

@@ -1,4 +1,5 @@
-//! Closes the tables and lists of the settings file that have no end, so that the rest of the file is checked too.
+//! Repairs what hides the rest of the settings file from the parser, so that the rest is checked too: tables and lists
+//! without an end, and lines without `=`.
 
 use std::ops::Range;
 use std::path::Path;
@@ -7,49 +8,77 @@ use toml::de::{DeValue, Error};
 
 use super::document::Document;
 
-/// The most places that are closed: a file with more is not a settings file.
+/// The most repairs: a file with more is not a settings file.
 const MAX_REPAIRS: usize = 20;
 
-/// Something without an end.
-pub(super) struct Unclosed {
-    /// The line where it begins.
+/// A mistake that was repaired.
+pub(super) struct Repair {
+    /// Its line. What has no end begins there.
     pub(super) line: usize,
-    /// What is missing.
+    /// What was inserted: the missing bracket, or [`COMMENT`].
     pub(super) sign: &'static str,
 }
 
-/// The text with the missing ends, and where something had none. The lines stay the same.
-pub(super) fn close_all(text: &str, path: &Path) -> (String, Vec<Unclosed>) {
+/// Makes a comment of a line that is no setting.
+pub(super) const COMMENT: &str = "#";
+
+/// The repaired text, and what was repaired. The lines stay the same.
+pub(super) fn repair_all(text: &str, path: &Path) -> (String, Vec<Repair>) {
     let mut text = text.to_owned();
-    let mut closed = Vec::new();
+    let mut repairs = Vec::new();
     for _ in 0..MAX_REPAIRS {
         let (document, errors) = Document::parse(&text, path);
-        let Some((unclosed, place)) = errors.iter().find_map(|error| {
+        let Some((repair, place)) = errors.iter().find_map(|error| {
             header_without_end(&document, error)
                 .or_else(|| list_without_end(&document, error, &errors))
+                .or_else(|| line_without_value(&document, error))
         }) else {
             break;
         };
         let mut repaired = text.clone();
-        repaired.insert_str(place, unclosed.sign);
-        // Closing it at a wrong place helps nobody.
-        if count(&repaired, path) >= count(&text, path) {
+        repaired.insert_str(place, repair.sign);
+        // A list that is closed at a wrong place helps nobody.
+        if endless_lists(&repaired, path) > 0
+            && endless_lists(&repaired, path) >= endless_lists(&text, path)
+        {
             break;
         }
-        closed.push(unclosed);
+        repairs.push(repair);
         text = repaired;
     }
-    (text, closed)
+    (text, repairs)
 }
 
-/// How many things have no end.
-fn count(text: &str, path: &Path) -> usize {
-    let (_, errors) = Document::parse(text, path);
-    errors.iter().filter(|error| error.message().starts_with("unclosed ")).count()
+/// How many lists and inline tables have no end.
+fn endless_lists(text: &str, path: &Path) -> usize {
+    let (document, errors) = Document::parse(text, path);
+    errors.iter().filter_map(|error| endless(&document, error)).count()
+}
+
+fn missing_begin(line: &str) -> &'static str {
+    if line.trim_end().ends_with("]]") {
+        "[["
+    } else if line.trim_end().ends_with(']') {
+        "["
+    } else {
+        COMMENT
+    }
+}
+
+const WITHOUT_VALUE: &str = "key with no value";
+
+/// A line without `=`, and where it begins: the name of a table without `[`, or no setting at all.
+fn line_without_value(document: &Document<'_>, error: &Error) -> Option<(Repair, usize)> {
+    let offset = error.span()?.start;
+    let line = document.line_of(offset);
+    let begin = document.text.get(..offset)?.rfind('\n').map_or(0, |end| end.saturating_add(1));
+    let is_whole = !document.line(line).contains(['{', '}', '=']);
+    (error.message().starts_with(WITHOUT_VALUE) && is_whole)
+        .then(|| (Repair { line, sign: missing_begin(document.line(line)) }, begin))
 }
 
 /// A name of a table without its end, and where the end is missing.
-fn header_without_end(document: &Document<'_>, error: &Error) -> Option<(Unclosed, usize)> {
+fn header_without_end(document: &Document<'_>, error: &Error) -> Option<(Repair, usize)> {
     let offset = error.span()?.start;
     let line = document.line_of(offset);
     let message = error.message();
@@ -60,7 +89,7 @@ fn header_without_end(document: &Document<'_>, error: &Error) -> Option<(Unclose
     } else {
         return None;
     };
-    Some((Unclosed { line, sign }, offset))
+    Some((Repair { line, sign }, offset))
 }
 
 /// A list without its end, and where the end is probably missing: before the line that is no part of a list.
@@ -68,7 +97,7 @@ fn list_without_end(
     document: &Document<'_>,
     error: &Error,
     errors: &[Error],
-) -> Option<(Unclosed, usize)> {
+) -> Option<(Repair, usize)> {
     let (sign, list) = endless(document, error)?;
     let first = document.line_of(list.start);
     let starts = errors.iter().filter_map(|error| Some(error.span()?.start));
@@ -78,7 +107,7 @@ fn list_without_end(
     let end = text.find(" #").unwrap_or(text.len());
     let begin: usize =
         document.text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
-    Some((Unclosed { line: first, sign }, begin.checked_add(end)?))
+    Some((Repair { line: first, sign }, begin.checked_add(end)?))
 }
 
 /// A list or inline table that has no end: what is missing, and its place.

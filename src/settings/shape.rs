@@ -45,7 +45,7 @@ impl Shape {
         let default = self.at(path).filter(|value| match value {
             Value::String(text) => !text.is_empty(),
             Value::Array(list) => !list.is_empty(),
-            Value::Number(_) => true,
+            Value::Number(number) => number.as_u64() != Some(0),
             _ => false,
         });
         let list_of = |item: String| format!("[{item}]");

@@ -7,26 +7,28 @@ use toml::de::{DeValue, Error};
 
 use super::document::{Document, KeyPath};
 use super::mistake::Mistake;
-use super::repair::{Unclosed, endless};
+use super::repair::{COMMENT, Repair, endless};
 
 /// A mistake of syntax.
 struct Found {
     line: usize,
     offset: Option<usize>,
+    /// Whether the value of the key is lost. Then other mistakes of the key are consequences.
+    loses_value: bool,
     /// The parser sometimes reports a mistake twice. On one line, the lowest rank is the clearest message.
     rank: u8,
     what: String,
 }
 
-/// The mistakes of syntax, at most one for each line. Their lines count as uncertain. `unclosed` is what had no end,
-/// and has one in the document.
+/// The mistakes of syntax, at most one for each line. Their lines count as uncertain. `repairs` are the
+/// mistakes that are not in the document any more.
 pub(super) fn syntax_mistakes(
     document: &mut Document<'_>,
     errors: &[Error],
-    unclosed: &[Unclosed],
+    repairs: &[Repair],
 ) -> Vec<Mistake> {
     let mut of_lines: BTreeMap<usize, Found> = BTreeMap::new();
-    for found in found(document, errors, unclosed) {
+    for found in found(document, errors, repairs) {
         if of_lines.get(&found.line).is_none_or(|other| found.rank < other.rank) {
             of_lines.insert(found.line, found);
         }
@@ -34,7 +36,7 @@ pub(super) fn syntax_mistakes(
     let mut mistakes = Vec::new();
     for (line, found) in of_lines {
         let key = key_at(document, line, found.offset);
-        if let Some(key) = key.as_ref().filter(|_| found.offset.is_some()) {
+        if let Some(key) = key.as_ref().filter(|_| found.loses_value) {
             document.mark_reported(key.clone());
         }
         document.distrust(line);
@@ -45,7 +47,7 @@ pub(super) fn syntax_mistakes(
 }
 
 /// The mistakes that are no consequence of a list without an end, which contains the rest of the file.
-fn found(document: &Document<'_>, errors: &[Error], unclosed: &[Unclosed]) -> Vec<Found> {
+fn found(document: &Document<'_>, errors: &[Error], repairs: &[Repair]) -> Vec<Found> {
     let endless = errors.iter().find_map(|error| {
         let (sign, list) = endless(document, error)?;
         Some((without_end(document.line_of(list.start), sign, document), list.start))
@@ -56,17 +58,28 @@ fn found(document: &Document<'_>, errors: &[Error], unclosed: &[Unclosed]) -> Ve
         .map(|error| in_words(document, error))
         .filter(|found| found.offset.is_some_and(|offset| offset < start))
         .chain(endless.map(|(found, _)| found))
-        .chain(unclosed.iter().map(|one| without_end(one.line, one.sign, document)))
+        .chain(repairs.iter().map(|repair| repaired(document, repair)))
         .collect()
 }
 
+fn repaired(document: &Document<'_>, repair: &Repair) -> Found {
+    if repair.sign != COMMENT {
+        return without_end(repair.line, repair.sign, document);
+    }
+    let line = document.line(repair.line).trim_start_matches(COMMENT).trim();
+    let what = without_value(line).to_owned();
+    Found { line: repair.line, offset: None, loses_value: true, rank: 0, what }
+}
+
 fn without_end(line: usize, sign: &str, document: &Document<'_>) -> Found {
-    let what = if document.line(line).trim_start().starts_with('[') {
+    let what = if sign.starts_with('[') {
+        format!("`{sign}` is missing at the beginning of the line")
+    } else if document.line(line).trim_start().starts_with('[') {
         format!("`{sign}` is missing at the end of the line")
     } else {
         format!("`{sign}` is missing: what begins on this line has no end")
     };
-    Found { line, offset: None, rank: 0, what }
+    Found { line, offset: None, loses_value: false, rank: 0, what }
 }
 
 fn in_words(document: &Document<'_>, error: &Error) -> Found {
@@ -80,7 +93,8 @@ fn in_words(document: &Document<'_>, error: &Error) -> Found {
     } else {
         words(message, text, after, span.is_empty())
     };
-    Found { line, offset: Some(span.start), rank, what }
+    let loses_value = !text.starts_with('[');
+    Found { line, offset: Some(span.start), loses_value, rank, what }
 }
 
 /// The message of the parser, the line, the text from the mistake on, and whether there is no text at all.
@@ -150,8 +164,6 @@ fn words(message: &str, line: &str, after: &str, is_empty: bool) -> (u8, String)
 fn without_value(line: &str) -> &'static str {
     if line.starts_with("//") || line.starts_with(';') || line.starts_with("--") {
         "a comment begins with #"
-    } else if line.ends_with(']') && !line.contains('=') {
-        "`[` is missing at the beginning of the line"
     } else if line.contains(':') {
         "a setting has the form name = value, with = and not with a colon"
     } else {
@@ -200,7 +212,7 @@ fn header_of(line: &str) -> String {
 
 /// The key of a mistake: from the document, else from the beginning of the line and the header above it.
 fn key_at(document: &Document<'_>, line: usize, offset: Option<usize>) -> Option<String> {
-    let text = document.line(line).trim();
+    let text = document.line(line).trim_start_matches(COMMENT).trim();
     if text.starts_with('[') {
         let end = text.find(']').map_or(text.len(), |end| end.saturating_add(1));
         return text.get(..end).filter(|header| !header.contains('=')).map(str::to_owned);

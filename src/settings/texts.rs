@@ -73,7 +73,7 @@ fn key_parameter(name: &str) -> Checked {
 
 fn level(name: &str) -> Option<SettingProblem> {
     const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
-    let near = did_you_mean(near_name(name, LEVELS));
+    let near = did_you_mean(near_name(name, LEVELS), "");
     let what = format!("must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\"{near}");
     (!LEVELS.contains(&name)).then(|| SettingProblem::new("telemetry.level", what))
 }

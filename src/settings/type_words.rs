@@ -73,21 +73,20 @@ pub(super) fn unknown_key_words(
     let hint = match (near, shape.table_with(name, above)) {
         (Some(near), _) if is_table && shape.is_table(&[above, &[near.to_owned()]].concat()) => {
             let near = [above.to_vec(), vec![near.to_owned()]].concat().join(".");
-            format!("; did you mean `[{near}]`?")
+            did_you_mean(Some(&format!("[{near}]")), "")
         }
-        (Some(near), _) => did_you_mean(Some(near)),
+        (Some(near), _) => did_you_mean(Some(near), ""),
         (None, Some(table)) => format!("; it belongs in {table}"),
-        (None, None) => String::new(),
+        (None, None) => format!("; this table can have {}", known.join(", ")),
     };
     let what = if is_table { "table" } else { "setting" };
-    let known = known.join(", ");
-    format!("there is no {what} `{name}` here{hint}; this table can have {known}")
+    format!("there is no {what} `{name}` here{hint}")
 }
 
 /// A text that is none of the possible ones.
 pub(super) fn enum_words(given: &str, known: &[&str]) -> String {
     let near = near_name(given, known.iter().copied());
-    let near = near.map(|near| format!("; did you mean \"{near}\"?")).unwrap_or_default();
+    let near = near.map(|near| format!(". Did you mean \"{near}\"?")).unwrap_or_default();
     let mut names: Vec<String> = Vec::new();
     names.extend(known.iter().filter(|name| !name.is_empty()).map(|name| format!("\"{name}\"")));
     names.extend(known.contains(&"").then(|| "\"\" for off".to_owned()));

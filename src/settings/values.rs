@@ -31,8 +31,8 @@ pub(super) fn kinds(
 /// The mistake of a name that is no kind of record.
 pub(super) fn not_a_kind(name: &str) -> String {
     let near = near_name(name, SourceKind::ALL.map(SourceKind::as_str));
-    let near = did_you_mean(near);
-    format!("\"{name}\" is not a kind of record{near}; the kinds are {}", all_kinds())
+    let hint = did_you_mean(near, &format!("the kinds are {}", all_kinds()));
+    format!("\"{name}\" is not a kind of record{hint}")
 }
 
 /// All kinds of record, for messages.
@@ -50,9 +50,9 @@ pub(super) fn time_zone(
     let zone = database.get(name).ok();
     if zone.is_none() {
         let names: Vec<String> = database.available().map(|name| name.to_string()).collect();
-        let near = did_you_mean(near_name(name, names.iter().map(String::as_str)));
-        let what =
-            format!("is not a time zone{near}; write an IANA name such as \"Europe/Amsterdam\"");
+        let near = near_name(name, names.iter().map(String::as_str));
+        let hint = did_you_mean(near, "write an IANA name such as \"Europe/Amsterdam\"");
+        let what = format!("is not a time zone{hint}");
         found.push(SettingProblem::new(key, what));
     }
     zone

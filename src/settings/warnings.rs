@@ -73,14 +73,16 @@ impl Names {
                 near_name(name, all)
             }
         };
-        Some(match (near, source) {
-            (Some(_), _) | (None, None) => {
-                format!("no source has events of the type \"{name}\"{}", did_you_mean(near))
+        let types = format!("its types are {}", own.join(", "));
+        Some(match source {
+            Some(source) => {
+                let hint = did_you_mean(near, &types);
+                format!("{source} has no events of the type \"{name}\"{hint}")
             }
-            (None, Some(source)) => format!(
-                "{source} has no events of the type \"{name}\"; its types are {}",
-                own.join(", ")
-            ),
+            None => {
+                let hint = did_you_mean(near, "");
+                format!("no source has events of the type \"{name}\"{hint}")
+            }
         })
     }
 
@@ -90,12 +92,12 @@ impl Names {
             *known == name
                 || (known.ends_with('.') && name.len() > known.len() && name.starts_with(known))
         });
-        let near = did_you_mean(near_name(name, known.iter().copied()));
-        let known = known.iter().map(|name| {
+        let near = near_name(name, known.iter().copied());
+        let all = known.iter().map(|name| {
             if name.ends_with('.') { format!("{name}<handle>") } else { (*name).to_owned() }
         });
-        let known = known.collect::<Vec<_>>().join(", ");
-        (!is_known).then(|| format!("no source has this reference{near}; they are {known}"))
+        let all = format!("they are {}", all.collect::<Vec<_>>().join(", "));
+        (!is_known).then(|| format!("no source has this reference{}", did_you_mean(near, &all)))
     }
 
     /// The names of a field of the answer: the names of a person, or an attribute.
@@ -130,10 +132,8 @@ impl Names {
             (None, Some(prefix)) => {
                 format!("; an attribute of your own is written {prefix}{name}")
             }
-            (None, None) if !known.is_empty() => {
-                format!("; its attributes are {}", known.join(", "))
-            }
-            (near, _) => did_you_mean(near),
+            (None, None) if known.is_empty() => String::new(),
+            (near, _) => did_you_mean(near, &format!("its attributes are {}", known.join(", "))),
         })
     }
 
@@ -141,10 +141,10 @@ impl Names {
         let UsedName { template, root, name } = used;
         match root.as_str() {
             "customer" => {
-                let near = did_you_mean(near_name(name, CUSTOMER_NAMES));
-                let known = CUSTOMER_NAMES.join(", ");
+                let known = format!("there are {}", CUSTOMER_NAMES.join(", "));
+                let hint = did_you_mean(near_name(name, CUSTOMER_NAMES), &known);
                 (!CUSTOMER_NAMES.contains(&name.as_str()))
-                    .then(|| format!("`customer.{name}` does not exist{near}; there are {known}"))
+                    .then(|| format!("`customer.{name}` does not exist{hint}"))
             }
             "event" => self.unknown_event_value(template, name),
             "attributes" => self
@@ -163,7 +163,7 @@ impl Names {
         let source = of_message.or(of_url).and_then(source_of);
         let mut known = EVENT_NAMES.to_vec();
         known.extend(self.of(source).flat_map(|names| names.event_values));
-        let near = did_you_mean(near_name(name, known.iter().copied()));
+        let near = did_you_mean(near_name(name, known.iter().copied()), "");
         (!known.contains(&name)).then(|| match source {
             Some(source) => format!("events of {source} have no `event.{name}`{near}"),
             None => format!("no event has `event.{name}`{near}"),

@@ -115,6 +115,8 @@ impl<'a> SecretLoader<'a> {
                 "is not used with verification = \"{verification}\"; remove it, or choose another verification"
             );
             self.mistake_because_of("verification", key, what);
+            // If the verification is what is wrong, the secrets will be needed.
+            self.fetch(key, places, 0, Ok);
         }
     }
 

@@ -60,23 +60,23 @@ calls_per_minute = 600
 
 /// The line of each mistake, and what its message says.
 const EXPECTED: [(usize, &str); 29] = [
-    (2, "did you mean `listen`?"),
+    (2, "Did you mean `listen`?"),
     (3, "such as \"https://api.brand.nl\""),
     (4, "must be a whole number, 0 or more, without quotes"),
     (6, "server.allowed_networks.0: \"10.0.0.0/33\" is not a network"),
     (7, "server.allowed_networks.1: \"nginx\" is not a network"),
     (10, "such as 800"),
     (12, "must be true or false"),
-    (13, "did you mean `[server]`?"),
+    (13, "Did you mean `[server]`?"),
     (16, "must be \"error\""),
     (17, "lower-case letters"),
-    (18, "such as \"Europe/Amsterdam\""),
+    (18, "Did you mean `Europe/Amsterdam`?"),
     (19, "\"en\" or \"nl\""),
     (20, "such as \"NL\""),
     (22, "`}}` is missing"),
-    (23, "there is no filter `dat`; did you mean `date`?"),
+    (23, "there is no filter `dat`. Did you mean `date`?"),
     (24, "is used twice"),
-    (24, "there is no `omnio` here; did you mean `omniotap`?"),
+    (24, "there is no `omnio` here. Did you mean `omniotap`?"),
     (32, "must be one of: \"signature\", \"secret\", \"none\" or \"\" for off"),
     (33, "must be the place of a secret, such as { env = \"NAME\" }"),
     (35, "replace <tenant> with your own value"),
@@ -86,9 +86,9 @@ const EXPECTED: [(usize, &str); 29] = [
     (42, "such as \"https://auth.example.com/token\""),
     (43, "No such file"),
     (46, "the secret in HOOKPOINT_TEST_SHORT needs at least 16 bytes"),
-    (25, "omneo has no attribute `teir`; did you mean `tier`?"),
-    (28, "did you mean `omnilab.touchpoint.page_visit`?"),
-    (30, "did you mean `omneo.transaction`?"),
+    (25, "omneo has no attribute `teir`. Did you mean `tier`?"),
+    (28, "Did you mean `omnilab.touchpoint.page_visit`?"),
+    (30, "Did you mean `omneo.transaction`?"),
 ];
 
 fn check(settings: &Path, arguments: &[&str]) -> RunEnd {
@@ -135,7 +135,7 @@ fn json_has_the_same_mistakes_and_warnings() {
     assert_eq!(json["brands"], serde_json::json!(["Brand NL"]));
     let first = &json["mistakes"][0];
     assert_eq!((&first["line"], &first["key"]), (&2.into(), &"server.listen_address".into()));
-    assert!(first["message"].as_str().unwrap().contains("did you mean `listen`?"));
+    assert!(first["message"].as_str().unwrap().contains("Did you mean `listen`?"));
     let valid = scratch.file("valid.toml", "[brands.shop]\n", 0o644);
     let checked = check(&valid, &["--json"]);
     let json: Value = serde_json::from_str(&checked.well()).unwrap();
@@ -176,13 +176,18 @@ fn the_file_that_was_read_is_named_and_no_file_is_a_mistake() {
     if !Path::new("/etc/hookpoint/hookpoint.toml").exists() {
         let without = check_in(&directory, None);
         assert_eq!((without.code, without.out.as_str()), (Some(2), ""));
-        for part in ["there is no settings file", "./hookpoint.toml", "/etc/hookpoint", "--settings"] {
+        for part in
+            ["there is no settings file", "./hookpoint.toml", "/etc/hookpoint", "--settings"]
+        {
             assert!(without.error.contains(part), "{part}: {}", without.error);
         }
     }
     std::fs::write(directory.join("hookpoint.toml"), "[brands.shop]\n").unwrap();
     let found = check_in(&directory, None).well();
-    assert!(found.starts_with("Settings: /") && found.contains("/work/hookpoint.toml\n"), "{found}");
+    assert!(
+        found.starts_with("Settings: /") && found.contains("/work/hookpoint.toml\n"),
+        "{found}"
+    );
     std::fs::write(directory.join("other.toml"), "").unwrap();
     let named = check_in(&directory, Some("other.toml")).well();
     assert!(named.contains("/work/other.toml\n") && named.contains("there is no brand"), "{named}");

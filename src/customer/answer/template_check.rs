@@ -73,9 +73,9 @@ pub(super) fn mistakes(
     let Ok(template) = environment.get_template(name) else { return Vec::new() };
     let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
     let unknown = used.iter().filter(|name| !roots.contains(&name.as_str())).map(|unknown| {
-        let near = did_you_mean(near_name(unknown, roots.iter().copied()));
-        let roots = roots.join(", ");
-        format!("there is no `{unknown}` here{near}; this template can use {roots}")
+        let near = near_name(unknown, roots.iter().copied());
+        let possible = format!("this template can use {}", roots.join(", "));
+        format!("there is no `{unknown}` here{}", did_you_mean(near, &possible))
     });
     let fails = |expression: String, kind: ErrorKind| {
         let evaluated = environment
@@ -99,7 +99,7 @@ pub(super) fn mistakes(
 }
 
 fn suggestion(name: &str, names: &[&str]) -> String {
-    did_you_mean(near_name(name, names.iter().copied()))
+    did_you_mean(near_name(name, names.iter().copied()), "")
 }
 
 /// The insides of the tags of a template, without its comments.

@@ -76,7 +76,7 @@ fn unknown_statement(name: &str) -> String {
         return format!("`{{% {name} %}}` is outside of `{{% if %}}`");
     }
     let names = STATEMENTS.iter().flat_map(|(begin, end)| [*begin, *end]).chain(["else", "elif"]);
-    format!("there is no statement `{name}`{}", did_you_mean(near_name(name, names)))
+    format!("there is no statement `{name}`{}", did_you_mean(near_name(name, names), ""))
 }
 
 /// The end of the innermost statement that has none.

@@ -20,10 +20,14 @@ pub fn near_name<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) 
         .map(|(_, candidate)| candidate)
 }
 
-/// `; did you mean "date"?`, or nothing.
+/// The end of a message about an unknown name: the near name, else the possible ones (which may be empty).
 #[must_use]
-pub fn did_you_mean(near: Option<&str>) -> String {
-    near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default()
+pub fn did_you_mean(near: Option<&str>, possible: &str) -> String {
+    match near {
+        Some(near) => format!(". Did you mean `{near}`?"),
+        None if possible.is_empty() => String::new(),
+        None => format!("; {possible}"),
+    }
 }
 
 fn plain(name: &str) -> String {
@@ -32,7 +36,7 @@ fn plain(name: &str) -> String {
 
 fn similarity(one: &str, other: &str) -> f64 {
     let words = |name: &str| -> BTreeSet<String> {
-        name.split(['_', '.']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+        name.split(['_', '.', '/']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     };
     let (words_of_one, words_of_other) = (words(one), words(other));
     let is_part = !words_of_one.is_empty()
@@ -56,6 +60,7 @@ mod tests {
             ("SIGNATURE", &["", "secret", "signature"], Some("signature")),
             ("hmac", &["", "secret", "signature"], None),
             ("port", &["listen", "workers"], None),
+            ("Amsterdam", &["Europe/London", "Europe/Amsterdam"], Some("Europe/Amsterdam")),
             ("", &["listen"], None),
         ] {
             assert_eq!(near_name(name, candidates.iter().copied()), near, "{name}");
