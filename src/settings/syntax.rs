@@ -189,7 +189,7 @@ fn duplicate(document: &Document<'_>, span: &Range<usize>, line: usize) -> Strin
         Some(ref header) => earlier
             .filter(|(_, text)| text.starts_with('['))
             .filter(|(_, text)| header_of(text) == *header)
-            .last(),
+            .next_back(),
         None => earlier
             .take_while(|(_, text)| !text.starts_with('['))
             .find(|(_, text)| text.split('=').next().is_some_and(|key| key.trim() == name)),
