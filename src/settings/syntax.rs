@@ -188,8 +188,7 @@ fn duplicate(document: &Document<'_>, span: &Range<usize>, line: usize) -> Strin
     let first = match header {
         Some(ref header) => earlier
             .filter(|(_, text)| text.starts_with('['))
-            .filter(|(_, text)| header_of(text) == *header)
-            .next_back(),
+            .rfind(|(_, text)| header_of(text) == *header),
         None => earlier
             .take_while(|(_, text)| !text.starts_with('['))
             .find(|(_, text)| text.split('=').next().is_some_and(|key| key.trim() == name)),
