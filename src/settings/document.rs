@@ -179,7 +179,11 @@ impl<'a> Document<'a> {
     /// it is a consequence of another one.
     pub(super) fn problem(&self, problem: SettingProblem) -> Option<Mistake> {
         let cause = problem.depends_on.map(|cause| self.find(&cause).0);
-        if cause.is_some_and(|cause| self.is_reported(&cause)) {
+        let is_wrong = |cause: String| {
+            let below = format!("{cause}.");
+            self.is_reported(&cause) || self.reported.iter().any(|key| key.starts_with(&below))
+        };
+        if cause.is_some_and(is_wrong) {
             return None;
         }
         let (key, offset) = self.find(&problem.key);
