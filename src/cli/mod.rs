@@ -17,6 +17,7 @@ mod question;
 mod rebuild;
 mod serve;
 mod session;
+mod settings;
 mod shown_customer;
 mod shown_explanation;
 mod sync;
@@ -28,9 +29,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::output::print_line;
-use self::session::{names_of, open};
-use crate::settings::{Mistake, Settings};
+use self::output::{print_error, print_line};
+use self::session::open;
+use crate::settings::{Checked, Mistake, SecretAccess, Settings};
 
 /// Answers Omnidesk's customer lookups with one merged customer
 #[derive(Debug, Parser)]
@@ -58,7 +59,7 @@ enum Command {
     Migrate,
     /// Check the settings file
     #[command(subcommand)]
-    Settings(SettingsCommand),
+    Settings(settings::SettingsCommand),
     /// List the brands
     #[command(subcommand)]
     Brand(brand::BrandCommand),
@@ -94,19 +95,16 @@ enum Command {
     Version(version::VersionArguments),
 }
 
-#[derive(Debug, Subcommand)]
-enum SettingsCommand {
-    /// Check the settings file; prints each mistake with its line, its key and the correction
-    Check,
-}
-
 /// The exit code for a mistake in the settings or the arguments.
 const MISTAKE: u8 = 2;
 
 /// Runs one command.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
-    let settings = match settings(&cli) {
+    if let Command::Settings(command) = &cli.command {
+        return settings::run(command, cli.settings.as_deref(), MISTAKE);
+    }
+    let settings = match settings_for(&cli) {
         Ok(settings) => settings,
         Err(mistakes) => return report(&mistakes),
     };
@@ -125,25 +123,24 @@ pub fn run(cli: Cli) -> ExitCode {
 }
 
 /// Reads the settings that the command needs. `None` if it needs none.
-fn settings(cli: &Cli) -> Result<Option<Settings>, Vec<Mistake>> {
-    let loaded = Settings::load(cli.settings.as_deref());
-    match (&cli.command, loaded) {
+fn settings_for(cli: &Cli) -> Result<Option<Settings>, Vec<Mistake>> {
+    let mut checked = Checked::load(cli.settings.as_deref(), SecretAccess::Read);
+    match &cli.command {
         // The demo has settings of its own. The others need none.
-        (
-            Command::Demo(_)
-            | Command::Accuracy(_)
-            | Command::Completion(_)
-            | Command::Man(_)
-            | Command::Version(_),
-            _,
-        ) => Ok(None),
-        // Only these commands receive webhooks, call all sources or check the secrets. The others work without secrets.
-        (
-            Command::Serve | Command::Settings(_) | Command::Sync(sync::SyncCommand::Run(_)),
-            Ok(settings),
-        ) if !settings.missing.is_empty() => Err(settings.missing),
-        (_, loaded) => loaded.map(Some),
+        Command::Demo(_)
+        | Command::Accuracy(_)
+        | Command::Completion(_)
+        | Command::Man(_)
+        | Command::Version(_)
+        | Command::Settings(_) => return Ok(None),
+        // Only these commands receive webhooks or call all sources. The others work without secrets.
+        Command::Serve | Command::Sync(sync::SyncCommand::Run(_)) => {
+            checked.mistakes.append(&mut checked.missing);
+            Mistake::sort(&mut checked.mistakes);
+        }
+        _ => {}
     }
+    checked.into_settings().map(Some)
 }
 
 async fn without_settings(command: Command) -> anyhow::Result<()> {
@@ -166,14 +163,11 @@ async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<(
         | Command::Accuracy(_)
         | Command::Completion(_)
         | Command::Man(_)
-        | Command::Version(_) => without_settings(command).await,
+        | Command::Version(_)
+        | Command::Settings(_) => without_settings(command).await,
         Command::Health(arguments) => health::run(&arguments, &settings).await,
         Command::Serve => serve::run(settings).await,
         Command::Migrate => migrate(settings).await,
-        Command::Settings(SettingsCommand::Check) => {
-            print_check(&settings);
-            Ok(())
-        }
         Command::Brand(command) => brand::run(command, settings).await,
         Command::Key(command) => key::run(command, settings).await,
         Command::Inbox(command) => inbox::run(command, settings).await,
@@ -186,11 +180,6 @@ async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<(
     }
 }
 
-fn print_check(settings: &Settings) {
-    settings.warnings.iter().for_each(|warning| print_line(&format!("Warning: {warning}.")));
-    print_line(&format!("The settings are valid. Brands: {}.", names_of(&settings.brands)));
-}
-
 async fn migrate(settings: Settings) -> anyhow::Result<()> {
     let database = open(&settings).await?;
     print_line("The database is up to date.");
@@ -198,16 +187,12 @@ async fn migrate(settings: Settings) -> anyhow::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stderr, reason = "the output of a command")]
 fn fail(error: &anyhow::Error) -> ExitCode {
-    eprintln!("hookpoint: {error}");
+    print_error(&format!("hookpoint: {error}"));
     ExitCode::FAILURE
 }
 
-#[expect(clippy::print_stderr, reason = "the output of a command")]
 fn report(mistakes: &[Mistake]) -> ExitCode {
-    for mistake in mistakes {
-        eprintln!("{mistake}");
-    }
+    mistakes.iter().for_each(|mistake| print_error(&mistake.to_string()));
     ExitCode::from(MISTAKE)
 }

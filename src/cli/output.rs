@@ -11,6 +11,11 @@ pub(super) fn print_line(text: &str) {
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
+/// Prints a line to standard error.
+pub(super) fn print_error(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// Prints a line with text of the sources.
 pub(super) fn print_plain(text: &str) {
     print_line(&plain(text));

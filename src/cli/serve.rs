@@ -29,7 +29,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
         }
     };
     for warning in &warnings {
-        tracing::warn!(%warning, "a secret in the settings may be wrong");
+        tracing::warn!(%warning, "a setting may be wrong");
     }
     tokio::select! {
         ended = run_until_signal(application, &mut shutdown) => ended,

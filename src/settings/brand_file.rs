@@ -120,3 +120,31 @@ impl Default for IdentitySettings {
         }
     }
 }
+
+/// One element of each list, for messages.
+pub(super) const ITEMS: [(&str, &str); 16] = [
+    ("allowed_networks", "\"192.0.2.0/24\""),
+    ("trusted_proxies", "\"10.0.0.0/8\""),
+    ("reference_ids", "\"omniotap.ticket.number\""),
+    ("custom_fields", "{ name = \"tier\", value = \"{{ omneo.tier }}\" }"),
+    ("hide", "\"omneo.point\""),
+    ("precedence", "\"omneo.profile\""),
+    ("one_record_per_person", "\"omneo.profile\""),
+    ("self_asserted", "\"omnilab.participant\""),
+    ("blocked_mailboxes", "\"info\""),
+    ("blocked_values", "\"info@example.org\""),
+    ("secrets", "{ env = \"NAME\" }"),
+    ("authorization", "{ env = \"NAME\" }"),
+    ("token", "{ env = \"NAME\" }"),
+    ("key", "{ env = \"NAME\" }"),
+    ("client_secret", "{ env = \"NAME\" }"),
+    ("webhook_priorities", "{ attribute = \"bookings\", resource = \"*\", priority = \"high\" }"),
+];
+
+/// Examples of texts without a default.
+pub(super) const EXAMPLES: [(&str, &str); 4] = [
+    ("public_url", "\"https://api.brand.nl\""),
+    ("url", "\"postgres://user@host/database\""),
+    ("url_file", "\"/run/secrets/database_url\""),
+    ("base_url", "\"https://api.example.com/v1\""),
+];

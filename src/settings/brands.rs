@@ -6,25 +6,33 @@ use jiff::tz::TimeZone;
 
 use super::file::{BrandSettings, CustomFieldSettings};
 use super::identity::identity;
-use super::mistake::Found;
 use super::secrets::{Secrets, accounts, verifiers};
 use super::sources::check_sources;
 use super::values::{kinds, time_zone};
+use super::warnings::doubtful_settings;
 use crate::brand::BrandRules;
 use crate::customer::answer::filters::Locale;
 use crate::customer::answer::presentation::{PresentationRules, Presenter};
 use crate::customer::model::phone::Region;
 use crate::customer::model::source::Source;
+use crate::sources::SettingProblem;
 use crate::sources::secret::Fetch;
 
-/// Checks the settings of a brand. On failure, returns all mistakes. Missing secrets go to `secrets` instead.
-pub(super) fn validate(
-    slug: &str,
-    settings: &BrandSettings,
-    fetch: Fetch<'_>,
-    secrets: &mut Secrets,
-) -> Result<BrandRules, Found> {
-    let mut found = Found::new();
+/// The settings of a brand, checked.
+pub(super) struct CheckedBrand {
+    /// `None` if there are mistakes.
+    pub(super) rules: Option<BrandRules>,
+    pub(super) mistakes: Vec<SettingProblem>,
+    /// Secrets that could not be read.
+    pub(super) missing: Vec<SettingProblem>,
+    /// Settings that are valid, but probably wrong.
+    pub(super) warnings: Vec<SettingProblem>,
+}
+
+/// Checks the settings of a brand, and finds all mistakes.
+pub(super) fn check(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>) -> CheckedBrand {
+    let mut found = Vec::new();
+    let mut secrets = Secrets::default();
     check_slug(slug, &mut found);
     let time_zone = time_zone("time_zone", &settings.time_zone, &mut found);
     let locale = locale(&settings.locale, &mut found);
@@ -40,14 +48,18 @@ pub(super) fn validate(
     check_sources(&settings.sources, &mut found);
     check_custom_fields(&settings.custom_fields, &mut found);
     check_timeline_limit(settings.timeline.limit, &mut found);
-    let webhook_verifiers = verifiers(&settings.sources, fetch, &mut found, secrets);
-    let accounts = accounts(&settings.sources, fetch, &mut found, secrets);
-    let (Some(time_zone), Some(locale), true) = (time_zone, locale, found.is_empty()) else {
-        return Err(found);
-    };
-    let presenter = Presenter::compile(presentation_rules(settings, time_zone, locale))
-        .map_err(|error| vec![(error.template.clone(), error.to_string())])?;
-    Ok(BrandRules {
+    let webhook_verifiers = verifiers(&settings.sources, fetch, &mut found, &mut secrets);
+    let accounts = accounts(&settings.sources, fetch, &mut found, &mut secrets);
+    // Templates are checked also if the zone or the language is wrong.
+    let (zone, language) = (time_zone.unwrap_or(TimeZone::UTC), locale.unwrap_or(Locale::English));
+    let presentation = presentation_rules(settings, zone, language);
+    let mut warnings = secrets.warnings;
+    warnings.extend(doubtful_settings(settings, &presentation));
+    let presenter = Presenter::compile(presentation).map_err(|errors| {
+        let errors = errors.into_iter();
+        found.extend(errors.map(|error| SettingProblem::new(error.template, error.problem)));
+    });
+    let rules = presenter.ok().filter(|_| found.is_empty()).map(|presenter| BrandRules {
         slug: slug.to_owned(),
         allowed_networks: settings.allowed_networks.clone(),
         identity,
@@ -57,37 +69,38 @@ pub(super) fn validate(
         webhook_verifiers,
         accounts,
         reference_ids: settings.reference_ids.clone(),
-    })
+    });
+    CheckedBrand { rules, mistakes: found, missing: secrets.missing, warnings }
 }
 
-fn check_slug(slug: &str, found: &mut Found) {
+fn check_slug(slug: &str, found: &mut Vec<SettingProblem>) {
     let is_plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
     let is_right = slug.bytes().next().is_some_and(is_plain)
         && slug.len() <= 63
         && slug.bytes().all(|b| is_plain(b) || b == b'-' || b == b'_');
     if !is_right {
-        found.push((String::new(), "a brand's name has 1 to 63 lower-case letters, digits, - and _, and begins with a letter or digit".to_owned()));
+        found.push(SettingProblem::new(String::new(), "a brand's name has 1 to 63 lower-case letters, digits, - and _, and begins with a letter or digit".to_owned()));
     }
 }
 
-fn locale(name: &str, found: &mut Found) -> Option<Locale> {
+fn locale(name: &str, found: &mut Vec<SettingProblem>) -> Option<Locale> {
     let locale = name.parse().ok();
     if locale.is_none() {
-        found.push(("locale".to_owned(), "must be \"en\" or \"nl\"".to_owned()));
+        found.push(SettingProblem::new("locale", "must be \"en\" or \"nl\""));
     }
     locale
 }
 
-fn region(name: &str, found: &mut Found) -> Option<Region> {
+fn region(name: &str, found: &mut Vec<SettingProblem>) -> Option<Region> {
     let region = name.parse().ok();
     if region.is_none() && !name.is_empty() {
         let what = "is not a region; write two capital letters such as \"NL\", or \"\" for none";
-        found.push(("default_region".to_owned(), what.to_owned()));
+        found.push(SettingProblem::new("default_region".to_owned(), what.to_owned()));
     }
     region
 }
 
-fn check_custom_fields(fields: &[CustomFieldSettings], found: &mut Found) {
+fn check_custom_fields(fields: &[CustomFieldSettings], found: &mut Vec<SettingProblem>) {
     let mut names = BTreeSet::new();
     for (n, field) in fields.iter().enumerate() {
         let what = if field.name.is_empty() {
@@ -97,13 +110,16 @@ fn check_custom_fields(fields: &[CustomFieldSettings], found: &mut Found) {
         } else {
             continue;
         };
-        found.push((format!("custom_fields.{n}.name"), what));
+        found.push(SettingProblem::new(format!("custom_fields.{n}.name"), what));
     }
 }
 
-fn check_timeline_limit(limit: usize, found: &mut Found) {
+fn check_timeline_limit(limit: usize, found: &mut Vec<SettingProblem>) {
     if !(1..=1_000).contains(&limit) {
-        found.push(("timeline.limit".to_owned(), "must be between 1 and 1000".to_owned()));
+        found.push(SettingProblem::new(
+            "timeline.limit".to_owned(),
+            "must be between 1 and 1000".to_owned(),
+        ));
     }
 }
 

@@ -11,12 +11,12 @@ pub(super) fn environment(name: &str) -> Option<String> {
 /// The settings file: the one that the environment names, or the first that exists of the default places.
 pub(super) fn find_file() -> Option<PathBuf> {
     let named = environment("HOOKPOINT_SETTINGS").map(PathBuf::from);
-    named.or_else(|| {
-        ["hookpoint.toml", "/etc/hookpoint/hookpoint.toml"]
-            .into_iter()
-            .map(PathBuf::from)
-            .find(|path| path.is_file())
-    })
+    named.or_else(|| default_files().into_iter().find(|path| path.is_file()))
+}
+
+/// Where the settings file is looked for if neither an argument nor the environment names it.
+pub(super) fn default_files() -> [PathBuf; 2] {
+    ["hookpoint.toml", "/etc/hookpoint/hookpoint.toml"].map(PathBuf::from)
 }
 
 /// The login name of the person who runs the command.

@@ -3,19 +3,19 @@
 use std::collections::BTreeSet;
 
 use super::file::IdentitySettings;
-use super::mistake::Found;
 use super::values::kinds;
 use crate::customer::identity::blocked_values::Blocklist;
 use crate::customer::identity::rules::IdentityRules;
 use crate::customer::model::email::Email;
 use crate::customer::model::phone::{Phone, Region};
 use crate::customer::model::source::SourceKind;
+use crate::sources::SettingProblem;
 
 /// Makes the identity rules of a brand.
 pub(super) fn identity(
     settings: &IdentitySettings,
     region: Option<Region>,
-    found: &mut Found,
+    found: &mut Vec<SettingProblem>,
 ) -> IdentityRules {
     let precedence = precedence(&settings.precedence, found);
     let one_record_per_person =
@@ -26,7 +26,7 @@ pub(super) fn identity(
         ("identity.component_cap", settings.component_cap),
     ] {
         if number == 0 {
-            found.push((key.to_owned(), "must be at least 1".to_owned()));
+            found.push(SettingProblem::new(key.to_owned(), "must be at least 1".to_owned()));
         }
     }
     IdentityRules {
@@ -47,7 +47,7 @@ pub(super) fn identity(
 }
 
 /// The kinds of record in their order. Those that the settings do not list come last.
-fn precedence(names: &[String], found: &mut Found) -> Vec<SourceKind> {
+fn precedence(names: &[String], found: &mut Vec<SettingProblem>) -> Vec<SourceKind> {
     let mut precedence = kinds(names, "identity.precedence", found);
     let others =
         SourceKind::ALL.into_iter().filter(|kind| !names.iter().any(|name| name == kind.as_str()));
@@ -55,12 +55,16 @@ fn precedence(names: &[String], found: &mut Found) -> Vec<SourceKind> {
     precedence
 }
 
-fn blocklist(settings: &IdentitySettings, region: Option<Region>, found: &mut Found) -> Blocklist {
+fn blocklist(
+    settings: &IdentitySettings,
+    region: Option<Region>,
+    found: &mut Vec<SettingProblem>,
+) -> Blocklist {
     let mut values = BTreeSet::new();
     for (n, value) in settings.blocked_values.iter().enumerate() {
         match canonical_address(value, region) {
             Some(canonical) => drop(values.insert(canonical)),
-            None => found.push((
+            None => found.push(SettingProblem::new(
                 format!("identity.blocked_values.{n}"),
                 "is neither an e-mail address nor a phone number".to_owned(),
             )),

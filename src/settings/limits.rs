@@ -3,6 +3,7 @@
 use std::ops::RangeInclusive;
 
 use super::file::SettingsFile;
+use crate::sources::SettingProblem;
 
 /// A setting that is a number.
 struct Setting {
@@ -102,27 +103,27 @@ const LIMITS: &[Limit] = limits! {
     telemetry.logged_lookups_percent: 0..=100;
 };
 
-/// The numbers that are out of range: the key of each, and what is wrong.
-pub(super) fn check_numbers(
-    file: &SettingsFile,
-) -> impl Iterator<Item = (&'static str, String)> + '_ {
-    LIMITS.iter().filter_map(|limit| Some((limit.setting.key, limit.mistake(file)?)))
+/// The numbers that are out of range.
+pub(super) fn check_numbers(file: &SettingsFile) -> impl Iterator<Item = SettingProblem> + '_ {
+    LIMITS.iter().filter_map(|limit| limit.mistake(file))
 }
 
 impl Limit {
-    fn mistake(&self, file: &SettingsFile) -> Option<String> {
+    fn mistake(&self, file: &SettingsFile) -> Option<SettingProblem> {
+        let key = self.setting.key;
         let number = (self.setting.value)(file);
         if let Some(minimum) = &self.minimum
             && number < (minimum.value)(file)
         {
             let least = (minimum.value)(file);
-            return Some(format!("must be at least {least}, which is {}", minimum.key));
+            let what = format!("must be at least {least}, which is {}", minimum.key);
+            return Some(SettingProblem::new(key, what).depending_on(minimum.key));
         }
         let (least, most) = (self.range.start(), self.range.end());
         if number < *least {
-            Some(format!("must be at least {least}"))
+            Some(SettingProblem::new(key, format!("must be at least {least}")))
         } else if number > *most {
-            Some(format!("must be at most {most}"))
+            Some(SettingProblem::new(key, format!("must be at most {most}")))
         } else {
             None
         }

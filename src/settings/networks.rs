@@ -1,18 +1,38 @@
 //! Reads networks from the settings. It accepts only spellings that every program reads as the same network.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
-use serde::Deserialize;
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// Reads a list of networks, or single addresses.
-pub(super) fn read<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<IpNet>, D::Error> {
-    Vec::<String>::deserialize(deserializer)?
-        .into_iter()
-        .map(|text| network(&text).map_err(serde::de::Error::custom))
-        .collect()
+pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let networks = Vec::<Network>::deserialize(deserializer)?;
+    Ok(networks.into_iter().map(|network| network.0).collect())
+}
+
+struct Network(IpNet);
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NetworkVisitor)
+    }
+}
+
+struct NetworkVisitor;
+
+impl Visitor<'_> for NetworkVisitor {
+    type Value = Network;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a network in quotes, such as \"192.0.2.0/24\"")
+    }
+
+    // The mistake is made here, and not after the value, because only then it has the place of the value.
+    fn visit_str<E: Error>(self, text: &str) -> Result<Network, E> {
+        network(text).map(Network).map_err(E::custom)
+    }
 }
 
 /// Parses a network or a single address. An IPv4 network in IPv6 form becomes the IPv4 network, because client

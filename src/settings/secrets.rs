@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use super::environment::environment;
-use super::mistake::Found;
 use crate::customer::model::source::Source;
-use crate::sources::SourceSettings;
 use crate::sources::api::AccountRules;
 use crate::sources::secret::{Fetch, SecretLoader, SecretRef};
 use crate::sources::webhook::WebhookVerifier;
+use crate::sources::{SettingProblem, SourceSettings};
 
 /// The most bytes of a secret. The limit exists because a wrong path could name a huge file.
 const MAX_SECRET_BYTES: u64 = 4_096;
@@ -18,9 +17,9 @@ const MAX_SECRET_BYTES: u64 = 4_096;
 #[derive(Default)]
 pub(super) struct Secrets {
     /// Secrets that could not be read.
-    pub(super) missing: Found,
-    /// Secrets that look wrong.
-    pub(super) warnings: Found,
+    pub(super) missing: Vec<SettingProblem>,
+    /// Secrets that look wrong, and rate limits above those of the vendor.
+    pub(super) warnings: Vec<SettingProblem>,
 }
 
 /// Makes the webhook verifiers of a brand. A mistake names its key, never its value. A verifier whose secrets are
@@ -28,7 +27,7 @@ pub(super) struct Secrets {
 pub(super) fn verifiers(
     sources: &SourceSettings,
     fetch: Fetch<'_>,
-    found: &mut Found,
+    found: &mut Vec<SettingProblem>,
     secrets: &mut Secrets,
 ) -> BTreeMap<Source, WebhookVerifier> {
     let mut verifiers = BTreeMap::new();
@@ -47,7 +46,7 @@ pub(super) fn verifiers(
 pub(super) fn accounts(
     sources: &SourceSettings,
     fetch: Fetch<'_>,
-    found: &mut Found,
+    found: &mut Vec<SettingProblem>,
     secrets: &mut Secrets,
 ) -> BTreeMap<Source, AccountRules> {
     let mut accounts = BTreeMap::new();
@@ -60,12 +59,26 @@ pub(super) fn accounts(
 }
 
 /// Collects what a loader found, with the whole key of each.
-fn collect(loader: SecretLoader<'_>, table: &str, found: &mut Found, secrets: &mut Secrets) {
-    let in_full = |(key, what): (String, String)| (format!("{table}.{key}"), what);
+fn collect(
+    loader: SecretLoader<'_>,
+    table: &str,
+    found: &mut Vec<SettingProblem>,
+    secrets: &mut Secrets,
+) {
+    let in_full = |problem: SettingProblem| problem.below(table);
     secrets.warnings.extend(loader.warnings().iter().cloned().map(in_full));
     let [wrong, missing] = loader.into_mistakes();
     found.extend(wrong.into_iter().map(in_full));
     secrets.missing.extend(missing.into_iter().map(in_full));
+}
+
+/// Reads no secret, and says where it is.
+pub(super) fn leave_unread(place: &SecretRef) -> Result<Vec<u8>, String> {
+    Err(match (place, place.variable()) {
+        (SecretRef::File(_), _) => "a secret in a file".to_owned(),
+        (SecretRef::Env(_), Some(name)) => format!("the environment variable {name}"),
+        (SecretRef::Env(_), None) => "an environment variable".to_owned(),
+    })
 }
 
 /// Reads a secret from its place, without line breaks at its end: editors and shells add these.

@@ -1,10 +1,12 @@
 //! Checks the addresses, paths, URLs and names in the settings file.
 
 use super::file::SettingsFile;
+use crate::customer::model::near_name::{did_you_mean, near_name};
 use crate::http::route::is_reserved;
+use crate::sources::SettingProblem;
 
-/// The mistakes in the texts: the key of each, and what is wrong.
-pub(super) fn check_texts(file: &SettingsFile) -> impl Iterator<Item = (&'static str, String)> {
+/// The mistakes in the texts.
+pub(super) fn check_texts(file: &SettingsFile) -> impl Iterator<Item = SettingProblem> {
     let SettingsFile { server, lookup, database, telemetry, .. } = file;
     [
         ("lookup.path", lookup_path(&lookup.path)),
@@ -13,11 +15,16 @@ pub(super) fn check_texts(file: &SettingsFile) -> impl Iterator<Item = (&'static
         ("server.metrics_listen", same_address(&server.metrics_listen, &server.listen)),
         ("database.url", database_url(&database.url)),
         ("lookup.key_parameter", key_parameter(&lookup.key_parameter)),
-        ("telemetry.level", level(&telemetry.level)),
         ("server.public_url", public_url(&server.public_url)),
     ]
     .into_iter()
-    .filter_map(|(key, mistake)| Some((key, mistake?.to_owned())))
+    .filter_map(|(key, mistake)| Some(SettingProblem::new(key, mistake?)))
+    .map(|mistake| match mistake.key.as_str() {
+        // Two addresses that are equal may be equal because of the default of the other one.
+        "server.metrics_listen" => mistake.depending_on("server.listen"),
+        _ => mistake,
+    })
+    .chain(level(&telemetry.level))
 }
 
 /// What is wrong with a value. `None` if it is right.
@@ -64,9 +71,11 @@ fn key_parameter(name: &str) -> Checked {
     )
 }
 
-fn level(name: &str) -> Checked {
-    let is_right = ["error", "warn", "info", "debug", "trace"].contains(&name);
-    (!is_right).then_some("must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\"")
+fn level(name: &str) -> Option<SettingProblem> {
+    const LEVELS: [&str; 5] = ["error", "warn", "info", "debug", "trace"];
+    let near = did_you_mean(near_name(name, LEVELS), "");
+    let what = format!("must be \"error\", \"warn\", \"info\", \"debug\" or \"trace\"{near}");
+    (!LEVELS.contains(&name)).then(|| SettingProblem::new("telemetry.level", what))
 }
 
 fn public_url(url: &str) -> Checked {

@@ -4,11 +4,11 @@
 use std::fmt;
 
 use secrecy::{ExposeSecret, SecretSlice};
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 use subtle::{Choice, ConstantTimeEq};
 
 use super::safe_url::is_safe_url;
+pub use super::secret_place::SecretRef;
+use super::setting_problem::SettingProblem;
 use super::webhook::digest;
 use crate::customer::model::text;
 
@@ -50,58 +50,15 @@ pub fn is_one_of(secrets: &[Secret], given: &str) -> bool {
     found.into()
 }
 
-/// Where a secret is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SecretRef {
-    /// In the environment variable of this name.
-    Env(String),
-    /// In the file of this path.
-    File(String),
-}
-
-impl SecretRef {
-    /// The environment variable, for messages. `None` for a file, and for a name without the usual form (upper case, with
-    /// an underscore): it may be the secret itself, written there by mistake.
-    #[must_use]
-    pub fn variable(&self) -> Option<&str> {
-        let Self::Env(name) = self else { return None };
-        let is_usual = name.contains('_')
-            && name.starts_with(|c: char| c.is_ascii_uppercase())
-            && name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-        is_usual.then_some(name)
-    }
-}
-
-const PLACES: &str = "must be a list of places where secrets are stored, such as [{ env = \"NAME\" }, { file = \"/run/secrets/name\" }]";
-
-/// Parses a list of places. The error never repeats the value: it may be a secret, written there by mistake.
-pub(super) fn places<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<SecretRef>, D::Error> {
-    let Value::Array(list) = Value::deserialize(deserializer)? else {
-        return Err(serde::de::Error::custom(PLACES));
-    };
-    list.iter().map(|value| place(value).ok_or_else(|| serde::de::Error::custom(PLACES))).collect()
-}
-
-fn place(value: &Value) -> Option<SecretRef> {
-    let table = value.as_object().filter(|table| table.len() == 1)?;
-    let text = |name| {
-        table.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
-    };
-    text("env").map(SecretRef::Env).or_else(|| text("file").map(SecretRef::File))
-}
-
 /// The secret in a stored value, or why it contains none.
 type Read = Result<Vec<u8>, &'static str>;
 
 /// Loads the secrets that the settings name, and collects mistakes.
 pub struct SecretLoader<'a> {
     fetch: Fetch<'a>,
-    mistakes: Vec<(String, String)>,
-    missing: Vec<(String, String)>,
-    warnings: Vec<(String, String)>,
+    mistakes: Vec<SettingProblem>,
+    missing: Vec<SettingProblem>,
+    warnings: Vec<SettingProblem>,
 }
 
 /// Loads the value at a place, or returns an error that does not contain the value.
@@ -116,18 +73,23 @@ impl<'a> SecretLoader<'a> {
 
     /// The mistakes: those of the settings, and those of secrets that could not be loaded, by key.
     #[must_use]
-    pub fn into_mistakes(self) -> [Vec<(String, String)>; 2] {
+    pub fn into_mistakes(self) -> [Vec<SettingProblem>; 2] {
         [self.mistakes, self.missing]
     }
 
-    /// Warnings about secrets that may be wrong, by key.
+    /// Warnings about settings and secrets that may be wrong, by key.
     #[must_use]
-    pub fn warnings(&self) -> &[(String, String)] {
+    pub fn warnings(&self) -> &[SettingProblem] {
         &self.warnings
     }
 
     pub(super) fn mistake(&mut self, key: &str, what: &str) {
-        self.mistakes.push((key.to_owned(), what.to_owned()));
+        self.mistakes.push(SettingProblem::new(key, what));
+    }
+
+    /// A mistake that exists only because of the value of another key.
+    fn mistake_because_of(&mut self, cause: &str, key: &str, what: String) {
+        self.mistakes.push(SettingProblem::new(key, what).depending_on(cause));
     }
 
     /// The secrets of a verification.
@@ -138,12 +100,10 @@ impl<'a> SecretLoader<'a> {
         read: impl Fn(Vec<u8>) -> Read,
     ) -> Vec<Secret> {
         if places.is_empty() {
-            self.mistake(
-                "verification",
-                &format!(
-                    "\"{verification}\" needs secrets, such as secrets = [{{ env = \"NAME\" }}]"
-                ),
+            let what = format!(
+                "\"{verification}\" needs secrets, such as secrets = [{{ env = \"NAME\" }}]"
             );
+            self.mistake_because_of("secrets", "verification", what);
         }
         self.fetch("secrets", places, MIN_SECRET_BYTES, read)
     }
@@ -151,7 +111,12 @@ impl<'a> SecretLoader<'a> {
     /// A secret without verification would give a false impression of safety.
     pub(super) fn unused(&mut self, verification: &str, key: &str, places: &[SecretRef]) {
         if !places.is_empty() {
-            self.mistake(key, &format!("is not used with verification = \"{verification}\"; remove it, or choose another verification"));
+            let what = format!(
+                "is not used with verification = \"{verification}\"; remove it, or choose another verification"
+            );
+            self.mistake_because_of("verification", key, what);
+            // If the verification is what is wrong, the secrets will be needed.
+            self.fetch(key, places, 0, Ok);
         }
     }
 
@@ -181,37 +146,43 @@ impl<'a> SecretLoader<'a> {
         self.fetch(key, places, 1, fits).pop()
     }
 
-    /// A required text.
-    pub(super) fn text(&mut self, key: &str, value: &str) -> Option<String> {
-        if value.is_empty() {
+    /// A text that is required if the API is called.
+    pub(super) fn text(&mut self, key: &str, value: &str, is_called: bool) -> Option<String> {
+        if is_called && value.is_empty() {
             self.mistake(key, "is needed to call the API");
         }
         (!value.is_empty()).then(|| value.to_owned())
     }
 
-    /// The base URL of an API, without a slash at the end.
-    pub(super) fn base_url(&mut self, key: &str, url: &str) -> Option<String> {
+    /// The base URL of an API, without a slash at the end. It may be empty if the API is not called.
+    pub(super) fn base_url(&mut self, key: &str, url: &str, is_called: bool) -> Option<String> {
         let is_safe = is_safe_url(url);
-        if !is_safe {
+        if !is_safe && (is_called || !url.is_empty()) {
             self.mistake(key, "must be the URL of the API, such as \"https://api.example.com/v1\", without a user, a query or a fragment; plain http is allowed for this machine only");
         }
         is_safe.then(|| url.trim_end_matches('/').to_owned())
     }
 
-    /// The token endpoint: a path of the API, or a whole URL.
-    pub(super) fn token_url(&mut self, key: &str, url: &str) -> Option<String> {
+    /// The token endpoint: a path of the API, or a whole URL. It may be empty if the API is not called.
+    pub(super) fn token_url(&mut self, key: &str, url: &str, is_called: bool) -> Option<String> {
         let is_right = url.starts_with('/') || is_safe_url(url);
-        if !is_right {
+        if !is_right && (is_called || !url.is_empty()) {
             self.mistake(key, "must be a URL such as \"https://auth.example.com/token\", or a path below base_url such as \"/token\"");
         }
         is_right.then(|| url.to_owned())
     }
 
-    /// The most calls in a minute.
-    pub(super) fn rate(&mut self, key: &str, calls: u32) -> Option<u32> {
+    /// The most calls in a minute. `documented` is the limit that the vendor publishes, if it publishes one.
+    pub(super) fn rate(&mut self, key: &str, calls: u32, documented: Option<u32>) -> Option<u32> {
         let is_right = (1..=60_000).contains(&calls);
         if !is_right {
             self.mistake(key, "must be between 1 and 60000");
+        }
+        if let Some(documented) = documented.filter(|documented| is_right && calls > *documented) {
+            let what = format!(
+                "is above the limit that the vendor documents: {documented} calls per minute; the vendor may refuse the calls above it"
+            );
+            self.warnings.push(SettingProblem::new(key, what));
         }
         is_right.then_some(calls)
     }
@@ -229,17 +200,15 @@ impl<'a> SecretLoader<'a> {
             let kept = match (self.fetch)(place) {
                 Ok(kept) => kept,
                 Err(what) => {
-                    self.missing.push((format!("{key}.{n}"), what));
+                    self.missing.push(SettingProblem::new(format!("{key}.{n}"), what));
                     continue;
                 }
             };
             if let Some(what) = surrounded_by(&kept) {
-                self.warnings.push((
-                    format!("{key}.{n}"),
-                    format!(
-                        "contains a secret that begins or ends with {what}; they count as part of the secret. Remove them if they do not belong to it"
-                    ),
-                ));
+                let what = format!(
+                    "contains a secret that begins or ends with {what}; they count as part of the secret. Remove them if they do not belong to it"
+                );
+                self.warnings.push(SettingProblem::new(format!("{key}.{n}"), what));
             }
             match read(kept) {
                 Ok(bytes) if bytes.is_empty() && least == 1 => {
@@ -249,7 +218,9 @@ impl<'a> SecretLoader<'a> {
                     self.mistake(&format!("{key}.{n}"), &too_short(place, least));
                 }
                 Ok(bytes) => secrets.push(Secret::new(bytes)),
-                Err(what) => self.mistake(&format!("{key}.{n}"), what),
+                Err(what) => {
+                    self.mistake_because_of("key_encoding", &format!("{key}.{n}"), what.to_owned());
+                }
             }
         }
         secrets

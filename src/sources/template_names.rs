@@ -7,6 +7,10 @@ pub struct TemplateNames {
     pub attributes: &'static [&'static str],
     /// The prefix of attributes that the brand itself names at the source; `None` if there are none.
     pub own_attributes: Option<&'static str>,
+    /// Types of events: the names of their messages.
+    pub event_types: &'static [&'static str],
+    /// Ids of other objects by which a lookup can find a person. One that ends with a dot is followed by a handle.
+    pub references: &'static [&'static str],
     /// Values of events: `total` is `{{ event.total }}`, and stored as `data.total`.
     pub event_values: &'static [&'static str],
 }

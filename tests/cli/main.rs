@@ -29,6 +29,7 @@ mod read_only_commands;
 #[path = "../harness/settings.rs"]
 #[allow(dead_code, reason = "a part of the harness")]
 mod settings;
+mod settings_check;
 mod shop;
 mod signals;
 mod small_commands;

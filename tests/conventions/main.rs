@@ -14,6 +14,7 @@ mod imports;
 mod layers;
 mod metrics;
 mod migrations;
+mod settings_check;
 mod settings_example;
 mod settings_mistakes;
 mod source_code;

@@ -4,8 +4,10 @@ pub mod filters;
 pub mod presentation;
 pub mod presentation_rules;
 pub mod profile;
-pub mod template_check;
+mod template_check;
 pub mod template_facts;
+pub mod template_names;
+mod template_words;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};

@@ -12,7 +12,7 @@ pub use super::presentation_rules::PresentationRules;
 use super::presentation_rules::{Template, field_template, message_template, url_template};
 use super::profile::{Profile, Sourced};
 use super::template_facts::{EventFacts, ProfileFacts};
-use super::{Address, Answer, CustomField, TimelineItem, filters, template_check};
+use super::{Address, Answer, CustomField, TimelineItem, filters, template_check, template_words};
 use crate::customer::model::event::{Event, field};
 use crate::customer::model::text;
 
@@ -44,8 +44,8 @@ impl Presenter {
     /// Compiles the templates.
     ///
     /// # Errors
-    /// Names the first template that does not compile or uses an unknown name.
-    pub fn compile(rules: PresentationRules) -> Result<Self, TemplateError> {
+    /// Names every template that does not compile or uses an unknown name.
+    pub fn compile(rules: PresentationRules) -> Result<Self, Vec<TemplateError>> {
         let templates = rules.templates();
         let environment = compiled(&rules, &templates)?;
         let hash = rules.hash(&templates);
@@ -168,24 +168,21 @@ fn is_link(url: &str) -> bool {
 fn compiled(
     rules: &PresentationRules,
     templates: &[Template],
-) -> Result<Environment<'static>, TemplateError> {
+) -> Result<Environment<'static>, Vec<TemplateError>> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_fuel(Some(FUEL));
     filters::register(&mut environment, &rules.time_zone, rules.locale);
+    let mut errors = Vec::new();
     for template in templates {
         let Template { name, source } = template;
-        let refuse = |problem: String| TemplateError { template: name.clone(), problem };
-        environment
-            .add_template_owned(name.clone(), source.clone())
-            .map_err(|error| refuse(in_words(&error)))?;
-        let mistake = template_check::mistake(&environment, name, source, template.has_event());
-        mistake.map_or(Ok(()), |problem| Err(refuse(problem)))?;
+        let problems = match environment.add_template_owned(name.clone(), source.clone()) {
+            Ok(()) => template_check::mistakes(&environment, name, source, template.has_event()),
+            Err(error) => vec![template_words::in_words(&error, source)],
+        };
+        let problems = problems.into_iter();
+        errors.extend(problems.map(|problem| TemplateError { template: name.clone(), problem }));
     }
-    Ok(environment)
-}
-
-fn in_words(error: &minijinja::Error) -> String {
-    error.detail().map_or_else(|| error.kind().to_string(), str::to_owned)
+    if errors.is_empty() { Ok(environment) } else { Err(errors) }
 }

@@ -60,13 +60,22 @@ impl PresentationRules {
     pub(super) fn templates(&self) -> Vec<Template> {
         let mut messages: BTreeMap<String, String> = self.locale.messages();
         messages.extend(self.messages.clone());
+        self.templates_with(&messages)
+    }
+
+    /// The templates of the settings, without the built-in messages.
+    pub(super) fn own_templates(&self) -> Vec<Template> {
+        self.templates_with(&self.messages)
+    }
+
+    fn templates_with(&self, messages: &BTreeMap<String, String>) -> Vec<Template> {
         let fields = self.custom_fields.iter().enumerate();
-        let fields = fields.map(|(n, (_, source))| (field_template(n), source.clone()));
-        let messages = messages.into_iter().map(|(name, source)| (message_template(&name), source));
+        let fields = fields.map(|(n, (_, source))| (field_template(n), source));
+        let messages = messages.iter().map(|(name, source)| (message_template(name), source));
         let urls = self.url_templates.iter();
-        let urls = urls.map(|(source, template)| (url_template(*source), template.clone()));
+        let urls = urls.map(|(source, template)| (url_template(*source), template));
         let all = fields.chain(messages).chain(urls);
-        all.map(|(name, source)| Template { name, source }).collect()
+        all.map(|(name, source)| Template { name, source: source.clone() }).collect()
     }
 
     /// Hash of everything that affects rendering: settings, templates and version.

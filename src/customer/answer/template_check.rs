@@ -1,47 +1,126 @@
 //! Finds mistakes in a template before it is used.
 
+use std::collections::BTreeSet;
+
 use minijinja::{Environment, ErrorKind};
 
 use super::template_facts::ROOTS;
+use crate::customer::model::near_name::{did_you_mean, near_name};
 
-/// Describes the mistake in a compiled template, if there is one.
-pub(crate) fn mistake(
+/// Names of filters, for suggestions: those of this service, and the usual ones of the engine.
+const FILTERS: [&str; 30] = [
+    "date",
+    "datetime",
+    "time",
+    "money",
+    "number",
+    "urlencode",
+    "default",
+    "lower",
+    "upper",
+    "title",
+    "capitalize",
+    "replace",
+    "length",
+    "reverse",
+    "trim",
+    "join",
+    "split",
+    "round",
+    "abs",
+    "int",
+    "float",
+    "first",
+    "last",
+    "min",
+    "max",
+    "sort",
+    "list",
+    "string",
+    "unique",
+    "tojson",
+];
+
+/// Names of tests, for suggestions.
+const TESTS: [&str; 14] = [
+    "defined",
+    "undefined",
+    "none",
+    "number",
+    "integer",
+    "string",
+    "true",
+    "false",
+    "odd",
+    "even",
+    "in",
+    "startingwith",
+    "endingwith",
+    "mapping",
+];
+
+/// Statements that need other templates. There are none.
+const OF_SEVERAL_TEMPLATES: [&str; 4] = ["include", "extends", "import", "from"];
+
+/// Describes the mistakes in a compiled template.
+pub(super) fn mistakes(
     environment: &Environment<'_>,
     name: &str,
     source: &str,
     has_event: bool,
-) -> Option<String> {
+) -> Vec<String> {
     let roots: Vec<&str> = ROOTS.into_iter().filter(|root| has_event || *root != "event").collect();
-    let used = environment.get_template(name).ok()?.undeclared_variables(false);
-    if let Some(unknown) = used.iter().find(|name| !roots.contains(&name.as_str())) {
-        return Some(format!(
-            "there is no `{unknown}` here; this template can use {}",
-            roots.join(", ")
-        ));
-    }
-    let (filters, tests) = filters_and_tests(source);
+    let Ok(template) = environment.get_template(name) else { return Vec::new() };
+    let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
+    let unknown = used.iter().filter(|name| !roots.contains(&name.as_str())).map(|unknown| {
+        let near = near_name(unknown, roots.iter().copied());
+        let possible = format!("this template can use {}", roots.join(", "));
+        format!("there is no `{unknown}` here{}", did_you_mean(near, &possible))
+    });
     let fails = |expression: String, kind: ErrorKind| {
         let evaluated = environment
             .compile_expression_owned(expression)
             .and_then(|expression| expression.eval(()));
         evaluated.is_err_and(|error| error.kind() == kind)
     };
-    let filter =
-        filters.into_iter().find(|filter| fails(format!("''|{filter}"), ErrorKind::UnknownFilter));
-    let test =
-        tests.into_iter().find(|test| fails(format!("'' is {test}"), ErrorKind::UnknownTest));
-    filter
-        .map(|filter| format!("there is no filter `{filter}`"))
-        .or_else(|| test.map(|test| format!("there is no test `{test}`")))
+    let (filters, tests) = filters_and_tests(source);
+    let filters = filters
+        .iter()
+        .filter(|filter| fails(format!("''|{filter}"), ErrorKind::UnknownFilter))
+        .map(|name| format!("there is no filter `{name}`{}", suggestion(name, &FILTERS)));
+    let tests = tests
+        .iter()
+        .filter(|test| fails(format!("'' is {test}"), ErrorKind::UnknownTest))
+        .map(|name| format!("there is no test `{name}`{}", suggestion(name, &TESTS)));
+    let others = statements(source)
+        .filter(|statement| OF_SEVERAL_TEMPLATES.contains(statement))
+        .map(|name| format!("`{{% {name} %}}` cannot be used: a template cannot use another one"));
+    unknown.chain(filters).chain(tests).chain(others).collect()
+}
+
+fn suggestion(name: &str, names: &[&str]) -> String {
+    did_you_mean(near_name(name, names.iter().copied()), "")
+}
+
+/// The insides of the tags of a template, without its comments.
+pub(super) fn tags(source: &str) -> impl Iterator<Item = &str> {
+    let inside = |open: &'static str, close: &'static str| {
+        source.split(open).skip(1).filter_map(move |rest| Some(rest.split_once(close)?.0))
+    };
+    inside("{{", "}}").chain(inside("{%", "%}"))
+}
+
+/// The names of the statements of a template, in order.
+pub(super) fn statements(source: &str) -> impl Iterator<Item = &str> {
+    let inside = source.split("{%").skip(1).filter_map(|rest| Some(rest.split_once("%}")?.0));
+    inside.filter_map(|tag| tag.trim_start_matches(['-', '+']).split_whitespace().next())
 }
 
 /// The names after `|` and `is` in a template's tags. The engine checks a name only when it reaches it, so a mistake in
 /// a branch that is not taken would stay unnoticed.
-fn filters_and_tests(source: &str) -> (Vec<String>, Vec<String>) {
-    let (mut filters, mut tests) = (Vec::new(), Vec::new());
-    let tags = source.split("{{").skip(1).filter_map(|rest| rest.split("}}").next());
-    let tags = tags.chain(source.split("{%").skip(1).filter_map(|rest| rest.split("%}").next()));
-    for tag in tags {
+fn filters_and_tests(source: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut filters, mut tests) = (BTreeSet::new(), BTreeSet::new());
+    for tag in tags(source) {
         let words = words(&without_strings(tag));
         for (n, word) in words.iter().enumerate() {
             let next = |by: usize| {
@@ -101,10 +180,10 @@ fn words(text: &str) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn of(source: &str) -> Option<String> {
+    fn of(source: &str) -> Vec<String> {
         let mut environment = Environment::new();
         environment.add_template("t", source).unwrap();
-        mistake(&environment, "t", source, false)
+        mistakes(&environment, "t", source, false)
     }
 
     #[test]
@@ -116,14 +195,14 @@ mod tests {
             ("{{ omneoo.tier }}", "`omneoo`"),
             ("{{ event.total }}", "`event`"),
         ] {
-            assert!(of(source).is_some_and(|mistake| mistake.contains(part)), "{source}");
+            assert!(of(source).iter().any(|mistake| mistake.contains(part)), "{source}");
         }
         for right in [
             "{{ omneo.tier | replace('a|b is c', \"d\") | upper }}",
             "a | shout is b",
             "{% if omneo.tier is defined %}x{% endif %}",
         ] {
-            assert_eq!(of(right), None, "{right}");
+            assert_eq!(of(right), Vec::<String>::new(), "{right}");
         }
     }
 }

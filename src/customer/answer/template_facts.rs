@@ -13,6 +13,12 @@ use crate::customer::model::source::Source;
 pub(crate) const ROOTS: [&str; 7] =
     ["customer", "attributes", "omneo", "omniotap", "omnilab", "syncaroo", "event"];
 
+/// The names below `customer`.
+pub(crate) const CUSTOMER_NAMES: [&str; 3] = ["id", "first_name", "last_name"];
+
+/// The names below `event` that every event has.
+pub(crate) const EVENT_NAMES: [&str; 4] = ["type", "id", "source", "occurred_at"];
+
 #[derive(Serialize)]
 pub(super) struct ProfileFacts<'a> {
     customer: CustomerFacts<'a>,
@@ -65,12 +71,11 @@ pub(super) struct EventFacts<'a> {
 
 impl<'a> EventFacts<'a> {
     pub(super) fn new(event: &'a Event, event_type: &'a str) -> Self {
-        let own = ["type", "id", "source", "occurred_at"];
         let data = event
             .versions
             .with_prefix(field::DATA)
             .map(|(name, value, _)| (name, value))
-            .filter(|(name, _)| !own.contains(name));
+            .filter(|(name, _)| !EVENT_NAMES.contains(name));
         let occurred_at =
             event.day().map_or_else(|| event.occurred_at().to_string(), |day| day.to_string());
         Self {

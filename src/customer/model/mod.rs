@@ -15,6 +15,7 @@ pub mod mailbox;
 pub mod name;
 pub mod name_forms;
 pub mod name_parsing;
+pub mod near_name;
 pub mod numbering_plan;
 pub mod particles;
 pub mod phone;

@@ -51,4 +51,21 @@ pub(super) const NAMES: TemplateNames = TemplateNames {
         "value",
         "comment",
     ],
+    event_types: &[
+        "omneo.transaction",
+        "omneo.order",
+        "omneo.reward",
+        "omneo.benefit",
+        "omneo.interaction",
+        "omneo.point",
+        "omneo.tier",
+        "omneo.rating",
+    ],
+    references: &[
+        "omneo.transaction.order_number",
+        "omneo.order.order_number",
+        "omneo.transaction.receipt_ref",
+        "omneo.order.receipt_ref",
+        "omneo.identity.",
+    ],
 };

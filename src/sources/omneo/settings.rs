@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::verification::OmneoWebhookSettings;
 use crate::sources::api::account::{AccountRules, ApiSettings, Credential, LiveSettings};
-use crate::sources::secret::{SecretLoader, SecretRef, places};
+use crate::sources::secret::{SecretLoader, SecretRef};
 
 /// Settings of a brand's Omneo tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,6 @@ pub struct OmneoApiSettings {
     /// Base URL of the API.
     pub base_url: String,
     /// Where the token is stored; empty: the API is not called.
-    #[serde(deserialize_with = "places")]
     pub token: Vec<SecretRef>,
     /// The most calls in any minute.
     pub calls_per_minute: u32,
@@ -67,11 +66,9 @@ impl Default for OmneoApiSettings {
 
 impl ApiSettings for OmneoApiSettings {
     fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules> {
+        let base_url = keys.base_url("base_url", &self.base_url, !self.token.is_empty());
+        let rate = keys.rate("calls_per_minute", self.calls_per_minute, None);
         let token = keys.only("token", &self.token)?;
-        let (base_url, rate) = (
-            keys.base_url("base_url", &self.base_url),
-            keys.rate("calls_per_minute", self.calls_per_minute),
-        );
         Some(AccountRules {
             base_url: base_url?,
             origins: Vec::new(),

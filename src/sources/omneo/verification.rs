@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sources::header_signature::HeaderSignature;
-use crate::sources::secret::{SecretLoader, SecretRef, places};
+use crate::sources::secret::{SecretLoader, SecretRef};
 use crate::sources::signature::{Encoding, Hash, Method};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
 use crate::sources::webhook::{SecretIn, Verification};
@@ -19,7 +19,6 @@ pub struct OmneoWebhookSettings {
     /// The kind of verification.
     pub verification: OmneoVerification,
     /// Where the secrets are stored.
-    #[serde(deserialize_with = "places")]
     pub secrets: Vec<SecretRef>,
     /// Where the webhook has its secret.
     pub secret_in: SecretIn,

@@ -13,7 +13,7 @@ use crate::sources::extract::Fields;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(
     untagged,
-    expecting = "expected a kind of record such as \"omneo.profile\", or a list of them"
+    expecting = "must be a kind of record such as \"omneo.profile\", or a list of them"
 )]
 pub enum ExternalIdKinds {
     /// One kind, or none if empty.

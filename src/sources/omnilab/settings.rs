@@ -8,7 +8,7 @@ use super::verification::OmniLabWebhookSettings;
 use crate::sources::api::account::{
     AccountRules, ApiSettings, ClientCredentials, Credential, LiveSettings, TokenStyle,
 };
-use crate::sources::secret::{SecretLoader, SecretRef, places};
+use crate::sources::secret::{SecretLoader, SecretRef};
 
 /// Settings of a brand's OmniLab tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,6 @@ pub struct OmniLabApiSettings {
     /// The id of the client.
     pub client_id: String,
     /// Where the client secret is stored; empty: the API is not called.
-    #[serde(deserialize_with = "places")]
     pub client_secret: Vec<SecretRef>,
     /// The audience of the token.
     pub audience: String,
@@ -74,14 +73,13 @@ impl ApiSettings for OmniLabApiSettings {
         if self.client_secret.is_empty() && (self.cancel_bookings || !self.client_id.is_empty()) {
             keys.mistake("client_secret", "is needed to call the API");
         }
+        let is_called = !self.client_secret.is_empty();
+        let client_id = keys.text("client_id", &self.client_id, is_called);
+        let audience = keys.text("audience", &self.audience, is_called);
+        let token_url = keys.token_url("token_url", &self.token_url, is_called);
+        let base_url = keys.base_url("base_url", &self.base_url, is_called);
+        let rate = keys.rate("calls_per_minute", self.calls_per_minute, None);
         let client_secret = keys.only("client_secret", &self.client_secret)?;
-        let client_id = keys.text("client_id", &self.client_id);
-        let audience = keys.text("audience", &self.audience);
-        let token_url = keys.token_url("token_url", &self.token_url);
-        let (base_url, rate) = (
-            keys.base_url("base_url", &self.base_url),
-            keys.rate("calls_per_minute", self.calls_per_minute),
-        );
         Some(AccountRules {
             base_url: base_url?,
             origins: Vec::new(),

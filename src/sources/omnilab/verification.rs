@@ -4,9 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::secret::{
-    MIN_SECRET_BYTES, Secret, SecretLoader, SecretRef, is_one_of, places,
-};
+use crate::sources::secret::{MIN_SECRET_BYTES, Secret, SecretLoader, SecretRef, is_one_of};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::NoVerification;
 use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
@@ -25,7 +23,6 @@ pub struct OmniLabWebhookSettings {
     /// The kind of verification.
     pub verification: OmniLabVerification,
     /// Where the secrets are stored.
-    #[serde(deserialize_with = "places")]
     pub secrets: Vec<SecretRef>,
     /// How far the time stamp may be from the current time, in both directions.
     pub tolerance_seconds: u64,
@@ -34,7 +31,6 @@ pub struct OmniLabWebhookSettings {
     /// The encoding of the key.
     pub key_encoding: KeyEncoding,
     /// Where values are stored of which another header must have one, in addition to the signature.
-    #[serde(deserialize_with = "places")]
     pub authorization: Vec<SecretRef>,
     /// The name of that header.
     pub authorization_header: String,

@@ -17,4 +17,11 @@ pub(super) const NAMES: TemplateNames = TemplateNames {
         "number",
         "created_at",
     ],
+    event_types: &["omniotap.ticket", "omniotap.lead", "omniotap.opportunity"],
+    references: &[
+        "omniotap.ticket.number",
+        "omniotap.lead.number",
+        "omniotap.opportunity.number",
+        "omniotap.customer_number",
+    ],
 };

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::verification::OmnioTapWebhookSettings;
 use crate::sources::api::account::{AccountRules, ApiSettings, Credential, LiveSettings};
-use crate::sources::secret::{SecretLoader, SecretRef, places};
+use crate::sources::secret::{SecretLoader, SecretRef};
+
+/// The rate limit of a tenant, as OmnioTap documents it (https://www.omniotap.com/docs).
+const MAX_CALLS_PER_MINUTE: u32 = 60;
 
 /// Settings of a brand's OmnioTap tenant.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +30,6 @@ pub struct OmnioTapApiSettings {
     /// Base URL of the API.
     pub base_url: String,
     /// Where the key is stored; empty: the API is not called.
-    #[serde(deserialize_with = "places")]
     pub key: Vec<SecretRef>,
     /// The most calls in any minute.
     pub calls_per_minute: u32,
@@ -43,7 +45,7 @@ impl Default for OmnioTapApiSettings {
         Self {
             base_url,
             key: Vec::new(),
-            calls_per_minute: 60,
+            calls_per_minute: MAX_CALLS_PER_MINUTE,
             page_size: 50,
             live: LiveSettings::default(),
         }
@@ -52,11 +54,9 @@ impl Default for OmnioTapApiSettings {
 
 impl ApiSettings for OmnioTapApiSettings {
     fn account(&self, keys: &mut SecretLoader<'_>) -> Option<AccountRules> {
+        let base_url = keys.base_url("base_url", &self.base_url, !self.key.is_empty());
+        let rate = keys.rate("calls_per_minute", self.calls_per_minute, Some(MAX_CALLS_PER_MINUTE));
         let key = keys.only("key", &self.key)?;
-        let (base_url, rate) = (
-            keys.base_url("base_url", &self.base_url),
-            keys.rate("calls_per_minute", self.calls_per_minute),
-        );
         Some(AccountRules {
             base_url: base_url?,
             origins: Vec::new(),

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::sources::header_signature::HeaderSignature;
-use crate::sources::secret::{SecretLoader, SecretRef, places};
+use crate::sources::secret::{SecretLoader, SecretRef};
 use crate::sources::signature::{Encoding, Hash, Method};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
 use crate::sources::webhook::{SecretIn, Verification};
@@ -16,7 +16,6 @@ pub struct OmnioTapWebhookSettings {
     /// The kind of verification.
     pub verification: OmnioTapVerification,
     /// Where the secrets are stored.
-    #[serde(deserialize_with = "places")]
     pub secrets: Vec<SecretRef>,
     /// Where the webhook has its secret.
     pub secret_in: SecretIn,

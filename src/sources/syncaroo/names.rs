@@ -16,4 +16,6 @@ pub(super) const NAMES: TemplateNames = TemplateNames {
         "location_id",
         "api_url",
     ],
+    event_types: &["syncaroo.booking"],
+    references: &[],
 };

@@ -8,7 +8,7 @@ use super::verification::SyncarooWebhookSettings;
 use crate::sources::api::account::{
     AccountRules, ApiSettings, ClientCredentials, Credential, LiveSettings, TokenStyle,
 };
-use crate::sources::secret::{SecretLoader, SecretRef, places};
+use crate::sources::secret::{SecretLoader, SecretRef};
 
 /// Settings of a brand's Syncaroo connection.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,7 +39,6 @@ pub struct SyncarooApiSettings {
     /// The id of the client.
     pub client_id: String,
     /// Where the client secret is stored; empty: the API is not called.
-    #[serde(deserialize_with = "places")]
     pub client_secret: Vec<SecretRef>,
     /// The audience of the token; empty for none.
     pub audience: String,
@@ -71,13 +70,12 @@ impl ApiSettings for SyncarooApiSettings {
         if self.client_secret.is_empty() && !self.client_id.is_empty() {
             keys.mistake("client_secret", "is needed to call the API");
         }
+        let is_called = !self.client_secret.is_empty();
+        let client_id = keys.text("client_id", &self.client_id, is_called);
+        let token_url = keys.token_url("token_url", &self.token_url, is_called);
+        let base_url = keys.base_url("base_url", &self.base_url, is_called);
+        let rate = keys.rate("calls_per_minute", self.calls_per_minute, None);
         let client_secret = keys.only("client_secret", &self.client_secret)?;
-        let client_id = keys.text("client_id", &self.client_id);
-        let token_url = keys.token_url("token_url", &self.token_url);
-        let (base_url, rate) = (
-            keys.base_url("base_url", &self.base_url),
-            keys.rate("calls_per_minute", self.calls_per_minute),
-        );
         Some(AccountRules {
             base_url: base_url?,
             origins: Vec::new(),

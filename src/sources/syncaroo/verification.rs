@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::object;
 use super::object::Serialization;
-use crate::sources::secret::{Secret, SecretLoader, SecretRef, places};
+use crate::sources::secret::{Secret, SecretLoader, SecretRef};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
 use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
@@ -17,7 +17,6 @@ pub struct SyncarooWebhookSettings {
     /// The kind of verification.
     pub verification: SyncarooVerification,
     /// Where the secrets are stored.
-    #[serde(deserialize_with = "places")]
     pub secrets: Vec<SecretRef>,
     /// Where the webhook has its secret.
     pub secret_in: SecretIn,

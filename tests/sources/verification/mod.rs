@@ -36,7 +36,8 @@ fn settled(
     };
     let mut keys = SecretLoader::new(&fetch);
     let verification = settings.verification(source, &mut keys);
-    (verification, keys.into_mistakes().concat())
+    let mistakes = keys.into_mistakes().concat().into_iter();
+    (verification, mistakes.map(|mistake| (mistake.key, mistake.what)).collect())
 }
 
 /// The verifier of settings without mistakes.
