@@ -15,6 +15,13 @@ pub struct Mistake {
 }
 
 impl Mistake {
+    /// The key and what is wrong, without the place in the file.
+    #[must_use]
+    pub fn without_place(&self) -> String {
+        let key = self.key.as_deref();
+        key.map_or_else(|| self.what.clone(), |key| format!("{key}: {}", self.what))
+    }
+
     pub(super) fn of_file(path: &Path, what: &str) -> Self {
         Self { path: path.to_owned(), line: None, key: None, what: what.to_owned() }
     }
