@@ -1,5 +1,5 @@
-//! The configurations in deploy/operate.md for nginx and haproxy, run in the real programs: their logs contain no key,
-//! no address and no webhook secret. If a proxy is not installed, its test is skipped, unless `HOOKPOINT_NEEDS_PROXIES`
+//! The configurations in deploy/proxy for nginx and haproxy, run in the real programs without TLS: their logs contain no
+//! key, no address and no webhook secret. If a proxy is not installed, its test is skipped, unless `HOOKPOINT_NEEDS_PROXIES`
 //! is set.
 #![allow(
     clippy::unwrap_used,
@@ -61,15 +61,13 @@ fn scratch(name: &str) -> PathBuf {
     dir
 }
 
-/// The code block of deploy/operate.md in this language that contains these words.
-fn block(language: &str, with: &str) -> String {
-    let readme = std::fs::read_to_string("deploy/operate.md").unwrap();
-    let fence = format!("```{language}\n");
-    let mut blocks =
-        readme.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap().to_owned());
-    blocks
-        .find(|block| block.contains(with))
-        .unwrap_or_else(|| panic!("deploy/operate.md has no {language} with {with}"))
+/// A file of deploy/proxy with other values: what it has, and what a test uses instead.
+fn configuration(name: &str, changes: &[(&str, &str)]) -> String {
+    let text = std::fs::read_to_string(format!("deploy/proxy/{name}")).unwrap();
+    changes.iter().fold(text, |text, (here, instead)| {
+        assert!(text.contains(here), "{name} has no {here}");
+        text.replace(here, instead)
+    })
 }
 
 fn is_installed(name: &str) -> bool {
@@ -87,6 +85,10 @@ fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
+/// The answer of a replica.
+const ANSWER: &[u8] =
+    b"HTTP/1.1 200 OK\r\nx-request-id: id-of-the-request\r\ncontent-length: 2\r\n\r\n[]";
+
 /// Responds with 200 to every request.
 fn upstream() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -96,8 +98,7 @@ fn upstream() -> SocketAddr {
             std::thread::spawn(move || {
                 let mut buffer = [0; 4_096];
                 while matches!(stream.read(&mut buffer), Ok(n) if n > 0) {
-                    if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n[]").is_err()
-                    {
+                    if stream.write_all(ANSWER).is_err() {
                         return;
                     }
                 }
@@ -148,6 +149,9 @@ fn holds_no_secret(log: &str) {
             && log.contains("POST /webhooks/shop/omniotap"),
         "{log}"
     );
+    for line in log.lines().filter(|line| line.contains("POST")) {
+        assert!(line.ends_with(" id-of-the-request"), "{line}");
+    }
 }
 
 #[test]
@@ -157,17 +161,22 @@ fn nginx_logs_neither_queries_nor_secrets_in_paths() {
     }
     let (dir, port, upstream) = (scratch("nginx"), free_port(), upstream());
     let (access, error) = (dir.join("access.log"), dir.join("error.log"));
-    let logging = block("nginx", "log_format")
-        .replace("/var/log/nginx/hookpoint.log", access.to_str().unwrap());
-    let logging = logging.replace("/var/log/nginx/hookpoint-error.log", error.to_str().unwrap());
     let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|name| format!("{name}_temp_path {};", dir.join(name).display()));
-    let text = format!(
-        "daemon off; master_process off; pid {0}; error_log {1} crit;\nevents {{}}\nhttp {{\n{2}\n{logging}\nserver {{ listen 127.0.0.1:{port}; \
-         location / {{ proxy_pass http://{upstream}; }} }}\n}}\n",
-        dir.join("pid").display(),
-        error.display(),
-        paths.join(" ")
+    let (http, upstream) = (format!("http {{\n{}", paths.join(" ")), upstream.to_string());
+    let text = configuration(
+        "nginx.conf",
+        &[
+            ("user www-data;", "daemon off; master_process off;"),
+            ("/run/nginx.pid", dir.join("pid").to_str().unwrap()),
+            ("/var/log/nginx/hookpoint-error.log", error.to_str().unwrap()),
+            ("/var/log/nginx/hookpoint.log", access.to_str().unwrap()),
+            ("http {", &http),
+            ("listen 443 ssl;", &format!("listen 127.0.0.1:{port};")),
+            ("10.0.0.1:8080", &upstream),
+            ("10.0.0.2:8080", &upstream),
+            ("ssl_", "#ssl_"),
+        ],
     );
     std::fs::write(dir.join("nginx.conf"), text).unwrap();
     let mut command = Command::new("nginx");
@@ -194,14 +203,17 @@ fn haproxy_logs_neither_queries_nor_secrets_in_paths() {
     }
     let (dir, port, upstream) = (scratch("haproxy"), free_port(), upstream());
     let log = dir.join("log");
-    let text = format!(
-        "global\n  log stdout format raw local0\ndefaults\n  mode http\n  log global\n  timeout connect 5s\n  timeout client 5s\n  timeout server 5s\n\
-         frontend all\n  bind 127.0.0.1:{port}\n{}\n  default_backend hookpoint\nbackend hookpoint\n  server a {upstream}\n",
-        block("haproxy", "log-format")
-    );
+    let changes = [
+        ("    user haproxy\n    group haproxy\n", ""),
+        (" ssl crt \"${HOOKPOINT_CERTIFICATE-/etc/haproxy/tls/api.brand.nl.pem}\"", ""),
+        (" ssl-min-ver TLSv1.2", ""),
+    ];
+    let text = configuration("haproxy.cfg", &changes);
     std::fs::write(dir.join("haproxy.cfg"), text).unwrap();
     let mut command = Command::new("haproxy");
     command.env("PATH", "/usr/sbin:/usr/bin:/bin").args(["-db", "-f"]).arg(dir.join("haproxy.cfg"));
+    command.env("HOOKPOINT_BIND", format!("127.0.0.1:{port}"));
+    command.envs(["HOOKPOINT_A", "HOOKPOINT_B"].map(|replica| (replica, upstream.to_string())));
     let child =
         command.stdout(std::fs::File::create(&log).unwrap()).stderr(Stdio::null()).spawn().unwrap();
     let proxy = Proxy { child, dir };

@@ -82,20 +82,27 @@ async fn create(
     Ok(())
 }
 
+/// The base of the URLs of this service.
+pub(super) fn base_url(file: &SettingsFile) -> String {
+    match file.server.public_url.trim_end_matches('/') {
+        "" => format!("http://{}", file.server.listen),
+        public_url => public_url.to_owned(),
+    }
+}
+
+/// The URL for Omnidesk, with a key.
+pub(super) fn lookup_url(file: &SettingsFile, key: &str) -> String {
+    let (path, parameter) = (&file.lookup.path, &file.lookup.key_parameter);
+    format!("{}{path}?{parameter}={key}", base_url(file))
+}
+
 /// Prints the URL with the new key, and how to use it.
 fn print_created(file: &SettingsFile, created: &CreatedKey) {
-    let has_public_url = !file.server.public_url.is_empty();
-    let base = if has_public_url {
-        file.server.public_url.trim_end_matches('/').to_owned()
-    } else {
-        format!("http://{}", file.server.listen)
-    };
-    let (path, parameter) = (&file.lookup.path, &file.lookup.key_parameter);
     print_line(
         "Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n",
     );
-    print_line(&format!("  {base}{path}?{parameter}={}\n", created.key.reveal()));
-    if !has_public_url {
+    print_line(&format!("  {}\n", lookup_url(file, created.key.reveal())));
+    if file.server.public_url.is_empty() {
         print_line(
             "The URL begins with the listening address. Set server.public_url to the address that Omnidesk can reach.",
         );

@@ -10,6 +10,7 @@ mod demo;
 mod generated;
 mod health;
 mod inbox;
+mod init;
 mod key;
 mod lookup;
 mod output;
@@ -22,6 +23,7 @@ mod shown_customer;
 mod shown_explanation;
 mod sync;
 mod systemd;
+mod usage_error;
 mod version;
 
 use std::path::PathBuf;
@@ -31,13 +33,14 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use self::output::{print_error, print_line};
 use self::session::open;
+use self::usage_error::UsageError;
 use crate::settings::{Checked, Mistake, SecretAccess, Settings};
 
 /// Answers Omnidesk's customer lookups with one merged customer
 #[derive(Debug, Parser)]
 #[command(name = "hookpoint", version, propagate_version = true, max_term_width = 100)]
 #[command(
-    after_help = "Start here:\n  hookpoint demo                        try the service with example customers, on http://127.0.0.1:8080\n  hookpoint settings check              check the settings file\n  hookpoint key create --brand NAME     create the URL to paste into Omnidesk\n\nSettings file: --settings, else $HOOKPOINT_SETTINGS, else the first that exists of ./hookpoint.toml\nand /etc/hookpoint/hookpoint.toml.\nDatabase: DATABASE_URL, else the URL in the settings, else an embedded Postgres."
+    after_help = "Start here:\n  hookpoint demo                        try the service with example customers, on http://127.0.0.1:8080\n  hookpoint init                        write the settings, create a key, print the URLs to paste\n  hookpoint serve                       run the service\n\nSettings file: --settings, else $HOOKPOINT_SETTINGS, else the first that exists of ./hookpoint.toml\nand /etc/hookpoint/hookpoint.toml.\nDatabase: DATABASE_URL, else the URL in the settings, else an embedded Postgres."
 )]
 pub struct Cli {
     /// The settings file
@@ -51,6 +54,8 @@ pub struct Cli {
 enum Command {
     /// Try the service with example customers of four simulated systems
     Demo(demo::DemoArguments),
+    /// Write the first settings and secrets, create the key, and print the URLs to paste
+    Init(init::InitArguments),
     /// Run the service
     Serve,
     /// Ask the service on this machine whether it is ready; the exit code says so too
@@ -113,7 +118,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Err(error) => return fail(&error.into()),
     };
     let done = match settings {
-        None => runtime.block_on(without_settings(cli.command)),
+        None => runtime.block_on(without_settings(cli.command, cli.settings)),
         Some(settings) => runtime.block_on(with_settings(cli.command, settings)),
     };
     match done {
@@ -126,8 +131,9 @@ pub fn run(cli: Cli) -> ExitCode {
 fn settings_for(cli: &Cli) -> Result<Option<Settings>, Vec<Mistake>> {
     let mut checked = Checked::load(cli.settings.as_deref(), SecretAccess::Read);
     match &cli.command {
-        // The demo has settings of its own. The others need none.
+        // The demo has settings of its own, and `init` writes them. The others need none.
         Command::Demo(_)
+        | Command::Init(_)
         | Command::Accuracy(_)
         | Command::Completion(_)
         | Command::Man(_)
@@ -143,9 +149,11 @@ fn settings_for(cli: &Cli) -> Result<Option<Settings>, Vec<Mistake>> {
     checked.into_settings().map(Some)
 }
 
-async fn without_settings(command: Command) -> anyhow::Result<()> {
+/// Runs a command that needs no settings. `path` is the argument of `--settings`.
+async fn without_settings(command: Command, path: Option<PathBuf>) -> anyhow::Result<()> {
     match command {
         Command::Demo(arguments) => Box::pin(demo::run(arguments)).await,
+        Command::Init(arguments) => Box::pin(init::run(arguments, path)).await,
         Command::Accuracy(arguments) => accuracy::run(&arguments),
         Command::Completion(arguments) => {
             generated::print_completion(&arguments, Cli::command());
@@ -160,11 +168,12 @@ async fn without_settings(command: Command) -> anyhow::Result<()> {
 async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<()> {
     match command {
         Command::Demo(_)
+        | Command::Init(_)
         | Command::Accuracy(_)
         | Command::Completion(_)
         | Command::Man(_)
         | Command::Version(_)
-        | Command::Settings(_) => without_settings(command).await,
+        | Command::Settings(_) => without_settings(command, None).await,
         Command::Health(arguments) => health::run(&arguments, &settings).await,
         Command::Serve => serve::run(settings).await,
         Command::Migrate => migrate(settings).await,
@@ -189,7 +198,7 @@ async fn migrate(settings: Settings) -> anyhow::Result<()> {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     print_error(&format!("hookpoint: {error}"));
-    ExitCode::FAILURE
+    if error.is::<UsageError>() { ExitCode::from(MISTAKE) } else { ExitCode::FAILURE }
 }
 
 fn report(mistakes: &[Mistake]) -> ExitCode {

@@ -49,7 +49,6 @@ impl Check {
     fn new(mut checked: Checked, access: SecretAccess) -> Self {
         let mut mistakes = std::mem::take(&mut checked.mistakes);
         let missing = std::mem::take(&mut checked.missing);
-        mistakes.extend(checked.wrong_database.take());
         let not_checked = match access {
             SecretAccess::None => missing,
             SecretAccess::Read => {

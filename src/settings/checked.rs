@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::document::Document;
-use super::environment::{default_files, environment, find_file};
+use super::environment::{default_files, find_file};
 use super::file::SettingsFile;
 use super::mistake::Mistake;
 use super::placeholders::placeholder_mistakes;
@@ -14,8 +14,7 @@ use super::{brands, database, limits, secrets, texts, type_mistakes};
 use crate::brand::BrandRules;
 use crate::sources::SettingProblem;
 use crate::sources::secret::Fetch;
-use crate::storage::database::{Place, PoolSize, Url};
-use crate::storage::hosts::Hosts;
+use crate::storage::database::{Place, PoolSize};
 
 /// The settings of a service.
 #[derive(Debug)]
@@ -97,8 +96,6 @@ pub struct Checked {
     pub missing: Vec<Mistake>,
     /// Settings that are valid, but probably wrong.
     pub warnings: Vec<Mistake>,
-    /// What is wrong with the URL of the database. Commands that use the database find out by themselves.
-    pub wrong_database: Option<Mistake>,
     settings: Option<(SettingsFile, Place, Vec<BrandRules>)>,
 }
 
@@ -193,12 +190,6 @@ impl Checked {
         let place = place.map_err(|wrong| self.mistakes.extend(problem(wrong))).ok();
         let suppression_file = database::check_suppression_file(file, place.as_ref());
         self.mistakes.extend(suppression_file.err().and_then(problem));
-        if let Some(Place::Server(Url(url))) =
-            place.as_ref().filter(|_| access == SecretAccess::Read)
-        {
-            let wrong = Hosts::parse(url).err().map(|error| (key_of_url(file), error.to_string()));
-            self.wrong_database = wrong.and_then(problem);
-        }
         place
     }
 
@@ -232,17 +223,6 @@ impl Checked {
         for list in [&mut self.mistakes, &mut self.missing, &mut self.warnings] {
             Mistake::sort(list);
         }
-    }
-}
-
-/// The setting or variable from which the URL of the database comes.
-fn key_of_url(file: &SettingsFile) -> &'static str {
-    if environment("DATABASE_URL").is_some() {
-        "DATABASE_URL"
-    } else if file.database.url_file.is_empty() {
-        "database.url"
-    } else {
-        "database.url_file"
     }
 }
 

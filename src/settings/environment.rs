@@ -19,6 +19,18 @@ pub(super) fn default_files() -> [PathBuf; 2] {
     ["hookpoint.toml", "/etc/hookpoint/hookpoint.toml"].map(PathBuf::from)
 }
 
+/// The settings file of a new installation: the one that the environment names, or one in the current directory.
+#[must_use]
+pub fn new_settings_file() -> PathBuf {
+    environment("HOOKPOINT_SETTINGS").unwrap_or_else(|| "hookpoint.toml".to_owned()).into()
+}
+
+/// Whether the environment names a database, which overrides the one of the settings.
+#[must_use]
+pub fn has_database_url() -> bool {
+    environment("DATABASE_URL").is_some()
+}
+
 /// The login name of the person who runs the command.
 #[must_use]
 pub fn user_name() -> Option<String> {

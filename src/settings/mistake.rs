@@ -17,6 +17,13 @@ pub struct Mistake {
 }
 
 impl Mistake {
+    /// The key and what is wrong, without the place in the file.
+    #[must_use]
+    pub fn without_place(&self) -> String {
+        let key = self.key.as_deref();
+        key.map_or_else(|| self.what.clone(), |key| format!("{key}: {}", self.what))
+    }
+
     /// A mistake of the whole file, or of one line.
     pub(super) fn of_file(path: &Path, line: Option<usize>, what: &str) -> Self {
         Self { path: Some(path.to_owned()), line, key: None, what: what.to_owned() }

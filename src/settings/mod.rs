@@ -30,6 +30,6 @@ mod warnings;
 
 pub use self::checked::{Checked, SecretAccess, Settings};
 pub use self::database::suppression_file;
-pub use self::environment::{default_cache_dir, user_name};
+pub use self::environment::{default_cache_dir, has_database_url, new_settings_file, user_name};
 pub use self::file::SettingsFile;
 pub use self::mistake::Mistake;

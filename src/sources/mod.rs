@@ -23,6 +23,7 @@ mod said_at;
 pub mod secret;
 mod secret_place;
 mod setting_problem;
+pub mod setup;
 pub mod signature;
 pub mod syncaroo;
 mod template_names;
@@ -45,6 +46,17 @@ pub use self::template_names::TemplateNames;
 pub use self::unreadable::Unreadable;
 pub use self::webhook::{ParsedWebhook, WebhookParser};
 use crate::customer::model::source::Source;
+
+/// How the webhooks of a source are connected.
+#[must_use]
+pub const fn webhook_setup(source: Source) -> &'static setup::WebhookSetup {
+    match source {
+        Source::OmnioTap => &omniotap::SETUP,
+        Source::Omneo => &omneo::SETUP,
+        Source::OmniLab => &omnilab::SETUP,
+        Source::Syncaroo => &syncaroo::SETUP,
+    }
+}
 
 /// The settings of a brand's sources.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

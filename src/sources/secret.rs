@@ -3,6 +3,8 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretSlice};
 use subtle::{Choice, ConstantTimeEq};
 
@@ -24,6 +26,16 @@ impl Secret {
     #[must_use]
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(bytes.into())
+    }
+
+    /// A new secret of 256 random bits, in letters, digits, `-` and `_`.
+    ///
+    /// # Errors
+    /// When the system provides no random bits.
+    pub fn generate() -> Result<Self, getrandom::Error> {
+        let mut bits = [0_u8; 32];
+        getrandom::fill(&mut bits)?;
+        Ok(Self::new(URL_SAFE_NO_PAD.encode(bits).into_bytes()))
     }
 
     /// The bytes of the secret.

@@ -103,3 +103,29 @@ fn the_unit_keeps_the_suppression_file_outside_of_the_embedded_database() {
         ["XDG_DATA_HOME", "XDG_STATE_HOME"].map(|name| format!("{}/hookpoint", variable(name)));
     assert!(!state.starts_with(&format!("{data}/")) && state != data, "{state} is inside {data}");
 }
+
+#[test]
+fn the_debian_package_has_existing_files_and_the_program_of_its_unit() {
+    let manifest: toml::Table = std::fs::read_to_string("Cargo.toml").unwrap().parse().unwrap();
+    let package = &manifest["package"]["metadata"]["deb"];
+    let mut programs = Vec::new();
+    for asset in package["assets"].as_array().unwrap() {
+        let [from, to] = [0, 1].map(|n| asset[n].as_str().unwrap());
+        if from.starts_with("target/") {
+            programs
+                .extend(from.strip_prefix("target/release/").map(|name| format!("/{to}{name}")));
+            continue;
+        }
+        let is_there = match from.split_once('*') {
+            Some((directory, end)) => std::fs::read_dir(directory)
+                .unwrap()
+                .any(|entry| entry.unwrap().file_name().to_str().unwrap().ends_with(end)),
+            None => std::path::Path::new(from).is_file(),
+        };
+        assert!(is_there, "{from}");
+    }
+    assert_eq!(programs, ["/usr/bin/hookpoint"]);
+    let unit = package["systemd-units"]["unit-name"].as_str().unwrap();
+    let unit = text_of(&format!("systemd/{unit}.service"));
+    assert!(unit.contains(&format!("\nExecStart={} ", programs[0])), "{unit}");
+}

@@ -8,6 +8,7 @@ mod profile;
 pub(super) mod requests;
 mod responses;
 mod settings;
+mod setup;
 mod shape;
 mod verification;
 mod webhooks;
@@ -15,4 +16,5 @@ mod zone;
 
 pub use self::requests::{OmneoEvents, OmneoPage, OmneoPart, OmneoRequest, ProfileFilter};
 pub use self::settings::{OmneoApiSettings, OmneoSettings};
+pub use self::setup::SETUP;
 pub use self::verification::OmneoWebhookSettings;

@@ -8,6 +8,7 @@ mod pointers;
 pub(super) mod requests;
 mod responses;
 mod settings;
+mod setup;
 mod verification;
 mod webhooks;
 
@@ -16,4 +17,5 @@ pub use self::pointers::{OmniLabBookingPointers, OmniLabPointers};
 pub use self::requests::OmniLabRequest;
 pub use self::responses::is_cancelled;
 pub use self::settings::{OmniLabApiSettings, OmniLabSettings};
+pub use self::setup::SETUP;
 pub use self::verification::OmniLabWebhookSettings;

@@ -6,10 +6,12 @@ mod names;
 pub(super) mod requests;
 mod responses;
 mod settings;
+mod setup;
 mod verification;
 mod webhooks;
 
 pub use self::entity::Entity;
 pub use self::requests::{OmnioTapRequest, Person};
 pub use self::settings::{OmnioTapApiSettings, OmnioTapSettings};
+pub use self::setup::SETUP;
 pub use self::verification::OmnioTapWebhookSettings;

@@ -10,6 +10,7 @@ mod priorities;
 pub(super) mod requests;
 mod responses;
 mod settings;
+mod setup;
 mod verification;
 mod webhooks;
 
@@ -18,4 +19,5 @@ pub use self::pointers::SyncarooPointers;
 pub use self::priorities::{SyncarooPriorities, SyncarooPriority};
 pub use self::requests::SyncarooRequest;
 pub use self::settings::{SyncarooApiSettings, SyncarooSettings};
+pub use self::setup::SETUP;
 pub use self::verification::SyncarooWebhookSettings;

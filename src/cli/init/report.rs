@@ -1,0 +1,160 @@
+//! The result of `hookpoint init`: what was written, and what to do next.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::choices::{Choices, Places, SourceChoice};
+use crate::admin::keys::CreatedKey;
+use crate::cli::key::{base_url, lookup_url};
+use crate::cli::output::print_line;
+use crate::settings::SettingsFile;
+use crate::sources::setup::SecretOrigin;
+use crate::sources::webhook_setup;
+
+/// The result, as `--json` prints it. The URL with the key is its only secret.
+#[derive(Serialize)]
+pub(super) struct Report {
+    files: Vec<PathBuf>,
+    settings: PathBuf,
+    crm_sync_url: Option<String>,
+    key_id: Option<Uuid>,
+    /// Creates the key, if there is none yet.
+    key_command: Option<String>,
+    sources: Vec<SourceReport>,
+    next_command: String,
+}
+
+#[derive(Serialize)]
+struct SourceReport {
+    source: &'static str,
+    name: &'static str,
+    verification: &'static str,
+    /// Without the secret.
+    webhook_url: String,
+    /// Whether the URL goes on with a slash and the secret.
+    is_secret_in_url: bool,
+    url_goes_to: &'static str,
+    secret_file: Option<PathBuf>,
+    /// Whether somebody must still write the secret into the file.
+    is_secret_missing: bool,
+}
+
+/// The parts of a report.
+pub(super) struct Parts<'a> {
+    pub(super) choices: &'a Choices,
+    pub(super) places: &'a Places,
+    pub(super) files: Vec<PathBuf>,
+    pub(super) file: &'a SettingsFile,
+    pub(super) key: Option<&'a CreatedKey>,
+    /// The beginning of further commands.
+    pub(super) command: &'a str,
+}
+
+/// The command that creates a key of the brand.
+pub(super) fn key_command(command: &str, brand: &str) -> String {
+    format!("{command} key create --brand {brand}")
+}
+
+impl Report {
+    pub(super) fn new(parts: Parts<'_>) -> Self {
+        let Parts { choices, places, files, file, key, command } = parts;
+        Self {
+            files,
+            settings: places.settings.clone(),
+            crm_sync_url: key.map(|created| lookup_url(file, created.key.reveal())),
+            key_id: key.map(|created| created.key_id),
+            key_command: key.is_none().then(|| key_command(command, &choices.brand)),
+            sources: choices
+                .sources
+                .iter()
+                .map(|choice| SourceReport::new(choice, &choices.brand, places, file))
+                .collect(),
+            next_command: format!("{command} serve"),
+        }
+    }
+
+    pub(super) fn print(&self, as_json: bool) -> anyhow::Result<()> {
+        if as_json {
+            print_line(&serde_json::to_string(self)?);
+            return Ok(());
+        }
+        print_line("Written:");
+        self.files.iter().for_each(|file| print_line(&format!("  {}", file.display())));
+        self.print_key();
+        self.sources.iter().for_each(|source| source.print(&self.settings));
+        if self.sources.is_empty() {
+            print_line(
+                "\nNo source sends webhooks yet. deploy/connect.md says how to connect one.",
+            );
+        }
+        print_line(&format!("\nNext, start the service:\n\n  {}", self.next_command));
+        Ok(())
+    }
+
+    fn print_key(&self) {
+        let place = "Settings > Brands > CRM sync url";
+        if let Some(url) = &self.crm_sync_url {
+            print_line(&format!(
+                "\nOmnidesk: paste this URL in {place}. It contains the key, and is shown only once.\n\n  {url}"
+            ));
+        }
+        if let Some(command) = &self.key_command {
+            print_line(&format!(
+                "\nOmnidesk: this command creates the key, and prints the URL for {place}:\n\n  {command}"
+            ));
+        }
+    }
+}
+
+impl SourceReport {
+    fn new(choice: &SourceChoice, brand: &str, places: &Places, file: &SettingsFile) -> Self {
+        let (source, setup) = (choice.source, webhook_setup(choice.source));
+        Self {
+            source: source.as_str(),
+            name: setup.name,
+            verification: choice.verification.name,
+            webhook_url: format!("{}/webhooks/{brand}/{source}", base_url(file)),
+            is_secret_in_url: choice.verification.secret == SecretOrigin::Service,
+            url_goes_to: setup.url_goes_to,
+            secret_file: choice.has_secret_file().then(|| places.webhook_secret(brand, source)),
+            is_secret_missing: choice.lacks_secret(),
+        }
+    }
+
+    fn print(&self, settings: &Path) {
+        let Self { name, webhook_url: url, .. } = self;
+        let end = if self.is_secret_in_url { "/SECRET" } else { "" };
+        print_line(&format!("\n{name}: {}\n\n  {url}{end}\n", self.url_goes_to));
+        let Some(file) = &self.secret_file else {
+            print_line(
+                "  Nothing verifies these webhooks: anybody who finds the URL can write data.",
+            );
+            return;
+        };
+        let secret = file.display();
+        if self.is_secret_missing {
+            print_line(&format!(
+                "  The webhooks are refused until you have the secret. Write it into {secret}.\n  \
+                 Then remove the \"# \" before the lines of {name} at the end of {}.",
+                settings.display()
+            ));
+        } else if self.is_secret_in_url {
+            print_line(&format!(
+                "  SECRET is the content of {secret}. This command prints the whole URL:\n\n  \
+                 echo \"{url}/$(cat {})\"",
+                shell_word(file)
+            ));
+        } else {
+            print_line(&format!("  The secret is in {secret}."));
+        }
+    }
+}
+
+/// A path as one word of a shell.
+pub(super) fn shell_word(path: &Path) -> String {
+    let path = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
+    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}

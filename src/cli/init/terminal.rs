@@ -1,0 +1,79 @@
+//! Questions at the terminal. They go to standard error: standard output has the result only.
+
+use std::io::{IsTerminal, Write};
+
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+
+/// The terminal of the person.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terminal(());
+
+impl Terminal {
+    /// `None` if standard input is not a terminal, so that nobody can answer.
+    pub(super) fn find() -> Option<Self> {
+        std::io::stdin().is_terminal().then_some(Self(()))
+    }
+
+    pub(super) fn say(self, text: &str) {
+        say(text);
+    }
+
+    /// Asks a question. An empty answer is the default.
+    pub(super) fn ask(self, question: &str, default: &str) -> anyhow::Result<String> {
+        let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
+        print(&format!("{question}{shown}: "))?;
+        let answer = read_line()?;
+        Ok(if answer.is_empty() { default.to_owned() } else { answer })
+    }
+
+    /// Asks for a secret. The terminal does not show the answer.
+    pub(super) fn ask_hidden(self, question: &str) -> anyhow::Result<String> {
+        // First, so that it also hides an answer that is typed at once.
+        let hidden = HiddenInput::start()?;
+        print(&format!("{question}: "))?;
+        let answer = read_line();
+        drop(hidden);
+        say("");
+        answer
+    }
+}
+
+/// Prints a line that is not part of the command's result.
+pub(super) fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stderr();
+    write!(out, "{text}")?;
+    out.flush()
+}
+
+fn read_line() -> anyhow::Result<String> {
+    let mut answer = String::new();
+    let bytes = std::io::stdin().read_line(&mut answer)?;
+    anyhow::ensure!(
+        bytes > 0,
+        "the input ended before all questions were answered; nothing was written"
+    );
+    Ok(answer.trim().to_owned())
+}
+
+/// While this exists, the terminal does not show what is typed.
+struct HiddenInput(Termios);
+
+impl HiddenInput {
+    fn start() -> std::io::Result<Self> {
+        let before = tcgetattr(std::io::stdin())?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(std::io::stdin(), OptionalActions::Now, &hidden)?;
+        Ok(Self(before))
+    }
+}
+
+impl Drop for HiddenInput {
+    fn drop(&mut self) {
+        let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &self.0);
+    }
+}

@@ -1,0 +1,22 @@
+//! How Omneo's webhooks are connected.
+
+use crate::sources::setup::{
+    NOT_VERIFIED, SecretOrigin, URL_SECRET, VerificationChoice, WebhookSetup,
+};
+
+/// How Omneo's webhooks are connected.
+pub const SETUP: WebhookSetup = WebhookSetup {
+    name: "Omneo",
+    url_goes_to: "In CX Manager > Settings > Webhooks, create a webhook for each event, all with this URL. \
+                  deploy/connect.md lists the events.",
+    verifications: &[
+        VerificationChoice {
+            name: "signature",
+            meaning: "Omneo's signature, with the secret of your tenant: ask Omneo for it",
+            secret: SecretOrigin::Source,
+        },
+        URL_SECRET,
+        NOT_VERIFIED,
+    ],
+    custom_field: Some(("customerType", "{{ omneo.tier }}")),
+};

@@ -1,0 +1,21 @@
+//! How Syncaroo's webhooks are connected.
+
+use crate::sources::setup::{
+    NOT_VERIFIED, SecretOrigin, URL_SECRET, VerificationChoice, WebhookSetup,
+};
+
+/// How Syncaroo's webhooks are connected.
+pub const SETUP: WebhookSetup = WebhookSetup {
+    name: "Syncaroo",
+    url_goes_to: "Give Syncaroo an apiUri and a webhookPath that together make this URL.",
+    verifications: &[
+        URL_SECRET,
+        VerificationChoice {
+            name: "hash",
+            meaning: "the hash in the webhook: ask Syncaroo how it is made, and for the key",
+            secret: SecretOrigin::Source,
+        },
+        NOT_VERIFIED,
+    ],
+    custom_field: None,
+};
