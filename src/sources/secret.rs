@@ -8,8 +8,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use subtle::{Choice, ConstantTimeEq};
 
+use super::digest::digest;
 use super::safe_url::is_safe_url;
-use super::webhook::digest;
 use crate::customer::model::text;
 
 /// The minimum length of a webhook secret: 128 bits. A shorter one might be guessed.

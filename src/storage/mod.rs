@@ -18,6 +18,7 @@ pub mod database;
 pub mod deliveries;
 pub mod delivery_claims;
 pub mod delivery_queue;
+pub mod delivery_tail;
 pub mod embedded;
 pub mod erasures;
 pub mod events;

@@ -7,7 +7,9 @@ mod names;
 mod pointers;
 pub(super) mod requests;
 mod responses;
+mod samples;
 mod settings;
+mod signature;
 mod verification;
 mod webhooks;
 
