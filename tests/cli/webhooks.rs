@@ -3,23 +3,24 @@
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use hookpoint::clock::Clock;
 use hookpoint::sources::signature::{Encoding, Hash, Method};
 use hookpoint::storage::delivery_queue::new_id;
 
-use crate::command::{RunEnd, Running, Scratch, command, run};
+use crate::command::{RunEnd, Running, Scratch, TIMEOUT, command, run};
 use crate::shop::Shop;
 
 const SECRET: &str = "a-secret-of-the-shop";
 const BODY: &str = r#"{"id":"p-1","first_name":"Lotte"}"#;
 
 /// Omneo signs, and OmnioTap has a secret in the URL.
-const WEBHOOKS: &str = "[brands.shop.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ env = \"OMNEO_SECRET\" }]
-[brands.shop.sources.omniotap.webhook]\nverification = \"secret\"\nsecrets = [{ env = \"TAP_SECRET\" }]\n";
+const WEBHOOKS: &str = "[brands.shop.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ env = \"OMNEO_KEY\" }]
+[brands.shop.sources.omniotap.webhook]\nverification = \"secret\"\nsecrets = [{ env = \"TAP_KEY\" }]\n";
 
 fn with_secrets(command: &mut Command) -> &mut Command {
-    command.env("OMNEO_SECRET", SECRET).env("TAP_SECRET", "another-secret-of-the-shop")
+    command.env("OMNEO_KEY", SECRET).env("TAP_KEY", "another-secret-of-the-shop")
 }
 
 /// A settings file without a database, and a body.
@@ -116,16 +117,28 @@ fn verify_takes_the_secret_from_the_url() {
 #[test]
 fn verify_names_the_variable_that_this_shell_does_not_have() {
     let desk = Desk::new();
-    let end = run(desk.command(&["--source", "omneo"]).env("TAP_SECRET", SECRET));
+    let end = run(desk.command(&["--source", "omneo"]).env("TAP_KEY", SECRET));
     assert_eq!((end.code, end.out.as_str()), (Some(1), ""));
     assert!(
         end.error.contains("this command needs the secret of the source")
-            && end.error.contains("the environment variable OMNEO_SECRET, which is not set"),
+            && end.error.contains("the environment variable OMNEO_KEY, which is not set"),
         "{}",
         end.error
     );
-    let end = run(desk.command(&["--source", "omniotap"]).env("TAP_SECRET", SECRET));
+    let end = run(desk.command(&["--source", "omniotap"]).env("TAP_KEY", SECRET));
     assert!(end.out.contains("no secret in the path of the URL"), "the other one: {end:?}");
+}
+
+/// What is there at some time.
+fn until<T>(mut find: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + TIMEOUT;
+    loop {
+        if let Some(found) = find() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "it never came");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 fn trigger(shop: &Shop, service: &Running, arguments: &[&str]) -> RunEnd {
@@ -152,11 +165,13 @@ fn a_sample_goes_the_whole_way_and_can_be_removed() {
         assert!(sent.contains("hookpoint customer erase --brand shop --email hookpoint-sample-1@"));
     }
     let lookup = ["lookup", "--email", "hookpoint-sample-1@example.org", "--json"];
-    let done = "select state from deliveries where state = 'done'";
-    while shop.texts(done).len() < 3 {
-        assert_eq!(shop.texts("select state from deliveries where state = 'dead'").len(), 0);
-        std::thread::yield_now();
-    }
+    let count = |state: &str| {
+        shop.texts(&format!("select state from deliveries where state = '{state}'")).len()
+    };
+    until(|| {
+        assert_eq!(count("dead"), 0);
+        (count("done") == 3).then_some(())
+    });
     let found: serde_json::Value = serde_json::from_str(&shop.run(&lookup).well()).unwrap();
     assert!(found.to_string().contains("Hookpoint"), "{found}");
     shop.run(&["customer", "erase", "--email", "hookpoint-sample-1@example.org", "--yes"]).well();
@@ -164,12 +179,19 @@ fn a_sample_goes_the_whole_way_and_can_be_removed() {
     // The service has another secret than this shell.
     let mut other = shop.command(&["sources", "trigger", "--url"]);
     other.arg(format!("http://{}", service.address)).args(["omneo", "product.created"]);
-    let end = run(other.env("OMNEO_SECRET", "not-the-secret-of-it").env("TAP_SECRET", SECRET));
+    let end = run(other.env("OMNEO_KEY", "not-the-secret-of-it").env("TAP_KEY", SECRET));
     assert_eq!(end.code, Some(1));
     assert!(
         end.out.starts_with("Status: 401\n") && end.error.contains("did not accept"),
         "{end:?}"
     );
+    // The service saves the reason every two seconds.
+    let told = "omneo: the last webhook was rejected (";
+    let status = until(|| {
+        Some(shop.run(&["inbox", "status"]).well()).filter(|status| status.contains(told))
+    });
+    let reason = "UTC): the signature is wrong. `hookpoint inbox verify` explains it";
+    assert!(status.contains(reason), "{status}");
     service.stop();
 }
 

@@ -169,7 +169,7 @@ fn report(
     print_line(&format!("  hookpoint inbox list --brand {slug} --source {source} --limit 5"));
     match effect {
         Effect::Event => print_line(
-            "It is an event. Agents see it if its owner is stored, for example by another sample.",
+            "It is an event. Agents see it only if it belongs to a person who is stored.",
         ),
         Effect::Person => {
             print_line(&format!("  hookpoint lookup --brand {slug} --email {email}"));
@@ -192,7 +192,7 @@ fn list(brand: &BrandRules, arguments: &TriggerArguments, now: Timestamp) {
         let made = sample(samples, event, person, now);
         let effect = made.map(|webhook| Effect::of(brand, source, &webhook, now));
         let text = match effect {
-            Some(Ok(Effect::Person)) => "stores the invented person".to_owned(),
+            Some(Ok(Effect::Person)) => "changes data of the invented person".to_owned(),
             Some(Ok(Effect::Event)) => "stores an event only".to_owned(),
             Some(Ok(Effect::Nothing(why))) => format!("changes nothing: {why}"),
             Some(Err(error)) => error.to_string(),
