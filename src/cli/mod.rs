@@ -21,10 +21,12 @@ mod session;
 mod settings;
 mod shown_customer;
 mod shown_explanation;
+mod sources;
 mod sync;
 mod systemd;
 mod usage_error;
 mod version;
+mod webhook_settings;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -71,9 +73,12 @@ enum Command {
     /// Create, list and revoke the API keys for Omnidesk
     #[command(subcommand)]
     Key(key::KeyCommand),
-    /// Show, replay and discard the webhooks that the sources sent
+    /// Show, verify, replay and discard the webhooks that the sources sent
     #[command(subcommand)]
     Inbox(inbox::InboxCommand),
+    /// Send a sample webhook of a source to the service
+    #[command(subcommand)]
+    Sources(sources::SourcesCommand),
     /// Read data from the APIs of the sources, show the progress, or cancel a run
     #[command(subcommand)]
     Sync(sync::SyncCommand),
@@ -180,6 +185,7 @@ async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<(
         Command::Brand(command) => brand::run(command, settings).await,
         Command::Key(command) => key::run(command, settings).await,
         Command::Inbox(command) => inbox::run(command, settings).await,
+        Command::Sources(command) => sources::run(command, &settings).await,
         Command::Sync(command) => sync::run(command, settings).await,
         Command::Lookup(arguments) => lookup::run(arguments, settings).await,
         Command::Customer(command) => customer::run(command, settings).await,

@@ -92,7 +92,7 @@ impl RequestLog {
             brand = webhook.brand.rules.slug,
             source = webhook.source.as_str(),
             outcome = webhook.outcome.map(|outcome| outcome.as_str()),
-            reason = webhook.reason.map(tracing::field::display),
+            reason = webhook.reason.as_ref().map(tracing::field::display),
             peer = rejected.peer.map(tracing::field::display),
             caller = rejected.caller(),
             duration_us = answered.duration_us(),

@@ -40,6 +40,15 @@ impl Mistake {
     }
 }
 
+impl Mistake {
+    /// Whether it is about a value below a key, such as `brands.demo.sources`.
+    #[must_use]
+    pub fn is_below(&self, key: &str) -> bool {
+        let below = self.key.as_ref().and_then(|own| own.strip_prefix(key));
+        below.is_some_and(|rest| rest.starts_with('.'))
+    }
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(path) = &self.path {

@@ -1,8 +1,16 @@
 //! Verification by a signature of the raw body in a header.
 
+use jiff::Timestamp;
+
+use super::diagnosis::body_forms::body_forms;
+use super::diagnosis::comparison::{Comparison, methods};
+use super::diagnosis::form::SignatureForm;
+use super::diagnosis::reason::Reason;
 use super::secret::Secret;
 use super::signature::{Encoding, Method, is_signed};
-use super::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
+use super::webhook::{
+    OutgoingWebhook, SecretIn, UnverifiedWebhook, Verification, VerificationError,
+};
 
 /// Accepts every webhook whose header has a signature of the raw body.
 #[derive(Debug)]
@@ -16,6 +24,17 @@ pub(super) struct HeaderSignature {
     pub(super) prefix: String,
     pub(super) method: Method,
     pub(super) encoding: Encoding,
+}
+
+impl HeaderSignature {
+    fn form(&self) -> SignatureForm<'_> {
+        SignatureForm {
+            place: &self.header,
+            prefix: &self.prefix,
+            encoding: self.encoding,
+            method: self.method,
+        }
+    }
 }
 
 impl Verification for HeaderSignature {
@@ -33,6 +52,32 @@ impl Verification for HeaderSignature {
         } else {
             Err(VerificationError::Wrong("signature"))
         }
+    }
+
+    fn form_reason(&self, webhook: &UnverifiedWebhook<'_>, _: VerificationError) -> Option<Reason> {
+        match webhook.headers.get(&self.header) {
+            Some(given) => self.form().reason(given),
+            None => Some(Reason::header_missing(&self.header)),
+        }
+    }
+
+    fn comparison(&self, webhook: &UnverifiedWebhook<'_>) -> Option<Comparison> {
+        Some(Comparison {
+            given: self.form().read(webhook.headers.get(&self.header)?),
+            methods: methods(self.method, &Method::KEYED),
+            texts: body_forms(webhook.body),
+        })
+    }
+
+    fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
+    fn sign(&self, mut webhook: OutgoingWebhook, _: Timestamp) -> Option<OutgoingWebhook> {
+        let digest = self.method.digest(self.secrets.first()?.key(), &[&webhook.body])?;
+        let signature = format!("{}{}", self.prefix, self.encoding.encode(&digest));
+        webhook.headers.insert(self.header.clone(), signature);
+        Some(webhook)
     }
 
     fn name(&self) -> &'static str {

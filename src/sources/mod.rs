@@ -6,6 +6,8 @@ mod address_match;
 pub mod api;
 pub mod booking;
 mod delivery;
+pub mod diagnosis;
+mod digest;
 pub mod example_webhooks;
 pub mod extract;
 mod header_signature;
@@ -20,8 +22,10 @@ pub mod omniotap;
 mod path;
 mod safe_url;
 mod said_at;
+pub mod sample;
 pub mod secret;
 mod secret_place;
+mod serialization;
 mod setting_problem;
 pub mod setup;
 pub mod signature;
@@ -76,6 +80,17 @@ impl SourceSettings {
     /// The webhook parser of a source.
     #[must_use]
     pub fn parser(&self, source: Source) -> &dyn WebhookParser {
+        match source {
+            Source::OmnioTap => &self.omniotap,
+            Source::Omneo => &self.omneo,
+            Source::OmniLab => &self.omnilab,
+            Source::Syncaroo => &self.syncaroo,
+        }
+    }
+
+    /// The sample webhooks of a source.
+    #[must_use]
+    pub fn samples(&self, source: Source) -> &dyn sample::SampleWebhooks {
         match source {
             Source::OmnioTap => &self.omniotap,
             Source::Omneo => &self.omneo,

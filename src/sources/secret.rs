@@ -8,10 +8,10 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretSlice};
 use subtle::{Choice, ConstantTimeEq};
 
+use super::digest::digest;
 use super::safe_url::is_safe_url;
 pub use super::secret_place::SecretRef;
 use super::setting_problem::SettingProblem;
-use super::webhook::digest;
 use crate::customer::model::text;
 
 /// The minimum length of a webhook secret: 128 bits. A shorter one might be guessed.

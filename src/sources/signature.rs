@@ -37,6 +37,55 @@ pub enum Method {
 }
 
 impl Method {
+    /// Every HMAC.
+    pub(super) const KEYED: [Self; 4] = [
+        Self::Hmac(Hash::Sha256),
+        Self::Hmac(Hash::Sha512),
+        Self::Hmac(Hash::Sha1),
+        Self::Hmac(Hash::Md5),
+    ];
+
+    /// Every method.
+    pub(super) const ALL: [Self; 12] = [
+        Self::Hmac(Hash::Sha256),
+        Self::Hmac(Hash::Sha512),
+        Self::Hmac(Hash::Sha1),
+        Self::Hmac(Hash::Md5),
+        Self::KeyBefore(Hash::Sha256),
+        Self::KeyBefore(Hash::Sha512),
+        Self::KeyBefore(Hash::Sha1),
+        Self::KeyBefore(Hash::Md5),
+        Self::KeyAfter(Hash::Sha256),
+        Self::KeyAfter(Hash::Sha512),
+        Self::KeyAfter(Hash::Sha1),
+        Self::KeyAfter(Hash::Md5),
+    ];
+
+    /// Its name, for people.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hmac(Hash::Sha256) => "HMAC-SHA256",
+            Self::Hmac(Hash::Sha512) => "HMAC-SHA512",
+            Self::Hmac(Hash::Sha1) => "HMAC-SHA1",
+            Self::Hmac(Hash::Md5) => "HMAC-MD5",
+            Self::KeyBefore(Hash::Sha256) => "SHA-256 with the key before the text",
+            Self::KeyBefore(Hash::Sha512) => "SHA-512 with the key before the text",
+            Self::KeyBefore(Hash::Sha1) => "SHA-1 with the key before the text",
+            Self::KeyBefore(Hash::Md5) => "MD5 with the key before the text",
+            Self::KeyAfter(Hash::Sha256) => "SHA-256 with the key after the text",
+            Self::KeyAfter(Hash::Sha512) => "SHA-512 with the key after the text",
+            Self::KeyAfter(Hash::Sha1) => "SHA-1 with the key after the text",
+            Self::KeyAfter(Hash::Md5) => "MD5 with the key after the text",
+        }
+    }
+
+    /// The length of its digests.
+    pub(super) const fn digest_bytes(self) -> usize {
+        match self {
+            Self::Hmac(hash) | Self::KeyBefore(hash) | Self::KeyAfter(hash) => hash.bytes(),
+        }
+    }
+
     /// The digest of a text, given in parts. HMAC accepts every key, so `None` does not occur.
     #[must_use]
     pub fn digest(self, key: &[u8], text: &[&[u8]]) -> Option<Vec<u8>> {
@@ -52,6 +101,15 @@ impl Method {
 }
 
 impl Hash {
+    const fn bytes(self) -> usize {
+        match self {
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+            Self::Sha1 => 20,
+            Self::Md5 => 16,
+        }
+    }
+
     fn of<'a>(self, parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
         match self {
             Self::Sha256 => hashed::<Sha256>(parts),
@@ -108,7 +166,22 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
+/// Base64 with the URL-safe alphabet (RFC 4648, section 5). No source uses it, but a program may do so by mistake.
+pub(super) const URL_SAFE_BASE64: GeneralPurpose = GeneralPurpose::new(
+    &base64::alphabet::URL_SAFE,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
 impl Encoding {
+    /// Its name in the settings.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Hex => "hex",
+            Self::Base64 => "base64",
+        }
+    }
+
     /// Encodes a digest.
     #[must_use]
     pub fn encode(self, digest: &[u8]) -> String {

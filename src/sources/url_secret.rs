@@ -1,7 +1,13 @@
 //! Verification by a secret in the URL, for systems that cannot sign; and no verification.
 
+use jiff::Timestamp;
+
+use super::diagnosis::comparison::Comparison;
+use super::diagnosis::reason::Reason;
 use super::secret::{Secret, SecretLoader, SecretRef, is_one_of};
-use super::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
+use super::webhook::{
+    OutgoingWebhook, SECRET_HEADER, SecretIn, UnverifiedWebhook, Verification, VerificationError,
+};
 
 /// Accepts every webhook with the secret.
 #[derive(Debug)]
@@ -45,6 +51,36 @@ impl Verification for UrlSecret {
         }
     }
 
+    fn form_reason(&self, webhook: &UnverifiedWebhook<'_>, _: VerificationError) -> Option<Reason> {
+        let (expected, header) = (self.place.as_str(), SecretIn::Header);
+        if webhook.secret.is_some() {
+            return None;
+        }
+        Some(if self.place != header && webhook.headers.contains_key(SECRET_HEADER) {
+            Reason::SecretElsewhere { expected, found: header.as_str() }
+        } else {
+            Reason::SecretMissing { expected }
+        })
+    }
+
+    fn comparison(&self, _: &UnverifiedWebhook<'_>) -> Option<Comparison> {
+        None
+    }
+
+    fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
+    fn sign(&self, mut webhook: OutgoingWebhook, _: Timestamp) -> Option<OutgoingWebhook> {
+        let secret = String::from_utf8(self.secrets.first()?.key().to_vec()).ok()?;
+        if self.place == SecretIn::Header {
+            webhook.headers.insert(SECRET_HEADER.to_owned(), secret);
+        } else {
+            webhook.url_secret = Some((self.place, secret));
+        }
+        Some(webhook)
+    }
+
     fn name(&self) -> &'static str {
         "secret"
     }
@@ -69,6 +105,22 @@ pub(super) struct NoVerification;
 impl Verification for NoVerification {
     fn check(&self, _: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         Ok(())
+    }
+
+    fn form_reason(&self, _: &UnverifiedWebhook<'_>, _: VerificationError) -> Option<Reason> {
+        None
+    }
+
+    fn comparison(&self, _: &UnverifiedWebhook<'_>) -> Option<Comparison> {
+        None
+    }
+
+    fn secrets(&self) -> &[Secret] {
+        &[]
+    }
+
+    fn sign(&self, webhook: OutgoingWebhook, _: Timestamp) -> Option<OutgoingWebhook> {
+        Some(webhook)
     }
 
     fn name(&self) -> &'static str {

@@ -3,12 +3,16 @@
 //! There is no default. Without a verification in the brand's settings, a source's webhooks are not accepted.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::delivery::Delivery;
+use super::diagnosis::comparison::Comparison;
+use super::diagnosis::reason::Reason;
+use super::digest::digest;
+use super::secret::Secret;
 use super::template_names::TemplateNames;
 use super::unreadable::Unreadable;
 use crate::customer::model::record::Change;
@@ -83,6 +87,35 @@ pub enum VerificationError {
     Wrong(&'static str),
 }
 
+/// A failed verification, for the log. The text never contains the webhook's content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerificationFailure {
+    /// The failure.
+    pub error: VerificationError,
+    /// What is wrong with the form of the webhook, if that is known.
+    pub reason: Option<Reason>,
+}
+
+impl fmt::Display for VerificationFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.reason {
+            Some(reason) => reason.fmt(f),
+            None => self.error.fmt(f),
+        }
+    }
+}
+
+/// A webhook to send, as its source would send it.
+#[derive(Clone, Default)]
+pub struct OutgoingWebhook {
+    /// Header names in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The secret in the URL, with its place.
+    pub url_secret: Option<(SecretIn, String)>,
+}
+
 /// A verification of webhooks.
 pub trait Verification: Send + Sync + std::fmt::Debug {
     /// Checks the raw bytes (Syncaroo's hash needs them parsed first), in a time that does not depend on the result.
@@ -90,6 +123,24 @@ pub trait Verification: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// When the verification fails.
     fn check(&self, webhook: &UnverifiedWebhook<'_>) -> Result<(), VerificationError>;
+
+    /// What is wrong with the form of a webhook that failed with this error, as far as its form alone shows it. It needs
+    /// little time, which depends on the webhook only, not on a secret.
+    fn form_reason(
+        &self,
+        webhook: &UnverifiedWebhook<'_>,
+        error: VerificationError,
+    ) -> Option<Reason>;
+
+    /// The signatures of a webhook, and everything that may have been signed, to find a mistake. `None` if it has no
+    /// signature.
+    fn comparison(&self, webhook: &UnverifiedWebhook<'_>) -> Option<Comparison>;
+
+    /// The secrets of which a webhook must have one, or must be signed with one.
+    fn secrets(&self) -> &[Secret];
+
+    /// Makes a webhook that passes the check at this time. `None` without a secret.
+    fn sign(&self, webhook: OutgoingWebhook, now: Timestamp) -> Option<OutgoingWebhook>;
 
     /// Its name in the settings: `signature`, `hash`, `secret` or `none`.
     fn name(&self) -> &'static str;
@@ -115,6 +166,21 @@ pub enum SecretIn {
     Query,
     /// The header [`SECRET_HEADER`]. Proxies that log URLs do not see it.
     Header,
+}
+
+impl SecretIn {
+    /// Every place.
+    pub const ALL: [Self; 3] = [Self::Path, Self::Query, Self::Header];
+
+    /// The place, for people.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Path => "the path of the URL",
+            Self::Query => "the query of the URL (?token=...)",
+            Self::Header => "the header x-webhook-secret",
+        }
+    }
 }
 
 /// Name of the query parameter with a secret.
@@ -149,8 +215,11 @@ impl WebhookVerifier {
         &self,
         parser: &dyn WebhookParser,
         webhook: &UnverifiedWebhook<'_>,
-    ) -> Result<VerifiedWebhook, VerificationError> {
-        self.verification.check(webhook)?;
+    ) -> Result<VerifiedWebhook, VerificationFailure> {
+        self.verification.check(webhook).map_err(|error| VerificationFailure {
+            error,
+            reason: self.verification.form_reason(webhook, error),
+        })?;
         let kept = parser
             .required_headers()
             .iter()
@@ -227,16 +296,6 @@ impl DedupKey {
             base64::engine::general_purpose::STANDARD_NO_PAD.encode(digest(event, body))
         ))
     }
-}
-
-/// SHA-256 of an event's name and a body.
-#[must_use]
-pub fn digest(event: &str, body: &[u8]) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update(event.as_bytes());
-    hasher.update([0]);
-    hasher.update(body);
-    hasher.finalize().into()
 }
 
 /// The priority of a delivery.

@@ -19,6 +19,7 @@ mod database_url;
 pub mod deliveries;
 pub mod delivery_claims;
 pub mod delivery_queue;
+pub mod delivery_tail;
 pub mod embedded;
 pub mod erasures;
 pub mod events;

@@ -9,7 +9,7 @@ use crate::customer::model::source::Source;
 type Time = jiff_sqlx::Timestamp;
 
 /// The counts of a webhook endpoint.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WebhookStatsRow {
     /// When a webhook was last accepted.
     pub accepted_at: Option<Timestamp>,
@@ -17,6 +17,8 @@ pub struct WebhookStatsRow {
     pub accepted: i64,
     /// When a webhook was last unverified.
     pub unverified_at: Option<Timestamp>,
+    /// Why that one was unverified, if any was. The text has nothing of its content.
+    pub unverified_reason: Option<String>,
     /// Unverified webhooks.
     pub unverified: i64,
     /// Unverified webhooks since the last accepted one.
@@ -42,6 +44,8 @@ impl WebhookStatsRow {
         self.accepted_at = self.accepted_at.or(before.accepted_at);
         self.accepted = self.accepted.saturating_add(before.accepted);
         self.unverified_at = self.unverified_at.or(before.unverified_at);
+        self.unverified_reason =
+            self.unverified_reason.take().or_else(|| before.unverified_reason.clone());
         self.unverified = self.unverified.saturating_add(before.unverified);
         self.duplicates = self.duplicates.saturating_add(before.duplicates);
         self.conflicting_duplicates =
@@ -62,14 +66,16 @@ pub async fn add_webhook_stats(
 ) -> Result<(), StorageError> {
     sqlx::query(
         "insert into webhook_stats as known (
-            brand_id, source, accepted_at, accepted, unverified_at, unverified, unverified_in_a_row, unverified_since, duplicates, conflicting_duplicates, conflicting_at
+            brand_id, source, accepted_at, accepted, unverified_at, unverified, unverified_in_a_row, unverified_since, duplicates, conflicting_duplicates, conflicting_at,
+            unverified_reason
         )
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12, ''))
         on conflict (brand_id, source) do update
         set accepted_at = greatest(known.accepted_at, excluded.accepted_at),
             accepted = known.accepted + excluded.accepted,
             unverified_at = greatest(known.unverified_at, excluded.unverified_at),
             unverified = known.unverified + excluded.unverified,
+            unverified_reason = coalesce($12, known.unverified_reason),
             duplicates = known.duplicates + excluded.duplicates,
             conflicting_duplicates = known.conflicting_duplicates + excluded.conflicting_duplicates,
             conflicting_at = greatest(known.conflicting_at, excluded.conflicting_at),
@@ -87,12 +93,14 @@ pub async fn add_webhook_stats(
     .bind(added.duplicates)
     .bind(added.conflicting_duplicates)
     .bind(added.conflicting_at.map(Time::from))
+    .bind(added.unverified_reason.as_deref())
     .execute(pool)
     .await?;
     Ok(())
 }
 
-type Columns = (Option<Time>, i64, Option<Time>, i64, i64, Option<Time>, i64, i64, Option<Time>);
+type Columns =
+    (Option<Time>, i64, Option<Time>, i64, i64, Option<Time>, i64, i64, Option<Time>, String);
 
 impl From<Columns> for WebhookStatsRow {
     fn from(columns: Columns) -> Self {
@@ -106,6 +114,7 @@ impl From<Columns> for WebhookStatsRow {
             duplicates,
             conflicting_duplicates,
             conflicting_at,
+            unverified_reason,
         ) = columns;
         let times = [accepted_at, unverified_at, unverified_since, conflicting_at];
         let [accepted_at, unverified_at, unverified_since, conflicting_at] =
@@ -114,6 +123,7 @@ impl From<Columns> for WebhookStatsRow {
             accepted_at,
             accepted,
             unverified_at,
+            unverified_reason: Some(unverified_reason).filter(|reason| !reason.is_empty()),
             unverified,
             unverified_in_a_row,
             unverified_since,
@@ -134,7 +144,7 @@ pub async fn get_webhook_stats(
     source: Source,
 ) -> Result<WebhookStatsRow, StorageError> {
     let query = sqlx::query_as(
-        "select accepted_at, accepted, unverified_at, unverified, unverified_in_a_row, unverified_since, duplicates, conflicting_duplicates, conflicting_at
+        "select accepted_at, accepted, unverified_at, unverified, unverified_in_a_row, unverified_since, duplicates, conflicting_duplicates, conflicting_at, unverified_reason
         from webhook_stats where brand_id = $1 and source = $2",
     );
     let row: Option<Columns> =

@@ -13,7 +13,7 @@ use metrics::Counter;
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::http::problem::Problem;
-use crate::sources::webhook::VerificationError;
+use crate::sources::webhook::VerificationFailure;
 use crate::storage::StorageError;
 use crate::storage::webhook_stats::{WebhookStatsRow, add_webhook_stats};
 
@@ -149,8 +149,10 @@ impl WebhookEndpoint {
         }
     }
 
-    /// Logs a failed verification, at most once a minute, because anybody can send many such webhooks.
-    pub fn warn(&self, error: VerificationError, now: Timestamp) {
+    /// Keeps the reason of a failed verification for `inbox status`, and logs it, at most once a minute, because anybody
+    /// can send many such webhooks.
+    pub fn warn(&self, failure: &VerificationFailure, now: Timestamp) {
+        self.unsaved().unverified_reason = Some(failure.to_string());
         let (now, last) = (now.as_second(), self.warned_at.load(Ordering::Relaxed));
         let is_due = now.saturating_sub(last) >= 60;
         if is_due
@@ -160,7 +162,7 @@ impl WebhookEndpoint {
                 .is_ok()
         {
             let (brand, source) = (self.brand.rules.slug.as_str(), self.source.as_str());
-            tracing::warn!(brand, source, reason = %error, "webhook verification failed; compare the secret at the source with the settings (logged at most once a minute)");
+            tracing::warn!(brand, source, reason = %failure, "webhook verification failed; `hookpoint inbox verify` explains a webhook (logged at most once a minute)");
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::http::rate_limits::SameWebhooks;
 use crate::inbox::wake_handles::WakeHandles;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::file::{InboxSettings, LimitsSettings};
-use crate::sources::webhook::{DedupKey, VerificationError, VerifiedWebhook};
+use crate::sources::webhook::{DedupKey, VerificationFailure, VerifiedWebhook};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
 use crate::storage::follow_ups::insert_follow_ups;
@@ -56,7 +56,7 @@ pub struct WebhookTrace {
     /// What became of it.
     pub outcome: Option<Outcome>,
     /// Why it could not be verified.
-    pub reason: Option<VerificationError>,
+    pub reason: Option<VerificationFailure>,
 }
 
 impl WebhookTrace {
@@ -160,9 +160,9 @@ impl WebhookService {
             received_at: self.clock.now(),
         };
         let verified = self.verification.verify(brand, endpoint.source, received).await?;
-        let verified = verified.map_err(|error| {
-            endpoint.warn(error, self.clock.now());
-            note(request, |trace| trace.reason = Some(error));
+        let verified = verified.map_err(|failure| {
+            endpoint.warn(&failure, self.clock.now());
+            note(request, |trace| trace.reason = Some(failure));
             (Outcome::Unverified, Problem::WebhookUnverified)
         })?;
         let Some(priority) = priority_number(verified.meta.priority) else {

@@ -6,5 +6,5 @@ mod delivery_row;
 pub mod delivery_writer;
 pub mod endpoints;
 pub mod handler;
-mod request;
+pub(crate) mod request;
 mod verification;

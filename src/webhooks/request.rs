@@ -63,7 +63,7 @@ impl BodyLimits {
 
 /// The headers as text. Values of a repeated header are joined, as HTTP defines. Values that are not text are left out,
 /// because no source sends any.
-pub(super) fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
+pub(crate) fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in map {
         if let Ok(value) = value.to_str() {
@@ -81,20 +81,26 @@ pub(super) fn headers(map: &HeaderMap) -> BTreeMap<String, String> {
 
 /// The secret of a webhook: from the last segment of the path, the parameter of the query, or the header.
 pub(super) fn secret(request: &HttpRequest, place: SecretIn) -> Option<String> {
-    let given = match place {
-        SecretIn::Path => request
-            .path()
-            .trim_start_matches('/')
-            .split('/')
-            .nth(3)
-            .filter(|segment| !segment.is_empty()),
-        SecretIn::Header => {
-            return request.headers().get(SECRET_HEADER)?.to_str().ok().map(str::to_owned);
-        }
-        SecretIn::Query => request
-            .query_string()
-            .split('&')
-            .find_map(|pair| pair.strip_prefix(SECRET_PARAMETER)?.strip_prefix('=')),
-    };
-    percent_decode_str(given?).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    match place {
+        SecretIn::Path => path_secret(request.path()),
+        SecretIn::Query => query_secret(request.query_string()),
+        SecretIn::Header => request.headers().get(SECRET_HEADER)?.to_str().ok().map(str::to_owned),
+    }
+}
+
+/// The secret in the last segment of a path.
+pub(crate) fn path_secret(path: &str) -> Option<String> {
+    let segment = path.trim_start_matches('/').split('/').nth(3);
+    decoded(segment.filter(|segment| !segment.is_empty())?)
+}
+
+/// The secret in the parameter of a query.
+pub(crate) fn query_secret(query: &str) -> Option<String> {
+    decoded(
+        query.split('&').find_map(|pair| pair.strip_prefix(SECRET_PARAMETER)?.strip_prefix('='))?,
+    )
+}
+
+fn decoded(text: &str) -> Option<String> {
+    percent_decode_str(text).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }

@@ -11,7 +11,10 @@ use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::http::problem::Problem;
 use crate::sources::MAX_INLINE_JSON_BYTES;
-use crate::sources::webhook::{UnverifiedWebhook, VerificationError, VerifiedWebhook};
+use crate::sources::diagnosis::reason::Reason;
+use crate::sources::webhook::{
+    UnverifiedWebhook, VerificationError, VerificationFailure, VerifiedWebhook,
+};
 
 /// A webhook that is not verified yet.
 pub(super) struct ReceivedWebhook {
@@ -22,13 +25,16 @@ pub(super) struct ReceivedWebhook {
 }
 
 impl ReceivedWebhook {
-    fn verify(&self, brand: &Brand, source: Source) -> Result<VerifiedWebhook, VerificationError> {
+    fn verify(
+        &self,
+        brand: &Brand,
+        source: Source,
+    ) -> Result<VerifiedWebhook, VerificationFailure> {
         let Self { headers, secret, body, received_at } = self;
-        let verifier = brand
-            .rules
-            .webhook_verifiers
-            .get(&source)
-            .ok_or(VerificationError::Missing("verification in the settings"))?;
+        let verifier = brand.rules.webhook_verifiers.get(&source).ok_or(VerificationFailure {
+            error: VerificationError::Missing("verification in the settings"),
+            reason: Some(Reason::NotConnected),
+        })?;
         let webhook = UnverifiedWebhook {
             headers,
             secret: secret.as_deref(),
@@ -57,7 +63,7 @@ impl WebhookVerification {
         brand: &Arc<Brand>,
         source: Source,
         received: ReceivedWebhook,
-    ) -> Result<Result<VerifiedWebhook, VerificationError>, Rejection> {
+    ) -> Result<Result<VerifiedWebhook, VerificationFailure>, Rejection> {
         let parses_body = brand
             .rules
             .webhook_verifiers

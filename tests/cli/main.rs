@@ -37,3 +37,4 @@ mod small_commands;
 mod suppression_file;
 mod temporary_directories;
 mod terminal;
+mod webhooks;

@@ -64,7 +64,7 @@ impl FilterArguments {
 }
 
 /// Parses a time, a day, or an age.
-fn time(text: &str) -> Result<Timestamp, String> {
+pub(super) fn time(text: &str) -> Result<Timestamp, String> {
     let ago = || {
         let span: Span = text.parse().ok()?;
         Clock::system()

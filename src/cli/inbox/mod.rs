@@ -4,6 +4,8 @@ mod filter;
 mod list;
 mod show;
 mod status;
+mod tail;
+mod verify;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
@@ -13,6 +15,8 @@ use self::filter::FilterArguments;
 use self::list::list;
 use self::show::show;
 use self::status::status;
+use self::tail::{TailArguments, tail};
+use self::verify::{VerifyArguments, verify};
 use super::actor::ActorArguments;
 use super::output::print_line;
 use super::session::Session;
@@ -36,6 +40,10 @@ pub(crate) enum InboxCommand {
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
     },
+    /// Print a line for each delivery that arrives, and for each change of its state, until Ctrl-C
+    Tail(TailArguments),
+    /// Verify a webhook as the service does, with the secret in the settings, and explain a failure. Needs no database
+    Verify(VerifyArguments),
     /// Show one delivery: its state, and the structure of its content
     Show {
         /// Id of the delivery, from `inbox list`
@@ -69,7 +77,7 @@ pub(crate) struct SelectionArguments {
 impl InboxCommand {
     const fn is_read_only(&self) -> bool {
         match self {
-            Self::Status { .. } | Self::List { .. } => true,
+            Self::Status { .. } | Self::List { .. } | Self::Tail(_) | Self::Verify(_) => true,
             Self::Show { reveal, .. } => !*reveal,
             Self::Replay(_) | Self::Discard(_) => false,
         }
@@ -77,6 +85,9 @@ impl InboxCommand {
 }
 
 pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Result<()> {
+    if let InboxCommand::Verify(arguments) = &command {
+        return verify(arguments, &settings, Clock::system().now());
+    }
     let session = if command.is_read_only() {
         Session::read_only(settings).await?
     } else {
@@ -100,6 +111,9 @@ async fn run_in(session: &Session, command: &InboxCommand, now: Timestamp) -> an
                 list(pool, &brand, &which.which(&[]), *limit).await?;
             }
         }
+        InboxCommand::Tail(arguments) => tail(session, arguments).await?,
+        // It needs no database.
+        InboxCommand::Verify(_) => {}
         InboxCommand::Show { id, reveal, actor } => {
             let actor = actor.actor();
             show(session, *id, reveal.then_some(&actor), now).await?;

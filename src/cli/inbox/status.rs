@@ -86,6 +86,7 @@ fn remarks(health: &SourceHealth, now: Timestamp) -> Vec<String> {
         let count = health.stats.unverified_in_a_row;
         remarks.push(format!("{name}: the last {count} webhooks were all rejected{since}. Compare the secret in the settings with the secret at the source"));
     }
+    remarks.extend(rejection(health));
     if health.dead > 0.0 {
         remarks.push(format!(
             "{name}: deliveries that could not be applied: {}. `hookpoint inbox list --source {name} --state dead` shows the reasons",
@@ -103,6 +104,18 @@ fn remarks(health: &SourceHealth, now: Timestamp) -> Vec<String> {
         remarks.push(format!("{name}: no webhook for much longer than usual. Check that the source still sends to the right URL"));
     }
     remarks
+}
+
+/// The last rejected webhook, unless a later one was accepted.
+fn rejection(health: &SourceHealth) -> Option<String> {
+    let stats = &health.stats;
+    let at = stats.unverified_at.filter(|_| stats.unverified_in_a_row > 0)?;
+    Some(format!(
+        "{}: the last webhook was rejected ({}): {}. `hookpoint inbox verify` explains it",
+        health.source,
+        at.strftime("%F %T UTC"),
+        stats.unverified_reason.as_deref().unwrap_or("no reason is known")
+    ))
 }
 
 /// The most fields in a line.

@@ -7,6 +7,7 @@ mod names;
 mod profile;
 pub(super) mod requests;
 mod responses;
+mod samples;
 mod settings;
 mod setup;
 mod shape;

@@ -11,12 +11,11 @@ use super::settings::OmneoSettings;
 use super::shape::reports_deletion;
 use crate::customer::model::record::Change;
 use crate::sources::delivery::Delivery;
+use crate::sources::digest::digest;
 use crate::sources::template_names::TemplateNames;
 use crate::sources::unreadable::Unreadable;
 use crate::sources::value::{id_at, time_at};
-use crate::sources::webhook::{
-    DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser, digest,
-};
+use crate::sources::webhook::{DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser};
 
 impl WebhookParser for OmneoSettings {
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {

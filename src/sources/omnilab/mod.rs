@@ -7,8 +7,10 @@ mod names;
 mod pointers;
 pub(super) mod requests;
 mod responses;
+mod samples;
 mod settings;
 mod setup;
+mod signature;
 mod verification;
 mod webhooks;
 

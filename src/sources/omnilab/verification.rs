@@ -4,14 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sources::secret::{MIN_SECRET_BYTES, Secret, SecretLoader, SecretRef, is_one_of};
-use crate::sources::signature::{Encoding, Hash, Method, is_signed};
+use super::signature::{MAX_TOLERANCE_SECONDS, Signature, SigningInput};
+use crate::sources::secret::{MIN_SECRET_BYTES, SecretLoader, SecretRef};
+use crate::sources::signature::Encoding;
 use crate::sources::url_secret::NoVerification;
-use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
-
-const ID: &str = "webhook-id";
-const TIMESTAMP: &str = "webhook-timestamp";
-const SIGNATURE: &str = "webhook-signature";
+use crate::sources::webhook::Verification;
 
 /// Prefix of a base64 key.
 const KEY_PREFIX: &[u8] = b"whsec_";
@@ -63,16 +60,6 @@ pub enum OmniLabVerification {
     None,
 }
 
-/// The signed text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SigningInput {
-    /// `{id}.{timestamp}.{body}`.
-    Standard,
-    /// The body alone. Then nothing proves the time stamp.
-    Body,
-}
-
 /// The encoding of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -93,9 +80,6 @@ impl KeyEncoding {
         text.and_then(|text| Encoding::Base64.decode(text)).ok_or(wrong)
     }
 }
-
-/// One day. A larger difference is an error of a clock.
-const MAX_TOLERANCE_SECONDS: u64 = 24 * 3_600;
 
 impl OmniLabWebhookSettings {
     pub(crate) fn verification(
@@ -135,105 +119,4 @@ impl OmniLabWebhookSettings {
             }
         }
     }
-}
-
-#[derive(Debug)]
-struct Signature {
-    secrets: Vec<Secret>,
-    tolerance_seconds: u64,
-    signing_input: SigningInput,
-    authorization: Vec<Secret>,
-    authorization_header: String,
-}
-
-impl Verification for Signature {
-    fn check(&self, webhook: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
-        let header = |name: &'static str| {
-            webhook
-                .headers
-                .get(name)
-                .filter(|value| !value.is_empty())
-                .ok_or(VerificationError::Missing(name))
-        };
-        let (id, timestamp, signatures) = (header(ID)?, header(TIMESTAMP)?, header(SIGNATURE)?);
-        let seconds: i64 =
-            timestamp.parse().map_err(|_| VerificationError::Malformed(TIMESTAMP))?;
-        if seconds.abs_diff(webhook.received_at.as_second()) > self.tolerance_seconds {
-            return Err(VerificationError::Untimely);
-        }
-        let head = match self.signing_input {
-            // If the id contains a dot, its end could be mistaken for the beginning of the body.
-            SigningInput::Standard if id.contains('.') => {
-                return Err(VerificationError::Malformed(ID));
-            }
-            SigningInput::Standard => format!("{id}.{timestamp}."),
-            SigningInput::Body => String::new(),
-        };
-        let signatures = signatures_in(signatures);
-        if signatures.is_empty() {
-            return Err(VerificationError::Malformed(SIGNATURE));
-        }
-        if !is_signed(
-            Method::Hmac(Hash::Sha256),
-            &self.secrets,
-            &[head.as_bytes(), webhook.body],
-            &signatures,
-        ) {
-            return Err(VerificationError::Wrong("signature"));
-        }
-        self.check_authorization(webhook)
-    }
-
-    fn name(&self) -> &'static str {
-        "signature"
-    }
-
-    fn is_verified(&self) -> bool {
-        true
-    }
-
-    fn parses_body(&self) -> bool {
-        false
-    }
-
-    fn secret_in(&self) -> Option<SecretIn> {
-        None
-    }
-}
-
-impl Signature {
-    fn check_authorization(
-        &self,
-        webhook: &UnverifiedWebhook<'_>,
-    ) -> Result<(), VerificationError> {
-        if self.authorization.is_empty() {
-            return Ok(());
-        }
-        let given = webhook
-            .headers
-            .get(&self.authorization_header)
-            .ok_or(VerificationError::Missing("authorization"))?;
-        if is_one_of(&self.authorization, given) {
-            Ok(())
-        } else {
-            Err(VerificationError::Wrong("authorization"))
-        }
-    }
-}
-
-/// The signatures of the known version in a list (`v1a` is another scheme), decoded. Entries are separated by
-/// blanks. If the header came in several lines, they were joined by commas (RFC 9110, section 5.3).
-fn signatures_in(list: &str) -> Vec<Vec<u8>> {
-    let mut words = list.split([' ', ',']).filter(|word| !word.is_empty());
-    let mut signatures = Vec::new();
-    while let Some(version) = words.next() {
-        let is_version = version.len() <= 4
-            && version
-                .strip_prefix('v')
-                .is_some_and(|number| number.starts_with(|c: char| c.is_ascii_digit()));
-        if is_version && let Some(signature) = words.next() {
-            signatures.extend(Encoding::Base64.decode(signature).filter(|_| version == "v1"));
-        }
-    }
-    signatures
 }

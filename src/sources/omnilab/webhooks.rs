@@ -15,15 +15,14 @@ use crate::customer::model::record::{Change, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
 use crate::customer::model::text;
 use crate::sources::delivery::Delivery;
+use crate::sources::digest::digest;
 use crate::sources::extract::{FieldExtractor, Fields};
 use crate::sources::said_at::{said_at, undated};
 use crate::sources::template_names::TemplateNames;
 use crate::sources::time::Moment;
 use crate::sources::unreadable::Unreadable;
 use crate::sources::value::{id_at, read_id, text_at};
-use crate::sources::webhook::{
-    DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser, digest,
-};
+use crate::sources::webhook::{DedupKey, DeliveryMeta, ParsedWebhook, Priority, WebhookParser};
 
 /// The parts of OmniLab that send events, as in its event reference.
 const AREAS: [&str; 7] =

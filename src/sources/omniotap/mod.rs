@@ -5,6 +5,7 @@ mod entity;
 mod names;
 pub(super) mod requests;
 mod responses;
+mod samples;
 mod settings;
 mod setup;
 mod verification;

@@ -3,12 +3,12 @@
 mod api;
 mod booking;
 mod names;
-mod object;
 mod place;
 mod pointers;
 mod priorities;
 pub(super) mod requests;
 mod responses;
+mod samples;
 mod settings;
 mod setup;
 mod verification;

@@ -1,14 +1,21 @@
 //! Syncaroo's `hash` is "an encrypted hash of the whole webhook object (excluding `hash`)". The algorithm, the
 //! exact text and the key are not documented, so all of them are settings.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::object;
-use super::object::Serialization;
+use crate::sources::MAX_INLINE_JSON_BYTES;
+use crate::sources::diagnosis::attempt::Attempt;
+use crate::sources::diagnosis::comparison::{Comparison, methods};
+use crate::sources::diagnosis::form::SignatureForm;
+use crate::sources::diagnosis::reason::Reason;
 use crate::sources::secret::{Secret, SecretLoader, SecretRef};
+use crate::sources::serialization::{Object, Serialization};
 use crate::sources::signature::{Encoding, Hash, Method, is_signed};
 use crate::sources::url_secret::{NoVerification, UrlSecret};
-use crate::sources::webhook::{SecretIn, UnverifiedWebhook, Verification, VerificationError};
+use crate::sources::webhook::{
+    OutgoingWebhook, SecretIn, UnverifiedWebhook, Verification, VerificationError,
+};
 
 /// Verification of Syncaroo's webhooks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,20 +148,82 @@ struct Hashed {
     serialization: Serialization,
 }
 
+/// The member of the body with the hash.
+const HASH: &str = "hash";
+
+/// The text of the member `hash`, and the object without it, which is hashed. `None` if the body is no JSON object.
+fn split(body: &[u8]) -> Option<(Option<String>, Object<'_>)> {
+    let mut object = Object::parse(body)?;
+    Some((object.remove_text(HASH), object))
+}
+
+impl Hashed {
+    const fn form(&self) -> SignatureForm<'static> {
+        SignatureForm { place: HASH, prefix: "", encoding: self.encoding, method: self.method }
+    }
+}
+
 impl Verification for Hashed {
     fn check(&self, webhook: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
-        let (hash, object) =
-            object::split(webhook.body).ok_or(VerificationError::Malformed("body"))?;
+        let (hash, object) = split(webhook.body).ok_or(VerificationError::Malformed("body"))?;
         let given = self
             .encoding
-            .decode(&hash.ok_or(VerificationError::Missing("hash"))?)
-            .ok_or(VerificationError::Malformed("hash"))?;
+            .decode(&hash.ok_or(VerificationError::Missing(HASH))?)
+            .ok_or(VerificationError::Malformed(HASH))?;
         let text = object.text(self.serialization);
         if is_signed(self.method, &self.secrets, &[text.as_bytes()], &[given]) {
             Ok(())
         } else {
-            Err(VerificationError::Wrong("hash"))
+            Err(VerificationError::Wrong(HASH))
         }
+    }
+
+    fn form_reason(
+        &self,
+        webhook: &UnverifiedWebhook<'_>,
+        error: VerificationError,
+    ) -> Option<Reason> {
+        match error {
+            VerificationError::Malformed("body") => Some(Reason::BodyNotAnObject),
+            VerificationError::Missing(HASH) => Some(Reason::MemberMissing { member: HASH }),
+            // A large body would be parsed a second time.
+            _ if webhook.body.len() > MAX_INLINE_JSON_BYTES => None,
+            _ => self.form().reason(&split(webhook.body)?.0?),
+        }
+    }
+
+    fn comparison(&self, webhook: &UnverifiedWebhook<'_>) -> Option<Comparison> {
+        let (hash, object) = split(webhook.body)?;
+        let text = |style: Serialization| object.text(style).into_bytes();
+        let other = |style: &Serialization| *style != self.serialization;
+        let others = Serialization::ALL.into_iter().filter(other).map(|style| {
+            let (setting, used) = ("serialization", style.as_str());
+            Attempt::other(text(style), Reason::OtherText { setting, used })
+        });
+        Some(Comparison {
+            given: self.form().read(&hash?),
+            methods: methods(self.method, &Method::ALL),
+            texts: std::iter::once(Attempt::exact(text(self.serialization)))
+                .chain(others)
+                .collect(),
+        })
+    }
+
+    fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
+    /// The body becomes the compact text of its object, with the hash as its last member.
+    fn sign(&self, mut webhook: OutgoingWebhook, _: Timestamp) -> Option<OutgoingWebhook> {
+        let (_, object) = split(&webhook.body)?;
+        let text = object.text(self.serialization);
+        let digest = self.method.digest(self.secrets.first()?.key(), &[text.as_bytes()])?;
+        let hash = self.encoding.encode(&digest);
+        let compact = object.text(Serialization::Compact);
+        let members = compact.strip_suffix('}')?;
+        let comma = if object.is_empty() { "" } else { "," };
+        webhook.body = format!("{members}{comma}\"{HASH}\":\"{hash}\"}}").into_bytes();
+        Some(webhook)
     }
 
     fn name(&self) -> &'static str {

@@ -21,9 +21,11 @@ use hookpoint::demo::recorded_deliveries;
 use hookpoint::http::api_keys::hash_key;
 use hookpoint::ingest::apply::apply;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
-use hookpoint::sources::secret::SecretRef;
+use hookpoint::sources::diagnosis::comparison::Comparison;
+use hookpoint::sources::diagnosis::reason::Reason;
+use hookpoint::sources::secret::{Secret, SecretRef};
 use hookpoint::sources::webhook::{
-    SecretIn, UnverifiedWebhook, Verification, VerificationError, WebhookVerifier,
+    OutgoingWebhook, SecretIn, UnverifiedWebhook, Verification, VerificationError, WebhookVerifier,
 };
 use hookpoint::storage::api_keys::{KeyRow, insert_key};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
@@ -284,6 +286,22 @@ struct NoVerification;
 impl Verification for NoVerification {
     fn check(&self, _: &UnverifiedWebhook<'_>) -> Result<(), VerificationError> {
         Ok(())
+    }
+
+    fn form_reason(&self, _: &UnverifiedWebhook<'_>, _: VerificationError) -> Option<Reason> {
+        None
+    }
+
+    fn comparison(&self, _: &UnverifiedWebhook<'_>) -> Option<Comparison> {
+        None
+    }
+
+    fn secrets(&self) -> &[Secret] {
+        &[]
+    }
+
+    fn sign(&self, webhook: OutgoingWebhook, _: Timestamp) -> Option<OutgoingWebhook> {
+        Some(webhook)
     }
 
     fn name(&self) -> &'static str {

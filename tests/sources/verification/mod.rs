@@ -1,9 +1,11 @@
 //! Webhook verification: which webhooks are accepted and which are rejected.
 
 mod changed_bits;
+mod diagnosis;
 mod foreign_signatures;
 mod omneo_and_omniotap;
 mod omnilab;
+mod samples;
 mod secrets;
 mod syncaroo;
 

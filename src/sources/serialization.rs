@@ -1,6 +1,5 @@
-//! The text from which Syncaroo's `hash` is computed. Its serialization is not documented, so each common one
-//! can be set. Keys keep the order and numbers keep the spelling of the body, because a new serialization could
-//! differ.
+//! The texts that common programs write for a JSON object. A sender may have signed any of them. Keys keep the
+//! order and numbers keep the spelling of the body, because a new serialization could differ.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -8,9 +7,9 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::sources::json_text::{bare_words, with_large_numbers};
+use super::json_text::{bare_words, with_large_numbers};
 
-/// The serialization of the object before it was hashed.
+/// The serialization of an object before it was signed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Serialization {
@@ -25,6 +24,21 @@ pub enum Serialization {
     Sorted,
 }
 
+impl Serialization {
+    /// Every serialization.
+    pub(super) const ALL: [Self; 4] = [Self::Compact, Self::Php, Self::Python, Self::Sorted];
+
+    /// Its name in the settings.
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Compact => "compact",
+            Self::Php => "php",
+            Self::Python => "python",
+            Self::Sorted => "sorted",
+        }
+    }
+}
+
 /// A JSON value as it was written, without its blanks and the spelling of its texts.
 enum Node<'a> {
     /// A number, `true`, `false` or `null`.
@@ -34,30 +48,38 @@ enum Node<'a> {
     Object(Vec<(String, Self)>),
 }
 
-/// Separates the member `hash` of an object: its text, and the object without it. `None` unless the body is an
-/// object with unique keys and a limited depth.
-pub(super) fn split(body: &[u8]) -> Option<(Option<String>, Object<'_>)> {
-    let text = std::str::from_utf8(body).ok()?;
-    let words: Vec<&str> = bare_words(body)
-        .filter_map(|(at, word)| text.get(at..at.saturating_add(word.len())))
-        .collect();
-    // Numbers are taken from the original text, also those that are too large for the parser.
-    let plain = with_large_numbers(body, |_| b"0".to_vec());
-    let mut deserializer = serde_json::Deserializer::from_slice(plain.as_deref().unwrap_or(body));
-    let node = Reading(&mut words.into_iter()).deserialize(&mut deserializer).ok()?;
-    deserializer.end().ok()?;
-    let Node::Object(mut members) = node else { return None };
-    let hash = members.iter().position(|(key, _)| key == "hash").map(|at| members.remove(at));
-    let hash =
-        hash.and_then(|(_, value)| if let Node::Text(text) = value { Some(text) } else { None });
-    Some((hash, Object(members)))
-}
-
-/// An object without its hash.
+/// A JSON object whose members have unique keys and a limited depth.
 pub(super) struct Object<'a>(Vec<(String, Node<'a>)>);
 
-impl Object<'_> {
-    /// The text that was hashed.
+impl<'a> Object<'a> {
+    /// Parses a body; `None` if it is no such object.
+    pub(super) fn parse(body: &'a [u8]) -> Option<Self> {
+        let text = std::str::from_utf8(body).ok()?;
+        let words: Vec<&str> = bare_words(body)
+            .filter_map(|(at, word)| text.get(at..at.saturating_add(word.len())))
+            .collect();
+        // Numbers are taken from the original text, also those that are too large for the parser.
+        let plain = with_large_numbers(body, |_| b"0".to_vec());
+        let mut deserializer =
+            serde_json::Deserializer::from_slice(plain.as_deref().unwrap_or(body));
+        let node = Reading(&mut words.into_iter()).deserialize(&mut deserializer).ok()?;
+        deserializer.end().ok()?;
+        if let Node::Object(members) = node { Some(Self(members)) } else { None }
+    }
+
+    /// Removes a member, and returns its value if it is a text.
+    pub(super) fn remove_text(&mut self, name: &str) -> Option<String> {
+        let at = self.0.iter().position(|(key, _)| key == name)?;
+        let (_, value) = self.0.remove(at);
+        if let Node::Text(text) = value { Some(text) } else { None }
+    }
+
+    /// Whether it has no members.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The object as a program would write it.
     pub(super) fn text(&self, style: Serialization) -> String {
         let mut out = String::new();
         write_object(&self.0, style, &mut out);

@@ -1,0 +1,203 @@
+//! `hookpoint sources trigger`
+
+use anyhow::Context;
+use clap::Args;
+use jiff::Timestamp;
+use url::Url;
+
+use super::post::{Answer, post};
+use crate::brand::BrandRules;
+use crate::cli::health::service_address;
+use crate::cli::output::{confirm, print_line, print_plain};
+use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
+use crate::clock::Clock;
+use crate::customer::model::record::Change;
+use crate::customer::model::source::Source;
+use crate::settings::Settings;
+use crate::sources::sample::{SamplePerson, sample};
+use crate::sources::webhook::{OutgoingWebhook, SECRET_PARAMETER, SecretIn};
+use crate::sources::{Delivery, ParsedWebhook};
+
+#[derive(Debug, Args)]
+pub(crate) struct TriggerArguments {
+    /// The source whose webhook is sent
+    source: Source,
+    /// The event; --list shows them
+    #[arg(required_unless_present = "list")]
+    event: Option<String>,
+    /// The brand. Needed if the settings have several brands
+    #[arg(long)]
+    brand: Option<String>,
+    /// Base URL of the service, such as https://api.brand.nl. Default: server.listen in the settings, on this machine
+    #[arg(long, value_name = "URL")]
+    url: Option<Url>,
+    /// The invented person. Webhooks with the same text are about the same person
+    #[arg(long, value_name = "TEXT", default_value = "1")]
+    person: SamplePerson,
+    /// List the events, and what each does
+    #[arg(long)]
+    list: bool,
+    /// Do not ask for confirmation
+    #[arg(long)]
+    yes: bool,
+}
+
+/// What the service does with a sample, by the parser of the source.
+enum Effect {
+    /// It changes the data of the sample person.
+    Person,
+    /// It stores an event, which agents see if its owner is stored.
+    Event,
+    /// It stores nothing about a person, for this reason.
+    Nothing(&'static str),
+}
+
+impl Effect {
+    fn of(
+        brand: &BrandRules,
+        source: Source,
+        webhook: &OutgoingWebhook,
+        now: Timestamp,
+    ) -> anyhow::Result<Self> {
+        let (headers, body) = (webhook.headers.clone(), webhook.body.clone());
+        let delivery = Delivery { headers, body, received_at: now };
+        match brand.sources.parser(source).parse_webhook(&delivery) {
+            Ok(ParsedWebhook::Changes(changes)) => {
+                let is_person = |change: &Change| matches!(change, Change::Record { .. });
+                Ok(if changes.iter().any(is_person) { Self::Person } else { Self::Event })
+            }
+            Ok(ParsedWebhook::Ignored(why)) => Ok(Self::Nothing(why)),
+            Err(unreadable) => anyhow::bail!(
+                "the settings of the brand {} cannot read this sample: {unreadable}",
+                brand.slug
+            ),
+        }
+    }
+}
+
+pub(super) async fn trigger(
+    arguments: &TriggerArguments,
+    settings: &Settings,
+) -> anyhow::Result<()> {
+    let brand = choose_brand(settings, arguments.brand.as_deref())?;
+    let now = Clock::system().now();
+    let Some(event) = arguments.event.as_ref().filter(|_| !arguments.list) else {
+        list(brand, arguments, now);
+        return Ok(());
+    };
+    let (source, person) = (arguments.source, &arguments.person);
+    let made = sample(brand.sources.samples(source), event, person, now);
+    let unsigned = made.with_context(|| {
+        format!("there is no sample of this event; `hookpoint sources trigger {source} --list` shows the events")
+    })?;
+    let effect = Effect::of(brand, source, &unsigned, now)?;
+    check_secrets(settings, brand, source)?;
+    let verifier = brand.webhook_verifiers.get(&source).with_context(|| {
+        format!("the source is not connected: [{}] sets no verification", table(brand, source))
+    })?;
+    let signed = verifier.verification.sign(unsigned, now);
+    let signed = signed.context("the source has no secret in the settings, so nothing can sign")?;
+    let is_harmless = matches!(effect, Effect::Nothing(_));
+    if !is_harmless && !arguments.yes && !confirmed(brand, person)? {
+        print_line("Nothing was sent.");
+        return Ok(());
+    }
+    let answer = post(url(arguments, settings, brand, &signed).await?, signed).await?;
+    report(&answer, &effect, brand, arguments)
+}
+
+fn confirmed(brand: &BrandRules, person: &SamplePerson) -> anyhow::Result<bool> {
+    print_line(&format!(
+        "This stores data of an invented person, {}, in the brand {}.\nAgents can look the person up. `hookpoint customer erase` removes it.",
+        person.email(),
+        brand.slug
+    ));
+    confirm("Send it?", "send it")
+}
+
+/// The URL of the source's endpoint, with the secret if it belongs there.
+async fn url(
+    arguments: &TriggerArguments,
+    settings: &Settings,
+    brand: &BrandRules,
+    webhook: &OutgoingWebhook,
+) -> anyhow::Result<Url> {
+    let base = match &arguments.url {
+        Some(url) => url.clone(),
+        None => {
+            format!("http://{}", service_address(&settings.file.server.listen).await?).parse()?
+        }
+    };
+    let mut url = base;
+    let path = format!(
+        "{}/webhooks/{}/{}",
+        url.path().trim_end_matches('/'),
+        brand.slug,
+        arguments.source
+    );
+    match &webhook.url_secret {
+        Some((SecretIn::Path, secret)) => url.set_path(&format!("{path}/{secret}")),
+        Some((_, secret)) => {
+            url.set_path(&path);
+            url.set_query(Some(&format!("{SECRET_PARAMETER}={secret}")));
+        }
+        None => url.set_path(&path),
+    }
+    Ok(url)
+}
+
+/// Prints the answer, and how to see the result. Fails if the service does not acknowledge the webhook.
+fn report(
+    answer: &Answer,
+    effect: &Effect,
+    brand: &BrandRules,
+    arguments: &TriggerArguments,
+) -> anyhow::Result<()> {
+    let (slug, source, email) = (&brand.slug, arguments.source, arguments.person.email());
+    let status = answer.status;
+    print_line(&format!("Status: {status}"));
+    print_plain(&format!("Request id: {}", answer.request_id));
+    anyhow::ensure!(
+        status != 401,
+        "the service did not accept the webhook; `hookpoint inbox status` has the reason"
+    );
+    anyhow::ensure!(
+        (200..300).contains(&status),
+        "this is not the answer to a stored webhook: check the URL and the state of the service"
+    );
+    print_line("\nSee the result:");
+    print_line(&format!("  hookpoint inbox list --brand {slug} --source {source} --limit 5"));
+    match effect {
+        Effect::Event => print_line(
+            "It is an event. Agents see it only if it belongs to a person who is stored.",
+        ),
+        Effect::Person => {
+            print_line(&format!("  hookpoint lookup --brand {slug} --email {email}"));
+            print_line(&format!(
+                "Remove the invented person:\n  hookpoint customer erase --brand {slug} --email {email}"
+            ));
+        }
+        Effect::Nothing(why) => {
+            print_line(&format!("The inbox ignores this event ({why}), so no customer changes."));
+        }
+    }
+    Ok(())
+}
+
+/// Prints the events of a source, and what each does.
+fn list(brand: &BrandRules, arguments: &TriggerArguments, now: Timestamp) {
+    let (source, person) = (arguments.source, &arguments.person);
+    let samples = brand.sources.samples(source);
+    for (event, _) in samples.recorded_webhooks() {
+        let made = sample(samples, event, person, now);
+        let effect = made.map(|webhook| Effect::of(brand, source, &webhook, now));
+        let text = match effect {
+            Some(Ok(Effect::Person)) => "changes data of the invented person".to_owned(),
+            Some(Ok(Effect::Event)) => "stores an event only".to_owned(),
+            Some(Ok(Effect::Nothing(why))) => format!("changes nothing: {why}"),
+            Some(Err(error)) => error.to_string(),
+            None => continue,
+        };
+        print_line(&format!("  {event:<44}{text}"));
+    }
+}
