@@ -27,9 +27,7 @@ const MAX_ANSWER: u64 = 64 * 1024;
 /// Asks the service of this machine whether it is ready, prints its answer, and fails if it is not.
 pub(super) async fn run(arguments: &HealthArguments, settings: &Settings) -> anyhow::Result<()> {
     let asked = arguments.address.as_ref().unwrap_or(&settings.file.server.listen);
-    let unknown = || format!("{asked} is not an address with a port");
-    let mut addresses = tokio::net::lookup_host(asked).await.with_context(unknown)?;
-    let address = reachable(addresses.next().with_context(unknown)?);
+    let address = address_of(asked).await?;
     let timeout = Duration::from_secs(arguments.timeout);
     let answer = tokio::time::timeout(timeout, ask(address)).await;
     let answer = answer
@@ -40,6 +38,13 @@ pub(super) async fn run(arguments: &HealthArguments, settings: &Settings) -> any
     let is_ready = head.split(' ').nth(1) == Some("200");
     anyhow::ensure!(is_ready, "the service on {address} is not ready");
     Ok(())
+}
+
+/// The address and port in a text, as clients on this machine reach it.
+pub(super) async fn address_of(asked: &str) -> anyhow::Result<SocketAddr> {
+    let unknown = || format!("{asked} is not an address with a port");
+    let mut addresses = tokio::net::lookup_host(asked).await.with_context(unknown)?;
+    Ok(reachable(addresses.next().with_context(unknown)?))
 }
 
 /// A service that listens on every address is asked on the loopback address.

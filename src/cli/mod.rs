@@ -7,6 +7,7 @@ mod booking;
 mod brand;
 mod customer;
 mod demo;
+mod doctor;
 mod generated;
 mod health;
 mod inbox;
@@ -23,7 +24,7 @@ mod sync;
 mod systemd;
 mod version;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -54,6 +55,8 @@ enum Command {
     Serve,
     /// Ask the service on this machine whether it is ready; the exit code says so too
     Health(health::HealthArguments),
+    /// Find out what is wrong with this service, or with any hookpoint by its URL, and what to do
+    Doctor(doctor::DoctorArguments),
     /// Update the database schema (`serve` does this too)
     Migrate,
     /// Check the settings file
@@ -115,7 +118,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Err(error) => return fail(&error.into()),
     };
     let done = match settings {
-        None => runtime.block_on(without_settings(cli.command)),
+        None => runtime.block_on(without_settings(cli.command, cli.settings.as_deref())),
         Some(settings) => runtime.block_on(with_settings(cli.command, settings)),
     };
     match done {
@@ -128,11 +131,12 @@ pub fn run(cli: Cli) -> ExitCode {
 fn settings(cli: &Cli) -> Result<Option<Settings>, Vec<Mistake>> {
     let loaded = Settings::load(cli.settings.as_deref());
     match (&cli.command, loaded) {
-        // The demo has settings of its own. The others need none.
+        // The demo has settings of its own. The doctor also runs with mistakes in them. The others need none.
         (
             Command::Demo(_)
             | Command::Accuracy(_)
             | Command::Completion(_)
+            | Command::Doctor(_)
             | Command::Man(_)
             | Command::Version(_),
             _,
@@ -146,7 +150,7 @@ fn settings(cli: &Cli) -> Result<Option<Settings>, Vec<Mistake>> {
     }
 }
 
-async fn without_settings(command: Command) -> anyhow::Result<()> {
+async fn without_settings(command: Command, file: Option<&Path>) -> anyhow::Result<()> {
     match command {
         Command::Demo(arguments) => Box::pin(demo::run(arguments)).await,
         Command::Accuracy(arguments) => accuracy::run(&arguments),
@@ -154,6 +158,7 @@ async fn without_settings(command: Command) -> anyhow::Result<()> {
             generated::print_completion(&arguments, Cli::command());
             Ok(())
         }
+        Command::Doctor(arguments) => Box::pin(doctor::run(&arguments, file)).await,
         Command::Man(arguments) => generated::man(&arguments, Cli::command()),
         Command::Version(arguments) => version::run(&arguments),
         _ => Ok(()),
@@ -165,8 +170,9 @@ async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<(
         Command::Demo(_)
         | Command::Accuracy(_)
         | Command::Completion(_)
+        | Command::Doctor(_)
         | Command::Man(_)
-        | Command::Version(_) => without_settings(command).await,
+        | Command::Version(_) => without_settings(command, None).await,
         Command::Health(arguments) => health::run(&arguments, &settings).await,
         Command::Serve => serve::run(settings).await,
         Command::Migrate => migrate(settings).await,

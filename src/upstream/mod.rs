@@ -24,7 +24,7 @@ mod queue;
 mod rate_limit_headers;
 mod rate_limiter;
 mod shared_call;
-mod tls_error;
+pub(crate) mod tls_error;
 
 pub use self::certificate_problem::CertificateProblem;
 pub use self::client::UpstreamClient;
