@@ -13,6 +13,7 @@ pub mod clock;
 pub mod concurrency;
 pub mod customer;
 pub mod demo;
+pub mod doctor;
 pub mod erasure;
 pub mod http;
 pub mod inbox;

@@ -19,3 +19,4 @@ pub use self::application::Application;
 pub use self::brands::{find_brands, open_brands};
 pub use self::error::StartError;
 pub use self::suppressions::open_suppression_file;
+pub(crate) use self::warnings::needed_connections;

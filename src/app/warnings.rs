@@ -62,8 +62,8 @@ pub(super) async fn warn_about_database(
     Ok(())
 }
 
-/// The connections of the three pools, and one for the change listener.
-const fn needed_connections(file: &SettingsFile) -> usize {
+/// The connections that a replica needs: those of the three pools, and one for the change listener.
+pub(crate) const fn needed_connections(file: &SettingsFile) -> usize {
     file.database
         .max_connections
         .saturating_add(file.lookup.database_connections)

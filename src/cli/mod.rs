@@ -7,6 +7,7 @@ mod booking;
 mod brand;
 mod customer;
 mod demo;
+mod doctor;
 mod generated;
 mod health;
 mod inbox;
@@ -62,6 +63,8 @@ enum Command {
     Serve,
     /// Ask the service on this machine whether it is ready; the exit code says so too
     Health(health::HealthArguments),
+    /// Find out what is wrong with this service, or with any hookpoint by its URL, and what to do
+    Doctor(doctor::DoctorArguments),
     /// Update the database schema (`serve` does this too)
     Migrate,
     /// Check the settings file
@@ -136,11 +139,13 @@ pub fn run(cli: Cli) -> ExitCode {
 fn settings_for(cli: &Cli) -> Result<Option<Settings>, Vec<Mistake>> {
     let mut checked = Checked::load(cli.settings.as_deref(), SecretAccess::Read);
     match &cli.command {
-        // The demo has settings of its own, and `init` writes them. The others need none.
+        // The demo has settings of its own, `init` writes them, and the doctor also runs with mistakes in them. The others
+        // need none.
         Command::Demo(_)
         | Command::Init(_)
         | Command::Accuracy(_)
         | Command::Completion(_)
+        | Command::Doctor(_)
         | Command::Man(_)
         | Command::Version(_)
         | Command::Settings(_) => return Ok(None),
@@ -164,6 +169,7 @@ async fn without_settings(command: Command, path: Option<PathBuf>) -> anyhow::Re
             generated::print_completion(&arguments, Cli::command());
             Ok(())
         }
+        Command::Doctor(arguments) => Box::pin(doctor::run(&arguments, path.as_deref())).await,
         Command::Man(arguments) => generated::man(&arguments, Cli::command()),
         Command::Version(arguments) => version::run(&arguments),
         _ => Ok(()),
@@ -176,6 +182,7 @@ async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<(
         | Command::Init(_)
         | Command::Accuracy(_)
         | Command::Completion(_)
+        | Command::Doctor(_)
         | Command::Man(_)
         | Command::Version(_)
         | Command::Settings(_) => without_settings(command, None).await,

@@ -18,7 +18,7 @@ pub(super) async fn open(settings: &Settings) -> anyhow::Result<Database> {
 }
 
 /// Opens the database for a command that only reads. It does not update the schema.
-async fn open_read_only(settings: &Settings) -> anyhow::Result<Database> {
+pub(super) async fn open_read_only(settings: &Settings) -> anyhow::Result<Database> {
     // No statement timeout: the person who runs the command can stop it.
     let size = PoolSize { statement: None, ..settings.pool_size() };
     Ok(Database::open(&settings.place, size, true).await?)

@@ -15,6 +15,7 @@ mod connection_trust;
 mod customer_input;
 pub mod customers;
 pub mod database;
+pub mod database_facts;
 mod database_url;
 pub mod deliveries;
 pub mod delivery_claims;

@@ -23,7 +23,7 @@ mod queue;
 mod rate_limit_headers;
 mod rate_limiter;
 mod shared_call;
-mod tls_error;
+pub(crate) mod tls_error;
 
 pub use self::client::UpstreamClient;
 pub use self::clients::UpstreamClients;

@@ -9,7 +9,7 @@ use super::error::CallError;
 
 /// The TLS error, if the handshake failed. A source that requires a client certificate reports it only after the
 /// handshake, and over HTTP/2 that report does not arrive here.
-pub(super) fn fault(error: &reqwest::Error) -> Option<CallError> {
+pub(crate) fn fault(error: &reqwest::Error) -> Option<CallError> {
     match find(error)? {
         rustls::Error::InvalidCertificate(why) => Some(CallError::UntrustedCertificate(why.into())),
         rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {

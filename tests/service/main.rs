@@ -11,6 +11,7 @@
 )]
 
 mod admin;
+mod doctor;
 mod erasure;
 mod http;
 #[path = "../harness/identity_cases/mod.rs"]

@@ -23,9 +23,7 @@ use hookpoint::demo::simulators::{
 };
 use hookpoint::demo::webhook_signer::Secrets;
 
-#[path = "../../upstream/authority.rs"]
-#[allow(dead_code, reason = "of the accounts' tests, this needs only who vouches for a host")]
-mod authority;
+use crate::authority;
 
 /// A directory that postgres can reach even when tests run as root, and that goes with the test.
 struct Scratch(PathBuf);

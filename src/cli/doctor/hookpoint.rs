@@ -1,0 +1,88 @@
+//! `hookpoint doctor URL`
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::Args;
+
+use super::report::Report;
+use crate::cli::output::plain;
+use crate::customer::model::phone::Phone;
+use crate::doctor::contract::{self, Options, Target, TestCustomer};
+
+#[derive(Debug, Args)]
+pub(super) struct HookpointArguments {
+    /// The CRM sync url of any hookpoint, as it is in Omnidesk: examine that hookpoint from outside, with about 60
+    /// requests. Without a URL: examine this service
+    pub(super) url: Option<String>,
+    /// The key, if it is not in the URL. Other users of this machine can see a key in arguments: prefer --key-file
+    #[arg(long, requires = "url", value_name = "KEY", conflicts_with = "key_file")]
+    key: Option<String>,
+    /// A file with the key
+    #[arg(long, requires = "url", value_name = "FILE")]
+    key_file: Option<PathBuf>,
+    /// The name of the parameter with the key
+    #[arg(long, requires = "url", value_name = "NAME", default_value = "key")]
+    key_parameter: String,
+    /// The e-mail address of a customer who exists there, to check the answer about a customer
+    #[arg(long, requires = "url", value_name = "ADDRESS")]
+    email: Option<String>,
+    /// The phone number of that customer, in E.164 format
+    #[arg(long, requires = "url", value_name = "NUMBER")]
+    phone: Option<String>,
+    /// An id of that customer
+    #[arg(long, requires = "url")]
+    id: Option<String>,
+    /// Wait this long before each request
+    #[arg(long, requires = "url", value_name = "MILLISECONDS", default_value_t = 20)]
+    pause: u64,
+    /// Warn about answers that are slower than this
+    #[arg(long, requires = "url", value_name = "MILLISECONDS", default_value_t = 1_000)]
+    slow_after: u64,
+    /// Only the check with this id
+    #[arg(long, requires = "url", value_name = "ID")]
+    only: Option<String>,
+}
+
+/// Examines any hookpoint.
+pub(super) async fn examine(
+    arguments: &HookpointArguments,
+    url: &str,
+    timeout: Duration,
+) -> anyhow::Result<Report> {
+    let target = arguments.target(url)?;
+    if let Some(phone) = &arguments.phone {
+        let parsed = Phone::parse_e164(phone);
+        parsed.ok().context("--phone is not a phone number; write it as +31612312311")?;
+    }
+    let ids = contract::ids();
+    if let Some(only) = arguments.only.as_deref().filter(|only| !ids.contains(only)) {
+        anyhow::bail!("there is no check {}; the checks are {}", plain(only), ids.join(", "));
+    }
+    let options = arguments.options(timeout);
+    let examined = contract::examine(&target, &arguments.customer(), &options).await?;
+    Ok(Report::of_hookpoint(target.origin(), examined.findings, examined.requests))
+}
+
+impl HookpointArguments {
+    fn target(&self, url: &str) -> anyhow::Result<Target> {
+        let of_file = self.key_file.as_ref().map(std::fs::read_to_string).transpose();
+        let of_file = of_file.context("the file of --key-file cannot be read")?;
+        let key = of_file.as_deref().map(str::trim).or(self.key.as_deref());
+        Ok(Target::parse(url, key, &self.key_parameter)?)
+    }
+
+    fn customer(&self) -> TestCustomer {
+        TestCustomer { email: self.email.clone(), phone: self.phone.clone(), id: self.id.clone() }
+    }
+
+    fn options(&self, timeout: Duration) -> Options {
+        Options {
+            timeout,
+            pause: Duration::from_millis(self.pause),
+            slow_after: Duration::from_millis(self.slow_after),
+            only: self.only.clone(),
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! The findings, as text or JSON.
+
+use serde::Serialize;
+
+use crate::cli::output::{plain, plain_json, print_line};
+use crate::doctor::finding::{Counts, Finding, Verdict};
+
+/// The width of the output.
+const WIDTH: usize = 80;
+
+/// The width of verdict and id, before the question.
+const INDENT: usize = 30;
+
+/// What `--json` prints.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// Scheme, host and port of the hookpoint; `None` for this service.
+    target: Option<String>,
+    findings: Vec<Finding>,
+    #[serde(flatten)]
+    counts: Counts,
+    /// How many requests the hookpoint got; `None` for this service.
+    requests: Option<usize>,
+}
+
+impl Report {
+    /// About this service.
+    pub(super) fn of_service(findings: Vec<Finding>) -> Self {
+        Self { target: None, counts: Counts::of(&findings), findings, requests: None }
+    }
+
+    /// About any hookpoint.
+    pub(super) fn of_hookpoint(origin: String, findings: Vec<Finding>, requests: usize) -> Self {
+        let target = Some(origin);
+        Self { target, counts: Counts::of(&findings), findings, requests: Some(requests) }
+    }
+
+    /// Prints the findings. Fails if a check failed.
+    pub(super) fn print(&self, as_json: bool) -> anyhow::Result<()> {
+        if as_json {
+            print_line(&plain_json(&serde_json::to_string_pretty(self)?));
+        } else {
+            self.target.iter().for_each(|target| print_line(&format!("{}\n", plain(target))));
+            self.findings.iter().for_each(print_finding);
+            print_line(&format!("\n{}", self.summary()));
+        }
+        match self.counts.failed {
+            0 => Ok(()),
+            1 => anyhow::bail!("1 check failed"),
+            failed => anyhow::bail!("{failed} checks failed"),
+        }
+    }
+
+    fn summary(&self) -> String {
+        let Counts { passed, warnings, failed, skipped } = self.counts;
+        let warnings = match warnings {
+            1 => "1 warning".to_owned(),
+            warnings => format!("{warnings} warnings"),
+        };
+        let requests = self.requests.map(|requests| format!("; {requests} requests"));
+        format!(
+            "{passed} passed, {warnings}, {failed} failed, {skipped} skipped{}",
+            requests.unwrap_or_default()
+        )
+    }
+}
+
+fn print_finding(finding: &Finding) {
+    print_wrapped(&format!("{}  {}", finding.verdict.as_str(), finding.id), finding.question);
+    finding.subject.iter().for_each(|subject| print_wrapped("      of:", &plain(subject)));
+    if finding.verdict != Verdict::Pass {
+        print_wrapped("      seen:", &plain(&finding.seen));
+    }
+    finding.remedy.iter().for_each(|remedy| print_wrapped("      do:", remedy));
+}
+
+/// Prints a text in the right column, beside or below the left one.
+fn print_wrapped(left: &str, text: &str) {
+    let mut line = format!("{left:<INDENT$}");
+    if left.chars().count() >= INDENT {
+        print_line(left);
+        line = " ".repeat(INDENT);
+    }
+    let mut is_begun = false;
+    for word in text.split(' ') {
+        let length = line.chars().count().saturating_add(word.chars().count());
+        if is_begun && length >= WIDTH {
+            print_line(&line);
+            line = " ".repeat(INDENT);
+            is_begun = false;
+        }
+        if is_begun {
+            line.push(' ');
+        }
+        line.push_str(word);
+        is_begun = true;
+    }
+    print_line(&line);
+}

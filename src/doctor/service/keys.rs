@@ -1,0 +1,42 @@
+//! Checks of the API keys for Omnidesk.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::check::ServiceCheck;
+use crate::brand::Brand;
+use crate::doctor::finding::{Finding, Observation};
+use crate::storage::api_keys::{KeyRow, KeyState, list_keys};
+use crate::storage::pool::Pool;
+
+/// A key that expires sooner is reported.
+const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// Checks that each brand has a key that is valid for some time.
+pub async fn check_keys<'b>(
+    pool: &Pool,
+    brands: impl Iterator<Item = &'b Brand>,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let rows = match list_keys(pool).await {
+        Ok(rows) => rows,
+        Err(error) => return vec![ServiceCheck::Keys.found(Observation::fail(error.to_string()))],
+    };
+    let each = brands.map(|brand| {
+        let own: Vec<&KeyRow> = rows.iter().filter(|row| row.brand_id == brand.id()).collect();
+        ServiceCheck::Keys.found_of(brand.rules.slug.clone(), judge(&own, now))
+    });
+    each.collect()
+}
+
+fn judge(rows: &[&KeyRow], now: Timestamp) -> Observation {
+    let valid: Vec<&&KeyRow> =
+        rows.iter().filter(|row| row.state(now) == KeyState::Valid).collect();
+    let lasts = |row: &KeyRow| row.expires_at.is_none_or(|at| at.duration_since(now) > SOON);
+    if valid.is_empty() {
+        Observation::fail("no valid key")
+    } else if valid.iter().any(|row| lasts(row)) {
+        Observation::pass(format!("valid keys: {}", valid.len()))
+    } else {
+        Observation::warn("all valid keys expire within 14 days")
+    }
+}
