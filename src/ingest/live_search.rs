@@ -7,10 +7,10 @@ use crate::storage::pool::Pool;
 use futures_util::future::join_all;
 
 use super::apply_reply::apply_reply;
-use super::source_outcome::SourceOutcomes;
 use crate::brand::Brand;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::Source;
+use crate::sources::api::SourceOutcomes;
 use crate::sources::api::{ApiRequest, LookupTarget, ParsedReply};
 use crate::storage::StorageError;
 use crate::storage::invalidation::LookupHash;

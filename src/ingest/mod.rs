@@ -16,7 +16,6 @@ pub mod place_names;
 pub(crate) mod purge;
 pub mod rebuild;
 pub(crate) mod resolve;
-pub mod source_outcome;
 pub mod suppress;
 pub mod unread_values;
 pub mod write;

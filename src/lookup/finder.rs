@@ -9,7 +9,7 @@ use super::query::Question;
 use super::read_through::ReadThrough;
 use super::result::{LookupFailed, LookupResult};
 use crate::brand::Brand;
-use crate::ingest::source_outcome::SourceOutcomes;
+use crate::sources::api::SourceOutcomes;
 use crate::storage::invalidation::Invalidation;
 
 /// Finds customers.

@@ -12,8 +12,8 @@ use super::result::LookupResult;
 use crate::brand::Brand;
 use crate::concurrency::single_flight::{SingleFlight, Waiter};
 use crate::ingest::live_search::{LiveSearch, LiveSearchOutcome, LiveSearchRequest};
-use crate::ingest::source_outcome::SourceOutcomes;
 use crate::jobs::tasks::BackgroundTasks;
+use crate::sources::api::SourceOutcomes;
 
 /// The most searches in flight.
 const MAX_SEARCHES_IN_FLIGHT: usize = 2_000;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::http::api_keys::LiveKey;
-use crate::ingest::source_outcome::SourceOutcomes;
+use crate::sources::api::SourceOutcomes;
 
 /// The lookup fields in the log line of a request.
 #[derive(Debug, Clone)]

@@ -61,16 +61,15 @@ const TEXTS: [TextQuestion; 5] = [
 /// Asks what the arguments leave open. Without a terminal it uses the defaults.
 pub(super) fn choose(arguments: &InitArguments, places: &Places) -> anyhow::Result<Choices> {
     let given = given_database(arguments)?;
-    let is_given = given.is_some();
-    let mut choices =
-        Choices { database: given.unwrap_or(DatabaseChoice::Embedded(None)), ..Choices::default() };
+    let mut choices = Choices { database: DatabaseChoice::Embedded(None), ..Choices::default() };
     refuse_environment(&mut choices, places)?;
     let mut questions = Questions { arguments, places, terminal: Terminal::find(), choices };
     questions.refuse_missing()?;
     for text in &TEXTS {
         questions.text(text)?;
     }
-    if is_given {
+    if let Some(database) = given {
+        questions.choices.database = database;
         questions.check_argument("--database-url-file")?;
     } else {
         questions.database()?;
@@ -101,12 +100,9 @@ fn given_database(arguments: &InitArguments) -> anyhow::Result<Option<DatabaseCh
 
 /// Fails if no answer could be right in this environment, for example without a home directory.
 fn refuse_environment(choices: &mut Choices, places: &Places) -> anyhow::Result<()> {
-    let database = DatabaseChoice::Embedded(None);
-    let database = std::mem::replace(&mut choices.database, database);
     choices.brand = "brand".to_owned();
     let mistake = find_mistake(choices, places);
     choices.brand.clear();
-    choices.database = database;
     mistake.map_or(Ok(()), |mistake| Err(anyhow::anyhow!("{mistake}. Nothing was written")))
 }
 

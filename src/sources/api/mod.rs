@@ -9,6 +9,7 @@ pub(super) mod place;
 pub(super) mod reply;
 pub(super) mod request;
 pub(super) mod source_api;
+pub(super) mod source_outcomes;
 pub(super) mod stream;
 
 pub use self::account::{
@@ -20,4 +21,5 @@ pub use self::place::Place;
 pub use self::reply::{MissingName, ParsedReply};
 pub use self::request::{ApiRequest, SourceRequest};
 pub use self::source_api::{LookupTarget, SourceApi};
+pub use self::source_outcomes::SourceOutcomes;
 pub use self::stream::{ListCoverage, Stream, Traversal};

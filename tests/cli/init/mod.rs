@@ -62,7 +62,7 @@ fn every_combination_of_sources_makes_settings_that_pass_the_check() {
             init.args(["--source", source]);
         });
         let out = run(&mut init).well();
-        assert_eq!(check(&scratch).well(), VALID, "{sources:?}");
+        assert!(check(&scratch).well().ends_with(VALID), "{sources:?}");
         for source in &sources {
             let name = source.split('=').next().unwrap();
             let url = format!("https://api.brand.nl/webhooks/shop/{name}");
@@ -87,14 +87,14 @@ fn a_secret_of_the_source_is_copied_or_filled_in_later() {
             run(&mut init(&scratch, &known)).well();
             let secret = scratch.0.join(format!("etc/secrets/shop-{source}-webhook"));
             assert_eq!(read(&secret), format!("{SECRET}\n"));
-            assert_eq!(check(&scratch).well(), VALID);
+            assert!(check(&scratch).well().ends_with(VALID));
             let with_secret = read(settings_of(&scratch));
 
             std::fs::remove_dir_all(scratch.0.join("etc")).unwrap();
             let out = run(&mut init(&scratch, &["--no-key", "--source", &argument])).well();
             assert!(out.contains("refused until you have the secret"), "{out}");
             assert_eq!((read(&secret).as_str(), mode(&secret)), ("", 0o600));
-            assert_eq!(check(&scratch).well(), VALID);
+            assert!(check(&scratch).well().ends_with(VALID));
             // A person does what the file says.
             std::fs::write(&secret, SECRET).unwrap();
             let text = read(settings_of(&scratch));
@@ -102,7 +102,7 @@ fn a_secret_of_the_source_is_copied_or_filled_in_later() {
             let table = format!("# [brands{table}").replace("# ", "");
             assert!(with_secret.ends_with(&table), "{table}");
             std::fs::write(settings_of(&scratch), format!("{before}\n{table}")).unwrap();
-            assert_eq!(check(&scratch).well(), VALID);
+            assert!(check(&scratch).well().ends_with(VALID));
         }
     }
 }
@@ -219,7 +219,10 @@ fn wrong_arguments_are_refused_before_anything_is_written() {
         (&["--source", "omneo", "--source", "omneo=none"], "omneo is named twice"),
         (&["--secret-file", "omneo=x"], "--source does not name omneo"),
         (&["--source", "omneo", "--secret-file", &short_of("omneo")], "needs at least 16 bytes"),
-        (&["--database-url-file", url.to_str().unwrap()], "database.url: must be a URL, such as"),
+        (
+            &["--database-url-file", url.to_str().unwrap()],
+            "--database-url-file: database.url: the URL starts with mysql://",
+        ),
     ];
     for (arguments, what) in cases {
         let refused = run(&mut init(&scratch, arguments));
@@ -250,7 +253,7 @@ fn if_the_database_cannot_be_reached_the_rest_is_there_and_the_command_for_the_k
     assert_eq!((read(&copy), mode(&copy)), (format!("{url}\n"), 0o600));
     let text = read(settings_of(&scratch));
     assert!(text.contains(&format!("url_file = \"{}\"", copy.display())), "{text}");
-    assert_eq!(check(&scratch).well(), VALID);
+    assert!(check(&scratch).well().ends_with(VALID));
     for shown in [&failed.out, &failed.error, &text] {
         assert!(!shown.contains("hunter2"), "{shown}");
     }

@@ -105,7 +105,7 @@ fn answers_make_the_settings_and_secrets_are_not_shown() {
     session.answer("en or nl) [en]", "nl");
     session.answer("country code [NL]", "");
     session.answer("URL of your Postgres", "mysql://hookpoint:hunter2@db/hookpoint");
-    session.answer("must be a URL", "");
+    session.answer("starts with mysql://", "");
     session.answer("Sources that send webhooks", "omneo, hubspot");
     session.answer("hubspot is not a source", "omneo, omnilab, omniotap");
     session.answer("Verification [signature]", "");
@@ -132,7 +132,7 @@ fn answers_make_the_settings_and_secrets_are_not_shown() {
     assert_eq!(verification("omniotap").unwrap().as_str(), Some("none"));
     assert!(verification("omnilab").is_none(), "its secret is not known yet");
     assert_eq!(read(scratch.0.join("etc/secrets/shop-omneo-webhook")).trim_end(), SECRET);
-    assert_eq!(check(&scratch).well(), VALID);
+    assert!(check(&scratch).well().ends_with(VALID));
 }
 
 #[test]

@@ -184,7 +184,11 @@ fn mistakes_in_the_settings_end_with_exit_code_2_and_say_where() {
         let output = run(&settings, arguments);
         assert_eq!(output.status.code(), Some(2));
         let message = text(&output.stderr);
-        assert!(message.contains("hookpoint.toml:8: database.colour: unknown field"), "{message}");
+        assert!(
+            message
+                .contains("hookpoint.toml:8: database.colour: there is no setting `colour` here"),
+            "{message}"
+        );
     }
     let right = run(&scratch.settings(""), &["settings", "check"]);
     assert!(right.status.success() && text(&right.stdout).contains("shop"));
