@@ -1,10 +1,13 @@
 //! `hookpoint audit`: who did what. Commands that show, change or delete personal data, or change keys, write an audit
 //! entry before they act.
 
+use std::sync::Arc;
+
 use clap::Subcommand;
 use jiff::tz::TimeZone;
+use serde_json::{Value, json};
 
-use super::output::{plain, print_line};
+use super::output::{JsonArguments, plain, print_json, print_line};
 use super::session::Session;
 use crate::brand::Brand;
 use crate::settings::Settings;
@@ -21,49 +24,82 @@ pub(super) enum AuditCommand {
         /// Show at most this many entries for each brand
         #[arg(long, default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         limit: u32,
+        #[command(flatten)]
+        output: JsonArguments,
     },
 }
 
 pub(super) async fn run(command: AuditCommand, settings: Settings) -> anyhow::Result<()> {
-    let AuditCommand::List { brand, limit } = command;
+    let AuditCommand::List { brand, limit, output } = command;
     let session = Session::read_only(settings).await?;
-    let done = list(&session, brand.as_deref(), limit).await;
+    let listed = list(&session, brand.as_deref(), limit).await;
     session.close().await;
-    done
+    print_actions(&listed?, output, "The audit log has no entries.")
 }
 
-async fn list(session: &Session, slug: Option<&str>, limit: u32) -> anyhow::Result<()> {
+/// The newest actions of each brand.
+async fn list(
+    session: &Session,
+    slug: Option<&str>,
+    limit: u32,
+) -> anyhow::Result<Vec<(Arc<Brand>, ActionRow)>> {
     let wanted = session.sorted(slug);
     if slug.is_some() && wanted.is_empty() {
         return Err(session.no_such_brand());
     }
-    let mut is_empty = true;
+    let mut actions = Vec::new();
     for brand in wanted {
-        for row in list_audit(&session.database.pool, brand.id(), limit).await? {
-            is_empty = false;
-            print_action(&brand, &row);
-        }
+        let rows = list_audit(&session.database.pool, brand.id(), limit).await?;
+        actions.extend(rows.into_iter().map(|row| (Arc::clone(&brand), row)));
     }
-    if is_empty {
-        print_line("The audit log has no entries.");
+    Ok(actions)
+}
+
+/// Prints audit entries, or a sentence if there are none.
+pub(super) fn print_actions(
+    actions: &[(Arc<Brand>, ActionRow)],
+    output: JsonArguments,
+    none: &str,
+) -> anyhow::Result<()> {
+    if output.json {
+        return print_json(
+            &actions.iter().map(|(brand, row)| as_json(brand, row)).collect::<Vec<_>>(),
+        );
     }
+    if actions.is_empty() {
+        print_line(none);
+    }
+    actions.iter().for_each(|(brand, row)| print_action(brand, row));
     Ok(())
 }
 
+fn as_json(brand: &Brand, row: &ActionRow) -> Value {
+    json!({
+        "id": row.action_id,
+        "brand": brand.rules.slug,
+        "begun_at": row.begun_at,
+        "action": row.action,
+        "source": row.source.map(|source| source.as_str()),
+        "target": row.target,
+        "about": about(row),
+        "by": row.done_by,
+        "reason": row.reason,
+        "outcome": row.outcome,
+    })
+}
+
+/// The beginning of a hash of the person that an action is about. The same person has the same one.
+fn about(row: &ActionRow) -> Option<String> {
+    let subject = row.subjects.first()?;
+    Some(subject.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// Prints an audit entry, in two lines.
-pub(super) fn print_action(brand: &Brand, row: &ActionRow) {
+fn print_action(brand: &Brand, row: &ActionRow) {
     let outcome = if row.outcome.is_empty() { "outcome unknown" } else { row.outcome.as_str() };
     let at = row.begun_at.to_zoned(TimeZone::UTC).strftime("%F %T UTC");
     let source = row.source.map(|source| format!("  {source}")).unwrap_or_default();
-    let about: String = row
-        .subjects
-        .first()
-        .into_iter()
-        .flat_map(|subject| subject.0)
-        .take(4)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let about = if about.is_empty() { String::new() } else { format!(" #{about}") };
+    let about = about(row).map(|about| format!(" #{about}")).unwrap_or_default();
     let target =
         if row.target.is_empty() { String::new() } else { format!(" {}", plain(&row.target)) };
     print_line(&format!(

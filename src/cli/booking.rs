@@ -6,8 +6,8 @@ use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
-use super::audit::print_action;
-use super::output::{confirm, plain, print_line};
+use super::audit::print_actions;
+use super::output::{JsonArguments, confirm, plain, print_line};
 use super::session::Session;
 use crate::admin::audit::Attribution;
 use crate::admin::cancel_booking::{Refreshed, cancel, is_done, known};
@@ -17,7 +17,7 @@ use crate::customer::model::event::{Event, field};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::{Settings, user_name};
 use crate::sources::booking::Cancelling;
-use crate::storage::audit_log::list_audit;
+use crate::storage::audit_log::{ActionRow, list_audit};
 use crate::storage::pool::Pool;
 use crate::upstream::{UpstreamClient, UpstreamClients};
 
@@ -33,6 +33,8 @@ pub(super) enum BookingCommand {
         /// Show at most this many entries
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
+        #[command(flatten)]
+        output: JsonArguments,
     },
 }
 
@@ -60,11 +62,11 @@ const CANCELLED_BEFORE: &str = "The booking is already cancelled, so nothing was
 
 pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::Result<()> {
     match command {
-        BookingCommand::Actions { brand, limit } => {
+        BookingCommand::Actions { brand, limit, output } => {
             let session = Session::read_only(settings).await?;
-            let done = list(&session, brand.as_deref(), limit).await;
+            let listed = list(&session, brand.as_deref(), limit).await;
             session.close().await;
-            done
+            print_actions(&listed?, output, "No bookings were cancelled through hookpoint.")
         }
         BookingCommand::Cancel(arguments) => {
             let session = Session::open(settings).await?;
@@ -162,13 +164,13 @@ fn print_booking(event: Option<&Event>, brand: &Brand) {
     }
 }
 
-async fn list(session: &Session, slug: Option<&str>, limit: u32) -> anyhow::Result<()> {
+async fn list(
+    session: &Session,
+    slug: Option<&str>,
+    limit: u32,
+) -> anyhow::Result<Vec<(Arc<Brand>, ActionRow)>> {
     let brand = session.choose(slug)?;
-    let mut rows = list_audit(&session.database.pool, brand.id(), limit).await?;
-    rows.retain(|row| row.source.is_some());
-    if rows.is_empty() {
-        print_line("No bookings were cancelled through hookpoint.");
-    }
-    rows.iter().for_each(|row| print_action(brand, row));
-    Ok(())
+    let rows = list_audit(&session.database.pool, brand.id(), limit).await?;
+    let cancelled = rows.into_iter().filter(|row| row.source.is_some());
+    Ok(cancelled.map(|row| (Arc::clone(brand), row)).collect())
 }

@@ -2,10 +2,11 @@
 
 use clap::Subcommand;
 use jiff::{Span, Timestamp};
+use serde_json::json;
 use uuid::Uuid;
 
 use super::actor::{Actor, ActorArguments};
-use super::output::print_line;
+use super::output::{JsonArguments, print_json, print_line};
 use super::session::Session;
 use crate::admin::keys::{CreatedKey, KeyError, KeyTerms, create_key, revoke_key};
 use crate::clock::Clock;
@@ -27,12 +28,16 @@ pub(super) enum KeyCommand {
         expires: Option<u16>,
         #[command(flatten)]
         actor: ActorArguments,
+        #[command(flatten)]
+        output: JsonArguments,
     },
     /// List the keys: id, label, state and last use (never the key itself)
     List {
         /// Only this brand
         #[arg(long)]
         brand: Option<String>,
+        #[command(flatten)]
+        output: JsonArguments,
     },
     /// Revoke a key; takes effect on every replica within a second
     Revoke {
@@ -51,10 +56,13 @@ pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Resu
     };
     let now = Clock::system().now();
     let done = match command {
-        KeyCommand::Create { brand, label, expires, actor } => {
-            create(&session, &brand, (&label, expires), &actor.actor(), now).await
+        KeyCommand::Create { brand, label, expires, actor, output } => {
+            let created = create(&session, &brand, (&label, expires), &actor.actor(), now).await;
+            created.and_then(|created| print_created(&session.file, &created, output))
         }
-        KeyCommand::List { brand } => list(&session, brand.as_deref(), now).await,
+        KeyCommand::List { brand, output } => {
+            list(&session, brand.as_deref(), output, now).await
+        }
         KeyCommand::Revoke { id, actor } => revoke(&session, id, &actor.actor(), now).await,
     };
     session.close().await;
@@ -67,19 +75,17 @@ async fn create(
     (label, expires_in_days): (&str, Option<u16>),
     actor: &Actor,
     now: Timestamp,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<CreatedKey> {
     let brand = session.find(slug)?;
     let expires_at = expires_in_days
         .map(|days| now.checked_add(Span::new().hours(24 * i64::from(days))))
         .transpose()?;
     let terms = KeyTerms { label, expires_at };
     let created = create_key(&session.database.pool, brand, terms, actor.attribution(), now).await;
-    let created = created.map_err(|error| match error {
+    created.map_err(|error| match error {
         KeyError::Label => anyhow::anyhow!("--{error}"),
         error => error.into(),
-    })?;
-    print_created(&session.file, &created);
-    Ok(())
+    })
 }
 
 /// The base of the URLs of this service.
@@ -97,7 +103,15 @@ pub(super) fn lookup_url(file: &SettingsFile, key: &str) -> String {
 }
 
 /// Prints the URL with the new key, and how to use it.
-fn print_created(file: &SettingsFile, created: &CreatedKey) {
+fn print_created(
+    file: &SettingsFile,
+    created: &CreatedKey,
+    output: JsonArguments,
+) -> anyhow::Result<()> {
+    if output.json {
+        let url = lookup_url(file, created.key.reveal());
+        return print_json(&json!({ "crm_sync_url": url, "key_id": created.key_id }));
+    }
     print_line(
         "Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n",
     );
@@ -108,19 +122,41 @@ fn print_created(file: &SettingsFile, created: &CreatedKey) {
         );
     }
     print_line(&format!("Key id: {}", created.key_id));
+    Ok(())
 }
 
-async fn list(session: &Session, slug: Option<&str>, now: Timestamp) -> anyhow::Result<()> {
+async fn list(
+    session: &Session,
+    slug: Option<&str>,
+    output: JsonArguments,
+    now: Timestamp,
+) -> anyhow::Result<()> {
     let wanted = slug.map(|slug| session.find(slug)).transpose()?.map(|brand| brand.id());
+    let mut rows = list_keys(&session.database.pool).await?;
+    rows.retain(|row| wanted.is_none_or(|id| id == row.brand_id));
+    let slug_of = |row: &KeyRow| {
+        session.brands.get(&row.brand_id).map(|brand| brand.rules.slug.as_str())
+    };
+    if output.json {
+        let of_key = |row: &KeyRow| {
+            json!({
+                "id": row.key_id,
+                "brand": slug_of(row),
+                "label": row.label,
+                "state": row.state(now).as_str(),
+                "created_at": row.created_at,
+                "expires_at": row.expires_at,
+                "last_used_at": row.last_used_at,
+            })
+        };
+        return print_json(&rows.iter().map(of_key).collect::<Vec<_>>());
+    }
     print_line(&format!(
         "{:<38}{:<18} {:<20} {:<10}{:<22}{:<22}",
         "id", "brand", "label", "state", "expires", "last used"
     ));
-    let rows = list_keys(&session.database.pool).await?;
-    for row in rows.iter().filter(|row| wanted.is_none_or(|id| id == row.brand_id)) {
-        let brand = session.brands.get(&row.brand_id);
-        let slug = brand.map_or("(not in settings)", |brand| brand.rules.slug.as_str());
-        print_line(&line(row, slug, now));
+    for row in &rows {
+        print_line(&line(row, slug_of(row).unwrap_or("(not in settings)"), now));
     }
     Ok(())
 }

@@ -2,8 +2,10 @@
 
 use std::io::{IsTerminal, Write};
 
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
+use serde::Serialize;
 
 /// Prints a line of a command's output.
 pub(super) fn print_line(text: &str) {
@@ -38,6 +40,20 @@ pub(super) fn plain_json(text: &str) -> String {
         }
     }
     plain
+}
+
+/// Prints a value as JSON, for scripts.
+pub(super) fn print_json(value: &impl Serialize) -> anyhow::Result<()> {
+    print_line(&plain_json(&serde_json::to_string_pretty(value)?));
+    Ok(())
+}
+
+/// The option of commands that print something.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct JsonArguments {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Whether a character can control the terminal: control characters, and those that change the text direction.

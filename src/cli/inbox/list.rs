@@ -1,18 +1,34 @@
 //! `hookpoint inbox list`
 
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
 use crate::brand::Brand;
-use crate::cli::output::{print_line, print_plain};
+use crate::cli::output::{JsonArguments, print_json, print_line, print_plain};
 use crate::storage::deliveries::{DeliveryFilter, ListedRow, list_deliveries};
 use crate::storage::pool::Pool;
 
-/// Lists the newest deliveries of a brand.
+/// Lists the newest deliveries of each brand.
 pub(super) async fn list(
     pool: &Pool,
-    brand: &Brand,
-    filter: &DeliveryFilter,
-    limit: u32,
+    brands: &[Arc<Brand>],
+    (filter, limit): (&DeliveryFilter, u32),
+    output: JsonArguments,
 ) -> anyhow::Result<()> {
-    let rows = list_deliveries(pool, brand.id(), filter, limit).await?;
+    let mut all = Vec::new();
+    for brand in brands {
+        let rows = list_deliveries(pool, brand.id(), filter, limit).await?;
+        if output.json {
+            all.extend(rows.iter().map(|row| as_json(brand, row)));
+        } else {
+            print_deliveries(brand, &rows);
+        }
+    }
+    if output.json { print_json(&all) } else { Ok(()) }
+}
+
+fn print_deliveries(brand: &Brand, rows: &[ListedRow]) {
     print_line(&format!(
         "{}: {}\n",
         brand.rules.slug,
@@ -25,7 +41,21 @@ pub(super) async fn list(
         ));
     }
     rows.iter().for_each(|row| print_plain(&line(row)));
-    Ok(())
+}
+
+/// A delivery, for scripts.
+fn as_json(brand: &Brand, row: &ListedRow) -> Value {
+    json!({
+        "brand": brand.rules.slug,
+        "id": row.delivery_id,
+        "received_at": row.received_at,
+        "source": row.source,
+        "event": row.event,
+        "state": row.state,
+        "attempts": row.attempts,
+        "due_at": row.due_at,
+        "note": row.note,
+    })
 }
 
 fn line(row: &ListedRow) -> String {

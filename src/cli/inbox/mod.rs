@@ -18,7 +18,7 @@ use self::status::status;
 use self::tail::{TailArguments, tail};
 use self::verify::{VerifyArguments, verify};
 use super::actor::ActorArguments;
-use super::output::print_line;
+use super::output::{JsonArguments, print_line};
 use super::session::Session;
 use crate::admin::deliveries::{discard, replay};
 use crate::clock::Clock;
@@ -31,6 +31,8 @@ pub(crate) enum InboxCommand {
         /// Only this brand
         #[arg(long)]
         brand: Option<String>,
+        #[command(flatten)]
+        output: JsonArguments,
     },
     /// List deliveries, the newest first
     List {
@@ -39,6 +41,8 @@ pub(crate) enum InboxCommand {
         /// Show at most this many deliveries for each brand
         #[arg(long, default_value_t = 50, value_name = "N")]
         limit: u32,
+        #[command(flatten)]
+        output: JsonArguments,
     },
     /// Print a line for each delivery that arrives, and for each change of its state, until Ctrl-C
     Tail(TailArguments),
@@ -101,15 +105,12 @@ pub(crate) async fn run(command: InboxCommand, settings: Settings) -> anyhow::Re
 async fn run_in(session: &Session, command: &InboxCommand, now: Timestamp) -> anyhow::Result<()> {
     let pool = &session.database.pool;
     match command {
-        InboxCommand::Status { brand } => {
-            for brand in session.select(brand.as_deref())? {
-                status(pool, &brand, now).await?;
-            }
+        InboxCommand::Status { brand, output } => {
+            status(pool, &session.select(brand.as_deref())?, *output, now).await?;
         }
-        InboxCommand::List { which, limit } => {
-            for brand in session.select(which.brand.as_deref())? {
-                list(pool, &brand, &which.which(&[]), *limit).await?;
-            }
+        InboxCommand::List { which, limit, output } => {
+            let brands = session.select(which.brand.as_deref())?;
+            list(pool, &brands, (&which.which(&[]), *limit), *output).await?;
         }
         InboxCommand::Tail(arguments) => tail(session, arguments).await?,
         // It needs no database.

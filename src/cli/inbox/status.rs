@@ -1,15 +1,91 @@
 //! `hookpoint inbox status`
 
+use std::sync::Arc;
+
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
 use crate::brand::Brand;
-use crate::cli::output::{print_line, span};
+use crate::cli::output::{JsonArguments, print_json, print_line, print_plain, span};
 use crate::inbox::source_health::{SourceHealth, list_source_health};
 use crate::storage::deliveries::count_deliveries;
 use crate::storage::invalid_values::{InvalidValueRow, list_invalid_values};
 use crate::storage::pool::Pool;
 
-pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow::Result<()> {
+/// Shows the webhooks of each source.
+pub(super) async fn status(
+    pool: &Pool,
+    brands: &[Arc<Brand>],
+    output: JsonArguments,
+    now: Timestamp,
+) -> anyhow::Result<()> {
+    let mut all = Vec::new();
+    for brand in brands {
+        let sources = list_sources(pool, brand, now).await?;
+        if output.json {
+            all.extend(sources.iter().map(|source| source.as_json(brand)));
+        } else {
+            print_brand(brand, &sources, now);
+        }
+    }
+    if output.json { print_json(&all) } else { Ok(()) }
+}
+
+/// The webhooks of a source.
+struct SourceStatus {
+    health: SourceHealth,
+    done: i64,
+    retried: i64,
+    /// What a person should know or do.
+    remarks: Vec<String>,
+}
+
+async fn list_sources(
+    pool: &Pool,
+    brand: &Brand,
+    now: Timestamp,
+) -> anyhow::Result<Vec<SourceStatus>> {
+    let counts = count_deliveries(pool, brand.id()).await?;
+    let mut sources = Vec::new();
+    for health in list_source_health(pool, brand).await? {
+        let mut remarks = remarks(&health, now);
+        let unread = list_invalid_values(pool, brand.id(), health.source).await?;
+        remarks.extend(unread_values(health.source.as_str(), &unread));
+        let of_source = || counts.iter().filter(|(source, ..)| source == health.source.as_str());
+        let done = of_source().filter(|(_, state, ..)| state == "done");
+        sources.push(SourceStatus {
+            done: done.map(|(_, _, count, _)| count).sum(),
+            retried: of_source().map(|(.., retried)| retried).sum(),
+            remarks,
+            health,
+        });
+    }
+    Ok(sources)
+}
+
+impl SourceStatus {
+    fn as_json(&self, brand: &Brand) -> Value {
+        let health = &self.health;
+        json!({
+            "brand": brand.rules.slug,
+            "source": health.source.as_str(),
+            "verification": health.verification,
+            "received": health.stats.accepted,
+            "rejected": health.stats.unverified,
+            "duplicates": health.stats.duplicates,
+            "pending": health.pending,
+            "oldest_pending_at": health.oldest_pending_at,
+            "done": self.done,
+            "retried": self.retried,
+            "dead": health.dead,
+            "last_received_at": health.last_received_at,
+            "usual_silence_seconds": health.usual_silence.map(|usual| usual.as_secs()),
+            "remarks": self.remarks,
+        })
+    }
+}
+
+fn print_brand(brand: &Brand, sources: &[SourceStatus], now: Timestamp) {
     print_line(&format!("{}\n", brand.rules.slug));
     print_line(&format!(
         "  {:<9} {:<11}{:>9}{:>9}{:>11}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
@@ -26,29 +102,15 @@ pub(super) async fn status(pool: &Pool, brand: &Brand, now: Timestamp) -> anyhow
         "last seen",
         "usual gap"
     ));
-    let counts = count_deliveries(pool, brand.id()).await?;
-    let sources = list_source_health(pool, brand).await?;
-    sources.iter().for_each(|health| print_line(&line(health, &counts, now)));
+    sources.iter().for_each(|source| print_line(&line(source, now)));
     print_line("");
-    for health in &sources {
-        remarks(health, now).iter().for_each(|note| print_line(&format!("  {note}")));
-        let unread = list_invalid_values(pool, brand.id(), health.source).await?;
-        unread_values(health.source.as_str(), &unread)
-            .iter()
-            .for_each(|note| print_line(&format!("  {note}")));
-    }
-    Ok(())
+    let remarks = sources.iter().flat_map(|source| &source.remarks);
+    remarks.for_each(|remark| print_plain(&format!("  {remark}")));
 }
 
-/// Deliveries of a source in a state: the source, the state, how many there are, and how many of them were retried.
-type DeliveryCount = (String, String, i64, i64);
-
 /// The counts of a source, as one line of the table.
-fn line(health: &SourceHealth, counts: &[DeliveryCount], now: Timestamp) -> String {
-    let of_source = || counts.iter().filter(|(source, ..)| source == health.source.as_str());
-    let is_done = |(_, state, ..): &&DeliveryCount| state == "done";
-    let done: i64 = of_source().filter(is_done).map(|(_, _, count, _)| count).sum();
-    let retried: i64 = of_source().map(|(.., retried)| retried).sum();
+fn line(source: &SourceStatus, now: Timestamp) -> String {
+    let SourceStatus { health, done, retried, .. } = source;
     let oldest =
         health.oldest_pending_at.map_or_else(|| "-".to_owned(), |at| span(now.duration_since(at)));
     let silence = health

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 
 use self::filter::FilterArguments;
-use super::output::print_line;
+use super::output::{JsonArguments, print_line};
 use super::session::Session;
 use crate::brand::Brand;
 use crate::clock::Clock;
@@ -30,6 +30,8 @@ pub(crate) enum SyncCommand {
         /// Only this brand
         #[arg(long)]
         brand: Option<String>,
+        #[command(flatten)]
+        output: JsonArguments,
     },
     /// Cancel unfinished runs, on any replica
     Cancel(FilterArguments),
@@ -48,13 +50,13 @@ pub(super) async fn run(command: SyncCommand, settings: Settings) -> anyhow::Res
 
 async fn run_in(session: &Session, command: &SyncCommand) -> anyhow::Result<()> {
     let (SyncCommand::Run(FilterArguments { brand, .. })
-    | SyncCommand::Status { brand }
+    | SyncCommand::Status { brand, .. }
     | SyncCommand::Cancel(FilterArguments { brand, .. })) = command;
     let brands = session.select(brand.as_deref())?;
     let pool = &session.database.pool;
     match command {
         SyncCommand::Run(which) => run::run(pool, &brands, which, &session.file).await,
-        SyncCommand::Status { .. } => status::status(pool, &brands).await,
+        SyncCommand::Status { output, .. } => status::status(pool, &brands, *output).await,
         SyncCommand::Cancel(which) => cancel(pool, &brands, which).await,
     }
 }

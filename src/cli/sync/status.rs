@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde_json::{Value, json};
 
-use super::stream_line::line;
+use super::stream_line::{line, state};
 use crate::brand::Brand;
-use crate::cli::output::{plain, print_line, span};
+use crate::cli::output::{JsonArguments, plain, print_json, print_line, span};
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::sources::api::AccountRules;
@@ -15,34 +16,122 @@ use crate::storage::follow_ups::{FollowUpCounts, count_follow_ups};
 use crate::storage::pool::Pool;
 use crate::storage::sync_streams::{StreamRow, list_streams};
 
-pub(super) async fn status(pool: &Pool, brands: &[Arc<Brand>]) -> anyhow::Result<()> {
+/// Shows the calls and the streams of each source.
+pub(super) async fn status(
+    pool: &Pool,
+    brands: &[Arc<Brand>],
+    output: JsonArguments,
+) -> anyhow::Result<()> {
     let now = Clock::system().now();
+    let mut all = Vec::new();
     for (n, brand) in brands.iter().enumerate() {
+        let sources = list_sources(pool, brand).await?;
+        if output.json {
+            all.extend(sources.iter().map(|source| source.as_json(brand, now)));
+            continue;
+        }
         if n > 0 {
             print_line("");
         }
         print_line(&format!("{}\n", brand.rules.slug));
-        let rows = list_streams(pool, brand.id()).await?;
-        let counts = count_follow_ups(pool, brand.id()).await?;
-        for source in Source::ALL {
-            let Some(rules) = brand.rules.accounts.get(&source) else {
-                print_line(&format!(
-                    "  {source}: not connected: sources.{source}.api is not set, or its secret is not set in this shell"
-                ));
-                continue;
-            };
-            print_line(&format!(
-                "  {:<9} {}",
-                source.as_str(),
-                health(&get_account(pool, brand.id(), source).await?, rules, now)
+        sources.iter().for_each(|source| source.print(brand, now));
+    }
+    if output.json { print_json(&all) } else { Ok(()) }
+}
+
+/// What is known about the API of a source.
+struct SourceStatus {
+    source: Source,
+    /// `None` if the settings have no API, or its secret is missing.
+    account: Option<AccountRow>,
+    streams: Vec<StreamRow>,
+    follow_ups: Option<FollowUpCounts>,
+}
+
+async fn list_sources(pool: &Pool, brand: &Brand) -> anyhow::Result<Vec<SourceStatus>> {
+    let mut rows = list_streams(pool, brand.id()).await?;
+    let mut counts = count_follow_ups(pool, brand.id()).await?;
+    let mut sources = Vec::new();
+    for source in Source::ALL {
+        let account = match brand.rules.accounts.get(&source) {
+            Some(_) => Some(get_account(pool, brand.id(), source).await?),
+            None => None,
+        };
+        let name = source.as_str();
+        sources.push(SourceStatus {
+            source,
+            account,
+            streams: rows.extract_if(.., |row| row.source == name).collect(),
+            follow_ups: counts.extract_if(.., |counts| counts.source == name).next(),
+        });
+    }
+    Ok(sources)
+}
+
+impl SourceStatus {
+    fn print(&self, brand: &Brand, now: Timestamp) {
+        let source = self.source;
+        let rules = brand.rules.accounts.get(&source);
+        let Some((rules, account)) = rules.zip(self.account.as_ref()) else {
+            return print_line(&format!(
+                "  {source}: not connected: sources.{source}.api is not set, or its secret is not set in this shell"
             ));
-            show_streams(brand, source, &rows, now);
-            if let Some(counts) = counts.iter().find(|counts| counts.source == source.as_str()) {
-                print_line(&format!("            {:<14}{}", "follow-ups", follow_up_line(counts)));
-            }
+        };
+        print_line(&format!("  {:<9} {}", source.as_str(), health(account, rules, now)));
+        for (name, row) in self.streams(brand) {
+            let text = row.map_or_else(|| "never read".to_owned(), |row| line(row, now));
+            print_line(&format!("            {name:<14}{text}"));
+        }
+        if let Some(counts) = &self.follow_ups {
+            print_line(&format!("            {:<14}{}", "follow-ups", follow_up_line(counts)));
         }
     }
-    Ok(())
+
+    /// The streams of the source, each with its stored status.
+    fn streams(&self, brand: &Brand) -> impl Iterator<Item = (&'static str, Option<&StreamRow>)> {
+        let streams = brand.rules.sources.api(self.source).streams();
+        streams.iter().map(|stream| {
+            (stream.name, self.streams.iter().find(|row| row.stream == stream.name))
+        })
+    }
+
+    fn as_json(&self, brand: &Brand, now: Timestamp) -> Value {
+        let stream = |(name, row): (&str, Option<&StreamRow>)| {
+            let state = row.map_or_else(|| "never read".to_owned(), |row| state(row, now));
+            json!({
+                "stream": name,
+                "state": state,
+                "is_running": row.is_some_and(|row| row.is_running(now)),
+                "started_at": row.map(|row| row.started_at),
+                "finished_at": row.and_then(|row| row.finished_at),
+                "read": row.map(|row| row.scanned),
+                "changed": row.map(|row| row.changed),
+                "deleted": row.map(|row| row.deleted),
+                "total": row.and_then(|row| row.total),
+                "drift": row.and_then(|row| row.drift),
+                "last_full_started_at": row.and_then(|row| row.last_full_started_at),
+                "note": row.map(|row| row.note.as_str()),
+            })
+        };
+        let account = self.account.as_ref();
+        let rules = brand.rules.accounts.get(&self.source);
+        let is_later = |until: Option<Timestamp>| until.is_some_and(|until| until > now);
+        json!({
+            "brand": brand.rules.slug,
+            "source": self.source.as_str(),
+            "is_connected": account.is_some(),
+            "calls_last_minute": account.map(|account| account.granted.iter().sum::<u32>()),
+            "calls_per_minute": rules.map(|rules| rules.calls_per_minute),
+            "succeeded_at": account.and_then(|account| account.succeeded_at),
+            "failed_at": account.and_then(|account| account.failed_at),
+            "failure": account.map(|account| account.failure.as_str()),
+            "failures_in_a_row": account.map(|account| account.failures_in_a_row),
+            "is_circuit_open": account.is_some_and(|account| is_later(account.open_until)),
+            "streams": account.map(|_| self.streams(brand).map(stream).collect::<Vec<_>>()),
+            "follow_ups_pending": self.follow_ups.as_ref().map(|counts| counts.waiting),
+            "follow_ups_dead": self.follow_ups.as_ref().map(|counts| counts.dead),
+        })
+    }
 }
 
 /// The calls and the health of an account, as one line.
@@ -84,18 +173,6 @@ fn pauses(account: &AccountRow, now: Timestamp) -> [Option<String>; 2] {
         Some(format!("no calls for {left}, because the source reports that its limit is used up"))
     };
     [open, blocked.or_else(spent)]
-}
-
-fn show_streams(brand: &Brand, source: Source, rows: &[StreamRow], now: Timestamp) {
-    for stream in brand.rules.sources.api(source).streams() {
-        let row =
-            rows.iter().find(|row| row.source == source.as_str() && row.stream == stream.name);
-        print_line(&format!(
-            "            {:<14}{}",
-            stream.name,
-            row.map_or_else(|| "never read".to_owned(), |row| line(row, now))
-        ));
-    }
 }
 
 /// The line about requests that follow webhooks.

@@ -31,7 +31,7 @@ pub(super) fn line(row: &StreamRow, now: Timestamp) -> String {
 }
 
 /// What the run of a stream does, or did: `backfill running, 400 of 900, page 5`.
-fn state(row: &StreamRow, now: Timestamp) -> String {
+pub(super) fn state(row: &StreamRow, now: Timestamp) -> String {
     let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
     let of = row.total.map_or_else(String::new, |total| format!(" of {total}"));
     let mode = match SyncMode::of(row) {
