@@ -60,9 +60,7 @@ pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Resu
             let created = create(&session, &brand, (&label, expires), &actor.actor(), now).await;
             created.and_then(|created| print_created(&session.file, &created, output))
         }
-        KeyCommand::List { brand, output } => {
-            list(&session, brand.as_deref(), output, now).await
-        }
+        KeyCommand::List { brand, output } => list(&session, brand.as_deref(), output, now).await,
         KeyCommand::Revoke { id, actor } => revoke(&session, id, &actor.actor(), now).await,
     };
     session.close().await;
@@ -134,9 +132,8 @@ async fn list(
     let wanted = slug.map(|slug| session.find(slug)).transpose()?.map(|brand| brand.id());
     let mut rows = list_keys(&session.database.pool).await?;
     rows.retain(|row| wanted.is_none_or(|id| id == row.brand_id));
-    let slug_of = |row: &KeyRow| {
-        session.brands.get(&row.brand_id).map(|brand| brand.rules.slug.as_str())
-    };
+    let slug_of =
+        |row: &KeyRow| session.brands.get(&row.brand_id).map(|brand| brand.rules.slug.as_str());
     if output.json {
         let of_key = |row: &KeyRow| {
             json!({

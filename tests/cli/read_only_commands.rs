@@ -124,3 +124,44 @@ fn who_looks_at_what_was_cancelled_writes_nothing() {
             .contains("No bookings were cancelled through hookpoint.")
     );
 }
+
+/// Lists and status as JSON: the command, and members that every element has.
+const JSON: [(&[&str], &[&str]); 7] = [
+    (&["brand", "list"], &["brand", "customers", "valid_keys"]),
+    (&["key", "list"], &["id", "brand", "label", "state", "last_used_at"]),
+    (&["inbox", "list"], &["id", "brand", "source", "state", "note"]),
+    (&["inbox", "status"], &["brand", "source", "rejected", "dead", "remarks"]),
+    (&["sync", "status"], &["brand", "source", "is_connected", "streams"]),
+    (&["audit", "list"], &["brand", "begun_at", "action", "by", "outcome"]),
+    (&["booking", "actions"], &[]),
+];
+
+#[test]
+fn scripts_get_lists_and_status_as_json() {
+    let shop = Shop::open();
+    shop.apply(anna_and_bert());
+    let created = shop.run(&["key", "create", "--brand", "shop", "--json"]).well();
+    let created: serde_json::Value = serde_json::from_str(&created).unwrap();
+    assert!(created["crm_sync_url"].as_str().unwrap().contains("?key=hkp_"), "{created}");
+    let delivery = insert_delivery(&shop);
+    let list = |arguments: &[&str]| -> Vec<serde_json::Value> {
+        let out = shop.run(&[arguments, &["--json"]].concat()).well();
+        serde_json::from_str(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"))
+    };
+    for (arguments, members) in JSON {
+        let listed = list(arguments);
+        assert_eq!(listed.is_empty(), members.is_empty(), "{arguments:?}: {listed:?}");
+        for element in &listed {
+            for member in members {
+                assert!(element.get(*member).is_some(), "{arguments:?} {member}: {element}");
+            }
+        }
+    }
+    assert_eq!(list(&["brand", "list"])[0]["customers"], 2);
+    assert_eq!(list(&["key", "list"])[0]["id"], created["key_id"]);
+    assert_eq!(list(&["inbox", "list"])[0]["id"], delivery.as_str());
+    let of_crm = |source: &serde_json::Value| source["source"] == "omniotap";
+    let status = list(&["inbox", "status"]);
+    assert_eq!(status.iter().find(|source| of_crm(source)).unwrap()["dead"], 1.0);
+    assert_eq!(list(&["audit", "list"])[0]["action"], "create key");
+}

@@ -90,9 +90,9 @@ impl SourceStatus {
     /// The streams of the source, each with its stored status.
     fn streams(&self, brand: &Brand) -> impl Iterator<Item = (&'static str, Option<&StreamRow>)> {
         let streams = brand.rules.sources.api(self.source).streams();
-        streams.iter().map(|stream| {
-            (stream.name, self.streams.iter().find(|row| row.stream == stream.name))
-        })
+        streams
+            .iter()
+            .map(|stream| (stream.name, self.streams.iter().find(|row| row.stream == stream.name)))
     }
 
     fn as_json(&self, brand: &Brand, now: Timestamp) -> Value {
