@@ -1,5 +1,8 @@
 //! `hookpoint key`
 
+use std::io::Write;
+
+use anyhow::Context;
 use clap::Subcommand;
 use jiff::{Span, Timestamp};
 use serde_json::json;
@@ -100,6 +103,17 @@ pub(super) fn lookup_url(file: &SettingsFile, key: &str) -> String {
     format!("{}{path}?{parameter}={key}", base_url(file))
 }
 
+/// Prints a text with a new key. If that fails, the key is lost, so the error says how to revoke it.
+pub(super) fn print_key(text: &str, key_id: Uuid) -> anyhow::Result<()> {
+    let mut out = std::io::stdout();
+    let written = writeln!(out, "{text}").and_then(|()| out.flush());
+    written.with_context(|| {
+        format!(
+            "the key was created, but cannot be printed. Revoke it with `hookpoint key revoke {key_id}`, and create another"
+        )
+    })
+}
+
 /// Prints the URL with the new key, and how to use it.
 fn print_created(
     file: &SettingsFile,
@@ -108,12 +122,16 @@ fn print_created(
 ) -> anyhow::Result<()> {
     if output.json {
         let url = lookup_url(file, created.key.reveal());
-        return print_json(&json!({ "crm_sync_url": url, "key_id": created.key_id }));
+        let text = serde_json::to_string_pretty(
+            &json!({ "crm_sync_url": url, "key_id": created.key_id }),
+        )?;
+        return print_key(&text, created.key_id);
     }
     print_line(
         "Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n",
     );
-    print_line(&format!("  {}\n", lookup_url(file, created.key.reveal())));
+    let url = lookup_url(file, created.key.reveal());
+    print_key(&format!("  {url}\n"), created.key_id)?;
     if file.server.public_url.is_empty() {
         print_line(
             "The URL begins with the listening address. Set server.public_url to the address that Omnidesk can reach.",

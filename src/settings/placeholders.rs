@@ -64,8 +64,16 @@ fn kind_of(path: &[String]) -> Option<Kind> {
         [.., "blocked_values" | "blocked_mailboxes", _] => None,
         [.., "event_url"] => Some(Kind::UrlTemplate),
         ["database", "url"] => Some(Kind::Confidential),
+        // The places of secrets. Somebody may have written the secret itself.
+        steps if steps.iter().any(|step| is_secret(step)) => Some(Kind::Confidential),
         _ => Some(Kind::Plain),
     }
+}
+
+fn is_secret(key: &str) -> bool {
+    ["secret", "token", "password", "authorization", "api_key", "credential"]
+        .iter()
+        .any(|word| key.contains(word))
 }
 
 fn what(text: &str, kind: Kind) -> Option<String> {

@@ -4,6 +4,7 @@ use super::file::SettingsFile;
 use crate::customer::model::near_name::{did_you_mean, near_name};
 use crate::http::route::is_reserved;
 use crate::sources::SettingProblem;
+use crate::sources::safe_url::bare_url;
 
 /// The mistakes in the texts.
 pub(super) fn check_texts(file: &SettingsFile) -> impl Iterator<Item = SettingProblem> {
@@ -79,6 +80,8 @@ fn level(name: &str) -> Option<SettingProblem> {
 }
 
 fn public_url(url: &str) -> Checked {
-    let is_right = url.is_empty() || url.starts_with("http://") || url.starts_with("https://");
-    (!is_right).then_some("must be a URL, such as \"https://api.brand.nl\"")
+    let is_right = url.is_empty() || bare_url(url).is_some();
+    (!is_right).then_some(
+        "must be a URL, such as \"https://api.brand.nl\", without a user, a query or a fragment",
+    )
 }

@@ -30,7 +30,8 @@ const UNSUPPORTED: [&str; 37] = [
     "statement_timeout", "tcp_user_timeout",
 ];
 
-/// From this similarity on, an unknown name is a mistyped one.
+/// From this similarity on, an unknown name is a mistyped one. This is stricter than `near_name`: an unknown name may be
+/// a piece of a password, which must not be repeated.
 const RESEMBLES: f64 = 0.85;
 
 /// The checked parameters of a URL.

@@ -27,7 +27,7 @@ pub(super) async fn run(arguments: InitArguments, path: Option<PathBuf>) -> anyh
     let places = Places::new(&path.clone().unwrap_or_else(new_settings_file))?;
     let command = path.map_or_else(
         || "hookpoint".to_owned(),
-        |_| format!("hookpoint --settings {}", shell_word(&places.settings)),
+        |_| format!("hookpoint --settings {}", shell_word(&places.settings.display().to_string())),
     );
     refuse_existing([places.settings.as_path()].into_iter())?;
     let choices = choose(&arguments, &places)?;

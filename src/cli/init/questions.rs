@@ -65,6 +65,9 @@ pub(super) fn choose(arguments: &InitArguments, places: &Places) -> anyhow::Resu
     refuse_environment(&mut choices, places)?;
     let mut questions = Questions { arguments, places, terminal: Terminal::find(), choices };
     questions.refuse_missing()?;
+    if let Some(terminal) = questions.terminal {
+        terminal.restore_on_interrupt();
+    }
     for text in &TEXTS {
         questions.text(text)?;
     }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::choices::{Choices, Places, SourceChoice};
 use crate::admin::keys::CreatedKey;
-use crate::cli::key::{base_url, lookup_url};
+use crate::cli::key::{base_url, lookup_url, print_key};
 use crate::cli::output::print_line;
 use crate::settings::SettingsFile;
 use crate::sources::setup::SecretOrigin;
@@ -77,12 +77,12 @@ impl Report {
 
     pub(super) fn print(&self, as_json: bool) -> anyhow::Result<()> {
         if as_json {
-            print_line(&serde_json::to_string(self)?);
-            return Ok(());
+            let text = serde_json::to_string(self)?;
+            return self.print_with_key(&text);
         }
         print_line("Written:");
         self.files.iter().for_each(|file| print_line(&format!("  {}", file.display())));
-        self.print_key();
+        self.print_key()?;
         self.sources.iter().for_each(|source| source.print(&self.settings));
         if self.sources.is_empty() {
             print_line(
@@ -93,18 +93,30 @@ impl Report {
         Ok(())
     }
 
-    fn print_key(&self) {
+    /// Prints a text that has the key, if there is one.
+    fn print_with_key(&self, text: &str) -> anyhow::Result<()> {
+        match self.key_id {
+            Some(key_id) => print_key(text, key_id),
+            None => {
+                print_line(text);
+                Ok(())
+            }
+        }
+    }
+
+    fn print_key(&self) -> anyhow::Result<()> {
         let place = "Settings > Brands > CRM sync url";
         if let Some(url) = &self.crm_sync_url {
-            print_line(&format!(
+            self.print_with_key(&format!(
                 "\nOmnidesk: paste this URL in {place}. It contains the key, and is shown only once.\n\n  {url}"
-            ));
+            ))?;
         }
         if let Some(command) = &self.key_command {
             print_line(&format!(
                 "\nOmnidesk: this command creates the key, and prints the URL for {place}:\n\n  {command}"
             ));
         }
+        Ok(())
     }
 }
 
@@ -143,8 +155,9 @@ impl SourceReport {
         } else if self.is_secret_in_url {
             print_line(&format!(
                 "  SECRET is the content of {secret}. This command prints the whole URL:\n\n  \
-                 echo \"{url}/$(cat {})\"",
-                shell_word(file)
+                 printf '%s/%s\\n' {} \"$(cat {})\"",
+                shell_word(url),
+                shell_word(&file.display().to_string())
             ));
         } else {
             print_line(&format!("  The secret is in {secret}."));
@@ -152,9 +165,12 @@ impl SourceReport {
     }
 }
 
-/// A path as one word of a shell.
-pub(super) fn shell_word(path: &Path) -> String {
-    let path = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-".contains(c);
-    if path.chars().all(is_plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) }
+/// A text as one word of a shell.
+pub(super) fn shell_word(text: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "/:._-".contains(c);
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
 }

@@ -4,6 +4,9 @@ use std::io::{IsTerminal, Write};
 
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
+/// The exit code of a command that Ctrl-C ended, as shells give it.
+const INTERRUPTED: i32 = 130;
+
 /// The terminal of the person.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Terminal(());
@@ -12,6 +15,18 @@ impl Terminal {
     /// `None` if standard input is not a terminal, so that nobody can answer.
     pub(super) fn find() -> Option<Self> {
         std::io::stdin().is_terminal().then_some(Self(()))
+    }
+
+    /// From now on, Ctrl-C shows the input again, if it is hidden, and ends the command.
+    pub(super) fn restore_on_interrupt(self) {
+        let Ok(before) = tcgetattr(std::io::stdin()) else { return };
+        tokio::spawn(async move {
+            if tokio::signal::ctrl_c().await.is_ok() {
+                let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &before);
+                say("");
+                std::process::exit(INTERRUPTED);
+            }
+        });
     }
 
     pub(super) fn say(self, text: &str) {
