@@ -323,8 +323,8 @@ fn after_init_the_service_answers_at_the_printed_urls() {
     assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n\r\n[]"), "{answer}");
 
     // The printed command prints the URL of the webhooks.
-    let echo = done.out.lines().find(|line| line.trim().starts_with("echo ")).unwrap();
-    let url = Command::new("sh").args(["-c", echo]).output().unwrap().stdout;
+    let printed = done.out.lines().find(|line| line.trim().starts_with("printf ")).unwrap();
+    let url = Command::new("sh").args(["-c", printed]).output().unwrap().stdout;
     let url = String::from_utf8(url).unwrap();
     let path = url.trim_end().strip_prefix("https://api.brand.nl").unwrap();
     assert!(ask(&service, &format!("POST {path}"), "{}").starts_with("HTTP/1.1 202"));
