@@ -339,7 +339,7 @@ async fn the_command_examines_the_service_of_its_settings_and_prints_no_secret()
     assert!(out.contains("pass  service ") && out.contains(", 0 failed, "), "{out}");
     assert!(out.lines().all(|line| line.chars().count() <= 80 || line.contains('/')), "{out}");
     assert!(!out.contains("canary") && !out.contains(KEY), "{out}");
-    let nowhere = "postgres://nobody:canary-password@127.0.0.1:1/canary";
+    let nowhere = "postgres://nobody:canary-password@127.0.0.1:1/x";
     let (code, out, error) = run(nowhere, "", &["--json"]).await;
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
     assert_eq!((code, error.as_str()), (Some(1), "hookpoint: 5 checks failed\n"), "{out}");
