@@ -20,7 +20,7 @@ pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;
 mod path;
-mod safe_url;
+pub(crate) mod safe_url;
 mod said_at;
 pub mod sample;
 pub mod secret;

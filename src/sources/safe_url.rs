@@ -1,8 +1,8 @@
-//! Which URLs of the settings calls may use.
+//! Which URLs calls may use: those of the settings, and those of commands that send a secret.
 
 /// Whether calls may use this URL: HTTPS, or this machine; without a user, a query and a fragment.
 #[must_use]
-pub(super) fn is_safe_url(url: &str) -> bool {
+pub(crate) fn is_safe_url(url: &str) -> bool {
     let Ok(url) = url::Url::parse(url) else { return false };
     let is_here = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",

@@ -29,7 +29,8 @@ pub struct TailRow {
     pub note: String,
 }
 
-/// The deliveries of a brand since a time, and those with certain ids, the oldest first. It reads them by their ids.
+/// The newest deliveries of a brand since a time, at most `limit`, and those with certain ids, the oldest first. It reads
+/// them by their ids.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -41,13 +42,16 @@ pub async fn list_tail(
     limit: u32,
 ) -> Result<Vec<TailRow>, StorageError> {
     let query = sqlx::query_as(
-        "select delivery_id, source, event, received_at, state, attempts, note
+        "(select delivery_id, source, event, received_at, state, attempts, note
         from deliveries
-        where brand_id = $1
-            and (delivery_id >= $2 or delivery_id = any($3))
-            and ($4::text is null or source = $4)
+        where brand_id = $1 and delivery_id >= $2 and ($4::text is null or source = $4)
         order by delivery_id desc
-        limit $5",
+        limit $5)
+        union
+        select delivery_id, source, event, received_at, state, attempts, note
+        from deliveries
+        where brand_id = $1 and delivery_id = any($3) and ($4::text is null or source = $4)
+        order by delivery_id",
     );
     let rows: Vec<(Uuid, String, String, Time, String, i32, String)> = query
         .bind(brand_id)
@@ -74,5 +78,5 @@ pub async fn list_tail(
         attempts,
         note,
     };
-    Ok(rows.into_iter().rev().map(row).collect())
+    Ok(rows.into_iter().map(row).collect())
 }
