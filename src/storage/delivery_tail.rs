@@ -9,6 +9,7 @@ use super::pool::Pool;
 use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
+type Row = (Uuid, String, String, Time, String, i32, String);
 
 /// A delivery in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub async fn list_tail(
         where brand_id = $1 and delivery_id = any($3) and ($4::text is null or source = $4)
         order by delivery_id",
     );
-    let rows: Vec<(Uuid, String, String, Time, String, i32, String)> = query
+    let rows: Vec<Row> = query
         .bind(brand_id)
         .bind(first_id_at(since))
         .bind(watched)
@@ -61,15 +62,7 @@ pub async fn list_tail(
         .bind(i64::from(limit))
         .fetch_all(pool)
         .await?;
-    let row = |(delivery_id, source, event, received_at, state, attempts, note): (
-        Uuid,
-        String,
-        String,
-        Time,
-        String,
-        i32,
-        String,
-    )| TailRow {
+    let row = |(delivery_id, source, event, received_at, state, attempts, note): Row| TailRow {
         delivery_id,
         source,
         event,
