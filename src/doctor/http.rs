@@ -1,5 +1,5 @@
-//! The HTTP client of the doctor. It follows no redirect, and uses no proxy. Errors of the library do not leave this
-//! file, because they contain the URL.
+//! The HTTP client of the doctor, and of commands that send something. It follows no redirect, and uses no proxy. Errors
+//! of the library do not leave this file, because they contain the URL.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::upstream::{CallError, tls_error};
 
 /// Why there is no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NoResponse {
+pub(crate) enum NoResponse {
     /// There is no connection.
     Unreachable,
     /// The secure connection failed.
@@ -34,7 +34,7 @@ impl fmt::Display for NoResponse {
 }
 
 /// Keeps only the kind of an error.
-pub(super) fn no_response(error: &reqwest::Error) -> NoResponse {
+pub(crate) fn no_response(error: &reqwest::Error) -> NoResponse {
     if let Some(fault) = tls_error::fault(error) {
         NoResponse::Tls(match fault {
             CallError::UntrustedCertificate(why) => {
@@ -56,13 +56,13 @@ pub(super) fn no_response(error: &reqwest::Error) -> NoResponse {
 #[error("the TLS library does not start on this machine; install the package ca-certificates")]
 pub struct NoTls;
 
-/// The client of the doctor.
-pub(super) fn http_client(timeout: Duration) -> Result<reqwest::Client, NoTls> {
+/// The client. It sends each request once.
+pub(crate) fn http_client(timeout: Duration) -> Result<reqwest::Client, NoTls> {
     // Fails if a provider is already installed, which is as good.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let builder = || {
         reqwest::Client::builder()
-            .user_agent(concat!("omnidesk-hookpoint-doctor/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("omnidesk-hookpoint-cli/", env!("CARGO_PKG_VERSION")))
             .timeout(timeout)
             .redirect(reqwest::redirect::Policy::none())
             .retry(reqwest::retry::never())

@@ -3,7 +3,7 @@
 
 pub mod contract;
 pub mod finding;
-mod http;
+pub(crate) mod http;
 pub mod service;
 
 pub use self::http::NoTls;

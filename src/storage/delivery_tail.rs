@@ -9,6 +9,7 @@ use super::pool::Pool;
 use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
+type Row = (Uuid, String, String, Time, String, i32, String);
 
 /// A delivery in the list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +30,8 @@ pub struct TailRow {
     pub note: String,
 }
 
-/// The deliveries of a brand since a time, and those with certain ids, the oldest first. It reads them by their ids.
+/// The newest deliveries of a brand since a time, at most `limit`, and those with certain ids, the oldest first. It reads
+/// them by their ids.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -41,15 +43,18 @@ pub async fn list_tail(
     limit: u32,
 ) -> Result<Vec<TailRow>, StorageError> {
     let query = sqlx::query_as(
-        "select delivery_id, source, event, received_at, state, attempts, note
+        "(select delivery_id, source, event, received_at, state, attempts, note
         from deliveries
-        where brand_id = $1
-            and (delivery_id >= $2 or delivery_id = any($3))
-            and ($4::text is null or source = $4)
+        where brand_id = $1 and delivery_id >= $2 and ($4::text is null or source = $4)
         order by delivery_id desc
-        limit $5",
+        limit $5)
+        union
+        select delivery_id, source, event, received_at, state, attempts, note
+        from deliveries
+        where brand_id = $1 and delivery_id = any($3) and ($4::text is null or source = $4)
+        order by delivery_id",
     );
-    let rows: Vec<(Uuid, String, String, Time, String, i32, String)> = query
+    let rows: Vec<Row> = query
         .bind(brand_id)
         .bind(first_id_at(since))
         .bind(watched)
@@ -57,15 +62,7 @@ pub async fn list_tail(
         .bind(i64::from(limit))
         .fetch_all(pool)
         .await?;
-    let row = |(delivery_id, source, event, received_at, state, attempts, note): (
-        Uuid,
-        String,
-        String,
-        Time,
-        String,
-        i32,
-        String,
-    )| TailRow {
+    let row = |(delivery_id, source, event, received_at, state, attempts, note): Row| TailRow {
         delivery_id,
         source,
         event,
@@ -74,5 +71,5 @@ pub async fn list_tail(
         attempts,
         note,
     };
-    Ok(rows.into_iter().rev().map(row).collect())
+    Ok(rows.into_iter().map(row).collect())
 }

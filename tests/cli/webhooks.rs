@@ -112,6 +112,27 @@ fn verify_takes_the_secret_from_the_url() {
     let value = ["--secret-in-url", "another-secret-of-the-shop"];
     let verified = run(with_secrets(&mut desk.command(&[&tap[..], &value].concat())));
     assert!(verified.well().starts_with("Verified"));
+    let file = desk.scratch.file("secret", "another-secret-of-the-shop\n", 0o600);
+    let in_file = desk.verify(&["--source", "omniotap", "--secret-file", file.to_str().unwrap()]);
+    assert!(in_file.well().starts_with("Verified"));
+}
+
+#[test]
+fn mistakes_in_arguments_repeat_no_secret() {
+    let desk = Desk::new();
+    for (argument, value) in
+        [("--header", "canary"), ("--header", "a b: canary"), ("--url", "canary")]
+    {
+        let end = desk.verify(&["--source", "omniotap", argument, value]);
+        assert_eq!(end.code, Some(2), "{end:?}");
+        assert!(end.error.contains(argument) && !end.error.contains("canary"), "{end:?}");
+    }
+    for url in ["canary", "http://api.brand.nl/canary", "https://canary@api.brand.nl"] {
+        let arguments = ["sources", "trigger", "omneo", "product.created", "--url", url];
+        let end = run(with_secrets(&mut command(&desk.settings, &arguments)));
+        assert_eq!((end.code, end.out.as_str()), (Some(2), ""), "{end:?}");
+        assert!(end.error.contains("--url") && !end.error.contains("canary"), "{end:?}");
+    }
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::brand::Brand;
-use crate::cli::output::{plain_json, print_line, print_plain};
+use crate::cli::output::{plain_json, print_error, print_line, print_plain};
 use crate::cli::serve::ShutdownSignal;
 use crate::cli::session::Session;
 use crate::customer::model::source::Source;
@@ -48,13 +48,24 @@ pub(super) async fn tail(session: &Session, arguments: &TailArguments) -> anyhow
     let mut signal = ShutdownSignal::listen()?;
     let mut followed: Vec<Followed> =
         session.select(arguments.brand.as_deref())?.into_iter().map(Followed::new).collect();
-    let mut is_first = true;
+    let (mut is_first, mut has_failed) = (true, false);
     loop {
+        let mut failure = None;
         for brand in &mut followed {
-            let lines = brand.look(session, arguments.source).await?;
-            let print = |row: &TailRow| print_row(&brand.brand, row, arguments.json);
-            lines.iter().filter(|_| !is_first).for_each(print);
+            match brand.look(session, arguments.source).await {
+                Ok(seen) if !is_first => seen.print(&brand.brand, arguments.json),
+                Ok(_) => {}
+                Err(error) if is_first => return Err(error),
+                Err(error) => failure = Some(error),
+            }
         }
+        // The database may come back, for instance after a failover.
+        if let Some(error) = failure.as_ref().filter(|_| !has_failed) {
+            print_error(&format!(
+                "hookpoint: {error}\nThe tail goes on when the database answers."
+            ));
+        }
+        has_failed = failure.is_some();
         if is_first && !arguments.json {
             print_line("Waiting for deliveries. Ctrl-C ends this.");
         }
@@ -66,36 +77,82 @@ pub(super) async fn tail(session: &Session, arguments: &TailArguments) -> anyhow
     }
 }
 
-/// The deliveries of a brand that were already printed.
+/// A brand, and what was printed of it.
 struct Followed {
     brand: Arc<Brand>,
-    printed: BTreeMap<Uuid, (String, i32)>,
+    printed: Printed,
+    /// The time of the last look that worked, by the clock of the database.
+    last_look: Option<Timestamp>,
 }
 
 impl Followed {
-    const fn new(brand: Arc<Brand>) -> Self {
-        Self { brand, printed: BTreeMap::new() }
+    fn new(brand: Arc<Brand>) -> Self {
+        Self { brand, printed: Printed::default(), last_look: None }
     }
 
     /// The deliveries that are new or have another state than at the last look.
-    async fn look(
-        &mut self,
-        session: &Session,
-        source: Option<Source>,
-    ) -> anyhow::Result<Vec<TailRow>> {
+    async fn look(&mut self, session: &Session, source: Option<Source>) -> anyhow::Result<Seen> {
         let pool = &session.database.pool;
-        let since = database_now(pool, None).await?.saturating_sub(MAX_DELAY)?;
-        let pending = self.printed.iter().filter(|(_, (state, _))| state == "pending");
-        let watched: Vec<Uuid> = pending.map(|(id, _)| *id).rev().take(MAX_WATCHED).collect();
-        let mut rows =
-            list_tail(pool, self.brand.id(), source, (since, &watched), MAX_ROWS).await?;
+        let now = database_now(pool, None).await?;
+        let since = self.last_look.unwrap_or(now).min(now).saturating_sub(MAX_DELAY)?;
+        let watched = self.printed.watched();
+        let rows = list_tail(pool, self.brand.id(), source, (since, &watched), MAX_ROWS).await?;
+        self.last_look = Some(now);
+        Ok(self.printed.add(rows, first_id_at(since)))
+    }
+}
+
+/// What a look found.
+struct Seen {
+    rows: Vec<TailRow>,
+    /// Whether there is more than what is printed.
+    leaves_out: bool,
+}
+
+impl Seen {
+    fn print(&self, brand: &Brand, json: bool) {
+        self.rows.iter().for_each(|row| print_row(brand, row, json));
+        if self.leaves_out {
+            print_error(&format!(
+                "{}: there are too many deliveries, so some lines are missing here. `hookpoint inbox list` has all.",
+                brand.rules.slug
+            ));
+        }
+    }
+}
+
+/// The state and the attempts of the deliveries that were already printed.
+#[derive(Default)]
+struct Printed(BTreeMap<Uuid, (String, i32)>);
+
+impl Printed {
+    /// The newest pending deliveries.
+    fn watched(&self) -> Vec<Uuid> {
+        let pending = self.0.iter().rev().filter(|(_, (state, _))| state == "pending");
+        pending.map(|(id, _)| *id).take(MAX_WATCHED).collect()
+    }
+
+    /// Takes rows that were read. Returns those that are new or have another state. Forgets those that are older than
+    /// `oldest` and not watched, because they are not read again.
+    fn add(&mut self, mut rows: Vec<TailRow>, oldest: Uuid) -> Seen {
+        // The oldest of the new ones that were read, if that many were read. If it is known, those before it are too.
+        let most = usize::try_from(MAX_ROWS).unwrap_or(usize::MAX);
+        let mut recent = rows.iter().rev().filter(|row| row.delivery_id >= oldest);
+        let last = recent.nth(most.saturating_sub(1));
+        let are_cut = last.is_some_and(|row| !self.0.contains_key(&row.delivery_id));
         let state = |row: &TailRow| (row.state.clone(), row.attempts);
-        rows.retain(|row| self.printed.get(&row.delivery_id) != Some(&state(row)));
-        // Older ones are not read again, unless they are pending.
-        let oldest = first_id_at(since);
-        self.printed.retain(|id, (state, _)| *id >= oldest || state == "pending");
-        self.printed.extend(rows.iter().map(|row| (row.delivery_id, state(row))));
-        Ok(rows)
+        rows.retain(|row| self.0.get(&row.delivery_id) != Some(&state(row)));
+        self.0.extend(rows.iter().map(|row| (row.delivery_id, state(row))));
+        let last_watched = self.watched().last().copied();
+        let mut are_unwatched = false;
+        self.0.retain(|id, (state, _)| {
+            let is_pending = state == "pending";
+            let is_kept =
+                *id >= oldest || (is_pending && last_watched.is_some_and(|last| *id >= last));
+            are_unwatched |= is_pending && !is_kept;
+            is_kept
+        });
+        Seen { rows, leaves_out: are_cut || are_unwatched }
     }
 }
 
@@ -126,4 +183,44 @@ fn print_row(brand: &Brand, row: &TailRow, json: bool) {
         row.attempts,
         row.event
     ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(id: u128, state: &str) -> TailRow {
+        TailRow {
+            delivery_id: Uuid::from_u128(id),
+            source: String::new(),
+            event: String::new(),
+            received_at: Timestamp::UNIX_EPOCH,
+            state: state.to_owned(),
+            attempts: 0,
+            note: String::new(),
+        }
+    }
+
+    #[test]
+    fn only_the_newest_pending_deliveries_are_remembered_and_the_others_are_reported() {
+        let mut printed = Printed::default();
+        let first = printed.add((1..=1_000).map(|id| row(id, "pending")).collect(), Uuid::nil());
+        assert_eq!((first.rows.len(), first.leaves_out), (1_000, false));
+        let later = Uuid::from_u128(2_000);
+        let same = printed.add((1..=1_000).map(|id| row(id, "pending")).collect(), later);
+        assert_eq!((same.rows.len(), same.leaves_out), (0, false));
+        let more = printed.add(vec![row(2_000, "pending")], later);
+        assert_eq!((more.rows.len(), more.leaves_out), (1, true));
+        assert_eq!(printed.0.len(), MAX_WATCHED);
+        let done = printed.add(vec![row(500, "done")], later);
+        assert_eq!((done.rows.len(), done.leaves_out), (1, false));
+    }
+
+    #[test]
+    fn more_new_deliveries_than_are_read_at_once_are_reported() {
+        let rows = || (1..=u128::from(MAX_ROWS)).map(|id| row(id, "done")).collect::<Vec<_>>();
+        let mut printed = Printed::default();
+        assert!(printed.add(rows(), Uuid::nil()).leaves_out);
+        assert!(!printed.add(rows(), Uuid::nil()).leaves_out, "all are known");
+    }
 }

@@ -1,5 +1,6 @@
 //! `hookpoint inbox verify`
 
+use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -13,6 +14,7 @@ use url::Url;
 use super::filter::time;
 use crate::brand::BrandRules;
 use crate::cli::output::{print_line, print_plain};
+use crate::cli::usage_error::UsageError;
 use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
 use crate::customer::model::source::Source;
 use crate::settings::Settings;
@@ -32,15 +34,19 @@ pub(crate) struct VerifyArguments {
     /// The file with the body, byte for byte as it was sent; `-` for standard input
     #[arg(long, value_name = "FILE")]
     body: PathBuf,
-    /// A header of the webhook, such as "x-signature: 0a1b". May be repeated
-    #[arg(long = "header", value_name = "NAME: VALUE", value_parser = header)]
-    headers: Vec<(HeaderName, HeaderValue)>,
-    /// The URL to which the webhook was sent
-    #[arg(long, conflicts_with = "secret_in_url")]
-    url: Option<Url>,
-    /// The secret in the URL to which the webhook was sent
-    #[arg(long, value_name = "SECRET")]
+    /// A header of the webhook, such as "x-signature: 0a1b". May be repeated. Other users of this machine can see arguments
+    #[arg(long = "header", value_name = "NAME: VALUE")]
+    headers: Vec<String>,
+    /// The URL to which the webhook was sent. Other users of this machine can see arguments, so prefer --secret-file
+    #[arg(long, conflicts_with_all = ["secret_in_url", "secret_file"])]
+    url: Option<String>,
+    /// The secret in the URL to which the webhook was sent. Other users of this machine can see it; --secret-file avoids
+    /// this
+    #[arg(long, value_name = "SECRET", conflicts_with = "secret_file")]
     secret_in_url: Option<String>,
+    /// A file with the secret in the URL to which the webhook was sent
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
     /// When it arrived: 2026-11-20T09:30:00Z, or an age such as 30m. Default: now
     #[arg(long, value_name = "TIME", value_parser = time)]
     received_at: Option<Timestamp>,
@@ -49,12 +55,43 @@ pub(crate) struct VerifyArguments {
     json: bool,
 }
 
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), String> {
+/// The most bytes of a file with a secret.
+const MAX_SECRET: u64 = 64 * 1024;
+
+/// What the arguments say about the request. Mistakes repeat nothing of the arguments, because they have secrets.
+struct Given {
+    headers: HeaderMap,
+    url: Option<Url>,
+    secret: Option<String>,
+}
+
+impl Given {
+    fn of(arguments: &VerifyArguments) -> anyhow::Result<Self> {
+        let headers = arguments.headers.iter().map(|text| header(text));
+        let url = arguments.url.as_deref().map(Url::parse).transpose();
+        let in_file = arguments.secret_file.as_deref().map(secret).transpose()?;
+        Ok(Self {
+            headers: headers.collect::<Result<_, _>>()?,
+            url: url.map_err(|_| UsageError("--url: is not a URL".to_owned()))?,
+            secret: in_file.or_else(|| arguments.secret_in_url.clone()),
+        })
+    }
+}
+
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), UsageError> {
+    let mistake = |what: &str| UsageError(format!("--header: {what}"));
     let (name, value) =
-        text.split_once(':').ok_or("must have the form \"name: value\"".to_owned())?;
-    let name = name.trim().parse().map_err(|_| "has no valid name of a header".to_owned())?;
-    let value = value.trim().parse().map_err(|_| "has no valid value of a header".to_owned())?;
+        text.split_once(':').ok_or_else(|| mistake("must have the form \"name: value\""))?;
+    let name = name.trim().parse().map_err(|_| mistake("has no valid name of a header"))?;
+    let value = value.trim().parse().map_err(|_| mistake("has no valid value of a header"))?;
     Ok((name, value))
+}
+
+/// The secret in a file. A line break at its end does not belong to it.
+fn secret(file: &Path) -> anyhow::Result<String> {
+    let text = String::from_utf8(read(file, MAX_SECRET)?);
+    let text = text.map_err(|_| anyhow::anyhow!("{} is not text", file.display()))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 /// Verifies a webhook, prints the result, and fails if the service would reject the webhook.
@@ -64,15 +101,16 @@ pub(super) fn verify(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let brand = choose_brand(settings, arguments.brand.as_deref())?;
+    let given = Given::of(arguments)?;
     check_secrets(settings, brand, arguments.source)?;
-    let body = read(&arguments.body)?;
     let most = settings.file.inbox.max_body_kilobytes.saturating_mul(1024);
+    let body = read(&arguments.body, most)?;
     anyhow::ensure!(
         u64::try_from(body.len()).is_ok_and(|length| length <= most),
-        "the body has {} bytes, more than inbox.max_body_kilobytes: the service answers 413",
-        body.len()
+        "the body has more than {most} bytes (inbox.max_body_kilobytes): the service answers 413"
     );
-    let explanation = explanation(arguments, settings, brand, (body, now));
+    let received_at = arguments.received_at.unwrap_or(now);
+    let explanation = explanation(&given, settings, (brand, arguments.source), (body, received_at));
     if arguments.json {
         print_line(&as_json(&explanation, brand, arguments.source).to_string());
     } else {
@@ -82,39 +120,44 @@ pub(super) fn verify(
     Ok(())
 }
 
-fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let mut body = Vec::new();
+/// The content of a file, or of standard input; one byte more than `most` if it is longer.
+fn read(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
+    let (mut content, most) = (Vec::new(), most.saturating_add(1));
     if path == Path::new("-") {
-        std::io::stdin().read_to_end(&mut body).context("cannot read standard input")?;
-        return Ok(body);
+        let mut input = std::io::stdin().take(most);
+        input.read_to_end(&mut content).context("cannot read standard input")?;
+        return Ok(content);
     }
-    std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+    File::open(path)
+        .and_then(|file| file.take(most).read_to_end(&mut content))
+        .with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(content)
 }
 
 /// Explains the webhook. The other endpoints of all brands are those whose secret it may have.
 fn explanation(
-    arguments: &VerifyArguments,
+    given: &Given,
     settings: &Settings,
-    brand: &BrandRules,
-    (body, now): (Vec<u8>, Timestamp),
+    (brand, source): (&BrandRules, Source),
+    (body, received_at): (Vec<u8>, Timestamp),
 ) -> Explanation {
-    let Some(verifier) = brand.webhook_verifiers.get(&arguments.source) else {
+    let Some(verifier) = brand.webhook_verifiers.get(&source) else {
         let reasons = vec![Reason::NotConnected];
         return Explanation { verified: false, reasons, complete: false };
     };
     let place = verifier.verification.secret_in();
     let in_url = |wanted: SecretIn, of_url: fn(&Url) -> Option<String>| {
-        let of_url = arguments.url.as_ref().and_then(of_url);
+        let of_url = given.url.as_ref().and_then(of_url);
         let is_query = place == Some(SecretIn::Query);
-        let given = arguments.secret_in_url.clone();
-        of_url.or_else(|| given.filter(|_| is_query == (wanted == SecretIn::Query)))
+        let secret = given.secret.clone();
+        of_url.or_else(|| secret.filter(|_| is_query == (wanted == SecretIn::Query)))
     };
     let request = ReceivedRequest {
-        headers: headers(&arguments.headers.iter().cloned().collect::<HeaderMap>()),
+        headers: headers(&given.headers),
         path_secret: in_url(SecretIn::Path, |url| path_secret(url.path())),
         query_secret: in_url(SecretIn::Query, |url| query_secret(url.query().unwrap_or_default())),
         body,
-        received_at: arguments.received_at.unwrap_or(now),
+        received_at,
     };
     let all = settings.brands.iter().flat_map(|brand| {
         brand.webhook_verifiers.values().map(|verifier| Endpoint { brand: &brand.slug, verifier })

@@ -1,14 +1,11 @@
 //! Sends one webhook to the service.
 
-use std::error::Error;
 use std::time::Duration;
 
-use anyhow::Context;
-use reqwest::Client;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::redirect::Policy;
 use url::Url;
 
+use crate::doctor::http::{http_client, no_response};
 use crate::sources::webhook::OutgoingWebhook;
 
 /// The service answers within a second. A proxy may need longer to fail.
@@ -26,33 +23,12 @@ pub(super) async fn post(url: Url, webhook: OutgoingWebhook) -> anyhow::Result<A
         Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
     };
     let headers: HeaderMap = webhook.headers.iter().filter_map(header).collect();
-    let client = client().context("cannot prepare the request")?;
-    let answer = client.post(url).headers(headers).body(webhook.body).send().await;
+    let answer = http_client(TIMEOUT)?.post(url).headers(headers).body(webhook.body).send().await;
     let answer = answer
-        .map_err(|error| anyhow::anyhow!("the service does not answer: {}", cause(&error)))?;
+        .map_err(|error| anyhow::anyhow!("the service does not answer: {}", no_response(&error)))?;
     let request_id = answer.headers().get("x-request-id").and_then(|id| id.to_str().ok());
     Ok(Answer {
         status: answer.status().as_u16(),
         request_id: request_id.unwrap_or("none").to_owned(),
     })
-}
-
-/// Without root certificates on this machine, it can call plain HTTP only.
-fn client() -> reqwest::Result<Client> {
-    // Fails if a provider is already installed, which is as good.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let builder = || Client::builder().no_proxy().redirect(Policy::none()).timeout(TIMEOUT);
-    builder().build().or_else(|_| builder().tls_certs_only([]).build())
-}
-
-/// The innermost cause, which has no URL.
-fn cause(error: &reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!("no answer within {} s", TIMEOUT.as_secs());
-    }
-    let mut cause: Option<&dyn Error> = error.source();
-    while let Some(inner) = cause.and_then(Error::source) {
-        cause = Some(inner);
-    }
-    cause.map_or_else(|| "the request failed".to_owned(), ToString::to_string)
 }

@@ -9,11 +9,13 @@ use super::post::{Answer, post};
 use crate::brand::BrandRules;
 use crate::cli::health::service_address;
 use crate::cli::output::{confirm, print_line, print_plain};
+use crate::cli::usage_error::UsageError;
 use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
 use crate::clock::Clock;
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
 use crate::settings::Settings;
+use crate::sources::safe_url::is_safe_url;
 use crate::sources::sample::{SamplePerson, sample};
 use crate::sources::webhook::{OutgoingWebhook, SECRET_PARAMETER, SecretIn};
 use crate::sources::{Delivery, ParsedWebhook};
@@ -28,9 +30,10 @@ pub(crate) struct TriggerArguments {
     /// The brand. Needed if the settings have several brands
     #[arg(long)]
     brand: Option<String>,
-    /// Base URL of the service, such as https://api.brand.nl. Default: server.listen in the settings, on this machine
+    /// Base URL of the service, such as https://api.brand.nl. The secret may be sent there, so it needs https, except on
+    /// this machine. Default: server.listen in the settings, on this machine
     #[arg(long, value_name = "URL")]
-    url: Option<Url>,
+    url: Option<String>,
     /// The invented person. Webhooks with the same text are about the same person
     #[arg(long, value_name = "TEXT", default_value = "1")]
     person: SamplePerson,
@@ -80,6 +83,7 @@ pub(super) async fn trigger(
     settings: &Settings,
 ) -> anyhow::Result<()> {
     let brand = choose_brand(settings, arguments.brand.as_deref())?;
+    let given = arguments.url.as_deref().map(base_url).transpose()?;
     let now = Clock::system().now();
     let Some(event) = arguments.event.as_ref().filter(|_| !arguments.list) else {
         list(brand, arguments, now);
@@ -102,7 +106,8 @@ pub(super) async fn trigger(
         print_line("Nothing was sent.");
         return Ok(());
     }
-    let answer = post(url(arguments, settings, brand, &signed).await?, signed).await?;
+    let answer =
+        post(url((given, arguments.source), settings, brand, &signed).await?, signed).await?;
     report(&answer, &effect, brand, arguments)
 }
 
@@ -115,26 +120,31 @@ fn confirmed(brand: &BrandRules, person: &SamplePerson) -> anyhow::Result<bool> 
     confirm("Send it?", "send it")
 }
 
+/// The base URL from the arguments. The mistake does not repeat it, because it may have a secret.
+fn base_url(text: &str) -> Result<Url, UsageError> {
+    let url = Url::parse(text).ok().filter(|_| is_safe_url(text));
+    url.ok_or_else(|| {
+        UsageError(
+            "--url: must be an https URL, or an http URL of this machine, without a user, a query and a fragment"
+                .to_owned(),
+        )
+    })
+}
+
 /// The URL of the source's endpoint, with the secret if it belongs there.
 async fn url(
-    arguments: &TriggerArguments,
+    (given, source): (Option<Url>, Source),
     settings: &Settings,
     brand: &BrandRules,
     webhook: &OutgoingWebhook,
 ) -> anyhow::Result<Url> {
-    let base = match &arguments.url {
-        Some(url) => url.clone(),
+    let mut url: Url = match given {
+        Some(url) => url,
         None => {
             format!("http://{}", service_address(&settings.file.server.listen).await?).parse()?
         }
     };
-    let mut url = base;
-    let path = format!(
-        "{}/webhooks/{}/{}",
-        url.path().trim_end_matches('/'),
-        brand.slug,
-        arguments.source
-    );
+    let path = format!("{}/webhooks/{}/{}", url.path().trim_end_matches('/'), brand.slug, source);
     match &webhook.url_secret {
         Some((SecretIn::Path, secret)) => url.set_path(&format!("{path}/{secret}")),
         Some((_, secret)) => {
