@@ -34,7 +34,9 @@ pub(super) fn read<T: DeserializeOwned + Default>(
         match take_out(document, &shape, &error) {
             Some(found) => mistakes.extend(found),
             None => {
-                mistakes.push(Mistake::of_file(document.path, None, error.message()));
+                // The reader's own words may repeat a value.
+                let what = "something in the file has a wrong type";
+                mistakes.push(Mistake::of_file(document.path, None, what));
                 break;
             }
         }

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 
 use super::report::Report;
 use crate::cli::output::plain;
+use crate::cli::usage_error::UsageError;
 use crate::customer::model::phone::Phone;
 use crate::doctor::contract::{self, Options, Target, TestCustomer};
 
@@ -52,13 +52,14 @@ pub(super) async fn examine(
     timeout: Duration,
 ) -> anyhow::Result<Report> {
     let target = arguments.target(url)?;
-    if let Some(phone) = &arguments.phone {
-        let parsed = Phone::parse_e164(phone);
-        parsed.ok().context("--phone is not a phone number; write it as +31612312311")?;
+    if arguments.phone.as_deref().is_some_and(|phone| Phone::parse_e164(phone).is_err()) {
+        let what = "--phone is not a phone number; write it as +31612312311";
+        return Err(UsageError(what.to_owned()).into());
     }
     let ids = contract::ids();
     if let Some(only) = arguments.only.as_deref().filter(|only| !ids.contains(only)) {
-        anyhow::bail!("there is no check {}; the checks are {}", plain(only), ids.join(", "));
+        let (only, ids) = (plain(only), ids.join(", "));
+        return Err(UsageError(format!("there is no check {only}; the checks are {ids}")).into());
     }
     let options = arguments.options(timeout);
     let examined = contract::examine(&target, &arguments.customer(), &options).await?;
@@ -66,11 +67,13 @@ pub(super) async fn examine(
 }
 
 impl HookpointArguments {
-    fn target(&self, url: &str) -> anyhow::Result<Target> {
+    fn target(&self, url: &str) -> Result<Target, UsageError> {
         let of_file = self.key_file.as_ref().map(std::fs::read_to_string).transpose();
-        let of_file = of_file.context("the file of --key-file cannot be read")?;
+        let of_file = of_file.map_err(|error| {
+            UsageError(format!("the file of --key-file cannot be read: {error}"))
+        })?;
         let key = of_file.as_deref().map(str::trim).or(self.key.as_deref());
-        Ok(Target::parse(url, key, &self.key_parameter)?)
+        Target::parse(url, key, &self.key_parameter).map_err(|error| UsageError(error.to_string()))
     }
 
     fn customer(&self) -> TestCustomer {

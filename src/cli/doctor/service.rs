@@ -10,7 +10,7 @@ use crate::brand::{Brand, BrandRules};
 use crate::cli::health::service_address;
 use crate::cli::session::open_read_only;
 use crate::clock::Clock;
-use crate::doctor::finding::{Finding, Verdict};
+use crate::doctor::finding::{Finding, Observation, Verdict};
 use crate::doctor::service::{
     Addresses, ServiceCheck, check_database, check_disks, check_keys, check_mistakes,
     check_open_error, check_reachability, check_settings, check_source_apis,
@@ -18,6 +18,12 @@ use crate::doctor::service::{
 };
 use crate::settings::{Mistake, Settings, SettingsFile, suppression_file};
 use crate::storage::database::{Database, OpenError, Place};
+
+/// The database may take this many times as long as an answer.
+const DATABASE_FACTOR: u32 = 6;
+
+/// What is seen if the database does not answer.
+const LATE: &str = "no answer in time";
 
 /// Examines this service.
 pub(super) async fn examine(
@@ -30,19 +36,44 @@ pub(super) async fn examine(
     };
     let mut findings = check_settings(&settings);
     findings.extend(check_disks(&places(&settings)));
-    findings.extend(reachability(&settings, timeout).await?);
-    findings.extend(match open_read_only(&settings).await {
-        Ok(database) => {
-            let found = check_stored(&database, settings.file, settings.brands, timeout).await;
-            database.close().await;
-            found?
-        }
-        Err(error) => match error.downcast_ref::<OpenError>() {
-            Some(error) => check_open_error(error),
-            None => return Err(error),
-        },
-    });
+    let reached = reachability(&settings, timeout).await;
+    findings.extend(reached.unwrap_or_else(|error| failed(ServiceCheck::Service, &error)));
+    findings.extend(stored(settings, timeout).await);
     Ok(Report::of_service(completed(findings)))
+}
+
+/// The finding of an error.
+fn failed(check: ServiceCheck, error: &impl ToString) -> Vec<Finding> {
+    vec![check.found(Observation::fail(error.to_string()))]
+}
+
+/// The result of work with the database, unless it takes too long. Without a limit, it may take any time.
+async fn within<T>(limit: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, work).await.ok(),
+        None => Some(work.await),
+    }
+}
+
+/// Opens the database, and checks it and what needs it.
+async fn stored(settings: Settings, timeout: Duration) -> Vec<Finding> {
+    // The embedded Postgres must not be left behind while it starts or stops.
+    let is_server = matches!(settings.place, Place::Server(_));
+    let limit = is_server.then(|| timeout.saturating_mul(DATABASE_FACTOR));
+    let database = match within(limit, open_read_only(&settings)).await {
+        Some(Ok(database)) => database,
+        Some(Err(error)) => {
+            return match error.downcast_ref::<OpenError>() {
+                Some(error) => check_open_error(error),
+                None => failed(ServiceCheck::Database, &error),
+            };
+        }
+        None => return failed(ServiceCheck::Database, &LATE),
+    };
+    let found = check_stored(&database, settings.file, settings.brands, timeout).await;
+    // A connection that hangs does not close. The process ends anyway.
+    let _ = within(limit, database.close()).await;
+    found
 }
 
 /// The files and directories that grow.
@@ -72,21 +103,28 @@ async fn check_stored(
     file: SettingsFile,
     rules: Vec<BrandRules>,
     timeout: Duration,
-) -> anyhow::Result<Vec<Finding>> {
+) -> Vec<Finding> {
     let clock = Clock::system();
-    let mut findings = check_database(database, needed_connections(&file), &clock).await;
+    let limit = Some(timeout.saturating_mul(DATABASE_FACTOR));
+    let checked = within(limit, check_database(database, needed_connections(&file), &clock)).await;
+    let Some(mut findings) = checked else { return failed(ServiceCheck::Database, &LATE) };
     let is_current = |finding: &Finding| {
         finding.id == ServiceCheck::DatabaseSchema.id() && finding.verdict == Verdict::Pass
     };
     if !findings.iter().any(is_current) {
-        return Ok(findings);
+        return findings;
     }
-    let found = find_brands(database, rules).await?;
+    let found = match within(limit, find_brands(database, rules)).await {
+        Some(Ok(found)) => found,
+        Some(Err(error)) => return [findings, failed(ServiceCheck::Keys, &error)].concat(),
+        None => return [findings, failed(ServiceCheck::Keys, &LATE)].concat(),
+    };
     let mut brands: Vec<Arc<Brand>> = found.into_values().collect();
     brands.sort_by(|one, other| one.rules.slug.cmp(&other.rules.slug));
     let each = || brands.iter().map(AsRef::as_ref);
     findings.extend(check_suppression_file(&suppression_file(&file), each()));
-    findings.extend(check_keys(&database.pool, each(), clock.now()).await);
+    let keys = within(limit, check_keys(&database.pool, each(), clock.now())).await;
+    findings.extend(keys.unwrap_or_else(|| failed(ServiceCheck::Keys, &LATE)));
     findings.extend(check_source_apis(&database.pool, &brands, &file.calls, timeout).await);
-    Ok(findings)
+    findings
 }

@@ -32,6 +32,7 @@ pub(super) struct Client {
     http: reqwest::Client,
     pause: Duration,
     keys: [String; 2],
+    key_parameter: String,
     log: Mutex<RequestLog>,
 }
 
@@ -41,6 +42,10 @@ pub(super) struct RequestLog {
     pub(super) requests: usize,
     /// How long successful answers took, one request at a time.
     pub(super) durations: Vec<Duration>,
+    /// How many responses had an error.
+    pub(super) errors: usize,
+    /// The key is too short: it may be a part of any text.
+    pub(super) has_short_key: bool,
     /// How many responses with an error repeat the key.
     pub(super) errors_with_key: usize,
     /// How many responses with an error repeat an address or id.
@@ -64,7 +69,11 @@ pub(super) type Reply = Result<Response, NoResponse>;
 impl Client {
     pub(super) fn new(target: &Target, timeout: Duration, pause: Duration) -> Result<Self, NoTls> {
         let http = http_client(timeout)?;
-        Ok(Self { http, pause, keys: target.keys(), log: Mutex::default() })
+        let keys = target.keys();
+        let has_short_key = !keys.iter().any(|key| is_searchable(key));
+        let log = Mutex::new(RequestLog { has_short_key, ..RequestLog::default() });
+        let key_parameter = target.key_parameter().to_owned();
+        Ok(Self { http, pause, keys, key_parameter, log })
     }
 
     /// Sends a GET.
@@ -122,19 +131,30 @@ impl Client {
         let headers =
             response.headers.values().map(|value| String::from_utf8_lossy(value.as_bytes()));
         let texts: Vec<_> = std::iter::once(body).chain(headers).collect();
-        let holds = |word: &str| word.len() > 4 && texts.iter().any(|text| text.contains(word));
-        let holds_key = self.keys.iter().any(|key| holds(key));
-        let values = query.split('&').filter_map(|pair| pair.split_once('='));
-        let holds_address =
-            values.filter(|(name, _)| ["address", "primaryID"].contains(name)).any(|(_, value)| {
+        let holds =
+            |word: &str| is_searchable(word) && texts.iter().any(|text| text.contains(word));
+        let holds_value = |names: &[&str]| {
+            let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+            pairs.filter(|(name, _)| names.contains(name)).any(|(_, value)| {
                 holds(value) || holds(&percent_decode_str(value).decode_utf8_lossy())
-            });
+            })
+        };
+        // The key that was sent may be a wrong one.
+        let holds_key =
+            self.keys.iter().any(|key| holds(key)) || holds_value(&[&self.key_parameter]);
+        let holds_address = holds_value(&["address", "primaryID"]);
         let holds_internals = INTERNALS.iter().any(|word| holds(word));
         let mut log = self.log.lock();
+        log.errors += 1;
         log.errors_with_key += usize::from(holds_key);
         log.errors_with_address += usize::from(holds_address);
         log.errors_with_internals += usize::from(holds_internals);
     }
+}
+
+/// Whether a word is long enough to be found: a shorter one may be a part of any text.
+const fn is_searchable(word: &str) -> bool {
+    word.len() > 4
 }
 
 impl Response {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::check::{Check, How};
 use super::client::{Reply, RequestLog};
 use super::target::Target;
-use crate::doctor::finding::Observation;
+use crate::doctor::finding::{Observation, Verdict};
 use crate::doctor::http::NoResponse;
 
 /// The checks of the connection. They come first.
@@ -83,7 +83,9 @@ fn key_accepted(_: &Target, reply: &Reply) -> Observation {
         Ok(response) if [401, 403].contains(&response.status) => {
             Observation::fail(format!("status {}", response.status))
         }
-        Ok(_) => Observation::pass("accepted"),
+        Ok(response) if response.status == 200 => Observation::pass("accepted"),
+        // Other checks judge it. It does not tell whether the key is right.
+        Ok(response) => Observation::skipped(format!("status {}", response.status)),
         Err(_) => Observation::skipped("no answer"),
     }
 }
@@ -140,20 +142,27 @@ fn time(log: &RequestLog, limit: Duration) -> Observation {
 }
 
 fn error_without_key(log: &RequestLog, _: Duration) -> Observation {
-    errors(log.errors_with_key, "repeat the key")
+    let found = errors(log, log.errors_with_key, "repeat the key");
+    if log.has_short_key && found.verdict == Verdict::Pass {
+        Observation::skipped("the key is too short to be found")
+    } else {
+        found
+    }
 }
 
 fn error_without_address(log: &RequestLog, _: Duration) -> Observation {
-    errors(log.errors_with_address, "repeat an address or id")
+    errors(log, log.errors_with_address, "repeat an address or id")
 }
 
 fn error_without_internals(log: &RequestLog, _: Duration) -> Observation {
-    let found = errors(log.errors_with_internals, "look like a stack trace or an exception");
+    let found = errors(log, log.errors_with_internals, "look like a stack trace or an exception");
     if log.errors_with_internals > 0 { Observation::warn(found.seen) } else { found }
 }
 
-fn errors(count: usize, what: &str) -> Observation {
-    if count == 0 {
+fn errors(log: &RequestLog, count: usize, what: &str) -> Observation {
+    if log.errors == 0 {
+        Observation::skipped("no error was seen")
+    } else if count == 0 {
         Observation::pass("none tells")
     } else {
         Observation::fail(format!("responses with errors that {what}: {count}"))

@@ -78,6 +78,13 @@ impl fmt::Debug for TestCustomer {
     }
 }
 
+impl TestCustomer {
+    /// Whether the user named one.
+    pub(super) const fn is_given(&self) -> bool {
+        self.email.is_some() || self.phone.is_some() || self.id.is_some()
+    }
+}
+
 /// What was asked about the test customer.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum By {

@@ -86,12 +86,13 @@ pub async fn examine(
     let mut examiner =
         Examiner { client, target, customer, options, documented: Vec::new(), found: None };
     examiner.documented.push(first);
+    let runs_all = is_about_whole(options.only.as_deref());
     let mut findings = Vec::new();
     let mut is_stopped = false;
     for check in checks() {
         let is_wanted = options.only.as_deref().is_none_or(|only| only == check.id);
         let is_first = matches!(check.how, How::First(_));
-        if !is_wanted && !is_first {
+        if !is_wanted && !is_first && !runs_all {
             continue;
         }
         let observation = if is_stopped {
@@ -99,13 +100,18 @@ pub async fn examine(
         } else {
             examiner.observe(&check.how).await
         };
-        // Without encryption, everything else can still be checked.
+        // Without encryption, everything can still be checked that tells nothing about a customer.
         is_stopped |= is_first && observation.verdict == Verdict::Fail && check.id != "https";
         if is_wanted {
             findings.push(check.finding(observation));
         }
     }
     Ok(Examination { findings, requests: examiner.client.log().requests })
+}
+
+/// Whether a check judges all requests together. Then the requests of the others are needed.
+fn is_about_whole(only: Option<&str>) -> bool {
+    checks().any(|check| Some(check.id) == only && matches!(check.how, How::Whole(_)))
 }
 
 /// An examination that runs.
@@ -123,6 +129,9 @@ struct Examiner<'a> {
 impl Examiner<'_> {
     async fn observe(&mut self, how: &How) -> Observation {
         match how {
+            How::Customer(_) | How::Shape(_) if self.customer.is_given() && self.is_readable() => {
+                Observation::skipped("needs https")
+            }
             How::First(judge) => match self.documented.first() {
                 Some(reply) => judge(self.target, reply),
                 None => Observation::skipped("no request was sent"),
@@ -150,6 +159,11 @@ impl Examiner<'_> {
             How::Shape(judge) => self.shape(*judge).await,
             How::Whole(judge) => judge(&self.client.log(), self.options.slow_after),
         }
+    }
+
+    /// Whether others on the way can read the requests.
+    fn is_readable(&self) -> bool {
+        !self.target.is_https() && !self.target.is_local()
     }
 
     /// The reply to a documented lookup. It is sent once.

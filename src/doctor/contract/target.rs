@@ -126,6 +126,11 @@ impl Target {
         url
     }
 
+    /// The name of the parameter with the key, encoded.
+    pub(super) fn key_parameter(&self) -> &str {
+        &self.key_parameter
+    }
+
     /// The key, as it is encoded and decoded.
     pub(super) fn keys(&self) -> [String; 2] {
         [self.key.clone(), percent_decode_str(&self.key).decode_utf8_lossy().into_owned()]

@@ -225,7 +225,8 @@ impl ServiceCheck {
     }
 
     /// The finding of an observation.
-    pub(super) fn found(self, observation: Observation) -> Finding {
+    #[must_use]
+    pub fn found(self, observation: Observation) -> Finding {
         let (id, question, remedy) = self.texts();
         let is_wrong = [Verdict::Warn, Verdict::Fail].contains(&observation.verdict);
         Finding {

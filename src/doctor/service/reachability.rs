@@ -83,7 +83,9 @@ async fn ask(client: &Client, method: Method, url: &str) -> Result<Answer, Strin
     let sent = client.request(method, url).send().await;
     let mut response = sent.map_err(|error| no_response(&error).to_string())?;
     let mut body = Vec::new();
-    while let Ok(Some(piece)) = response.chunk().await {
+    while let Some(piece) =
+        response.chunk().await.map_err(|error| no_response(&error).to_string())?
+    {
         if body.len().saturating_add(piece.len()) > MAX_BODY {
             break;
         }

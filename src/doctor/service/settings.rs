@@ -8,22 +8,8 @@ use crate::settings::{Mistake, Settings};
 /// Mistakes, for which there are no settings.
 #[must_use]
 pub fn check_mistakes(mistakes: &[Mistake]) -> Vec<Finding> {
-    let each = mistakes.iter().map(|mistake| Observation::fail(without_value(mistake.to_string())));
+    let each = mistakes.iter().map(|mistake| Observation::fail(mistake.to_string()));
     each.map(|observation| ServiceCheck::Settings.found(observation)).collect()
-}
-
-/// The text of a mistake without the value that the parser quotes: it may be a secret in the wrong place.
-fn without_value(text: String) -> String {
-    let of_string = text.split_once("string \"").and_then(|(before, rest)| {
-        let (_, after) = rest.rsplit_once("\", expected")?;
-        Some(format!("{before}a text, expected{after}"))
-    });
-    let of_variant = || {
-        let (before, rest) = text.split_once("unknown variant `")?;
-        let (_, after) = rest.split_once("`, expected")?;
-        Some(format!("{before}unknown value, expected{after}"))
-    };
-    of_string.or_else(of_variant).unwrap_or(text)
 }
 
 /// Checks valid settings.

@@ -84,3 +84,34 @@ async fn one_check_can_be_chosen() {
     assert_eq!(found, [("phone-00", Verdict::Pass)]);
     assert_eq!(examination.requests, 2);
 }
+
+/// The verdict of a check that is chosen, and the number of requests.
+async fn chosen(hookpoint: &BrokenHookpoint, id: &str) -> (Verdict, usize) {
+    let only = Options { only: Some(id.to_owned()), ..options() };
+    let examination = examine(&hookpoint.target(), &test_customer(), &only).await.unwrap();
+    assert_eq!(examination.findings.len(), 1, "{:#?}", examination.findings);
+    (examination.findings[0].verdict, examination.requests)
+}
+
+#[tokio::test]
+async fn a_check_of_all_requests_sends_them_and_sees_an_error() {
+    let hookpoint = BrokenHookpoint::start(None).await;
+    let (verdict, requests) = chosen(&hookpoint, "error-without-key").await;
+    assert_eq!(verdict, Verdict::Pass);
+    assert!(requests > 50, "{requests}");
+    let without_errors = BrokenHookpoint::start(Some(|_, response| response.status = 200)).await;
+    let (verdict, _) = chosen(&without_errors, "error-without-key").await;
+    assert_eq!(verdict, Verdict::Skipped);
+    let overloaded = BrokenHookpoint::start(Some(|_, response| response.status = 503)).await;
+    assert_eq!(chosen(&overloaded, "key-accepted").await.0, Verdict::Skipped);
+}
+
+#[tokio::test]
+async fn the_test_customer_is_not_sent_in_clear() {
+    let hookpoint = BrokenHookpoint::start(None).await;
+    let url = hookpoint.url().replace("127.0.0.1", "0.0.0.0");
+    let target = Target::parse(&url, None, "key").unwrap();
+    let examination = examine(&target, &test_customer(), &options()).await.unwrap();
+    let is_withheld = |finding: &&Finding| finding.seen == "needs https";
+    assert_eq!(examination.findings.iter().filter(is_withheld).count(), 21);
+}

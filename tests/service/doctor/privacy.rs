@@ -93,7 +93,7 @@ async fn mistakes_in_the_arguments_are_explained_without_them() {
         (&[&url, "--only", "x"], "there is no check x; the checks are https, "),
     ] {
         let (code, out, error) = doctor(arguments).await;
-        assert_eq!((code, out.as_str()), (Some(1), ""), "{error}");
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{error}");
         assert!(error.contains(why) && !error.contains("canary"), "{error}");
     }
     let given = doctor(&[without_key, "--key", KEY, "--only", "phone-00"]).await;
