@@ -31,7 +31,7 @@ pub(super) async fn run(
     let timeout = Duration::from_secs(arguments.timeout);
     let report = match arguments.hookpoint.url.as_deref() {
         Some(url) => hookpoint::examine(&arguments.hookpoint, url, timeout).await?,
-        None => service::examine(Settings::load(settings_file), timeout).await?,
+        None => Box::pin(service::examine(Settings::load(settings_file), timeout)).await?,
     };
     report.print(arguments.json)
 }

@@ -18,6 +18,7 @@ impl Terminal {
     }
 
     /// From now on, Ctrl-C shows the input again, if it is hidden, and ends the command.
+    #[expect(clippy::disallowed_methods, reason = "the task ends with the process")]
     pub(super) fn restore_on_interrupt(self) {
         let Ok(before) = tcgetattr(std::io::stdin()) else { return };
         tokio::spawn(async move {
