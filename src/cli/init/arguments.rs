@@ -15,8 +15,12 @@ pub(crate) struct InitArguments {
     /// Name of the brand in URLs, commands and logs: lower-case letters, digits, - and _
     #[arg(long, value_name = "NAME")]
     pub(super) brand: Option<String>,
-    /// Where Omnidesk and the sources reach this service, such as https://api.brand.nl
-    #[arg(long, value_name = "URL", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(
+        long,
+        value_name = "URL",
+        value_parser = clap::builder::NonEmptyStringValueParser::new(),
+        help = "Where Omnidesk and the sources reach this service, such as https://api.brand.nl"
+    )]
     pub(super) public_url: Option<String>,
     #[arg(long, value_name = "ZONE", help = help("Time zone of the brand", |brand| brand.time_zone))]
     pub(super) time_zone: Option<String>,

@@ -30,8 +30,8 @@ pub(crate) struct TriggerArguments {
     /// The brand. Needed if the settings have several brands
     #[arg(long)]
     brand: Option<String>,
-    /// Base URL of the service, such as https://api.brand.nl. The secret may be sent there, so it needs https, except on
-    /// this machine. Default: server.listen in the settings, on this machine
+    /// Base URL of the service. The secret may be sent there, so it needs https, except on this machine. Default:
+    /// server.listen in the settings, on this machine
     #[arg(long, value_name = "URL")]
     url: Option<String>,
     /// The invented person. Webhooks with the same text are about the same person

@@ -6,7 +6,7 @@ use super::verification::OmnioTapWebhookSettings;
 use crate::sources::api::account::{AccountRules, ApiSettings, Credential, LiveSettings};
 use crate::sources::secret::{SecretLoader, SecretRef};
 
-/// The rate limit of a tenant, as OmnioTap documents it (https://www.omniotap.com/docs).
+/// The rate limit of a tenant, as OmnioTap documents it (<https://www.omniotap.com/docs>).
 const MAX_CALLS_PER_MINUTE: u32 = 60;
 
 /// Settings of a brand's OmnioTap tenant.
