@@ -61,7 +61,7 @@ enum Command {
     Init(init::InitArguments),
     /// Run the service
     Serve,
-    /// Ask the service on this machine whether it is ready; the exit code says so too
+    /// Ask the service on this machine whether it is ready; the exit code is 0 if it is
     Health(health::HealthArguments),
     /// Find out what is wrong with this service, or with any hookpoint by its URL, and what to do
     Doctor(doctor::DoctorArguments),

@@ -132,7 +132,7 @@ fn words(message: &str, line: &str, after: &str, is_empty: bool) -> (u8, String)
             "after \\ only b, e, f, n, r, t, x, u, U, \\ and \" may follow; write \\\\ for a backslash, or the text in single quotes",
         )
     } else if starts("unexpected key or value") && after.starts_with(',') {
-        plain("there is a comma too much: a setting ends at the end of its line")
+        plain("there is one comma too many: a setting ends at the end of its line")
     } else if starts("unexpected key or value") && line.starts_with('[') {
         plain("there is something after the name of the table; its settings begin on the next line")
     } else if starts("unexpected key or value") {
@@ -144,7 +144,7 @@ fn words(message: &str, line: &str, after: &str, is_empty: bool) -> (u8, String)
     } else if starts("missing comma") {
         plain("a comma is missing before this value")
     } else if starts("extra comma") {
-        plain("there is a comma too much")
+        plain("there is one comma too many")
     } else if starts("invalid unquoted key") {
         let what = "a name has only letters without accents, digits, - and _; any other name must be quoted";
         (2, format!("{what}{}", placeholder_hint(line)))

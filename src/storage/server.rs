@@ -98,7 +98,7 @@ impl Server {
                 _ => None,
             },
             sqlx::Error::Protocol(text) if text.contains("authentication m") => Some(
-                "the server wants a kind of login that this service does not have; use scram-sha-256 in its pg_hba.conf",
+                "the server requires an authentication method that this service does not support; use scram-sha-256 in its pg_hba.conf",
             ),
             sqlx::Error::Protocol(_) => {
                 Some("the server closed the connection, or is not Postgres: check the port")

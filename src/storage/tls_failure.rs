@@ -94,7 +94,7 @@ pub(super) fn in_words(error: &rustls::Error) -> String {
 }
 
 const HANDSHAKE_FAILED: &str =
-    "the TLS handshake failed: perhaps something else than Postgres listens there";
+    "the TLS handshake failed: perhaps something other than Postgres listens there";
 
 const NOTHING_IN_COMMON: &str = "the server and this service have no TLS version and cipher in common; this service needs TLS 1.2 or newer";
 

@@ -176,7 +176,7 @@ fn syntax_is_explained_in_plain_words() {
         ("// old\n[server]", 1, "a comment begins with #"),
         ("[database]\ndownload_postgres = True", 2, "in lower-case letters"),
         ("[server]\nworkers = 08", 2, "may not begin with 0"),
-        ("[server]\nworkers = 4,", 2, "a comma too much"),
+        ("[server]\nworkers = 4,", 2, "one comma too many"),
         ("[server] workers = 4", 1, "begin on the next line"),
         ("[server]\nallowed_networks = [\"10.0.0.0/8\" \"192.0.2.1\"]", 2, "a comma is missing"),
         ("[brands.demo]\ncustom_fields = [\n { name = \"a\", value = \"b\" }", 2, "`]` is missing"),

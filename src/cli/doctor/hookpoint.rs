@@ -13,7 +13,7 @@ use crate::doctor::contract::{self, Options, Target, TestCustomer};
 
 #[derive(Debug, Args)]
 pub(super) struct HookpointArguments {
-    /// The CRM sync url of any hookpoint, as it is in Omnidesk: examine that hookpoint from outside, with about 60
+    /// The CRM sync url of any hookpoint, as it is in Omnidesk: examine that hookpoint from outside, with 60 to 80
     /// requests. Without a URL: examine this service
     pub(super) url: Option<String>,
     /// The key, if it is not in the URL. Other users of this machine can see a key in arguments: prefer --key-file

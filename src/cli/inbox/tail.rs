@@ -62,7 +62,7 @@ pub(super) async fn tail(session: &Session, arguments: &TailArguments) -> anyhow
         // The database may come back, for instance after a failover.
         if let Some(error) = failure.as_ref().filter(|_| !has_failed) {
             print_error(&format!(
-                "hookpoint: {error}\nThe tail goes on when the database answers."
+                "hookpoint: {error}\nOutput continues when the database answers."
             ));
         }
         has_failed = failure.is_some();

@@ -148,8 +148,8 @@ impl SourceReport {
         let secret = file.display();
         if self.is_secret_missing {
             print_line(&format!(
-                "  The webhooks are refused until you have the secret. Write it into {secret}.\n  \
-                 Then remove the \"# \" before the lines of {name} at the end of {}.",
+                "  The source is not connected until you have its secret. Then write it into {secret},\n  \
+                 remove the \"# \" before the lines of {name} at the end of {}, and restart the service.",
                 settings.display()
             ));
         } else if self.is_secret_in_url {

@@ -196,7 +196,7 @@ pub(super) static REFUSALS: &[Check] = &[
     request("key-empty", "Is an empty key rejected?", "{name}=&{email}", WrongKey, KEY),
     request(
         "key-wrong",
-        "Is another key rejected?",
+        "Is a wrong key rejected?",
         "{name}=hookpoint-doctor-wrong-key&{email}",
         WrongKey,
         KEY,
@@ -212,7 +212,7 @@ pub(super) static REFUSALS: &[Check] = &[
     request("key-bytes", "Is a key of odd bytes rejected?", "{name}=%FF%00&{email}", WrongKey, KEY),
     request(
         "key-wrong-malformed",
-        "Is another key rejected if the parameters are malformed too?",
+        "Is a wrong key rejected if the parameters are malformed too?",
         "{name}=hookpoint-doctor-wrong-key&address=",
         WrongKey,
         "Check the key first: strangers learn nothing from errors, and cause no work.",

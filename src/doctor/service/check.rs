@@ -125,8 +125,8 @@ impl ServiceCheck {
             ),
             C::Proxies => (
                 "proxies",
-                "Is the proxy trusted that ends TLS?",
-                "List the networks of your proxies in server.trusted_proxies. Else every caller seems to be the proxy.",
+                "Is the proxy that ends TLS trusted?",
+                "List the networks of your proxies in server.trusted_proxies. Otherwise every caller seems to be the proxy.",
             ),
             C::WebhookVerification => (
                 "webhook-verification",
@@ -198,7 +198,7 @@ impl ServiceCheck {
             ),
             C::SourceApi => (
                 "source-api",
-                "Does the API of the source let us read?",
+                "Can the service read the API of the source?",
                 "Check the base URL, the credentials and their permissions in the settings of the source.",
             ),
             C::Service => (

@@ -156,7 +156,7 @@ pub enum BodyChange {
 pub enum SecretForm {
     /// With a line break at the end.
     WithLineBreak,
-    /// Without the blanks or quotation marks around it.
+    /// Without the spaces or quotation marks around it.
     Trimmed,
     /// Decoded from base64.
     FromBase64,
@@ -175,7 +175,7 @@ impl fmt::Display for BodyChange {
             Self::LineBreakRemoved => "the line break at its end was removed",
             Self::LineBreaksConverted => "its line breaks were converted (LF, CR LF)",
             Self::ByteOrderMarkAdded => "a byte order mark was added at its beginning",
-            Self::JsonRewritten => "its JSON was written again with other blanks, escapes or order",
+            Self::JsonRewritten => "its JSON was written again with other spaces, escapes or order",
         })
     }
 }
@@ -185,7 +185,7 @@ impl fmt::Display for SecretForm {
         f.write_str(match self {
             Self::WithLineBreak => "with a line break at its end: remove it at the source",
             Self::Trimmed => {
-                "without the blanks or quotation marks around it: remove them in the settings"
+                "without the spaces or quotation marks around it: remove them in the settings"
             }
             Self::FromBase64 => {
                 "decoded from base64: the secret in the settings is base64 and must be decoded"

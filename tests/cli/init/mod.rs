@@ -92,7 +92,7 @@ fn a_secret_of_the_source_is_copied_or_filled_in_later() {
 
             std::fs::remove_dir_all(scratch.0.join("etc")).unwrap();
             let out = run(&mut init(&scratch, &["--no-key", "--source", &argument])).well();
-            assert!(out.contains("refused until you have the secret"), "{out}");
+            assert!(out.contains("not connected until you have its secret"), "{out}");
             assert_eq!((read(&secret).as_str(), mode(&secret)), ("", 0o600));
             assert!(check(&scratch).well().ends_with(VALID));
             // A person does what the file says.

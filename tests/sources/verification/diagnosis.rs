@@ -238,7 +238,7 @@ fn a_body_that_is_not_the_one_that_was_signed_is_recognized() {
                 request.body = br#"{ "id": "body-of-1", "name": "Lotte\/\u00e9" }"#.to_vec();
             },
             &[
-                "the body is not the one that was signed: its JSON was written again with other blanks, escapes or order",
+                "the body is not the one that was signed: its JSON was written again with other spaces, escapes or order",
             ],
         ),
         // Two mistakes at once.
@@ -444,7 +444,7 @@ fn a_secret_in_another_form_is_found() {
         (
             NEW.to_owned(),
             format!("'{NEW}' "),
-            "the sender used the secret without the blanks or quotation marks around it: remove them in the settings",
+            "the sender used the secret without the spaces or quotation marks around it: remove them in the settings",
         ),
         (
             NEW.to_owned(),
