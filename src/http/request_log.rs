@@ -19,7 +19,7 @@ use crate::webhooks::handler::WebhookTrace;
 /// What the log lines of requests depend on.
 #[derive(Debug)]
 pub struct RequestLog {
-    /// Of the lookups that were answered as usual, so many percent are logged.
+    /// The percentage of usual lookups that are logged.
     pub lookups_percent: u64,
     /// The proxies that are trusted to name the caller's address.
     pub proxies: Proxies,
@@ -124,7 +124,7 @@ impl RequestLog {
             by = lookup.kind,
             cache = lookup.cache.as_str(),
             customers = lookup.customers,
-            sources = lookup.asked().map(tracing::field::display),
+            sources = lookup.sources.as_ref().map(tracing::field::display),
             peer = rejected.peer.map(tracing::field::display),
             caller = rejected.caller(),
             duration_us = answered.duration_us(),

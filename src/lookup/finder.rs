@@ -28,7 +28,7 @@ impl CustomerFinder {
     }
 
     /// Queries Postgres. If sources may have more data, asks them within the deadline, and queries Postgres again if
-    /// they sent any. `sources` becomes what they answered.
+    /// they sent any. Sets `sources` to what they answered.
     ///
     /// # Errors
     /// When Postgres gives no answer in time, too many lookups wait, or the service is shutting down.
@@ -38,7 +38,7 @@ impl CustomerFinder {
         brand: &Arc<Brand>,
         question: Question,
         has_stale: bool,
-        sources: &mut SourceOutcomes,
+        sources: &mut Option<SourceOutcomes>,
     ) -> Result<LookupResult, LookupFailed> {
         let started_at = Instant::now();
         if !brand.rules.asks_live() {
@@ -46,7 +46,7 @@ impl CustomerFinder {
         }
         let stored = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
         let searched = self.read_through.ask(key, brand, &question, &stored, started_at).await;
-        *sources = searched.sources;
+        *sources = Some(searched.sources).filter(|sources| !sources.is_empty());
         let result = if searched.has_changed {
             self.invalidate(key);
             self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(stored)

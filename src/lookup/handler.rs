@@ -48,7 +48,7 @@ pub async fn lookup(
     request: HttpRequest,
     lookup_service: Data<LookupService>,
 ) -> Result<HttpResponse, Problem> {
-    let mut trace = LookupTrace::new();
+    let mut trace = LookupTrace::default();
     let answered = lookup_service.answer(&request, &mut trace).await;
     request.extensions_mut().insert(trace);
     answered.map(|body| {

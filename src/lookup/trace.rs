@@ -6,7 +6,7 @@ use crate::http::api_keys::LiveKey;
 use crate::sources::api::SourceOutcomes;
 
 /// The lookup fields in the log line of a request.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct LookupTrace {
     /// The key, if it is valid.
     pub key: Option<Arc<LiveKey>>,
@@ -16,38 +16,12 @@ pub struct LookupTrace {
     pub cache: Outcome,
     /// The number of customers in the answer.
     pub customers: Option<usize>,
-    /// What the sources that were asked answered.
-    pub sources: SourceOutcomes,
-}
-
-impl LookupTrace {
-    /// The trace of a lookup that has just arrived.
-    #[must_use]
-    pub fn new() -> Self {
-        Self {
-            key: None,
-            kind: None,
-            cache: Outcome::None,
-            customers: None,
-            sources: SourceOutcomes::default(),
-        }
-    }
-
     /// What the sources answered, if any was to be asked.
-    #[must_use]
-    pub fn asked(&self) -> Option<&SourceOutcomes> {
-        (!self.sources.is_empty()).then_some(&self.sources)
-    }
-}
-
-impl Default for LookupTrace {
-    fn default() -> Self {
-        Self::new()
-    }
+    pub sources: Option<SourceOutcomes>,
 }
 
 /// The result of the cache for a lookup.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Outcome {
     /// A fresh cached answer was returned.
     Hit,
@@ -56,8 +30,10 @@ pub enum Outcome {
     /// An expired answer was returned, because Postgres had none in time.
     Stale,
     /// The request was rejected before the cache was read.
+    #[default]
     None,
 }
+
 impl Outcome {
     /// The number of results.
     pub const COUNT: usize = 4;

@@ -3,14 +3,18 @@
 /// Whether calls may use this URL: HTTPS, or this machine; without a user, a query and a fragment.
 #[must_use]
 pub(crate) fn is_safe_url(text: &str) -> bool {
-    let Some(url) = bare_url(text) else { return false };
-    let is_here = match url.host() {
+    bare_url(text).is_some_and(|url| url.scheme() == "https" || is_of_this_machine(&url))
+}
+
+/// Whether a URL names this machine, so that no network is in between.
+#[must_use]
+pub(crate) fn is_of_this_machine(url: &url::Url) -> bool {
+    match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => return false,
-    };
-    url.scheme() == "https" || is_here
+        None => false,
+    }
 }
 
 /// The URL in a text, if it is one of HTTP or HTTPS with a host, and without a user, a query and a fragment.

@@ -31,7 +31,7 @@ pub(crate) struct TailArguments {
     json: bool,
 }
 
-/// The pause between two looks into the inbox.
+/// The pause between two queries of the inbox.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// A delivery may become visible this long after the time in its id, because replicas have different clocks.
@@ -52,7 +52,7 @@ pub(super) async fn tail(session: &Session, arguments: &TailArguments) -> anyhow
     loop {
         let mut failure = None;
         for brand in &mut followed {
-            match brand.look(session, arguments.source).await {
+            match brand.poll(session, arguments.source).await {
                 Ok(seen) if !is_first => seen.print(&brand.brand, arguments.json),
                 Ok(_) => {}
                 Err(error) if is_first => return Err(error),
@@ -81,28 +81,28 @@ pub(super) async fn tail(session: &Session, arguments: &TailArguments) -> anyhow
 struct Followed {
     brand: Arc<Brand>,
     printed: Printed,
-    /// The time of the last look that worked, by the clock of the database.
-    last_look: Option<Timestamp>,
+    /// The time of the last query that worked, by the clock of the database.
+    last_query_at: Option<Timestamp>,
 }
 
 impl Followed {
     fn new(brand: Arc<Brand>) -> Self {
-        Self { brand, printed: Printed::default(), last_look: None }
+        Self { brand, printed: Printed::default(), last_query_at: None }
     }
 
-    /// The deliveries that are new or have another state than at the last look.
-    async fn look(&mut self, session: &Session, source: Option<Source>) -> anyhow::Result<Seen> {
+    /// The deliveries that are new or have another state than at the last query.
+    async fn poll(&mut self, session: &Session, source: Option<Source>) -> anyhow::Result<Seen> {
         let pool = &session.database.pool;
         let now = database_now(pool, None).await?;
-        let since = self.last_look.unwrap_or(now).min(now).saturating_sub(MAX_DELAY)?;
+        let since = self.last_query_at.unwrap_or(now).min(now).saturating_sub(MAX_DELAY)?;
         let watched = self.printed.watched();
         let rows = list_tail(pool, self.brand.id(), source, (since, &watched), MAX_ROWS).await?;
-        self.last_look = Some(now);
+        self.last_query_at = Some(now);
         Ok(self.printed.add(rows, first_id_at(since)))
     }
 }
 
-/// What a look found.
+/// What a query found.
 struct Seen {
     rows: Vec<TailRow>,
     /// Whether there is more than what is printed.

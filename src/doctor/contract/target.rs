@@ -5,6 +5,8 @@ use std::fmt;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use url::Url;
 
+use crate::sources::safe_url::is_of_this_machine;
+
 /// An e-mail address, a phone number and an id that nobody has: `example.org` is reserved by RFC 2606, and the regulator
 /// Ofcom reserves the number for fiction.
 const NOBODY: [(&str, &str); 3] = [
@@ -96,12 +98,7 @@ impl Target {
 
     /// Whether the hookpoint is on this machine, so that no network is between.
     pub(super) fn is_local(&self) -> bool {
-        match self.url.host() {
-            Some(url::Host::Domain(name)) => name == "localhost",
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            None => false,
-        }
+        is_of_this_machine(&self.url)
     }
 
     /// The URL with a query. In the template, `{key}` is the parameter with the key, `{name}` and `{value}` are its
