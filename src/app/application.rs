@@ -1,19 +1,26 @@
-//! A running application, and its shutdown.
+//! A running application: its start, its reload, its shutdown.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::server::RunningServer;
-use crate::brand::Brand;
-use crate::http::api_keys::ApiKeyCache;
+use uuid::Uuid;
+
+use super::error::StartError;
+use super::foundation::Foundation;
+use super::generation::{Generation, end_tasks};
+use super::registered_metrics::end_metrics;
+use super::reload::{Reload, replace};
+use super::replica::Replica;
+use crate::brand::{Brand, BrandRules};
+use crate::clock::Clock;
 use crate::http::readiness::Readiness;
 use crate::jobs::tasks::BackgroundTasks;
-use crate::lookup::change_listener::ChangeListener;
-use crate::lookup::coalescing::LookupCoalescer;
+use crate::settings::SettingsFile;
 use crate::storage::StorageError;
 use crate::storage::database::Database;
+use crate::storage::replicas::ReloadOutcome;
 
 /// A running application.
 pub struct Application {
@@ -21,34 +28,68 @@ pub struct Application {
     pub address: SocketAddr,
     /// Address of the metrics, if they are served.
     pub metrics_address: Option<SocketAddr>,
-    /// The brands, by their id.
-    pub brands: HashMap<i32, Arc<Brand>>,
     /// The database.
     pub database: Database,
-    pub(super) coalescer: Arc<LookupCoalescer>,
-    pub(super) api_keys: Arc<ApiKeyCache>,
-    pub(super) change_listener: Arc<ChangeListener>,
-    pub(super) readiness: Readiness,
-    /// The public server comes first.
-    pub(super) servers: Vec<RunningServer>,
-    pub(super) background: BackgroundTasks,
-    /// How long the service still answers after a shutdown began.
-    pub(super) drain: Duration,
+    foundation: Arc<Foundation>,
+    current: Generation,
+    replica: Arc<Replica>,
+    /// What does not end with a generation.
+    background: BackgroundTasks,
 }
 
-/// How long each of the last steps of a shutdown may take, after the servers have stopped.
-const SHUTDOWN_STEP_TIMEOUT: Duration = Duration::from_secs(2);
-
 impl Application {
+    /// Listens, migrates the database, and starts to answer.
+    ///
+    /// # Errors
+    /// When an address is in use, or Postgres fails.
+    pub async fn start(
+        file: &SettingsFile,
+        rules: Vec<BrandRules>,
+        database: Database,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let application = Self::start_unprepared(file, rules, database, clock).await?;
+        application.set_prepared();
+        Ok(application)
+    }
+
+    /// Like [`start`](Self::start), but the service is not ready before [`set_prepared`](Self::set_prepared). The demo
+    /// fills the database in between.
+    ///
+    /// # Errors
+    /// When an address is in use, or Postgres fails.
+    pub async fn start_unprepared(
+        file: &SettingsFile,
+        rules: Vec<BrandRules>,
+        database: Database,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let foundation = Arc::new(Foundation::lay(file, &database, clock).await?);
+        let mut current = Generation::prepare(file.clone(), rules, &foundation).await?;
+        current.start_jobs(&foundation);
+        current.serve(&foundation)?;
+        let address = foundation.listeners.address(&file.server);
+        let metrics_address = foundation.listeners.metrics_address(&file.server);
+        let background = BackgroundTasks::new();
+        let replica = Replica::start(&foundation.pool, address, file, &background);
+        Ok(Self { address, metrics_address, database, foundation, current, replica, background })
+    }
+
+    /// The brands, by their id.
+    #[must_use]
+    pub const fn brands(&self) -> &HashMap<i32, Arc<Brand>> {
+        &self.current.brands
+    }
+
     /// Marks the preparation as done. The service is ready as soon as the change listener is connected.
     pub fn set_prepared(&self) {
-        self.readiness.set_prepared();
+        self.current.readiness.set_prepared();
     }
 
     /// The readiness of the service.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        self.readiness.clone()
+        self.current.readiness.clone()
     }
 
     /// Waits until this replica has received all earlier change notifications.
@@ -56,43 +97,56 @@ impl Application {
     /// # Errors
     /// When Postgres fails.
     pub async fn wait_until_current(&self) -> Result<(), StorageError> {
-        self.change_listener.wait_until_current().await
+        self.current.change_listener.wait_until_current().await
     }
 
     /// The number of lookups that wait for Postgres.
     #[must_use]
     pub fn lookups_waiting(&self) -> u64 {
-        self.coalescer.waiting()
+        self.current.services.coalescer.waiting()
     }
 
     /// Completes when the server has ended without a shutdown.
-    pub async fn ended(&mut self) {
-        if let Some(server) = self.servers.first_mut() {
-            let _ = (&mut server.stopped).await;
+    pub async fn ended(&self) {
+        if let Some(server) = self.current.servers.first() {
+            server.stopped.cancelled().await;
         }
+    }
+
+    /// Starts the next generation, with other settings. Until it has [taken over](Self::take_over), everything goes on as
+    /// before.
+    pub fn reload(&self, file: SettingsFile, rules: Vec<BrandRules>) -> Reload {
+        Box::pin(replace(Arc::clone(&self.foundation), self.current.outgoing(), file, rules))
+    }
+
+    /// Makes the next generation the current one. The former one finishes its requests in the background.
+    pub fn take_over(&mut self, next: Generation) {
+        self.replica.set_settings(&next.file);
+        end_metrics(&self.current.brands, &next.brands);
+        let former = std::mem::replace(&mut self.current, next);
+        let pool = self.foundation.pool.clone();
+        self.background.spawn(async move { former.end(&pool).await });
+    }
+
+    /// The next request of `hookpoint reload` after the last one.
+    pub async fn reload_requested(&self, last: Option<Uuid>) -> Option<Uuid> {
+        self.replica.reload_requested(last).await
+    }
+
+    /// Reports what became of a request of `hookpoint reload`.
+    pub fn report_reload(&self, request: Uuid, outcome: ReloadOutcome) {
+        let replica = Arc::clone(&self.replica);
+        self.background.spawn(async move { replica.report_reload(request, outcome).await });
     }
 
     /// Shuts down. Reports "not ready" to load balancers, answers for the drain period, finishes requests in flight,
     /// and stops.
     pub async fn stop(self) {
-        self.background.drain();
-        tokio::time::sleep(self.drain).await;
-        for server in &self.servers {
-            server.handle.stop(true).await;
-        }
-        for server in self.servers {
-            let _ = server.stopped.await;
-        }
-        // A Postgres that does not answer must not block the shutdown.
-        let written = tokio::time::timeout(
-            SHUTDOWN_STEP_TIMEOUT,
-            self.api_keys.write_last_used(&self.database.pool),
-        )
-        .await;
-        if !matches!(written, Ok(Ok(()))) {
-            tracing::warn!("failed to save last use of API keys");
-        }
-        let _ = tokio::time::timeout(SHUTDOWN_STEP_TIMEOUT, self.background.end()).await;
+        self.current.services.background.drain();
+        tokio::time::sleep(Duration::from_secs(self.current.file.server.drain_seconds)).await;
+        self.current.end(&self.foundation.pool).await;
+        end_tasks(&self.background).await;
+        self.replica.end().await;
         self.database.close().await;
     }
 }

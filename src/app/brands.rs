@@ -8,6 +8,7 @@ use crate::storage::StorageError;
 use crate::storage::brands::{BrandRow, find_brand, get_or_insert_brand};
 use crate::storage::database::Database;
 use crate::storage::invalidation::BrandSecret;
+use crate::storage::pool::Pool;
 use crate::storage::suppressions::SuppressionKey;
 
 /// Loads each brand of the settings with its id and its secrets. Inserts a brand that is new.
@@ -15,12 +16,12 @@ use crate::storage::suppressions::SuppressionKey;
 /// # Errors
 /// When Postgres fails.
 pub async fn open_brands(
-    database: &Database,
+    pool: &Pool,
     rules: Vec<BrandRules>,
 ) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
     let mut open = HashMap::new();
     for rules in rules {
-        let row = get_or_insert_brand(&database.pool, &rules.slug).await?;
+        let row = get_or_insert_brand(pool, &rules.slug).await?;
         open.insert(row.brand_id, Arc::new(brand(rules, row)));
     }
     Ok(open)

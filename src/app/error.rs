@@ -16,6 +16,9 @@ pub enum StartError {
     /// The API document is broken.
     #[error(transparent)]
     Document(#[from] DocumentError),
+    /// The service did not become ready in time.
+    #[error("the service was not ready in time: it could not listen to changes in the database")]
+    NotReady,
     /// The service cannot listen on an address.
     #[error("cannot listen on {address}: {source}")]
     Listen {

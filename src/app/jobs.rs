@@ -13,7 +13,6 @@ use crate::inbox::worker::InboxWorker;
 use crate::jobs::schedule::Schedule;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::jobs::worker;
-use crate::lookup::change_listener::ChangeListener;
 use crate::settings::SettingsFile;
 use crate::storage::pool::Pool;
 use crate::sync::follow_up::FollowUps;
@@ -74,11 +73,10 @@ impl BackgroundJobs<'_> {
         }
     }
 
-    /// Starts the scheduled jobs, the listener for changes, and the derivation of customers whose rules changed.
+    /// Starts the scheduled jobs, and the derivation of customers whose rules changed.
     pub(super) fn start_maintenance(&self, maintenance: Maintenance) {
         let Self { pool, brands, background, .. } = *self;
         background.spawn_endless(maintenance::rederive_brands(pool.clone(), brands.to_vec()));
-        background.spawn_endless(ChangeListener::listen(Arc::clone(&maintenance.change_listener)));
         maintenance::start(&Schedule::new(maintenance, background));
     }
 }

@@ -21,6 +21,12 @@ impl Listeners {
         Ok(Self { public, metrics: metrics.transpose()? })
     }
 
+    /// Further handles of the same sockets.
+    pub(super) fn try_clone(&self) -> std::io::Result<Self> {
+        let metrics = self.metrics.as_ref().map(TcpListener::try_clone).transpose()?;
+        Ok(Self { public: self.public.try_clone()?, metrics })
+    }
+
     /// Address of lookups and webhooks.
     pub(super) fn address(&self, server: &ServerSettings) -> SocketAddr {
         local(&self.public, server)

@@ -1,13 +1,17 @@
-//! The application: its start, its shutdown, the HTTP servers, and the background jobs.
+//! The application: its start, its reload, its shutdown, the HTTP servers, and the background jobs.
 
 mod application;
 mod brands;
 mod error;
+mod foundation;
 mod gauges;
+mod generation;
 mod jobs;
 mod listeners;
 mod maintenance;
 mod registered_metrics;
+mod reload;
+mod replica;
 mod request_state;
 mod server;
 mod services;
@@ -18,5 +22,7 @@ mod warnings;
 pub use self::application::Application;
 pub use self::brands::{find_brands, open_brands};
 pub use self::error::StartError;
+pub use self::generation::Generation;
+pub use self::reload::Reload;
 pub use self::suppressions::open_suppression_file;
 pub(crate) use self::warnings::needed_connections;

@@ -1,4 +1,4 @@
-//! The metrics that exist from the start, before anything happened.
+//! The metrics that exist from the start, before anything happened, and those that end with a reload.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::http::problem::Problem;
 use crate::http::request_metrics;
-use crate::telemetry::series::register_counters;
+use crate::telemetry::series::{LabelValues, end_gauges, register_counters};
 
 /// Registers the counters of the service and its brands at zero, and shows the hash of each brand's settings.
 pub(super) fn register_metrics(brands: &HashMap<i32, Arc<Brand>>) {
@@ -15,25 +15,40 @@ pub(super) fn register_metrics(brands: &HashMap<i32, Arc<Brand>>) {
     let codes = Problem::ALL.iter().map(|problem| problem.code().to_owned());
     register_counters(&[("code", codes.collect())]);
     for brand in brands.values() {
-        register_metrics_of(brand);
-        let hash: String = brand.rules.hash().iter().map(|byte| format!("{byte:02x}")).collect();
-        // Operators see with it whether replicas run with the same settings.
-        metrics::gauge!("hookpoint_settings_info", "brand" => brand.rules.slug.clone(), "hash" => hash).set(1.0);
+        for_series_of(brand, register_counters);
+        show_settings(brand, true);
     }
 }
 
-fn register_metrics_of(brand: &Brand) {
+/// Ends the metrics of former brands. Their alerts become quiet.
+pub(super) fn end_metrics(former: &HashMap<i32, Arc<Brand>>, next: &HashMap<i32, Arc<Brand>>) {
+    for (id, brand) in former {
+        let same = next.get(id);
+        if same.is_none_or(|next| next.rules.hash() != brand.rules.hash()) {
+            show_settings(brand, false);
+        }
+        if same.is_none() {
+            for_series_of(brand, |values| end_gauges("brand", values));
+        }
+    }
+}
+
+/// Shows whether the settings of a brand are in use. Operators see with it whether replicas run with the same settings.
+fn show_settings(brand: &Brand, are_in_use: bool) {
+    let hash: String = brand.rules.hash().iter().map(|byte| format!("{byte:02x}")).collect();
+    metrics::gauge!("hookpoint_settings_info", "brand" => brand.rules.slug.clone(), "hash" => hash)
+        .set(f64::from(are_in_use));
+}
+
+/// Calls a function with the values of the labels that a brand's metrics may have.
+fn for_series_of(brand: &Brand, act: impl Fn(&LabelValues)) {
     let slug = || ("brand", vec![brand.rules.slug.clone()]);
     let sources = Source::ALL.map(|source| source.as_str().to_owned());
     let templates = brand.rules.presenter.template_names().map(str::to_owned);
-    register_counters(&[slug(), ("source", sources.into()), ("template", templates.collect())]);
+    act(&[slug(), ("source", sources.into()), ("template", templates.collect())]);
     for source in Source::ALL {
         let streams = brand.rules.sources.api(source).streams().iter();
         let streams = streams.map(|stream| stream.name.to_owned()).collect();
-        register_counters(&[
-            slug(),
-            ("source", vec![source.as_str().to_owned()]),
-            ("stream", streams),
-        ]);
+        act(&[slug(), ("source", vec![source.as_str().to_owned()]), ("stream", streams)]);
     }
 }

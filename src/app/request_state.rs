@@ -11,6 +11,7 @@ use crate::http::health::{Gauges, Health};
 use crate::http::openapi::{ApiDocument, DocumentError, DocumentedSettings};
 use crate::http::rate_limits::WrongKeys;
 use crate::http::readiness::Readiness;
+use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::handler::LookupService;
 use crate::lookup::query::MAX_QUERY;
 use crate::settings::SettingsFile;
@@ -52,7 +53,7 @@ pub(super) fn health(services: &Services, readiness: &Readiness) -> Data<Health>
 }
 
 /// The state of the metrics.
-pub(super) fn gauges(services: &Services, pool: &Pool) -> Data<Gauges> {
+pub(super) fn gauges(services: &Services, jobs: &BackgroundTasks, pool: &Pool) -> Data<Gauges> {
     Data::new(Gauges {
         pool: pool.clone(),
         delivery_writer: services.delivery_pool.clone(),
@@ -60,6 +61,7 @@ pub(super) fn gauges(services: &Services, pool: &Pool) -> Data<Gauges> {
         cache: Arc::clone(&services.cache),
         alarms: services.alarms.clone(),
         background: services.background.clone(),
+        jobs: jobs.clone(),
     })
 }
 

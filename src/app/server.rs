@@ -11,7 +11,7 @@ use actix_web::web::{self, Data, ServiceConfig};
 use actix_web::{App, HttpResponse, HttpServer, Resource};
 use rustix::process::{Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
-use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;
 
 use super::request_state::proxies;
@@ -140,19 +140,19 @@ pub(super) fn public_server(
 /// A server that runs in the background.
 pub(super) struct RunningServer {
     pub handle: ServerHandle,
-    /// Completes when the server has ended.
-    pub stopped: oneshot::Receiver<()>,
+    /// Cancelled when the server has ended.
+    pub stopped: CancellationToken,
 }
 
 /// Runs a server in the background.
 pub(super) fn run(server: Server, background: &BackgroundTasks) -> RunningServer {
-    let handle = server.handle();
-    let (sender, stopped) = oneshot::channel();
+    let (handle, stopped) = (server.handle(), CancellationToken::new());
+    let ended = stopped.clone().drop_guard();
     background.spawn(async move {
         if let Err(error) = server.await {
             tracing::error!(kind = %error.kind(), "HTTP server failed");
         }
-        let _ = sender.send(());
+        drop(ended);
     });
     RunningServer { handle, stopped }
 }

@@ -21,8 +21,7 @@ use crate::lookup::read_through::ReadThrough;
 use crate::lookup::repository::LookupRepository;
 use crate::settings::SettingsFile;
 use crate::storage::StorageError;
-use crate::storage::database::Database;
-use crate::storage::pool::{Pool, Use};
+use crate::storage::pool::{FurtherPools, Pool, Use};
 use crate::telemetry::alarm::{Alarms, Part};
 use crate::upstream::UpstreamClients;
 use crate::webhooks::handler::WebhookService;
@@ -35,7 +34,8 @@ const STORE_TIMEOUT: Duration = Duration::from_secs(5);
 #[derive(Clone, Copy)]
 pub(super) struct Resources<'a> {
     pub file: &'a SettingsFile,
-    pub database: &'a Database,
+    pub pool: &'a Pool,
+    pub further_pools: &'a FurtherPools,
     /// The brands, by their id.
     pub brands: &'a HashMap<i32, Arc<Brand>>,
     pub clock: &'a Clock,
@@ -66,8 +66,7 @@ pub(super) struct Services {
 impl Services {
     /// Builds the services, and loads the API keys.
     pub(super) async fn build(resources: Resources<'_>) -> Result<Self, StorageError> {
-        let Resources { file, database, brands, clock } = resources;
-        let pool = &database.pool;
+        let Resources { file, pool, further_pools, brands, clock } = resources;
         let background = BackgroundTasks::new();
         let api_keys = Arc::new(ApiKeyCache::new(brands.clone(), rates(file)));
         api_keys.refresh(pool).await?;
@@ -82,7 +81,7 @@ impl Services {
         });
         let wake_handles = WakeHandles::new(brands.keys().copied());
         let alarms = Alarms::default();
-        let delivery_pool = pool.beside(delivery_connections(file));
+        let delivery_pool = further_pools.with(delivery_connections(file));
         let webhook_service = Data::new(WebhookService::new(
             (delivery_pool.clone(), alarms.of(Part::Storing, None)),
             &all,
@@ -111,14 +110,14 @@ fn coalescer(
     cache: &Arc<AnswerCache>,
     background: &BackgroundTasks,
 ) -> Arc<LookupCoalescer> {
-    let Resources { file, database, brands, .. } = resources;
+    let Resources { file, further_pools, brands, .. } = resources;
     let rules = ReadRules {
         max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX),
         multiple_matches: file.lookup.multiple_matches,
     };
     let limits =
         CoalescingLimits { deadline: deadline(file), max_waiting: file.lookup.max_waiting };
-    let pool = database.pool.beside(lookup_connections(file));
+    let pool = further_pools.with(lookup_connections(file));
     let repository = LookupRepository::new(pool, rules, limits.deadline);
     let (cache, background) = (Arc::clone(cache), background.clone());
     let brands = brands.keys().copied();

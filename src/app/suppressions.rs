@@ -10,7 +10,7 @@ use crate::erasure::erase::ErasureError;
 use crate::erasure::reconcile::{adopt_keys, reconcile};
 use crate::erasure::suppression_file::{SuppressionFile, SuppressionFileError};
 use crate::settings::{SettingsFile, suppression_file};
-use crate::storage::database::Database;
+use crate::storage::pool::Pool;
 
 /// The suppression file of the settings. A new database takes over its keys, so this comes before brands are opened.
 ///
@@ -18,34 +18,27 @@ use crate::storage::database::Database;
 /// If the file cannot be read, or if Postgres fails.
 pub async fn open_suppression_file(
     file: &SettingsFile,
-    database: &Database,
+    pool: &Pool,
     rules: &[BrandRules],
 ) -> Result<SuppressionFile, StartError> {
     let suppressions = SuppressionFile::new(suppression_file(file));
     let slugs: Vec<&str> = rules.iter().map(|rules| rules.slug.as_str()).collect();
-    adopt_keys(&database.pool, &suppressions, &slugs).await?;
+    adopt_keys(pool, &suppressions, &slugs).await?;
     Ok(suppressions)
 }
 
 /// Erases people again who are on the suppression list but have data. If only writing the suppression file fails, the
 /// service still starts.
 pub(super) async fn reconcile_all(
-    database: &Database,
+    pool: &Pool,
     brands: &HashMap<i32, Arc<Brand>>,
     suppressions: &SuppressionFile,
     max_erased_percent: u32,
     clock: &Clock,
 ) -> Result<(), StartError> {
     for brand in brands.values() {
-        match reconcile(
-            &database.pool,
-            brand,
-            suppressions,
-            max_erased_percent,
-            clock.now(),
-            clock.now(),
-        )
-        .await
+        match reconcile(pool, brand, suppressions, max_erased_percent, clock.now(), clock.now())
+            .await
         {
             Err(ErasureError::SuppressionFile(error @ SuppressionFileError::Write(..))) => {
                 tracing::error!(brand = brand.rules.slug, %error, "failed to write the suppression file; a restored backup would bring back erased people");

@@ -17,6 +17,7 @@ mod lookup;
 mod output;
 mod question;
 mod rebuild;
+mod reload;
 mod serve;
 mod session;
 mod settings;
@@ -34,7 +35,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use self::output::{print_error, print_line};
+use self::output::{JsonArguments, print_error, print_line};
 use self::session::open;
 use self::usage_error::UsageError;
 use crate::settings::{Checked, Mistake, SecretAccess, Settings};
@@ -61,6 +62,8 @@ enum Command {
     Init(init::InitArguments),
     /// Run the service
     Serve,
+    /// Let all running replicas of the service read their settings again, without a restart
+    Reload(JsonArguments),
     /// Ask the service on this machine whether it is ready; the exit code is 0 if it is
     Health(health::HealthArguments),
     /// Find out what is wrong with this service, or with any hookpoint by its URL, and what to do
@@ -127,7 +130,7 @@ pub fn run(cli: Cli) -> ExitCode {
     };
     let done = match settings {
         None => runtime.block_on(without_settings(cli.command, cli.settings)),
-        Some(settings) => runtime.block_on(with_settings(cli.command, settings)),
+        Some(settings) => runtime.block_on(with_settings(cli.command, settings, cli.settings)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -151,8 +154,7 @@ fn settings_for(cli: &Cli) -> Result<Option<Settings>, Vec<Mistake>> {
         | Command::Settings(_) => return Ok(None),
         // Only these commands receive webhooks or call all sources. The others work without secrets.
         Command::Serve | Command::Sync(sync::SyncCommand::Run(_)) => {
-            checked.mistakes.append(&mut checked.missing);
-            Mistake::sort(&mut checked.mistakes);
+            checked = checked.with_secrets_required();
         }
         _ => {}
     }
@@ -176,7 +178,12 @@ async fn without_settings(command: Command, path: Option<PathBuf>) -> anyhow::Re
     }
 }
 
-async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<()> {
+/// Runs a command that needs settings. `path` is the argument of `--settings`.
+async fn with_settings(
+    command: Command,
+    settings: Settings,
+    path: Option<PathBuf>,
+) -> anyhow::Result<()> {
     match command {
         Command::Demo(_)
         | Command::Init(_)
@@ -187,7 +194,8 @@ async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<(
         | Command::Version(_)
         | Command::Settings(_) => without_settings(command, None).await,
         Command::Health(arguments) => health::run(&arguments, &settings).await,
-        Command::Serve => serve::run(settings).await,
+        Command::Serve => Box::pin(serve::run(settings, path)).await,
+        Command::Reload(arguments) => reload::run(arguments, &settings).await,
         Command::Migrate => migrate(settings).await,
         Command::Brand(command) => brand::run(command, settings).await,
         Command::Key(command) => key::run(command, settings).await,

@@ -53,7 +53,7 @@ impl Session {
         database: Database,
     ) -> anyhow::Result<Self> {
         let names = names_of(&settings.brands);
-        let brands = open_brands(&database, settings.brands).await?;
+        let brands = open_brands(&database.pool, settings.brands).await?;
         Ok(Self { file: settings.file, database, brands, names })
     }
 

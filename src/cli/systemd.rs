@@ -1,4 +1,4 @@
-//! Notifies systemd (`Type=notify`) that the service is ready, alive or stopping. Without systemd nothing happens.
+//! Notifies systemd (`Type=notify`) that the service is ready, alive, reloading or stopping. Without systemd nothing happens.
 
 use std::time::Duration;
 
@@ -41,12 +41,23 @@ pub(super) fn notify_ready() {
     notify(NotifyState::Ready);
 }
 
+/// Until the next [`notify_ready`], systemd shows that the service reads its settings again.
+pub(super) fn notify_reloading() {
+    if let Ok(now) = NotifyState::monotonic_usec_now() {
+        notify_all(&[NotifyState::Reloading, now]);
+    }
+}
+
 pub(super) fn notify_stopping() {
     notify(NotifyState::Stopping);
 }
 
 fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
+    notify_all(&[state]);
+}
+
+fn notify_all(states: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(states) {
         tracing::warn!(%error, "failed to notify systemd");
     }
 }

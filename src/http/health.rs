@@ -103,8 +103,10 @@ pub struct Gauges {
     pub cache: Arc<AnswerCache>,
     /// The parts that fail.
     pub alarms: Alarms,
-    /// Background tasks.
+    /// Tasks of requests.
     pub background: BackgroundTasks,
+    /// Background jobs.
+    pub jobs: BackgroundTasks,
 }
 
 impl Gauges {
@@ -121,7 +123,8 @@ impl Gauges {
         }
         metrics::gauge!("hookpoint_degraded").set(f64::from(self.coalescer.is_degraded()));
         metrics::gauge!("hookpoint_lookups_waiting").set(float(self.coalescer.waiting()));
-        metrics::gauge!("hookpoint_background_tasks").set(count(self.background.tasks()));
+        metrics::gauge!("hookpoint_background_tasks")
+            .set(count(self.background.tasks().saturating_add(self.jobs.tasks())));
         let (used, idle) = self.coalescer.connections();
         let (used_for_work, idle_for_work) = self.pool.counts();
         let (used_for_receipts, idle_for_receipts) = self.delivery_writer.counts();

@@ -65,7 +65,7 @@ pub struct HttpContext {
     pub lookup_path: String,
     /// The public base URL, for the `type` of problems.
     pub public_url: String,
-    /// Knows whether the service is draining.
+    /// Knows whether connections are being closed.
     pub background: BackgroundTasks,
     /// Writes the log lines.
     pub log: RequestLog,
@@ -147,7 +147,7 @@ fn add_headers(headers: &mut HeaderMap, context: &HttpContext, request_id: &str)
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(HeaderName::from_static("x-request-id"), id);
     }
-    if context.background.is_draining() {
+    if context.background.closes_connections() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
 }

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 pub struct BackgroundTasks {
     runtime: Handle,
     tasks: TaskTracker,
+    closing: CancellationToken,
     draining: CancellationToken,
     ending: CancellationToken,
 }
@@ -22,6 +23,7 @@ impl BackgroundTasks {
         Self {
             runtime: Handle::current(),
             tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
             draining: CancellationToken::new(),
             ending: CancellationToken::new(),
         }
@@ -46,8 +48,21 @@ impl BackgroundTasks {
         self.tasks.len()
     }
 
-    /// Starts to drain: `/health/ready` fails, so that load balancers use other replicas. Requests are still answered.
+    /// Starts to close connections: each ends after its next response.
+    pub fn close_connections(&self) {
+        self.closing.cancel();
+    }
+
+    /// Whether connections end after their next response.
+    #[must_use]
+    pub fn closes_connections(&self) -> bool {
+        self.closing.is_cancelled()
+    }
+
+    /// Starts to drain: `/health/ready` fails, so that load balancers use other replicas. Requests are still answered,
+    /// and connections end.
     pub fn drain(&self) {
+        self.close_connections();
         self.draining.cancel();
     }
 

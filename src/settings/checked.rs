@@ -133,6 +133,14 @@ impl Checked {
         ))
     }
 
+    /// Treats secrets that could not be read as mistakes.
+    #[must_use]
+    pub fn with_secrets_required(mut self) -> Self {
+        self.mistakes.append(&mut self.missing);
+        Mistake::sort(&mut self.mistakes);
+        self
+    }
+
     /// The settings, if there are no mistakes.
     ///
     /// # Errors

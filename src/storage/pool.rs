@@ -6,7 +6,7 @@
 //! the wrong server is closed. The library opens the sockets without keepalive, so Postgres sets it at its end.
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
@@ -196,6 +196,34 @@ impl Pool {
     pub fn close(&self) {
         self.0.free.close();
         self.0.idle().clear();
+    }
+}
+
+/// Further pools for the servers of a pool. As long as a pool with the wanted limits is in use, it is shared, so that
+/// nobody needs more connections than the settings say.
+pub struct FurtherPools {
+    pool: Pool,
+    open: Mutex<Vec<Weak<Shared>>>,
+}
+
+impl FurtherPools {
+    /// No further pool.
+    #[must_use]
+    pub fn of(pool: &Pool) -> Self {
+        Self { pool: pool.clone(), open: Mutex::default() }
+    }
+
+    /// The pool with these limits.
+    #[must_use]
+    pub fn with(&self, used: Use) -> Pool {
+        let mut open = self.open.lock();
+        open.retain(|pool| pool.strong_count() > 0);
+        if let Some(pool) = open.iter().filter_map(Weak::upgrade).find(|pool| pool.used == used) {
+            return Pool(pool);
+        }
+        let pool = self.pool.beside(used);
+        open.push(Arc::downgrade(&pool.0));
+        pool
     }
 }
 

@@ -11,7 +11,7 @@ use super::connection::Connection;
 use super::hosts::Hosts;
 
 /// The limits of a pool's connections.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Use {
     /// The most connections.
     pub connections: usize,

@@ -274,7 +274,7 @@ pub const CATALOGUE: &[Metric] = &[
     gauge(
         "hookpoint_settings_info",
         &["brand", "hash"],
-        "1 for the hash of the settings in use. It should be the same on all replicas.",
+        "1 for the hash of the settings in use, 0 for former ones. It should be the same on all replicas.",
     ),
     gauge("hookpoint_build_info", &["version"], "1 for the version in use."),
     counter(

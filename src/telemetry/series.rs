@@ -1,4 +1,4 @@
-//! Registers counters at zero. An alert sees an increase only if there was a value before: without this, it would miss the
+//! Registers counters at zero, and ends gauges. An alert sees an increase only if there was a value before: without this, it would miss the
 //! first event of each series.
 
 use metrics::{Key, Label, Level, Metadata};
@@ -73,27 +73,45 @@ pub fn known_values(metric: &str, label: &str) -> Option<&'static [&'static str]
         .map(|(_, _, values)| *values)
 }
 
+/// Values of labels.
+pub type LabelValues = [(&'static str, Vec<String>)];
+
 /// Registers each counter whose labels have known values: those given, and those that have few.
-pub fn register_counters(given: &[(&'static str, Vec<String>)]) {
+pub fn register_counters(given: &LabelValues) {
     for metric in CATALOGUE.iter().filter(|metric| metric.kind == Kind::Counter) {
-        let values = metric.labels.iter().map(|label| values_of(metric, label, given));
-        let Some(values) = values.collect::<Option<Vec<Vec<String>>>>() else { continue };
-        for series in combinations(&values) {
-            let labels = metric.labels.iter().zip(series);
-            let labels = labels.map(|(label, value)| Label::new(*label, value)).collect::<Vec<_>>();
-            let key = Key::from_parts(metric.name, labels);
-            let metadata = Metadata::new(module_path!(), Level::INFO, None);
-            metrics::with_recorder(|recorder| recorder.register_counter(&key, &metadata))
+        for key in series_of(metric, given) {
+            metrics::with_recorder(|recorder| recorder.register_counter(&key, &METADATA))
                 .increment(0);
         }
     }
 }
 
-fn values_of(
-    metric: &Metric,
-    label: &str,
-    given: &[(&'static str, Vec<String>)],
-) -> Option<Vec<String>> {
+/// Ends each gauge that has a label and only known values: it shows no number any more, so no alert compares it.
+pub fn end_gauges(label: &str, given: &LabelValues) {
+    let gauges = CATALOGUE.iter().filter(|metric| metric.kind == Kind::Gauge);
+    for metric in gauges.filter(|metric| metric.labels.contains(&label)) {
+        for key in series_of(metric, given) {
+            metrics::with_recorder(|recorder| recorder.register_gauge(&key, &METADATA))
+                .set(f64::NAN);
+        }
+    }
+}
+
+const METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
+
+/// The series of a metric; none if a label may have other values than those given and those that have few.
+fn series_of(metric: &Metric, given: &LabelValues) -> Vec<Key> {
+    let values = metric.labels.iter().map(|label| values_of(metric, label, given));
+    let Some(values) = values.collect::<Option<Vec<Vec<String>>>>() else { return Vec::new() };
+    let key = |series: Vec<String>| {
+        let labels = metric.labels.iter().zip(series);
+        let labels = labels.map(|(label, value)| Label::new(*label, value)).collect::<Vec<_>>();
+        Key::from_parts(metric.name, labels)
+    };
+    combinations(&values).into_iter().map(key).collect()
+}
+
+fn values_of(metric: &Metric, label: &str, given: &LabelValues) -> Option<Vec<String>> {
     if let Some(values) = known_values(metric.name, label) {
         return Some(values.iter().map(ToString::to_string).collect());
     }

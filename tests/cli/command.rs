@@ -184,6 +184,8 @@ fn wait(child: &mut Child) -> ExitStatus {
 pub struct Running {
     pub child: Child,
     pub address: String,
+    /// What it has printed so far.
+    lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Drop for Running {
@@ -233,11 +235,10 @@ impl Running {
         output: impl Fn(&mut Child) -> Box<dyn Read + Send>,
         find: impl Fn(&str) -> Option<String> + Send + 'static,
     ) -> Self {
-        let mut running = Self { child, address: String::new() };
+        let mut running = Self { child, address: String::new(), lines: Arc::default() };
         let lines = BufReader::new(output(&mut running.child)).lines();
         let (sender, receiver) = std::sync::mpsc::channel();
-        let output_seen = Arc::new(Mutex::new(Vec::new()));
-        let output_lines = Arc::clone(&output_seen);
+        let output_lines = Arc::clone(&running.lines);
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some(found) = find(&line) {
@@ -247,7 +248,7 @@ impl Running {
             }
         });
         running.address = receiver.recv_timeout(TIMEOUT).unwrap_or_else(|_| {
-            panic!("it never became ready: {:#?}", output_seen.lock().unwrap())
+            panic!("it never became ready: {:#?}", running.lines.lock().unwrap())
         });
         running
     }
@@ -262,6 +263,19 @@ impl Running {
             .lines()
             .find_map(|line| u64::from_str_radix(line.strip_prefix("SigCgt:")?.trim(), 16).ok());
         caught.is_none_or(|caught| caught & (1 << (libc::SIGTERM - 1)) != 0)
+    }
+
+    /// Waits until it has printed a text in this many lines. Returns all that it has printed.
+    pub fn until_lines(&self, wanted: &str, number: usize) -> String {
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let lines = self.lines.lock().unwrap().clone();
+            if lines.iter().filter(|line| line.contains(wanted)).count() >= number {
+                return lines.join("\n");
+            }
+            assert!(Instant::now() < deadline, "never {wanted}: {lines:#?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Ends it as a supervisor does.

@@ -27,6 +27,7 @@ mod init;
 mod other_user;
 mod program;
 mod read_only_commands;
+mod reload;
 #[path = "../harness/settings.rs"]
 #[allow(dead_code, reason = "a part of the harness")]
 mod settings;

@@ -145,7 +145,7 @@ impl Shop {
                     .unwrap();
             hookpoint::storage::migrate(&database.pool).await.unwrap();
             let brand: Arc<Brand> =
-                open_brands(&database, rules).await.unwrap().into_values().next().unwrap();
+                open_brands(&database.pool, rules).await.unwrap().into_values().next().unwrap();
             let done =
                 work(&database, &brand, &SuppressionFile::new(self.suppression_file())).await;
             database.close().await;

@@ -18,7 +18,7 @@ fn receive_until(socket: &UnixDatagram, wanted: &str) -> Vec<String> {
 }
 
 #[test]
-fn systemd_hears_when_the_service_is_ready_alive_and_stopping_and_a_hangup_does_not_end_it() {
+fn systemd_hears_when_the_service_is_ready_alive_reloading_and_stopping() {
     let scratch = Scratch::new();
     let socket = UnixDatagram::bind(scratch.0.join("notify")).unwrap();
     socket.set_read_timeout(Some(TIMEOUT)).unwrap();
@@ -30,6 +30,9 @@ fn systemd_hears_when_the_service_is_ready_alive_and_stopping_and_a_hangup_does_
     assert!(!messages.contains(&"STOPPING=1".to_owned()), "{messages:?}");
     let pid = service.child.id().to_string();
     assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+    let messages = receive_until(&socket, "READY=1");
+    let reloading = messages.iter().find(|message| message.starts_with("RELOADING=1"));
+    assert!(reloading.is_some_and(|it| it.contains("MONOTONIC_USEC=")), "{messages:?}");
     for _ in 0..3 {
         receive_until(&socket, "WATCHDOG=1");
     }

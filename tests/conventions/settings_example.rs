@@ -281,3 +281,23 @@ fn every_environment_variable_is_documented() {
         );
     }
 }
+
+#[test]
+fn settings_that_need_a_restart_are_documented() {
+    let reload = std::fs::read_to_string(root().join("src/app/reload.rs")).unwrap();
+    let operate = std::fs::read_to_string(root().join("deploy/operate.md")).unwrap();
+    let kept: Vec<&str> =
+        reload.split("kept.keep(\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let database = json!(SettingsFile::default().database);
+    let database = database.as_object().unwrap().keys().map(|key| format!("database.{key}"));
+    let of_database = kept.iter().filter(|key| key.starts_with("database."));
+    assert_eq!(
+        of_database.map(ToString::to_string).collect::<BTreeSet<_>>(),
+        database.collect::<BTreeSet<_>>(),
+        "all of the table"
+    );
+    for key in kept {
+        let table = if key.starts_with("database.") { "[database]" } else { key };
+        assert!(EXAMPLE.contains(table) && operate.contains(&format!("`{table}`")), "{key}");
+    }
+}

@@ -238,8 +238,12 @@ impl Shop {
         hookpoint::storage::migrate(&database.pool).await.unwrap();
         let settings = Settings::parse(brand, Path::new("harness.toml"))
             .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-        let brand =
-            open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        let brand = open_brands(&database.pool, settings.brands)
+            .await
+            .unwrap()
+            .into_values()
+            .next()
+            .unwrap();
         Self { database, brand, url }
     }
 

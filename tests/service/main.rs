@@ -21,6 +21,7 @@ mod ingest;
 mod lookup;
 mod postgres_silence;
 mod privacy;
+mod reload;
 #[path = "../harness/rng.rs"]
 mod rng;
 #[path = "../harness/round_trips.rs"]

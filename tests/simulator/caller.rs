@@ -38,8 +38,12 @@ impl Caller {
         let size =
             PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: None };
         let database = Database::open(&database().await.0, size, false).await.unwrap();
-        let brand =
-            open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        let brand = open_brands(&database.pool, settings.brands)
+            .await
+            .unwrap()
+            .into_values()
+            .next()
+            .unwrap();
         let background = BackgroundTasks::new();
         // Faults must reach the client, so limits and the circuit breaker are generous.
         let calls = CallSettings {

@@ -237,8 +237,12 @@ impl Replica {
         let database = open(name).await;
         let settings = Settings::parse("[brands.demo]", Path::new("test.toml"))
             .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-        let brand =
-            open_brands(&database, settings.brands).await.unwrap().into_values().next().unwrap();
+        let brand = open_brands(&database.pool, settings.brands)
+            .await
+            .unwrap()
+            .into_values()
+            .next()
+            .unwrap();
         let background = BackgroundTasks::new();
         let factory = UpstreamClientFactory::new(
             &database.pool,

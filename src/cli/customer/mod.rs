@@ -79,7 +79,8 @@ impl CustomerCommand {
 pub(super) async fn run(command: CustomerCommand, settings: Settings) -> anyhow::Result<()> {
     let database = open(&settings).await?;
     // This must come before the brands are opened.
-    let suppressions = open_suppression_file(&settings.file, &database, &settings.brands).await?;
+    let suppressions =
+        open_suppression_file(&settings.file, &database.pool, &settings.brands).await?;
     let session = Session::with_database(settings, database).await?;
     let done = run_in(&session, &suppressions, &command).await;
     session.close().await;

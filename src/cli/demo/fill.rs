@@ -78,7 +78,7 @@ fn bar(webhooks: usize) -> ProgressBar {
 async fn read_apis(application: &Application, file: &SettingsFile) -> anyhow::Result<()> {
     let (background, clock, pool) =
         (BackgroundTasks::new(), Clock::system(), &application.database.pool);
-    let brands: Vec<_> = application.brands.values().cloned().collect();
+    let brands: Vec<_> = application.brands().values().cloned().collect();
     let accounts = UpstreamClients::new(pool, &brands, &file.calls, &background, &clock);
     let bars = MultiProgress::new();
     let runners: Vec<SyncRunner> = brands
@@ -104,7 +104,7 @@ async fn read_apis(application: &Application, file: &SettingsFile) -> anyhow::Re
 }
 
 async fn until_applied(application: &Application) -> anyhow::Result<()> {
-    let brand = application.brands.values().next().context("the demo has no brand")?;
+    let brand = application.brands().values().next().context("the demo has no brand")?;
     while list_backlog(&application.database.pool, brand.id())
         .await?
         .iter()

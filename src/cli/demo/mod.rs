@@ -108,7 +108,7 @@ impl Demo<'_> {
         let ended = match started {
             Ok(Some(data)) => {
                 background.spawn_endless(BackgroundActivity::new(data).run_forever());
-                serve::run_until_signal(application, shutdown).await
+                serve::run_until_signal(application, shutdown, None).await
             }
             Ok(None) => {
                 application.stop().await;
@@ -142,7 +142,7 @@ impl Demo<'_> {
         application.wait_until_current().await?;
         application.set_prepared();
         application.readiness().until_ready().await;
-        let brand = application.brands.values().next().context("the demo has no brand")?;
+        let brand = application.brands().values().next().context("the demo has no brand")?;
         let now = Clock::system().now();
         let instructions = Instructions {
             key,
@@ -160,7 +160,7 @@ impl Demo<'_> {
 
     /// Creates the API key for lookups.
     async fn make_key(self, application: &Application) -> anyhow::Result<String> {
-        let brand = application.brands.values().next().context("the demo has no brand")?;
+        let brand = application.brands().values().next().context("the demo has no brand")?;
         let key = match &self.arguments.key {
             Some(key) => key.clone(),
             None if self.arguments.listen.ip().is_loopback() => "demo".to_owned(),

@@ -13,10 +13,10 @@ use crate::clock::Clock;
 use crate::doctor::finding::{Finding, Observation, Verdict};
 use crate::doctor::service::{
     Addresses, ServiceCheck, check_database, check_disks, check_keys, check_mistakes,
-    check_open_error, check_reachability, check_settings, check_source_apis,
+    check_open_error, check_reachability, check_replicas, check_settings, check_source_apis,
     check_suppression_file, completed,
 };
-use crate::settings::{Mistake, Settings, SettingsFile, suppression_file};
+use crate::settings::{Mistake, Settings, SettingsFile, shared_hash, suppression_file};
 use crate::storage::database::{Database, OpenError, Place};
 
 /// The database may take this many times as long as an answer.
@@ -125,6 +125,8 @@ async fn check_stored(
     findings.extend(check_suppression_file(&suppression_file(&file), each()));
     let keys = within(limit, check_keys(&database.pool, each(), clock.now())).await;
     findings.extend(keys.unwrap_or_else(|| failed(ServiceCheck::Keys, &LATE)));
+    let replicas = within(limit, check_replicas(&database.pool, &shared_hash(&file))).await;
+    findings.extend(replicas.unwrap_or_else(|| failed(ServiceCheck::Replicas, &LATE)));
     findings.extend(check_source_apis(&database.pool, &brands, &file.calls, timeout).await);
     findings
 }

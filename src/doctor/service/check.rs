@@ -49,6 +49,8 @@ pub enum ServiceCheck {
     SourceApi,
     /// The service answers on this machine.
     Service,
+    /// All replicas run with the same settings.
+    Replicas,
     /// The service answers at its public URL.
     PublicHealth,
     /// The lookup's path is reached from outside.
@@ -61,7 +63,7 @@ use ServiceCheck as C;
 
 impl ServiceCheck {
     /// All checks, in the order of the output.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         C::Settings,
         C::Secrets,
         C::Brands,
@@ -84,6 +86,7 @@ impl ServiceCheck {
         C::Keys,
         C::SourceApi,
         C::Service,
+        C::Replicas,
         C::PublicHealth,
         C::PublicLookup,
         C::PublicWebhooks,
@@ -205,6 +208,11 @@ impl ServiceCheck {
                 "service",
                 "Does the service on this machine work?",
                 "Run `hookpoint serve`, and look at its log.",
+            ),
+            C::Replicas => (
+                "replicas",
+                "Do all running replicas have the settings of this file?",
+                "Give all replicas the same settings file. Then run `hookpoint reload`.",
             ),
             C::PublicHealth => (
                 "public-health",

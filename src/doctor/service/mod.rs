@@ -5,6 +5,7 @@ mod database;
 mod files;
 mod keys;
 mod reachability;
+mod replicas;
 mod settings;
 mod source_apis;
 
@@ -13,5 +14,6 @@ pub use self::database::{check_database, check_exposure, check_facts, check_open
 pub use self::files::{check_disks, check_suppression_file, judge_space};
 pub use self::keys::check_keys;
 pub use self::reachability::{Addresses, check_reachability};
+pub use self::replicas::check_replicas;
 pub use self::settings::{check_mistakes, check_settings};
 pub use self::source_apis::check_source_apis;

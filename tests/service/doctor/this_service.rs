@@ -13,10 +13,10 @@ use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::doctor::finding::Verdict::{Fail, Pass, Warn};
 use hookpoint::doctor::service::{
     Addresses, ServiceCheck as Check, check_database, check_disks, check_exposure, check_facts,
-    check_keys, check_mistakes, check_open_error, check_reachability, check_settings,
-    check_source_apis, check_suppression_file, completed, judge_space,
+    check_keys, check_mistakes, check_open_error, check_reachability, check_replicas,
+    check_settings, check_source_apis, check_suppression_file, completed, judge_space,
 };
-use hookpoint::settings::Settings;
+use hookpoint::settings::{Settings, shared_hash};
 use hookpoint::sources::api::LiveWhen;
 use hookpoint::sources::secret::SecretRef;
 use hookpoint::storage::database::{Database, OpenError, Place, PoolSize, Url};
@@ -24,7 +24,7 @@ use hookpoint::storage::database_facts::DatabaseFacts;
 use jiff::{SignedDuration, Timestamp};
 
 use super::*;
-use crate::support::{Options as AppOptions, TestSettings, scratch};
+use crate::support::{Options as AppOptions, TestSettings, scratch, until};
 
 /// The verdicts of a check.
 fn verdicts(findings: &[Finding], check: Check) -> Vec<Verdict> {
@@ -222,6 +222,17 @@ async fn keys_are_checked(app: &TestApp, broken: &mut Broken) {
     broken.is(&check().await, Check::Keys, Fail);
 }
 
+async fn replicas_are_checked(app: &TestApp, broken: &mut Broken) {
+    let hash = shared_hash(&app.loaded(&TestSettings::demo()).file);
+    until("it reports itself", async || {
+        verdicts(&check_replicas(app.pool(), &hash).await, Check::Replicas) == [Pass]
+    })
+    .await;
+    let changed = TestSettings::demo().with(|file| file.lookup.cache_seconds = 7);
+    let other = shared_hash(&app.loaded(&changed).file);
+    broken.is(&check_replicas(app.pool(), &other).await, Check::Replicas, Warn);
+}
+
 async fn addresses_are_checked(app: &TestApp, broken: &mut Broken) {
     let service = format!("http://{}", app.application.address);
     let brands: [&BrandRules; 1] = [&app.brand.rules];
@@ -284,6 +295,7 @@ async fn each_check_passes_or_finds_what_is_broken() {
     let app = TestApp::start().await;
     files_are_checked(&app, &mut broken);
     addresses_are_checked(&app, &mut broken).await;
+    replicas_are_checked(&app, &mut broken).await;
     keys_are_checked(&app, &mut broken).await;
     the_database_is_checked(&app, &mut broken).await;
     app.stop().await;

@@ -220,7 +220,8 @@ async fn naughty_strings_keep_the_documented_shape() {
 async fn the_same_people_in_two_brands_never_meet() {
     let second = BrandSettings { time_zone: "UTC".to_owned(), ..BrandSettings::default() };
     let app = TestApp::start_with(TestSettings::demo().and_brand("other", second)).await;
-    let other = app.application.brands.values().find(|brand| brand.rules.slug == "other").unwrap();
+    let other =
+        app.application.brands().values().find(|brand| brand.rules.slug == "other").unwrap();
     app.key(other, "other-key", None).await;
     app.apply(demo_changes(&app.brand)).await;
     let query = "channelAddressType=email&address=thomas%40example.org";

@@ -51,7 +51,7 @@ fn served(slugs: &[&str]) -> TestSettings {
 }
 
 fn brand_of(app: &TestApp, slug: &str) -> Arc<Brand> {
-    Arc::clone(app.application.brands.values().find(|brand| brand.rules.slug == slug).unwrap())
+    Arc::clone(app.application.brands().values().find(|brand| brand.rules.slug == slug).unwrap())
 }
 
 impl SilenceFixture {

@@ -20,6 +20,7 @@ use hookpoint::customer::model::source::Source;
 use hookpoint::demo::recorded_deliveries;
 use hookpoint::http::api_keys::hash_key;
 use hookpoint::ingest::apply::apply;
+use hookpoint::settings::Settings;
 use hookpoint::settings::file::{LogFormat, TelemetrySettings};
 use hookpoint::sources::diagnosis::comparison::Comparison;
 use hookpoint::sources::diagnosis::reason::Reason;
@@ -175,7 +176,7 @@ impl TestApp {
         tokio::time::timeout(ENDLESS, readiness.until_ready())
             .await
             .expect("the service gets ready");
-        let brand = application.brands.values().find(|brand| brand.rules.slug == "demo").unwrap();
+        let brand = application.brands().values().find(|brand| brand.rules.slug == "demo").unwrap();
         let app = Self { brand: Arc::clone(brand), clock, place, database: name, application };
         if hookpoint::storage::api_keys::list_keys(app.pool()).await.unwrap().is_empty() {
             app.key(&app.brand, KEY, None).await;
@@ -189,6 +190,14 @@ impl TestApp {
         app.apply(demo_changes(&app.brand)).await;
         app.wait_until_current().await;
         app
+    }
+
+    /// Settings as this application reads them.
+    pub fn loaded(&self, settings: &TestSettings) -> Settings {
+        let mut settings = settings.load(&kept);
+        settings.file.erasure.suppression_file =
+            suppression_file_of(&self.database).display().to_string();
+        settings
     }
 
     /// Waits until the application has processed the notifications of all applied changes.

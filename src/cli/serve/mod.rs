@@ -1,7 +1,12 @@
 //! `hookpoint serve`
 
+mod reloader;
+
+use std::path::PathBuf;
+
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::reloader::Reloader;
 use super::systemd::{self, ServiceManager};
 use crate::app::Application;
 use crate::clock::Clock;
@@ -9,9 +14,10 @@ use crate::settings::Settings;
 use crate::storage::database::Database;
 use crate::telemetry;
 
-pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
+/// Runs the service. `path` is the argument of `--settings`.
+pub(super) async fn run(settings: Settings, path: Option<PathBuf>) -> anyhow::Result<()> {
     let mut shutdown = ShutdownSignal::listen()?;
-    let hangup = signal(SignalKind::hangup())?;
+    let reloader = Reloader::listen(path)?;
     telemetry::start(&settings.file.telemetry);
     telemetry::metrics();
     let warnings = settings.warnings.clone();
@@ -31,18 +37,7 @@ pub(super) async fn run(settings: Settings) -> anyhow::Result<()> {
     for warning in &warnings {
         tracing::warn!(%warning, "a setting may be wrong");
     }
-    tokio::select! {
-        ended = run_until_signal(application, &mut shutdown) => ended,
-        () = warn_about_hangups(hangup) => Ok(()),
-    }
-}
-
-/// SIGHUP asks many services to read their settings again. This one reads them at its start only, and goes on.
-async fn warn_about_hangups(mut hangup: Signal) {
-    while hangup.recv().await.is_some() {
-        tracing::warn!("SIGHUP ignored; to apply changed settings, restart the service");
-    }
-    std::future::pending::<()>().await;
+    run_until_signal(application, &mut shutdown, Some(reloader)).await
 }
 
 /// Receives SIGTERM and SIGINT, from the moment when it is created.
@@ -72,6 +67,7 @@ impl ShutdownSignal {
 pub(super) async fn run_until_signal(
     mut application: Application,
     shutdown: &mut ShutdownSignal,
+    mut reloader: Option<Reloader>,
 ) -> anyhow::Result<()> {
     let (address, metrics) =
         (application.address, application.metrics_address.map(|address| address.to_string()));
@@ -88,6 +84,11 @@ pub(super) async fn run_until_signal(
                 systemd::notify_ready();
             }
             () = service_manager.until_watchdog_is_due() => systemd::notify_watchdog(),
+            step = reloader::next(&mut reloader, &application) => {
+                if let Some(reloader) = &mut reloader {
+                    reloader.take(step, &mut application);
+                }
+            }
         }
     };
     tracing::info!("shutting down; finishing requests in flight");

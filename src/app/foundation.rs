@@ -1,0 +1,35 @@
+//! What stays while the settings change: the connections to the database, the sockets, the clock.
+
+use super::error::StartError;
+use super::listeners::Listeners;
+use super::server::raise_file_limit;
+use super::warnings::warn_about_database;
+use crate::clock::Clock;
+use crate::settings::SettingsFile;
+use crate::storage::database::Database;
+use crate::storage::migrate;
+use crate::storage::pool::{FurtherPools, Pool};
+
+/// What stays while the settings change.
+pub(super) struct Foundation {
+    pub pool: Pool,
+    pub further_pools: FurtherPools,
+    pub listeners: Listeners,
+    pub clock: Clock,
+}
+
+impl Foundation {
+    /// Listens, and migrates the database.
+    pub(super) async fn lay(
+        file: &SettingsFile,
+        database: &Database,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        raise_file_limit();
+        let listeners = Listeners::bind(&file.server)?;
+        migrate(&database.pool).await?;
+        warn_about_database(file, database).await?;
+        let (pool, further_pools) = (database.pool.clone(), FurtherPools::of(&database.pool));
+        Ok(Self { pool, further_pools, listeners, clock })
+    }
+}
