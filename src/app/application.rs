@@ -139,6 +139,14 @@ impl Application {
         self.background.spawn(async move { replica.report_reload(request, outcome).await });
     }
 
+    /// Saves the counters of webhooks and the rejected ones now. A job does the same every two seconds.
+    ///
+    /// # Errors
+    /// When Postgres fails.
+    pub async fn save_webhook_counters(&self) -> Result<(), StorageError> {
+        self.current.services.webhook_service.endpoints.save(&self.foundation.pool).await
+    }
+
     /// Shuts down. Reports "not ready" to load balancers, answers for the drain period, finishes requests in flight,
     /// and stops.
     pub async fn stop(self) {

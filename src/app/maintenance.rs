@@ -21,6 +21,7 @@ use crate::storage::delivery_queue::delete_old_deliveries;
 use crate::storage::listener::HEARTBEAT_INTERVAL;
 use crate::storage::live_queries::delete_old_live_queries;
 use crate::storage::pool::Pool;
+use crate::storage::rejected_webhooks::delete_old_rejected;
 use crate::storage::sync_streams::list_streams;
 use crate::upstream::UpstreamClients;
 use crate::webhooks::delivery_writer::DeliveryWriter;
@@ -148,6 +149,8 @@ impl Maintenance {
                 now.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
             };
             let finished = before(self.inbox.retention_days);
+            // If this fails, the next run deletes them.
+            let _ = delete_old_rejected(&self.pool, brand.id(), finished).await;
             let known = before(self.inbox.dedup_retention_days);
             while delete_old_deliveries(&self.pool, brand.id(), finished, known, 1_000)
                 .await

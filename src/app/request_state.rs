@@ -4,9 +4,8 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 
-use super::services::{Services, rates};
+use super::services::{Services, proxies, rates};
 use crate::clock::Clock;
-use crate::http::client_ip::Proxies;
 use crate::http::health::{Gauges, Health};
 use crate::http::openapi::{ApiDocument, DocumentError, DocumentedSettings};
 use crate::http::rate_limits::WrongKeys;
@@ -16,11 +15,6 @@ use crate::lookup::handler::LookupService;
 use crate::lookup::query::MAX_QUERY;
 use crate::settings::SettingsFile;
 use crate::storage::pool::Pool;
-
-/// The proxies that are trusted to name the caller's address.
-pub(super) fn proxies(file: &SettingsFile) -> Proxies {
-    Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header }
-}
 
 /// The state of lookups.
 pub(super) fn lookup_service(

@@ -14,7 +14,7 @@ use socket2::SockRef;
 use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;
 
-use super::request_state::proxies;
+use super::services::proxies;
 use crate::http::health;
 use crate::http::health::{Gauges, Health};
 use crate::http::idle_connections::Connections;

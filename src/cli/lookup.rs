@@ -8,7 +8,9 @@ use super::question::question;
 use super::session::Session;
 use super::shown_customer::print_customer;
 use super::shown_explanation::print_explanation;
+use super::shown_nobody::print_nobody;
 use crate::admin::explain::{Explanation, explain};
+use crate::admin::explain_nobody::{Nobody, explain_nobody};
 use crate::brand::Brand;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{FoundCustomer, ReadRules, find, find_keys};
@@ -42,13 +44,14 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     let session = Session::read_only(settings).await?;
     let answer = answer(&session, &arguments).await;
     session.close().await;
-    let Answer { found, explanations } = answer?;
+    let Answer { found, explanations, nobody } = answer?;
     if arguments.json {
         print_line(&plain_json(&found.body));
         return Ok(());
     }
     let customers: Vec<Value> = serde_json::from_str(&found.body)?;
     print_summary(customers.len(), explanations.len());
+    nobody.iter().filter(|_| arguments.why).for_each(print_nobody);
     let mut explanations = explanations.into_iter().filter(|_| arguments.why);
     for customer in &customers {
         print_customer(customer);
@@ -65,6 +68,8 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
 struct Answer {
     found: FoundCustomer,
     explanations: Vec<Explanation>,
+    /// Why nobody matches.
+    nobody: Option<Nobody>,
 }
 
 async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Result<Answer> {
@@ -81,7 +86,12 @@ async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Resul
     let needs_reasons = arguments.why || found.customers == 0;
     let explanations =
         if needs_reasons { explanations(pool, brand, &question, rules).await? } else { Vec::new() };
-    Ok(Answer { found, explanations })
+    let nobody = if arguments.why && found.customers == 0 && explanations.is_empty() {
+        Some(explain_nobody(&mut *pool.acquire().await?, brand, &question).await?)
+    } else {
+        None
+    };
+    Ok(Answer { found, explanations, nobody })
 }
 
 /// Prints how many customers match. An answer without customers may have explanations: then too many match.

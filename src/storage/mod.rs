@@ -45,6 +45,7 @@ pub mod purge;
 pub mod rate_limit;
 mod rate_limit_usage;
 pub mod records;
+pub mod rejected_webhooks;
 pub mod replicas;
 pub mod seen_keys;
 mod server;

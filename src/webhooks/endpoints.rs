@@ -1,6 +1,7 @@
-//! The webhook endpoints: their counters, and the warnings about failed verification.
+//! The webhook endpoints: their counters, and the webhooks that could not be verified.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -15,6 +16,7 @@ use crate::customer::model::source::Source;
 use crate::http::problem::Problem;
 use crate::sources::webhook::VerificationFailure;
 use crate::storage::StorageError;
+use crate::storage::rejected_webhooks::{RejectedRow, insert_rejected};
 use crate::storage::webhook_stats::{WebhookStatsRow, add_webhook_stats};
 
 /// The result of receiving a webhook.
@@ -74,6 +76,9 @@ impl Outcome {
     }
 }
 
+/// The most rejected webhooks of an endpoint that are stored at once. Anybody can send many, so only the last ones count.
+const MOST_REJECTED: usize = 20;
+
 /// Why a webhook is rejected: the outcome for the counters, and the problem for the source.
 pub(super) type Rejection = (Outcome, Problem);
 
@@ -86,6 +91,7 @@ pub struct WebhookEndpoint {
     // Registered once, because that takes longer than counting.
     counters: Vec<(Outcome, Counter)>,
     unsaved: Mutex<WebhookStatsRow>,
+    rejected: Mutex<VecDeque<RejectedRow>>,
     warned_at: AtomicI64,
 }
 
@@ -102,6 +108,7 @@ impl WebhookEndpoint {
             source,
             counters,
             unsaved: Mutex::default(),
+            rejected: Mutex::default(),
             warned_at: AtomicI64::new(i64::MIN),
         }
     }
@@ -149,10 +156,16 @@ impl WebhookEndpoint {
         }
     }
 
-    /// Keeps the reason of a failed verification for `inbox status`, and logs it, at most once a minute, because anybody
-    /// can send many such webhooks.
-    pub fn warn(&self, failure: &VerificationFailure, now: Timestamp) {
+    /// Keeps the reason of a failed verification for `inbox status` and `inbox rejected`, and logs it, at most once a
+    /// minute, because anybody can send many such webhooks.
+    pub fn reject(&self, failure: &VerificationFailure, caller: Option<IpAddr>, now: Timestamp) {
         self.unsaved().unverified_reason = Some(failure.to_string());
+        self.keep_rejected(RejectedRow {
+            source: self.source,
+            rejected_at: now,
+            reason: failure.to_string(),
+            caller: caller.map(|caller| caller.to_string()).unwrap_or_default(),
+        });
         let (now, last) = (now.as_second(), self.warned_at.load(Ordering::Relaxed));
         let is_due = now.saturating_sub(last) >= 60;
         if is_due
@@ -164,6 +177,29 @@ impl WebhookEndpoint {
             let (brand, source) = (self.brand.rules.slug.as_str(), self.source.as_str());
             tracing::warn!(brand, source, reason = %failure, "webhook verification failed; `hookpoint inbox verify` explains a webhook (logged at most once a minute)");
         }
+    }
+}
+
+impl WebhookEndpoint {
+    fn keep_rejected(&self, row: RejectedRow) {
+        let mut rejected = self.rejected.lock();
+        rejected.push_back(row);
+        if rejected.len() > MOST_REJECTED {
+            rejected.pop_front();
+        }
+    }
+
+    /// Stores the last rejected webhooks.
+    async fn save_rejected(&self, pool: &Pool) -> Result<(), StorageError> {
+        let rows: Vec<RejectedRow> = std::mem::take(&mut *self.rejected.lock()).into();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let stored = insert_rejected(pool, self.brand.id(), self.source, &rows).await;
+        if stored.is_err() {
+            rows.into_iter().for_each(|row| self.keep_rejected(row));
+        }
+        stored
     }
 }
 
@@ -191,12 +227,13 @@ impl WebhookEndpoints {
         self.0.get(&(brand.to_owned(), source.parse().ok()?))
     }
 
-    /// Saves the counters, for `inbox status` and for the metrics of all replicas.
+    /// Saves the counters and the rejected webhooks, for `inbox status`, `inbox rejected` and the metrics of all replicas.
     ///
     /// # Errors
-    /// When Postgres fails. The counters are then saved at the next call.
+    /// When Postgres fails. They are then saved at the next call.
     pub async fn save(&self, pool: &Pool) -> Result<(), StorageError> {
         for endpoint in self.0.values() {
+            endpoint.save_rejected(pool).await?;
             let unsaved = std::mem::take(&mut *endpoint.unsaved());
             if unsaved == WebhookStatsRow::default() {
                 continue;

@@ -1,6 +1,7 @@
 //! Handles a webhook: endpoint, body, verification, inbox. It is acknowledged after the commit. The answer always comes
 //! in time: if the result is unknown by then, the source sends the webhook again, and a duplicate is dropped.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
+use crate::http::client_ip::Proxies;
 use crate::http::problem::{Problem, WEBHOOK_METHOD};
 use crate::http::rate_limits::SameWebhooks;
 use crate::inbox::wake_handles::WakeHandles;
@@ -42,6 +44,7 @@ pub struct WebhookService {
     verification: WebhookVerification,
     body_limits: BodyLimits,
     answer: Duration,
+    proxies: Proxies,
     wake_handles: WakeHandles,
     clock: Clock,
 }
@@ -79,6 +82,7 @@ impl WebhookService {
         (pool, alarm): (Pool, Arc<Alarm>),
         brands: &[Arc<Brand>],
         settings: (&InboxSettings, &LimitsSettings),
+        proxies: Proxies,
         wake_handles: WakeHandles,
         background: BackgroundTasks,
         clock: Clock,
@@ -103,6 +107,7 @@ impl WebhookService {
                     .unwrap_or(usize::MAX),
             },
             answer: Duration::from_millis(settings.ack_timeout_ms),
+            proxies,
             wake_handles,
             clock,
         }
@@ -161,7 +166,7 @@ impl WebhookService {
         };
         let verified = self.verification.verify(brand, endpoint.source, received).await?;
         let verified = verified.map_err(|failure| {
-            endpoint.warn(&failure, self.clock.now());
+            endpoint.reject(&failure, self.caller(request), self.clock.now());
             note(request, |trace| trace.reason = Some(failure));
             (Outcome::Unverified, Problem::WebhookUnverified)
         })?;
@@ -208,6 +213,12 @@ impl WebhookService {
             .take(content)
             .map_err(|seconds| (Outcome::RateLimited, Problem::TooManyWebhooks(seconds)))?;
         Ok(Some(content))
+    }
+
+    /// The network address of the sender. `None` if trusted proxies name it in a malformed way.
+    fn caller(&self, request: &HttpRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr()?.ip();
+        self.proxies.caller(peer, request.headers()).address
     }
 
     async fn ask_about(

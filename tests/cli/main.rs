@@ -23,6 +23,7 @@ mod embedded_postgres;
 mod environment;
 mod erasure_of_namesakes;
 mod init;
+mod nobody;
 #[cfg(target_os = "linux")]
 mod other_user;
 mod program;

@@ -3,13 +3,15 @@
 use crate::shop::{Shop, anna_and_bert};
 
 /// Commands that only look. `DELIVERY` stands for one that is there.
-const READ_ONLY_COMMANDS: [&[&str]; 11] = [
+const READ_ONLY_COMMANDS: [&[&str]; 13] = [
     &["brand", "list"],
     &["key", "list"],
     &["key", "list", "--brand", "shop"],
     &["lookup", "--email", "anna@example.org"],
     &["lookup", "--phone", "06 12312311", "--json"],
     &["lookup", "--id", "omniotap.contact:crm-1", "--why"],
+    &["inbox", "rejected"],
+    &["inbox", "rejected", "--source", "omneo", "--json"],
     &["inbox", "status"],
     &["inbox", "list"],
     &["inbox", "show", "DELIVERY"],
@@ -126,10 +128,11 @@ fn who_looks_at_what_was_cancelled_writes_nothing() {
 }
 
 /// Lists and status as JSON: the command, and members that every element has.
-const JSON: [(&[&str], &[&str]); 7] = [
+const JSON: [(&[&str], &[&str]); 8] = [
     (&["brand", "list"], &["brand", "customers", "valid_keys"]),
     (&["key", "list"], &["id", "brand", "label", "state", "last_used_at"]),
     (&["inbox", "list"], &["id", "brand", "source", "state", "note"]),
+    (&["inbox", "rejected"], &[]),
     (&["inbox", "status"], &["brand", "source", "rejected", "dead", "remarks"]),
     (&["sync", "status"], &["brand", "source", "is_connected", "streams"]),
     (&["audit", "list"], &["brand", "begun_at", "action", "by", "outcome"]),

@@ -2,6 +2,7 @@
 
 mod filter;
 mod list;
+mod rejected;
 mod show;
 mod status;
 mod tail;
@@ -13,6 +14,7 @@ use uuid::Uuid;
 
 use self::filter::FilterArguments;
 use self::list::list;
+use self::rejected::{RejectedArguments, rejected};
 use self::show::show;
 use self::status::status;
 use self::tail::{TailArguments, tail};
@@ -44,6 +46,8 @@ pub(crate) enum InboxCommand {
         #[command(flatten)]
         output: JsonArguments,
     },
+    /// List the last webhooks that could not be verified: when, from where, and why
+    Rejected(RejectedArguments),
     /// Print a line for each delivery that arrives, and for each change of its state, until Ctrl-C
     Tail(TailArguments),
     /// Verify a webhook as the service does, with the secret in the settings, and explain a failure. Needs no database
@@ -81,7 +85,11 @@ pub(crate) struct SelectionArguments {
 impl InboxCommand {
     const fn is_read_only(&self) -> bool {
         match self {
-            Self::Status { .. } | Self::List { .. } | Self::Tail(_) | Self::Verify(_) => true,
+            Self::Status { .. }
+            | Self::List { .. }
+            | Self::Rejected(_)
+            | Self::Tail(_)
+            | Self::Verify(_) => true,
             Self::Show { reveal, .. } => !*reveal,
             Self::Replay(_) | Self::Discard(_) => false,
         }
@@ -112,6 +120,7 @@ async fn run_in(session: &Session, command: &InboxCommand, now: Timestamp) -> an
             let brands = session.select(which.brand.as_deref())?;
             list(pool, &brands, (&which.which(&[]), *limit), *output).await?;
         }
+        InboxCommand::Rejected(arguments) => rejected(session, arguments).await?,
         InboxCommand::Tail(arguments) => tail(session, arguments).await?,
         // It needs no database.
         InboxCommand::Verify(_) => {}

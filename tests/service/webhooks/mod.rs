@@ -3,6 +3,7 @@
 mod bodies;
 mod http;
 mod outage;
+mod rejected;
 mod replayed;
 mod url;
 mod verification;
