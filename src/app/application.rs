@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::error::StartError;
 use super::foundation::Foundation;
 use super::generation::{Generation, end_tasks};
-use super::registered_metrics::end_metrics;
+use super::registered_metrics::{end_metrics, register_metrics};
 use super::reload::{Reload, replace};
 use super::replica::Replica;
 use crate::brand::{Brand, BrandRules};
@@ -21,6 +21,10 @@ use crate::settings::SettingsFile;
 use crate::storage::StorageError;
 use crate::storage::database::Database;
 use crate::storage::replicas::ReloadOutcome;
+
+/// After this time, all connections to a former generation have ended: each after its next response, or because it was
+/// idle. A server that stops earlier may close a connection on which a request is just arriving.
+const CONNECTIONS_END: Duration = Duration::from_secs(10);
 
 /// A running application.
 pub struct Application {
@@ -66,6 +70,7 @@ impl Application {
     ) -> Result<Self, StartError> {
         let foundation = Arc::new(Foundation::lay(file, &database, clock).await?);
         let mut current = Generation::prepare(file.clone(), rules, &foundation).await?;
+        register_metrics(&current.brands);
         current.start_jobs(&foundation);
         current.serve(&foundation)?;
         let address = foundation.listeners.address(&file.server);
@@ -119,13 +124,18 @@ impl Application {
         Box::pin(replace(Arc::clone(&self.foundation), self.current.outgoing(), file, rules))
     }
 
-    /// Makes the next generation the current one. The former one finishes its requests in the background.
+    /// Makes the next generation the current one. The former one answers on its open connections for a while,
+    /// and then ends.
     pub fn take_over(&mut self, next: Generation) {
         self.replica.set_settings(&next.file);
+        register_metrics(&next.brands);
         end_metrics(&self.current.brands, &next.brands);
         let former = std::mem::replace(&mut self.current, next);
-        let pool = self.foundation.pool.clone();
-        self.background.spawn(async move { former.end(&pool).await });
+        let (pool, background) = (self.foundation.pool.clone(), self.background.clone());
+        self.background.spawn(async move {
+            let _ = tokio::time::timeout(CONNECTIONS_END, background.until_ending()).await;
+            former.end(&pool).await;
+        });
     }
 
     /// The next request of `hookpoint reload` after the last one.

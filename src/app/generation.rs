@@ -54,7 +54,6 @@ impl Generation {
         if !matches!(saved, Ok(Ok(()))) {
             tracing::warn!("failed to save the last use of API keys and the webhook counters");
         }
-        end_tasks(&self.jobs).await;
-        end_tasks(&self.services.background).await;
+        tokio::join!(end_tasks(&self.jobs), end_tasks(&self.services.background));
     }
 }

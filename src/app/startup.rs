@@ -8,7 +8,6 @@ use super::foundation::Foundation;
 use super::generation::Generation;
 use super::jobs::BackgroundJobs;
 use super::maintenance::Maintenance;
-use super::registered_metrics::register_metrics;
 use super::request_state::{api_document, gauges, health, lookup_service};
 use super::server::{metrics_server, public_server, run};
 use super::services::{Resources, Services};
@@ -35,7 +34,6 @@ impl Generation {
         warn_about_open_access(&file, &brands);
         let resources = Resources { file: &file, pool, further_pools, brands: &brands, clock };
         let services = Services::build(resources).await?;
-        register_metrics(&brands);
         let (change_listener, readiness) = listen(foundation, &services);
         Ok(Self {
             file,

@@ -84,7 +84,7 @@ pub(super) async fn run_until_signal(
                 systemd::notify_ready();
             }
             () = service_manager.until_watchdog_is_due() => systemd::notify_watchdog(),
-            step = reloader::next(&mut reloader, &application) => {
+            step = reloader::next(&mut reloader, &application), if is_ready => {
                 if let Some(reloader) = &mut reloader {
                     reloader.take(step, &mut application);
                 }
@@ -94,5 +94,6 @@ pub(super) async fn run_until_signal(
     tracing::info!("shutting down; finishing requests in flight");
     systemd::notify_stopping();
     application.stop().await;
+    tracing::info!("stopped");
     if by_signal { Ok(()) } else { anyhow::bail!("the HTTP server stopped unexpectedly") }
 }
