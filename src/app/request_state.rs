@@ -36,13 +36,18 @@ pub(super) fn lookup_service(
 }
 
 /// The state of the health endpoints.
-pub(super) fn health(services: &Services, readiness: &Readiness) -> Data<Health> {
+pub(super) fn health(
+    file: &SettingsFile,
+    services: &Services,
+    readiness: &Readiness,
+) -> Data<Health> {
     Data::new(Health {
         coalescer: Arc::clone(&services.coalescer),
         cache: Arc::clone(&services.cache),
         alarms: services.alarms.clone(),
         background: services.background.clone(),
         readiness: readiness.clone(),
+        proxies: proxies(file),
     })
 }
 

@@ -73,6 +73,9 @@ fn handled(resource: Resource, route: Route) -> Resource {
         Route::Ready => {
             resource.route(web::get().to(health::ready)).route(web::head().to(health::ready))
         }
+        Route::Caller => {
+            resource.route(web::get().to(health::caller)).route(web::head().to(health::caller))
+        }
         Route::Problem => {
             resource.route(web::get().to(health::problem)).route(web::head().to(health::problem))
         }

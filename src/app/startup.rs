@@ -82,7 +82,7 @@ impl Generation {
             sockets.public,
             lookup_service(file, services, clock),
             services.webhook_service.clone(),
-            health(services, readiness),
+            health(file, services, readiness),
             document,
         )
         .map_err(StartError::listen(&file.server.listen))?;

@@ -7,6 +7,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde_json::Map;
 
+use super::client_ip::Proxies;
 use super::problem::Problem;
 use crate::http::readiness::Readiness;
 use crate::jobs::tasks::BackgroundTasks;
@@ -26,6 +27,8 @@ pub struct Health {
     pub background: BackgroundTasks,
     /// Knows whether the start is complete.
     pub readiness: Readiness,
+    /// Know the address of a caller.
+    pub proxies: Proxies,
 }
 
 /// `GET /health/live`: the process runs.
@@ -54,6 +57,16 @@ pub async fn ready(health: Data<Health>) -> Result<HttpResponse, Problem> {
         parts.map(|(part, fails)| (part.to_owned(), if fails { "failing" } else { "ok" }.into())),
     );
     Ok(HttpResponse::Ok().json(body))
+}
+
+/// `GET /health/caller`: the network address by which the service knows the caller, to check the proxies in between.
+pub async fn caller(request: HttpRequest, health: Data<Health>) -> HttpResponse {
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let caller = peer.map(|peer| health.proxies.caller(peer, request.headers()));
+    HttpResponse::Ok().json(serde_json::json!({
+        "address": caller.and_then(|caller| caller.address),
+        "named_by_proxy": caller.is_some_and(|caller| caller.address != Some(caller.peer)),
+    }))
 }
 
 /// The parts of the service, and whether each fails: lookups, change notifications, storing of webhooks, applying of

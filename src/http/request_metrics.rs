@@ -25,11 +25,12 @@ static LOOKUPS: [OnceLock<Counter>; Outcome::COUNT] = [const { OnceLock::new() }
 
 /// Registers the counters of the usual answers at zero, so that an alert sees the first failure.
 pub fn register() {
-    let usual: [(Route, &[&str]); 6] = [
+    let usual: [(Route, &[&str]); 7] = [
         (Route::Lookup, &["200", "400", "401", "403", "429", "500", "503"]),
         (Route::Webhook, &["202", "400", "401", "404", "413", "429", "503"]),
         (Route::Live, &["200"]),
         (Route::Ready, &["200", "503"]),
+        (Route::Caller, &["200"]),
         (Route::OpenApi, &["200"]),
         (Route::Docs, &["200"]),
     ];

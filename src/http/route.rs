@@ -9,6 +9,8 @@ pub enum Route {
     Live,
     /// Readiness: the service can answer.
     Ready,
+    /// How the service sees the caller.
+    Caller,
     /// A page about a problem.
     Problem,
     /// A webhook endpoint.
@@ -23,10 +25,11 @@ pub enum Route {
 
 /// THE route table: it registers the routes, names them in logs and metrics, and reserves their paths. The lookup's path is a
 /// setting, so its default stands here.
-pub const ROUTES: [(Route, &str); 8] = [
+pub const ROUTES: [(Route, &str); 9] = [
     (Route::Lookup, "/omnidesk/customerlookup"),
     (Route::Live, "/health/live"),
     (Route::Ready, "/health/ready"),
+    (Route::Caller, "/health/caller"),
     (Route::Problem, "/problems/{code}"),
     (Route::Webhook, "/webhooks/{brand}/{source}"),
     (Route::Webhook, "/webhooks/{brand}/{source}/{secret:[^/]*/?}"),
@@ -49,7 +52,7 @@ fn first_part(path: &str) -> (&str, bool) {
 
 impl Route {
     /// The number of routes.
-    pub const COUNT: usize = 8;
+    pub const COUNT: usize = 9;
 
     /// The route of a path. Any path below that of the webhooks counts as theirs.
     #[must_use]
@@ -77,6 +80,7 @@ impl Route {
             Self::Lookup => "lookup",
             Self::Live => "live",
             Self::Ready => "ready",
+            Self::Caller => "caller",
             Self::Problem => "problem",
             Self::Webhook => "webhook",
             Self::OpenApi => "openapi",
@@ -96,7 +100,8 @@ impl Route {
             Self::Webhook => 4,
             Self::OpenApi => 5,
             Self::Docs => 6,
-            Self::Unmatched => 7,
+            Self::Caller => 7,
+            Self::Unmatched => 8,
         }
     }
 }

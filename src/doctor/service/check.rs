@@ -53,6 +53,8 @@ pub enum ServiceCheck {
     Replicas,
     /// The service answers at its public URL.
     PublicHealth,
+    /// Proxies name the true address of a caller.
+    ProxyHeaders,
     /// The lookup's path is reached from outside.
     PublicLookup,
     /// The webhook endpoints are reached from outside.
@@ -63,7 +65,7 @@ use ServiceCheck as C;
 
 impl ServiceCheck {
     /// All checks, in the order of the output.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         C::Settings,
         C::Secrets,
         C::Brands,
@@ -88,6 +90,7 @@ impl ServiceCheck {
         C::Service,
         C::Replicas,
         C::PublicHealth,
+        C::ProxyHeaders,
         C::PublicLookup,
         C::PublicWebhooks,
     ];
@@ -218,6 +221,11 @@ impl ServiceCheck {
                 "public-health",
                 "Does the service answer at its public URL?",
                 "Check DNS, certificate, firewall and proxy. See deploy/operate.md, section \"Proxies\".",
+            ),
+            C::ProxyHeaders => (
+                "proxy-headers",
+                "Does the service know the true address of a caller at its public URL?",
+                "List exactly your proxies in server.trusted_proxies, and let them write the header of server.forwarded_header. See deploy/operate.md, section \"Proxies\".",
             ),
             C::PublicLookup => (
                 "public-lookup",

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::ALLOW;
-use reqwest::{Client, Method, StatusCode};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
 use serde_json::Value;
 
 use super::check::ServiceCheck;
@@ -13,6 +13,9 @@ use crate::doctor::http::{NoTls, http_client, no_response};
 
 /// The most bytes of an answer that are read.
 const MAX_BODY: usize = 64 * 1024;
+
+/// An address for documentation (RFC 5737), which no caller has.
+const INVENTED_CALLER: &str = "192.0.2.1";
 
 /// An answer: its status, its methods, its body.
 struct Answer {
@@ -48,13 +51,20 @@ pub async fn check_reachability(
     if base.is_empty() {
         let unknown = || Observation::skipped("server.public_url is not set");
         findings.extend(
-            [ServiceCheck::PublicHealth, ServiceCheck::PublicLookup, ServiceCheck::PublicWebhooks]
-                .map(|check| check.found(unknown())),
+            [
+                ServiceCheck::PublicHealth,
+                ServiceCheck::ProxyHeaders,
+                ServiceCheck::PublicLookup,
+                ServiceCheck::PublicWebhooks,
+            ]
+            .map(|check| check.found(unknown())),
         );
         return Ok(findings);
     }
     let ready = ask(&client, Method::GET, &format!("{base}/health/ready")).await;
     findings.push(ServiceCheck::PublicHealth.found(health(ready)));
+    let invented = ask_as(&client, INVENTED_CALLER, &format!("{base}/health/caller")).await;
+    findings.push(ServiceCheck::ProxyHeaders.found(proxy_headers(invented, base)));
     let lookup = ask(&client, Method::GET, &format!("{base}{}", addresses.lookup_path)).await;
     findings.push(ServiceCheck::PublicLookup.found(lookup_without_key(lookup)));
     findings.extend(webhooks(&client, base, brands).await);
@@ -80,7 +90,17 @@ async fn webhooks(client: &Client, base: &str, brands: &[&BrandRules]) -> Vec<Fi
 }
 
 async fn ask(client: &Client, method: Method, url: &str) -> Result<Answer, String> {
-    let sent = client.request(method, url).send().await;
+    answer(client.request(method, url)).await
+}
+
+/// Asks with headers that claim another address, as a caller does who wants to pass an allow-list.
+async fn ask_as(client: &Client, invented: &str, url: &str) -> Result<Answer, String> {
+    let request = client.get(url).header("x-forwarded-for", invented);
+    answer(request.header("forwarded", format!("for={invented}"))).await
+}
+
+async fn answer(request: RequestBuilder) -> Result<Answer, String> {
+    let sent = request.send().await;
     let mut response = sent.map_err(|error| no_response(&error).to_string())?;
     let mut body = Vec::new();
     while let Some(piece) =
@@ -117,6 +137,31 @@ fn health(answer: Result<Answer, String>) -> Observation {
         Observation::pass("ready")
     } else {
         Observation::warn(format!("ready, but these parts fail: {}", failing.join(", ")))
+    }
+}
+
+/// Judges how the service sees a caller who claims another address.
+fn proxy_headers(answer: Result<Answer, String>, base: &str) -> Observation {
+    let answer = match answer {
+        Ok(answer) => answer,
+        Err(why) => return Observation::fail(why),
+    };
+    let Some(is_named) = answer.body.get("named_by_proxy").and_then(Value::as_bool) else {
+        return Observation::skipped(format!(
+            "/health/caller answers {}, so the proxy does not pass it",
+            answer.status.as_u16()
+        ));
+    };
+    match answer.body.get("address").and_then(Value::as_str) {
+        Some(INVENTED_CALLER) => Observation::warn(
+            "it believes an address that the caller invented. That is right only if this machine is itself in server.trusted_proxies",
+        ),
+        None => Observation::fail("a trusted proxy names no valid address"),
+        Some(_) if is_named => Observation::pass("a trusted proxy names it"),
+        Some(_) if base.starts_with("https://") => Observation::warn(
+            "every caller seems to be the proxy, because no trusted proxy names the caller",
+        ),
+        Some(_) => Observation::pass("the caller connects directly"),
     }
 }
 

@@ -251,6 +251,12 @@ async fn addresses_are_checked(app: &TestApp, broken: &mut Broken) {
         broken.is(&findings, check, Fail);
     }
     broken.is(&check("http://127.0.0.1:1", "").await, Check::Service, Fail);
+    let trusting = TestSettings::demo()
+        .with(|file| file.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]);
+    let trusting = TestApp::start_with(trusting).await;
+    let url = format!("http://{}", trusting.application.address);
+    broken.is(&check(&url, &url).await, Check::ProxyHeaders, Warn);
+    trusting.stop().await;
 }
 
 /// Each list of a source is read once, with the credentials of the settings.

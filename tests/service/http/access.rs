@@ -2,6 +2,7 @@
 
 use hookpoint::storage::api_keys::{list_keys, revoke_key};
 use jiff::ToSpan;
+use serde_json::{Value, json};
 
 use crate::support::{KEY, TestApp, TestSettings, now};
 
@@ -93,6 +94,24 @@ async fn networks_outside_the_lists_are_kept_out_before_and_after_the_key() {
         "only the configured header counts"
     );
     app.stop().await;
+}
+
+#[tokio::test]
+async fn a_caller_can_see_how_the_service_sees_it() {
+    let direct = TestApp::start().await;
+    let behind = TestSettings::demo()
+        .with(|file| file.server.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()]);
+    let behind = TestApp::start_with(behind).await;
+    for (app, header, expected) in [
+        (&direct, "198.51.100.7", json!({ "address": "127.0.0.1", "named_by_proxy": false })),
+        (&behind, "198.51.100.7", json!({ "address": "198.51.100.7", "named_by_proxy": true })),
+        (&behind, "canary", json!({ "address": null, "named_by_proxy": true })),
+    ] {
+        let answer = app.send("GET", "/health/caller", &[("x-forwarded-for", header)]).await;
+        assert_eq!(serde_json::from_str::<Value>(&answer.body).unwrap(), expected, "{header}");
+    }
+    direct.stop().await;
+    behind.stop().await;
 }
 
 #[tokio::test]

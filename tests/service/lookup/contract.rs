@@ -232,7 +232,8 @@ async fn only_get_and_head_are_methods() {
         assert_eq!(head.header(name), get.header(name), "{name}");
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"] {
-        for path in [&target, "/health/live", "/health/ready", "/problems/key-missing"] {
+        let health = ["/health/live", "/health/ready", "/health/caller"];
+        for path in [&[target.as_str(), "/problems/key-missing"][..], &health].concat() {
             let response = app.send(method, path, &[]).await;
             assert_eq!(
                 (response.status, response.header("allow")),
@@ -271,7 +272,7 @@ async fn unknown_paths_are_not_found_and_every_problem_has_a_page() {
         );
         assert!(page.body.contains(problem.title()));
     }
-    for path in ["/health/live", "/health/ready"] {
+    for path in ["/health/live", "/health/ready", "/health/caller"] {
         assert_eq!(app.send("GET", path, &[]).await.status, 200);
     }
     app.stop().await;
