@@ -6,6 +6,7 @@ pub mod customers;
 pub mod deliveries;
 pub mod delivery_body;
 pub mod explain;
+pub mod explain_nobody;
 mod explained_customer;
 pub mod find_customers;
 pub mod keys;

@@ -22,6 +22,7 @@ mod session;
 mod settings;
 mod shown_customer;
 mod shown_explanation;
+mod shown_nobody;
 mod sources;
 mod sync;
 mod systemd;
