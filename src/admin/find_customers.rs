@@ -65,6 +65,23 @@ fn record_key(question: &Question) -> Option<RecordKey> {
     }
 }
 
+/// The same question, or the customer id if the question is the key of a record, as explanations show it.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn by_customer_id(
+    pool: &Pool,
+    brand: &Brand,
+    question: Question,
+    rules: ReadRules,
+) -> Result<Question, StorageError> {
+    if record_key(&question).is_none() {
+        return Ok(question);
+    }
+    let found = find_customers(pool, brand, &question, rules).await?;
+    Ok(found.into_iter().next().map_or(question, |found| Question::Id(found.customer_id)))
+}
+
 /// Finds data that is left of deleted records: if their source deleted them, their events may still be stored.
 ///
 /// # Errors

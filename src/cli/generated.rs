@@ -3,7 +3,6 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use clap::{Args, Command};
 use clap_complete::Shell;
 
@@ -39,9 +38,9 @@ pub(super) fn man(arguments: &ManArguments, commands: Command) -> anyhow::Result
 }
 
 fn write_pages(directory: &Path, commands: Command) -> anyhow::Result<()> {
-    let at = || format!("cannot write to {}", directory.display());
-    std::fs::create_dir_all(directory).with_context(at)?;
-    clap_mangen::generate_to(commands, directory).with_context(at)
+    let written = std::fs::create_dir_all(directory)
+        .and_then(|()| clap_mangen::generate_to(commands, directory));
+    written.map_err(|error| anyhow::anyhow!("cannot write to {}: {error}", directory.display()))
 }
 
 /// Prints a generated text. If the reader closes the pipe early, that is no error.

@@ -10,7 +10,8 @@ use super::shown_customer::print_customer;
 use super::shown_explanation::print_explanation;
 use super::shown_nobody::print_nobody;
 use crate::admin::explain::{Explanation, explain};
-use crate::admin::explain_nobody::{Nobody, explain_nobody};
+use crate::admin::explain_nobody::{NobodyExplanation, explain_nobody};
+use crate::admin::find_customers::by_customer_id;
 use crate::brand::Brand;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{FoundCustomer, ReadRules, find, find_keys};
@@ -29,7 +30,7 @@ pub(super) struct LookupArguments {
     /// Find the customers with this phone number, in any usual spelling
     #[arg(long, group = "question", value_name = "NUMBER")]
     phone: Option<String>,
-    /// Find the customer with this customer id, record id or order number
+    /// Find the customer with this customer id, record id, record key (as --why shows it) or order number
     #[arg(long, group = "question")]
     id: Option<String>,
     /// Print the answer as JSON, as Omnidesk gets it
@@ -51,7 +52,7 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     }
     let customers: Vec<Value> = serde_json::from_str(&found.body)?;
     print_summary(customers.len(), explanations.len());
-    nobody.iter().filter(|_| arguments.why).for_each(print_nobody);
+    nobody.iter().for_each(print_nobody);
     let mut explanations = explanations.into_iter().filter(|_| arguments.why);
     for customer in &customers {
         print_customer(customer);
@@ -68,8 +69,8 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
 struct Answer {
     found: FoundCustomer,
     explanations: Vec<Explanation>,
-    /// Why nobody matches.
-    nobody: Option<Nobody>,
+    /// Why nobody matches, if nobody does and the person asks why.
+    nobody: Option<NobodyExplanation>,
 }
 
 async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Result<Answer> {
@@ -81,12 +82,14 @@ async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Resul
     let brand = session.choose(arguments.brand.as_deref())?;
     let question = question(brand, email.as_deref(), phone.as_deref(), id.as_deref())?;
     let pool = &session.database.pool;
+    let question = by_customer_id(pool, brand, question, rules).await?;
     let found = find(pool, brand, &question, rules).await?;
     // An empty answer needs the explanations too: it does not say whether nobody matches, or too many.
     let needs_reasons = arguments.why || found.customers == 0;
     let explanations =
         if needs_reasons { explanations(pool, brand, &question, rules).await? } else { Vec::new() };
-    let nobody = if arguments.why && found.customers == 0 && explanations.is_empty() {
+    let is_nobody = found.customers == 0 && explanations.is_empty();
+    let nobody = if is_nobody && arguments.why {
         Some(explain_nobody(&mut *pool.acquire().await?, brand, &question).await?)
     } else {
         None

@@ -49,7 +49,7 @@ use crate::settings::{Checked, Mistake, SecretAccess, Settings};
 )]
 pub struct Cli {
     /// The settings file
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", display_order = 900)]
     settings: Option<PathBuf>,
     #[command(subcommand)]
     command: Command,

@@ -6,19 +6,8 @@ use super::output::print_plain;
 
 /// Prints a customer as an agent sees it.
 pub(super) fn print_customer(customer: &Value) {
-    let text = |value: &Value, key: &str| {
-        value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
-    let list = |key: &str| customer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    print_plain(&format!(
-        "{} {}  ({})",
-        text(customer, "customerFirstname"),
-        text(customer, "customerLastname"),
-        text(customer, "customerID")
-    ));
-    for address in list("addresses") {
-        print_plain(&format!("  {:<12}{}", text(&address, "type"), text(&address, "address")));
-    }
+    let list = |key: &str| list(customer, key);
+    lines_about(customer).iter().for_each(|line| print_plain(line));
     for field in list("customFields").iter().filter_map(Value::as_object) {
         for (name, value) in field {
             print_plain(&format!("  {name}: {}", value.as_str().unwrap_or_default()));
@@ -32,4 +21,26 @@ pub(super) fn print_customer(customer: &Value) {
             text(&event, "message")
         ));
     }
+}
+
+/// Who a customer is, as lines: the name, the id and the addresses.
+pub(super) fn lines_about(customer: &Value) -> Vec<String> {
+    let name = format!(
+        "{} {}  ({})",
+        text(customer, "customerFirstname"),
+        text(customer, "customerLastname"),
+        text(customer, "customerID")
+    );
+    let addresses = list(customer, "addresses")
+        .into_iter()
+        .map(|address| format!("  {:<12}{}", text(&address, "type"), text(&address, "address")));
+    std::iter::once(name).chain(addresses).collect()
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn list(customer: &Value, key: &str) -> Vec<Value> {
+    customer.get(key).and_then(Value::as_array).cloned().unwrap_or_default()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::storage::pool::Pool;
+use crate::storage::pool::{Connection, Pool};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -155,6 +155,29 @@ pub async fn add_suppressions(
     Ok((erasure_id, records, entries))
 }
 
+/// Whether an erasure that is not revoked contains an address or an id.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn is_erased(
+    db: &mut Connection,
+    brand: &Brand,
+    target: &ErasureTarget,
+) -> Result<bool, StorageError> {
+    Ok(!find_erasures(db, brand.id(), &hashes(brand, target)).await?.is_empty())
+}
+
+/// The hashes by which the suppression list knows an address or an id.
+fn hashes(brand: &Brand, target: &ErasureTarget) -> BTreeSet<SuppressionHash> {
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
+    match target {
+        ErasureTarget::Address(address) => {
+            [hasher.exclusive(address), hasher.shared(address)].into()
+        }
+        ErasureTarget::Id(_) => target.record_keys().iter().map(|key| hasher.record(key)).collect(),
+    }
+}
+
 /// Revokes every erasure that contains an address or an id: from now on, new data of that person is accepted. Returns
 /// how many erasures were revoked.
 ///
@@ -167,15 +190,8 @@ pub async fn revoke_erasure(
     target: &ErasureTarget,
     now: Timestamp,
 ) -> Result<usize, ErasureError> {
-    let hasher = SuppressionHasher::new(&brand.suppression_key);
-    let hashes: BTreeSet<SuppressionHash> = match target {
-        ErasureTarget::Address(address) => {
-            [hasher.exclusive(address), hasher.shared(address)].into()
-        }
-        ErasureTarget::Id(_) => target.record_keys().iter().map(|key| hasher.record(key)).collect(),
-    };
     let mut transaction = begin(pool, brand.id()).await?;
-    let erasures = find_erasures(&mut transaction, brand.id(), &hashes).await?;
+    let erasures = find_erasures(&mut transaction, brand.id(), &hashes(brand, target)).await?;
     let taken_back = Entry { erased_at: now, revoked_at: Some(now), hashes: BTreeSet::new() };
     let mut additions = BrandSuppressions {
         key: None,

@@ -223,8 +223,11 @@ impl<'a> SecretLoader<'a> {
                 self.warnings.push(SettingProblem::new(format!("{key}.{n}"), what));
             }
             match read(kept) {
-                Ok(bytes) if bytes.is_empty() && least == 1 => {
-                    self.mistake(&format!("{key}.{n}"), "is empty: it contains no secret");
+                Ok(bytes) if bytes.is_empty() => {
+                    self.mistake(
+                        &format!("{key}.{n}"),
+                        "is empty: the file or the variable that it names contains no secret",
+                    );
                 }
                 Ok(bytes) if bytes.len() < least => {
                     self.mistake(&format!("{key}.{n}"), &too_short(place, least));

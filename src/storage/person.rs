@@ -66,6 +66,25 @@ pub async fn list_identifiers(
     rows.into_iter().map(found).collect()
 }
 
+/// The records that contain an address and may be linked by it, at most `limit`.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_holders(
+    db: &mut Connection,
+    brand_id: i32,
+    address: &Identifier,
+    limit: i64,
+) -> Result<Vec<RecordKey>, StorageError> {
+    let query = sqlx::query_as(
+        "select record_key from identifiers where brand_id = $1 and kind = $2 and value = $3 and links
+        order by record_key limit $4",
+    );
+    let query = query.bind(brand_id).bind(address.kind.as_str()).bind(&address.value).bind(limit);
+    let rows: Vec<(String,)> = query.fetch_all(db).await?;
+    rows.into_iter().map(|(key,)| record_key(&key)).collect()
+}
+
 /// Those of some values that records of other customers also have.
 ///
 /// # Errors

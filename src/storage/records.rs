@@ -190,29 +190,6 @@ pub async fn list_records_of_address(
     Ok(records)
 }
 
-/// Records that have an address, whether or not it finds them.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn list_holders(
-    db: &mut Connection,
-    brand_id: i32,
-    address: &Identifier,
-    limit: i64,
-) -> Result<Vec<RecordKey>, StorageError> {
-    let rows: Vec<(String,)> = sqlx::query_as(
-        "select record_key from identifiers where brand_id = $1 and kind = $2 and value = $3 order by record_key limit $4",
-    )
-    .bind(brand_id)
-    .bind(address.kind.as_str())
-    .bind(&address.value)
-    .bind(limit)
-    .fetch_all(db)
-    .await?;
-    let key = |(key,): (String,)| key.parse().map_err(StorageError::corrupt("identifiers"));
-    rows.into_iter().map(key).collect()
-}
-
 /// Counts the different ids of live records of some kinds.
 ///
 /// # Errors

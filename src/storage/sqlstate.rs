@@ -10,7 +10,7 @@ const MEANINGS: &[Meaning] = &[
     (
         "08P01",
         "",
-        "the pooler in front of Postgres refuses this, for a reason that is in its log; it must be in session mode (PgBouncer: pool_mode = session)",
+        "the pooler in front of Postgres refuses this, and its log says why; it must be in session mode (PgBouncer: pool_mode = session)",
     ),
     (
         "25006",
@@ -22,7 +22,7 @@ const MEANINGS: &[Meaning] = &[
     (
         "28000",
         "ClientAuthentication",
-        "pg_hba.conf of the server does not let this role connect to this database from here with this sslmode and without another certificate; add a line for it",
+        "pg_hba.conf of the server does not let this role connect to this database from this machine with this sslmode and client certificate; add a line for it",
     ),
     (
         "28000",

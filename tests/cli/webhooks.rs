@@ -89,6 +89,7 @@ The settings are in [brands.shop.sources.omneo.webhook].
     assert_eq!(json["reasons"][0]["text"], "the header x-omneo-hmac-sha256 is missing");
     let none = desk.verify(&["--source", "syncaroo"]);
     assert_eq!(none.code, Some(1));
+    assert!(none.out.starts_with("Not verified (syncaroo of shop, not connected):"), "{none:?}");
     assert!(none.out.contains("the settings have no verification for this source"), "{none:?}");
     assert!(!desk.scratch.0.join("data").exists(), "no database is needed");
 }
@@ -203,7 +204,7 @@ fn a_sample_goes_the_whole_way_and_can_be_removed() {
     let end = run(other.env("OMNEO_KEY", "not-the-secret-of-it").env("TAP_KEY", SECRET));
     assert_eq!(end.code, Some(1));
     assert!(
-        end.out.starts_with("Status: 401\n") && end.error.contains("did not accept"),
+        end.out.starts_with("Status: 401\n") && end.error.contains("rejected the webhook"),
         "{end:?}"
     );
     // The service saves the reason every two seconds.

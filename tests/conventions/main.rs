@@ -10,6 +10,7 @@
 )]
 
 mod deploy;
+mod documents;
 mod imports;
 mod layers;
 mod metrics;

@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use crate::admin::find_customers::{Match, find_customers, find_remains};
 use crate::brand::Brand;
-use crate::cli::output::{print_line, print_plain};
+use crate::cli::output::{plain, print_error, print_line, print_plain};
 use crate::cli::session::Session;
-use crate::cli::shown_customer::print_customer;
+use crate::cli::shown_customer::{lines_about, print_customer};
 use crate::customer::model::record::RecordKey;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{ReadRules, find};
@@ -34,11 +34,14 @@ impl<'a> Person<'a> {
         Ok(Self { brand, question, pool: &session.database.pool, rules })
     }
 
-    /// Finds the records of the person. Prints the customers that match if `shows` is set, or if there are several.
+    /// Finds the records of the person. Prints the customers that match if `shows` is set. If there are several, standard
+    /// error says who they are: standard output may be the file of an export.
     pub(super) async fn find(&self, shows: bool) -> anyhow::Result<BTreeSet<RecordKey>> {
         let found = find_customers(self.pool, self.brand, self.question, self.rules).await?;
-        if shows || found.len() > 1 {
+        if shows {
             self.print(&found).await?;
+        } else if found.len() > 1 {
+            self.print_choice(&found).await?;
         }
         anyhow::ensure!(
             found.len() < 2,
@@ -62,13 +65,30 @@ impl<'a> Person<'a> {
     }
 
     async fn print(&self, found: &[Match]) -> anyhow::Result<()> {
-        for Match { key, customer_id, .. } in found {
-            let question = Question::Id(customer_id.clone());
-            let answer = find(self.pool, self.brand, &question, self.rules).await?;
-            let customers: Vec<Value> = serde_json::from_str(&answer.body)?;
-            customers.iter().for_each(print_customer);
-            print_plain(&format!("  key         {key}"));
+        for found in found {
+            self.customers(found).await?.iter().for_each(print_customer);
+            print_plain(&key_line(found));
         }
         Ok(())
     }
+
+    /// Prints who the customers are, without fields and timeline, to standard error.
+    async fn print_choice(&self, found: &[Match]) -> anyhow::Result<()> {
+        for found in found {
+            let customers = self.customers(found).await?;
+            customers.iter().flat_map(lines_about).for_each(|line| print_error(&plain(&line)));
+            print_error(&plain(&key_line(found)));
+        }
+        Ok(())
+    }
+
+    async fn customers(&self, found: &Match) -> anyhow::Result<Vec<Value>> {
+        let question = Question::Id(found.customer_id.clone());
+        let answer = find(self.pool, self.brand, &question, self.rules).await?;
+        Ok(serde_json::from_str(&answer.body)?)
+    }
+}
+
+fn key_line(found: &Match) -> String {
+    format!("  key         {}", found.key)
 }

@@ -5,7 +5,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -125,12 +124,13 @@ fn read(path: &Path, most: u64) -> anyhow::Result<Vec<u8>> {
     let (mut content, most) = (Vec::new(), most.saturating_add(1));
     if path == Path::new("-") {
         let mut input = std::io::stdin().take(most);
-        input.read_to_end(&mut content).context("cannot read standard input")?;
+        let read = input.read_to_end(&mut content);
+        read.map_err(|error| anyhow::anyhow!("cannot read standard input: {error}"))?;
         return Ok(content);
     }
     File::open(path)
         .and_then(|file| file.take(most).read_to_end(&mut content))
-        .with_context(|| format!("cannot read {}", path.display()))?;
+        .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", path.display()))?;
     Ok(content)
 }
 
@@ -192,7 +192,11 @@ fn as_json(explanation: &Explanation, brand: &BrandRules, source: Source) -> Val
 
 fn print_explanation(explanation: &Explanation, brand: &BrandRules, source: Source) {
     let (slug, name) = (&brand.slug, verification(brand, source));
-    let of = format!("{source} of {slug}, verification = \"{name}\"");
+    let of = if name.is_empty() {
+        format!("{source} of {slug}, not connected")
+    } else {
+        format!("{source} of {slug}, verification = \"{name}\"")
+    };
     if explanation.verified && name == "none" {
         print_line(&format!("Accepted, but not verified: {of}. Anybody can send such a webhook."));
         return;
@@ -208,7 +212,7 @@ fn print_explanation(explanation: &Explanation, brand: &BrandRules, source: Sour
     let rest = if explanation.complete {
         "Apart from this, the webhook is valid."
     } else {
-        "There may be further reasons. They can be found only when these are gone."
+        "Correct this, then verify the webhook again: something else may be wrong too."
     };
     print_line(&format!("\n{rest}\nThe settings are in [{}].", table(brand, source)));
 }

@@ -5,8 +5,6 @@ use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-
 use super::choices::{Choices, DatabaseChoice, Places};
 use super::settings_text::settings_text;
 
@@ -79,10 +77,12 @@ fn list(paths: &[PathBuf]) -> String {
 /// Creates the directories of the files. Only their owner can read that of the secrets.
 fn make_directories(places: &Places) -> anyhow::Result<()> {
     let parent = places.secrets.parent().unwrap_or(&places.secrets);
-    let at = |path: &Path| format!("cannot create the directory {}", path.display());
-    std::fs::create_dir_all(parent).with_context(|| at(parent))?;
+    let at = |path: &Path, error: &std::io::Error| {
+        anyhow::anyhow!("cannot create the directory {}: {error}", path.display())
+    };
+    std::fs::create_dir_all(parent).map_err(|error| at(parent, &error))?;
     let made = DirBuilder::new().recursive(true).mode(0o700).create(&places.secrets);
-    made.with_context(|| at(&places.secrets))?;
+    made.map_err(|error| at(&places.secrets, &error))?;
     let mode = std::fs::metadata(&places.secrets)?.permissions().mode();
     anyhow::ensure!(
         mode & 0o077 == 0,

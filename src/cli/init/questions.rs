@@ -115,7 +115,7 @@ fn read_secret(file: &Path) -> anyhow::Result<Secret> {
     let mut text = String::new();
     File::open(file)
         .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
-        .with_context(|| format!("cannot read {}", file.display()))?;
+        .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", file.display()))?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).as_bytes().to_vec()))
 }
 
@@ -179,7 +179,7 @@ impl Questions<'_> {
         let Some(terminal) = self.terminal else { return Ok(()) };
         loop {
             let url = terminal.ask_hidden(
-                "URL of your Postgres, which is not shown (empty: an embedded Postgres, which is enough for one machine)",
+                "URL of your Postgres; what you type is not shown (empty: an embedded Postgres, which is enough for one machine)",
             )?;
             self.choices.database = if url.is_empty() {
                 DatabaseChoice::Embedded(None)
@@ -293,7 +293,7 @@ impl Questions<'_> {
                 let Some(terminal) = self.terminal else { return Ok(None) };
                 let name = webhook_setup(source).name;
                 let secret = terminal.ask_hidden(&format!(
-                    "Secret from {name}, which is not shown (empty: you do not have it yet)"
+                    "Secret from {name}; what you type is not shown (empty: you do not have it yet)"
                 ))?;
                 Ok((!secret.is_empty()).then(|| Secret::new(secret.into_bytes())))
             }

@@ -24,6 +24,8 @@ pub(super) struct Report {
     key_command: Option<String>,
     sources: Vec<SourceReport>,
     next_command: String,
+    /// Checks the running service.
+    check_command: String,
 }
 
 #[derive(Serialize)]
@@ -72,6 +74,7 @@ impl Report {
                 .map(|choice| SourceReport::new(choice, &choices.brand, places, file))
                 .collect(),
             next_command: format!("{command} serve"),
+            check_command: format!("{command} doctor"),
         }
     }
 
@@ -90,6 +93,11 @@ impl Report {
             );
         }
         print_line(&format!("\nNext, start the service:\n\n  {}", self.next_command));
+        print_line(&format!(
+            "\nThe service itself speaks no TLS: deploy/operate.md, section \"Proxies\", says what to put in front of it.\n\
+             When it runs, let it be checked:\n\n  {}",
+            self.check_command
+        ));
         Ok(())
     }
 
@@ -148,8 +156,8 @@ impl SourceReport {
         let secret = file.display();
         if self.is_secret_missing {
             print_line(&format!(
-                "  The source is not connected until you have its secret. Then write it into {secret},\n  \
-                 remove the \"# \" before the lines of {name} at the end of {}, and restart the service.",
+                "  The source is not connected until you have its secret. When you have it: write it into\n  \
+                 {secret}, remove the \"# \" before the three lines of {name}\n  in {}, and restart the service.",
                 settings.display()
             ));
         } else if self.is_secret_in_url {

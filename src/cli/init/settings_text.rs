@@ -54,7 +54,7 @@ pub(super) fn find_mistake(choices: &Choices, places: &Places) -> Option<String>
 
 fn server(choices: &Choices) -> String {
     format!(
-        "\n[server]\npublic_url = {}\n# Behind a proxy, list its network, so that the service sees the addresses of the clients:\n\
+        "\n[server]\npublic_url = {}\n# The addresses of the proxies in front of this service. Without them, every client seems to be the proxy:\n\
          # trusted_proxies = [\"127.0.0.1/32\"]\n",
         quoted(&choices.public_url)
     )
@@ -106,8 +106,8 @@ fn webhook(choices: &Choices, choice: &SourceChoice, places: &Places) -> String 
     }
     let commented: String = table.lines().map(|line| format!("# {line}\n")).collect();
     format!(
-        "\n# The secret of {} is not known yet. Write it into the file that the last of these lines names.\n\
-         # Then remove the \"# \" before the three lines, and restart the service.\n{commented}",
+        "\n# The secret of {} is not known yet. When you have it: write it into the file that `secrets` names,\n\
+         # remove the \"# \" before the next three lines, and restart the service.\n{commented}",
         webhook_setup(source).name
     )
 }

@@ -34,8 +34,8 @@ pub(crate) struct TriggerArguments {
     /// server.listen in the settings, on this machine
     #[arg(long, value_name = "URL")]
     url: Option<String>,
-    /// The invented person. Webhooks with the same text are about the same person
-    #[arg(long, value_name = "TEXT", default_value = "1")]
+    /// A name for the invented person. Webhooks with the same name are about the same person
+    #[arg(long, value_name = "NAME", default_value = "1")]
     person: SamplePerson,
     /// List the events, and what each does
     #[arg(long)]
@@ -100,7 +100,8 @@ pub(super) async fn trigger(
         format!("the source is not connected: [{}] sets no verification", table(brand, source))
     })?;
     let signed = verifier.verification.sign(unsigned, now);
-    let signed = signed.context("the source has no secret in the settings, so nothing can sign")?;
+    let signed = signed
+        .context("the settings have no secret for this source, so the sample cannot be signed")?;
     let is_harmless = matches!(effect, Effect::Nothing(_));
     if !is_harmless && !arguments.yes && !confirmed(brand, person)? {
         print_line("Nothing was sent.");
@@ -169,11 +170,11 @@ fn report(
     print_plain(&format!("Request id: {}", answer.request_id));
     anyhow::ensure!(
         status != 401,
-        "the service did not accept the webhook; `hookpoint inbox status` has the reason"
+        "the service rejected the webhook; `hookpoint inbox status` has the reason"
     );
     anyhow::ensure!(
         (200..300).contains(&status),
-        "this is not the answer to a stored webhook: check the URL and the state of the service"
+        "a stored webhook gets 202: check the URL, and run `hookpoint doctor` for the state of the service"
     );
     print_line("\nSee the result:");
     print_line(&format!("  hookpoint inbox list --brand {slug} --source {source} --limit 5"));

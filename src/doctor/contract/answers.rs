@@ -9,7 +9,8 @@ use crate::doctor::finding::Observation;
 
 const ANSWER: &str = "Answer 200 with [] if nobody matches.";
 const IGNORE: &str = "Ignore parameters that are not documented, and the value of ticketID.";
-const DECODE: &str = "Decode the query as a form: percent escapes are UTF-8.";
+const DECODE: &str =
+    "Decode the query as that of an HTML form: percent escapes such as %40 are UTF-8.";
 const PLUS: &str = "Read a space before the digits as the plus that a client did not encode.";
 
 /// The checks of answers.
@@ -42,7 +43,7 @@ pub(super) static ANSWERS: &[Check] = &[
         id: "json",
         question: "Is the answer JSON?",
         how: How::Answers(json),
-        remedy: "Send one JSON text in UTF-8, and nothing before or after it.",
+        remedy: "Send one JSON value in UTF-8, and nothing before or after it.",
     },
     Check {
         id: "array",
@@ -110,7 +111,7 @@ pub(super) static ANSWERS: &[Check] = &[
     ),
     request(
         "email-at",
-        "Is an @ accepted that is not encoded?",
+        "Is an @ accepted if it is not encoded?",
         "{key}&channelAddressType=email&address=hookpoint-doctor@example.org",
         Answer,
         DECODE,
@@ -127,14 +128,14 @@ pub(super) static ANSWERS: &[Check] = &[
         "Is an e-mail address in capital letters accepted?",
         "{key}&channelAddressType=email&address=HOOKPOINT-DOCTOR%40EXAMPLE.ORG",
         Answer,
-        "Compare e-mail addresses without regard to case.",
+        "Treat capital and small letters in e-mail addresses as equal.",
     ),
     request(
         "email-quote",
         "Is an e-mail address with an apostrophe accepted?",
         "{key}&channelAddressType=email&address=o%27hookpoint%40example.org",
         Answer,
-        "Accept every character that RFC 5321 allows. Build no SQL from text.",
+        "Accept every character that RFC 5321 allows. Give values to SQL as parameters only.",
     ),
     request(
         "email-idn",
@@ -145,14 +146,14 @@ pub(super) static ANSWERS: &[Check] = &[
     ),
     request(
         "phone-plus",
-        "Is a phone number accepted whose plus is not encoded?",
+        "Is a phone number accepted if its plus is not encoded?",
         "{key}&channelAddressType=phoneNumber&address=+447700900123",
         AnswerIfPossible,
         PLUS,
     ),
     request(
         "phone-space",
-        "Is a phone number accepted whose plus arrives as a space?",
+        "Is a phone number accepted if its plus arrives as a space?",
         "{key}&channelAddressType=phoneNumber&address=%20447700900123",
         AnswerIfPossible,
         PLUS,
@@ -162,7 +163,7 @@ pub(super) static ANSWERS: &[Check] = &[
         "Do quotation marks in a primaryID find nobody?",
         "{key}&primaryID=hookpoint%27%22doctor",
         BadRequestOrNobody,
-        "Compare ids as text. Build no SQL from text.",
+        "Compare whole ids, as strings. Give values to SQL as parameters only.",
     ),
     request(
         "id-unicode",
@@ -176,7 +177,7 @@ pub(super) static ANSWERS: &[Check] = &[
         "Do wildcards in a primaryID find nobody?",
         "{key}&primaryID=%25",
         BadRequestOrNobody,
-        "Compare ids as text. Use no LIKE and no pattern.",
+        "Compare whole ids, as strings. Use no LIKE and no pattern.",
     ),
 ];
 

@@ -14,7 +14,7 @@ pub(super) static CONNECTION: &[Check] = &[
         id: "https",
         question: "Is the connection encrypted?",
         how: How::First(https),
-        remedy: "Use https. Without it, everybody on the way reads the key and the customers.",
+        remedy: "Use https. Without it, everybody between Omnidesk and the server can read the key and the customers.",
     },
     Check {
         id: "reachable",
@@ -106,19 +106,19 @@ pub(super) static WHOLE: &[Check] = &[
     },
     Check {
         id: "error-without-key",
-        question: "Do errors keep the key to themselves?",
+        question: "Are errors free of the key?",
         how: How::Whole(error_without_key),
         remedy: "Do not repeat the key or the query in errors: they end up in logs.",
     },
     Check {
         id: "error-without-address",
-        question: "Do errors keep addresses and ids to themselves?",
+        question: "Are errors free of addresses and ids?",
         how: How::Whole(error_without_address),
         remedy: "Do not repeat the parameters in errors: they end up in logs.",
     },
     Check {
         id: "error-without-internals",
-        question: "Do errors keep the program's internals to themselves?",
+        question: "Are errors free of the program's internals?",
         how: How::Whole(error_without_internals),
         remedy: "Answer errors with a fixed text, and write stack traces and exceptions to the log.",
     },
@@ -163,7 +163,7 @@ fn errors(log: &RequestLog, count: usize, what: &str) -> Observation {
     if log.errors == 0 {
         Observation::skipped("no error was seen")
     } else if count == 0 {
-        Observation::pass("none tells")
+        Observation::pass("none does")
     } else {
         Observation::fail(format!("responses with errors that {what}: {count}"))
     }

@@ -22,26 +22,26 @@ pub(super) static CUSTOMER: &[Check] = &[
     customer(
         CustomerCheck::One,
         "found-one",
-        "Does each find exactly one customer?",
-        "Merge the duplicates. Omnidesk shows nobody if there are several. A primaryID finds one at most.",
+        "Does each of them find exactly one customer?",
+        "Merge the duplicates: Omnidesk may show none of them. A primaryID finds one customer at most.",
     ),
     customer(
         CustomerCheck::Same,
         "found-same",
-        "Do all find the same customer?",
+        "Do all of them find the same customer?",
         "Merge the customers that are one person, or give the test customer's own addresses.",
     ),
     customer(
         CustomerCheck::CustomerId,
         "found-by-customer-id",
         "Does the customerID of the answer find the customer as primaryID?",
-        "Accept the customerID that you answer as primaryID.",
+        "Accept each customerID that you have sent as a primaryID.",
     ),
     customer(
         CustomerCheck::Spelling,
         "found-in-capitals",
-        "Does the e-mail address find the customer in capital letters?",
-        "Compare e-mail addresses without regard to case.",
+        "Does the e-mail address in capital letters find the customer?",
+        "Treat capital and small letters in e-mail addresses as equal.",
     ),
     customer(
         CustomerCheck::OwnAddress,
@@ -239,7 +239,7 @@ impl FoundCustomers {
                 return Observation::fail(format!("the {} finds nobody", by.as_str()));
             }
         }
-        Observation::pass("each does")
+        Observation::pass("all of them do")
     }
 
     fn is_one(&self) -> Observation {

@@ -37,19 +37,19 @@ pub(super) static SHAPE: &[Check] = &[
     ),
     shape(
         "customer-id",
-        "Is customerID a text that is not empty?",
+        "Is customerID a string that is not empty?",
         customer_id,
         "Send the id as a string, also if it is a number.",
     ),
     shape(
         "names",
-        "Are both names texts?",
+        "Are both names strings?",
         names,
         "Send strings. Send an empty string if a name is unknown, not null.",
     ),
     shape(
         "addresses",
-        "Is addresses an array of objects with address and type, both texts?",
+        "Is addresses an array of objects with address and type, both strings?",
         addresses,
         DOCUMENT,
     ),
@@ -73,15 +73,15 @@ pub(super) static SHAPE: &[Check] = &[
     ),
     shape(
         "custom-fields",
-        "Is customFields an array of objects with one text each?",
+        "Is customFields an array of objects with one string each?",
         custom_fields,
         "Send [{\"name\":\"value\"}, ...]: one object for each field, and strings as values.",
     ),
     shape("timeline", "Is timeline an array of objects with all six fields?", timeline, DOCUMENT),
     shape(
-        "timeline-texts",
-        "Are all values in the timeline texts?",
-        timeline_texts,
+        "timeline-strings",
+        "Are all values in the timeline strings?",
+        timeline_strings,
         "Send strings, also for ids. Send an empty string if a value is unknown.",
     ),
     shape(
@@ -119,7 +119,7 @@ pub(super) fn type_of(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",
         Value::Number(_) => "a number",
-        Value::String(_) => "a text",
+        Value::String(_) => "a string",
         Value::Array(_) => "an array",
         Value::Object(_) => "an object",
     }
@@ -173,8 +173,8 @@ fn elements<'a>(
     })
 }
 
-/// The fields of objects that are not texts, or are missing.
-fn not_texts(objects: &[(String, &Object)], fields: &[&'static str]) -> Vec<Fault> {
+/// The fields of objects that are not strings, or are missing.
+fn not_strings(objects: &[(String, &Object)], fields: &[&'static str]) -> Vec<Fault> {
     let each = objects.iter().flat_map(|(path, object)| {
         fields.iter().filter_map(move |field| match object.get(*field) {
             None => Some(Fault::new("nothing", format!("{path}.{field}"))),
@@ -219,21 +219,22 @@ fn other_fields(customers: &[Value]) -> Observation {
 }
 
 /// The fields of customers that are there and have the wrong type. A missing field is another check's matter.
-fn wrong_texts(customers: &[Value], fields: &[&'static str]) -> Vec<Fault> {
-    let mut faults = not_texts(&objects(customers).collect::<Vec<_>>(), fields);
+fn not_strings_there(customers: &[Value], fields: &[&'static str]) -> Vec<Fault> {
+    let mut faults = not_strings(&objects(customers).collect::<Vec<_>>(), fields);
     faults.retain(|fault| fault.what != "nothing");
     faults
 }
 
 fn customer_id(customers: &[Value]) -> Observation {
-    let mut faults = wrong_texts(customers, &["customerID"]);
+    let mut faults = not_strings_there(customers, &["customerID"]);
     let empty = objects(customers).filter(|(_, it)| it.get("customerID") == Some(&"".into()));
-    faults.extend(empty.map(|(path, _)| Fault::new("an empty text", format!("{path}.customerID"))));
+    faults
+        .extend(empty.map(|(path, _)| Fault::new("an empty string", format!("{path}.customerID"))));
     fail(&faults)
 }
 
 fn names(customers: &[Value]) -> Observation {
-    fail(&wrong_texts(customers, &["customerFirstname", "customerLastname"]))
+    fail(&not_strings_there(customers, &["customerFirstname", "customerLastname"]))
 }
 
 /// The field of each customer that is there and is not an array.
@@ -249,7 +250,7 @@ fn addresses(customers: &[Value]) -> Observation {
     let mut faults = not_arrays(customers, "addresses");
     faults.extend(not_objects(elements(customers, "addresses")));
     let objects = objects_in(customers, "addresses");
-    faults.extend(not_texts(&objects, &["address", "type"]));
+    faults.extend(not_strings(&objects, &["address", "type"]));
     fail(&faults)
 }
 
@@ -265,7 +266,7 @@ fn address_types(customers: &[Value]) -> Observation {
         name.is_some_and(|name| !ADDRESS_TYPES.contains(&name))
     });
     let faults: Vec<Fault> =
-        unknown.map(|(path, _)| Fault::new("another text", format!("{path}.type"))).collect();
+        unknown.map(|(path, _)| Fault::new("another value", format!("{path}.type"))).collect();
     fail(&faults)
 }
 
@@ -276,7 +277,7 @@ fn addresses_without(customers: &[Value], name: &str, is_valid: fn(&str) -> bool
         address.get("type") == Some(&name.into()) && value.is_some_and(|value| !is_valid(value))
     });
     let faults: Vec<Fault> =
-        wrong.map(|(path, _)| Fault::new("another text", format!("{path}.address"))).collect();
+        wrong.map(|(path, _)| Fault::new("another format", format!("{path}.address"))).collect();
     fail(&faults)
 }
 
@@ -313,13 +314,13 @@ fn custom_fields(customers: &[Value]) -> Observation {
 fn timeline(customers: &[Value]) -> Observation {
     let mut faults = not_arrays(customers, "timeline");
     faults.extend(not_objects(elements(customers, "timeline")));
-    let missing = not_texts(&objects_in(customers, "timeline"), &EVENT);
+    let missing = not_strings(&objects_in(customers, "timeline"), &EVENT);
     faults.extend(missing.into_iter().filter(|fault| fault.what == "nothing"));
     fail(&faults)
 }
 
-fn timeline_texts(customers: &[Value]) -> Observation {
-    let mut faults = not_texts(&objects_in(customers, "timeline"), &EVENT);
+fn timeline_strings(customers: &[Value]) -> Observation {
+    let mut faults = not_strings(&objects_in(customers, "timeline"), &EVENT);
     faults.retain(|fault| fault.what != "nothing");
     fail(&faults)
 }
@@ -335,7 +336,7 @@ fn last_update(customers: &[Value]) -> Observation {
     let events = objects_in(customers, "timeline").into_iter();
     let wrong = events.filter(|(_, event)| times(event).is_some_and(|(_, time)| time.is_none()));
     let faults: Vec<Fault> =
-        wrong.map(|(path, _)| Fault::new("another text", format!("{path}.lastUpdate"))).collect();
+        wrong.map(|(path, _)| Fault::new("another format", format!("{path}.lastUpdate"))).collect();
     fail(&faults)
 }
 
@@ -360,6 +361,6 @@ fn timeline_links(customers: &[Value]) -> Observation {
             && !Url::parse(url).is_ok_and(|url| ["http", "https"].contains(&url.scheme()))
     });
     let faults: Vec<Fault> =
-        wrong.map(|(path, _)| Fault::new("another text", format!("{path}.url"))).collect();
+        wrong.map(|(path, _)| Fault::new("another format", format!("{path}.url"))).collect();
     fail(&faults)
 }

@@ -131,7 +131,7 @@ impl ServiceCheck {
             ),
             C::Proxies => (
                 "proxies",
-                "Is the proxy that ends TLS trusted?",
+                "Is the proxy in front of the service listed as trusted?",
                 "List the networks of your proxies in server.trusted_proxies. Otherwise every caller seems to be the proxy.",
             ),
             C::WebhookVerification => (
@@ -146,7 +146,7 @@ impl ServiceCheck {
             ),
             C::DatabasePooler => (
                 "database-pooler",
-                "Does a connection keep its session?",
+                "Does each connection keep its session?",
                 "Set pool_mode to session in PgBouncer, or connect to Postgres directly.",
             ),
             C::DatabaseVersion => {
@@ -160,22 +160,22 @@ impl ServiceCheck {
             C::DatabaseRights => (
                 "database-rights",
                 "Does the role have the rights that it needs?",
-                "Let the role own the database, or give it CREATE on the schema, and all tables in it.",
+                "Make the role the owner of the database. Or give it CREATE on the schema, and make it the owner of all tables there.",
             ),
             C::DatabaseTls => (
                 "database-tls",
                 "Is the connection to the database protected?",
-                "Set sslmode=verify-full in the database URL, and sslrootcert for an authority of your own.",
+                "Set sslmode=verify-full in the database URL. For a certificate authority of your own, also set sslrootcert.",
             ),
             C::DatabaseConnections => (
                 "database-connections",
-                "Are there connections for two replicas, as a restart needs?",
+                "Does Postgres allow enough connections for two replicas? A restart needs them for a moment.",
                 "Raise max_connections of Postgres, or lower the numbers of connections in the settings.",
             ),
             C::DatabaseDurability => (
                 "database-durability",
                 "Is a commit on disk before Postgres confirms it?",
-                "Set fsync, full_page_writes and synchronous_commit to on. Else a crash loses webhooks.",
+                "Set fsync, full_page_writes and synchronous_commit to on. Otherwise a crash can lose webhooks.",
             ),
             C::DatabaseLog => (
                 "database-log",
@@ -229,12 +229,12 @@ impl ServiceCheck {
             ),
             C::PublicLookup => (
                 "public-lookup",
-                "Does the public URL lead lookups to the service?",
+                "Do lookups at the public URL reach the service?",
                 "Let the proxy pass the lookup's path with its query. Then run `hookpoint doctor URL`.",
             ),
             C::PublicWebhooks => (
                 "public-webhooks",
-                "Does the public URL lead webhooks to the service?",
+                "Do webhooks at the public URL reach the service?",
                 "Let the proxy pass /webhooks/ with all methods, headers and bodies unchanged.",
             ),
         }

@@ -110,7 +110,9 @@ pub fn check_facts(
 fn connections(allowed: i64, needed: usize) -> Observation {
     let allowed = usize::try_from(allowed).unwrap_or_default();
     let replicas = allowed.checked_div(needed).unwrap_or_default();
-    let seen = format!("a replica needs {needed}; {allowed} are enough for {replicas} replicas");
+    let seen = format!(
+        "a replica needs {needed} connections, and Postgres allows {allowed}: enough for {replicas}"
+    );
     match replicas {
         0 => Observation::fail(seen),
         // A replica that is replaced runs beside its successor for a moment.

@@ -189,7 +189,7 @@ fn webhook_options(answer: Result<Answer, String>) -> Observation {
             Observation::pass("it accepts POST")
         }
         Ok(answer) => Observation::fail(format!(
-            "OPTIONS answers {}, and not Allow: POST",
+            "OPTIONS gets status {}, without the header Allow: POST",
             answer.status.as_u16()
         )),
     }

@@ -67,7 +67,7 @@ fn proxies(settings: &Settings) -> Observation {
         0 if server.public_url.starts_with("https://") => {
             Observation::warn("no trusted proxy, but the public URL has https")
         }
-        0 => Observation::skipped("no proxy is known"),
+        0 => Observation::skipped("no proxy is set"),
         networks => Observation::pass(format!("networks: {networks}")),
     }
 }

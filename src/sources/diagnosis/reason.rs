@@ -87,7 +87,7 @@ pub enum Reason {
     },
     /// The body is not a JSON object with unique keys.
     BodyNotAnObject,
-    /// The body has no text in a member.
+    /// The body has no string in a member.
     MemberMissing {
         /// The member.
         member: &'static str,
@@ -193,7 +193,7 @@ impl fmt::Display for SecretForm {
             Self::FromHex => {
                 "decoded from hex: the secret in the settings is hex and must be decoded"
             }
-            Self::AsBase64 => "as its base64 text: the secret must not be decoded",
+            Self::AsBase64 => "in base64, without decoding it: the secret must not be decoded",
             Self::OtherCase => "with other upper and lower case letters",
         })
     }
@@ -228,17 +228,19 @@ impl fmt::Display for Reason {
                     late_by_seconds.unsigned_abs()
                 )
             }
-            Self::IdWithDot => f.write_str("the id of the delivery contains a dot"),
+            Self::IdWithDot => {
+                f.write_str("the id of the delivery contains a dot, which is not allowed")
+            }
             Self::BodyNotAnObject => f.write_str("the body is not a JSON object with unique keys"),
             Self::MemberMissing { member } => {
-                write!(f, "the body has no text in its member {member}")
+                write!(f, "the body has no string in its member {member}")
             }
             Self::BodyChanged { change } => {
                 write!(f, "the body is not the one that was signed: {change}")
             }
             Self::ValidAtOther { brand, source } => write!(
                 f,
-                "as a webhook of {source} for the brand {brand} it is valid: it was sent to the wrong URL"
+                "it would be valid at /webhooks/{brand}/{source}: it was sent to the wrong URL"
             ),
             _ => self.fmt_signature(f),
         }
@@ -289,7 +291,7 @@ impl Reason {
                 write!(f, "{expected} expected, this is {used}")
             }
             Self::OtherText { setting, used } => {
-                write!(f, "another text was signed: it fits {setting} = \"{used}\"")
+                write!(f, "the sender signed another text than the settings say; with {setting} = \"{used}\" the signature is right")
             }
             Self::OtherSecretForm { form } => {
                 write!(f, "the sender used the secret {form}")
@@ -299,7 +301,7 @@ impl Reason {
                 "the sender used the secret of {source} of the brand {brand}"
             ),
             _ => f.write_str(
-                "the secret differs: the sender used another secret than the settings, or changed the body after signing",
+                "the secret differs: the sender used another secret than the one in the settings, or the body was changed after it was signed",
             ),
         }
     }

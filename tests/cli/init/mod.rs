@@ -270,6 +270,7 @@ fn json_has_the_same_result() {
     assert_eq!(json["files"].as_array().unwrap().len(), 3);
     assert_eq!(json["crm_sync_url"], serde_json::Value::Null);
     assert_eq!(json["next_command"], format!("hookpoint --settings {settings} serve"));
+    assert_eq!(json["check_command"], format!("hookpoint --settings {settings} doctor"));
     let [tap, lab] = json["sources"].as_array().unwrap().as_slice() else { panic!("{json}") };
     assert_eq!(tap["webhook_url"], "https://api.brand.nl/webhooks/shop/omniotap");
     assert_eq!(
@@ -302,12 +303,11 @@ fn after_init_the_service_answers_at_the_printed_urls() {
     let lookup = "https://api.brand.nl/omnidesk/customerlookup?key=";
     let key = done.out.split_once(lookup).unwrap().1.split_whitespace().next().unwrap();
     assert!(key.starts_with("hkp_") && !read(settings_of(&scratch)).contains(key));
-    assert!(
-        done.out.ends_with(&format!(
-            "hookpoint --settings {} serve\n",
-            settings_of(&scratch).display()
-        ))
-    );
+    for next in ["serve", "doctor"] {
+        let command =
+            format!("\n  hookpoint --settings {} {next}\n", settings_of(&scratch).display());
+        assert!(done.out.contains(&command), "{}", done.out);
+    }
 
     // A free port and the suppression file of this test; the rest is as it was written.
     let own = "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\ndrain_seconds = 0\n";

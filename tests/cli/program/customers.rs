@@ -53,14 +53,18 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     };
     assert!(lookup("anna%40example.org").contains("Anna"));
     let bert = lookup("bert%40example.org");
+    let (code, out, _) = run(&["lookup", "--id", "omniotap.contact:crm-2"]);
+    assert!(code == 0 && out.contains("bert@example.org"), "{out}");
     // Whom it is about must be one.
-    let (code, out, error) = run(&["customer", "erase", "--phone", "06-12312311", "--yes"]);
-    assert_eq!(code, 1);
-    assert!(
-        out.contains("anna@example.org") && out.contains("key         omniotap.contact:crm-2"),
-        "{out}"
-    );
-    assert!(error.contains("repeat the command with --id"), "{error}");
+    let several: [&[&str]; 2] = [&["export"], &["erase", "--yes"]];
+    for command in several {
+        let arguments = [&["customer"], command, &["--phone", "06-12312311"]].concat();
+        let (code, out, error) = run(&arguments);
+        assert_eq!((code, out.as_str()), (1, ""), "an export may go to a file");
+        for said in ["anna@example.org", "key         omniotap.contact:crm-2", "with --id"] {
+            assert!(error.contains(said), "{error}");
+        }
+    }
     assert_eq!(
         run(&["customer", "erase", "--email", "nobody@example.org", "--yes"]),
         (
@@ -103,6 +107,8 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     assert_eq!(lookup("bert%40example.org"), bert);
     assert!(!std::fs::read_to_string(&suppression_file).unwrap().contains("anna"));
 
+    let (_, out, _) = run(&["lookup", "--email", "anna@example.org", "--why"]);
+    assert!(out.contains("A person with it was erased"), "{out}");
     assert_eq!(run(&["customer", "revoke-erasure", "--email", "bert@example.org"]).0, 1);
     assert_eq!(run(&["customer", "revoke-erasure", "--email", "anna@example.org"]).0, 0);
     assert_eq!(

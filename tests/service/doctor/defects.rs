@@ -272,7 +272,7 @@ const CUSTOMER: &[Defect] = &[
     }),
     customer!("custom-fields", Fail, |it| push(&mut it["customFields"], json!({"points": 842}))),
     customer!("timeline", Fail, |it| push(&mut it["timeline"], json!({}))),
-    customer!("timeline-texts", Fail, |it| it["timeline"][0]["externalID"] = json!(5)),
+    customer!("timeline-strings", Fail, |it| it["timeline"][0]["externalID"] = json!(5)),
     customer!("last-update", Fail, |it| {
         it["timeline"][0]["lastUpdate"] = json!("2021-12-21T15:00:11Z");
     }),

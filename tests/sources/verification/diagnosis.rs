@@ -13,7 +13,7 @@ use jiff::{Timestamp, ToSpan};
 use super::{NEW, OLD, OTHER, now, secrets, verification};
 
 const BODY: &str = r#"{"id":"body-of-1","name":"Lotte/é"}"#;
-const SECRET_DIFFERS: &str = "the secret differs: the sender used another secret than the settings, or changed the body after signing";
+const SECRET_DIFFERS: &str = "the secret differs: the sender used another secret than the one in the settings, or the body was changed after it was signed";
 
 /// A verifier with one secret.
 fn verifier(source: Source, way: &str, more: &str, secret: &str) -> WebhookVerifier {
@@ -273,14 +273,16 @@ fn a_body_that_is_not_the_one_that_was_signed_is_recognized() {
             HASH,
             SAME,
             |request| request.body = b"{\"hash\":5}".to_vec(),
-            &["the body has no text in its member hash"],
+            &["the body has no string in its member hash"],
         )
         .partly(),
         case(
             HASH,
             ["serialization = \"php\"", ""],
             |_| {},
-            &["another text was signed: it fits serialization = \"php\""],
+            &[
+                "the sender signed another text than the settings say; with serialization = \"php\" the signature is right",
+            ],
         ),
     ];
     cases.iter().for_each(Case::check);
@@ -350,7 +352,9 @@ fn the_parts_of_standard_webhooks_are_explained() {
             LAB,
             ["signing_input = \"body\"", ""],
             |_| {},
-            &["another text was signed: it fits signing_input = \"body\""],
+            &[
+                "the sender signed another text than the settings say; with signing_input = \"body\" the signature is right",
+            ],
         ),
         case(
             LAB,
@@ -434,7 +438,8 @@ fn a_secret_at_the_wrong_place_is_found() {
 /// The sender has a secret in another form than the settings.
 #[test]
 fn a_secret_in_another_form_is_found() {
-    let as_text = "the sender used the secret as its base64 text: the secret must not be decoded";
+    let as_text =
+        "the sender used the secret in base64, without decoding it: the secret must not be decoded";
     for (of_sender, ours, expected) in [
         (
             format!("{NEW}\\n"),
@@ -488,7 +493,7 @@ fn the_endpoint_or_the_secret_that_a_webhook_fits_is_named() {
         texts(&found),
         [
             "the header x-omniotap-signature is missing",
-            "as a webhook of omneo for the brand outlet it is valid: it was sent to the wrong URL"
+            "it would be valid at /webhooks/outlet/omneo: it was sent to the wrong URL"
         ]
     );
     let signed_with_it = sent_at(&verifier(Source::OmnioTap, "signature", "", NEW), now());
