@@ -43,12 +43,8 @@ async fn list(
     slug: Option<&str>,
     limit: u32,
 ) -> anyhow::Result<Vec<(Arc<Brand>, ActionRow)>> {
-    let wanted = session.sorted(slug);
-    if slug.is_some() && wanted.is_empty() {
-        return Err(session.no_such_brand());
-    }
     let mut actions = Vec::new();
-    for brand in wanted {
+    for brand in session.brands_of(slug)? {
         let rows = list_audit(&session.database.pool, brand.id(), limit).await?;
         actions.extend(rows.into_iter().map(|row| (Arc::clone(&brand), row)));
     }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Subcommand};
 
 use super::audit::print_actions;
+use super::exit::Failure;
 use super::output::{JsonArguments, confirm, plain, print_line};
 use super::session::Session;
 use crate::admin::audit::Attribution;
@@ -79,14 +79,18 @@ pub(super) async fn run(command: BookingCommand, settings: Settings) -> anyhow::
 
 async fn cancel_booking(session: &Session, arguments: &CancelArguments) -> anyhow::Result<()> {
     let brand = session.choose(arguments.brand.as_deref())?;
-    let what = brand.rules.sources.cancelling(&arguments.booking)?;
+    let what = brand.rules.sources.cancelling(&arguments.booking);
+    let what = what.map_err(|error| Failure::mistake(error.to_string()))?;
     let (pool, background) = (&session.database.pool, BackgroundTasks::new());
     let brands = std::slice::from_ref(brand);
     let calls = &session.file.calls;
     let accounts = UpstreamClients::new(pool, brands, calls, &background, &Clock::system());
     let account = accounts.get(brand.id(), what.source);
-    let account = account.with_context(|| {
-        format!("{0} cannot be called; set sources.{0}.api and its secret", what.source)
+    let account = account.ok_or_else(|| {
+        let source = what.source;
+        Failure::mistake(format!(
+            "{source} cannot be called; set sources.{source}.api and its secret"
+        ))
     })?;
     let done = cancel_confirmed(pool, account, &what, arguments).await;
     background.end().await;
@@ -99,11 +103,9 @@ async fn cancel_confirmed(
     what: &Cancelling,
     arguments: &CancelArguments,
 ) -> anyhow::Result<()> {
-    let by = arguments
-        .by
-        .clone()
-        .or_else(user_name)
-        .context("the login name is unknown; give your name with --by NAME")?;
+    let by = arguments.by.clone().or_else(user_name).ok_or_else(|| {
+        Failure::mistake("the login name is unknown; give your name with --by NAME")
+    })?;
     let booking = known(pool, account, what).await?;
     let is_done = is_done(what, booking.as_ref())?;
     print_booking(booking.as_ref(), &account.brand);

@@ -3,11 +3,11 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use super::exit::Failure;
 use super::output::print_plain;
 use crate::settings::Settings;
 
@@ -30,21 +30,29 @@ pub(super) async fn run(arguments: &HealthArguments, settings: &Settings) -> any
     let address = service_address(asked).await?;
     let timeout = Duration::from_secs(arguments.timeout);
     let answer = tokio::time::timeout(timeout, ask(address)).await;
-    let answer = answer
-        .with_context(|| format!("no answer from {address} within {} s", arguments.timeout))?
-        .with_context(|| format!("the service on {address} does not answer"))?;
+    let answer = match answer {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => return problem(format!("the service on {address} does not answer")),
+        Err(_) => {
+            return problem(format!("no answer from {address} within {} s", arguments.timeout));
+        }
+    };
     let (head, body) = answer.split_once("\r\n\r\n").unwrap_or((&answer, ""));
     print_plain(body.trim_end());
     let is_ready = head.split(' ').nth(1) == Some("200");
-    anyhow::ensure!(is_ready, "the service on {address} is not ready");
-    Ok(())
+    if is_ready { Ok(()) } else { problem(format!("the service on {address} is not ready")) }
+}
+
+fn problem(message: String) -> anyhow::Result<()> {
+    Err(Failure::problem(message).into())
 }
 
 /// The address of a service on this machine that listens on this address and port.
-pub(super) async fn service_address(listen: &str) -> anyhow::Result<SocketAddr> {
-    let unknown = || format!("{listen} is not an address with a port");
-    let mut addresses = tokio::net::lookup_host(listen).await.with_context(unknown)?;
-    Ok(reachable(addresses.next().with_context(unknown)?))
+pub(super) async fn service_address(listen: &str) -> Result<SocketAddr, Failure> {
+    let addresses = tokio::net::lookup_host(listen).await.ok();
+    let first = addresses.and_then(|mut addresses| addresses.next());
+    let unknown = || Failure::mistake(format!("{listen} is not an address with a port"));
+    first.map(reachable).ok_or_else(unknown)
 }
 
 /// A service that listens on every address is asked on the loopback address.

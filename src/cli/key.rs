@@ -9,6 +9,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::actor::{Actor, ActorArguments};
+use super::exit::Failure;
 use super::output::{JsonArguments, print_json, print_line};
 use super::session::Session;
 use crate::admin::keys::{CreatedKey, KeyError, KeyTerms, create_key, revoke_key};
@@ -84,7 +85,7 @@ async fn create(
     let terms = KeyTerms { label, expires_at };
     let created = create_key(&session.database.pool, brand, terms, actor.attribution(), now).await;
     created.map_err(|error| match error {
-        KeyError::Label => anyhow::anyhow!("--{error}"),
+        KeyError::Label => Failure::mistake(format!("--{error}")).into(),
         error => error.into(),
     })
 }
@@ -199,8 +200,10 @@ async fn revoke(
 ) -> anyhow::Result<()> {
     let revoked = revoke_key(&session.database.pool, key_id, actor.attribution(), now).await;
     let is_revoked = revoked.map_err(|error| match error {
-        KeyError::Unknown => anyhow::anyhow!("{error}; `hookpoint key list` shows the ids"),
-        error => error.into(),
+        KeyError::Unknown => {
+            Failure::not_found(format!("{error}; `hookpoint key list` shows the ids")).into()
+        }
+        error => anyhow::Error::from(error),
     })?;
     print_line(if is_revoked { "The key is revoked." } else { "The key was already revoked." });
     Ok(())

@@ -8,6 +8,7 @@ mod brand;
 mod customer;
 mod demo;
 mod doctor;
+mod exit;
 mod generated;
 mod health;
 mod inbox;
@@ -25,7 +26,6 @@ mod shown_explanation;
 mod sources;
 mod sync;
 mod systemd;
-mod usage_error;
 mod version;
 mod webhook_settings;
 
@@ -34,17 +34,27 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::exit::{Exit, exit_codes};
 use self::output::{print_error, print_line};
 use self::session::open;
-use self::usage_error::UsageError;
 use crate::settings::{Checked, Mistake, SecretAccess, Settings};
+
+/// The end of the help of the program.
+const START: &str = "\
+Start here:
+  hookpoint demo    try the service with example customers, on
+                    http://127.0.0.1:8080
+  hookpoint init    write the settings, create a key, print the URLs to paste
+  hookpoint serve   run the service
+
+Settings file: --settings, else $HOOKPOINT_SETTINGS, else the first that exists
+of ./hookpoint.toml and /etc/hookpoint/hookpoint.toml.
+Database: DATABASE_URL, else the URL in the settings, else an embedded Postgres.";
 
 /// Answers Omnidesk's customer lookups with one merged customer
 #[derive(Debug, Parser)]
 #[command(name = "hookpoint", version, propagate_version = true, max_term_width = 100)]
-#[command(
-    after_help = "Start here:\n  hookpoint demo                        try the service with example customers, on http://127.0.0.1:8080\n  hookpoint init                        write the settings, create a key, print the URLs to paste\n  hookpoint serve                       run the service\n\nSettings file: --settings, else $HOOKPOINT_SETTINGS, else the first that exists of ./hookpoint.toml\nand /etc/hookpoint/hookpoint.toml.\nDatabase: DATABASE_URL, else the URL in the settings, else an embedded Postgres."
-)]
+#[command(after_help = format!("{START}\n\n{}", exit_codes()))]
 pub struct Cli {
     /// The settings file
     #[arg(long, global = true, value_name = "FILE")]
@@ -61,7 +71,7 @@ enum Command {
     Init(init::InitArguments),
     /// Run the service
     Serve,
-    /// Ask the service on this machine whether it is ready; the exit code is 0 if it is
+    /// Ask the service on this machine whether it is ready; the exit code is 0 if it is ready
     Health(health::HealthArguments),
     /// Find out what is wrong with this service, or with any hookpoint by its URL, and what to do
     Doctor(doctor::DoctorArguments),
@@ -108,14 +118,11 @@ enum Command {
     Version(version::VersionArguments),
 }
 
-/// The exit code for a mistake in the settings or the arguments.
-const MISTAKE: u8 = 2;
-
 /// Runs one command.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     if let Command::Settings(command) = &cli.command {
-        return settings::run(command, cli.settings.as_deref(), MISTAKE);
+        return settings::run(command, cli.settings.as_deref()).into();
     }
     let settings = match settings_for(&cli) {
         Ok(settings) => settings,
@@ -130,7 +137,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(settings) => runtime.block_on(with_settings(cli.command, settings)),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => Exit::Done.into(),
         Err(error) => fail(&error),
     }
 }
@@ -211,10 +218,10 @@ async fn migrate(settings: Settings) -> anyhow::Result<()> {
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     print_error(&format!("hookpoint: {error}"));
-    if error.is::<UsageError>() { ExitCode::from(MISTAKE) } else { ExitCode::FAILURE }
+    Exit::of(error).into()
 }
 
 fn report(mistakes: &[Mistake]) -> ExitCode {
     mistakes.iter().for_each(|mistake| print_error(&mistake.to_string()));
-    ExitCode::from(MISTAKE)
+    Exit::Mistake.into()
 }

@@ -7,6 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::exit::Failure;
+
 /// Prints a line of a command's output.
 pub(super) fn print_line(text: &str) {
     // The reader may close the pipe early (`| head`). That is no error.
@@ -89,10 +91,12 @@ pub(super) fn progress_bar(name: &str, things: &str) -> ProgressBar {
 
 /// Asks a question that only "y" or "yes" confirms. Fails without a terminal, and says what --yes would do.
 pub(super) fn confirm(question: &str, action: &str) -> anyhow::Result<bool> {
-    anyhow::ensure!(
-        std::io::stdin().is_terminal(),
-        "cannot ask for confirmation without a terminal; add --yes to {action}"
-    );
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::mistake(format!(
+            "cannot ask for confirmation without a terminal; add --yes to {action}"
+        ))
+        .into());
+    }
     let mut out = std::io::stdout();
     write!(out, "\n{question} [y/N] ")?;
     out.flush()?;

@@ -17,14 +17,15 @@ pub(super) struct RebuildArguments {
 
 pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyhow::Result<()> {
     let session = Session::open(settings).await?;
-    let wanted = session.sorted(arguments.brand.as_deref());
-    if wanted.is_empty() && arguments.brand.is_some() {
-        return Err(session.no_such_brand());
-    }
-    for brand in wanted {
-        rebuild_brand(&session, &brand).await?;
-    }
+    let done = rebuild_brands(&session, arguments.brand.as_deref()).await;
     session.close().await;
+    done
+}
+
+async fn rebuild_brands(session: &Session, slug: Option<&str>) -> anyhow::Result<()> {
+    for brand in session.brands_of(slug)? {
+        rebuild_brand(session, &brand).await?;
+    }
     Ok(())
 }
 

@@ -22,6 +22,7 @@ mod downgrade;
 mod embedded_postgres;
 mod environment;
 mod erasure_of_namesakes;
+mod exit_codes;
 mod init;
 #[cfg(target_os = "linux")]
 mod other_user;

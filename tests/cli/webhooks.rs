@@ -69,7 +69,7 @@ fn verify_says_what_is_wrong_with_a_webhook() {
     let right = desk.verify(&[&omneo[..], &[&header(Encoding::Hex)]].concat()).well();
     assert!(right.starts_with("Verified: the service accepts this webhook (omneo of shop,"));
     let wrong = desk.verify(&[&omneo[..], &[&header(Encoding::Base64)]].concat());
-    assert_eq!(wrong.code, Some(1));
+    assert_eq!(wrong.code, Some(3));
     assert_eq!(wrong.error, "hookpoint: the webhook is not verified\n");
     assert_eq!(
         wrong.out,
@@ -88,7 +88,7 @@ The settings are in [brands.shop.sources.omneo.webhook].
     assert_eq!(json["reasons"][0]["header"], "x-omneo-hmac-sha256");
     assert_eq!(json["reasons"][0]["text"], "the header x-omneo-hmac-sha256 is missing");
     let none = desk.verify(&["--source", "syncaroo"]);
-    assert_eq!(none.code, Some(1));
+    assert_eq!(none.code, Some(3));
     assert!(none.out.contains("the settings have no verification for this source"), "{none:?}");
     assert!(!desk.scratch.0.join("data").exists(), "no database is needed");
 }
@@ -139,7 +139,7 @@ fn mistakes_in_arguments_repeat_no_secret() {
 fn verify_names_the_variable_that_this_shell_does_not_have() {
     let desk = Desk::new();
     let end = run(desk.command(&["--source", "omneo"]).env("TAP_KEY", SECRET));
-    assert_eq!((end.code, end.out.as_str()), (Some(1), ""));
+    assert_eq!((end.code, end.out.as_str()), (Some(2), ""));
     assert!(
         end.error.contains("this command needs the secret of the source")
             && end.error.contains("the environment variable OMNEO_KEY, which is not set"),
@@ -175,7 +175,7 @@ fn a_sample_goes_the_whole_way_and_can_be_removed() {
     let shop = Shop::with(WEBHOOKS);
     let service = Running::serve(with_secrets(&mut shop.command(&["serve"])));
     let refused = trigger(&shop, &service, &["omneo", "profile.created"]);
-    assert_eq!(refused.code, Some(1), "without a terminal nobody can confirm: {refused:?}");
+    assert_eq!(refused.code, Some(2), "without a terminal nobody can confirm: {refused:?}");
     assert!(refused.error.contains("--yes") && refused.out.contains("invented person"));
     let harmless = trigger(&shop, &service, &["omneo", "product.created"]).well();
     assert!(harmless.starts_with("Status: 202\nRequest id: "), "{harmless}");
@@ -233,7 +233,7 @@ fn the_samples_of_a_source_are_listed_without_a_service_and_a_secret() {
         &desk.settings,
         &["sources", "trigger", "omneo", "profile.exploded"],
     )));
-    assert_eq!(unknown.code, Some(1));
+    assert_eq!(unknown.code, Some(2));
     assert!(unknown.error.contains("`hookpoint sources trigger omneo --list`"), "{unknown:?}");
     let port = "127.0.0.1:1";
     let settings = std::fs::read_to_string(&desk.settings).unwrap();
@@ -242,7 +242,7 @@ fn the_samples_of_a_source_are_listed_without_a_service_and_a_secret() {
         Path::new(&file),
         &["sources", "trigger", "omneo", "product.created"],
     )));
-    assert_eq!(away.code, Some(1));
+    assert_eq!(away.code, Some(75));
     assert!(away.error.contains("the service does not answer"), "{away:?}");
 }
 

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use self::person::Person;
 use self::receipt::{print_namesakes, print_receipt};
 use super::actor::{Actor, ActorArguments};
+use super::exit::Failure;
 use super::output::{confirm, plain_json, print_line, progress_bar};
 use super::question::question;
 use super::session::{Session, open};
@@ -147,10 +148,10 @@ async fn revoke_erasure(
     let (pool, clock) = (&session.database.pool, Clock::system());
     let (by, target) = (actor.attribution(), erasure_target(person.question));
     let revoked = revoke(pool, person.brand, (suppressions, &clock), &target, by).await?;
-    anyhow::ensure!(
-        revoked > 0,
-        "no erasure was found: nothing with this address or id was erased, or its erasure is already revoked"
-    );
+    if revoked == 0 {
+        let what = "no erasure was found: nothing with this address or id was erased, or its erasure is already revoked";
+        return Err(Failure::not_found(what).into());
+    }
     print_line(
         "Erasure revoked. New data about this person is accepted again. The erased data does not come back by itself.",
     );

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use crate::admin::find_customers::{Match, find_customers, find_remains};
 use crate::brand::Brand;
+use crate::cli::exit::Failure;
 use crate::cli::output::{print_line, print_plain};
 use crate::cli::session::Session;
 use crate::cli::shown_customer::print_customer;
@@ -49,10 +50,10 @@ impl<'a> Person<'a> {
             return Ok(records);
         }
         let remains = find_remains(self.pool, self.brand, self.question).await?;
-        anyhow::ensure!(
-            !remains.is_empty(),
-            "no customer and no deleted record has this address or id"
-        );
+        if remains.is_empty() {
+            let what = "no customer and no deleted record has this address or id";
+            return Err(Failure::not_found(what).into());
+        }
         if shows {
             print_line(
                 "No customer has this id, but some data of a deleted record with this id is left.",

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::cli::exit::Failure;
 use crate::cli::output::{plain, plain_json, print_line};
 use crate::doctor::finding::{Counts, Finding, Verdict};
 
@@ -46,8 +47,8 @@ impl Report {
         }
         match self.counts.failed {
             0 => Ok(()),
-            1 => anyhow::bail!("1 check failed"),
-            failed => anyhow::bail!("{failed} checks failed"),
+            1 => Err(Failure::problem("1 check failed").into()),
+            failed => Err(Failure::problem(format!("{failed} checks failed")).into()),
         }
     }
 

@@ -18,6 +18,7 @@ use self::status::status;
 use self::tail::{TailArguments, tail};
 use self::verify::{VerifyArguments, verify};
 use super::actor::ActorArguments;
+use super::exit::Failure;
 use super::output::{JsonArguments, print_line};
 use super::session::Session;
 use crate::admin::deliveries::{discard, replay};
@@ -140,6 +141,18 @@ enum Change {
     Discard,
 }
 
+impl Change {
+    /// The message if the arguments name deliveries by their ids, and none of them changes.
+    const fn nothing(self) -> &'static str {
+        match self {
+            Self::Replay => "there is no such delivery; `hookpoint inbox list` shows the ids",
+            Self::Discard => {
+                "there is no such delivery that is dead or pending; `hookpoint inbox list` shows the states"
+            }
+        }
+    }
+}
+
 /// Changes the selected deliveries of each brand. Returns how many.
 async fn for_selected(
     session: &Session,
@@ -148,10 +161,11 @@ async fn for_selected(
     now: Timestamp,
 ) -> anyhow::Result<u64> {
     let SelectionArguments { ids, which, actor, all } = selection;
-    anyhow::ensure!(
-        !ids.is_empty() || !which.is_everything() || *all,
-        "select deliveries: by ids, --source, --state, --event, --since, --until, or --all"
-    );
+    if ids.is_empty() && which.is_everything() && !*all {
+        let what =
+            "select deliveries: by ids, --source, --state, --event, --since, --until, or --all";
+        return Err(Failure::mistake(what).into());
+    }
     let (pool, filter, actor) = (&session.database.pool, which.which(ids), actor.actor());
     let mut count = 0_u64;
     for brand in session.select(which.brand.as_deref())? {
@@ -161,6 +175,9 @@ async fn for_selected(
             Change::Discard => discard(pool, &brand, &filter, by, now).await?,
         };
         count = count.saturating_add(of_brand);
+    }
+    if count == 0 && !ids.is_empty() {
+        return Err(Failure::not_found(change.nothing()).into());
     }
     Ok(count)
 }

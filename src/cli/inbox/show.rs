@@ -1,6 +1,5 @@
 //! `hookpoint inbox show`
 
-use anyhow::Context;
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -8,6 +7,7 @@ use crate::admin::deliveries::{find_of_any, record_reveal};
 use crate::admin::delivery_body::{masked_body, revealed_body};
 use crate::brand::Brand;
 use crate::cli::actor::Actor;
+use crate::cli::exit::Failure;
 use crate::cli::output::{plain, plain_json, print_line, print_plain};
 use crate::cli::session::Session;
 use crate::storage::deliveries::ShownRow;
@@ -20,9 +20,11 @@ pub(super) async fn show(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let (pool, brands) = (&session.database.pool, session.select(None)?);
-    let (brand, row) = find_of_any(pool, &brands, id)
-        .await?
-        .context("there is no delivery with this id; `hookpoint inbox list` shows the ids")?;
+    let (brand, row) = find_of_any(pool, &brands, id).await?.ok_or_else(|| {
+        Failure::not_found(
+            "there is no delivery with this id; `hookpoint inbox list` shows the ids",
+        )
+    })?;
     if let Some(actor) = reveal {
         record_reveal(pool, brand, id, actor.attribution(), now).await?;
     }

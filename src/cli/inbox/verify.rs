@@ -13,8 +13,8 @@ use url::Url;
 
 use super::filter::time;
 use crate::brand::BrandRules;
+use crate::cli::exit::Failure;
 use crate::cli::output::{print_line, print_plain};
-use crate::cli::usage_error::UsageError;
 use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
 use crate::customer::model::source::Source;
 use crate::settings::Settings;
@@ -72,14 +72,14 @@ impl Given {
         let in_file = arguments.secret_file.as_deref().map(secret).transpose()?;
         Ok(Self {
             headers: headers.collect::<Result<_, _>>()?,
-            url: url.map_err(|_| UsageError("--url: is not a URL".to_owned()))?,
+            url: url.map_err(|_| Failure::mistake("--url: is not a URL"))?,
             secret: in_file.or_else(|| arguments.secret_in_url.clone()),
         })
     }
 }
 
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), UsageError> {
-    let mistake = |what: &str| UsageError(format!("--header: {what}"));
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
+    let mistake = |what: &str| Failure::mistake(format!("--header: {what}"));
     let (name, value) =
         text.split_once(':').ok_or_else(|| mistake("must have the form \"name: value\""))?;
     let name = name.trim().parse().map_err(|_| mistake("has no valid name of a header"))?;
@@ -105,10 +105,12 @@ pub(super) fn verify(
     check_secrets(settings, brand, arguments.source)?;
     let most = settings.file.inbox.max_body_kilobytes.saturating_mul(1024);
     let body = read(&arguments.body, most)?;
-    anyhow::ensure!(
-        u64::try_from(body.len()).is_ok_and(|length| length <= most),
-        "the body has more than {most} bytes (inbox.max_body_kilobytes): the service answers 413"
-    );
+    if !u64::try_from(body.len()).is_ok_and(|length| length <= most) {
+        return Err(Failure::problem(format!(
+            "the body has more than {most} bytes (inbox.max_body_kilobytes): the service answers 413"
+        ))
+        .into());
+    }
     let received_at = arguments.received_at.unwrap_or(now);
     let explanation = explanation(&given, settings, (brand, arguments.source), (body, received_at));
     if arguments.json {
@@ -116,8 +118,11 @@ pub(super) fn verify(
     } else {
         print_explanation(&explanation, brand, arguments.source);
     }
-    anyhow::ensure!(explanation.verified, "the webhook is not verified");
-    Ok(())
+    if explanation.verified {
+        Ok(())
+    } else {
+        Err(Failure::problem("the webhook is not verified").into())
+    }
 }
 
 /// The content of a file, or of standard input; one byte more than `most` if it is longer.

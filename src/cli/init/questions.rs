@@ -10,7 +10,7 @@ use super::arguments::{InitArguments, SourceArgument, source};
 use super::choices::{Choices, DatabaseChoice, Places, SourceChoice};
 use super::settings_text::find_mistake;
 use super::terminal::Terminal;
-use crate::cli::usage_error::UsageError;
+use crate::cli::exit::Failure;
 use crate::customer::model::source::Source;
 use crate::settings::has_database_url;
 use crate::sources::secret::Secret;
@@ -89,7 +89,7 @@ fn given_database(arguments: &InitArguments) -> anyhow::Result<Option<DatabaseCh
         return if is_given {
             let what = "the environment variable DATABASE_URL is set, and overrides the settings; unset it, or \
                         leave out --embedded, --data-dir and --database-url-file";
-            Err(UsageError(what.to_owned()).into())
+            Err(Failure::mistake(what).into())
         } else {
             Ok(Some(DatabaseChoice::Environment))
         };
@@ -128,7 +128,7 @@ struct Questions<'a> {
 
 impl Questions<'_> {
     /// Fails if nobody can answer a question that has no default.
-    fn refuse_missing(&mut self) -> Result<(), UsageError> {
+    fn refuse_missing(&mut self) -> Result<(), Failure> {
         let mut missing = Vec::new();
         for text in &TEXTS {
             let has_default = !(text.field)(&mut self.choices).is_empty();
@@ -139,7 +139,7 @@ impl Questions<'_> {
         if missing.is_empty() || self.terminal.is_some() {
             return Ok(());
         }
-        Err(UsageError(format!(
+        Err(Failure::mistake(format!(
             "init cannot ask questions without a terminal; these arguments are missing: {}",
             missing.join(", ")
         )))
@@ -151,7 +151,7 @@ impl Questions<'_> {
 
     fn check_argument(&self, flag: &str) -> anyhow::Result<()> {
         let mistake = self.mistake();
-        mistake.map_or(Ok(()), |mistake| Err(UsageError(format!("{flag}: {mistake}")).into()))
+        mistake.map_or(Ok(()), |mistake| Err(Failure::mistake(format!("{flag}: {mistake}")).into()))
     }
 
     fn text(&mut self, text: &TextQuestion) -> anyhow::Result<()> {
@@ -198,13 +198,13 @@ impl Questions<'_> {
             let is_twice =
                 self.choices.sources.iter().any(|choice| choice.source == argument.source);
             if is_twice {
-                return Err(UsageError(format!("{} is named twice", argument.source)).into());
+                return Err(Failure::mistake(format!("{} is named twice", argument.source)).into());
             }
             self.source(&argument)?;
         }
         let is_chosen = |source| self.choices.sources.iter().any(|choice| choice.source == source);
         match self.arguments.secret_files.iter().find(|secret| !is_chosen(secret.source)) {
-            Some(secret) => Err(UsageError(format!(
+            Some(secret) => Err(Failure::mistake(format!(
                 "--secret-file is for {0}, but --source does not name {0}",
                 secret.source
             ))
@@ -241,7 +241,7 @@ impl Questions<'_> {
             self.choices.sources.pop();
             match self.terminal.filter(|_| self.secret_file(source).is_none()) {
                 Some(terminal) => terminal.say(&mistake),
-                None => return Err(UsageError(format!("--secret-file: {mistake}")).into()),
+                None => return Err(Failure::mistake(format!("--secret-file: {mistake}")).into()),
             }
         }
     }
@@ -282,7 +282,8 @@ impl Questions<'_> {
         match (verification.secret, self.secret_file(source)) {
             (SecretOrigin::None, Some(_)) => {
                 let name = verification.name;
-                Err(UsageError(format!("--secret-file: {source}={name} has no secret")).into())
+                Err(Failure::mistake(format!("--secret-file: {source}={name} has no secret"))
+                    .into())
             }
             (SecretOrigin::None, None) => Ok(None),
             (_, Some(file)) => read_secret(file).map(Some),

@@ -1,15 +1,14 @@
 //! `hookpoint sources trigger`
 
-use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
 use url::Url;
 
 use super::post::{Answer, post};
 use crate::brand::BrandRules;
+use crate::cli::exit::Failure;
 use crate::cli::health::service_address;
 use crate::cli::output::{confirm, print_line, print_plain};
-use crate::cli::usage_error::UsageError;
 use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
 use crate::clock::Clock;
 use crate::customer::model::record::Change;
@@ -91,16 +90,19 @@ pub(super) async fn trigger(
     };
     let (source, person) = (arguments.source, &arguments.person);
     let made = sample(brand.sources.samples(source), event, person, now);
-    let unsigned = made.with_context(|| {
-        format!("there is no sample of this event; `hookpoint sources trigger {source} --list` shows the events")
+    let unsigned = made.ok_or_else(|| {
+        Failure::mistake(format!("there is no sample of this event; `hookpoint sources trigger {source} --list` shows the events"))
     })?;
     let effect = Effect::of(brand, source, &unsigned, now)?;
     check_secrets(settings, brand, source)?;
-    let verifier = brand.webhook_verifiers.get(&source).with_context(|| {
-        format!("the source is not connected: [{}] sets no verification", table(brand, source))
+    let verifier = brand.webhook_verifiers.get(&source).ok_or_else(|| {
+        let table = table(brand, source);
+        Failure::mistake(format!("the source is not connected: [{table}] sets no verification"))
     })?;
     let signed = verifier.verification.sign(unsigned, now);
-    let signed = signed.context("the source has no secret in the settings, so nothing can sign")?;
+    let signed = signed.ok_or_else(|| {
+        Failure::mistake("the source has no secret in the settings, so nothing can sign")
+    })?;
     let is_harmless = matches!(effect, Effect::Nothing(_));
     if !is_harmless && !arguments.yes && !confirmed(brand, person)? {
         print_line("Nothing was sent.");
@@ -121,12 +123,11 @@ fn confirmed(brand: &BrandRules, person: &SamplePerson) -> anyhow::Result<bool> 
 }
 
 /// The base URL from the arguments. The mistake does not repeat it, because it may have a secret.
-fn base_url(text: &str) -> Result<Url, UsageError> {
+fn base_url(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text).ok().filter(|_| is_safe_url(text));
     url.ok_or_else(|| {
-        UsageError(
-            "--url: must be an https URL, or an http URL of this machine, without a user, a query and a fragment"
-                .to_owned(),
+        Failure::mistake(
+            "--url: must be an https URL, or an http URL of this machine, without a user, a query and a fragment",
         )
     })
 }

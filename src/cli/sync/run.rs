@@ -9,6 +9,7 @@ use super::filter::FilterArguments;
 use super::other_run::watch_other_run;
 use super::shown::RunDisplay;
 use crate::brand::Brand;
+use crate::cli::exit::Failure;
 use crate::cli::output::print_line;
 use crate::cli::serve::ShutdownSignal;
 use crate::clock::Clock;
@@ -74,17 +75,18 @@ fn selected_runs(
     which: &FilterArguments,
     accounts: &UpstreamClients,
     settings: &SyncSettings,
-) -> anyhow::Result<Vec<AccountRun>> {
+) -> Result<Vec<AccountRun>, Failure> {
     let mut runs = Vec::new();
     for brand in brands {
         for source in Source::ALL.into_iter().filter(|source| which.means(*source)) {
             let Some(account) = accounts.get(brand.id(), source) else {
-                anyhow::ensure!(
-                    which.source.is_none(),
-                    "{}: the API of {source} is not connected; set sources.{source}.api",
-                    brand.rules.slug
-                );
-                continue;
+                if which.source.is_none() {
+                    continue;
+                }
+                let slug = &brand.rules.slug;
+                return Err(Failure::mistake(format!(
+                    "{slug}: the API of {source} is not connected; set sources.{source}.api"
+                )));
             };
             let account = Arc::clone(account);
             let runner = SyncRunner::new(pool.clone(), account, settings, Clock::system());
