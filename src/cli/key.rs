@@ -49,6 +49,8 @@ pub(super) enum KeyCommand {
         id: Uuid,
         #[command(flatten)]
         actor: ActorArguments,
+        #[command(flatten)]
+        output: JsonArguments,
     },
 }
 
@@ -65,7 +67,10 @@ pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Resu
             created.and_then(|created| print_created(&session.file, &created, output))
         }
         KeyCommand::List { brand, output } => list(&session, brand.as_deref(), output, now).await,
-        KeyCommand::Revoke { id, actor } => revoke(&session, id, &actor.actor(), now).await,
+        KeyCommand::Revoke { id, actor, output } => {
+            let revoked = revoke(&session, id, &actor.actor(), now).await;
+            revoked.and_then(|is_revoked| print_revoked(id, is_revoked, output))
+        }
     };
     session.close().await;
     done
@@ -192,19 +197,27 @@ fn line(row: &KeyRow, slug: &str, now: Timestamp) -> String {
     )
 }
 
+/// Revokes a key. Returns whether it was valid before.
 async fn revoke(
     session: &Session,
     key_id: Uuid,
     actor: &Actor,
     now: Timestamp,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let revoked = revoke_key(&session.database.pool, key_id, actor.attribution(), now).await;
-    let is_revoked = revoked.map_err(|error| match error {
+    revoked.map_err(|error| match error {
         KeyError::Unknown => {
             Failure::not_found(format!("{error}; `hookpoint key list` shows the ids")).into()
         }
-        error => anyhow::Error::from(error),
-    })?;
+        error => error.into(),
+    })
+}
+
+fn print_revoked(key_id: Uuid, is_revoked: bool, output: JsonArguments) -> anyhow::Result<()> {
+    if output.json {
+        let outcome = if is_revoked { "revoked" } else { "already_revoked" };
+        return print_json(&json!({ "key_id": key_id, "outcome": outcome }));
+    }
     print_line(if is_revoked { "The key is revoked." } else { "The key was already revoked." });
     Ok(())
 }

@@ -33,11 +33,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use serde_json::json;
 
 use self::exit::{Exit, exit_codes};
-use self::output::{print_error, print_line};
+use self::output::{JsonArguments, print_error, print_json, print_line};
 use self::session::open;
 use crate::settings::{Checked, Mistake, SecretAccess, Settings};
+use crate::storage::schema_version;
 
 /// The end of the help of the program.
 const START: &str = "\
@@ -76,7 +78,7 @@ enum Command {
     /// Find out what is wrong with this service, or with any hookpoint by its URL, and what to do
     Doctor(doctor::DoctorArguments),
     /// Update the database schema (`serve` does this too)
-    Migrate,
+    Migrate(JsonArguments),
     /// Check the settings file
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -195,7 +197,7 @@ async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<(
         | Command::Settings(_) => without_settings(command, None).await,
         Command::Health(arguments) => health::run(&arguments, &settings).await,
         Command::Serve => serve::run(settings).await,
-        Command::Migrate => migrate(settings).await,
+        Command::Migrate(output) => migrate(settings, output).await,
         Command::Brand(command) => brand::run(command, settings).await,
         Command::Key(command) => key::run(command, settings).await,
         Command::Inbox(command) => inbox::run(command, settings).await,
@@ -209,10 +211,12 @@ async fn with_settings(command: Command, settings: Settings) -> anyhow::Result<(
     }
 }
 
-async fn migrate(settings: Settings) -> anyhow::Result<()> {
-    let database = open(&settings).await?;
+async fn migrate(settings: Settings, output: JsonArguments) -> anyhow::Result<()> {
+    open(&settings).await?.close().await;
+    if output.json {
+        return print_json(&json!({ "schema": schema_version() }));
+    }
     print_line("The database is up to date.");
-    database.close().await;
     Ok(())
 }
 

@@ -58,6 +58,16 @@ pub(crate) struct JsonArguments {
     pub(super) json: bool,
 }
 
+impl JsonArguments {
+    /// Fails if a command that asks for confirmation is to print JSON: the question would be among it.
+    pub(super) fn refuse_question(self, is_confirmed: bool) -> Result<(), Failure> {
+        if self.json && !is_confirmed {
+            return Err(Failure::mistake("--json asks no question; add --yes"));
+        }
+        Ok(())
+    }
+}
+
 /// Whether a character can control the terminal: control characters, and those that change the text direction.
 fn commands(c: char) -> bool {
     c.is_control()

@@ -1,8 +1,9 @@
 //! `hookpoint rebuild`
 
 use clap::Args;
+use serde_json::{Value, json};
 
-use super::output::{print_line, progress_bar};
+use super::output::{JsonArguments, print_error, print_json, print_line, progress_bar};
 use super::session::Session;
 use crate::brand::Brand;
 use crate::ingest::rebuild::rebuild;
@@ -13,23 +14,32 @@ pub(super) struct RebuildArguments {
     /// Only this brand
     #[arg(long)]
     brand: Option<String>,
+    #[command(flatten)]
+    output: JsonArguments,
 }
 
 pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyhow::Result<()> {
     let session = Session::open(settings).await?;
-    let done = rebuild_brands(&session, arguments.brand.as_deref()).await;
+    let done = rebuild_brands(&session, &arguments).await;
     session.close().await;
     done
 }
 
-async fn rebuild_brands(session: &Session, slug: Option<&str>) -> anyhow::Result<()> {
-    for brand in session.brands_of(slug)? {
-        rebuild_brand(session, &brand).await?;
+async fn rebuild_brands(session: &Session, arguments: &RebuildArguments) -> anyhow::Result<()> {
+    let mut all = Vec::new();
+    for brand in session.brands_of(arguments.brand.as_deref())? {
+        all.push(rebuild_brand(session, &brand, arguments.output).await?);
     }
-    Ok(())
+    if arguments.output.json { print_json(&all) } else { Ok(()) }
 }
 
-async fn rebuild_brand(session: &Session, brand: &Brand) -> anyhow::Result<()> {
+/// Rebuilds a brand. Returns the result for scripts.
+async fn rebuild_brand(
+    session: &Session,
+    brand: &Brand,
+    output: JsonArguments,
+) -> anyhow::Result<Value> {
+    let print_progress: fn(&str) = if output.json { print_error } else { print_line };
     let slug = &brand.rules.slug;
     let bar = progress_bar(slug, "records");
     let mut lines = 0;
@@ -41,14 +51,16 @@ async fn rebuild_brand(session: &Session, brand: &Brand) -> anyhow::Result<()> {
             progress.done.saturating_mul(10).checked_div(progress.total).unwrap_or_default();
         if bar.is_hidden() && tenth > lines {
             lines = tenth;
-            print_line(&format!("{slug}: {} of {} records", progress.done, progress.total));
+            print_progress(&format!("{slug}: {} of {} records", progress.done, progress.total));
         }
     })
     .await?;
     bar.finish_and_clear();
-    print_line(&format!(
-        "{slug}: {} records processed, {} customers new or changed.",
-        made.done, made.customers
-    ));
-    Ok(())
+    if !output.json {
+        print_line(&format!(
+            "{slug}: {} records processed, {} customers new or changed.",
+            made.done, made.customers
+        ));
+    }
+    Ok(json!({ "brand": slug, "read": made.done, "changed": made.customers }))
 }

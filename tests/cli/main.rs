@@ -24,6 +24,7 @@ mod environment;
 mod erasure_of_namesakes;
 mod exit_codes;
 mod init;
+mod json_output;
 #[cfg(target_os = "linux")]
 mod other_user;
 mod program;

@@ -10,6 +10,7 @@ use hookpoint::sources::signature::{Encoding, Hash, Method};
 use hookpoint::storage::delivery_queue::new_id;
 
 use crate::command::{RunEnd, Running, Scratch, TIMEOUT, command, run};
+use crate::json_output::json_of;
 use crate::shop::Shop;
 
 const SECRET: &str = "a-secret-of-the-shop";
@@ -195,6 +196,9 @@ fn a_sample_goes_the_whole_way_and_can_be_removed() {
     });
     let found: serde_json::Value = serde_json::from_str(&shop.run(&lookup).well()).unwrap();
     assert!(found.to_string().contains("Hookpoint"), "{found}");
+    let json = trigger(&shop, &service, &["omneo", "product.created", "--json"]).well();
+    let json = json_of("sources trigger", &json);
+    assert_eq!((&json["status"], &json["effect"]), (&202.into(), &"nothing".into()));
     shop.run(&["customer", "erase", "--email", "hookpoint-sample-1@example.org", "--yes"]).well();
     assert!(!shop.run(&lookup).well().contains("Hookpoint"));
     // The service has another secret than this shell.

@@ -22,6 +22,8 @@ pub(super) struct Person<'a> {
     pub(super) question: &'a Question,
     pool: &'a Pool,
     rules: ReadRules,
+    /// Whether nothing but JSON may be printed.
+    is_silent: bool,
 }
 
 impl<'a> Person<'a> {
@@ -29,16 +31,17 @@ impl<'a> Person<'a> {
         session: &'a Session,
         brand: &'a Brand,
         question: &'a Question,
+        is_silent: bool,
     ) -> anyhow::Result<Self> {
         let max_customers = usize::try_from(session.file.lookup.max_customers)?;
         let rules = ReadRules { max_customers, multiple_matches: MultipleMatches::All };
-        Ok(Self { brand, question, pool: &session.database.pool, rules })
+        Ok(Self { brand, question, pool: &session.database.pool, rules, is_silent })
     }
 
     /// Finds the records of the person. Prints the customers that match if `shows` is set, or if there are several.
     pub(super) async fn find(&self, shows: bool) -> anyhow::Result<BTreeSet<RecordKey>> {
         let found = find_customers(self.pool, self.brand, self.question, self.rules).await?;
-        if shows || found.len() > 1 {
+        if (shows || found.len() > 1) && !self.is_silent {
             self.print(&found).await?;
         }
         anyhow::ensure!(

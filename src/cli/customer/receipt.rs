@@ -1,12 +1,60 @@
 //! Prints the result of an erasure.
 
+use serde_json::{Value, json};
+
+use crate::admin::customers::Erased;
 use crate::brand::Brand;
-use crate::cli::output::{print_line, print_plain};
+use crate::cli::output::{JsonArguments, print_json, print_line, print_plain};
 use crate::erasure::erase::Receipt;
 use crate::storage::person::NamesakeRow;
 
+/// Prints what was erased.
+pub(super) fn print_erased(
+    brand: &Brand,
+    erased: &Erased,
+    output: JsonArguments,
+) -> anyhow::Result<()> {
+    if output.json {
+        return print_json(&as_json(brand, erased));
+    }
+    print_receipt(brand, &erased.receipt);
+    print_namesakes(&erased.namesakes);
+    Ok(())
+}
+
+fn as_json(brand: &Brand, Erased { receipt, namesakes }: &Erased) -> Value {
+    let namesake = |row: &NamesakeRow| json!({ "record": row.record.to_string(), "kind": row.kind, "reason": row.conflict });
+    json!({
+        "brand": brand.rules.slug,
+        "outcome": "erased",
+        "erasure_id": receipt.erasure_id,
+        "erased_at": receipt.erased_at,
+        "records": receipt.counts.records,
+        "events": receipt.counts.events,
+        "deliveries": receipt.counts.deliveries,
+        "suppressions": receipt.entries,
+        "namesakes": namesakes.iter().map(namesake).collect::<Vec<_>>(),
+    })
+}
+
+/// Prints that erasures were revoked.
+pub(super) fn print_revoked(
+    brand: &Brand,
+    erasures: usize,
+    output: JsonArguments,
+) -> anyhow::Result<()> {
+    if output.json {
+        let slug = &brand.rules.slug;
+        return print_json(&json!({ "brand": slug, "outcome": "revoked", "erasures": erasures }));
+    }
+    print_line(
+        "Erasure revoked. New data about this person is accepted again. The erased data does not come back by itself.",
+    );
+    Ok(())
+}
+
 /// Prints the records that have the same name and an address in common with the erased person, but were kept apart.
-pub(super) fn print_namesakes(namesakes: &[NamesakeRow]) {
+fn print_namesakes(namesakes: &[NamesakeRow]) {
     if namesakes.is_empty() {
         return;
     }
@@ -23,7 +71,7 @@ pub(super) fn print_namesakes(namesakes: &[NamesakeRow]) {
 }
 
 /// Prints the receipt. It names no person, so it may be kept.
-pub(super) fn print_receipt(brand: &Brand, receipt: &Receipt) {
+fn print_receipt(brand: &Brand, receipt: &Receipt) {
     let counts = receipt.counts;
     print_line("\nErased.");
     print_line(&format!("  erasure         {}", receipt.erasure_id));

@@ -44,7 +44,7 @@ fn print_deliveries(brand: &Brand, rows: &[ListedRow]) {
 }
 
 /// A delivery, for scripts.
-fn as_json(brand: &Brand, row: &ListedRow) -> Value {
+pub(super) fn as_json(brand: &Brand, row: &ListedRow) -> Value {
     json!({
         "brand": brand.rules.slug,
         "id": row.delivery_id,

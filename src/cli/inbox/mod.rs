@@ -9,6 +9,7 @@ mod verify;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use serde_json::json;
 use uuid::Uuid;
 
 use self::filter::FilterArguments;
@@ -19,7 +20,7 @@ use self::tail::{TailArguments, tail};
 use self::verify::{VerifyArguments, verify};
 use super::actor::ActorArguments;
 use super::exit::Failure;
-use super::output::{JsonArguments, print_line};
+use super::output::{JsonArguments, print_json, print_line};
 use super::session::Session;
 use crate::admin::deliveries::{discard, replay};
 use crate::clock::Clock;
@@ -58,6 +59,8 @@ pub(crate) enum InboxCommand {
         reveal: bool,
         #[command(flatten)]
         actor: ActorArguments,
+        #[command(flatten)]
+        output: JsonArguments,
     },
     /// Apply deliveries again. This does not change data that is already correct
     Replay(SelectionArguments),
@@ -77,6 +80,8 @@ pub(crate) struct SelectionArguments {
     /// Select all deliveries. Needed if no id and no filter is given
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    output: JsonArguments,
 }
 
 impl InboxCommand {
@@ -116,19 +121,17 @@ async fn run_in(session: &Session, command: &InboxCommand, now: Timestamp) -> an
         InboxCommand::Tail(arguments) => tail(session, arguments).await?,
         // It needs no database.
         InboxCommand::Verify(_) => {}
-        InboxCommand::Show { id, reveal, actor } => {
+        InboxCommand::Show { id, reveal, actor, output } => {
             let actor = actor.actor();
-            show(session, *id, reveal.then_some(&actor), now).await?;
+            show(session, *id, (reveal.then_some(&actor), *output), now).await?;
         }
         InboxCommand::Replay(selection) => {
             let count = for_selected(session, selection, Change::Replay, now).await?;
-            print_line(&format!(
-                "Deliveries to apply again: {count}. A running service starts at once; `hookpoint inbox status` shows how many are still pending."
-            ));
+            Change::Replay.print(count, selection.output)?;
         }
         InboxCommand::Discard(selection) => {
             let count = for_selected(session, selection, Change::Discard, now).await?;
-            print_line(&format!("Discarded: {count}."));
+            Change::Discard.print(count, selection.output)?;
         }
     }
     Ok(())
@@ -142,6 +145,24 @@ enum Change {
 }
 
 impl Change {
+    /// Prints how many deliveries it was.
+    fn print(self, count: u64, output: JsonArguments) -> anyhow::Result<()> {
+        if output.json {
+            let outcome = match self {
+                Self::Replay => "replayed",
+                Self::Discard => "discarded",
+            };
+            return print_json(&json!({ "outcome": outcome, "deliveries": count }));
+        }
+        print_line(&match self {
+            Self::Replay => format!(
+                "Deliveries to apply again: {count}. A running service starts at once; `hookpoint inbox status` shows how many are still pending."
+            ),
+            Self::Discard => format!("Discarded: {count}."),
+        });
+        Ok(())
+    }
+
     /// The message if the arguments name deliveries by their ids, and none of them changes.
     const fn nothing(self) -> &'static str {
         match self {
@@ -160,7 +181,7 @@ async fn for_selected(
     change: Change,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
-    let SelectionArguments { ids, which, actor, all } = selection;
+    let SelectionArguments { ids, which, actor, all, .. } = selection;
     if ids.is_empty() && which.is_everything() && !*all {
         let what =
             "select deliveries: by ids, --source, --state, --event, --since, --until, or --all";

@@ -2,13 +2,14 @@
 
 use clap::Args;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::post::{Answer, post};
 use crate::brand::BrandRules;
 use crate::cli::exit::Failure;
 use crate::cli::health::service_address;
-use crate::cli::output::{confirm, print_line, print_plain};
+use crate::cli::output::{JsonArguments, confirm, print_json, print_line, print_plain};
 use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
 use crate::clock::Clock;
 use crate::customer::model::record::Change;
@@ -42,6 +43,8 @@ pub(crate) struct TriggerArguments {
     /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    output: JsonArguments,
 }
 
 /// What the service does with a sample, by the parser of the source.
@@ -55,6 +58,15 @@ enum Effect {
 }
 
 impl Effect {
+    /// The effect for scripts, and the reason if it changes nothing.
+    const fn for_scripts(&self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Person => ("person", None),
+            Self::Event => ("event", None),
+            Self::Nothing(why) => ("nothing", Some(why)),
+        }
+    }
+
     fn of(
         brand: &BrandRules,
         source: Source,
@@ -85,8 +97,7 @@ pub(super) async fn trigger(
     let given = arguments.url.as_deref().map(base_url).transpose()?;
     let now = Clock::system().now();
     let Some(event) = arguments.event.as_ref().filter(|_| !arguments.list) else {
-        list(brand, arguments, now);
-        return Ok(());
+        return list(brand, arguments, now);
     };
     let (source, person) = (arguments.source, &arguments.person);
     let made = sample(brand.sources.samples(source), event, person, now);
@@ -104,6 +115,7 @@ pub(super) async fn trigger(
         Failure::mistake("the source has no secret in the settings, so nothing can sign")
     })?;
     let is_harmless = matches!(effect, Effect::Nothing(_));
+    arguments.output.refuse_question(is_harmless || arguments.yes)?;
     if !is_harmless && !arguments.yes && !confirmed(brand, person)? {
         print_line("Nothing was sent.");
         return Ok(());
@@ -166,8 +178,12 @@ fn report(
 ) -> anyhow::Result<()> {
     let (slug, source, email) = (&brand.slug, arguments.source, arguments.person.email());
     let status = answer.status;
-    print_line(&format!("Status: {status}"));
-    print_plain(&format!("Request id: {}", answer.request_id));
+    if arguments.output.json {
+        print_json(&as_json(answer, effect, brand, arguments))?;
+    } else {
+        print_line(&format!("Status: {status}"));
+        print_plain(&format!("Request id: {}", answer.request_id));
+    }
     anyhow::ensure!(
         status != 401,
         "the service did not accept the webhook; `hookpoint inbox status` has the reason"
@@ -176,6 +192,9 @@ fn report(
         (200..300).contains(&status),
         "this is not the answer to a stored webhook: check the URL and the state of the service"
     );
+    if arguments.output.json {
+        return Ok(());
+    }
     print_line("\nSee the result:");
     print_line(&format!("  hookpoint inbox list --brand {slug} --source {source} --limit 5"));
     match effect {
@@ -195,20 +214,52 @@ fn report(
     Ok(())
 }
 
+/// The answer, for scripts.
+fn as_json(
+    answer: &Answer,
+    effect: &Effect,
+    brand: &BrandRules,
+    arguments: &TriggerArguments,
+) -> Value {
+    let (effect, reason) = effect.for_scripts();
+    json!({
+        "brand": brand.slug,
+        "source": arguments.source.as_str(),
+        "event": arguments.event,
+        "email": arguments.person.email(),
+        "status": answer.status,
+        "request_id": answer.request_id,
+        "effect": effect,
+        "reason": reason,
+    })
+}
+
 /// Prints the events of a source, and what each does.
-fn list(brand: &BrandRules, arguments: &TriggerArguments, now: Timestamp) {
+fn list(brand: &BrandRules, arguments: &TriggerArguments, now: Timestamp) -> anyhow::Result<()> {
     let (source, person) = (arguments.source, &arguments.person);
     let samples = brand.sources.samples(source);
+    let mut all = Vec::new();
     for (event, _) in samples.recorded_webhooks() {
-        let made = sample(samples, event, person, now);
-        let effect = made.map(|webhook| Effect::of(brand, source, &webhook, now));
+        let Some(webhook) = sample(samples, event, person, now) else { continue };
+        let effect = Effect::of(brand, source, &webhook, now);
+        if arguments.output.json {
+            let (effect, reason) = match &effect {
+                Ok(effect) => effect.for_scripts(),
+                Err(_) => ("unreadable", None),
+            };
+            let source = source.as_str();
+            all.push(
+                json!({ "source": source, "event": event, "effect": effect, "reason": reason }),
+            );
+            continue;
+        }
         let text = match effect {
-            Some(Ok(Effect::Person)) => "changes data of the invented person".to_owned(),
-            Some(Ok(Effect::Event)) => "stores an event only".to_owned(),
-            Some(Ok(Effect::Nothing(why))) => format!("changes nothing: {why}"),
-            Some(Err(error)) => error.to_string(),
-            None => continue,
+            Ok(Effect::Person) => "changes data of the invented person".to_owned(),
+            Ok(Effect::Event) => "stores an event only".to_owned(),
+            Ok(Effect::Nothing(why)) => format!("changes nothing: {why}"),
+            Err(error) => error.to_string(),
         };
         print_line(&format!("  {event:<44}{text}"));
     }
+    if arguments.output.json { print_json(&all) } else { Ok(()) }
 }

@@ -264,7 +264,7 @@ fn json_has_the_same_result() {
     let scratch = Scratch::new();
     let arguments = ["--no-key", "--json", "--source", "omniotap", "--source", "omnilab"];
     let out = run(&mut init(&scratch, &arguments)).well();
-    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let json = crate::json_output::json_of("init", &out);
     let settings = settings_of(&scratch).display().to_string();
     assert_eq!(json["settings"], settings);
     assert_eq!(json["files"].as_array().unwrap().len(), 3);

@@ -1,11 +1,13 @@
 //! `hookpoint accuracy`
 
+mod json;
+
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::output::print_line;
+use super::output::{JsonArguments, print_json, print_line};
 use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::customer::identity::rules::IdentityRules;
 use crate::demo::accuracy::{Accuracy, Forged, Parts};
@@ -51,6 +53,8 @@ pub(super) struct AccuracyArguments {
     /// Seed of the random numbers: another seed generates another population
     #[arg(long, default_value_t = 1, value_name = "S")]
     seed: u64,
+    #[command(flatten)]
+    output: JsonArguments,
 }
 
 pub(super) fn run(arguments: &AccuracyArguments) -> anyhow::Result<()> {
@@ -73,6 +77,9 @@ pub(super) fn run(arguments: &AccuracyArguments) -> anyhow::Result<()> {
         forged,
         took: [generated, resolved],
     };
+    if arguments.output.json {
+        return print_json(&measured.as_json());
+    }
     print_line(&measured.report()?);
     Ok(())
 }
