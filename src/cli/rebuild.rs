@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::output::{JsonArguments, print_error, print_json, print_line, progress_bar};
 use super::session::Session;
 use crate::brand::Brand;
+use crate::counted::counted;
 use crate::ingest::rebuild::rebuild;
 use crate::settings::Settings;
 
@@ -51,16 +52,16 @@ async fn rebuild_brand(
             progress.done.saturating_mul(10).checked_div(progress.total).unwrap_or_default();
         if bar.is_hidden() && tenth > lines {
             lines = tenth;
-            print_progress(&format!("{slug}: {} of {} records", progress.done, progress.total));
+            let total = counted(progress.total, "record", "records");
+            print_progress(&format!("{slug}: {} of {total}", progress.done));
         }
     })
     .await?;
     bar.finish_and_clear();
     if !output.json {
-        print_line(&format!(
-            "{slug}: {} records processed, {} customers new or changed.",
-            made.done, made.customers
-        ));
+        let records = counted(made.done, "record", "records");
+        let customers = counted(made.customers, "customer", "customers");
+        print_line(&format!("{slug}: {records} processed, {customers} new or changed."));
     }
     Ok(json!({ "brand": slug, "read": made.done, "changed": made.customers }))
 }

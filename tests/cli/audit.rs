@@ -98,7 +98,7 @@ fn each_act_is_written_down_once_with_who_when_what_and_why_and_names_nobody() {
     let erasure = shop.texts("select erasure_id::text from erasures").remove(0);
     assert_eq!(
         erased,
-        done("erase customer", ("Femke", ""), "1 records", &format!("erased: {erasure}"))
+        done("erase customer", ("Femke", ""), "1 record", &format!("erased: {erasure}"))
     );
     assert_eq!(
         watch.one(&with(&["customer", "revoke-erasure", "--email", "anna@example.org"])),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 
 use super::output::{JsonArguments, print_json, print_line};
+use crate::counted::counted;
 use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::customer::identity::rules::IdentityRules;
 use crate::demo::accuracy::{Accuracy, Forged, Parts};
@@ -111,13 +112,14 @@ impl Measured<'_> {
         let couples = grouped(population.people_and_couples.saturating_sub(population.people));
         writeln!(
             text,
-            "{} people (seed {}) and {couples} couples with an account",
-            grouped(population.people),
-            self.seed
+            "{} (seed {}) and {} with an account",
+            counted(grouped(population.people), "person", "people"),
+            self.seed,
+            counted(couples, "couple", "couples")
         )?;
-        let (records, customers) =
-            (grouped(population.truth.len()), grouped(self.accuracy.customers));
-        writeln!(text, "have {records} records, which form {customers} customers.")?;
+        let records = counted(grouped(population.truth.len()), "record", "records");
+        let customers = counted(grouped(self.accuracy.customers), "customer", "customers");
+        writeln!(text, "have {records}, and form {customers}.")?;
         writeln!(text, "Generated in {generated:.1} s, resolved in {resolved:.1} s.")
     }
 
@@ -197,20 +199,17 @@ impl Measured<'_> {
     fn write_lookups(&self, text: &mut String) -> std::fmt::Result {
         let (lookups, forged) = (self.accuracy.lookups, self.forged);
         let several = percent_up(lookups.share_of_several());
+        let counted = |count| counted(grouped(count), "address", "addresses");
+        writeln!(text, "\nPeople have {} of their own.", counted(lookups.addresses))?;
+        writeln!(text, "Several customers: {} ({several}).", counted(lookups.several))?;
+        writeln!(text, "Nobody: {}.", counted(lookups.none))?;
         writeln!(
             text,
-            "\nOf {} own addresses, {} ({several}) find several customers,",
-            grouped(lookups.addresses),
-            grouped(lookups.several)
-        )?;
-        writeln!(text, "and {} find nobody.", grouped(lookups.none))?;
-        writeln!(
-            text,
-            "\nOf {} forged forms, {} were linked to the victim's records;",
+            "\nForged forms: {}. Linked to the victim's records: {}.",
             grouped(forged.forms),
             grouped(forged.with_the_victim)
         )?;
-        writeln!(text, "they changed {} customers of trusted records.", grouped(forged.changed))
+        writeln!(text, "Customers of trusted records that changed: {}.", grouped(forged.changed))
     }
 }
 

@@ -11,6 +11,7 @@ use crate::app::Application;
 use crate::cli::sync::results::Results;
 use crate::cli::sync::run::sync_account;
 use crate::clock::Clock;
+use crate::counted::counted;
 use crate::customer::model::source::Source;
 use crate::demo::http_post::Sender;
 use crate::demo::recorded_deliveries::Recorded;
@@ -98,7 +99,8 @@ async fn read_apis(application: &Application, file: &SettingsFile) -> anyhow::Re
     let broken = results.failed();
     anyhow::ensure!(
         broken == 0,
-        "{broken} of the streams of the simulated systems could not be read"
+        "{} of the simulated systems could not be read",
+        counted(broken, "stream", "streams")
     );
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::settings_file::write_settings;
 use crate::cli::output::print_line;
 use crate::clock::Clock;
+use crate::counted::counted;
 use crate::customer::model::source::Source;
 use crate::demo::background_activity::{PAUSE, REGULAR, newcomer};
 use crate::demo::examples;
@@ -33,8 +34,10 @@ impl Instructions<'_> {
     pub(super) fn print(&self) -> anyhow::Result<()> {
         let counts = self.counts;
         print_line(&format!(
-            "\nReady: {} customers from {} records and {} events of OmnioTap, Omneo, OmniLab and Syncaroo.\n",
-            counts.customers, counts.records, counts.events
+            "\nReady: {} from {} and {} of OmnioTap, Omneo, OmniLab and Syncaroo.\n",
+            counted(counts.customers, "customer", "customers"),
+            counted(counts.records, "record", "records"),
+            counted(counts.events, "event", "events")
         ));
         self.print_lookups();
         self.print_webhooks();

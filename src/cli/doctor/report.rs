@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::cli::exit::Failure;
 use crate::cli::output::{plain, plain_json, print_line};
+use crate::counted::counted;
 use crate::doctor::finding::{Counts, Finding, Verdict};
 
 /// The width of the output.
@@ -47,18 +48,18 @@ impl Report {
         }
         match self.counts.failed {
             0 => Ok(()),
-            1 => Err(Failure::problem("1 check failed").into()),
-            failed => Err(Failure::problem(format!("{failed} checks failed")).into()),
+            failed => {
+                let checks = counted(failed, "check", "checks");
+                Err(Failure::problem(format!("{checks} failed")).into())
+            }
         }
     }
 
     fn summary(&self) -> String {
         let Counts { passed, warnings, failed, skipped } = self.counts;
-        let warnings = match warnings {
-            1 => "1 warning".to_owned(),
-            warnings => format!("{warnings} warnings"),
-        };
-        let requests = self.requests.map(|requests| format!("; {requests} requests"));
+        let warnings = counted(warnings, "warning", "warnings");
+        let requests =
+            self.requests.map(|requests| format!("; {}", counted(requests, "request", "requests")));
         format!(
             "{passed} passed, {warnings}, {failed} failed, {skipped} skipped{}",
             requests.unwrap_or_default()

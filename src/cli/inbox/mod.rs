@@ -24,6 +24,7 @@ use super::output::{JsonArguments, print_json, print_line};
 use super::session::Session;
 use crate::admin::deliveries::{discard, replay};
 use crate::clock::Clock;
+use crate::counted::counted;
 use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -156,9 +157,10 @@ impl Change {
         }
         print_line(&match self {
             Self::Replay => format!(
-                "Deliveries to apply again: {count}. A running service starts at once; `hookpoint inbox status` shows how many are still pending."
+                "{} to apply again. A running service starts at once; `hookpoint inbox status` shows how many are still pending.",
+                counted(count, "delivery", "deliveries")
             ),
-            Self::Discard => format!("Discarded: {count}."),
+            Self::Discard => format!("{} discarded.", counted(count, "delivery", "deliveries")),
         });
         Ok(())
     }

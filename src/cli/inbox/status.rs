@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::brand::Brand;
 use crate::cli::output::{JsonArguments, print_json, print_line, print_plain, span};
+use crate::counted::counted;
 use crate::inbox::source_health::{SourceHealth, list_source_health};
 use crate::storage::deliveries::count_deliveries;
 use crate::storage::invalid_values::{InvalidValueRow, list_invalid_values};
@@ -151,14 +152,14 @@ fn remarks(health: &SourceHealth, now: Timestamp) -> Vec<String> {
     remarks.extend(rejection(health));
     if health.dead > 0.0 {
         remarks.push(format!(
-            "{name}: deliveries that could not be applied: {}. `hookpoint inbox list --source {name} --state dead` shows the reasons",
-            health.dead
+            "{name}: {} could not be applied. `hookpoint inbox list --source {name} --state dead` shows the reasons",
+            counted(health.dead, "delivery", "deliveries")
         ));
     }
     if let Some(at) = health.stats.conflicting_at {
         remarks.push(format!(
-            "{name}: webhooks dropped, because an earlier one with other content has the same id: {} (last {}). Report this to the source",
-            health.stats.conflicting_duplicates,
+            "{name}: {} dropped, because an earlier one with other content has the same id (last {}). Report this to the source",
+            counted(health.stats.conflicting_duplicates, "webhook", "webhooks"),
             at.strftime("%F %T UTC")
         ));
     }
@@ -189,7 +190,8 @@ fn unread_values(source: &str, rows: &[InvalidValueRow]) -> Option<String> {
     let named: Vec<String> =
         rows.iter().take(MAX_FIELDS).map(|row| format!("{} {}", row.field, row.count)).collect();
     let more = if rows.len() > MAX_FIELDS {
-        format!(" and {} more fields", rows.len().saturating_sub(MAX_FIELDS))
+        let left = rows.len().saturating_sub(MAX_FIELDS);
+        format!(" and {}", counted(left, "more field", "more fields"))
     } else {
         String::new()
     };

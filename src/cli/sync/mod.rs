@@ -18,6 +18,7 @@ use super::output::{JsonArguments, print_json, print_line};
 use super::session::Session;
 use crate::brand::Brand;
 use crate::clock::Clock;
+use crate::counted::counted;
 use crate::settings::Settings;
 use crate::storage::pool::Pool;
 use crate::storage::sync_runs::cancel_streams;
@@ -93,8 +94,10 @@ async fn cancel(
     }
     print_line(&match count {
         0 => "There was no unfinished run.".to_owned(),
-        1 => "1 run cancelled. `hookpoint sync run` starts a new one.".to_owned(),
-        count => format!("{count} runs cancelled. `hookpoint sync run` starts new ones."),
+        count => format!(
+            "{} cancelled. `hookpoint sync run` reads all data again.",
+            counted(count, "run", "runs")
+        ),
     });
     Ok(())
 }

@@ -71,7 +71,8 @@ pub(super) async fn run(
     match results.failed() {
         0 => Ok(()),
         _ if is_stopped => Ok(()),
-        failed => anyhow::bail!("{failed} of the streams could not be read; the reasons are above"),
+        1 => anyhow::bail!("1 stream could not be read; the reason is above"),
+        failed => anyhow::bail!("{failed} streams could not be read; the reasons are above"),
     }
 }
 
