@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 /// A count with its noun.
+#[must_use]
 pub fn counted(count: impl Display, singular: &str, plural: &str) -> String {
     let count = count.to_string();
     let noun = if count == "1" { singular } else { plural };

@@ -12,6 +12,7 @@ use super::actor::{Actor, ActorArguments};
 use super::exit::Failure;
 use super::output::{JsonArguments, print_json, print_line};
 use super::session::Session;
+use super::wrapped::print_wrapped;
 use crate::admin::keys::{CreatedKey, KeyError, KeyTerms, create_key, revoke_key};
 use crate::clock::Clock;
 use crate::settings::{Settings, SettingsFile};
@@ -133,14 +134,16 @@ fn print_created(
         )?;
         return print_key(&text, created.key_id);
     }
-    print_line(
+    print_wrapped(
         "Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n",
+        0,
     );
     let url = lookup_url(file, created.key.reveal());
     print_key(&format!("  {url}\n"), created.key_id)?;
     if file.server.public_url.is_empty() {
-        print_line(
+        print_wrapped(
             "The URL begins with the listening address. Set server.public_url to the address that Omnidesk can reach.",
+            0,
         );
     }
     print_line(&format!("Key id: {}", created.key_id));
@@ -172,29 +175,22 @@ async fn list(
         };
         return print_json(&rows.iter().map(of_key).collect::<Vec<_>>());
     }
-    print_line(&format!(
-        "{:<38}{:<18} {:<20} {:<10}{:<22}{:<22}",
-        "id", "brand", "label", "state", "expires", "last used"
-    ));
+    print_line(&format!("{:<36}  {:<9} {}", "id", "state", "brand"));
     for row in &rows {
-        print_line(&line(row, slug_of(row).unwrap_or("(not in settings)"), now));
+        print_key_row(row, slug_of(row).unwrap_or("(not in settings)"), now);
     }
     Ok(())
 }
 
-/// A key, as one line of the list.
-fn line(row: &KeyRow, slug: &str, now: Timestamp) -> String {
+/// Prints a key of the list: its state, and below it what it is for.
+fn print_key_row(row: &KeyRow, slug: &str, now: Timestamp) {
     let time = |at: Option<Timestamp>| {
-        at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+        at.map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
     };
-    format!(
-        "{:<38}{slug:<18} {:<20} {:<10}{:<22}{:<22}",
-        row.key_id.to_string(),
-        row.label,
-        row.state(now).as_str(),
-        time(row.expires_at),
-        time(row.last_used_at)
-    )
+    let (id, state) = (row.key_id.to_string(), row.state(now).as_str());
+    print_line(&format!("{id:<36}  {state:<9} {slug}"));
+    let (expires, used) = (time(row.expires_at), time(row.last_used_at));
+    print_wrapped(&format!("    {}; expires: {expires}; last used: {used}", row.label), 4);
 }
 
 /// Revokes a key. Returns whether it was valid before.

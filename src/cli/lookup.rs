@@ -8,6 +8,7 @@ use super::question::question;
 use super::session::Session;
 use super::shown_customer::print_customer;
 use super::shown_explanation::print_explanation;
+use super::wrapped::print_wrapped;
 use crate::admin::explain::{Explanation, explain};
 use crate::brand::Brand;
 use crate::lookup::query::Question;
@@ -88,9 +89,12 @@ async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Resul
 fn print_summary(customers: usize, explanations: usize) {
     match (customers, explanations) {
         (0, 0) => print_line("Nobody matches."),
-        (0, n) => print_line(&format!(
-            "At least {n} customers match. This is ambiguous, so Omnidesk gets none of them."
-        )),
+        (0, n) => print_wrapped(
+            &format!(
+                "At least {n} customers match. This is ambiguous, so Omnidesk gets none of them."
+            ),
+            0,
+        ),
         (1, _) => {}
         (n, _) => print_line(&format!(
             "{n} customers match. All are sent; Omnidesk decides what the agent sees.\n"

@@ -28,6 +28,7 @@ mod sync;
 mod systemd;
 mod version;
 mod webhook_settings;
+mod wrapped;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -55,7 +56,7 @@ Database: DATABASE_URL, else the URL in the settings, else an embedded Postgres.
 
 /// Answers Omnidesk's customer lookups with one merged customer
 #[derive(Debug, Parser)]
-#[command(name = "hookpoint", version, propagate_version = true, max_term_width = 100)]
+#[command(name = "hookpoint", version, propagate_version = true, max_term_width = 80)]
 #[command(after_help = format!("{START}\n\n{}", exit_codes()))]
 pub struct Cli {
     /// The settings file

@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 
-use super::output::print_plain;
+use super::output::plain;
+use super::wrapped::print_wrapped;
 
 /// Prints a customer as an agent sees it.
 pub(super) fn print_customer(customer: &Value) {
@@ -10,26 +11,21 @@ pub(super) fn print_customer(customer: &Value) {
         value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
     };
     let list = |key: &str| customer.get(key).and_then(Value::as_array).cloned().unwrap_or_default();
-    print_plain(&format!(
-        "{} {}  ({})",
-        text(customer, "customerFirstname"),
-        text(customer, "customerLastname"),
-        text(customer, "customerID")
-    ));
+    let (first, last) = (text(customer, "customerFirstname"), text(customer, "customerLastname"));
+    print_wrapped(&plain(&format!("{first} {last}  ({})", text(customer, "customerID"))), 2);
     for address in list("addresses") {
-        print_plain(&format!("  {:<12}{}", text(&address, "type"), text(&address, "address")));
+        let (kind, address) = (text(&address, "type"), text(&address, "address"));
+        print_wrapped(&plain(&format!("  {kind:<12}{address}")), 14);
     }
     for field in list("customFields").iter().filter_map(Value::as_object) {
         for (name, value) in field {
-            print_plain(&format!("  {name}: {}", value.as_str().unwrap_or_default()));
+            let value = value.as_str().unwrap_or_default();
+            print_wrapped(&plain(&format!("  {name}: {value}")), 4);
         }
     }
     for event in list("timeline") {
-        print_plain(&format!(
-            "  {}  {:<9} {}",
-            text(&event, "lastUpdate"),
-            text(&event, "source"),
-            text(&event, "message")
-        ));
+        let (at, source) = (text(&event, "lastUpdate"), text(&event, "source"));
+        let line = format!("  {at}  {source:<9} {}", text(&event, "message"));
+        print_wrapped(&plain(&line), 33);
     }
 }

@@ -40,3 +40,4 @@ mod suppression_file;
 mod temporary_directories;
 mod terminal;
 mod webhooks;
+mod width;

@@ -180,7 +180,8 @@ fn a_sample_goes_the_whole_way_and_can_be_removed() {
     assert!(refused.error.contains("--yes") && refused.out.contains("invented person"));
     let harmless = trigger(&shop, &service, &["omneo", "product.created"]).well();
     assert!(harmless.starts_with("Status: 202\nRequest id: "), "{harmless}");
-    assert!(harmless.contains("so no customer changes"), "{harmless}");
+    let words = harmless.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("so no customer changes"), "{harmless}");
     for (source, event) in [("omneo", "profile.created"), ("omniotap", "contact.created")] {
         let sent = trigger(&shop, &service, &[source, event, "--yes"]).well();
         assert!(sent.starts_with("Status: 202\n"), "{sent}");
@@ -216,7 +217,8 @@ fn a_sample_goes_the_whole_way_and_can_be_removed() {
         Some(shop.run(&["inbox", "status"]).well()).filter(|status| status.contains(told))
     });
     let reason = "UTC): the signature is wrong. `hookpoint inbox verify` explains it";
-    assert!(status.contains(reason), "{status}");
+    let words = status.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains(reason), "{status}");
     service.stop();
 }
 
@@ -276,19 +278,17 @@ fn a_tail_prints_each_delivery_when_it_arrives_and_when_its_state_changes() {
     let id = insert("omniotap");
     let line = lines.next().unwrap();
     assert!(
-        line.contains(&format!("{id}  shop  omniotap")) && line.contains("pending"),
+        line.ends_with(&format!("{id}  omniotap  pending")),
         "neither the old one nor that of another source: {line}"
     );
-    assert!(line.ends_with("tries 0  contact.created"), "{line}");
+    assert_eq!(lines.next().unwrap(), "    shop: contact.created, 0 tries");
     shop.sql(&format!(
         "update deliveries set state = 'dead', attempts = 2, finished_at = now(), note = 'the body is not JSON' where delivery_id = '{id}'"
     ));
     let line = lines.next().unwrap();
-    assert!(
-        line.contains(&id.to_string())
-            && line.contains("dead       tries 2  contact.created  the body is not JSON"),
-        "{line}"
-    );
+    assert!(line.ends_with(&format!("{id}  omniotap  dead")), "{line}");
+    let below = lines.next().unwrap();
+    assert_eq!(below, "    shop: contact.created, 2 tries: the body is not JSON");
     let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(signal.success() && child.wait().unwrap().success());
     assert_eq!(lines.next(), None);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::admin::cancel_booking::Refreshed;
 use crate::brand::Brand;
 use crate::cli::output::{plain, print_line};
+use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::event::{Event, field};
 use crate::sources::booking::Cancelling;
 
@@ -21,13 +22,13 @@ pub(super) fn print_booking(event: Option<&Event>, brand: &Brand) {
     let Some(event) = event else { return };
     let zone = brand.rules.presenter.rules().time_zone.clone();
     if let Some(activity) = text(event, "activity") {
-        print_line(&format!("  what        {}", plain(activity)));
+        print_wrapped(&format!("  what        {}", plain(activity)), 14);
     }
     if let Some(at) = event.versions.time(&format!("{}starts_at", field::DATA)) {
         print_line(&format!("  when        {}", at.to_zoned(zone).strftime("%F %R %Z")));
     }
     if let Some(status) = text(event, "status") {
-        print_line(&format!("  status      {}", plain(status)));
+        print_wrapped(&format!("  status      {}", plain(status)), 14);
     }
 }
 
@@ -45,7 +46,7 @@ pub(super) fn print_result(
         print_booking(booking, brand);
     }
     if let Some(remark) = remark(refreshed, booking, what) {
-        print_line(&remark);
+        print_wrapped(&remark, 0);
     }
 }
 

@@ -7,9 +7,10 @@ use serde_json::Value;
 use crate::admin::find_customers::{Match, find_customers, find_remains};
 use crate::brand::Brand;
 use crate::cli::exit::Failure;
-use crate::cli::output::{print_line, print_plain};
+use crate::cli::output::print_plain;
 use crate::cli::session::Session;
 use crate::cli::shown_customer::print_customer;
+use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::record::RecordKey;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{ReadRules, find};
@@ -58,8 +59,9 @@ impl<'a> Person<'a> {
             return Err(Failure::not_found(what).into());
         }
         if shows {
-            print_line(
+            print_wrapped(
                 "No customer has this id, but some data of a deleted record with this id is left.",
+                0,
             );
         }
         Ok(remains)

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::admin::customers::Erased;
 use crate::brand::Brand;
-use crate::cli::output::{JsonArguments, print_json, print_line, print_plain};
+use crate::cli::output::{JsonArguments, plain, print_json, print_line};
+use crate::cli::wrapped::print_wrapped;
 use crate::erasure::erase::Receipt;
 use crate::storage::person::NamesakeRow;
 
@@ -47,8 +48,9 @@ pub(super) fn print_revoked(
         let slug = &brand.rules.slug;
         return print_json(&json!({ "brand": slug, "outcome": "revoked", "erasures": erasures }));
     }
-    print_line(
+    print_wrapped(
         "Erasure revoked. New data about this person is accepted again. The erased data does not come back by itself.",
+        0,
     );
     Ok(())
 }
@@ -58,16 +60,17 @@ fn print_namesakes(namesakes: &[NamesakeRow]) {
     if namesakes.is_empty() {
         return;
     }
-    print_line(
+    print_wrapped(
         "\nNot erased: these records have the same name as the erased customer and share an address with it, but belong to other customers:",
+        0,
     );
     for row in namesakes {
         let why = row.conflict.as_deref().unwrap_or("another customer");
-        print_plain(&format!("  {}  has the same {} ({why})", row.record, row.kind));
+        let line = format!("  {}  has the same {} ({why})", row.record, row.kind);
+        print_wrapped(&plain(&line), 4);
     }
-    print_line(
-        "If one of them is the same person, erase it too: hookpoint customer erase --id KEY. KEY is the first word of its line.",
-    );
+    print_line("If one of them is the same person, erase it too, by the first word of its line:");
+    print_line("  hookpoint customer erase --id KEY");
 }
 
 /// Prints the receipt. It names no person, so it may be kept.

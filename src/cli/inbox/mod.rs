@@ -20,8 +20,9 @@ use self::tail::{TailArguments, tail};
 use self::verify::{VerifyArguments, verify};
 use super::actor::ActorArguments;
 use super::exit::Failure;
-use super::output::{JsonArguments, print_json, print_line};
+use super::output::{JsonArguments, print_json};
 use super::session::Session;
+use super::wrapped::print_wrapped;
 use crate::admin::deliveries::{discard, replay};
 use crate::clock::Clock;
 use crate::counted::counted;
@@ -47,7 +48,7 @@ pub(crate) enum InboxCommand {
         #[command(flatten)]
         output: JsonArguments,
     },
-    /// Print a line for each delivery that arrives, and for each change of its state, until Ctrl-C
+    /// Print each delivery that arrives, and each change of its state, until Ctrl-C
     Tail(TailArguments),
     /// Verify a webhook as the service does, with the secret in the settings, and explain a failure. Needs no database
     Verify(VerifyArguments),
@@ -155,22 +156,25 @@ impl Change {
             };
             return print_json(&json!({ "outcome": outcome, "deliveries": count }));
         }
-        print_line(&match self {
+        let text = match self {
             Self::Replay => format!(
                 "{} to apply again. A running service starts at once; `hookpoint inbox status` shows how many are still pending.",
                 counted(count, "delivery", "deliveries")
             ),
             Self::Discard => format!("{} discarded.", counted(count, "delivery", "deliveries")),
-        });
+        };
+        print_wrapped(&text, 0);
         Ok(())
     }
 
     /// The message if the arguments name deliveries by their ids, and none of them changes.
     const fn nothing(self) -> &'static str {
         match self {
-            Self::Replay => "there is no such delivery; `hookpoint inbox list` shows the ids",
+            Self::Replay => {
+                "no delivery with these ids exists, or it is being applied now; `hookpoint inbox list` shows the ids"
+            }
             Self::Discard => {
-                "there is no such delivery that is dead or pending; `hookpoint inbox list` shows the states"
+                "no delivery with these ids is dead or pending; `hookpoint inbox list` shows the states"
             }
         }
     }

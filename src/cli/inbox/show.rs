@@ -12,6 +12,7 @@ use crate::cli::actor::Actor;
 use crate::cli::exit::Failure;
 use crate::cli::output::{JsonArguments, plain, plain_json, print_json, print_line, print_plain};
 use crate::cli::session::Session;
+use crate::cli::wrapped::print_wrapped;
 use crate::storage::deliveries::ShownRow;
 
 /// Shows a delivery. Its content is masked, unless `reveal` names who wants to see it.
@@ -87,7 +88,7 @@ fn print_state(brand: &Brand, row: &ShownRow) {
         ("tries", &listed.attempts.to_string()),
         ("next try", &next),
     ] {
-        print_plain(&format!("{name:<10}{value}"));
+        print_wrapped(&plain(&format!("{name:<10}{value}")), 10);
     }
 }
 

@@ -14,8 +14,9 @@ use url::Url;
 use super::filter::time;
 use crate::brand::BrandRules;
 use crate::cli::exit::Failure;
-use crate::cli::output::{print_line, print_plain};
+use crate::cli::output::{plain, print_line};
 use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
+use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::source::Source;
 use crate::settings::Settings;
 use crate::sources::diagnosis::explain::{Endpoint, Explanation, ReceivedRequest, explain};
@@ -199,16 +200,19 @@ fn print_explanation(explanation: &Explanation, brand: &BrandRules, source: Sour
     let (slug, name) = (&brand.slug, verification(brand, source));
     let of = format!("{source} of {slug}, verification = \"{name}\"");
     if explanation.verified && name == "none" {
-        print_line(&format!("Accepted, but not verified: {of}. Anybody can send such a webhook."));
+        print_wrapped(
+            &format!("Accepted, but not verified: {of}. Anybody can send such a webhook."),
+            0,
+        );
         return;
     }
     if explanation.verified {
-        print_line(&format!("Verified: the service accepts this webhook ({of})."));
+        print_wrapped(&format!("Verified: the service accepts this webhook ({of})."), 0);
         return;
     }
-    print_line(&format!("Not verified ({of}):\n"));
+    print_wrapped(&format!("Not verified ({of}):\n"), 0);
     for reason in &explanation.reasons {
-        print_plain(&format!("  - {reason}"));
+        print_wrapped(&plain(&format!("  - {reason}")), 4);
     }
     let rest = if explanation.complete {
         "Apart from this, the webhook is valid."

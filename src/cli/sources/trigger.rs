@@ -11,6 +11,7 @@ use crate::cli::exit::Failure;
 use crate::cli::health::service_address;
 use crate::cli::output::{JsonArguments, confirm, print_json, print_line, print_plain};
 use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
+use crate::cli::wrapped::print_wrapped;
 use crate::clock::Clock;
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
@@ -126,11 +127,13 @@ pub(super) async fn trigger(
 }
 
 fn confirmed(brand: &BrandRules, person: &SamplePerson) -> anyhow::Result<bool> {
-    print_line(&format!(
-        "This stores data of an invented person, {}, in the brand {}.\nAgents can look the person up. `hookpoint customer erase` removes it.",
-        person.email(),
-        brand.slug
-    ));
+    let (email, slug) = (person.email(), &brand.slug);
+    print_wrapped(
+        &format!(
+            "This stores data of an invented person, {email}, in the brand {slug}. Agents can look the person up. `hookpoint customer erase` removes it."
+        ),
+        0,
+    );
     confirm("Send it?", "send it")
 }
 
@@ -208,7 +211,8 @@ fn report(
             ));
         }
         Effect::Nothing(why) => {
-            print_line(&format!("The inbox ignores this event ({why}), so no customer changes."));
+            let text = format!("The inbox ignores this event ({why}), so no customer changes.");
+            print_wrapped(&text, 0);
         }
     }
     Ok(())
@@ -259,7 +263,7 @@ fn list(brand: &BrandRules, arguments: &TriggerArguments, now: Timestamp) -> any
             Ok(Effect::Nothing(why)) => format!("changes nothing: {why}"),
             Err(error) => error.to_string(),
         };
-        print_line(&format!("  {event:<44}{text}"));
+        print_wrapped(&format!("  {event:<40} {text}"), 43);
     }
     if arguments.output.json { print_json(&all) } else { Ok(()) }
 }

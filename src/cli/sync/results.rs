@@ -5,6 +5,7 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 use crate::cli::output::{JsonArguments, print_error, print_line};
+use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::source::Source;
 use crate::sources::api::Stream;
 use crate::sync::{RunEnd, SyncRunner};
@@ -36,6 +37,11 @@ impl Results {
     /// Prints a line about the progress. JSON comes at the end, so lines of progress go elsewhere.
     pub(super) fn print_progress(&self, text: &str) {
         if self.output.json { print_error(text) } else { print_line(text) }
+    }
+
+    /// Prints how a stream ended.
+    pub(super) fn print_end(&self, text: &str) {
+        if self.output.json { print_error(text) } else { print_wrapped(text, 4) }
     }
 
     pub(super) fn add(&self, runner: &SyncRunner, stream: Stream, end: RunEnd) {

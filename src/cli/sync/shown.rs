@@ -134,7 +134,7 @@ impl<'a> RunDisplay<'a> {
             RunEnd::LeaseHeldElsewhere => "another process reads this stream".to_owned(),
             RunEnd::Broken(reason) => format!("could not be read: {reason}"),
         };
-        self.results.print_progress(&format!("{}: {text}", self.name));
+        self.results.print_end(&format!("{}: {text}", self.name));
     }
 }
 
