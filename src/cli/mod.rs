@@ -18,6 +18,7 @@ mod lookup;
 mod output;
 mod question;
 mod rebuild;
+mod secret_file;
 mod serve;
 mod session;
 mod settings;

@@ -15,6 +15,7 @@ use super::filter::time;
 use crate::brand::BrandRules;
 use crate::cli::exit::Failure;
 use crate::cli::output::{plain, print_line};
+use crate::cli::secret_file::{MAX_SECRET, check_secret_length};
 use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
 use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::source::Source;
@@ -56,9 +57,6 @@ pub(crate) struct VerifyArguments {
     json: bool,
 }
 
-/// The most bytes of a file with a secret.
-const MAX_SECRET: u64 = 64 * 1024;
-
 /// What the arguments say about the request. Mistakes repeat nothing of the arguments, because they have secrets.
 struct Given {
     headers: HeaderMap,
@@ -90,7 +88,9 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
 
 /// The secret in a file. A line break at its end does not belong to it.
 fn secret(file: &Path) -> anyhow::Result<String> {
-    let text = String::from_utf8(read(file, MAX_SECRET)?);
+    let content = read(file, MAX_SECRET)?;
+    check_secret_length(file, content.len())?;
+    let text = String::from_utf8(content);
     let text = text.map_err(|_| anyhow::anyhow!("{} is not text", file.display()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -6,6 +6,7 @@ mod files;
 mod questions;
 mod report;
 mod settings_text;
+mod source_questions;
 mod terminal;
 
 use std::path::PathBuf;
