@@ -7,6 +7,7 @@ use serde_json::Value;
 use super::audit::{Action, Attribution};
 use crate::brand::Brand;
 use crate::clock::Clock;
+use crate::counted::counted;
 use crate::customer::model::record::RecordKey;
 use crate::erasure::erase::{
     ErasureError, ErasureTarget, Progress, Receipt, erase, revoke_erasure,
@@ -39,7 +40,7 @@ pub async fn erase_customer(
 ) -> Result<Erased, ErasureError> {
     let namesakes = list_same_names(&mut *pool.acquire().await?, brand.id(), records).await?;
     // The entry names no records: after an erasure, nothing may lead to the person.
-    let action = Action::new("erase customer", format!("{} records", records.len()));
+    let action = Action::new("erase customer", counted(records.len(), "record", "records"));
     let entry = action.begin(pool, brand.id(), attribution, clock.now()).await?;
     let receipt = erase(pool, brand, suppressions, records, clock.now(), on_progress).await?;
     entry.end(&format!("erased: {}", receipt.erasure_id)).await?;

@@ -2,12 +2,17 @@
 
 use serde_json::Value;
 
+use crate::counted::counted;
+
 /// The structure of a body: the kind and length of every value, in place of the value.
 #[must_use]
 pub fn masked_body(body: &[u8]) -> String {
     match serde_json::from_slice::<Value>(body) {
         Ok(value) => pretty(&shape(&value)),
-        Err(_) => format!("‹{} bytes that are not JSON›", body.len()),
+        Err(_) => {
+            let bytes = counted(body.len(), "byte that is", "bytes that are");
+            format!("‹{bytes} not JSON›")
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::output::{JsonArguments, plain, print_json, print_line};
 use super::session::Session;
+use super::wrapped::print_wrapped;
 use crate::brand::Brand;
 use crate::settings::Settings;
 use crate::storage::audit_log::{ActionRow, list_audit};
@@ -43,12 +44,8 @@ async fn list(
     slug: Option<&str>,
     limit: u32,
 ) -> anyhow::Result<Vec<(Arc<Brand>, ActionRow)>> {
-    let wanted = session.sorted(slug);
-    if slug.is_some() && wanted.is_empty() {
-        return Err(session.no_such_brand());
-    }
     let mut actions = Vec::new();
-    for brand in wanted {
+    for brand in session.brands_of(slug)? {
         let rows = list_audit(&session.database.pool, brand.id(), limit).await?;
         actions.extend(rows.into_iter().map(|row| (Arc::clone(&brand), row)));
     }
@@ -94,7 +91,7 @@ fn about(row: &ActionRow) -> Option<String> {
     Some(subject.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Prints an audit entry, in two lines.
+/// Prints an audit entry: what, and below it who and why.
 fn print_action(brand: &Brand, row: &ActionRow) {
     let outcome = if row.outcome.is_empty() { "outcome unknown" } else { row.outcome.as_str() };
     let at = row.begun_at.to_zoned(TimeZone::UTC).strftime("%F %T UTC");
@@ -102,10 +99,8 @@ fn print_action(brand: &Brand, row: &ActionRow) {
     let about = about(row).map(|about| format!(" #{about}")).unwrap_or_default();
     let target =
         if row.target.is_empty() { String::new() } else { format!(" {}", plain(&row.target)) };
-    print_line(&format!(
-        "{at}  {}{source}  {}{target}{about}  {outcome}",
-        brand.rules.slug, row.action
-    ));
+    let (slug, action) = (&brand.rules.slug, &row.action);
+    print_wrapped(&format!("{at}  {slug}{source}  {action}{target}{about}  {outcome}"), 4);
     let reason = if row.reason.is_empty() { "no reason given" } else { row.reason.as_str() };
-    print_line(&format!("    by {}: {}", plain(&row.done_by), plain(reason)));
+    print_wrapped(&format!("    by {}: {}", plain(&row.done_by), plain(reason)), 4);
 }

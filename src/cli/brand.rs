@@ -47,7 +47,7 @@ pub(super) async fn run(command: BrandCommand, settings: Settings) -> anyhow::Re
 /// The brands, by slug.
 async fn count(session: &Session) -> anyhow::Result<Vec<(String, BrandCounts)>> {
     let mut brands = Vec::new();
-    for brand in session.sorted(None) {
+    for brand in session.brands_of(None)? {
         let counts = count_brand(&session.database.pool, brand.id(), Clock::system().now()).await?;
         brands.push((brand.rules.slug.clone(), counts));
     }

@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Command};
 use clap_complete::Shell;
+use clap_mangen::Man;
+use clap_mangen::roff::{Roff, bold, roman};
+
+use super::exit::Exit;
 
 #[derive(Debug, Args)]
 pub(super) struct CompletionArguments {
@@ -29,18 +33,44 @@ pub(super) fn man(arguments: &ManArguments, commands: Command) -> anyhow::Result
     match &arguments.directory {
         Some(directory) => write_pages(directory, commands),
         None => {
-            let mut page = Vec::new();
-            clap_mangen::Man::new(commands).render(&mut page)?;
-            print_bytes(&page);
+            print_bytes(&page(&Man::new(commands))?);
             Ok(())
         }
     }
 }
 
 fn write_pages(directory: &Path, commands: Command) -> anyhow::Result<()> {
-    let written = std::fs::create_dir_all(directory)
-        .and_then(|()| clap_mangen::generate_to(commands, directory));
+    let written = std::fs::create_dir_all(directory).and_then(|()| {
+        let mut commands = commands.disable_help_subcommand(true);
+        commands.build();
+        write_pages_of(&commands, directory)
+    });
     written.map_err(|error| anyhow::anyhow!("cannot write to {}: {error}", directory.display()))
+}
+
+/// Writes the page of a command, and those of its subcommands.
+fn write_pages_of(command: &Command, directory: &Path) -> std::io::Result<()> {
+    for subcommand in command.get_subcommands() {
+        write_pages_of(subcommand, directory)?;
+    }
+    let man = Man::new(command.clone());
+    std::fs::write(directory.join(man.get_filename()), page(&man)?)
+}
+
+/// A manual page. Its last section has the exit codes, which all commands share.
+fn page(man: &Man) -> std::io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    man.render(&mut page)?;
+    let mut codes = Roff::new();
+    codes.control("SH", ["EXIT STATUS"]);
+    for exit in Exit::ALL {
+        let (code, meaning) = exit.code();
+        codes.control("TP", []);
+        codes.text([bold(code.to_string())]);
+        codes.text([roman(meaning)]);
+    }
+    codes.to_writer(&mut page)?;
+    Ok(page)
 }
 
 /// Prints a generated text. If the reader closes the pipe early, that is no error.

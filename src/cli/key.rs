@@ -9,8 +9,10 @@ use serde_json::json;
 use uuid::Uuid;
 
 use super::actor::{Actor, ActorArguments};
+use super::exit::Failure;
 use super::output::{JsonArguments, print_json, print_line};
 use super::session::Session;
+use super::wrapped::print_wrapped;
 use crate::admin::keys::{CreatedKey, KeyError, KeyTerms, create_key, revoke_key};
 use crate::clock::Clock;
 use crate::settings::{Settings, SettingsFile};
@@ -48,6 +50,8 @@ pub(super) enum KeyCommand {
         id: Uuid,
         #[command(flatten)]
         actor: ActorArguments,
+        #[command(flatten)]
+        output: JsonArguments,
     },
 }
 
@@ -64,7 +68,10 @@ pub(super) async fn run(command: KeyCommand, settings: Settings) -> anyhow::Resu
             created.and_then(|created| print_created(&session.file, &created, output))
         }
         KeyCommand::List { brand, output } => list(&session, brand.as_deref(), output, now).await,
-        KeyCommand::Revoke { id, actor } => revoke(&session, id, &actor.actor(), now).await,
+        KeyCommand::Revoke { id, actor, output } => {
+            let revoked = revoke(&session, id, &actor.actor(), now).await;
+            revoked.and_then(|is_revoked| print_revoked(id, is_revoked, output))
+        }
     };
     session.close().await;
     done
@@ -84,7 +91,7 @@ async fn create(
     let terms = KeyTerms { label, expires_at };
     let created = create_key(&session.database.pool, brand, terms, actor.attribution(), now).await;
     created.map_err(|error| match error {
-        KeyError::Label => anyhow::anyhow!("--{error}"),
+        KeyError::Label => Failure::mistake(format!("--{error}")).into(),
         error => error.into(),
     })
 }
@@ -127,14 +134,16 @@ fn print_created(
         )?;
         return print_key(&text, created.key_id);
     }
-    print_line(
+    print_wrapped(
         "Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n",
+        0,
     );
     let url = lookup_url(file, created.key.reveal());
     print_key(&format!("  {url}\n"), created.key_id)?;
     if file.server.public_url.is_empty() {
-        print_line(
+        print_wrapped(
             "The URL begins with the listening address. Set server.public_url to the address that Omnidesk can reach.",
+            0,
         );
     }
     print_line(&format!("Key id: {}", created.key_id));
@@ -166,42 +175,45 @@ async fn list(
         };
         return print_json(&rows.iter().map(of_key).collect::<Vec<_>>());
     }
-    print_line(&format!(
-        "{:<38}{:<18} {:<20} {:<10}{:<22}{:<22}",
-        "id", "brand", "label", "state", "expires", "last used"
-    ));
+    print_line(&format!("{:<36}  {:<9} {}", "id", "state", "brand"));
     for row in &rows {
-        print_line(&line(row, slug_of(row).unwrap_or("(not in settings)"), now));
+        print_key_row(row, slug_of(row).unwrap_or("(not in settings)"), now);
     }
     Ok(())
 }
 
-/// A key, as one line of the list.
-fn line(row: &KeyRow, slug: &str, now: Timestamp) -> String {
+/// Prints a key of the list: its state, and below it what it is for.
+fn print_key_row(row: &KeyRow, slug: &str, now: Timestamp) {
     let time = |at: Option<Timestamp>| {
-        at.map_or_else(|| "-".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
+        at.map_or_else(|| "never".to_owned(), |at| at.strftime("%Y-%m-%d %H:%M UTC").to_string())
     };
-    format!(
-        "{:<38}{slug:<18} {:<20} {:<10}{:<22}{:<22}",
-        row.key_id.to_string(),
-        row.label,
-        row.state(now).as_str(),
-        time(row.expires_at),
-        time(row.last_used_at)
-    )
+    let (id, state) = (row.key_id.to_string(), row.state(now).as_str());
+    print_line(&format!("{id:<36}  {state:<9} {slug}"));
+    let (expires, used) = (time(row.expires_at), time(row.last_used_at));
+    print_wrapped(&format!("    {}; expires: {expires}; last used: {used}", row.label), 4);
 }
 
+/// Revokes a key. Returns whether it was valid before.
 async fn revoke(
     session: &Session,
     key_id: Uuid,
     actor: &Actor,
     now: Timestamp,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<bool> {
     let revoked = revoke_key(&session.database.pool, key_id, actor.attribution(), now).await;
-    let is_revoked = revoked.map_err(|error| match error {
-        KeyError::Unknown => anyhow::anyhow!("{error}; `hookpoint key list` shows the ids"),
+    revoked.map_err(|error| match error {
+        KeyError::Unknown => {
+            Failure::not_found(format!("{error}; `hookpoint key list` shows the ids")).into()
+        }
         error => error.into(),
-    })?;
+    })
+}
+
+fn print_revoked(key_id: Uuid, is_revoked: bool, output: JsonArguments) -> anyhow::Result<()> {
+    if output.json {
+        let outcome = if is_revoked { "revoked" } else { "already_revoked" };
+        return print_json(&json!({ "key_id": key_id, "outcome": outcome }));
+    }
     print_line(if is_revoked { "The key is revoked." } else { "The key was already revoked." });
     Ok(())
 }

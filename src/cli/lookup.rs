@@ -9,6 +9,7 @@ use super::session::Session;
 use super::shown_customer::print_customer;
 use super::shown_explanation::print_explanation;
 use super::shown_nobody::print_nobody;
+use super::wrapped::print_wrapped;
 use crate::admin::explain::{Explanation, explain};
 use crate::admin::explain_nobody::{NobodyExplanation, explain_nobody};
 use crate::admin::find_customers::by_customer_id;
@@ -101,9 +102,12 @@ async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Resul
 fn print_summary(customers: usize, explanations: usize) {
     match (customers, explanations) {
         (0, 0) => print_line("Nobody matches."),
-        (0, n) => print_line(&format!(
-            "At least {n} customers match. This is ambiguous, so Omnidesk gets none of them."
-        )),
+        (0, n) => print_wrapped(
+            &format!(
+                "At least {n} customers match. This is ambiguous, so Omnidesk gets none of them."
+            ),
+            0,
+        ),
         (1, _) => {}
         (n, _) => print_line(&format!(
             "{n} customers match. All are sent; Omnidesk decides what the agent sees.\n"

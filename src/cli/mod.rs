@@ -8,6 +8,7 @@ mod brand;
 mod customer;
 mod demo;
 mod doctor;
+mod exit;
 mod generated;
 mod health;
 mod inbox;
@@ -18,6 +19,7 @@ mod output;
 mod question;
 mod rebuild;
 mod reload;
+mod secret_file;
 mod serve;
 mod session;
 mod settings;
@@ -27,26 +29,38 @@ mod shown_nobody;
 mod sources;
 mod sync;
 mod systemd;
-mod usage_error;
 mod version;
 mod webhook_settings;
+mod wrapped;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
+use serde_json::json;
 
-use self::output::{JsonArguments, print_error, print_line};
+use self::exit::{Exit, exit_codes};
+use self::output::{JsonArguments, print_error, print_json, print_line};
 use self::session::open;
-use self::usage_error::UsageError;
 use crate::settings::{Checked, Mistake, SecretAccess, Settings};
+use crate::storage::schema_version;
+
+/// The end of the help of the program.
+const START: &str = "\
+Start here:
+  hookpoint demo    try the service with example customers, on
+                    http://127.0.0.1:8080
+  hookpoint init    write the settings, create a key, print the URLs to paste
+  hookpoint serve   run the service
+
+Settings file: --settings, else $HOOKPOINT_SETTINGS, else the first that exists
+of ./hookpoint.toml and /etc/hookpoint/hookpoint.toml.
+Database: DATABASE_URL, else the URL in the settings, else an embedded Postgres.";
 
 /// Answers Omnidesk's customer lookups with one merged customer
 #[derive(Debug, Parser)]
-#[command(name = "hookpoint", version, propagate_version = true, max_term_width = 100)]
-#[command(
-    after_help = "Start here:\n  hookpoint demo                        try the service with example customers, on http://127.0.0.1:8080\n  hookpoint init                        write the settings, create a key, print the URLs to paste\n  hookpoint serve                       run the service\n\nSettings file: --settings, else $HOOKPOINT_SETTINGS, else the first that exists of ./hookpoint.toml\nand /etc/hookpoint/hookpoint.toml.\nDatabase: DATABASE_URL, else the URL in the settings, else an embedded Postgres."
-)]
+#[command(name = "hookpoint", version, propagate_version = true, max_term_width = 80)]
+#[command(after_help = format!("{START}\n\n{}", exit_codes()))]
 pub struct Cli {
     /// The settings file
     #[arg(long, global = true, value_name = "FILE", display_order = 900)]
@@ -65,12 +79,12 @@ enum Command {
     Serve,
     /// Let all running replicas of the service read their settings again, without a restart
     Reload(JsonArguments),
-    /// Ask the service on this machine whether it is ready; the exit code is 0 if it is
+    /// Ask the service on this machine whether it is ready; the exit code is 0 if it is ready
     Health(health::HealthArguments),
     /// Find out what is wrong with this service, or with any hookpoint by its URL, and what to do
     Doctor(doctor::DoctorArguments),
     /// Update the database schema (`serve` does this too)
-    Migrate,
+    Migrate(JsonArguments),
     /// Check the settings file
     #[command(subcommand)]
     Settings(settings::SettingsCommand),
@@ -112,14 +126,11 @@ enum Command {
     Version(version::VersionArguments),
 }
 
-/// The exit code for a mistake in the settings or the arguments.
-const MISTAKE: u8 = 2;
-
 /// Runs one command.
 #[must_use]
 pub fn run(cli: Cli) -> ExitCode {
     if let Command::Settings(command) = &cli.command {
-        return settings::run(command, cli.settings.as_deref(), MISTAKE);
+        return settings::run(command, cli.settings.as_deref()).into();
     }
     let settings = match settings_for(&cli) {
         Ok(settings) => settings,
@@ -134,7 +145,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Some(settings) => runtime.block_on(with_settings(cli.command, settings, cli.settings)),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => Exit::Done.into(),
         Err(error) => fail(&error),
     }
 }
@@ -197,7 +208,7 @@ async fn with_settings(
         Command::Health(arguments) => health::run(&arguments, &settings).await,
         Command::Serve => Box::pin(serve::run(settings, path)).await,
         Command::Reload(arguments) => reload::run(arguments, &settings).await,
-        Command::Migrate => migrate(settings).await,
+        Command::Migrate(output) => migrate(settings, output).await,
         Command::Brand(command) => brand::run(command, settings).await,
         Command::Key(command) => key::run(command, settings).await,
         Command::Inbox(command) => inbox::run(command, settings).await,
@@ -211,19 +222,21 @@ async fn with_settings(
     }
 }
 
-async fn migrate(settings: Settings) -> anyhow::Result<()> {
-    let database = open(&settings).await?;
+async fn migrate(settings: Settings, output: JsonArguments) -> anyhow::Result<()> {
+    open(&settings).await?.close().await;
+    if output.json {
+        return print_json(&json!({ "schema": schema_version() }));
+    }
     print_line("The database is up to date.");
-    database.close().await;
     Ok(())
 }
 
 fn fail(error: &anyhow::Error) -> ExitCode {
     print_error(&format!("hookpoint: {error}"));
-    if error.is::<UsageError>() { ExitCode::from(MISTAKE) } else { ExitCode::FAILURE }
+    Exit::of(error).into()
 }
 
 fn report(mistakes: &[Mistake]) -> ExitCode {
     mistakes.iter().for_each(|mistake| print_error(&mistake.to_string()));
-    ExitCode::from(MISTAKE)
+    Exit::Mistake.into()
 }

@@ -7,6 +7,8 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::SignedDuration;
 use serde::Serialize;
 
+use super::exit::Failure;
+
 /// Prints a line of a command's output.
 pub(super) fn print_line(text: &str) {
     // The reader may close the pipe early (`| head`). That is no error.
@@ -56,6 +58,16 @@ pub(crate) struct JsonArguments {
     pub(super) json: bool,
 }
 
+impl JsonArguments {
+    /// Fails if a command that asks for confirmation is to print JSON: the question would be among it.
+    pub(super) fn refuse_question(self, is_confirmed: bool) -> Result<(), Failure> {
+        if self.json && !is_confirmed {
+            return Err(Failure::mistake("--json asks no question; add --yes"));
+        }
+        Ok(())
+    }
+}
+
 /// Whether a character can control the terminal: control characters, and those that change the text direction.
 fn commands(c: char) -> bool {
     c.is_control()
@@ -89,10 +101,12 @@ pub(super) fn progress_bar(name: &str, things: &str) -> ProgressBar {
 
 /// Asks a question that only "y" or "yes" confirms. Fails without a terminal, and says what --yes would do.
 pub(super) fn confirm(question: &str, action: &str) -> anyhow::Result<bool> {
-    anyhow::ensure!(
-        std::io::stdin().is_terminal(),
-        "cannot ask for confirmation without a terminal; add --yes to {action}"
-    );
+    if !std::io::stdin().is_terminal() {
+        return Err(Failure::mistake(format!(
+            "cannot ask for confirmation without a terminal; add --yes to {action}"
+        ))
+        .into());
+    }
     let mut out = std::io::stdout();
     write!(out, "\n{question} [y/N] ")?;
     out.flush()?;

@@ -1,12 +1,14 @@
 //! The question for a lookup, from the arguments of a command.
 
-use anyhow::Context;
-
+use super::exit::Failure;
 use crate::brand::Brand;
 use crate::customer::model::email::Email;
 use crate::customer::model::phone::Phone;
 use crate::customer::model::text::canonical_id;
 use crate::lookup::query::Question;
+
+const NO_PHONE_NUMBER: &str =
+    "--phone is not a phone number; write it with the country code, such as +31612312311";
 
 /// The question for a lookup: the first argument that is given.
 pub(super) fn question(
@@ -14,14 +16,16 @@ pub(super) fn question(
     email: Option<&str>,
     phone: Option<&str>,
     id: Option<&str>,
-) -> anyhow::Result<Question> {
+) -> Result<Question, Failure> {
     Ok(match (email, phone) {
         (Some(email), _) => Question::Address(
-            Email::parse(email).context("--email is not an e-mail address")?.into(),
+            Email::parse(email)
+                .map_err(|_| Failure::mistake("--email is not an e-mail address"))?
+                .into(),
         ),
         (_, Some(phone)) => Question::Address(
             Phone::normalise(phone, brand.rules.identity.region)
-                .context("--phone is not a phone number; write it with the country code, such as +31612312311")?
+                .map_err(|_| Failure::mistake(NO_PHONE_NUMBER))?
                 .into(),
         ),
         (None, None) => Question::Id(canonical_id(id.unwrap_or_default())),

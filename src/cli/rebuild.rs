@@ -1,10 +1,12 @@
 //! `hookpoint rebuild`
 
 use clap::Args;
+use serde_json::{Value, json};
 
-use super::output::{print_line, progress_bar};
+use super::output::{JsonArguments, print_error, print_json, print_line, progress_bar};
 use super::session::Session;
 use crate::brand::Brand;
+use crate::counted::counted;
 use crate::ingest::rebuild::rebuild;
 use crate::settings::Settings;
 
@@ -13,22 +15,32 @@ pub(super) struct RebuildArguments {
     /// Only this brand
     #[arg(long)]
     brand: Option<String>,
+    #[command(flatten)]
+    output: JsonArguments,
 }
 
 pub(super) async fn run(arguments: RebuildArguments, settings: Settings) -> anyhow::Result<()> {
     let session = Session::open(settings).await?;
-    let wanted = session.sorted(arguments.brand.as_deref());
-    if wanted.is_empty() && arguments.brand.is_some() {
-        return Err(session.no_such_brand());
-    }
-    for brand in wanted {
-        rebuild_brand(&session, &brand).await?;
-    }
+    let done = rebuild_brands(&session, &arguments).await;
     session.close().await;
-    Ok(())
+    done
 }
 
-async fn rebuild_brand(session: &Session, brand: &Brand) -> anyhow::Result<()> {
+async fn rebuild_brands(session: &Session, arguments: &RebuildArguments) -> anyhow::Result<()> {
+    let mut all = Vec::new();
+    for brand in session.brands_of(arguments.brand.as_deref())? {
+        all.push(rebuild_brand(session, &brand, arguments.output).await?);
+    }
+    if arguments.output.json { print_json(&all) } else { Ok(()) }
+}
+
+/// Rebuilds a brand. Returns the result for scripts.
+async fn rebuild_brand(
+    session: &Session,
+    brand: &Brand,
+    output: JsonArguments,
+) -> anyhow::Result<Value> {
+    let print_progress: fn(&str) = if output.json { print_error } else { print_line };
     let slug = &brand.rules.slug;
     let bar = progress_bar(slug, "records");
     let mut lines = 0;
@@ -40,14 +52,16 @@ async fn rebuild_brand(session: &Session, brand: &Brand) -> anyhow::Result<()> {
             progress.done.saturating_mul(10).checked_div(progress.total).unwrap_or_default();
         if bar.is_hidden() && tenth > lines {
             lines = tenth;
-            print_line(&format!("{slug}: {} of {} records", progress.done, progress.total));
+            let total = counted(progress.total, "record", "records");
+            print_progress(&format!("{slug}: {} of {total}", progress.done));
         }
     })
     .await?;
     bar.finish_and_clear();
-    print_line(&format!(
-        "{slug}: {} records processed, {} customers new or changed.",
-        made.done, made.customers
-    ));
-    Ok(())
+    if !output.json {
+        let records = counted(made.done, "record", "records");
+        let customers = counted(made.customers, "customer", "customers");
+        print_line(&format!("{slug}: {records} processed, {customers} new or changed."));
+    }
+    Ok(json!({ "brand": slug, "read": made.done, "changed": made.customers }))
 }

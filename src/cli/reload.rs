@@ -6,6 +6,7 @@ use serde::Serialize;
 use tokio::time::Instant;
 use uuid::Uuid;
 
+use super::exit::Failure;
 use super::output::{JsonArguments, plain, print_error, print_json, print_line};
 use super::session::open_read_only;
 use crate::settings::Settings;
@@ -41,7 +42,11 @@ pub(super) async fn run(arguments: JsonArguments, settings: &Settings) -> anyhow
     } else {
         replicas.iter().for_each(Reloaded::print);
     }
-    anyhow::ensure!(!replicas.is_empty(), "no replica of the service runs with this database");
+    if replicas.is_empty() {
+        return Err(
+            Failure::unreachable("no replica of the service runs with this database").into()
+        );
+    }
     let failed = replicas.iter().filter(|replica| !replica.reloaded).count();
     anyhow::ensure!(failed == 0, "not reloaded: {failed} of {} replicas", replicas.len());
     Ok(())

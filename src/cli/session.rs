@@ -3,8 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use anyhow::Context;
-
+use super::exit::Failure;
 use crate::app::{find_brands, open_brands};
 use crate::brand::{Brand, BrandRules};
 use crate::settings::{Settings, SettingsFile};
@@ -28,6 +27,18 @@ pub(super) async fn open_read_only(settings: &Settings) -> anyhow::Result<Databa
 pub(super) fn names_of(brands: &[BrandRules]) -> String {
     let names: Vec<&str> = brands.iter().map(|brand| brand.slug.as_str()).collect();
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// The argument `--brand` names no brand of the settings.
+pub(super) fn no_such_brand(names: &str) -> Failure {
+    Failure::mistake(format!("there is no such brand in the settings; brands: {names}"))
+}
+
+/// The argument `--brand` is missing.
+pub(super) fn several_brands(names: &str) -> Failure {
+    Failure::mistake(format!(
+        "the settings have several brands; choose one with --brand; brands: {names}"
+    ))
 }
 
 /// The database and the brands of a command. Close it at the end.
@@ -68,35 +79,36 @@ impl Session {
     }
 
     /// The brand with a slug.
-    pub(super) fn find(&self, slug: &str) -> anyhow::Result<&Arc<Brand>> {
+    pub(super) fn find(&self, slug: &str) -> Result<&Arc<Brand>, Failure> {
         let brand = self.brands.values().find(|brand| brand.rules.slug == slug);
-        brand.with_context(|| {
-            format!("there is no brand {slug} in the settings; brands: {}", self.names)
-        })
+        brand.ok_or_else(|| self.no_such_brand())
     }
 
     /// The brand with the slug, or the only brand.
-    pub(super) fn choose(&self, slug: Option<&str>) -> anyhow::Result<&Arc<Brand>> {
+    pub(super) fn choose(&self, slug: Option<&str>) -> Result<&Arc<Brand>, Failure> {
         let mut wanted =
             self.brands.values().filter(|brand| slug.is_none_or(|slug| slug == brand.rules.slug));
         match (wanted.next(), wanted.next()) {
             (Some(brand), None) => Ok(brand),
             (None, _) => Err(self.no_such_brand()),
-            (Some(_), Some(_)) => anyhow::bail!(
-                "the settings have several brands; choose one with --brand; brands: {}",
-                self.names
-            ),
+            (Some(_), Some(_)) => Err(several_brands(&self.names)),
         }
     }
 
     /// The brand with the slug, or all brands, by slug. There is at least one.
-    pub(super) fn select(&self, slug: Option<&str>) -> anyhow::Result<Vec<Arc<Brand>>> {
+    pub(super) fn select(&self, slug: Option<&str>) -> Result<Vec<Arc<Brand>>, Failure> {
         let wanted = self.sorted(slug);
         if wanted.is_empty() { Err(self.no_such_brand()) } else { Ok(wanted) }
     }
 
+    /// The brand with the slug, or all brands, by slug. Without a slug, it may be none.
+    pub(super) fn brands_of(&self, slug: Option<&str>) -> Result<Vec<Arc<Brand>>, Failure> {
+        let wanted = self.sorted(slug);
+        if slug.is_some() && wanted.is_empty() { Err(self.no_such_brand()) } else { Ok(wanted) }
+    }
+
     /// The brands with the slug, or all brands, by slug.
-    pub(super) fn sorted(&self, slug: Option<&str>) -> Vec<Arc<Brand>> {
+    fn sorted(&self, slug: Option<&str>) -> Vec<Arc<Brand>> {
         let mut wanted: Vec<Arc<Brand>> = self
             .brands
             .values()
@@ -107,8 +119,8 @@ impl Session {
         wanted
     }
 
-    pub(super) fn no_such_brand(&self) -> anyhow::Error {
-        anyhow::anyhow!("there is no such brand in the settings; brands: {}", self.names)
+    fn no_such_brand(&self) -> Failure {
+        no_such_brand(&self.names)
     }
 
     /// Closes the database.

@@ -1,11 +1,11 @@
 //! `hookpoint settings`
 
 use std::path::Path;
-use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::exit::Exit;
 use super::output::{plain_json, print_error, print_line};
 use crate::settings::{Checked, Mistake, SecretAccess};
 
@@ -26,7 +26,7 @@ pub(super) struct CheckArguments {
 }
 
 /// Runs the command. It has settings with mistakes, too, so it reads them itself.
-pub(super) fn run(command: &SettingsCommand, path: Option<&Path>, mistake: u8) -> ExitCode {
+pub(super) fn run(command: &SettingsCommand, path: Option<&Path>) -> Exit {
     let SettingsCommand::Check(arguments) = command;
     let access = if arguments.without_secrets { SecretAccess::None } else { SecretAccess::Read };
     let check = Check::new(Checked::load(path, access), access);
@@ -35,7 +35,7 @@ pub(super) fn run(command: &SettingsCommand, path: Option<&Path>, mistake: u8) -
     } else {
         check.print();
     }
-    if check.mistakes.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(mistake) }
+    if check.mistakes.is_empty() { Exit::Done } else { Exit::Mistake }
 }
 
 /// What the command shows.

@@ -2,24 +2,25 @@
 
 use serde_json::Value;
 
-use super::output::print_plain;
+use super::output::plain;
+use super::wrapped::print_wrapped;
 
 /// Prints a customer as an agent sees it.
 pub(super) fn print_customer(customer: &Value) {
     let list = |key: &str| list(customer, key);
-    lines_about(customer).iter().for_each(|line| print_plain(line));
+    for line in lines_about(customer) {
+        print_wrapped(&plain(&line), 14);
+    }
     for field in list("customFields").iter().filter_map(Value::as_object) {
         for (name, value) in field {
-            print_plain(&format!("  {name}: {}", value.as_str().unwrap_or_default()));
+            let value = value.as_str().unwrap_or_default();
+            print_wrapped(&plain(&format!("  {name}: {value}")), 4);
         }
     }
     for event in list("timeline") {
-        print_plain(&format!(
-            "  {}  {:<9} {}",
-            text(&event, "lastUpdate"),
-            text(&event, "source"),
-            text(&event, "message")
-        ));
+        let (at, source) = (text(&event, "lastUpdate"), text(&event, "source"));
+        let line = format!("  {at}  {source:<9} {}", text(&event, "message"));
+        print_wrapped(&plain(&line), 33);
     }
 }
 

@@ -1,14 +1,15 @@
 //! Prints the explanation of a customer.
 
-use super::output::{print_line, print_plain};
+use super::output::{plain, print_line};
+use super::wrapped::print_wrapped;
 use crate::admin::explain::Explanation;
 use crate::customer::model::identifier::Identifier;
 
 /// Prints the explanation of a customer. A part without content is left out.
 pub(super) fn print_explanation(why: &Explanation) {
     print_line("\n  Records of this customer:");
-    why.records.iter().for_each(|(key, name)| print_plain(&format!("    {key}  {name}")));
-    why.remarks.iter().for_each(|note| print_line(&format!("    {note}")));
+    why.records.iter().for_each(|(key, name)| print_indented(&format!("    {key}  {name}")));
+    why.remarks.iter().for_each(|note| print_indented(&format!("    {note}")));
     print_links(why);
     print_decisions(why);
     print_refused_links(why);
@@ -19,18 +20,24 @@ pub(super) fn print_explanation(why: &Explanation) {
     print_line("");
 }
 
+/// Prints text of the sources. If it needs several lines, the others begin two spaces further in.
+fn print_indented(text: &str) {
+    let indent = text.len().saturating_sub(text.trim_start().len());
+    print_wrapped(&plain(text), indent.saturating_add(2));
+}
+
 /// Prints the heading of a part, if the part has content.
 fn print_heading(heading: &str, is_empty: bool) {
     if !is_empty {
-        print_line(&format!("\n  {heading}"));
+        print_wrapped(&format!("\n  {heading}"), 4);
     }
 }
 
 fn print_links(why: &Explanation) {
     print_heading("Linked by:", why.links.is_empty());
     for (level, evidence, records) in &why.links {
-        print_plain(&format!("    {level:<13} {evidence}"));
-        records.iter().for_each(|key| print_plain(&format!("      {key}")));
+        print_indented(&format!("    {level:<13} {evidence}"));
+        records.iter().for_each(|key| print_indented(&format!("      {key}")));
     }
 }
 
@@ -38,8 +45,8 @@ fn print_decisions(why: &Explanation) {
     print_heading("Decisions of people:", why.decisions.is_empty());
     for (same, left, right) in &why.decisions {
         let relation = if *same { "is the same person as" } else { "is not the same person as" };
-        print_plain(&format!("    {left}"));
-        print_plain(&format!("      {relation} {right}"));
+        print_indented(&format!("    {left}"));
+        print_indented(&format!("      {relation} {right}"));
     }
 }
 
@@ -49,15 +56,15 @@ fn print_refused_links(why: &Explanation) {
         why.review_candidates.is_empty(),
     );
     for (level, evidence, conflict, others) in &why.review_candidates {
-        print_plain(&format!("    {level:<13} {evidence}  (reason: {conflict})"));
-        others.iter().for_each(|other| print_plain(&format!("      {other}")));
+        print_indented(&format!("    {level:<13} {evidence}  (reason: {conflict})"));
+        others.iter().for_each(|other| print_indented(&format!("      {other}")));
     }
 }
 
 fn print_addresses(heading: &str, addresses: &[(Identifier, &'static str)]) {
     print_heading(heading, addresses.is_empty());
     for (address, why) in addresses {
-        print_plain(&format!("    {:<13} {}  ({why})", address.kind.as_str(), address.value));
+        print_indented(&format!("    {:<13} {}  ({why})", address.kind.as_str(), address.value));
     }
 }
 
@@ -67,22 +74,22 @@ fn print_left_out(why: &Explanation) {
         why.unread.is_empty(),
     );
     for (key, unread) in &why.unread {
-        print_plain(&format!("    {key}"));
+        print_indented(&format!("    {key}"));
         for (name, value) in unread {
-            print_plain(&format!("      {name}: '{value}' could not be parsed"));
+            print_indented(&format!("      {name}: '{value}' could not be parsed"));
         }
     }
     let heading = "Templates of the settings that fail; their field or message is left out:";
     print_heading(heading, why.failed_templates.is_empty());
-    why.failed_templates.iter().for_each(|template| print_plain(&format!("    {template}")));
+    why.failed_templates.iter().for_each(|template| print_indented(&format!("    {template}")));
 }
 
 fn print_record_values(why: &Explanation) {
     print_line("\n  Values of each record, with their time (UTC):");
     for (record, record_values) in &why.record_values {
-        print_plain(&format!("    {record}"));
+        print_indented(&format!("    {record}"));
         for (name, value, at) in record_values {
-            print_plain(&format!("      {name} = {value}  ({})", at.strftime("%F %T")));
+            print_indented(&format!("      {name} = {value}  ({})", at.strftime("%F %T")));
         }
     }
 }

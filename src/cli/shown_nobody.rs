@@ -2,7 +2,8 @@
 
 use jiff::SignedDuration;
 
-use super::output::{print_line, print_plain, span};
+use super::output::{plain, print_line, print_plain, span};
+use super::wrapped::print_wrapped;
 use crate::admin::explain_nobody::NobodyExplanation;
 use crate::customer::model::source::Source;
 use crate::storage::live_queries::LastQuery;
@@ -10,21 +11,25 @@ use crate::storage::live_queries::LastQuery;
 /// Prints why a lookup finds nobody.
 pub(super) fn print_nobody(why: &NobodyExplanation) {
     let (kind, value) = &why.question;
-    print_plain(&format!("\n  Looked up in the stored data: {kind} {value}"));
+    print_line("");
+    print_wrapped(&plain(&format!("  Looked up in the stored data: {kind} {value}")), 4);
     if why.is_erased {
-        print_line(
+        print_wrapped(
             "  A person with it was erased, so the service drops data of that person. `hookpoint customer revoke-erasure` ends this.",
+            2,
         );
     }
     if !why.holders.is_empty() {
-        print_line(
+        print_wrapped(
             "  Only these records contain it. They do not let it find their customer: they are forms, or the number has a new owner.",
+            2,
         );
         why.holders.iter().for_each(|record| print_plain(&format!("    {record}")));
     }
     if why.sources.is_empty() {
-        print_line(
+        print_wrapped(
             "  No source can be asked about it: no API is connected that can search for it.",
+            2,
         );
     } else {
         print_line("  A lookup over HTTP also asks these sources:");

@@ -1,7 +1,8 @@
 //! The settings of a source's webhooks, for commands that need no database.
 
 use crate::brand::BrandRules;
-use crate::cli::session::names_of;
+use crate::cli::exit::Failure;
+use crate::cli::session::{names_of, no_such_brand, several_brands};
 use crate::customer::model::source::Source;
 use crate::settings::Settings;
 
@@ -9,16 +10,14 @@ use crate::settings::Settings;
 pub(super) fn choose_brand<'a>(
     settings: &'a Settings,
     slug: Option<&str>,
-) -> anyhow::Result<&'a BrandRules> {
+) -> Result<&'a BrandRules, Failure> {
     let names = names_of(&settings.brands);
     let mut wanted =
         settings.brands.iter().filter(|brand| slug.is_none_or(|slug| slug == brand.slug));
     match (wanted.next(), wanted.next()) {
         (Some(brand), None) => Ok(brand),
-        (None, _) => anyhow::bail!("there is no such brand in the settings; brands: {names}"),
-        (Some(_), Some(_)) => anyhow::bail!(
-            "the settings have several brands; choose one with --brand; brands: {names}"
-        ),
+        (None, _) => Err(no_such_brand(&names)),
+        (Some(_), Some(_)) => Err(several_brands(&names)),
     }
 }
 
@@ -32,10 +31,12 @@ pub(super) fn check_secrets(
     settings: &Settings,
     brand: &BrandRules,
     source: Source,
-) -> anyhow::Result<()> {
+) -> Result<(), Failure> {
     let table = table(brand, source);
     match settings.missing.iter().find(|mistake| mistake.is_below(&table)) {
-        Some(missing) => anyhow::bail!("this command needs the secret of the source: {missing}"),
+        Some(missing) => {
+            Err(Failure::mistake(format!("this command needs the secret of the source: {missing}")))
+        }
         None => Ok(()),
     }
 }

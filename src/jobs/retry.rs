@@ -7,6 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use crate::backoff::exponential_backoff;
+use crate::counted::counted;
 
 /// The pause after the first failure.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -50,7 +51,10 @@ impl Attempt {
         if !is_retryable {
             AfterFailure::GiveUp(failure.to_string())
         } else if self.number >= self.max {
-            AfterFailure::GiveUp(format!("{failure} (tried {} times)", self.number))
+            AfterFailure::GiveUp(format!(
+                "{failure} (tried {})",
+                counted(self.number, "time", "times")
+            ))
         } else {
             AfterFailure::Retry(self.due_after(now), failure.to_string())
         }

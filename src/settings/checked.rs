@@ -178,8 +178,10 @@ impl Checked {
         document: &Document<'_>,
         access: SecretAccess,
     ) -> Option<Place> {
-        let problem =
-            |(key, what): (&str, String)| document.problem(SettingProblem::new(key, what));
+        let problem = |(key, what): (&str, String)| match key {
+            database::VARIABLE => Some(Mistake::of_environment(key, what)),
+            key => document.problem(SettingProblem::new(key, what)),
+        };
         let has_url = !file.database.url.is_empty() || !file.database.url_file.is_empty();
         let place = match access {
             SecretAccess::Read => database::place(&file.database),

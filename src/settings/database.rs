@@ -9,15 +9,18 @@ use super::file::{DatabaseSettings, SettingsFile};
 use crate::storage::database::{Place, Url, UrlOrigin};
 use crate::storage::embedded::Layout;
 
-/// A mistake: the key, and what is wrong.
+/// The environment variable with the URL.
+pub(super) const VARIABLE: &str = "DATABASE_URL";
+
+/// A mistake: the key, or the environment variable, and what is wrong.
 type Wrong = (&'static str, String);
 
 /// Chooses the database: `DATABASE_URL`, else the URL of the settings, else the embedded server.
 pub(super) fn place(database: &DatabaseSettings) -> Result<Place, Wrong> {
-    if let Some(url) = environment("DATABASE_URL") {
+    if let Some(url) = environment(VARIABLE) {
         let url = url.trim_end_matches(['\r', '\n']).to_owned();
-        let what = "this environment variable is set; its URL";
-        return server("DATABASE_URL", what, Url::from_environment(url));
+        let what = "the URL in this environment variable";
+        return server(VARIABLE, what, Url::from_environment(url));
     }
     if !database.url_file.is_empty() {
         let file = &database.url_file;

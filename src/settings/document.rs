@@ -13,6 +13,12 @@ use toml::de::{DeArray, DeTable, DeValue, Deserializer, Error};
 use super::mistake::Mistake;
 use crate::sources::SettingProblem;
 
+/// The most mistakes of syntax: a file with more is not a settings file.
+const MAX_ERRORS: usize = 100;
+
+/// A text that is longer is hardly a settings file. To find each of its mistakes would take too long.
+const MAX_USUAL_BYTES: usize = 256 * 1024;
+
 /// The steps from the root to a value: names in tables, numbers in lists.
 pub(super) type KeyPath = Vec<String>;
 
@@ -34,9 +40,15 @@ pub(super) struct Document<'a> {
 impl<'a> Document<'a> {
     /// Parses a text, also one with mistakes of syntax.
     pub(super) fn parse(text: &'a str, path: &'a Path) -> (Self, Vec<Error>) {
-        let (root, errors) = DeTable::parse_recoverable(text);
+        let (root, mut errors) = DeTable::parse_recoverable(text);
+        errors.truncate(MAX_ERRORS);
         let (numbers, reported, filled, uncertain_lines) = Default::default();
         (Self { text, path, root, numbers, reported, filled, uncertain_lines }, errors)
+    }
+
+    /// Whether the text is too long to look for each of its mistakes.
+    pub(super) const fn is_unusually_long(&self) -> bool {
+        self.text.len() > MAX_USUAL_BYTES
     }
 
     pub(super) fn deserialize<T: DeserializeOwned>(&self) -> Result<T, Error> {

@@ -29,6 +29,11 @@ impl Mistake {
         Self { path: Some(path.to_owned()), line, key: None, what: what.to_owned() }
     }
 
+    /// A mistake in an environment variable, which is in no file.
+    pub(super) fn of_environment(name: &str, what: String) -> Self {
+        Self { path: None, line: None, key: Some(name.to_owned()), what }
+    }
+
     /// No file was found.
     pub(super) fn no_file(what: String) -> Self {
         Self { path: None, line: None, key: None, what }

@@ -1,5 +1,5 @@
 //! Repairs what hides the rest of the settings file from the parser, so that the rest is checked too: tables and lists
-//! without an end, and lines without `=`.
+//! without an end, and lines without `=`. Each repair parses the file again, so an unusually long one is not repaired.
 
 use std::ops::Range;
 use std::path::Path;
@@ -28,6 +28,9 @@ pub(super) fn repair_all(text: &str, path: &Path) -> (String, Vec<Repair>) {
     let mut repairs = Vec::new();
     for _ in 0..MAX_REPAIRS {
         let (document, errors) = Document::parse(&text, path);
+        if document.is_unusually_long() {
+            break;
+        }
         let Some((repair, place)) = errors.iter().find_map(|error| {
             header_without_end(&document, error)
                 .or_else(|| list_without_end(&document, error, &errors))

@@ -16,6 +16,9 @@ use crate::customer::model::near_name::near_name;
 /// The most mistakes that are reported: a file with more is not a settings file.
 const MAX_MISTAKES: usize = 1_000;
 
+/// The same for a file that is unusually long.
+const MAX_MISTAKES_IF_LONG: usize = 20;
+
 /// A text that is the value of no setting with fixed values.
 const NO_VARIANT: &str = "?";
 
@@ -26,7 +29,8 @@ pub(super) fn read<T: DeserializeOwned + Default>(
     let shape = Shape::new();
     let mut mistakes = Vec::new();
     // Every round takes a value out of the document, or replaces one that the next round takes out.
-    for _ in 0..MAX_MISTAKES {
+    let most = if document.is_unusually_long() { MAX_MISTAKES_IF_LONG } else { MAX_MISTAKES };
+    for _ in 0..most {
         let error = match document.deserialize() {
             Ok(read) => return (read, mistakes),
             Err(error) => error,

@@ -167,6 +167,27 @@ pub(super) fn breaks(error: &sqlx::Error) -> bool {
     }
 }
 
+/// Whether the same may work in a moment.
+pub(super) fn is_temporary(error: &sqlx::Error) -> bool {
+    if tls_failure::tls_error(cause(error)).is_some() {
+        return false;
+    }
+    match cause(error) {
+        // It is starting or stopping, it ended this connection, it has too many, or it is a standby that may be promoted.
+        sqlx::Error::Database(error) => error.code().is_some_and(|code| {
+            ["57P01", "57P02", "57P03", "53300", "25006"].contains(&code.as_ref())
+        }),
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+        sqlx::Error::Migrate(error) => match error.as_ref() {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                is_temporary(error)
+            }
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -102,6 +102,16 @@ impl StorageError {
         }
     }
 
+    /// Whether the same may work in a moment: Postgres is not reachable, is starting or stopping, or has no free
+    /// connection. A wrong password, name or certificate does not change by itself.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        match self {
+            Self::Database(error) => failure::is_temporary(error),
+            Self::Corrupt(_) => false,
+        }
+    }
+
     /// Whether another session of Postgres holds a lock.
     #[must_use]
     pub fn is_locked(&self) -> bool {

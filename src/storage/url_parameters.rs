@@ -10,7 +10,8 @@ use super::server::Server;
 use super::tls_failure::TlsFiles;
 use super::url_error::UrlError;
 
-/// The parameters that have an effect. `options[NAME]` is one too.
+/// The parameters that have an effect, and two that are accepted without one: `application_name`, because the name is
+/// always `hookpoint`, and `target_session_attrs`. `options[NAME]` is one too.
 #[rustfmt::skip]
 const KNOWN: [&str; 19] = [
     "sslmode", "ssl-mode", "sslrootcert", "ssl-root-cert", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key",

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::run::{RunAbort, RunContext};
+use crate::counted::counted;
 use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, Record};
 use crate::customer::model::source::SourceKind;
@@ -47,7 +48,8 @@ pub(super) async fn find_deleted(
     };
     if count > max {
         let note = format!(
-            "{count} of {known} records are missing from the list: more than sync.max_deletions_percent allows, so nothing was deleted. If the source really deleted them, raise it and run `hookpoint sync run`"
+            "{count} of {} missing from the list: more than sync.max_deletions_percent allows, so nothing was deleted. If the source really deleted them, raise it and run `hookpoint sync run`",
+            counted(known, "record is", "records are")
         );
         tracing::warn!(brand = run.account.brand().rules.slug, source = %run.account.source(), stream = run.which.stream, count, known, "too many records are missing from the list, so none was deleted; if the source deleted them, raise sync.max_deletions_percent");
         return Ok(note);
@@ -76,7 +78,8 @@ pub(super) async fn find_deleted(
         String::new()
     } else {
         format!(
-            "{unsettled} records are missing from the list and could not be checked, so they were not deleted"
+            "not deleted, because missing from the list but impossible to check: {}",
+            counted(unsettled, "record", "records")
         )
     })
 }

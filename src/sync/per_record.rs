@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::account::SyncAccount;
 use super::run::{RunAbort, RunContext};
+use crate::counted::counted;
 use crate::customer::model::field_versions::FieldVersions;
 use crate::sources::api::{ApiRequest, Stream, Traversal};
 use crate::storage::StorageError;
@@ -68,7 +69,11 @@ pub(super) async fn scan_each(run: &RunContext<'_>, stream: Stream) -> Result<St
         .await?;
         after.clone_from(last);
     }
-    Ok(if failed == 0 { String::new() } else { format!("calls for {failed} items failed") })
+    Ok(if failed == 0 {
+        String::new()
+    } else {
+        format!("calls for {} failed", counted(failed, "item", "items"))
+    })
 }
 
 /// Reads all pages of one item.

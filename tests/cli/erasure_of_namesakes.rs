@@ -25,14 +25,10 @@ fn an_erasure_lists_who_of_the_same_name_and_address_is_not_erased_and_why() {
     let out = shop.run(&["customer", "erase", "--email", "jan.vader@example.net", "--yes"]).well();
     let not_erased =
         out.split_once("Not erased: ").unwrap_or_else(|| panic!("nobody is named: {out}")).1;
-    let named: Vec<&str> = not_erased.lines().filter(|line| line.starts_with("  ")).collect();
-    assert_eq!(named.len(), 1, "{not_erased}");
-    assert!(
-        named[0].starts_with("  omneo.profile:son  has the same telephone (")
-            && named[0].ends_with(')'),
-        "{not_erased}"
-    );
-    assert!(!named[0].contains("()"), "a reason is given: {not_erased}");
+    let lines = not_erased.lines().filter(|line| line.starts_with("  omneo"));
+    assert_eq!(lines.count(), 1, "{not_erased}");
+    assert!(not_erased.contains("\n  omneo.profile:son  has the same telephone ("), "{not_erased}");
+    assert!(!not_erased.contains("()"), "a reason is given: {not_erased}");
     assert!(not_erased.contains("hookpoint customer erase --id KEY"), "{not_erased}");
     for secret in ["jan.zoon@example.net", "31612399999", "Marie"] {
         assert!(!not_erased.contains(secret), "{not_erased}");

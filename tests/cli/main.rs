@@ -22,7 +22,9 @@ mod downgrade;
 mod embedded_postgres;
 mod environment;
 mod erasure_of_namesakes;
+mod exit_codes;
 mod init;
+mod json_output;
 mod nobody;
 #[cfg(target_os = "linux")]
 mod other_user;
@@ -40,3 +42,4 @@ mod suppression_file;
 mod temporary_directories;
 mod terminal;
 mod webhooks;
+mod width;

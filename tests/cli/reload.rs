@@ -30,7 +30,7 @@ fn hang_up(service: &Running) {
 fn all_replicas_take_over_new_settings_and_say_what_needs_a_restart() {
     let shop = Shop::open();
     let nobody = shop.run(&["reload"]);
-    assert_eq!((nobody.code, nobody.out.as_str()), (Some(1), ""), "{}", nobody.error);
+    assert_eq!((nobody.code, nobody.out.as_str()), (Some(75), ""), "{}", nobody.error);
     assert!(nobody.error.contains("no replica"), "{}", nobody.error);
     let services = [shop.serve(), shop.serve()];
     shop.until_replicas(2);

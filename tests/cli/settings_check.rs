@@ -209,3 +209,20 @@ fn the_url_of_the_database_is_parsed() {
     assert!(checked.error.contains(":3: database.url_file: "), "{}", checked.error);
     assert!(!checked.error.contains("hunter2"), "{}", checked.error);
 }
+
+#[test]
+fn a_long_file_that_is_no_settings_file_has_a_few_mistakes() {
+    let scratch = Scratch::new();
+    let prose =
+        "It is a truth, universally [acknowledged, that a file\nmay be of another program.\n";
+    let settings = "name = 1\n";
+    let unknown: String = (0..20_000).map(|n| format!("name_{n} = {{ a = 1 }}\n")).collect();
+    for text in [prose.repeat(15_000), settings.repeat(100_000), unknown] {
+        let file = scratch.file("long.toml", &text, 0o644);
+        let checked = run(&mut command(&file, &["settings", "check", "--json"]));
+        assert_eq!(checked.code, Some(2), "{}", checked.error);
+        let json: serde_json::Value = serde_json::from_str(&checked.out).unwrap();
+        let mistakes = json["mistakes"].as_array().unwrap().len();
+        assert!((1..=200).contains(&mistakes), "{mistakes}");
+    }
+}

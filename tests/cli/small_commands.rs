@@ -58,9 +58,9 @@ fn health_fails_until_the_service_is_ready() {
     assert_eq!(answer["status"], "ready");
     service.stop();
     let stopped = health(&address);
-    assert_eq!((stopped.code, stopped.out.as_str()), (Some(1), ""));
+    assert_eq!((stopped.code, stopped.out.as_str()), (Some(3), ""));
     assert_eq!(stopped.error, format!("hookpoint: the service on {address} does not answer\n"));
     let mistaken = health("here");
-    assert_eq!(mistaken.code, Some(1));
+    assert_eq!(mistaken.code, Some(2));
     assert_eq!(mistaken.error, "hookpoint: here is not an address with a port\n");
 }

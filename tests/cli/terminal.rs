@@ -123,7 +123,7 @@ fn no_command_lets_what_was_said_command_the_terminal() {
         &["booking", "cancel", "--booking", "bk_anna", "--reason", "x"],
     ] {
         let asked = shop.run(arguments);
-        assert_eq!(asked.code, Some(1), "{arguments:?}");
+        assert_eq!(asked.code, Some(2), "{arguments:?}");
         assert_is_text(&asked.out, &arguments.join(" "));
         assert_is_text(&asked.error, &arguments.join(" "));
     }

@@ -7,11 +7,12 @@ use crate::source_files::files;
 
 #[test]
 fn layers_know_only_what_is_below_them() {
-    let below: [(&str, &[&str]); 5] = [
+    let below: [(&str, &[&str]); 6] = [
         ("backoff", &[]),
         ("certificate_problem", &[]),
+        ("counted", &[]),
         ("customer", &[]),
-        ("sources", &["customer"]),
+        ("sources", &["customer", "counted"]),
         ("storage", &["customer", "backoff", "certificate_problem"]),
     ];
     // Only the settings may read the environment, and the directories of commands are in it.

@@ -6,12 +6,13 @@ mod receipt;
 use clap::{Args, Subcommand};
 
 use self::person::Person;
-use self::receipt::{print_namesakes, print_receipt};
+use self::receipt::{print_erased, print_revoked};
 use super::actor::{Actor, ActorArguments};
-use super::output::{confirm, plain_json, print_line, progress_bar};
+use super::exit::Failure;
+use super::output::{JsonArguments, confirm, plain_json, print_line, progress_bar};
 use super::question::question;
 use super::session::{Session, open};
-use crate::admin::customers::{erase_customer, export_customer, revoke};
+use crate::admin::customers::{Erased, erase_customer, export_customer, revoke};
 use crate::admin::find_customers::erasure_target;
 use crate::app::open_suppression_file;
 use crate::clock::Clock;
@@ -33,6 +34,8 @@ pub(super) enum CustomerCommand {
         /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        output: JsonArguments,
     },
     /// Revoke an erasure: accept new data about the person again
     RevokeErasure {
@@ -40,6 +43,8 @@ pub(super) enum CustomerCommand {
         target: TargetArguments,
         #[command(flatten)]
         actor: ActorArguments,
+        #[command(flatten)]
+        output: JsonArguments,
     },
     /// Print all stored data about a person, as JSON
     Export {
@@ -47,6 +52,9 @@ pub(super) enum CustomerCommand {
         target: TargetArguments,
         #[command(flatten)]
         actor: ActorArguments,
+        /// Print nothing else: without it, customers are shown if several match
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -74,6 +82,13 @@ impl CustomerCommand {
         | Self::Export { target, .. }) = self;
         target
     }
+
+    const fn prints_json(&self) -> bool {
+        let (Self::Erase { output: JsonArguments { json }, .. }
+        | Self::RevokeErasure { output: JsonArguments { json }, .. }
+        | Self::Export { json, .. }) = self;
+        *json
+    }
 }
 
 pub(super) async fn run(command: CustomerCommand, settings: Settings) -> anyhow::Result<()> {
@@ -92,29 +107,37 @@ async fn run_in(
     suppressions: &SuppressionFile,
     command: &CustomerCommand,
 ) -> anyhow::Result<()> {
+    if let CustomerCommand::Erase { yes, output, .. } = command {
+        output.refuse_question(*yes)?;
+    }
     let TargetArguments { brand, email, phone, id } = command.target();
     let brand = session.choose(brand.as_deref())?;
     let question = question(brand, email.as_deref(), phone.as_deref(), id.as_deref())?;
-    let person = Person::new(session, brand, &question)?;
+    let person = Person::new(session, brand, &question, command.prints_json())?;
     match command {
-        CustomerCommand::Erase { yes, by, .. } => {
+        CustomerCommand::Erase { yes, by, output, .. } => {
             let actor = Actor::of(by.clone());
-            erase(session, suppressions, &person, &actor, *yes).await
+            match erase(session, suppressions, &person, &actor, *yes).await? {
+                Some(erased) => print_erased(brand, &erased, *output),
+                None => Ok(()),
+            }
         }
-        CustomerCommand::RevokeErasure { actor, .. } => {
-            revoke_erasure(session, suppressions, &person, &actor.actor()).await
+        CustomerCommand::RevokeErasure { actor, output, .. } => {
+            let revoked = revoke_erasure(session, suppressions, &person, &actor.actor()).await?;
+            print_revoked(brand, revoked, *output)
         }
         CustomerCommand::Export { actor, .. } => export(session, &person, &actor.actor()).await,
     }
 }
 
+/// Erases a person. `None` if the answer to the question is no.
 async fn erase(
     session: &Session,
     suppressions: &SuppressionFile,
     person: &Person<'_>,
     actor: &Actor,
     is_confirmed: bool,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<Erased>> {
     let (pool, brand, clock) = (&session.database.pool, person.brand, Clock::system());
     // First, finish erasures that were interrupted.
     let (now, most) = (clock.now(), session.file.erasure.max_erased_percent);
@@ -124,7 +147,7 @@ async fn erase(
         && !confirm("Erase this customer permanently?", "erase this customer permanently")?
     {
         print_line("Nothing was erased.");
-        return Ok(());
+        return Ok(None);
     }
     let bar = progress_bar("inbox", "deliveries");
     let mut on_progress = |progress: Progress| {
@@ -134,28 +157,24 @@ async fn erase(
     let (by, place) = (actor.attribution(), (suppressions, &clock));
     let erased = erase_customer(pool, brand, place, &records, by, &mut on_progress).await?;
     bar.finish_and_clear();
-    print_receipt(brand, &erased.receipt);
-    print_namesakes(&erased.namesakes);
-    Ok(())
+    Ok(Some(erased))
 }
 
+/// Revokes the erasures of a person. Returns how many there were.
 async fn revoke_erasure(
     session: &Session,
     suppressions: &SuppressionFile,
     person: &Person<'_>,
     actor: &Actor,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<usize> {
     let (pool, clock) = (&session.database.pool, Clock::system());
     let (by, target) = (actor.attribution(), erasure_target(person.question));
     let revoked = revoke(pool, person.brand, (suppressions, &clock), &target, by).await?;
-    anyhow::ensure!(
-        revoked > 0,
-        "no erasure was found: nothing with this address or id was erased, or its erasure is already revoked"
-    );
-    print_line(
-        "Erasure revoked. New data about this person is accepted again. The erased data does not come back by itself.",
-    );
-    Ok(())
+    if revoked == 0 {
+        let what = "no erasure was found: nothing with this address or id was erased, or its erasure is already revoked";
+        return Err(Failure::not_found(what).into());
+    }
+    Ok(revoked)
 }
 
 async fn export(session: &Session, person: &Person<'_>, actor: &Actor) -> anyhow::Result<()> {

@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use crate::admin::find_customers::{Match, find_customers, find_remains};
 use crate::brand::Brand;
-use crate::cli::output::{plain, print_error, print_line, print_plain};
+use crate::cli::exit::Failure;
+use crate::cli::output::{plain, print_error, print_plain};
 use crate::cli::session::Session;
 use crate::cli::shown_customer::{lines_about, print_customer};
+use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::record::RecordKey;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{ReadRules, find};
@@ -21,6 +23,8 @@ pub(super) struct Person<'a> {
     pub(super) question: &'a Question,
     pool: &'a Pool,
     rules: ReadRules,
+    /// Whether nothing but JSON may be printed.
+    is_silent: bool,
 }
 
 impl<'a> Person<'a> {
@@ -28,17 +32,18 @@ impl<'a> Person<'a> {
         session: &'a Session,
         brand: &'a Brand,
         question: &'a Question,
+        is_silent: bool,
     ) -> anyhow::Result<Self> {
         let max_customers = usize::try_from(session.file.lookup.max_customers)?;
         let rules = ReadRules { max_customers, multiple_matches: MultipleMatches::All };
-        Ok(Self { brand, question, pool: &session.database.pool, rules })
+        Ok(Self { brand, question, pool: &session.database.pool, rules, is_silent })
     }
 
     /// Finds the records of the person. Prints the customers that match if `shows` is set. If there are several, standard
     /// error says who they are: standard output may be the file of an export.
     pub(super) async fn find(&self, shows: bool) -> anyhow::Result<BTreeSet<RecordKey>> {
         let found = find_customers(self.pool, self.brand, self.question, self.rules).await?;
-        if shows {
+        if shows && !self.is_silent {
             self.print(&found).await?;
         } else if found.len() > 1 {
             self.print_choice(&found).await?;
@@ -52,13 +57,14 @@ impl<'a> Person<'a> {
             return Ok(records);
         }
         let remains = find_remains(self.pool, self.brand, self.question).await?;
-        anyhow::ensure!(
-            !remains.is_empty(),
-            "no customer and no deleted record has this address or id"
-        );
+        if remains.is_empty() {
+            let what = "no customer and no deleted record has this address or id";
+            return Err(Failure::not_found(what).into());
+        }
         if shows {
-            print_line(
+            print_wrapped(
                 "No customer has this id, but some data of a deleted record with this id is left.",
+                0,
             );
         }
         Ok(remains)

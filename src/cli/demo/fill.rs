@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::Application;
+use crate::cli::sync::results::Results;
 use crate::cli::sync::run::sync_account;
 use crate::clock::Clock;
+use crate::counted::counted;
 use crate::customer::model::source::Source;
 use crate::demo::http_post::Sender;
 use crate::demo::recorded_deliveries::Recorded;
@@ -80,7 +82,7 @@ async fn read_apis(application: &Application, file: &SettingsFile) -> anyhow::Re
         (BackgroundTasks::new(), Clock::system(), &application.database.pool);
     let brands: Vec<_> = application.brands().values().cloned().collect();
     let accounts = UpstreamClients::new(pool, &brands, &file.calls, &background, &clock);
-    let bars = MultiProgress::new();
+    let results = Results::for_people();
     let runners: Vec<SyncRunner> = brands
         .iter()
         .flat_map(|brand| accounts.of_brand(brand.id()))
@@ -88,17 +90,17 @@ async fn read_apis(application: &Application, file: &SettingsFile) -> anyhow::Re
             SyncRunner::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone())
         })
         .collect();
-    let mut broken: usize = 0;
     // One after the other. At the same time, they would take the few database connections from each other and the
     // inbox.
     for runner in &runners {
-        broken = broken
-            .saturating_add(sync_account(runner, runner.account.api().streams(), &bars).await?);
+        sync_account(runner, runner.account.api().streams(), &results).await?;
     }
     background.end().await;
+    let broken = results.failed();
     anyhow::ensure!(
         broken == 0,
-        "{broken} of the streams of the simulated systems could not be read"
+        "{} of the simulated systems could not be read",
+        counted(broken, "stream", "streams")
     );
     Ok(())
 }

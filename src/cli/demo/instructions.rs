@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::settings_file::write_settings;
 use crate::cli::output::print_line;
+use crate::cli::wrapped::print_wrapped;
 use crate::clock::Clock;
+use crate::counted::counted;
 use crate::customer::model::source::Source;
 use crate::demo::background_activity::{PAUSE, REGULAR, newcomer};
 use crate::demo::examples;
@@ -32,10 +34,15 @@ impl Instructions<'_> {
     /// Prints the instructions.
     pub(super) fn print(&self) -> anyhow::Result<()> {
         let counts = self.counts;
-        print_line(&format!(
-            "\nReady: {} customers from {} records and {} events of OmnioTap, Omneo, OmniLab and Syncaroo.\n",
-            counts.customers, counts.records, counts.events
-        ));
+        print_wrapped(
+            &format!(
+                "\nReady: {} from {} and {} of OmnioTap, Omneo, OmniLab and Syncaroo.\n",
+                counted(counts.customers, "customer", "customers"),
+                counted(counts.records, "record", "records"),
+                counted(counts.events, "event", "events")
+            ),
+            0,
+        );
         self.print_lookups();
         self.print_webhooks();
         if let Some(data_dir) = &self.data_dir {
@@ -70,15 +77,21 @@ impl Instructions<'_> {
             "  curl '{url}&channelAddressType=phoneNumber&address=%2B31612312311'"
         ));
         print_line(&format!("  curl '{url}&primaryID=NL-2026-00042'"));
-        print_line(&format!(
-            "\n{} is in no webhook and no backfill. The lookup itself fetches her from the systems:",
-            newcomer::EMAIL
-        ));
+        print_wrapped(
+            &format!(
+                "\n{} is in no webhook and no backfill. The lookup itself fetches her from the systems:",
+                newcomer::EMAIL
+            ),
+            0,
+        );
         self.print_lookup(newcomer::EMAIL);
-        print_line(&format!(
-            "\nEvery {} seconds a customer buys, books or asks something. {REGULAR} buys most often:",
-            PAUSE.as_secs()
-        ));
+        print_wrapped(
+            &format!(
+                "\nEvery {} seconds a customer buys, books or asks something. {REGULAR} buys most often:",
+                PAUSE.as_secs()
+            ),
+            0,
+        );
         self.print_lookup(REGULAR);
     }
 

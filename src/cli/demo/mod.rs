@@ -12,9 +12,9 @@ use anyhow::Context;
 
 pub(super) use self::arguments::DemoArguments;
 use self::instructions::Instructions;
-use super::output::print_line;
 use super::serve;
 use super::serve::ShutdownSignal;
+use super::wrapped::print_wrapped;
 use crate::admin::keys::{KeyTerms, key_row};
 use crate::app::Application;
 use crate::clock::Clock;
@@ -74,8 +74,9 @@ impl Demo<'_> {
         configure(&mut settings, self.arguments);
         telemetry::start(&settings.file.telemetry);
         telemetry::metrics();
-        print_line(
+        print_wrapped(
             "Starting an embedded Postgres, simulators of the four systems, and a brand with customers …",
+            0,
         );
         sweep_abandoned(&std::env::temp_dir(), PREFIX);
         let data_dir = make_directory(&std::env::temp_dir(), PREFIX)?;

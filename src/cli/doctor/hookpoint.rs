@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use super::report::Report;
+use crate::cli::exit::Failure;
 use crate::cli::output::plain;
-use crate::cli::usage_error::UsageError;
 use crate::customer::model::phone::Phone;
 use crate::doctor::contract::{self, Options, Target, TestCustomer};
 
@@ -54,12 +54,14 @@ pub(super) async fn examine(
     let target = arguments.target(url)?;
     if arguments.phone.as_deref().is_some_and(|phone| Phone::parse_e164(phone).is_err()) {
         let what = "--phone is not a phone number; write it as +31612312311";
-        return Err(UsageError(what.to_owned()).into());
+        return Err(Failure::mistake(what).into());
     }
     let ids = contract::ids();
     if let Some(only) = arguments.only.as_deref().filter(|only| !ids.contains(only)) {
         let (only, ids) = (plain(only), ids.join(", "));
-        return Err(UsageError(format!("there is no check {only}; the checks are {ids}")).into());
+        return Err(
+            Failure::mistake(format!("there is no check {only}; the checks are {ids}")).into()
+        );
     }
     let options = arguments.options(timeout);
     let examined = contract::examine(&target, &arguments.customer(), &options).await?;
@@ -67,13 +69,14 @@ pub(super) async fn examine(
 }
 
 impl HookpointArguments {
-    fn target(&self, url: &str) -> Result<Target, UsageError> {
+    fn target(&self, url: &str) -> Result<Target, Failure> {
         let of_file = self.key_file.as_ref().map(std::fs::read_to_string).transpose();
         let of_file = of_file.map_err(|error| {
-            UsageError(format!("the file of --key-file cannot be read: {error}"))
+            Failure::mistake(format!("the file of --key-file cannot be read: {error}"))
         })?;
         let key = of_file.as_deref().map(str::trim).or(self.key.as_deref());
-        Target::parse(url, key, &self.key_parameter).map_err(|error| UsageError(error.to_string()))
+        Target::parse(url, key, &self.key_parameter)
+            .map_err(|error| Failure::mistake(error.to_string()))
     }
 
     fn customer(&self) -> TestCustomer {

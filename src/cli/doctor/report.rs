@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
+use crate::cli::exit::Failure;
 use crate::cli::output::{plain, plain_json, print_line};
+use crate::cli::wrapped::print_wrapped;
+use crate::counted::counted;
 use crate::doctor::finding::{Counts, Finding, Verdict};
-
-/// The width of the output.
-const WIDTH: usize = 80;
 
 /// The width of verdict and id, before the question.
 const INDENT: usize = 30;
@@ -46,18 +46,18 @@ impl Report {
         }
         match self.counts.failed {
             0 => Ok(()),
-            1 => anyhow::bail!("1 check failed"),
-            failed => anyhow::bail!("{failed} checks failed"),
+            failed => {
+                let checks = counted(failed, "check", "checks");
+                Err(Failure::problem(format!("{checks} failed")).into())
+            }
         }
     }
 
     fn summary(&self) -> String {
         let Counts { passed, warnings, failed, skipped } = self.counts;
-        let warnings = match warnings {
-            1 => "1 warning".to_owned(),
-            warnings => format!("{warnings} warnings"),
-        };
-        let requests = self.requests.map(|requests| format!("; {requests} requests"));
+        let warnings = counted(warnings, "warning", "warnings");
+        let requests =
+            self.requests.map(|requests| format!("; {}", counted(requests, "request", "requests")));
         format!(
             "{passed} passed, {warnings}, {failed} failed, {skipped} skipped{}",
             requests.unwrap_or_default()
@@ -66,34 +66,20 @@ impl Report {
 }
 
 fn print_finding(finding: &Finding) {
-    print_wrapped(&format!("{}  {}", finding.verdict.as_str(), finding.id), finding.question);
-    finding.subject.iter().for_each(|subject| print_wrapped("      of:", &plain(subject)));
+    print_beside(&format!("{}  {}", finding.verdict.as_str(), finding.id), finding.question);
+    finding.subject.iter().for_each(|subject| print_beside("      of:", &plain(subject)));
     if finding.verdict != Verdict::Pass {
-        print_wrapped("      seen:", &plain(&finding.seen));
+        print_beside("      seen:", &plain(&finding.seen));
     }
-    finding.remedy.iter().for_each(|remedy| print_wrapped("      do:", remedy));
+    finding.remedy.iter().for_each(|remedy| print_beside("      do:", remedy));
 }
 
 /// Prints a text in the right column, beside or below the left one.
-fn print_wrapped(left: &str, text: &str) {
-    let mut line = format!("{left:<INDENT$}");
-    if left.chars().count() >= INDENT {
+fn print_beside(left: &str, text: &str) {
+    let is_below = left.chars().count() >= INDENT;
+    if is_below {
         print_line(left);
-        line = " ".repeat(INDENT);
     }
-    let mut is_begun = false;
-    for word in text.split(' ') {
-        let length = line.chars().count().saturating_add(word.chars().count());
-        if is_begun && length >= WIDTH {
-            print_line(&line);
-            line = " ".repeat(INDENT);
-            is_begun = false;
-        }
-        if is_begun {
-            line.push(' ');
-        }
-        line.push_str(word);
-        is_begun = true;
-    }
-    print_line(&line);
+    let left = if is_below { "" } else { left };
+    print_wrapped(&format!("{left:<INDENT$}{text}"), INDENT);
 }

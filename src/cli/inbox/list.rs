@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::brand::Brand;
-use crate::cli::output::{JsonArguments, print_json, print_line, print_plain};
+use crate::cli::output::{JsonArguments, plain, print_json, print_line, print_plain};
+use crate::cli::wrapped::print_wrapped;
+use crate::counted::counted;
 use crate::storage::deliveries::{DeliveryFilter, ListedRow, list_deliveries};
 use crate::storage::pool::Pool;
 
@@ -36,15 +38,25 @@ fn print_deliveries(brand: &Brand, rows: &[ListedRow]) {
     ));
     if !rows.is_empty() {
         print_line(&format!(
-            "  {:<38}{:<21}{:<10}{:<11}{:>5}  {}",
-            "id", "received (UTC)", "source", "state", "tries", "event and note"
+            "  {:<36}  {:<19}  {:<8}  {}",
+            "id", "received (UTC)", "source", "state"
         ));
     }
-    rows.iter().for_each(|row| print_plain(&line(row)));
+    for row in rows {
+        let (id, at) = (row.delivery_id.to_string(), row.received_at.strftime("%F %T").to_string());
+        print_plain(&format!("  {id:<36}  {at:<19}  {:<8}  {}", row.source, row.state));
+        print_wrapped(&plain(&event_and_note(&row.event, row.attempts, &row.note)), 6);
+    }
+}
+
+/// The line below that of a delivery.
+pub(super) fn event_and_note(event: &str, attempts: i32, note: &str) -> String {
+    let note = if note.is_empty() { String::new() } else { format!(": {note}") };
+    format!("    {event}, {}{note}", counted(attempts, "try", "tries"))
 }
 
 /// A delivery, for scripts.
-fn as_json(brand: &Brand, row: &ListedRow) -> Value {
+pub(super) fn as_json(brand: &Brand, row: &ListedRow) -> Value {
     json!({
         "brand": brand.rules.slug,
         "id": row.delivery_id,
@@ -56,17 +68,4 @@ fn as_json(brand: &Brand, row: &ListedRow) -> Value {
         "due_at": row.due_at,
         "note": row.note,
     })
-}
-
-fn line(row: &ListedRow) -> String {
-    let at = row.received_at.strftime("%F %T").to_string();
-    let note = if row.note.is_empty() { String::new() } else { format!("  {}", row.note) };
-    format!(
-        "  {:<38}{at:<21}{:<10}{:<11}{:>5}  {}{note}",
-        row.delivery_id.to_string(),
-        row.source,
-        row.state,
-        row.attempts,
-        row.event
-    )
 }

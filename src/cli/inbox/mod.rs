@@ -10,6 +10,7 @@ mod verify;
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
+use serde_json::json;
 use uuid::Uuid;
 
 use self::filter::FilterArguments;
@@ -20,10 +21,13 @@ use self::status::status;
 use self::tail::{TailArguments, tail};
 use self::verify::{VerifyArguments, verify};
 use super::actor::ActorArguments;
-use super::output::{JsonArguments, print_line};
+use super::exit::Failure;
+use super::output::{JsonArguments, print_json};
 use super::session::Session;
+use super::wrapped::print_wrapped;
 use crate::admin::deliveries::{discard, replay};
 use crate::clock::Clock;
+use crate::counted::counted;
 use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -48,7 +52,7 @@ pub(crate) enum InboxCommand {
     },
     /// List the last webhooks that could not be verified: when, from where, and why
     Rejected(RejectedArguments),
-    /// Print a line for each delivery that arrives, and for each change of its state, until Ctrl-C
+    /// Print each delivery that arrives, and each change of its state, until Ctrl-C
     Tail(TailArguments),
     /// Verify a webhook as the service does, with the secret in the settings, and explain a failure. Needs no database
     Verify(VerifyArguments),
@@ -61,6 +65,8 @@ pub(crate) enum InboxCommand {
         reveal: bool,
         #[command(flatten)]
         actor: ActorArguments,
+        #[command(flatten)]
+        output: JsonArguments,
     },
     /// Apply deliveries again. This does not change data that is already correct
     Replay(SelectionArguments),
@@ -80,6 +86,8 @@ pub(crate) struct SelectionArguments {
     /// Select all deliveries. Needed if no id and no filter is given
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    output: JsonArguments,
 }
 
 impl InboxCommand {
@@ -124,19 +132,17 @@ async fn run_in(session: &Session, command: &InboxCommand, now: Timestamp) -> an
         InboxCommand::Tail(arguments) => tail(session, arguments).await?,
         // It needs no database.
         InboxCommand::Verify(_) => {}
-        InboxCommand::Show { id, reveal, actor } => {
+        InboxCommand::Show { id, reveal, actor, output } => {
             let actor = actor.actor();
-            show(session, *id, reveal.then_some(&actor), now).await?;
+            show(session, *id, (reveal.then_some(&actor), *output), now).await?;
         }
         InboxCommand::Replay(selection) => {
             let count = for_selected(session, selection, Change::Replay, now).await?;
-            print_line(&format!(
-                "Deliveries to apply again: {count}. A running service starts at once; `hookpoint inbox status` shows how many are still pending."
-            ));
+            Change::Replay.print(count, selection.output)?;
         }
         InboxCommand::Discard(selection) => {
             let count = for_selected(session, selection, Change::Discard, now).await?;
-            print_line(&format!("Discarded: {count}."));
+            Change::Discard.print(count, selection.output)?;
         }
     }
     Ok(())
@@ -149,6 +155,40 @@ enum Change {
     Discard,
 }
 
+impl Change {
+    /// Prints how many deliveries it was.
+    fn print(self, count: u64, output: JsonArguments) -> anyhow::Result<()> {
+        if output.json {
+            let outcome = match self {
+                Self::Replay => "replayed",
+                Self::Discard => "discarded",
+            };
+            return print_json(&json!({ "outcome": outcome, "deliveries": count }));
+        }
+        let text = match self {
+            Self::Replay => format!(
+                "{} to apply again. A running service starts at once; `hookpoint inbox status` shows how many are still pending.",
+                counted(count, "delivery", "deliveries")
+            ),
+            Self::Discard => format!("{} discarded.", counted(count, "delivery", "deliveries")),
+        };
+        print_wrapped(&text, 0);
+        Ok(())
+    }
+
+    /// The message if the arguments name deliveries by their ids, and none of them changes.
+    const fn nothing(self) -> &'static str {
+        match self {
+            Self::Replay => {
+                "no delivery with these ids exists, or it is being applied now; `hookpoint inbox list` shows the ids"
+            }
+            Self::Discard => {
+                "no delivery with these ids is dead or pending; `hookpoint inbox list` shows the states"
+            }
+        }
+    }
+}
+
 /// Changes the selected deliveries of each brand. Returns how many.
 async fn for_selected(
     session: &Session,
@@ -156,11 +196,12 @@ async fn for_selected(
     change: Change,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
-    let SelectionArguments { ids, which, actor, all } = selection;
-    anyhow::ensure!(
-        !ids.is_empty() || !which.is_everything() || *all,
-        "select deliveries: by ids, --source, --state, --event, --since, --until, or --all"
-    );
+    let SelectionArguments { ids, which, actor, all, .. } = selection;
+    if ids.is_empty() && which.is_everything() && !*all {
+        let what =
+            "select deliveries: by ids, --source, --state, --event, --since, --until, or --all";
+        return Err(Failure::mistake(what).into());
+    }
     let (pool, filter, actor) = (&session.database.pool, which.which(ids), actor.actor());
     let mut count = 0_u64;
     for brand in session.select(which.brand.as_deref())? {
@@ -170,6 +211,9 @@ async fn for_selected(
             Change::Discard => discard(pool, &brand, &filter, by, now).await?,
         };
         count = count.saturating_add(of_brand);
+    }
+    if count == 0 && !ids.is_empty() {
+        return Err(Failure::not_found(change.nothing()).into());
     }
     Ok(count)
 }

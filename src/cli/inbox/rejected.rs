@@ -4,8 +4,9 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::brand::Brand;
-use crate::cli::output::{JsonArguments, print_json, print_line, print_plain};
+use crate::cli::output::{JsonArguments, plain, print_json, print_line, print_plain};
 use crate::cli::session::Session;
+use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::source::Source;
 use crate::storage::rejected_webhooks::{RejectedRow, list_rejected};
 
@@ -51,7 +52,7 @@ fn print_rows(brand: &Brand, rows: &[RejectedRow]) {
         let from = if caller.is_empty() { "an unknown address" } else { caller };
         let at = rejected_at.strftime("%F %T UTC");
         print_plain(&format!("{at}  {slug}/{source}  from {from}"));
-        print_plain(&format!("    {reason}"));
+        print_wrapped(&plain(&format!("    {reason}")), 4);
     }
 }
 

@@ -1,35 +1,43 @@
 //! `hookpoint inbox show`
 
-use anyhow::Context;
 use jiff::Timestamp;
+use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::list::as_json;
 use crate::admin::deliveries::{find_of_any, record_reveal};
 use crate::admin::delivery_body::{masked_body, revealed_body};
 use crate::brand::Brand;
 use crate::cli::actor::Actor;
-use crate::cli::output::{plain, plain_json, print_line, print_plain};
+use crate::cli::exit::Failure;
+use crate::cli::output::{JsonArguments, plain, plain_json, print_json, print_line, print_plain};
 use crate::cli::session::Session;
+use crate::cli::wrapped::print_wrapped;
 use crate::storage::deliveries::ShownRow;
 
 /// Shows a delivery. Its content is masked, unless `reveal` names who wants to see it.
 pub(super) async fn show(
     session: &Session,
     id: Uuid,
-    reveal: Option<&Actor>,
+    (reveal, output): (Option<&Actor>, JsonArguments),
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let (pool, brands) = (&session.database.pool, session.select(None)?);
-    let (brand, row) = find_of_any(pool, &brands, id)
-        .await?
-        .context("there is no delivery with this id; `hookpoint inbox list` shows the ids")?;
+    let (brand, row) = find_of_any(pool, &brands, id).await?.ok_or_else(|| {
+        Failure::not_found(
+            "there is no delivery with this id; `hookpoint inbox list` shows the ids",
+        )
+    })?;
     if let Some(actor) = reveal {
         record_reveal(pool, brand, id, actor.attribution(), now).await?;
     }
     let is_revealed = reveal.is_some();
+    if output.json {
+        return print_json(&shown_as_json(brand, &row, is_revealed));
+    }
     print_state(brand, &row);
     for (name, value) in &row.headers {
-        print_plain(&format!("{name}: {}", if is_revealed { value } else { "‹text›" }));
+        print_plain(&format!("{name}: {}", shown_header(value, is_revealed)));
     }
     print_line("");
     print_body(&row.body, is_revealed);
@@ -37,6 +45,34 @@ pub(super) async fn show(
         print_line("\nThe content is masked; --reveal shows it.");
     }
     Ok(())
+}
+
+/// A delivery, for scripts: as in the list, with its content.
+fn shown_as_json(brand: &Brand, row: &ShownRow, is_revealed: bool) -> Value {
+    let headers: Map<String, Value> = row
+        .headers
+        .iter()
+        .map(|(name, value)| (name.clone(), shown_header(value, is_revealed).into()))
+        .collect();
+    let text = shown_body(&row.body, is_revealed);
+    let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    let mut value = as_json(brand, &row.listed);
+    if let Some(members) = value.as_object_mut() {
+        members.extend([
+            ("is_revealed".to_owned(), is_revealed.into()),
+            ("headers".to_owned(), headers.into()),
+            ("body".to_owned(), body),
+        ]);
+    }
+    value
+}
+
+fn shown_header(value: &str, is_revealed: bool) -> &str {
+    if is_revealed { value } else { "‹text›" }
+}
+
+fn shown_body(body: &[u8], is_revealed: bool) -> String {
+    if is_revealed { revealed_body(body) } else { masked_body(body) }
 }
 
 fn print_state(brand: &Brand, row: &ShownRow) {
@@ -52,12 +88,12 @@ fn print_state(brand: &Brand, row: &ShownRow) {
         ("tries", &listed.attempts.to_string()),
         ("next try", &next),
     ] {
-        print_plain(&format!("{name:<10}{value}"));
+        print_wrapped(&plain(&format!("{name:<10}{value}")), 10);
     }
 }
 
 fn print_body(body: &[u8], is_revealed: bool) {
-    let text = if is_revealed { revealed_body(body) } else { masked_body(body) };
+    let text = shown_body(body, is_revealed);
     let is_json = serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok();
     print_line(&if is_json {
         plain_json(&text)

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::brand::Brand;
-use crate::cli::output::{JsonArguments, print_json, print_line, print_plain, span};
+use crate::cli::output::{JsonArguments, plain, print_json, print_line, span};
+use crate::cli::wrapped::print_wrapped;
+use crate::counted::counted;
 use crate::inbox::source_health::{SourceHealth, list_source_health};
 use crate::storage::deliveries::count_deliveries;
 use crate::storage::invalid_values::{InvalidValueRow, list_invalid_values};
@@ -88,29 +90,37 @@ impl SourceStatus {
 fn print_brand(brand: &Brand, sources: &[SourceStatus], now: Timestamp) {
     print_line(&format!("{}\n", brand.rules.slug));
     print_line(&format!(
-        "  {:<9} {:<11}{:>9}{:>9}{:>11}{:>8}{:>7}{:>8}{:>8}{:>6}{:>11}{:>12}",
-        "source",
-        "verified by",
-        "received",
-        "rejected",
-        "duplicates",
-        "pending",
-        "oldest",
-        "done",
-        "retried",
-        "dead",
-        "last seen",
-        "usual gap"
+        "  {:<9}{:>10}{:>10}{:>12}{:>9}{:>10}{:>9}{:>7}",
+        "source", "received", "rejected", "duplicates", "pending", "done", "retried", "dead"
     ));
-    sources.iter().for_each(|source| print_line(&line(source, now)));
+    sources.iter().for_each(|source| print_line(&counts(source)));
+    print_line(&format!(
+        "\n  {:<9} {:<13}{:>12}{:>13}{:>18}",
+        "source", "verified by", "last seen", "usual gap", "oldest pending"
+    ));
+    sources.iter().for_each(|source| print_line(&times(source, now)));
     print_line("");
     let remarks = sources.iter().flat_map(|source| &source.remarks);
-    remarks.for_each(|remark| print_plain(&format!("  {remark}")));
+    remarks.for_each(|remark| print_wrapped(&plain(&format!("  {remark}")), 4));
 }
 
-/// The counts of a source, as one line of the table.
-fn line(source: &SourceStatus, now: Timestamp) -> String {
+/// The counts of a source, as one line of the first table.
+fn counts(source: &SourceStatus) -> String {
     let SourceStatus { health, done, retried, .. } = source;
+    format!(
+        "  {:<9}{:>10}{:>10}{:>12}{:>9}{done:>10}{retried:>9}{:>7}",
+        health.source.as_str(),
+        health.stats.accepted,
+        health.stats.unverified,
+        health.stats.duplicates,
+        health.pending,
+        health.dead
+    )
+}
+
+/// The verification and the times of a source, as one line of the second table.
+fn times(source: &SourceStatus, now: Timestamp) -> String {
+    let health = &source.health;
     let oldest =
         health.oldest_pending_at.map_or_else(|| "-".to_owned(), |at| span(now.duration_since(at)));
     let silence = health
@@ -120,14 +130,9 @@ fn line(source: &SourceStatus, now: Timestamp) -> String {
         .usual_silence
         .map_or_else(|| "-".to_owned(), |usual| format!("up to {}", span(usual)));
     format!(
-        "  {:<9} {:<11}{:>9}{:>9}{:>11}{:>8}{oldest:>7}{done:>8}{retried:>8}{:>6}{silence:>11}{usual:>12}",
+        "  {:<9} {:<13}{silence:>12}{usual:>13}{oldest:>18}",
         health.source.as_str(),
-        health.verification.unwrap_or("-"),
-        health.stats.accepted,
-        health.stats.unverified,
-        health.stats.duplicates,
-        health.pending,
-        health.dead
+        health.verification.unwrap_or("-")
     )
 }
 
@@ -151,14 +156,14 @@ fn remarks(health: &SourceHealth, now: Timestamp) -> Vec<String> {
     remarks.extend(rejection(health));
     if health.dead > 0.0 {
         remarks.push(format!(
-            "{name}: deliveries that could not be applied: {}. `hookpoint inbox list --source {name} --state dead` shows the reasons",
-            health.dead
+            "{name}: {} could not be applied. `hookpoint inbox list --source {name} --state dead` shows the reasons",
+            counted(health.dead, "delivery", "deliveries")
         ));
     }
     if let Some(at) = health.stats.conflicting_at {
         remarks.push(format!(
-            "{name}: webhooks dropped, because an earlier one with other content has the same id: {} (last {}). Report this to the source",
-            health.stats.conflicting_duplicates,
+            "{name}: {} dropped, because an earlier one with other content has the same id (last {}). Report this to the source",
+            counted(health.stats.conflicting_duplicates, "webhook", "webhooks"),
             at.strftime("%F %T UTC")
         ));
     }
@@ -189,7 +194,8 @@ fn unread_values(source: &str, rows: &[InvalidValueRow]) -> Option<String> {
     let named: Vec<String> =
         rows.iter().take(MAX_FIELDS).map(|row| format!("{} {}", row.field, row.count)).collect();
     let more = if rows.len() > MAX_FIELDS {
-        format!(" and {} more fields", rows.len().saturating_sub(MAX_FIELDS))
+        let left = rows.len().saturating_sub(MAX_FIELDS);
+        format!(" and {}", counted(left, "more field", "more fields"))
     } else {
         String::new()
     };

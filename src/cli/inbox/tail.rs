@@ -9,10 +9,12 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
+use super::list::event_and_note;
 use crate::brand::Brand;
-use crate::cli::output::{plain_json, print_error, print_line, print_plain};
+use crate::cli::output::{plain, plain_json, print_error, print_line, print_plain};
 use crate::cli::serve::ShutdownSignal;
 use crate::cli::session::Session;
+use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::source::Source;
 use crate::storage::database::database_now;
 use crate::storage::delivery_queue::first_id_at;
@@ -26,7 +28,7 @@ pub(crate) struct TailArguments {
     /// Only this source
     #[arg(long)]
     source: Option<Source>,
-    /// Print each line as JSON
+    /// Print each delivery as JSON, in one line
     #[arg(long)]
     json: bool,
 }
@@ -173,16 +175,15 @@ fn print_row(brand: &Brand, row: &TailRow, json: bool) {
         print_line(&plain_json(&line.to_string()));
         return;
     }
-    let note = if row.note.is_empty() { String::new() } else { format!("  {}", row.note) };
     print_plain(&format!(
-        "{}  {}  {slug}  {:<9} {:<10} tries {}  {}{note}",
+        "{}  {}  {:<8}  {}",
         at(row.received_at),
         row.delivery_id,
         row.source,
-        row.state,
-        row.attempts,
-        row.event
+        row.state
     ));
+    let event = event_and_note(&row.event, row.attempts, &row.note);
+    print_wrapped(&plain(&format!("    {slug}: {}", event.trim_start())), 6);
 }
 
 #[cfg(test)]

@@ -12,9 +12,11 @@ use url::Url;
 
 use super::filter::time;
 use crate::brand::BrandRules;
-use crate::cli::output::{print_line, print_plain};
-use crate::cli::usage_error::UsageError;
+use crate::cli::exit::Failure;
+use crate::cli::output::{plain, print_line};
+use crate::cli::secret_file::{MAX_SECRET, check_secret_length};
 use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
+use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::source::Source;
 use crate::settings::Settings;
 use crate::sources::diagnosis::explain::{Endpoint, Explanation, ReceivedRequest, explain};
@@ -54,9 +56,6 @@ pub(crate) struct VerifyArguments {
     json: bool,
 }
 
-/// The most bytes of a file with a secret.
-const MAX_SECRET: u64 = 64 * 1024;
-
 /// What the arguments say about the request. Mistakes repeat nothing of the arguments, because they have secrets.
 struct Given {
     headers: HeaderMap,
@@ -71,14 +70,14 @@ impl Given {
         let in_file = arguments.secret_file.as_deref().map(secret).transpose()?;
         Ok(Self {
             headers: headers.collect::<Result<_, _>>()?,
-            url: url.map_err(|_| UsageError("--url: is not a URL".to_owned()))?,
+            url: url.map_err(|_| Failure::mistake("--url: is not a URL"))?,
             secret: in_file.or_else(|| arguments.secret_in_url.clone()),
         })
     }
 }
 
-fn header(text: &str) -> Result<(HeaderName, HeaderValue), UsageError> {
-    let mistake = |what: &str| UsageError(format!("--header: {what}"));
+fn header(text: &str) -> Result<(HeaderName, HeaderValue), Failure> {
+    let mistake = |what: &str| Failure::mistake(format!("--header: {what}"));
     let (name, value) =
         text.split_once(':').ok_or_else(|| mistake("must have the form \"name: value\""))?;
     let name = name.trim().parse().map_err(|_| mistake("has no valid name of a header"))?;
@@ -88,7 +87,9 @@ fn header(text: &str) -> Result<(HeaderName, HeaderValue), UsageError> {
 
 /// The secret in a file. A line break at its end does not belong to it.
 fn secret(file: &Path) -> anyhow::Result<String> {
-    let text = String::from_utf8(read(file, MAX_SECRET)?);
+    let content = read(file, MAX_SECRET)?;
+    check_secret_length(file, content.len())?;
+    let text = String::from_utf8(content);
     let text = text.map_err(|_| anyhow::anyhow!("{} is not text", file.display()))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
@@ -104,10 +105,12 @@ pub(super) fn verify(
     check_secrets(settings, brand, arguments.source)?;
     let most = settings.file.inbox.max_body_kilobytes.saturating_mul(1024);
     let body = read(&arguments.body, most)?;
-    anyhow::ensure!(
-        u64::try_from(body.len()).is_ok_and(|length| length <= most),
-        "the body has more than {most} bytes (inbox.max_body_kilobytes): the service answers 413"
-    );
+    if !u64::try_from(body.len()).is_ok_and(|length| length <= most) {
+        return Err(Failure::problem(format!(
+            "the body has more than {most} bytes (inbox.max_body_kilobytes): the service answers 413"
+        ))
+        .into());
+    }
     let received_at = arguments.received_at.unwrap_or(now);
     let explanation = explanation(&given, settings, (brand, arguments.source), (body, received_at));
     if arguments.json {
@@ -115,8 +118,11 @@ pub(super) fn verify(
     } else {
         print_explanation(&explanation, brand, arguments.source);
     }
-    anyhow::ensure!(explanation.verified, "the webhook is not verified");
-    Ok(())
+    if explanation.verified {
+        Ok(())
+    } else {
+        Err(Failure::problem("the webhook is not verified").into())
+    }
 }
 
 /// The content of a file, or of standard input; one byte more than `most` if it is longer.
@@ -198,16 +204,19 @@ fn print_explanation(explanation: &Explanation, brand: &BrandRules, source: Sour
         format!("{source} of {slug}, verification = \"{name}\"")
     };
     if explanation.verified && name == "none" {
-        print_line(&format!("Accepted, but not verified: {of}. Anybody can send such a webhook."));
+        print_wrapped(
+            &format!("Accepted, but not verified: {of}. Anybody can send such a webhook."),
+            0,
+        );
         return;
     }
     if explanation.verified {
-        print_line(&format!("Verified: the service accepts this webhook ({of})."));
+        print_wrapped(&format!("Verified: the service accepts this webhook ({of})."), 0);
         return;
     }
-    print_line(&format!("Not verified ({of}):\n"));
+    print_wrapped(&format!("Not verified ({of}):\n"), 0);
     for reason in &explanation.reasons {
-        print_plain(&format!("  - {reason}"));
+        print_wrapped(&plain(&format!("  - {reason}")), 4);
     }
     let rest = if explanation.complete {
         "Apart from this, the webhook is valid."

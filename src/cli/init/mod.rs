@@ -6,6 +6,7 @@ mod files;
 mod questions;
 mod report;
 mod settings_text;
+mod source_questions;
 mod terminal;
 
 use std::path::PathBuf;
@@ -70,9 +71,11 @@ async fn make_key(settings: Settings, brand: &str) -> anyhow::Result<CreatedKey>
             let (actor, now) = (Actor::of(None), Clock::system().now());
             let terms = KeyTerms { label: "Omnidesk", expires_at: None };
             let pool = &session.database.pool;
-            create_key(pool, brand, terms, actor.attribution(), now).await.map_err(Into::into)
+            create_key(pool, brand, terms, actor.attribution(), now)
+                .await
+                .map_err(anyhow::Error::from)
         }
-        Err(error) => Err(error),
+        Err(error) => Err(error.into()),
     };
     session.close().await;
     created

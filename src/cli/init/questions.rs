@@ -4,18 +4,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::Context;
-
-use super::arguments::{InitArguments, SourceArgument, source};
-use super::choices::{Choices, DatabaseChoice, Places, SourceChoice};
+use super::arguments::InitArguments;
+use super::choices::{Choices, DatabaseChoice, Places};
 use super::settings_text::find_mistake;
 use super::terminal::Terminal;
-use crate::cli::usage_error::UsageError;
-use crate::customer::model::source::Source;
+use crate::cli::exit::Failure;
+use crate::cli::secret_file::{MAX_SECRET, check_secret_length};
 use crate::settings::has_database_url;
 use crate::sources::secret::Secret;
-use crate::sources::setup::{SecretOrigin, VerificationChoice};
-use crate::sources::webhook_setup;
 
 /// A question whose answer is a text of the settings.
 struct TextQuestion {
@@ -89,7 +85,7 @@ fn given_database(arguments: &InitArguments) -> anyhow::Result<Option<DatabaseCh
         return if is_given {
             let what = "the environment variable DATABASE_URL is set, and overrides the settings; unset it, or \
                         leave out --embedded, --data-dir and --database-url-file";
-            Err(UsageError(what.to_owned()).into())
+            Err(Failure::mistake(what).into())
         } else {
             Ok(Some(DatabaseChoice::Environment))
         };
@@ -110,25 +106,25 @@ fn refuse_environment(choices: &mut Choices, places: &Places) -> anyhow::Result<
 }
 
 /// Reads a secret from a file, without line breaks at its end.
-fn read_secret(file: &Path) -> anyhow::Result<Secret> {
-    const MAX_BYTES: u64 = 65_536;
+pub(super) fn read_secret(file: &Path) -> anyhow::Result<Secret> {
     let mut text = String::new();
     File::open(file)
-        .and_then(|file| file.take(MAX_BYTES).read_to_string(&mut text))
+        .and_then(|file| file.take(MAX_SECRET.saturating_add(1)).read_to_string(&mut text))
         .map_err(|error| anyhow::anyhow!("cannot read {}: {error}", file.display()))?;
+    check_secret_length(file, text.len())?;
     Ok(Secret::new(text.trim_end_matches(['\r', '\n']).as_bytes().to_vec()))
 }
 
-struct Questions<'a> {
-    arguments: &'a InitArguments,
+pub(super) struct Questions<'a> {
+    pub(super) arguments: &'a InitArguments,
     places: &'a Places,
-    terminal: Option<Terminal>,
-    choices: Choices,
+    pub(super) terminal: Option<Terminal>,
+    pub(super) choices: Choices,
 }
 
 impl Questions<'_> {
     /// Fails if nobody can answer a question that has no default.
-    fn refuse_missing(&mut self) -> Result<(), UsageError> {
+    fn refuse_missing(&mut self) -> Result<(), Failure> {
         let mut missing = Vec::new();
         for text in &TEXTS {
             let has_default = !(text.field)(&mut self.choices).is_empty();
@@ -139,19 +135,20 @@ impl Questions<'_> {
         if missing.is_empty() || self.terminal.is_some() {
             return Ok(());
         }
-        Err(UsageError(format!(
+        Err(Failure::mistake(format!(
             "init cannot ask questions without a terminal; these arguments are missing: {}",
             missing.join(", ")
         )))
     }
 
-    fn mistake(&self) -> Option<String> {
+    /// The first mistake in the choices so far.
+    pub(super) fn mistake(&self) -> Option<String> {
         find_mistake(&self.choices, self.places)
     }
 
     fn check_argument(&self, flag: &str) -> anyhow::Result<()> {
         let mistake = self.mistake();
-        mistake.map_or(Ok(()), |mistake| Err(UsageError(format!("{flag}: {mistake}")).into()))
+        mistake.map_or(Ok(()), |mistake| Err(Failure::mistake(format!("{flag}: {mistake}")).into()))
     }
 
     fn text(&mut self, text: &TextQuestion) -> anyhow::Result<()> {
@@ -189,113 +186,6 @@ impl Questions<'_> {
             match self.mistake() {
                 Some(mistake) => terminal.say(&mistake),
                 None => return Ok(()),
-            }
-        }
-    }
-
-    fn sources(&mut self) -> anyhow::Result<()> {
-        for argument in self.named_sources()? {
-            let is_twice =
-                self.choices.sources.iter().any(|choice| choice.source == argument.source);
-            if is_twice {
-                return Err(UsageError(format!("{} is named twice", argument.source)).into());
-            }
-            self.source(&argument)?;
-        }
-        let is_chosen = |source| self.choices.sources.iter().any(|choice| choice.source == source);
-        match self.arguments.secret_files.iter().find(|secret| !is_chosen(secret.source)) {
-            Some(secret) => Err(UsageError(format!(
-                "--secret-file is for {0}, but --source does not name {0}",
-                secret.source
-            ))
-            .into()),
-            None => Ok(()),
-        }
-    }
-
-    fn named_sources(&self) -> anyhow::Result<Vec<SourceArgument>> {
-        let Some(terminal) = self.terminal.filter(|_| self.arguments.sources.is_empty()) else {
-            return Ok(self.arguments.sources.clone());
-        };
-        let all = Source::ALL.map(Source::as_str).join(", ");
-        loop {
-            let answer = terminal.ask(&format!("Sources that send webhooks ({all})"), "none")?;
-            let names = answer.split([',', ' ']).filter(|name| !["", "none"].contains(name));
-            let sources: Result<Vec<SourceArgument>, String> = names
-                .map(|name| Ok(SourceArgument { source: source(name)?, verification: None }))
-                .collect();
-            match sources {
-                Ok(sources) => return Ok(sources),
-                Err(mistake) => terminal.say(&mistake),
-            }
-        }
-    }
-
-    fn source(&mut self, argument: &SourceArgument) -> anyhow::Result<()> {
-        let source = argument.source;
-        let verification = self.verification(argument)?;
-        loop {
-            let secret = self.secret(source, verification)?;
-            self.choices.sources.push(SourceChoice { source, verification, secret });
-            let Some(mistake) = self.mistake() else { return Ok(()) };
-            self.choices.sources.pop();
-            match self.terminal.filter(|_| self.secret_file(source).is_none()) {
-                Some(terminal) => terminal.say(&mistake),
-                None => return Err(UsageError(format!("--secret-file: {mistake}")).into()),
-            }
-        }
-    }
-
-    fn verification(
-        &self,
-        argument: &SourceArgument,
-    ) -> anyhow::Result<&'static VerificationChoice> {
-        let setup = webhook_setup(argument.source);
-        let default = setup.verifications.first().context("the source has no verification")?;
-        let Some(terminal) = self.terminal.filter(|_| argument.verification.is_none()) else {
-            return Ok(argument.verification.unwrap_or(default));
-        };
-        terminal.say(&format!("How are the webhooks of {} verified?", setup.name));
-        for verification in setup.verifications {
-            terminal.say(&format!("  {:<11}{}", verification.name, verification.meaning));
-        }
-        loop {
-            let answer = terminal.ask("Verification", default.name)?;
-            match setup.find(&answer) {
-                Some(verification) => return Ok(verification),
-                None => terminal.say(&format!("Write {}.", setup.names().join(" or "))),
-            }
-        }
-    }
-
-    fn secret_file(&self, source: Source) -> Option<&Path> {
-        let mut files = self.arguments.secret_files.iter();
-        files.find(|secret| secret.source == source).map(|secret| secret.file.as_path())
-    }
-
-    /// The secret of a source's webhooks. `None` if there is none, or if it is not known yet.
-    fn secret(
-        &self,
-        source: Source,
-        verification: &VerificationChoice,
-    ) -> anyhow::Result<Option<Secret>> {
-        match (verification.secret, self.secret_file(source)) {
-            (SecretOrigin::None, Some(_)) => {
-                let name = verification.name;
-                Err(UsageError(format!("--secret-file: {source}={name} has no secret")).into())
-            }
-            (SecretOrigin::None, None) => Ok(None),
-            (_, Some(file)) => read_secret(file).map(Some),
-            (SecretOrigin::Service, None) => Secret::generate()
-                .map(Some)
-                .map_err(|_| anyhow::anyhow!("the operating system returned no random numbers")),
-            (SecretOrigin::Source, None) => {
-                let Some(terminal) = self.terminal else { return Ok(None) };
-                let name = webhook_setup(source).name;
-                let secret = terminal.ask_hidden(&format!(
-                    "Secret from {name}; what you type is not shown (empty: you do not have it yet)"
-                ))?;
-                Ok((!secret.is_empty()).then(|| Secret::new(secret.into_bytes())))
             }
         }
     }

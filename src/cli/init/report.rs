@@ -9,6 +9,7 @@ use super::choices::{Choices, Places, SourceChoice};
 use crate::admin::keys::CreatedKey;
 use crate::cli::key::{base_url, lookup_url, print_key};
 use crate::cli::output::print_line;
+use crate::cli::wrapped::{print_wrapped, wrap};
 use crate::settings::SettingsFile;
 use crate::sources::setup::SecretOrigin;
 use crate::sources::webhook_setup;
@@ -115,14 +116,15 @@ impl Report {
     fn print_key(&self) -> anyhow::Result<()> {
         let place = "Settings > Brands > CRM sync url";
         if let Some(url) = &self.crm_sync_url {
-            self.print_with_key(&format!(
-                "\nOmnidesk: paste this URL in {place}. It contains the key, and is shown only once.\n\n  {url}"
-            ))?;
+            let text = format!(
+                "\nOmnidesk: paste this URL in {place}. It contains the key, and is shown only once."
+            );
+            self.print_with_key(&format!("{}\n\n  {url}", wrap(&text, 0)))?;
         }
         if let Some(command) = &self.key_command {
-            print_line(&format!(
-                "\nOmnidesk: this command creates the key, and prints the URL for {place}:\n\n  {command}"
-            ));
+            let text = "\nOmnidesk: this command creates the key, and prints the URL for";
+            print_wrapped(&format!("{text} {place}:"), 0);
+            print_line(&format!("\n  {command}"));
         }
         Ok(())
     }
@@ -146,7 +148,7 @@ impl SourceReport {
     fn print(&self, settings: &Path) {
         let Self { name, webhook_url: url, .. } = self;
         let end = if self.is_secret_in_url { "/SECRET" } else { "" };
-        print_line(&format!("\n{name}: {}\n\n  {url}{end}\n", self.url_goes_to));
+        print_wrapped(&format!("\n{name}: {}\n\n  {url}{end}\n", self.url_goes_to), 0);
         let Some(file) = &self.secret_file else {
             print_line(
                 "  Nothing verifies these webhooks: anybody who finds the URL can write data.",
@@ -155,20 +157,19 @@ impl SourceReport {
         };
         let secret = file.display();
         if self.is_secret_missing {
-            print_line(&format!(
-                "  The source is not connected until you have its secret. When you have it: write it into\n  \
-                 {secret}, remove the \"# \" before the three lines of {name}\n  in {}, and restart the service.",
+            let text = format!(
+                "  The source is not connected until you have its secret. Then write it into {secret}, \
+                 remove the \"# \" before the three lines of {name} in {}, and run `hookpoint reload`.",
                 settings.display()
-            ));
+            );
+            print_wrapped(&text, 2);
         } else if self.is_secret_in_url {
-            print_line(&format!(
-                "  SECRET is the content of {secret}. This command prints the whole URL:\n\n  \
-                 printf '%s/%s\\n' {} \"$(cat {})\"",
-                shell_word(url),
-                shell_word(&file.display().to_string())
-            ));
+            let text = "This command prints the whole URL:";
+            print_wrapped(&format!("  SECRET is the content of {secret}. {text}\n"), 2);
+            let [url, file] = [url, &file.display().to_string()].map(|word| shell_word(word));
+            print_line(&format!("  printf '%s/%s\\n' {url} \"$(cat {file})\""));
         } else {
-            print_line(&format!("  The secret is in {secret}."));
+            print_wrapped(&format!("  The secret is in {secret}."), 2);
         }
     }
 }

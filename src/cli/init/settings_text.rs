@@ -107,7 +107,7 @@ fn webhook(choices: &Choices, choice: &SourceChoice, places: &Places) -> String 
     let commented: String = table.lines().map(|line| format!("# {line}\n")).collect();
     format!(
         "\n# The secret of {} is not known yet. When you have it: write it into the file that `secrets` names,\n\
-         # remove the \"# \" before the next three lines, and restart the service.\n{commented}",
+         # remove the \"# \" before the next three lines, and run `hookpoint reload`.\n{commented}",
         webhook_setup(source).name
     )
 }

@@ -1,8 +1,12 @@
-//! Questions at the terminal. They go to standard error: standard output has the result only.
+//! Questions at the terminal, also if standard error is a file. Standard output has the result only.
 
+use std::fs::File;
 use std::io::{IsTerminal, Write};
 
-use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::fs::{Mode, OFlags, open};
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr, ttyname};
+
+use crate::cli::wrapped::wrap;
 
 /// The exit code of a command that Ctrl-C ended, as shells give it.
 const INTERRUPTED: i32 = 130;
@@ -24,20 +28,38 @@ impl Terminal {
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
                 let _ = tcsetattr(std::io::stdin(), OptionalActions::Now, &before);
-                say("");
+                self.say("");
                 std::process::exit(INTERRUPTED);
             }
         });
     }
 
     pub(super) fn say(self, text: &str) {
-        say(text);
+        let _ = self.print(&format!("{}\n", wrap(text, 0)));
+    }
+
+    /// Prints a text where the person sees it.
+    fn print(self, text: &str) -> std::io::Result<()> {
+        match self.file() {
+            Some(mut terminal) => terminal.write_all(text.as_bytes()),
+            None => print_error(text),
+        }
+    }
+
+    /// The terminal on which the person types, if standard error is not a terminal.
+    fn file(self) -> Option<File> {
+        if std::io::stderr().is_terminal() {
+            return None;
+        }
+        let name = ttyname(std::io::stdin(), Vec::new()).ok()?;
+        let flags = OFlags::WRONLY | OFlags::NOCTTY | OFlags::CLOEXEC;
+        open(name, flags, Mode::empty()).ok().map(File::from)
     }
 
     /// Asks a question. An empty answer is the default.
     pub(super) fn ask(self, question: &str, default: &str) -> anyhow::Result<String> {
         let shown = if default.is_empty() { String::new() } else { format!(" [{default}]") };
-        print(&format!("{question}{shown}: "))?;
+        self.print(&format!("{} ", wrap(&format!("{question}{shown}:"), 0)))?;
         let answer = read_line()?;
         Ok(if answer.is_empty() { default.to_owned() } else { answer })
     }
@@ -46,20 +68,20 @@ impl Terminal {
     pub(super) fn ask_hidden(self, question: &str) -> anyhow::Result<String> {
         // First, so that it also hides an answer that is typed at once.
         let hidden = HiddenInput::start()?;
-        print(&format!("{question}: "))?;
+        self.print(&format!("{} ", wrap(&format!("{question}:"), 0)))?;
         let answer = read_line();
         drop(hidden);
-        say("");
+        self.say("");
         answer
     }
 }
 
 /// Prints a line that is not part of the command's result.
 pub(super) fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
+    let _ = print_error(&format!("{text}\n"));
 }
 
-fn print(text: &str) -> std::io::Result<()> {
+fn print_error(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stderr();
     write!(out, "{text}")?;
     out.flush()

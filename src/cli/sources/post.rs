@@ -5,6 +5,7 @@ use std::time::Duration;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use url::Url;
 
+use crate::cli::exit::Failure;
 use crate::doctor::http::{http_client, no_response};
 use crate::sources::webhook::OutgoingWebhook;
 
@@ -24,8 +25,9 @@ pub(super) async fn post(url: Url, webhook: OutgoingWebhook) -> anyhow::Result<A
     };
     let headers: HeaderMap = webhook.headers.iter().filter_map(header).collect();
     let answer = http_client(TIMEOUT)?.post(url).headers(headers).body(webhook.body).send().await;
-    let answer = answer
-        .map_err(|error| anyhow::anyhow!("the service does not answer: {}", no_response(&error)))?;
+    let answer = answer.map_err(|error| {
+        Failure::unreachable(format!("the service does not answer: {}", no_response(&error)))
+    })?;
     let request_id = answer.headers().get("x-request-id").and_then(|id| id.to_str().ok());
     Ok(Answer {
         status: answer.status().as_u16(),

@@ -1,16 +1,17 @@
 //! `hookpoint sources trigger`
 
-use anyhow::Context;
 use clap::Args;
 use jiff::Timestamp;
+use serde_json::{Value, json};
 use url::Url;
 
 use super::post::{Answer, post};
 use crate::brand::BrandRules;
+use crate::cli::exit::Failure;
 use crate::cli::health::service_address;
-use crate::cli::output::{confirm, print_line, print_plain};
-use crate::cli::usage_error::UsageError;
+use crate::cli::output::{JsonArguments, confirm, print_json, print_line, print_plain};
 use crate::cli::webhook_settings::{check_secrets, choose_brand, table};
+use crate::cli::wrapped::print_wrapped;
 use crate::clock::Clock;
 use crate::customer::model::record::Change;
 use crate::customer::model::source::Source;
@@ -43,6 +44,8 @@ pub(crate) struct TriggerArguments {
     /// Do not ask for confirmation
     #[arg(long)]
     yes: bool,
+    #[command(flatten)]
+    output: JsonArguments,
 }
 
 /// What the service does with a sample, by the parser of the source.
@@ -56,6 +59,15 @@ enum Effect {
 }
 
 impl Effect {
+    /// The effect for scripts, and the reason if it changes nothing.
+    const fn for_scripts(&self) -> (&'static str, Option<&'static str>) {
+        match self {
+            Self::Person => ("person", None),
+            Self::Event => ("event", None),
+            Self::Nothing(why) => ("nothing", Some(why)),
+        }
+    }
+
     fn of(
         brand: &BrandRules,
         source: Source,
@@ -86,23 +98,27 @@ pub(super) async fn trigger(
     let given = arguments.url.as_deref().map(base_url).transpose()?;
     let now = Clock::system().now();
     let Some(event) = arguments.event.as_ref().filter(|_| !arguments.list) else {
-        list(brand, arguments, now);
-        return Ok(());
+        return list(brand, arguments, now);
     };
     let (source, person) = (arguments.source, &arguments.person);
     let made = sample(brand.sources.samples(source), event, person, now);
-    let unsigned = made.with_context(|| {
-        format!("there is no sample of this event; `hookpoint sources trigger {source} --list` shows the events")
+    let unsigned = made.ok_or_else(|| {
+        Failure::mistake(format!("there is no sample of this event; `hookpoint sources trigger {source} --list` shows the events"))
     })?;
     let effect = Effect::of(brand, source, &unsigned, now)?;
     check_secrets(settings, brand, source)?;
-    let verifier = brand.webhook_verifiers.get(&source).with_context(|| {
-        format!("the source is not connected: [{}] sets no verification", table(brand, source))
+    let verifier = brand.webhook_verifiers.get(&source).ok_or_else(|| {
+        let table = table(brand, source);
+        Failure::mistake(format!("the source is not connected: [{table}] sets no verification"))
     })?;
     let signed = verifier.verification.sign(unsigned, now);
-    let signed = signed
-        .context("the settings have no secret for this source, so the sample cannot be signed")?;
+    let signed = signed.ok_or_else(|| {
+        Failure::mistake(
+            "the settings have no secret for this source, so the sample cannot be signed",
+        )
+    })?;
     let is_harmless = matches!(effect, Effect::Nothing(_));
+    arguments.output.refuse_question(is_harmless || arguments.yes)?;
     if !is_harmless && !arguments.yes && !confirmed(brand, person)? {
         print_line("Nothing was sent.");
         return Ok(());
@@ -113,21 +129,22 @@ pub(super) async fn trigger(
 }
 
 fn confirmed(brand: &BrandRules, person: &SamplePerson) -> anyhow::Result<bool> {
-    print_line(&format!(
-        "This stores data of an invented person, {}, in the brand {}.\nAgents can look the person up. `hookpoint customer erase` removes it.",
-        person.email(),
-        brand.slug
-    ));
+    let (email, slug) = (person.email(), &brand.slug);
+    print_wrapped(
+        &format!(
+            "This stores data of an invented person, {email}, in the brand {slug}. Agents can look the person up. `hookpoint customer erase` removes it."
+        ),
+        0,
+    );
     confirm("Send it?", "send it")
 }
 
 /// The base URL from the arguments. The mistake does not repeat it, because it may have a secret.
-fn base_url(text: &str) -> Result<Url, UsageError> {
+fn base_url(text: &str) -> Result<Url, Failure> {
     let url = Url::parse(text).ok().filter(|_| is_safe_url(text));
     url.ok_or_else(|| {
-        UsageError(
-            "--url: must be an https URL, or an http URL of this machine, without a user, a query and a fragment"
-                .to_owned(),
+        Failure::mistake(
+            "--url: must be an https URL, or an http URL of this machine, without a user, a query and a fragment",
         )
     })
 }
@@ -166,8 +183,12 @@ fn report(
 ) -> anyhow::Result<()> {
     let (slug, source, email) = (&brand.slug, arguments.source, arguments.person.email());
     let status = answer.status;
-    print_line(&format!("Status: {status}"));
-    print_plain(&format!("Request id: {}", answer.request_id));
+    if arguments.output.json {
+        print_json(&as_json(answer, effect, brand, arguments))?;
+    } else {
+        print_line(&format!("Status: {status}"));
+        print_plain(&format!("Request id: {}", answer.request_id));
+    }
     anyhow::ensure!(
         status != 401,
         "the service rejected the webhook; `hookpoint inbox status` has the reason"
@@ -176,6 +197,9 @@ fn report(
         (200..300).contains(&status),
         "a stored webhook gets 202: check the URL, and run `hookpoint doctor` for the state of the service"
     );
+    if arguments.output.json {
+        return Ok(());
+    }
     print_line("\nSee the result:");
     print_line(&format!("  hookpoint inbox list --brand {slug} --source {source} --limit 5"));
     match effect {
@@ -189,26 +213,59 @@ fn report(
             ));
         }
         Effect::Nothing(why) => {
-            print_line(&format!("The inbox ignores this event ({why}), so no customer changes."));
+            let text = format!("The inbox ignores this event ({why}), so no customer changes.");
+            print_wrapped(&text, 0);
         }
     }
     Ok(())
 }
 
+/// The answer, for scripts.
+fn as_json(
+    answer: &Answer,
+    effect: &Effect,
+    brand: &BrandRules,
+    arguments: &TriggerArguments,
+) -> Value {
+    let (effect, reason) = effect.for_scripts();
+    json!({
+        "brand": brand.slug,
+        "source": arguments.source.as_str(),
+        "event": arguments.event,
+        "email": arguments.person.email(),
+        "status": answer.status,
+        "request_id": answer.request_id,
+        "effect": effect,
+        "reason": reason,
+    })
+}
+
 /// Prints the events of a source, and what each does.
-fn list(brand: &BrandRules, arguments: &TriggerArguments, now: Timestamp) {
+fn list(brand: &BrandRules, arguments: &TriggerArguments, now: Timestamp) -> anyhow::Result<()> {
     let (source, person) = (arguments.source, &arguments.person);
     let samples = brand.sources.samples(source);
+    let mut all = Vec::new();
     for (event, _) in samples.recorded_webhooks() {
-        let made = sample(samples, event, person, now);
-        let effect = made.map(|webhook| Effect::of(brand, source, &webhook, now));
+        let Some(webhook) = sample(samples, event, person, now) else { continue };
+        let effect = Effect::of(brand, source, &webhook, now);
+        if arguments.output.json {
+            let (effect, reason) = match &effect {
+                Ok(effect) => effect.for_scripts(),
+                Err(_) => ("unreadable", None),
+            };
+            let source = source.as_str();
+            all.push(
+                json!({ "source": source, "event": event, "effect": effect, "reason": reason }),
+            );
+            continue;
+        }
         let text = match effect {
-            Some(Ok(Effect::Person)) => "changes data of the invented person".to_owned(),
-            Some(Ok(Effect::Event)) => "stores an event only".to_owned(),
-            Some(Ok(Effect::Nothing(why))) => format!("changes nothing: {why}"),
-            Some(Err(error)) => error.to_string(),
-            None => continue,
+            Ok(Effect::Person) => "changes data of the invented person".to_owned(),
+            Ok(Effect::Event) => "stores an event only".to_owned(),
+            Ok(Effect::Nothing(why)) => format!("changes nothing: {why}"),
+            Err(error) => error.to_string(),
         };
-        print_line(&format!("  {event:<44}{text}"));
+        print_wrapped(&format!("  {event:<40} {text}"), 43);
     }
+    if arguments.output.json { print_json(&all) } else { Ok(()) }
 }

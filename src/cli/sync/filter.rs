@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::Args;
 
 use crate::brand::Brand;
+use crate::cli::exit::Failure;
 use crate::customer::model::source::Source;
 use crate::sources::SourceSettings;
 use crate::sources::api::Stream;
@@ -37,7 +38,7 @@ impl FilterArguments {
     }
 
     /// Refuses the name of a stream that no selected source has.
-    pub(super) fn check(&self) -> anyhow::Result<()> {
+    pub(super) fn check(&self) -> Result<(), Failure> {
         let sources = SourceSettings::default();
         let Some(wanted) = &self.stream else { return Ok(()) };
         let names: BTreeSet<&str> = Source::ALL
@@ -46,11 +47,10 @@ impl FilterArguments {
             .flat_map(|source| sources.api(source).streams())
             .map(|stream| stream.name)
             .collect();
-        anyhow::ensure!(
-            names.contains(wanted.as_str()),
-            "there is no such stream; the streams are {}",
-            names.into_iter().collect::<Vec<_>>().join(", ")
-        );
-        Ok(())
+        if names.contains(wanted.as_str()) {
+            return Ok(());
+        }
+        let names = names.into_iter().collect::<Vec<_>>().join(", ");
+        Err(Failure::mistake(format!("there is no such stream; the streams are {names}")))
     }
 }

@@ -18,7 +18,7 @@ const STALLED_AFTER: Duration = Duration::from_secs(3);
 pub(super) async fn watch_other_run(
     runner: &SyncRunner,
     stream: Stream,
-    shown: &RunDisplay,
+    shown: &RunDisplay<'_>,
 ) -> anyhow::Result<Option<RunEnd>> {
     let (mut scanned, mut progressed_at) = (None, Instant::now());
     loop {

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use indicatif::MultiProgress;
 
 use super::filter::FilterArguments;
 use super::other_run::watch_other_run;
+use super::results::Results;
 use super::shown::RunDisplay;
 use crate::brand::Brand;
-use crate::cli::output::print_line;
+use crate::cli::exit::Failure;
+use crate::cli::output::{JsonArguments, print_json};
 use crate::cli::serve::ShutdownSignal;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
@@ -37,34 +38,51 @@ impl AccountRun {
 pub(super) async fn run(
     pool: &Pool,
     brands: &[Arc<Brand>],
-    which: &FilterArguments,
+    (which, output): (&FilterArguments, JsonArguments),
     file: &SettingsFile,
 ) -> anyhow::Result<()> {
     which.check()?;
     let (background, clock) = (BackgroundTasks::new(), Clock::system());
     let accounts = UpstreamClients::new(pool, brands, &file.calls, &background, &clock);
     let runs = selected_runs(pool, brands, which, &accounts, &file.sync)?;
+    let results = Results::new(output);
     if runs.is_empty() {
-        print_line("No API is connected. Set sources.<source>.api in the settings of a brand.");
-        return Ok(());
+        results.print_progress(
+            "No API is connected. Set sources.<source>.api in the settings of a brand.",
+        );
     }
     let mut shutdown = ShutdownSignal::listen()?;
-    let broken = tokio::select! {
-        broken = run_all(&runs) => broken?,
+    let is_stopped = tokio::select! {
+        done = run_all(&runs, &results) => done.map(|()| false)?,
         () = shutdown.received() => {
             for run in &runs {
                 run.runner.account.release().await?;
             }
-            print_line("Stopped. `hookpoint sync run`, or the service, continues from here.");
-            0
+            results.print_progress(
+                "Stopped. `hookpoint sync run`, or the service, continues from here.",
+            );
+            true
         }
     };
     background.end().await;
-    anyhow::ensure!(
-        broken == 0,
-        "{broken} of the streams could not be read; the reasons are above"
-    );
-    Ok(())
+    if output.json {
+        print_results(&runs, &results)?;
+    }
+    match results.failed() {
+        0 => Ok(()),
+        _ if is_stopped => Ok(()),
+        1 => anyhow::bail!("1 stream could not be read; the reason is above"),
+        failed => anyhow::bail!("{failed} streams could not be read; the reasons are above"),
+    }
+}
+
+/// Prints how each stream ended, for scripts.
+fn print_results(runs: &[AccountRun], results: &Results) -> anyhow::Result<()> {
+    let of_run = |run: &AccountRun| {
+        let streams = run.streams.iter();
+        streams.map(|stream| results.as_json(&run.runner, *stream)).collect::<Vec<_>>()
+    };
+    print_json(&runs.iter().flat_map(of_run).collect::<Vec<_>>())
 }
 
 /// The selected streams of all connected accounts.
@@ -74,17 +92,18 @@ fn selected_runs(
     which: &FilterArguments,
     accounts: &UpstreamClients,
     settings: &SyncSettings,
-) -> anyhow::Result<Vec<AccountRun>> {
+) -> Result<Vec<AccountRun>, Failure> {
     let mut runs = Vec::new();
     for brand in brands {
         for source in Source::ALL.into_iter().filter(|source| which.means(*source)) {
             let Some(account) = accounts.get(brand.id(), source) else {
-                anyhow::ensure!(
-                    which.source.is_none(),
-                    "{}: the API of {source} is not connected; set sources.{source}.api",
-                    brand.rules.slug
-                );
-                continue;
+                if which.source.is_none() {
+                    continue;
+                }
+                let slug = &brand.rules.slug;
+                return Err(Failure::mistake(format!(
+                    "{slug}: the API of {source} is not connected; set sources.{source}.api"
+                )));
             };
             let account = Arc::clone(account);
             let runner = SyncRunner::new(pool.clone(), account, settings, Clock::system());
@@ -94,28 +113,26 @@ fn selected_runs(
     Ok(runs)
 }
 
-/// Reads all accounts at the same time. Returns how many streams could not be read. Streams that are read record by
-/// record come last: the records must be stored first.
-async fn run_all(runs: &[AccountRun]) -> anyhow::Result<usize> {
-    let bars = MultiProgress::new();
+/// Reads all accounts at the same time. Streams that are read record by record come last: the records must be stored
+/// first.
+async fn run_all(runs: &[AccountRun], results: &Results) -> anyhow::Result<()> {
     let (then, first): (Vec<_>, Vec<_>) = runs.iter().partition(|run| run.is_per_record());
-    let mut broken = Vec::new();
+    let mut done = Vec::new();
     for runs in [first, then] {
-        let accounts = runs.into_iter().map(|run| sync_account(&run.runner, &run.streams, &bars));
-        broken.extend(join_all(accounts).await);
+        let accounts = runs.into_iter().map(|run| sync_account(&run.runner, &run.streams, results));
+        done.extend(join_all(accounts).await);
     }
-    broken.into_iter().sum()
+    done.into_iter().collect()
 }
 
-/// Reads the streams of an account, one after the other. Returns how many could not be read.
+/// Reads the streams of an account, one after the other.
 pub(crate) async fn sync_account(
     runner: &SyncRunner,
     streams: &[Stream],
-    bars: &MultiProgress,
-) -> anyhow::Result<usize> {
-    let mut broken: usize = 0;
+    results: &Results,
+) -> anyhow::Result<()> {
     for stream in streams {
-        let shown = RunDisplay::new(runner, *stream, bars);
+        let shown = RunDisplay::new(runner, *stream, results);
         let ended = loop {
             match runner.scan(*stream, SyncMode::Full, &|sign| shown.update(sign)).await {
                 // The other process may be killed: then this one takes the run over.
@@ -125,12 +142,12 @@ pub(crate) async fn sync_account(
                     }
                 }
                 Ok(ended) => break ended,
-                Err(SyncError::Ending) => return Ok(broken),
+                Err(SyncError::Ending) => return Ok(()),
                 Err(error) => return Err(error.into()),
             }
         };
-        broken = broken.saturating_add(usize::from(matches!(ended, RunEnd::Broken(_))));
         shown.end(&ended);
+        results.add(runner, *stream, ended);
     }
-    Ok(broken)
+    Ok(())
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressStyle};
 use parking_lot::Mutex;
 
-use crate::cli::output::{plain, print_line};
+use super::results::Results;
+use crate::cli::output::plain;
 use crate::sources::api::Stream;
 use crate::sync::{Progress, ProgressEvent, RunEnd, SyncRunner};
 
@@ -18,8 +19,9 @@ const PRINT_INTERVAL: Duration = Duration::from_secs(5);
 const REPEAT_AFTER: Duration = Duration::from_secs(30);
 
 /// The display of one run.
-pub(super) struct RunDisplay {
+pub(super) struct RunDisplay<'a> {
     name: String,
+    results: &'a Results,
     bar: Option<ProgressBar>,
     state: Mutex<DisplayState>,
 }
@@ -46,8 +48,8 @@ impl Reasons {
     }
 }
 
-impl RunDisplay {
-    pub(super) fn new(runner: &SyncRunner, stream: Stream, bars: &MultiProgress) -> Self {
+impl<'a> RunDisplay<'a> {
+    pub(super) fn new(runner: &SyncRunner, stream: Stream, results: &'a Results) -> Self {
         let name = format!(
             "{} {} {}",
             runner.account.brand().rules.slug,
@@ -59,11 +61,12 @@ impl RunDisplay {
         )
         .ok();
         let bar = style.filter(|_| std::io::stderr().is_terminal()).map(|style| {
-            bars.add(ProgressBar::no_length().with_style(style).with_prefix(name.clone()))
+            results.bars.add(ProgressBar::no_length().with_style(style).with_prefix(name.clone()))
         });
         let now = Instant::now();
         Self {
             name,
+            results,
             bar,
             state: Mutex::new(DisplayState {
                 at: now,
@@ -92,14 +95,14 @@ impl RunDisplay {
             }
         } else if !waits.is_empty() {
             if state.reasons.should_print(&waits, Instant::now()) {
-                print_line(&format!("{}: {waits}", self.name));
+                self.results.print_progress(&format!("{}: {waits}", self.name));
             }
         } else if state.printed_at.elapsed() >= PRINT_INTERVAL {
             state.printed_at = Instant::now();
             let scanned =
                 u32::try_from(progress.scanned.saturating_sub(scanned_before)).unwrap_or(u32::MAX);
             let rate = f64::from(scanned) / state.at.elapsed().as_secs_f64();
-            print_line(&format!(
+            self.results.print_progress(&format!(
                 "{}: {}{}",
                 self.name,
                 amount(progress),
@@ -131,7 +134,7 @@ impl RunDisplay {
             RunEnd::LeaseHeldElsewhere => "another process reads this stream".to_owned(),
             RunEnd::Broken(reason) => format!("could not be read: {reason}"),
         };
-        print_line(&format!("{}: {text}", self.name));
+        self.results.print_end(&format!("{}: {text}", self.name));
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::stream_line::{line, state};
 use crate::brand::Brand;
 use crate::cli::output::{JsonArguments, plain, print_json, print_line, span};
+use crate::cli::wrapped::print_wrapped;
 use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::sources::api::AccountRules;
@@ -73,17 +74,18 @@ impl SourceStatus {
         let source = self.source;
         let rules = brand.rules.accounts.get(&source);
         let Some((rules, account)) = rules.zip(self.account.as_ref()) else {
-            return print_line(&format!(
-                "  {source}: not connected: sources.{source}.api is not set, or its secret is not set in this shell"
-            ));
+            let reason =
+                format!("sources.{source}.api is not set, or its secret is not set in this shell");
+            return print_wrapped(&format!("  {:<9} not connected: {reason}", source.as_str()), 12);
         };
-        print_line(&format!("  {:<9} {}", source.as_str(), health(account, rules, now)));
+        print_wrapped(&format!("  {:<9} {}", source.as_str(), health(account, rules, now)), 12);
         for (name, row) in self.streams(brand) {
             let text = row.map_or_else(|| "never read".to_owned(), |row| line(row, now));
-            print_line(&format!("            {name:<14}{text}"));
+            print_wrapped(&format!("            {name:<14}{text}"), 26);
         }
         if let Some(counts) = &self.follow_ups {
-            print_line(&format!("            {:<14}{}", "follow-ups", follow_up_line(counts)));
+            let text = follow_up_line(counts);
+            print_wrapped(&format!("            {:<14}{text}", "follow-ups"), 26);
         }
     }
 

@@ -5,6 +5,7 @@ use reqwest::Method;
 use super::check::{Check, Documented, How, request};
 use super::client::Response;
 use super::expected::Expected::{Answer, AnswerIfPossible, BadRequestOrNobody, Head};
+use crate::counted::counted;
 use crate::doctor::finding::Observation;
 
 const ANSWER: &str = "Answer 200 with [] if nobody matches.";
@@ -226,7 +227,10 @@ fn nobody(answers: &[Response]) -> Observation {
     each(answers, |answer| match answer.customers() {
         None => Observation::skipped("the answer is not an array"),
         Some(customers) if customers.is_empty() => Observation::pass("[]"),
-        Some(customers) => Observation::fail(format!("elements in the array: {}", customers.len())),
+        Some(customers) => Observation::fail(format!(
+            "the array has {}",
+            counted(customers.len(), "element", "elements")
+        )),
     })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::check::{Check, How};
 use super::client::{Reply, RequestLog};
 use super::target::Target;
+use crate::counted::counted;
 use crate::doctor::finding::{Observation, Verdict};
 use crate::doctor::http::NoResponse;
 
@@ -132,8 +133,8 @@ fn time(log: &RequestLog, limit: Duration) -> Observation {
         return Observation::skipped("no successful answer");
     };
     let seen = format!(
-        "{} answers: median {} ms, longest {} ms, limit {} ms",
-        durations.len(),
+        "{}: median {} ms, longest {} ms, limit {} ms",
+        counted(durations.len(), "answer", "answers"),
         median.as_millis(),
         longest.as_millis(),
         limit.as_millis()

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::check::{Check, How};
+use crate::counted::counted;
 use crate::doctor::finding::Observation;
 
 /// The fields of a customer, and of an event in the timeline.
@@ -142,7 +143,12 @@ fn judge(faults: &[Fault], wrong: fn(String) -> Observation) -> Observation {
     match faults {
         [] => Observation::pass("as documented"),
         [only] => wrong(format!("{} at {}", only.what, only.path)),
-        [first, ..] => wrong(format!("{} at {}; faults: {}", first.what, first.path, faults.len())),
+        [first, ..] => wrong(format!(
+            "{} at {}; {} in all",
+            first.what,
+            first.path,
+            counted(faults.len(), "fault", "faults")
+        )),
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::check::ServiceCheck;
 use crate::brand::Brand;
+use crate::counted::counted;
 use crate::doctor::finding::{Finding, Observation};
 use crate::storage::api_keys::{KeyRow, KeyState, list_keys};
 use crate::storage::pool::Pool;
@@ -35,7 +36,7 @@ fn judge(rows: &[&KeyRow], now: Timestamp) -> Observation {
     if valid.is_empty() {
         Observation::fail("no valid key")
     } else if valid.iter().any(|row| lasts(row)) {
-        Observation::pass(format!("valid keys: {}", valid.len()))
+        Observation::pass(counted(valid.len(), "valid key", "valid keys"))
     } else {
         Observation::warn("all valid keys expire within 14 days")
     }

@@ -2,6 +2,7 @@
 
 use super::check::ServiceCheck;
 use crate::brand::BrandRules;
+use crate::counted::counted;
 use crate::doctor::finding::{Finding, Observation};
 use crate::settings::{Mistake, Settings};
 
@@ -19,7 +20,7 @@ pub fn check_settings(settings: &Settings) -> Vec<Finding> {
     findings.extend(secrets(settings));
     findings.push(ServiceCheck::Brands.found(match settings.brands.len() {
         0 => Observation::warn("no brand: every key is rejected"),
-        brands => Observation::pass(format!("brands: {brands}")),
+        brands => Observation::pass(counted(brands, "brand", "brands")),
     }));
     let is_open = |brand: &BrandRules| {
         settings.file.server.allowed_networks.is_empty() && brand.allowed_networks.is_empty()

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::counted::counted;
+
 /// A reason, as a person can act on it. Its serialization has the field `code`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "code", rename_all = "kebab-case")]
@@ -279,7 +281,8 @@ impl Reason {
             }
             Self::WrongLength { expected_bytes, given_bytes } => write!(
                 f,
-                "the signature has {given_bytes} bytes; the algorithm in the settings makes {expected_bytes}"
+                "the signature has {}; the algorithm in the settings makes {expected_bytes}",
+                counted(given_bytes, "byte", "bytes")
             ),
             Self::VersionMissing { version } => {
                 write!(f, "no signature of version {version}, such as \"{version},<base64>\"")

@@ -207,7 +207,9 @@ fn wrong_arguments_are_refused_before_anything_is_written() {
     let short = scratch.file("short", "hunter2", 0o600);
     let short_of = |source: &str| format!("{source}={}", short.display());
     let url = scratch.file("url", "mysql://hookpoint:hunter2@db/hookpoint", 0o600);
-    let cases: [(&[&str], &str); 9] = [
+    let long = scratch.file("long", &"a".repeat(64 * 1024 + 1), 0o600);
+    let long = format!("omneo={}", long.display());
+    let cases: [(&[&str], &str); 11] = [
         (&["--time-zone", "Mars"], "--time-zone: brands.shop.time_zone: is not a time zone"),
         (&["--locale", "de"], "--locale: brands.shop.locale: must be \"en\" or \"nl\""),
         (&["--region", "Holland"], "--region: brands.shop.default_region: is not a region"),
@@ -217,7 +219,9 @@ fn wrong_arguments_are_refused_before_anything_is_written() {
             "secret is not a verification of omnilab; write signature or none",
         ),
         (&["--source", "omneo", "--source", "omneo=none"], "omneo is named twice"),
-        (&["--secret-file", "omneo=x"], "--source does not name omneo"),
+        (&["--secret-file", "omneo=x"], "--secret-file is for omneo, but omneo is not among"),
+        (&["--source", "omneo=none", "--secret-file", &long], "omneo=none has no secret"),
+        (&["--source", "omneo", "--secret-file", &long], "long is longer than 64 KB"),
         (&["--source", "omneo", "--secret-file", &short_of("omneo")], "needs at least 16 bytes"),
         (
             &["--database-url-file", url.to_str().unwrap()],
@@ -264,7 +268,7 @@ fn json_has_the_same_result() {
     let scratch = Scratch::new();
     let arguments = ["--no-key", "--json", "--source", "omniotap", "--source", "omnilab"];
     let out = run(&mut init(&scratch, &arguments)).well();
-    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let json = crate::json_output::json_of("init", &out);
     let settings = settings_of(&scratch).display().to_string();
     assert_eq!(json["settings"], settings);
     assert_eq!(json["files"].as_array().unwrap().len(), 3);

@@ -12,14 +12,14 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use super::{SECRET, VALID, check, read, settings_of};
 use crate::command::{Scratch, TIMEOUT, command};
 
-/// The command with a terminal as its standard input.
+/// The command with a terminal as its standard input. Its other output goes to files.
 struct Session {
     child: Child,
     keyboard: File,
-    /// What the terminal shows of the input.
-    echo: Arc<Mutex<Vec<u8>>>,
-    questions: Arc<Mutex<Vec<u8>>>,
-    /// How much of the questions is answered.
+    /// What the terminal shows: the questions, and the input.
+    screen: Arc<Mutex<Vec<u8>>>,
+    errors: Arc<Mutex<Vec<u8>>>,
+    /// How much of the screen is answered.
     answered: usize,
 }
 
@@ -56,18 +56,19 @@ impl Session {
             .spawn()
             .unwrap();
         let keyboard = File::from(keyboard);
-        let echo = collect(keyboard.try_clone().unwrap());
-        let questions = collect(child.stderr.take().unwrap());
-        Self { child, keyboard, echo, questions, answered: 0 }
+        let screen = collect(keyboard.try_clone().unwrap());
+        let errors = collect(child.stderr.take().unwrap());
+        Self { child, keyboard, screen, errors, answered: 0 }
     }
 
     /// Waits for a question, and answers it.
     fn answer(&mut self, question: &str, answer: &str) {
         let deadline = Instant::now() + TIMEOUT;
         loop {
-            let asked = text_of(&self.questions);
+            let asked = text_of(&self.screen);
             let new = &asked[self.answered..];
-            if new.contains(question) && new.ends_with(": ") {
+            let words = new.split_whitespace().collect::<Vec<_>>().join(" ");
+            if words.contains(question) && new.ends_with(": ") {
                 self.answered = asked.len();
                 break;
             }
@@ -77,12 +78,12 @@ impl Session {
         writeln!(self.keyboard, "{answer}").unwrap();
     }
 
-    /// Waits for the end, and returns the result with what the terminal showed of the input.
+    /// Waits for the end, and returns the result with what the terminal showed.
     fn end(mut self) -> (Option<i32>, String, String) {
         let mut out = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
         let code = self.child.wait().unwrap().code();
-        (code, out, text_of(&self.echo))
+        (code, out, text_of(&self.screen))
     }
 }
 
@@ -114,10 +115,11 @@ fn answers_make_the_settings_and_secrets_are_not_shown() {
     session.answer("Verification [signature]", "");
     session.answer("Secret from OmniLab", "");
     session.answer("Verification [secret]", "none");
-    let (code, out, echo) = session.end();
-    assert_eq!(code, Some(0), "{out}");
-    assert!(echo.contains("https://api.brand.nl") && echo.contains("Europe/Brussels"), "{echo}");
-    for shown in [&echo, &out] {
+    let errors = Arc::clone(&session.errors);
+    let (code, out, screen) = session.end();
+    assert_eq!((code, text_of(&errors).as_str()), (Some(0), ""), "{out}");
+    assert!(screen.contains("https://api.brand.nl") && screen.contains("Europe/Brussels"));
+    for shown in [&screen, &out] {
         assert!(!shown.contains("hunter2") && !shown.contains(SECRET), "{shown}");
     }
     let text = read(settings_of(&scratch));
@@ -141,8 +143,27 @@ fn if_the_input_ends_nothing_is_written() {
     let mut session = Session::start(&scratch, &["init", "--no-key", "--brand", "shop"]);
     // Ctrl-D ends the input.
     session.answer("reach this service", "https://api.brand.nl\nEurope/Amsterdam\n\u{4}");
-    let questions = Arc::clone(&session.questions);
+    let errors = Arc::clone(&session.errors);
     let (code, out, _) = session.end();
-    assert_eq!((code, out.as_str()), (Some(1), ""), "{}", text_of(&questions));
+    assert_eq!((code, out.as_str()), (Some(1), ""), "{}", text_of(&errors));
     assert!(!scratch.0.join("etc").exists());
+}
+
+#[test]
+fn an_answer_that_contradicts_an_argument_is_asked_again() {
+    let scratch = Scratch::new();
+    let secret = scratch.file("secret", SECRET, 0o600);
+    let given = format!("omneo={}", secret.display());
+    let url = "https://api.brand.nl";
+    let arguments = ["init", "--no-key", "--embedded", "--brand", "shop", "--public-url", url];
+    let more = ["--time-zone", "UTC", "--locale", "en", "--region", "NL", "--secret-file", &given];
+    let mut session = Session::start(&scratch, &[&arguments[..], &more].concat());
+    session.answer("Sources that send webhooks", "omnilab");
+    session.answer("--secret-file is for omneo, but omneo is not among the sources", "omneo omneo");
+    session.answer("omneo is named twice", "omneo");
+    session.answer("Verification [signature]", "none");
+    session.answer("--secret-file: omneo=none has no secret", "signature");
+    let (code, out, screen) = session.end();
+    assert_eq!(code, Some(0), "{out}{screen}");
+    assert_eq!(read(scratch.0.join("etc/secrets/shop-omneo-webhook")).trim_end(), SECRET);
 }

@@ -1,6 +1,7 @@
 //! The command that cancels a booking.
 
 use super::*;
+use crate::json_output::json_of;
 
 #[test]
 fn a_booking_is_cancelled_by_a_command_that_asks_first_and_keeps_who_wanted_it() {
@@ -84,6 +85,12 @@ audience = \"{}\"\ncancel_bookings = true\n[brands.shop.sources.omnilab.webhook]
         "{} {}",
         text(&again.stdout),
         text(&again.stderr)
+    );
+    let again = run(&settings, &[&at_once[..], &["--json"]].concat());
+    let again = json_of("booking cancel", &text(&again.stdout));
+    assert_eq!(
+        (&again["outcome"], &again["booking"]),
+        (&"already_cancelled".into(), &"bk_1".into())
     );
     let actions = text(&run(&settings, &["booking", "actions"]).stdout);
     assert_eq!(actions.matches("cancel booking").count(), 1, "{actions}");

@@ -1,6 +1,7 @@
 //! Commands that call a source.
 
 use super::*;
+use crate::json_output::json_of;
 
 /// A source on this machine that has nobody, and how often it was asked.
 fn secret_source(authority: &authority::Authority) -> (String, Arc<AtomicUsize>) {
@@ -66,12 +67,18 @@ fn an_authority_of_ones_own_is_trusted_where_the_environment_names_it() {
     for (n, (variable, place)) in
         [("SSL_CERT_FILE", &certificate), ("SSL_CERT_DIR", &certificates)].into_iter().enumerate()
     {
-        let sync_run = command(&arguments("sync run --stream contacts"))
+        let sync_run = command(&arguments("sync run --stream contacts --json"))
             .env(variable, place)
             .output()
             .unwrap();
         assert!(sync_run.status.success(), "{variable}: {}", text(&sync_run.stderr));
         assert_eq!(asked.load(Ordering::SeqCst), n + 1);
+        let streams = json_of("sync run", &text(&sync_run.stdout));
+        let [contacts] = streams.as_array().unwrap().as_slice() else { panic!("{streams}") };
+        assert_eq!(
+            (&contacts["stream"], &contacts["outcome"]),
+            (&"contacts".into(), &"complete".into())
+        );
     }
     scratch.wait_for_no_postgres();
 }

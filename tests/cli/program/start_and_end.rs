@@ -201,7 +201,7 @@ fn a_server_of_ones_own_is_used_where_a_url_names_it() {
         .output()
         .unwrap();
     let message = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(75));
     assert!(
         message.contains("database 127.0.0.1:1/x (from DATABASE_URL): connection refused")
             && !message.contains("canary"),

@@ -1,11 +1,14 @@
 //! `hookpoint accuracy`
 
+mod json;
+
 use std::fmt::Write;
 use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use super::output::print_line;
+use super::output::{JsonArguments, print_json, print_line};
+use crate::counted::counted;
 use crate::customer::identity::in_memory::InMemoryIdentity;
 use crate::customer::identity::rules::IdentityRules;
 use crate::demo::accuracy::{Accuracy, Forged, Parts};
@@ -51,6 +54,8 @@ pub(super) struct AccuracyArguments {
     /// Seed of the random numbers: another seed generates another population
     #[arg(long, default_value_t = 1, value_name = "S")]
     seed: u64,
+    #[command(flatten)]
+    output: JsonArguments,
 }
 
 pub(super) fn run(arguments: &AccuracyArguments) -> anyhow::Result<()> {
@@ -73,6 +78,9 @@ pub(super) fn run(arguments: &AccuracyArguments) -> anyhow::Result<()> {
         forged,
         took: [generated, resolved],
     };
+    if arguments.output.json {
+        return print_json(&measured.as_json());
+    }
     print_line(&measured.report()?);
     Ok(())
 }
@@ -104,13 +112,14 @@ impl Measured<'_> {
         let couples = grouped(population.people_and_couples.saturating_sub(population.people));
         writeln!(
             text,
-            "{} people (seed {}) and {couples} couples with an account",
-            grouped(population.people),
-            self.seed
+            "{} (seed {}) and {} with an account",
+            counted(grouped(population.people), "person", "people"),
+            self.seed,
+            counted(couples, "couple", "couples")
         )?;
-        let (records, customers) =
-            (grouped(population.truth.len()), grouped(self.accuracy.customers));
-        writeln!(text, "have {records} records, which form {customers} customers.")?;
+        let records = counted(grouped(population.truth.len()), "record", "records");
+        let customers = counted(grouped(self.accuracy.customers), "customer", "customers");
+        writeln!(text, "have {records}, and form {customers}.")?;
         writeln!(text, "Generated in {generated:.1} s, resolved in {resolved:.1} s.")
     }
 
@@ -190,20 +199,17 @@ impl Measured<'_> {
     fn write_lookups(&self, text: &mut String) -> std::fmt::Result {
         let (lookups, forged) = (self.accuracy.lookups, self.forged);
         let several = percent_up(lookups.share_of_several());
+        let counted = |count| counted(grouped(count), "address", "addresses");
+        writeln!(text, "\nPeople have {} of their own.", counted(lookups.addresses))?;
+        writeln!(text, "Several customers: {} ({several}).", counted(lookups.several))?;
+        writeln!(text, "Nobody: {}.", counted(lookups.none))?;
         writeln!(
             text,
-            "\nOf {} own addresses, {} ({several}) find several customers,",
-            grouped(lookups.addresses),
-            grouped(lookups.several)
-        )?;
-        writeln!(text, "and {} find nobody.", grouped(lookups.none))?;
-        writeln!(
-            text,
-            "\nOf {} forged forms, {} were linked to the victim's records;",
+            "\nForged forms: {}. Linked to the victim's records: {}.",
             grouped(forged.forms),
             grouped(forged.with_the_victim)
         )?;
-        writeln!(text, "they changed {} customers of trusted records.", grouped(forged.changed))
+        writeln!(text, "Customers of trusted records that changed: {}.", grouped(forged.changed))
     }
 }
 
