@@ -138,16 +138,19 @@ mod tests {
     fn errors_of_the_database_are_temporary_only_if_it_may_come_back() {
         let away = || StorageError::from(sqlx::Error::PoolTimedOut);
         let broken = || StorageError::Corrupt("records");
-        for error in [
+        let temporary: [anyhow::Error; 5] = [
             away().into(),
             OpenError::from(away()).into(),
             StartError::from(ErasureError::from(away())).into(),
             KeyError::from(away()).into(),
             anyhow::Error::from(away()).context("while reading"),
-        ] {
+        ];
+        for error in temporary {
             assert_eq!(Exit::of(&error), Exit::Unreachable, "{error}");
         }
-        for error in [broken().into(), CancelError::from(away()).into(), anyhow::anyhow!("x")] {
+        let others: [anyhow::Error; 3] =
+            [broken().into(), CancelError::from(away()).into(), anyhow::anyhow!("x")];
+        for error in others {
             assert_eq!(Exit::of(&error), Exit::Failed, "{error}");
         }
         assert_eq!(Exit::of(&CancelError::NotKnown.into()), Exit::NotFound);

