@@ -67,7 +67,7 @@ impl Server {
 async fn brand(database: &Database) -> Arc<Brand> {
     let settings = Settings::parse("[brands.shop]\n", Path::new("bench.toml"))
         .unwrap_or_else(|mistakes| panic!("{mistakes:?}"));
-    open_brands(database, settings.brands).await.unwrap().into_values().next().unwrap()
+    open_brands(&database.pool, settings.brands).await.unwrap().into_values().next().unwrap()
 }
 
 fn main() {
