@@ -11,7 +11,7 @@ use super::error::StartError;
 use super::foundation::Foundation;
 use super::generation::{Generation, end_tasks};
 use super::registered_metrics::{end_metrics, register_metrics};
-use super::reload::{Reload, replace};
+use super::reload::{Reload, Reloaded, replace};
 use super::replica::Replica;
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
@@ -35,7 +35,7 @@ pub struct Application {
     /// The database.
     pub database: Database,
     foundation: Arc<Foundation>,
-    current: Generation,
+    current: Box<Generation>,
     replica: Arc<Replica>,
     /// What does not end with a generation.
     background: BackgroundTasks,
@@ -52,7 +52,7 @@ impl Application {
         database: Database,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let application = Self::start_unprepared(file, rules, database, clock).await?;
+        let application = Box::pin(Self::start_unprepared(file, rules, database, clock)).await?;
         application.set_prepared();
         Ok(application)
     }
@@ -69,7 +69,8 @@ impl Application {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let foundation = Arc::new(Foundation::lay(file, &database, clock).await?);
-        let mut current = Generation::prepare(file.clone(), rules, &foundation).await?;
+        let prepared = Box::pin(Generation::prepare(file.clone(), rules, &foundation)).await?;
+        let mut current = Box::new(prepared);
         register_metrics(&current.brands);
         current.start_jobs(&foundation);
         current.serve(&foundation)?;
@@ -120,13 +121,14 @@ impl Application {
 
     /// Starts the next generation, with other settings. Until it has [taken over](Self::take_over), everything goes on as
     /// before.
+    #[must_use]
     pub fn reload(&self, file: SettingsFile, rules: Vec<BrandRules>) -> Reload {
         Box::pin(replace(Arc::clone(&self.foundation), self.current.outgoing(), file, rules))
     }
 
     /// Makes the next generation the current one. The former one answers on its open connections for a while,
     /// and then ends.
-    pub fn take_over(&mut self, next: Generation) {
+    pub fn take_over(&mut self, Reloaded { next, .. }: Reloaded) {
         self.replica.set_settings(&next.file);
         register_metrics(&next.brands);
         end_metrics(&self.current.brands, &next.brands);

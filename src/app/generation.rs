@@ -15,7 +15,7 @@ use crate::settings::SettingsFile;
 use crate::storage::pool::Pool;
 
 /// Everything that runs with one version of the settings.
-pub struct Generation {
+pub(super) struct Generation {
     pub(super) file: SettingsFile,
     pub(super) brands: HashMap<i32, Arc<Brand>>,
     pub(super) services: Services,
@@ -38,7 +38,7 @@ pub(super) async fn end_tasks(tasks: &BackgroundTasks) {
 
 impl Generation {
     /// Finishes the requests in flight, and ends.
-    pub(super) async fn end(self, pool: &Pool) {
+    pub(super) async fn end(self: Box<Self>, pool: &Pool) {
         for server in &self.servers {
             server.handle.stop(true).await;
         }

@@ -22,7 +22,6 @@ mod warnings;
 pub use self::application::Application;
 pub use self::brands::{find_brands, open_brands};
 pub use self::error::StartError;
-pub use self::generation::Generation;
-pub use self::reload::Reload;
+pub use self::reload::{Reload, Reloaded};
 pub use self::suppressions::open_suppression_file;
 pub(crate) use self::warnings::needed_connections;

@@ -17,8 +17,15 @@ use crate::settings::SettingsFile;
 /// How long a new generation may take until it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The next generation, once it answers, and the changed settings that need a restart.
-pub type Reload = BoxFuture<'static, Result<(Generation, Vec<&'static str>), StartError>>;
+/// Ends when the next generation answers.
+pub type Reload = BoxFuture<'static, Result<Reloaded, StartError>>;
+
+/// A generation that answers instead of the running one.
+pub struct Reloaded {
+    pub(super) next: Box<Generation>,
+    /// The changed settings that are only used after a restart.
+    pub needs_restart: Vec<&'static str>,
+}
 
 /// What the next generation must know of the running one.
 pub(super) struct Outgoing {
@@ -45,9 +52,9 @@ pub(super) async fn replace(
     outgoing: Outgoing,
     mut file: SettingsFile,
     rules: Vec<BrandRules>,
-) -> Result<(Generation, Vec<&'static str>), StartError> {
-    let kept = keep_what_needs_restart(&outgoing.file, &mut file);
-    let mut next = Generation::prepare(file, rules, &foundation).await?;
+) -> Result<Reloaded, StartError> {
+    let needs_restart = keep_what_needs_restart(&outgoing.file, &mut file);
+    let mut next = Box::new(Generation::prepare(file, rules, &foundation).await?);
     next.readiness.set_prepared();
     let ready = tokio::time::timeout(READY_TIMEOUT, next.readiness.until_ready()).await;
     let served = match ready {
@@ -65,7 +72,7 @@ pub(super) async fn replace(
     outgoing.connections.close_connections();
     end_tasks(&outgoing.jobs).await;
     next.start_jobs(&foundation);
-    Ok((next, kept))
+    Ok(Reloaded { next, needs_restart })
 }
 
 /// Settings that are only read at the start keep their values. Returns those that would change.

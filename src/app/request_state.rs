@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use actix_web::web::Data;
 
-use super::services::{Services, proxies, rates};
+use super::services::{Services, rates};
 use crate::clock::Clock;
+use crate::http::client_ip::Proxies;
 use crate::http::health::{Gauges, Health};
 use crate::http::openapi::{ApiDocument, DocumentError, DocumentedSettings};
 use crate::http::rate_limits::WrongKeys;
@@ -24,7 +25,7 @@ pub(super) fn lookup_service(
 ) -> Data<LookupService> {
     Data::new(LookupService {
         allowed_networks: file.server.allowed_networks.clone(),
-        proxies: proxies(file),
+        proxies: Proxies::from(&file.server),
         key_parameter: file.lookup.key_parameter.clone(),
         enforce_not_found_limit: file.limits.enforce_not_found_limit,
         api_keys: Arc::clone(&services.api_keys),
@@ -47,7 +48,7 @@ pub(super) fn health(
         alarms: services.alarms.clone(),
         background: services.background.clone(),
         readiness: readiness.clone(),
-        proxies: proxies(file),
+        proxies: Proxies::from(&file.server),
     })
 }
 

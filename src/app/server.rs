@@ -14,7 +14,7 @@ use socket2::SockRef;
 use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;
 
-use super::services::proxies;
+use crate::http::client_ip::Proxies;
 use crate::http::health;
 use crate::http::health::{Gauges, Health};
 use crate::http::idle_connections::Connections;
@@ -103,7 +103,7 @@ pub(super) fn public_server(
         background: health.background.clone(),
         log: RequestLog {
             lookups_percent: file.telemetry.logged_lookups_percent,
-            proxies: proxies(file),
+            proxies: Proxies::from(&file.server),
         },
     });
     let path = file.lookup.path.clone();

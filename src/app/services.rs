@@ -9,7 +9,6 @@ use actix_web::web::Data;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::http::api_keys::ApiKeyCache;
-use crate::http::client_ip::Proxies;
 use crate::http::rate_limits::Rates;
 use crate::inbox::wake_handles::WakeHandles;
 use crate::ingest::live_search::LiveSearch;
@@ -86,8 +85,7 @@ impl Services {
         let webhook_service = Data::new(WebhookService::new(
             (delivery_pool.clone(), alarms.of(Part::Storing, None)),
             &all,
-            (&file.inbox, &file.limits),
-            proxies(file),
+            file,
             wake_handles.clone(),
             background.clone(),
             clock.clone(),
@@ -152,11 +150,6 @@ fn lookup_connections(file: &SettingsFile) -> Use {
         statement: Some(deadline(file).saturating_mul(2)),
         setup: "set plan_cache_mode = force_generic_plan; set jit = off",
     }
-}
-
-/// The proxies that are trusted to name the caller's address.
-pub(super) fn proxies(file: &SettingsFile) -> Proxies {
-    Proxies { trusted: file.server.trusted_proxies.clone(), header: file.server.forwarded_header }
 }
 
 /// The rate limits of the settings.

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use actix_web::http::header::HeaderMap;
 use ipnet::IpNet;
 
-use crate::settings::file::ForwardedHeader;
+use crate::settings::file::{ForwardedHeader, ServerSettings};
 
 /// The origin of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,12 @@ pub struct Proxies {
     pub trusted: Vec<IpNet>,
     /// The header that the proxies write.
     pub header: ForwardedHeader,
+}
+
+impl From<&ServerSettings> for Proxies {
+    fn from(settings: &ServerSettings) -> Self {
+        Self { trusted: settings.trusted_proxies.clone(), header: settings.forwarded_header }
+    }
 }
 
 impl Proxies {

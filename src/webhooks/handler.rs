@@ -24,7 +24,7 @@ use crate::http::problem::{Problem, WEBHOOK_METHOD};
 use crate::http::rate_limits::SameWebhooks;
 use crate::inbox::wake_handles::WakeHandles;
 use crate::jobs::tasks::BackgroundTasks;
-use crate::settings::file::{InboxSettings, LimitsSettings};
+use crate::settings::SettingsFile;
 use crate::sources::webhook::{DedupKey, VerificationFailure, VerifiedWebhook};
 use crate::storage::StorageError;
 use crate::storage::database::database_now;
@@ -81,13 +81,12 @@ impl WebhookService {
     pub fn new(
         (pool, alarm): (Pool, Arc<Alarm>),
         brands: &[Arc<Brand>],
-        settings: (&InboxSettings, &LimitsSettings),
-        proxies: Proxies,
+        file: &SettingsFile,
         wake_handles: WakeHandles,
         background: BackgroundTasks,
         clock: Clock,
     ) -> Self {
-        let (settings, limits) = settings;
+        let SettingsFile { inbox: settings, limits, server, .. } = file;
         Self {
             endpoints: Arc::new(WebhookEndpoints::new(brands)),
             delivery_writer: DeliveryWriter::new(
@@ -107,7 +106,7 @@ impl WebhookService {
                     .unwrap_or(usize::MAX),
             },
             answer: Duration::from_millis(settings.ack_timeout_ms),
-            proxies,
+            proxies: Proxies::from(server),
             wake_handles,
             clock,
         }

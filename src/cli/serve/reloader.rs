@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use uuid::Uuid;
 
-use crate::app::{Application, Generation, Reload, StartError};
+use crate::app::{Application, Reload, Reloaded, StartError};
 use crate::cli::systemd;
 use crate::settings::{Checked, Mistake, SecretAccess, Settings};
 use crate::storage::replicas::ReloadOutcome;
@@ -30,7 +30,7 @@ pub(super) enum Step {
     /// The settings must be read again, for a request or after SIGHUP.
     Begin(Option<Uuid>),
     /// A reload has ended.
-    End(Result<(Generation, Vec<&'static str>), StartError>),
+    End(Result<Reloaded, StartError>),
 }
 
 /// Completes at the next step; never without a reloader.
@@ -86,16 +86,13 @@ impl Reloader {
         }
     }
 
-    fn end(
-        &mut self,
-        ended: Result<(Generation, Vec<&'static str>), StartError>,
-        application: &mut Application,
-    ) {
+    fn end(&mut self, ended: Result<Reloaded, StartError>, application: &mut Application) {
         let request = self.in_progress.take().and_then(|ended| ended.request);
         let outcome = match ended {
-            Ok((next, kept)) => {
-                application.take_over(next);
-                let needs_restart = kept.into_iter().map(str::to_owned).collect();
+            Ok(reloaded) => {
+                let settings = reloaded.needs_restart.iter().copied();
+                let needs_restart = settings.map(str::to_owned).collect();
+                application.take_over(reloaded);
                 ReloadOutcome { needs_restart, problems: Vec::new() }
             }
             Err(error) => {

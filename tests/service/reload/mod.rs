@@ -19,8 +19,9 @@ impl TestApp {
     async fn reload(&mut self, settings: &TestSettings) -> Result<Vec<&'static str>, String> {
         let Settings { file, brands, .. } = self.loaded(settings);
         let reload = self.application.reload(file, brands);
-        let (next, needs_restart) = reload.await.map_err(|error| error.to_string())?;
-        self.application.take_over(next);
+        let reloaded = reload.await.map_err(|error| error.to_string())?;
+        let needs_restart = reloaded.needs_restart.clone();
+        self.application.take_over(reloaded);
         Ok(needs_restart)
     }
 }
