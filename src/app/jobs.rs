@@ -18,6 +18,7 @@ use crate::storage::pool::Pool;
 use crate::sync::follow_up::FollowUps;
 use crate::sync::schedule::run_schedule;
 use crate::telemetry::alarm::{Alarms, Part};
+use crate::telemetry::traces::Tracer;
 use crate::upstream::UpstreamClients;
 
 /// The dependencies of the background jobs.
@@ -28,19 +29,21 @@ pub(super) struct BackgroundJobs<'a> {
     pub background: &'a BackgroundTasks,
     pub clock: &'a Clock,
     pub alarms: &'a Alarms,
+    pub tracer: &'a Tracer,
 }
 
 impl BackgroundJobs<'_> {
     /// Starts the workers of the inbox.
     pub(super) fn start_inbox(&self, wake_handles: &WakeHandles) {
-        let Self { file, pool, brands, background, clock, alarms } = *self;
+        let Self { file, pool, brands, background, clock, alarms, tracer } = *self;
         if file.inbox.workers == 0 {
             return;
         }
         let slots = Arc::new(Semaphore::new(file.inbox.workers));
         for brand in brands {
             let (brand, slug) = (Arc::clone(brand), brand.rules.slug.as_str());
-            let processor = DeliveryProcessor::new(pool.clone(), brand, &file.inbox, clock.clone());
+            let processor = DeliveryProcessor::new(pool.clone(), brand, &file.inbox, clock.clone())
+                .traced(tracer);
             let mut inbox_worker = InboxWorker::new(
                 processor,
                 wake_handles.clone(),
@@ -55,11 +58,12 @@ impl BackgroundJobs<'_> {
 
     /// Starts the calls to the sources: follow-ups of webhooks, and scheduled sync runs.
     pub(super) fn start_sync(&self, accounts: &UpstreamClients) {
-        let Self { file, pool, brands, background, clock, .. } = *self;
+        let Self { file, pool, brands, background, clock, tracer, .. } = *self;
         for account in brands.iter().flat_map(|brand| accounts.of_brand(brand.id())) {
             if file.sync.follow_ups {
                 background.spawn(
                     FollowUps::new(pool.clone(), Arc::clone(account), &file.sync, clock.clone())
+                        .traced(tracer)
                         .run(background.clone()),
                 );
             }
@@ -69,6 +73,7 @@ impl BackgroundJobs<'_> {
                 file.sync.clone(),
                 clock.clone(),
                 background.clone(),
+                tracer.clone(),
             ));
         }
     }

@@ -33,6 +33,7 @@ pub(super) fn lookup_service(
         cache: Arc::clone(&services.cache),
         finder: Arc::clone(&services.finder),
         clock: clock.clone(),
+        tracer: services.tracer.clone(),
     })
 }
 

@@ -105,6 +105,7 @@ pub(super) fn public_server(
             lookups_percent: file.telemetry.logged_lookups_percent,
             proxies: Proxies::from(&file.server),
         },
+        tracer: lookup_service.tracer.clone(),
     });
     let path = file.lookup.path.clone();
     let workers = if file.server.workers == 0 {

@@ -19,10 +19,11 @@ use crate::lookup::finder::CustomerFinder;
 use crate::lookup::query_customers::ReadRules;
 use crate::lookup::read_through::ReadThrough;
 use crate::lookup::repository::LookupRepository;
-use crate::settings::SettingsFile;
+use crate::settings::{SettingsFile, trace_headers};
 use crate::storage::StorageError;
 use crate::storage::pool::{FurtherPools, Pool, Use};
 use crate::telemetry::alarm::{Alarms, Part};
+use crate::telemetry::traces::{self, Tracer};
 use crate::upstream::UpstreamClients;
 use crate::webhooks::handler::WebhookService;
 
@@ -61,6 +62,7 @@ pub(super) struct Services {
     pub delivery_pool: Pool,
     pub wake_handles: WakeHandles,
     pub webhook_service: Data<WebhookService>,
+    pub tracer: Tracer,
 }
 
 impl Services {
@@ -90,7 +92,9 @@ impl Services {
             background.clone(),
             clock.clone(),
         ));
+        let tracer = tracer(file, clock, &background);
         Ok(Self {
+            tracer,
             background,
             alarms,
             api_keys,
@@ -102,6 +106,19 @@ impl Services {
             wake_handles,
             webhook_service,
         })
+    }
+}
+
+/// Sends traces, if the settings say so. A secret that was there when the settings were checked may be gone.
+fn tracer(file: &SettingsFile, clock: &Clock, background: &BackgroundTasks) -> Tracer {
+    let traces = &file.telemetry.traces;
+    match trace_headers(traces) {
+        Ok(headers) => traces::start(traces, headers, clock.clone(), background),
+        Err(problem) => {
+            let (key, problem) = (problem.key, problem.what);
+            tracing::warn!(key, problem, "no traces are sent: a header cannot be read");
+            Tracer::default()
+        }
     }
 }
 

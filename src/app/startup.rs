@@ -52,8 +52,15 @@ impl Generation {
         let Self { file, services, change_listener, .. } = self;
         let Foundation { pool, clock, .. } = foundation;
         let brands: Vec<_> = self.brands.values().cloned().collect();
-        let (background, alarms) = (&self.jobs, &services.alarms);
-        let jobs = BackgroundJobs { file, pool, brands: &brands, background, clock, alarms };
+        let jobs = BackgroundJobs {
+            file,
+            pool,
+            brands: &brands,
+            background: &self.jobs,
+            clock,
+            alarms: &services.alarms,
+            tracer: &services.tracer,
+        };
         jobs.start_inbox(&services.wake_handles);
         jobs.start_sync(&services.accounts);
         jobs.start_maintenance(Maintenance {

@@ -1,4 +1,4 @@
-//! Middleware of every request: a span, an id, headers, the body of a problem, metrics, and one log line.
+//! Middleware of every request: a span, an id, headers, the body of a problem, metrics, a trace, and one log line.
 
 use std::time::Instant;
 
@@ -17,9 +17,11 @@ use super::request_body_guard;
 use super::request_body_guard::HeldBody;
 use super::request_log::{Answered, RequestLog};
 use super::request_metrics::count;
+use super::request_trace::send_trace;
 use super::route::Route;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::trace::LookupTrace;
+use crate::telemetry::traces::Tracer;
 use crate::webhooks::handler::WebhookTrace;
 
 /// The root span of a request: method, route, request id. It has no path, no query, no address.
@@ -69,6 +71,8 @@ pub struct HttpContext {
     pub background: BackgroundTasks,
     /// Writes the log lines.
     pub log: RequestLog,
+    /// Sends the traces.
+    pub tracer: Tracer,
 }
 
 impl HttpContext {
@@ -113,11 +117,12 @@ async fn answer<B: MessageBody + 'static>(
         route,
         status: response.status(),
         problem,
+        started_at,
         elapsed: started_at.elapsed(),
         request_id: request_id.map(Into::into),
         id_text,
     };
-    report(&answered, response.request(), &context.log);
+    report(&answered, response.request(), &context);
     Ok(response)
 }
 
@@ -152,12 +157,14 @@ fn add_headers(headers: &mut HeaderMap, context: &HttpContext, request_id: &str)
     }
 }
 
-/// Counts and logs a request.
-fn report(answered: &Answered<'_>, request: &HttpRequest, log: &RequestLog) {
+/// Counts, traces and logs a request.
+fn report(answered: &Answered<'_>, request: &HttpRequest, context: &HttpContext) {
     let lookup = request.extensions_mut().remove::<LookupTrace>();
     let webhook = request.extensions_mut().remove::<WebhookTrace>();
     let outcome = lookup.as_ref().map(|lookup| lookup.cache);
     count(answered.route, answered.status, outcome, answered.elapsed.as_secs_f64());
+    send_trace(&context.tracer, answered, lookup.as_ref(), webhook.as_ref(), request);
+    let log = &context.log;
     match (lookup, webhook) {
         (Some(lookup), _) => log.log_lookup(answered, &lookup, request),
         (None, Some(webhook)) => log.log_webhook(answered, &webhook, request),

@@ -12,4 +12,5 @@ pub mod readiness;
 pub mod request_body_guard;
 pub mod request_log;
 pub mod request_metrics;
+mod request_trace;
 pub mod route;

@@ -4,7 +4,7 @@
 //! `allowed_networks` or `trusted_proxies`. All other lines name no address.
 
 use std::net::IpAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
 use actix_web::http::StatusCode;
@@ -31,6 +31,7 @@ pub(super) struct Answered<'a> {
     pub(super) route: Route,
     pub(super) status: StatusCode,
     pub(super) problem: Option<Problem>,
+    pub(super) started_at: Instant,
     pub(super) elapsed: Duration,
     pub(super) request_id: Option<Uuid>,
     /// The request id as text.
@@ -42,7 +43,7 @@ impl Answered<'_> {
         u64::try_from(self.elapsed.as_micros()).unwrap_or(u64::MAX)
     }
 
-    fn code(&self) -> Option<&'static str> {
+    pub(super) fn code(&self) -> Option<&'static str> {
         self.problem.map(Problem::code)
     }
 }
@@ -124,7 +125,7 @@ impl RequestLog {
             by = lookup.kind,
             cache = lookup.cache.as_str(),
             customers = lookup.customers,
-            sources = lookup.sources.as_ref().map(tracing::field::display),
+            sources = lookup.sources().map(tracing::field::display),
             peer = rejected.peer.map(tracing::field::display),
             caller = rejected.caller(),
             duration_us = answered.duration_us(),

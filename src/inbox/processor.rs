@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use uuid::Uuid;
 
-use super::apply::apply;
+use super::apply::{AppliedDeliveries, apply};
 use super::claimed_delivery::{ClaimedDelivery, Lease};
 use super::finish::{Failure, Finisher};
 use crate::brand::Brand;
@@ -21,6 +21,7 @@ use crate::storage::StorageError;
 use crate::storage::delivery_claims::{Claim, claim_deliveries};
 use crate::storage::pool::Pool;
 use crate::storage::write_transaction::LOCK_TIMEOUT;
+use crate::telemetry::traces::{Span, SpanName, Tracer};
 
 /// From this number of attempts on, a delivery is applied alone: it may be the one that crashes the process or
 /// Postgres.
@@ -42,6 +43,7 @@ pub struct DeliveryProcessor {
     stats_stale: AtomicBool,
     // At the last attempt, another session wrote for the brand.
     is_locked: AtomicBool,
+    tracer: Tracer,
 }
 
 /// Deliveries that a worker has claimed.
@@ -69,7 +71,14 @@ impl DeliveryProcessor {
             batch: settings.batch_size,
             stats_stale: AtomicBool::new(false),
             is_locked: AtomicBool::new(false),
+            tracer: Tracer::default(),
         }
+    }
+
+    /// Sends traces of the batches.
+    #[must_use]
+    pub fn traced(self, tracer: &Tracer) -> Self {
+        Self { tracer: tracer.clone(), ..self }
     }
 
     /// Returns whether Postgres needs new statistics, once each time.
@@ -168,12 +177,27 @@ impl DeliveryProcessor {
     async fn apply(&self, lease: Lease, items: &[ClaimedDelivery]) -> Result<(), StorageError> {
         let timeout =
             if self.is_locked.load(Ordering::Relaxed) { LOCKED_TIMEOUT } else { LOCK_TIMEOUT };
-        let applied = apply(&self.pool, &self.brand, lease, items, timeout).await?;
+        let applying = Box::pin(apply(&self.pool, &self.brand, lease, items, timeout));
+        let describe = |span: Span, applied: &Result<AppliedDeliveries, StorageError>| {
+            span.with("hookpoint.brand", self.brand.rules.slug.clone())
+                .with("hookpoint.deliveries", items.len())
+                .failed_with(applied.as_ref().err().map(error_kind))
+        };
+        let applied = self.tracer.trace(SpanName::InboxApply, applying, describe).await?;
         applied.lost.iter().for_each(|source| self.finisher.count(*source, "lease_expired"));
         for (source, disposition) in &applied.finished {
             self.finisher.count_disposition(*source, disposition);
         }
         self.stats_stale.fetch_or(applied.stats_stale, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// The kind of error in traces.
+fn error_kind(error: &StorageError) -> &'static str {
+    match error {
+        error if error.is_locked() => "locked",
+        error if error.is_unavailable() => "storage_unavailable",
+        _ => "storage_failed",
     }
 }

@@ -8,8 +8,8 @@ use super::coalescing::LookupCoalescer;
 use super::query::Question;
 use super::read_through::ReadThrough;
 use super::result::{LookupFailed, LookupResult};
+use super::trace::{QueryStep, SearchTrace};
 use crate::brand::Brand;
-use crate::sources::api::SourceOutcomes;
 use crate::storage::invalidation::Invalidation;
 
 /// Finds customers.
@@ -28,7 +28,7 @@ impl CustomerFinder {
     }
 
     /// Queries Postgres. If sources may have more data, asks them within the deadline, and queries Postgres again if
-    /// they sent any. Sets `sources` to what they answered.
+    /// they sent any. `trace` gets what happened.
     ///
     /// # Errors
     /// When Postgres gives no answer in time, too many lookups wait, or the service is shutting down.
@@ -38,18 +38,19 @@ impl CustomerFinder {
         brand: &Arc<Brand>,
         question: Question,
         has_stale: bool,
-        sources: &mut Option<SourceOutcomes>,
+        trace: &mut SearchTrace,
     ) -> Result<LookupResult, LookupFailed> {
         let started_at = Instant::now();
         if !brand.rules.asks_live() {
-            return self.coalescer.ask(key, brand, question, has_stale).await;
+            return self.query(key, brand, question, has_stale, trace).await;
         }
-        let stored = self.coalescer.ask(key, brand, question.clone(), has_stale).await?;
-        let searched = self.read_through.ask(key, brand, &question, &stored, started_at).await;
-        *sources = Some(searched.sources).filter(|sources| !sources.is_empty());
+        let stored = self.query(key, brand, question.clone(), has_stale, trace).await?;
+        let searching = self.read_through.ask(key, brand, &question, &stored, started_at);
+        let searched = trace.read_through(searching).await;
+        trace.sources = Some(searched.sources).filter(|sources| !sources.is_empty());
         let result = if searched.has_changed {
             self.invalidate(key);
-            self.coalescer.ask(key, brand, question, has_stale).await.unwrap_or(stored)
+            self.query(key, brand, question, has_stale, trace).await.unwrap_or(stored)
         } else {
             stored
         };
@@ -58,6 +59,21 @@ impl CustomerFinder {
             self.invalidate(key);
         }
         Ok(result)
+    }
+
+    /// Queries Postgres.
+    async fn query(
+        &self,
+        key: CacheKey,
+        brand: &Arc<Brand>,
+        question: Question,
+        has_stale: bool,
+        trace: &mut SearchTrace,
+    ) -> Result<LookupResult, LookupFailed> {
+        let started_at = Instant::now();
+        let result = self.coalescer.ask(key, brand, question, has_stale).await;
+        trace.queries.push(QueryStep::ended(started_at, &result));
+        result
     }
 
     /// Later requests must not join a lookup that started before new data was stored.

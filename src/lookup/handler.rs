@@ -5,18 +5,20 @@ use std::sync::Arc;
 use actix_web::http::header;
 use actix_web::web::{Bytes, Data};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse};
+use tracing_actix_web::RequestId;
 
 use super::cache::{AnswerCache, Entry};
 use super::finder::CustomerFinder;
 use super::query::Query;
 use super::result::LookupFailed;
-use super::trace::{LookupTrace, Outcome};
+use super::trace::{LookupTrace, Outcome, SearchTrace};
 use crate::clock::Clock;
 use crate::http::api_keys::{ApiKeyCache, LiveKey};
 use crate::http::client_ip::{Caller, Proxies};
 use crate::http::problem::Problem;
 use crate::http::rate_limits::WrongKeys;
 use crate::storage::invalidation::LookupHash;
+use crate::telemetry::traces::{Scope, Tracer};
 
 /// The state of the lookup handler.
 pub struct LookupService {
@@ -38,6 +40,8 @@ pub struct LookupService {
     pub finder: Arc<CustomerFinder>,
     /// The clock.
     pub clock: Clock,
+    /// Where the spans of calls to sources go.
+    pub tracer: Tracer,
 }
 
 /// Answers a lookup.
@@ -93,8 +97,9 @@ impl LookupService {
         }
         trace.cache = Outcome::Miss;
         let has_stale = self.cache.stale(&canonical).is_some();
-        let found =
-            self.finder.find(canonical, &key.brand, question, has_stale, &mut trace.sources);
+        let scope = self.scope_of(request);
+        let search = trace.search.insert(Box::new(SearchTrace { scope, ..Default::default() }));
+        let found = self.finder.find(canonical, &key.brand, question, has_stale, search);
         match found.await {
             Ok(result) => self.found(&key, result.customers, result.body, trace),
             Err(error) => match self.cache.stale(&canonical) {
@@ -109,6 +114,13 @@ impl LookupService {
                 }),
             },
         }
+    }
+
+    /// The span to which calls to sources belong, if the request is traced.
+    fn scope_of(&self, request: &HttpRequest) -> Option<Arc<Scope>> {
+        let id = || request.extensions().get::<RequestId>().copied();
+        let id = self.tracer.is_on().then(id).flatten()?;
+        self.tracer.scope_of(id.into())
     }
 
     fn caller(&self, request: &HttpRequest) -> Result<Caller, Problem> {

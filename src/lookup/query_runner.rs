@@ -12,7 +12,7 @@ use super::cache::{AnswerCache, CacheGeneration, CacheKey};
 use super::query::Question;
 use super::query_customers::FoundCustomer;
 use super::repository::{BatchMode, LookupRepository, QueryError};
-use super::result::{LookupFailed, LookupResult};
+use super::result::{LookupFailed, LookupResult, QueryTime};
 use crate::brand::Brand;
 use crate::concurrency::batcher::{BatchLimits, BatchRunner};
 use crate::concurrency::single_flight::{Leader, SingleFlight, Waiter};
@@ -71,10 +71,12 @@ impl QueryRunner {
             let _permit = runner.single_slots.acquire().await;
             let Some(lookup) = if_wanted(lookup) else { return };
             let generation = runner.cache.generation(brand.id());
-            let question = BatchMode::Single(&lookup.shared().question);
+            let (question, started_at) =
+                (BatchMode::Single(&lookup.shared().question), Instant::now());
             let found = runner.repository.ask(&brand, question).await;
+            let query = QueryTime::ended(1, started_at);
             let found = found.ok().and_then(|found| found.into_iter().next().flatten());
-            runner.complete(lookup, generation, found.ok_or(LookupFailed::Failed));
+            runner.complete(lookup, generation, found.ok_or(LookupFailed::Failed), query);
         });
     }
 
@@ -82,15 +84,16 @@ impl QueryRunner {
         &self,
         brand: &Brand,
         lookups: &[PendingLookup],
-    ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
+    ) -> Result<(Vec<Option<FoundCustomer>>, QueryTime), QueryError> {
         let started_at = Instant::now();
         let addresses: Vec<&Identifier> =
             lookups.iter().filter_map(|lookup| lookup.shared().question.address()).collect();
         let found = self.repository.ask(brand, BatchMode::Batch(&addresses)).await;
+        let query = QueryTime::ended(lookups.len(), started_at);
         let metrics = batch_metrics();
         metrics.lookups.record(f64::from(u32::try_from(lookups.len()).unwrap_or(u32::MAX)));
-        metrics.seconds.record(started_at.elapsed().as_secs_f64());
-        found
+        metrics.seconds.record(query.ended_at.duration_since(started_at).as_secs_f64());
+        found.map(|found| (found, query))
     }
 
     /// Delivers the result to all waiting requests. It is cached only if it was not invalidated since the query started.
@@ -99,12 +102,14 @@ impl QueryRunner {
         lookup: PendingLookup,
         generation: CacheGeneration,
         found: Result<FoundCustomer, LookupFailed>,
+        query: QueryTime,
     ) {
         let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
         let result = found.map(|found| LookupResult {
             customers: found.customers,
             body: Bytes::from(found.body),
             sources_to_query: found.sources_to_query.into(),
+            query,
         });
         let key = *lookup.key();
         let cacheable = result.as_ref().ok().filter(|_| may_be_cached).cloned();
@@ -143,17 +148,19 @@ impl BatchRunner for BrandRunner {
             return;
         }
         let generation = self.runner.cache.generation(self.brand.id());
-        let found = match self.runner.query_batch(&self.brand, &lookups).await {
+        let (found, query) = match self.runner.query_batch(&self.brand, &lookups).await {
             Ok(found) => found,
             // Perhaps only one lookup causes the failure.
             Err(QueryError::Failed) if lookups.len() > 1 => {
-                std::iter::repeat_with(|| None).take(lookups.len()).collect()
+                return lookups.into_iter().for_each(|lookup| {
+                    self.runner.start_single(Arc::clone(&self.brand), lookup);
+                });
             }
             Err(QueryError::Failed | QueryError::Unavailable) => return,
         };
         for (lookup, found) in lookups.into_iter().zip(found) {
             match found {
-                Some(found) => self.runner.complete(lookup, generation, Ok(found)),
+                Some(found) => self.runner.complete(lookup, generation, Ok(found), query),
                 None => self.runner.start_single(Arc::clone(&self.brand), lookup),
             }
         }

@@ -14,6 +14,7 @@ use crate::concurrency::single_flight::{SingleFlight, Waiter};
 use crate::ingest::live_search::{LiveSearch, LiveSearchOutcome, LiveSearchRequest};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::sources::api::SourceOutcomes;
+use crate::telemetry::traces::{current, within};
 
 /// The most searches in flight.
 const MAX_SEARCHES_IN_FLIGHT: usize = 2_000;
@@ -100,6 +101,8 @@ impl ReadThrough {
         let (waiter, leader) = self.in_flight.join(key, || ());
         if let Some(leader) = leader {
             let searching = self.search.clone().search(request);
+            // Its calls appear in the trace of the request that started it.
+            let searching = within(current(), searching);
             self.background.spawn(async move { leader.complete(searching.await, |_| {}) });
         }
         Some(waiter)

@@ -1,11 +1,14 @@
-//! What the log line of a lookup says: enough to find out what happened, and nothing about the person.
+//! What the log line and the trace of a lookup say: enough to find out what happened, and nothing about the person.
 
 use std::sync::Arc;
+use std::time::Instant;
 
+use super::result::{LookupFailed, LookupResult, QueryTime};
 use crate::http::api_keys::LiveKey;
 use crate::sources::api::SourceOutcomes;
+use crate::telemetry::traces::{Scope, within};
 
-/// The lookup fields in the log line of a request.
+/// What is known of a lookup when it has been answered.
 #[derive(Debug, Clone, Default)]
 pub struct LookupTrace {
     /// The key, if it is valid.
@@ -16,8 +19,57 @@ pub struct LookupTrace {
     pub cache: Outcome,
     /// The number of customers in the answer.
     pub customers: Option<usize>,
+    /// How the customer was found, if the cache had no answer.
+    pub search: Option<Box<SearchTrace>>,
+}
+
+impl LookupTrace {
+    /// What the sources answered, if any was to be asked.
+    #[must_use]
+    pub fn sources(&self) -> Option<&SourceOutcomes> {
+        self.search.as_ref()?.sources.as_ref()
+    }
+}
+
+/// How a customer was found in Postgres and at the sources.
+#[derive(Debug, Clone, Default)]
+pub struct SearchTrace {
+    /// The queries to Postgres: one, or two if the sources had new data.
+    pub queries: Vec<QueryStep>,
     /// What the sources answered, if any was to be asked.
     pub sources: Option<SourceOutcomes>,
+    /// From when to when the lookup waited for the sources.
+    pub read_through: Option<(Instant, Instant)>,
+    /// The span of that wait, to which the calls belong. `None` if the lookup is not in the sample.
+    pub scope: Option<Arc<Scope>>,
+}
+
+impl SearchTrace {
+    /// Waits for the sources.
+    pub(super) async fn read_through<T>(&mut self, search: impl Future<Output = T>) -> T {
+        let started_at = Instant::now();
+        let found = within(self.scope.clone(), search).await;
+        self.read_through = Some((started_at, Instant::now()));
+        found
+    }
+}
+
+/// A query to Postgres, as one lookup sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct QueryStep {
+    /// When the lookup began to wait for it.
+    pub started_at: Instant,
+    /// When the lookup had the result.
+    pub ended_at: Instant,
+    /// The query, which other lookups may share, or why there is no result.
+    pub result: Result<QueryTime, LookupFailed>,
+}
+
+impl QueryStep {
+    pub(super) fn ended(started_at: Instant, result: &Result<LookupResult, LookupFailed>) -> Self {
+        let result = result.as_ref().map(|result| result.query).map_err(|error| *error);
+        Self { started_at, ended_at: Instant::now(), result }
+    }
 }
 
 /// The result of the cache for a lookup.

@@ -142,7 +142,8 @@ pub(super) const ITEMS: [(&str, &str); 16] = [
 ];
 
 /// Examples of texts without a default.
-pub(super) const EXAMPLES: [(&str, &str); 4] = [
+pub(super) const EXAMPLES: [(&str, &str); 5] = [
+    ("endpoint", "\"http://127.0.0.1:4318/v1/traces\""),
     ("public_url", "\"https://api.brand.nl\""),
     ("url", "\"postgres://user@host/database\""),
     ("url_file", "\"/run/secrets/database_url\""),

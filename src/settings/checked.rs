@@ -10,7 +10,7 @@ use super::mistake::Mistake;
 use super::placeholders::placeholder_mistakes;
 use super::repair::repair_all;
 use super::syntax::syntax_mistakes;
-use super::{brands, database, limits, secrets, texts, type_mistakes};
+use super::{brands, database, limits, secrets, texts, traces, type_mistakes};
 use crate::brand::BrandRules;
 use crate::sources::SettingProblem;
 use crate::sources::secret::Fetch;
@@ -164,6 +164,10 @@ impl Checked {
         let place = checked.check_database(&file, &document, access);
         let wrong = limits::check_numbers(&file).chain(texts::check_texts(&file));
         checked.mistakes.extend(wrong.filter_map(|problem| document.problem(problem)));
+        let wrong = traces::check_traces(&file.telemetry.traces);
+        checked.mistakes.extend(wrong.into_iter().filter_map(|problem| document.problem(problem)));
+        let unread = traces::read_headers(&file.telemetry.traces, fetch).err();
+        checked.missing.extend(unread.and_then(|problem| document.problem(problem)));
         let rules = checked.check_brands(&file, &document, fetch);
         checked.sort();
         if let Some(place) = place.filter(|_| checked.mistakes.is_empty()) {

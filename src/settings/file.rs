@@ -10,6 +10,7 @@ pub use super::brand_file::{
     BrandSettings, CustomFieldSettings, IdentitySettings, TimelineSettings,
 };
 use super::networks;
+use crate::sources::secret::SecretRef;
 
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +32,7 @@ pub struct SettingsFile {
     pub limits: LimitsSettings,
     /// Erasure of persons.
     pub erasure: ErasureSettings,
-    /// Logs.
+    /// Logs and traces.
     pub telemetry: TelemetrySettings,
     /// The brands, by slug.
     pub brands: BTreeMap<String, BrandSettings>,
@@ -289,7 +290,7 @@ impl Default for ErasureSettings {
     }
 }
 
-/// Logs.
+/// Logs and traces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
@@ -297,11 +298,43 @@ pub struct TelemetrySettings {
     pub format: LogFormat,
     pub level: String,
     pub logged_lookups_percent: u64,
+    pub traces: TracesSettings,
 }
 
 impl Default for TelemetrySettings {
     fn default() -> Self {
-        Self { format: LogFormat::Auto, level: "info".to_owned(), logged_lookups_percent: 100 }
+        Self {
+            format: LogFormat::Auto,
+            level: "info".to_owned(),
+            logged_lookups_percent: 100,
+            traces: TracesSettings::default(),
+        }
+    }
+}
+
+/// Traces, which are sent to a collector.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct TracesSettings {
+    pub endpoint: String,
+    pub sampled_percent: u64,
+    pub service_name: String,
+    pub service_instance: String,
+    pub environment: String,
+    pub headers: BTreeMap<String, SecretRef>,
+}
+
+impl Default for TracesSettings {
+    fn default() -> Self {
+        Self {
+            endpoint: String::new(),
+            sampled_percent: 100,
+            service_name: "hookpoint".to_owned(),
+            service_instance: String::new(),
+            environment: String::new(),
+            headers: BTreeMap::new(),
+        }
     }
 }
 

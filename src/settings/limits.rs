@@ -24,10 +24,10 @@ fn number(number: impl TryInto<u64>) -> u64 {
 }
 
 macro_rules! setting {
-    ($table:ident.$key:ident) => {
+    ($table:ident$(.$key:ident)+) => {
         Setting {
-            key: concat!(stringify!($table), ".", stringify!($key)),
-            value: |file| number(file.$table.$key),
+            key: concat!(stringify!($table) $(, ".", stringify!($key))+),
+            value: |file| number(file.$table$(.$key)+),
         }
     };
 }
@@ -42,9 +42,9 @@ macro_rules! minimum {
 }
 
 macro_rules! limits {
-    ($($table:ident.$key:ident: $range:expr $(, not below $of:ident.$other:ident)?;)+) => {
+    ($($table:ident$(.$key:ident)+: $range:expr $(, not below $of:ident.$other:ident)?;)+) => {
         &[$(Limit {
-            setting: setting!($table.$key),
+            setting: setting!($table$(.$key)+),
             range: $range,
             minimum: minimum!($($of.$other)?),
         }),+]
@@ -101,6 +101,7 @@ const LIMITS: &[Limit] = limits! {
     erasure.max_erased_percent: 0..=100;
     database.max_connections: 2..=10_000;
     telemetry.logged_lookups_percent: 0..=100;
+    telemetry.traces.sampled_percent: 0..=100;
 };
 
 /// The numbers that are out of range.

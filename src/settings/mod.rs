@@ -24,6 +24,7 @@ mod shared_hash;
 mod sources;
 mod syntax;
 mod texts;
+mod traces;
 mod type_mistakes;
 mod type_words;
 mod values;
@@ -35,3 +36,4 @@ pub use self::environment::{default_cache_dir, has_database_url, new_settings_fi
 pub use self::file::SettingsFile;
 pub use self::mistake::Mistake;
 pub use self::shared_hash::shared_hash;
+pub use self::traces::trace_headers;

@@ -28,6 +28,7 @@ use crate::storage::delivery_claims::Claim;
 use crate::storage::follow_ups::{
     FollowUpRow, Outcome, claim_follow_ups, finish_follow_up, renew_follow_up,
 };
+use crate::telemetry::traces::{Span, SpanName, Tracer};
 use crate::upstream::{CallError, CallPriority, UpstreamClient};
 
 /// Follow-ups that one worker runs at the same time.
@@ -60,6 +61,20 @@ enum Failure {
     Lost,
 }
 
+impl Failure {
+    /// The kind of error in traces.
+    const fn kind(&self) -> &'static str {
+        match self {
+            Self::Call(error) => error.outcome(),
+            Self::Storage(_) => "storage_failed",
+            Self::Panicked => "panicked",
+            Self::LeaseExpiredRepeatedly => "lease_expired",
+            Self::TooManyFollowUps => "too_many_calls",
+            Self::Lost => "lease_lost",
+        }
+    }
+}
+
 /// Runs the follow-ups of one account.
 pub struct FollowUps {
     pool: Pool,
@@ -67,19 +82,27 @@ pub struct FollowUps {
     clock: Clock,
     lease: Duration,
     max_attempts: u32,
+    tracer: Tracer,
 }
 
 impl FollowUps {
     /// Creates the worker of an account.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         pool: Pool,
         account: Arc<UpstreamClient>,
         settings: &SyncSettings,
         clock: Clock,
     ) -> Self {
         let lease = Duration::from_secs(settings.lease_seconds);
-        Self { pool, account, clock, lease, max_attempts: settings.follow_up_max_attempts }
+        let (max_attempts, tracer) = (settings.follow_up_max_attempts, Tracer::default());
+        Self { pool, account, clock, lease, max_attempts, tracer }
+    }
+
+    /// Sends traces of the follow-ups.
+    #[must_use]
+    pub fn traced(self, tracer: &Tracer) -> Self {
+        Self { tracer: tracer.clone(), ..self }
     }
 
     /// Runs until the service shuts down. Interrupted follow-ups are due again when their lease ends.
@@ -111,10 +134,11 @@ impl FollowUps {
         let asked = if attempt.is_beyond_max() {
             Err(Failure::LeaseExpiredRepeatedly)
         } else {
-            AssertUnwindSafe(self.ask(row, token))
-                .catch_unwind()
+            let asking = AssertUnwindSafe(Box::pin(self.ask(row, token))).catch_unwind();
+            let asking = asking.map(|asked| asked.unwrap_or(Err(Failure::Panicked)));
+            self.tracer
+                .trace(SpanName::FollowUp, asking, |span, asked| self.describe(span, asked))
                 .await
-                .unwrap_or(Err(Failure::Panicked))
         };
         let outcome = match asked {
             Ok(()) => Outcome::Answered,
@@ -127,6 +151,12 @@ impl FollowUps {
         self.count(&outcome);
         finish_follow_up(&self.pool, self.account.brand.id(), row.follow_up_id, token, &outcome)
             .await
+    }
+
+    fn describe(&self, span: Span, asked: &Result<(), Failure>) -> Span {
+        span.with("hookpoint.brand", self.account.brand.rules.slug.clone())
+            .with("hookpoint.source", self.account.source.as_str())
+            .failed_with(asked.as_ref().err().map(Failure::kind))
     }
 
     /// Makes the call, and those that follow from it. Each reply is applied as it comes.

@@ -13,12 +13,14 @@ use crate::sources::api::{Stream, Traversal};
 use crate::storage::StorageError;
 use crate::storage::pool::Pool;
 use crate::storage::sync_runs::{Beginning, End, StreamKey, claim_stream, finish_stream};
+use crate::telemetry::traces::{Span, SpanName, Tracer};
 use crate::upstream::UpstreamClient;
 
 /// Runs the syncs of an account's streams.
 pub struct SyncRunner {
     /// The account.
     pub account: SyncAccount,
+    tracer: Tracer,
 }
 
 /// How a run ended.
@@ -66,7 +68,14 @@ impl SyncRunner {
         settings: &SyncSettings,
         clock: Clock,
     ) -> Self {
-        Self { account: SyncAccount::new(pool, client, settings, clock) }
+        let account = SyncAccount::new(pool, client, settings, clock);
+        Self { account, tracer: Tracer::default() }
+    }
+
+    /// Sends traces of the runs.
+    #[must_use]
+    pub fn traced(self, tracer: &Tracer) -> Self {
+        Self { tracer: tracer.clone(), ..self }
     }
 
     /// Runs a stream: resumes an interrupted run, or starts a new one. If a full run is requested and the
@@ -96,7 +105,19 @@ impl SyncRunner {
                 return Ok(RunEnd::LeaseHeldElsewhere);
             };
             let run = RunContext::new(&self.account, which, row, listener);
-            let ended = self.continue_run(&run, stream).await?;
+            let running = Box::pin(self.continue_run(&run, stream));
+            let describe = |span: Span, ended: &Result<RunEnd, SyncError>| {
+                let span = span
+                    .with("hookpoint.brand", self.account.brand().rules.slug.clone())
+                    .with("hookpoint.source", which.source.as_str())
+                    .with("hookpoint.stream", stream.name)
+                    .with("hookpoint.scanned", run.progress().scanned)
+                    .with("hookpoint.changed", run.progress().changed)
+                    .with("hookpoint.deleted", run.deleted());
+                let (outcome, failed) = outcome(ended);
+                span.with("hookpoint.outcome", outcome).failed_with(failed)
+            };
+            let ended = self.tracer.trace(SpanName::SyncRun, running, describe).await?;
             let is_less = mode == SyncMode::Full && run.mode() != SyncMode::Full;
             if !is_less || matches!(ended, RunEnd::Cancelled | RunEnd::LeaseHeldElsewhere) {
                 return Ok(ended);
@@ -136,5 +157,17 @@ impl SyncRunner {
             Err(RunAbort::Storage(error)) => Err(error.into()),
             Err(RunAbort::Ending) => Err(SyncError::Ending),
         }
+    }
+}
+
+/// How a run ended, and the kind of error if it failed, for its trace.
+const fn outcome(ended: &Result<RunEnd, SyncError>) -> (&'static str, Option<&'static str>) {
+    match ended {
+        Ok(RunEnd::Complete { .. }) => ("complete", None),
+        Ok(RunEnd::Cancelled) => ("cancelled", None),
+        Ok(RunEnd::LeaseHeldElsewhere) => ("lease_lost", None),
+        Ok(RunEnd::Broken(_)) => ("failed", Some("source_failed")),
+        Err(SyncError::Storage(_)) => ("interrupted", Some("storage_failed")),
+        Err(SyncError::Ending) => ("interrupted", None),
     }
 }

@@ -16,6 +16,7 @@ use crate::jobs::worker::{self, Next, Worker};
 use crate::settings::file::SyncSettings;
 use crate::sources::api::{ListCoverage, Stream, Traversal};
 use crate::storage::sync_streams::{StreamRow, list_streams};
+use crate::telemetry::traces::Tracer;
 use crate::upstream::UpstreamClient;
 
 /// Pause between two checks for due runs.
@@ -28,9 +29,11 @@ pub async fn run_schedule(
     settings: SyncSettings,
     clock: Clock,
     background: BackgroundTasks,
+    tracer: Tracer,
 ) {
     let run = |kind| {
-        let runner = SyncRunner::new(pool.clone(), Arc::clone(&account), &settings, clock.clone());
+        let runner = SyncRunner::new(pool.clone(), Arc::clone(&account), &settings, clock.clone())
+            .traced(&tracer);
         SyncWorker { runner, settings: &settings, background: &background, kind }.run()
     };
     // Incremental runs do not wait for a full run, which may take hours.

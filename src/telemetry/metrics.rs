@@ -278,6 +278,16 @@ pub const CATALOGUE: &[Metric] = &[
     ),
     gauge("hookpoint_build_info", &["version"], "1 for the version in use."),
     counter(
+        "hookpoint_trace_spans_total",
+        &["outcome"],
+        "Spans of traces, by outcome: sent (the collector has them), failed (the collector did not take them), dropped (too many waited, because the collector is slow or down).",
+    ),
+    counter(
+        "hookpoint_trace_attributes_dropped_total",
+        &[],
+        "Attributes of spans that were not sent, because their name is not in the list of allowed ones. Any is a mistake in the service; please report it.",
+    ),
+    counter(
         "hookpoint_log_lines_lost_total",
         &[],
         "Log lines lost because standard error was read too slowly or could not be written.",

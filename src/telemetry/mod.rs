@@ -1,4 +1,4 @@
-//! Logs, spans and metrics, without personal data.
+//! Logs, metrics and traces, without personal data.
 //!
 //! They never contain query strings, keys, addresses of customers, names or bodies, and the network address of a caller
 //! only if it was rejected. So the root span is our own, because tracing-actix-web's span records the path with its
@@ -9,6 +9,7 @@ mod format;
 pub mod metrics;
 mod recorder;
 pub mod series;
+pub mod traces;
 mod writer;
 
 use std::io::IsTerminal;

@@ -36,6 +36,7 @@ const VALUES: &[(&str, &str, &[&str])] = &[
         "outcome",
         &["changed", "unchanged", "timed_out", "unavailable"],
     ),
+    ("hookpoint_trace_spans_total", "outcome", &["sent", "failed", "dropped"]),
     ("hookpoint_calls_total", "priority", &["live", "follow-up", "reconcile", "backfill"]),
     (
         "hookpoint_calls_total",

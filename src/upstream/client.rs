@@ -23,6 +23,7 @@ use crate::clock::Clock;
 use crate::customer::model::source::Source;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::sources::api::{ApiConnector, ApiRequest, ParsedReply, Reply, Request};
+use crate::telemetry::traces::{self, OpenSpan, Span, SpanName};
 
 /// The client of one account of a brand at a source.
 pub struct UpstreamClient {
@@ -82,7 +83,11 @@ impl UpstreamClient {
         priority: CallPriority,
         timeout: Duration,
     ) -> Result<Arc<ParsedReply>, CallError> {
-        let parsed = self.admit(ask, priority, timeout).await;
+        let mut span = traces::open(SpanName::SourceCall);
+        let parsed = self.admit(ask, priority, timeout, span.as_mut()).await;
+        if let Some(span) = span {
+            span.end(|span| self.describe(span, priority, &parsed));
+        }
         if let Err(error @ (CallError::RateLimited | CallError::CircuitOpen)) = &parsed {
             self.count(priority, error.outcome());
         }
@@ -94,6 +99,7 @@ impl UpstreamClient {
         ask: &ApiRequest,
         priority: CallPriority,
         timeout: Duration,
+        span: Option<&mut OpenSpan>,
     ) -> Outcome {
         if self.background.is_ending() {
             return Err(CallError::ShuttingDown);
@@ -122,10 +128,25 @@ impl UpstreamClient {
         };
         let outcome = match tokio::time::timeout(timeout, begun).await {
             Ok(Some(outcome)) => outcome,
-            Ok(None) => waiter.result().await,
+            Ok(None) => {
+                span.into_iter().for_each(OpenSpan::note_wait);
+                waiter.result().await
+            }
             Err(_) => return Err(CallError::RateLimited),
         };
         outcome.unwrap_or(Err(CallError::ShuttingDown))
+    }
+
+    fn describe(&self, span: Span, priority: CallPriority, outcome: &Outcome) -> Span {
+        let status = match outcome {
+            Err(CallError::Status(status)) => Some(*status),
+            _ => None,
+        };
+        span.with("hookpoint.brand", self.brand.rules.slug.clone())
+            .with("hookpoint.source", self.source.as_str())
+            .with("hookpoint.priority", priority.as_str())
+            .with_some("http.response.status_code", status)
+            .failed_with(outcome.as_ref().err().map(CallError::outcome))
     }
 
     /// Makes a call, and gives its outcome to the callers and the circuit breaker.

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use actix_web::http::header;
 use actix_web::web::{Data, Payload};
@@ -49,7 +49,7 @@ pub struct WebhookService {
     clock: Clock,
 }
 
-/// The webhook fields in the log line of a request.
+/// What is known of a webhook when it has been answered, for the log line and the trace.
 #[derive(Debug, Clone)]
 pub struct WebhookTrace {
     /// The brand in the path.
@@ -60,12 +60,23 @@ pub struct WebhookTrace {
     pub outcome: Option<Outcome>,
     /// Why it could not be verified.
     pub reason: Option<VerificationFailure>,
+    /// Its storing, if it came so far.
+    pub storing: Option<Storing>,
+}
+
+/// The storing of a webhook.
+#[derive(Debug, Clone, Copy)]
+pub struct Storing {
+    /// When it began.
+    pub started_at: Instant,
+    /// When it ended, and whether the webhook is stored. `None` until then.
+    pub ended: Option<(Instant, bool)>,
 }
 
 impl WebhookTrace {
     fn new(endpoint: &WebhookEndpoint) -> Self {
         let brand = Arc::clone(&endpoint.brand);
-        Self { brand, source: endpoint.source, outcome: None, reason: None }
+        Self { brand, source: endpoint.source, outcome: None, reason: None, storing: None }
     }
 }
 
@@ -175,7 +186,12 @@ impl WebhookService {
         let content = self.check_repetition(brand, endpoint.source, &verified)?;
         let about = about(&verified);
         let row = row(brand, endpoint.source, verified, priority);
-        match self.delivery_writer.store(brand.id(), row, body_memory).await {
+        let mut storing = Storing { started_at: Instant::now(), ended: None };
+        note(request, |trace| trace.storing = Some(storing));
+        let stored = self.delivery_writer.store(brand.id(), row, body_memory).await;
+        storing.ended = Some((Instant::now(), stored.is_ok()));
+        note(request, |trace| trace.storing = Some(storing));
+        match stored {
             Ok(InsertResult::Repeated) => {
                 // The state may be the same again, or somebody replays an old webhook. Only the source knows.
                 self.ask_about(brand, endpoint.source, about).await.map_err(|_| UNAVAILABLE)?;

@@ -20,4 +20,5 @@ mod settings_example;
 mod settings_mistakes;
 mod source_code;
 mod source_files;
+mod traces;
 mod vocabulary;

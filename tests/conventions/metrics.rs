@@ -79,7 +79,7 @@ fn every_metric_is_in_the_catalogue_with_its_labels_and_explained() {
 fn the_values_of_labels_that_are_registered_at_the_start_are_those_of_the_code() {
     let code: String = files("src", &["rs"])
         .into_iter()
-        .filter(|(file, _)| !file.starts_with("src/telemetry/"))
+        .filter(|(file, _)| file != "src/telemetry/series.rs" && file != "src/telemetry/metrics.rs")
         .map(|(_, text)| text)
         .collect();
     let labels = CATALOGUE.iter().flat_map(|metric| {

@@ -17,7 +17,7 @@ const ROOTS: &str =
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 88] = [
+const MISTAKES: [(&str, usize, &str, &str); 100] = [
     // Syntax and types.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "Did you mean `listen`?"),
     ("[servr]\nlisten = \"x\"", 1, "servr", "Did you mean `[server]`?"),
@@ -49,6 +49,18 @@ const MISTAKES: [(&str, usize, &str, &str); 88] = [
     ("[limits]\nmax_tracked_networks = 0", 2, "limits.max_tracked_networks", "at least 1"),
     ("[telemetry]\nlevel = \"verbose\"", 2, "telemetry.level", "\"error\", \"warn\", \"info\", \"debug\" or \"trace\""),
     ("[telemetry]\nformat = \"xml\"", 2, "telemetry.format", "must be one of: \"auto\", \"human\" or \"json\""),
+    ("[telemetry.traces]\nendpoint = \"collector:4317\"", 2, "telemetry.traces.endpoint", "such as \"http://127.0.0.1:4318/v1/traces\""),
+    ("[telemetry.traces]\nendpoint = \"http://collector:4318\"", 2, "telemetry.traces.endpoint", "must be the whole URL"),
+    ("[telemetry.traces]\nendpoint = \"https://user:password@collector/v1/traces\"", 2, "telemetry.traces.endpoint", "without a user"),
+    ("[telemetry.traces]\nendpoint = \"http://collector:4318/v1/traces\"\nheaders = { x-key = { env = \"CARGO_PKG_NAME\" } }", 2, "telemetry.traces.endpoint", "must begin with https"),
+    ("[telemetry.traces]\nendpoint = \"https://collector/v1/traces\"\nheaders = { \"x key\" = { env = \"CARGO_PKG_NAME\" } }", 3, "telemetry.traces.headers.x key", "the name of a header"),
+    ("[telemetry.traces]\nheaders = { content-type = { env = \"CARGO_PKG_NAME\" } }", 2, "telemetry.traces.headers.content-type", "the name of a header"),
+    ("[telemetry.traces]\nendpoint = \"https://collector/v1/traces\"\nheaders = { x-key = { env = \"HOOKPOINT_NOT_SET\" } }", 3, "telemetry.traces.headers.x-key", "the environment variable HOOKPOINT_NOT_SET, which is not set"),
+    ("[telemetry.traces]\nendpoint = \"https://collector/v1/traces\"\nheaders = { x-key = { file = \"/dev/null\" } }", 3, "telemetry.traces.headers.x-key", "contains no value for a header"),
+    ("[telemetry.traces]\nheaders = { x-key = \"topsecret\" }", 2, "telemetry.traces.headers.x-key", "such as { env = \"NAME\" }"),
+    ("[telemetry.traces]\nsampled_percent = 101", 2, "telemetry.traces.sampled_percent", "at most 100"),
+    ("[telemetry.traces]\nservice_name = \"\"", 2, "telemetry.traces.service_name", "must not be empty"),
+    ("[telemetry]\nendpoint = \"https://collector/v1/traces\"", 2, "telemetry.endpoint", "it belongs in [telemetry.traces]"),
     ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nsuppression_file = \"/srv/data/suppressions.jsonl\"", 4, "erasure.suppression_file", "must not be inside /srv/data"),
     // Brands.
     ("[limits]\n[brands.Demo]", 2, "brands.Demo", "lower-case letters, digits, - and _"),

@@ -31,4 +31,5 @@ mod round_trips;
 mod settings;
 mod support;
 mod sync;
+mod telemetry;
 mod webhooks;

@@ -63,6 +63,7 @@ async fn debug_output_of_what_is_near_a_webhook_names_nobody() {
                 source: Source::Omneo,
                 outcome: None,
                 reason: None,
+                storing: None,
             }
         ),
         format!("{:?}", Secret::new(SECRET.as_bytes().to_vec())),

@@ -6,6 +6,7 @@ pub mod forms;
 mod levels;
 mod panics;
 mod postgres;
+mod traces;
 mod unfiltered;
 mod webhooks;
 

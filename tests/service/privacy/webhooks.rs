@@ -240,7 +240,7 @@ pub fn signatures(id: &str, at: Timestamp) -> LeakSearch {
 }
 
 /// Waits until no delivery is due.
-async fn work_is_done(app: &TestApp) {
+pub async fn work_is_done(app: &TestApp) {
     let left = "select count(*) from deliveries where state = 'pending' and (claim_token is not null or due_at <= $1)";
     until("no delivery is due", async || {
         let now = jiff_sqlx::Timestamp::from(app.clock.now());
