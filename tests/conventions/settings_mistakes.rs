@@ -111,7 +111,7 @@ const MISTAKES: [(&str, usize, &str, &str); 100] = [
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [\n { env = \"CARGO_PKG_DESCRIPTION\" },\n { env = \"HOOKPOINT_NOT_SET\" },\n]", 5, "brands.demo.sources.omneo.webhook.secrets.1", "the environment variable HOOKPOINT_NOT_SET, which is not set"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ env = \"CARGO_PKG_VERSION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "the secret in CARGO_PKG_VERSION needs at least 16 bytes"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/nonexistent/secret\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "No such file"),
-    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "at least 16 bytes"),
+    ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "is empty"),
     ("[brands.demo.sources.omneo.api]\nbase_url = \"https://x.example\"\ntoken = [{ file = \"/dev/null\" }]", 3, "brands.demo.sources.omneo.api.token.0", "is empty"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"signature\"\nsecrets = [{ file = \"/dev/zero\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "more than 4096 bytes"),
     ("[brands.demo.sources.omneo.webhook]\nverification = \"secret\"\nsecrets = [{ env = \"CARGO_PKG_DESCRIPTION\" }]", 3, "brands.demo.sources.omneo.webhook.secrets.0", "may contain only letters, digits"),

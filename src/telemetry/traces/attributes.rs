@@ -1,6 +1,6 @@
 //! The attributes that spans may have.
 
-use super::span::Value;
+use std::borrow::Cow;
 
 /// The names of all attributes that leave this service. Any other attribute is dropped and counted. The names without
 /// `hookpoint` are those of OpenTelemetry's semantic conventions. `deploy/operate.md` explains each.
@@ -31,6 +31,45 @@ pub const ALLOWED: [&str; 22] = [
     "hookpoint.stream",
     "hookpoint.wait_ms",
 ];
+
+/// The value of an attribute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// A word of the code or of the settings.
+    Text(Cow<'static, str>),
+    /// A number.
+    Number(i64),
+}
+
+impl From<&'static str> for Value {
+    fn from(text: &'static str) -> Self {
+        Self::Text(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(Cow::Owned(text))
+    }
+}
+
+impl From<u16> for Value {
+    fn from(number: u16) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<u64> for Value {
+    fn from(number: u64) -> Self {
+        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<usize> for Value {
+    fn from(number: usize) -> Self {
+        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
 
 /// An attribute of a span.
 pub(super) type Attribute = (&'static str, Value);

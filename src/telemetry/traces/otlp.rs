@@ -7,8 +7,8 @@ use std::time::Instant;
 use jiff::Timestamp;
 use prost::Message;
 
-use super::attributes::allowed;
-use super::span::{Span, SpanContext, Value};
+use super::attributes::{Value, allowed};
+use super::span::{Span, SpanContext};
 
 /// What is sent.
 #[derive(Clone, PartialEq, Message)]

@@ -1,11 +1,10 @@
 //! A span: one step of a request or of background work, with its time and its attributes.
 
-use std::borrow::Cow;
 use std::time::Instant;
 
 use uuid::Uuid;
 
-use super::attributes::Attribute;
+use super::attributes::{Attribute, Value};
 
 /// The names of spans. There are no others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,45 +111,6 @@ impl SpanContext {
 
 fn is_hex(text: &str, length: usize) -> bool {
     text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// The value of an attribute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Value {
-    /// A word of the code or of the settings.
-    Text(Cow<'static, str>),
-    /// A number.
-    Number(i64),
-}
-
-impl From<&'static str> for Value {
-    fn from(text: &'static str) -> Self {
-        Self::Text(Cow::Borrowed(text))
-    }
-}
-
-impl From<String> for Value {
-    fn from(text: String) -> Self {
-        Self::Text(Cow::Owned(text))
-    }
-}
-
-impl From<u16> for Value {
-    fn from(number: u16) -> Self {
-        Self::Number(number.into())
-    }
-}
-
-impl From<u64> for Value {
-    fn from(number: u64) -> Self {
-        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
-    }
-}
-
-impl From<usize> for Value {
-    fn from(number: usize) -> Self {
-        Self::Number(i64::try_from(number).unwrap_or(i64::MAX))
-    }
 }
 
 /// A step that has ended.
