@@ -41,8 +41,8 @@ pub async fn insert_rejected(
     let callers: Vec<&str> = rows.iter().map(|row| row.caller.as_str()).collect();
     sqlx::query(
         "insert into rejected_webhooks (brand_id, rejection_id, source, rejected_at, reason, caller)
-        select $1, added.*, $2, more.* from unnest($3::uuid[]) with ordinality as added (rejection_id, n)
-        join unnest($4::timestamptz[], $5::text[], $6::text[]) with ordinality as more (rejected_at, reason, caller, n) using (n)",
+        select $1, added.id, $2, added.at, added.reason, added.caller
+        from unnest($3::uuid[], $4::timestamptz[], $5::text[], $6::text[]) as added (id, at, reason, caller)",
     )
     .bind(brand_id)
     .bind(source.as_str())

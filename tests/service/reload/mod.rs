@@ -30,8 +30,7 @@ impl TestApp {
 fn custom_field(customers: &[Value], name: &str) -> String {
     let [customer] = customers else { panic!("one customer: {customers:?}") };
     let fields = customer["customFields"].as_array().unwrap();
-    let field = fields.iter().find(|field| field["name"] == name).unwrap();
-    field["value"].as_str().unwrap().to_owned()
+    fields.iter().find_map(|field| field[name].as_str()).unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -62,7 +61,7 @@ async fn new_templates_are_used_and_no_lookup_and_no_webhook_is_lost() {
 }
 
 #[tokio::test]
-async fn networks_limits_and_paths_are_those_of_the_new_settings() {
+async fn networks_and_limits_are_those_of_the_new_settings() {
     let mut app = TestApp::demo().await;
     let elsewhere = TestSettings::demo().with(|file| {
         file.server.allowed_networks = vec!["192.0.2.0/24".parse().unwrap()];
@@ -73,19 +72,13 @@ async fn networks_limits_and_paths_are_those_of_the_new_settings() {
     app.reload(&slow).await.unwrap();
     until("the limit holds", async || app.ask(&format!("key={KEY}&{THOMAS}")).await.status == 429)
         .await;
-    let moved = TestSettings::demo().with(|file| "/who".clone_into(&mut file.lookup.path));
-    app.reload(&moved).await.unwrap();
-    assert_eq!(app.ask(&format!("key={KEY}&{THOMAS}")).await.status, 404);
-    let answer =
-        send(app.application.address, "GET", &format!("/who?key={KEY}&{THOMAS}"), &[]).await;
-    assert!(answer.body.contains("Thomas"), "{}", answer.body);
     app.stop().await;
 }
 
 #[tokio::test]
 async fn brands_and_secrets_come_and_go() {
     let metrics =
-        TestSettings::demo().with(|file| "127.0.0.1:0".clone_into(&mut file.server.metrics_listen));
+        TestSettings::demo().with(|file| "localhost:0".clone_into(&mut file.server.metrics_listen));
     let mut app = TestApp::start_with(metrics.clone()).await;
     let with_another = metrics.clone().and_brand("reloaded", BrandSettings::default());
     app.reload(&with_another).await.unwrap();
@@ -93,10 +86,9 @@ async fn brands_and_secrets_come_and_go() {
     app.key(brand, "key-of-the-new-brand", None).await;
     app.until("key=key-of-the-new-brand&primaryID=1", |response| response.status == 200).await;
     let webhook = unsigned_webhook(Source::Omneo, 1);
-    let rotated = metrics.clone().webhook(
-        Source::Omneo,
-        &crate::webhooks::secrets(Source::Omneo, &["another-secret-of-omneo"]),
-    );
+    let secrets = crate::webhooks::secrets(Source::Omneo, &["another-secret-of-omneo"]);
+    let verification = format!("verification = \"signature\"\n{secrets}");
+    let rotated = metrics.clone().webhook(Source::Omneo, &verification);
     app.reload(&rotated).await.unwrap();
     assert_eq!(webhook.clone().signed().to(&app).await.status, 401);
     let signed = webhook.signed_with("another-secret-of-omneo", crate::support::now());
