@@ -45,7 +45,7 @@ fn all_replicas_take_over_new_settings_and_say_what_needs_a_restart() {
         let address = replica["address"].as_str().unwrap();
         assert!(services.iter().any(|service| service.address == address), "{printed}");
     }
-    shop.change_settings("metrics_listen = \"\"", "metrics_listen = \"127.0.0.1:0\"");
+    shop.change_settings("metrics_listen = \"\"", "metrics_listen = \"localhost:0\"");
     let printed = shop.run(&["reload"]).well();
     assert_eq!(printed.matches(": reloaded\n").count(), 2, "{printed}");
     assert_eq!(printed.matches("Needs a restart: server.metrics_listen\n").count(), 2, "{printed}");

@@ -14,7 +14,7 @@ use super::child::{is_alone, run_alone};
 use super::webhooks::{everything, send_webhooks, signatures, webhook_settings};
 use super::{LEAKED, app_with_canaries, drive, is_found_where_leaked, queries, while_it_hangs};
 use crate::lookup::postgres_outage::{cut, restore};
-use crate::support::{Logs, adopt_logs, now};
+use crate::support::{Logs, adopt_logs, now, until};
 
 struct Said {
     target: String,
@@ -89,7 +89,13 @@ async fn listen_to_everything() {
         app_with_canaries(webhook_settings().usual_ack_timeout().lookup_deadline_ms(300)).await;
     drive(app.application.address, "").await;
     send_webhooks(app.application.address, "first", now()).await;
-    while_it_hangs(&app, app.ask(&queries("8")[0])).await;
+    while_it_hangs(&app, async {
+        app.ask(&queries("8")[0]).await;
+        // The query behind the answer has its own deadline, which begins later.
+        let health = async || app.send("GET", "/health/ready", &[]).await.body;
+        until("lookups fail", async || health().await.contains("\"lookups\":\"failing\"")).await;
+    })
+    .await;
     cut(&app).await;
     drive(app.application.address, "9").await;
     send_webhooks(app.application.address, "second", now()).await;

@@ -79,13 +79,16 @@ impl SyncFixture {
         let (killed, stream) = (self.runner(Source::Omneo), self.stream(Source::Omneo, "profiles"));
         tokio::select! {
             ended = killed.scan(stream, SyncMode::Incremental { since }, &listener) => panic!("{ended:?}"),
-            () = reached.notified() => {}
+            () = async {
+                reached.notified().await;
+                // The call for the third page continues after its caller was dropped. It must not be counted for the
+                // next run.
+                until("the third page is asked for", async || {
+                    self.simulators.logged_requests(Source::Omneo).len() >= 3
+                })
+                .await;
+            } => {}
         }
-        // The call for the third page continues after its caller was dropped. It must not be counted for the next run.
-        until("the third page is asked for", async || {
-            self.simulators.logged_requests(Source::Omneo).len() >= 3
-        })
-        .await;
         self.simulators.clear_faults();
         since
     }
