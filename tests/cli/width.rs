@@ -50,7 +50,7 @@ fn the_help_of_every_command_fits_and_breaks_between_words() {
 }
 
 const SETTINGS: &str = "[brands.shop.sources.omniotap.api]\nbase_url = \"http://127.0.0.1:9\"\nkey = [{ file = SECRET }]
-[brands.shop.sources.omniotap.webhook]\nverification = \"secret\"\nsecrets = [{ file = SECRET }]\n";
+[brands.shop.sources.omniotap.webhook]\nverification = \"none\"\n";
 
 const NOTE: &str = "the source answered with status 500, and its answer was no JSON; this was the last of all attempts (tried 20 times)";
 

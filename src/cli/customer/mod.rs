@@ -25,6 +25,7 @@ use crate::settings::Settings;
 pub(super) enum CustomerCommand {
     /// Erase a person permanently: delete the stored data, and drop data that arrives later. The service can run at the
     /// same time
+    #[command(override_usage = usage("erase"))]
     Erase {
         #[command(flatten)]
         target: TargetArguments,
@@ -38,6 +39,7 @@ pub(super) enum CustomerCommand {
         output: JsonArguments,
     },
     /// Revoke an erasure: accept new data about the person again
+    #[command(override_usage = usage("revoke-erasure"))]
     RevokeErasure {
         #[command(flatten)]
         target: TargetArguments,
@@ -47,6 +49,7 @@ pub(super) enum CustomerCommand {
         output: JsonArguments,
     },
     /// Print all stored data about a person, as JSON
+    #[command(override_usage = usage("export"))]
     Export {
         #[command(flatten)]
         target: TargetArguments,
@@ -56,6 +59,12 @@ pub(super) enum CustomerCommand {
         #[arg(long)]
         json: bool,
     },
+}
+
+/// The usage in two lines, because one would be too long for a terminal.
+fn usage(command: &str) -> String {
+    let target = "<--email <ADDRESS>|--phone <NUMBER>|--id <ID>>";
+    format!("hookpoint customer {command} [OPTIONS]\n       {target}")
 }
 
 #[derive(Debug, Args)]

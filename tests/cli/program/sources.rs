@@ -42,7 +42,11 @@ fn an_authority_of_ones_own_is_trusted_where_the_environment_names_it() {
     let arguments = |words: &'static str| {
         [vec!["--settings", file.to_str().unwrap()], words.split(' ').collect()].concat()
     };
-    let status = || text(&command(&arguments("sync status")).output().unwrap().stdout);
+    // In one line, so that line breaks make no difference.
+    let status = || {
+        let out = text(&command(&arguments("sync status")).output().unwrap().stdout);
+        out.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
     let mut service = Running::serve(&file);
     let deadline = Instant::now() + Duration::from_secs(60);
     while !status().contains(
