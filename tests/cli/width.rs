@@ -65,7 +65,7 @@ fn shop() -> (Shop, String) {
         "--brand",
         "shop",
         "--label",
-        &"Omnidesk ".repeat(11),
+        "Omnidesk ".repeat(11).trim_end(),
         "--reason",
         reason,
     ])
