@@ -360,7 +360,7 @@ async fn the_command_examines_the_service_of_its_settings_and_prints_no_secret()
     let nowhere = "postgres://nobody:canary-password@127.0.0.1:1/x";
     let (code, out, error) = run(nowhere, "", &["--json"]).await;
     let report: serde_json::Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((code, error.as_str()), (Some(1), "hookpoint: 5 checks failed\n"), "{out}");
+    assert_eq!((code, error.as_str()), (Some(3), "hookpoint: 5 checks failed\n"), "{out}");
     assert_eq!(report["failed"], 5, "four secrets, and the database: {out}");
     assert!(!out.contains("canary"), "{out}");
     app.stop().await;
