@@ -94,11 +94,12 @@ impl Report {
             );
         }
         print_line(&format!("\nNext, start the service:\n\n  {}", self.next_command));
-        print_line(&format!(
+        print_wrapped(
             "\nThe service itself speaks no TLS: deploy/operate.md, section \"Proxies\", says what to put in front of it.\n\
-             When it runs, let it be checked:\n\n  {}",
-            self.check_command
-        ));
+             When it runs, let it be checked:",
+            0,
+        );
+        print_line(&format!("\n  {}", self.check_command));
         Ok(())
     }
 

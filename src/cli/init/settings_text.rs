@@ -9,7 +9,7 @@ use crate::sources::webhook_setup;
 
 const HEAD: &str = "\
 # Written by `hookpoint init`. deploy/settings.example.toml explains every setting.
-# `hookpoint settings check` checks this file. Changes take effect at the next start.
+# `hookpoint settings check` checks this file. `hookpoint reload` takes over changes.
 ";
 
 /// The content of the settings file.
