@@ -5,11 +5,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::error::StartError;
 use super::foundation::Foundation;
-use super::generation::{Generation, end_tasks};
+use super::generation::Generation;
 use super::registered_metrics::{end_metrics, register_metrics};
 use super::reload::{Reload, Reloaded, replace};
 use super::replica::Replica;
@@ -26,6 +27,9 @@ use crate::storage::replicas::ReloadOutcome;
 /// idle. A server that stops earlier may close a connection on which a request is just arriving.
 const CONNECTIONS_END: Duration = Duration::from_secs(10);
 
+/// How much longer than its server a former generation may take to end.
+const FORMER_END_RESERVE: Duration = Duration::from_secs(5);
+
 /// A running application.
 pub struct Application {
     /// Address of lookups and webhooks.
@@ -39,6 +43,8 @@ pub struct Application {
     replica: Arc<Replica>,
     /// What does not end with a generation.
     background: BackgroundTasks,
+    /// Cancelled when the former generation has ended.
+    former: CancellationToken,
 }
 
 impl Application {
@@ -69,16 +75,28 @@ impl Application {
         clock: Clock,
     ) -> Result<Self, StartError> {
         let foundation = Arc::new(Foundation::lay(file, &database, clock).await?);
-        let prepared = Box::pin(Generation::prepare(file.clone(), rules, &foundation)).await?;
+        let now = foundation.clock.now();
+        let prepared = Box::pin(Generation::prepare(file.clone(), rules, &foundation, now)).await?;
         let mut current = Box::new(prepared);
         register_metrics(&current.brands);
-        current.start_jobs(&foundation);
+        current.start_jobs(&foundation, Duration::ZERO);
         current.serve(&foundation)?;
         let address = foundation.listeners.address(&file.server);
         let metrics_address = foundation.listeners.metrics_address(&file.server);
         let background = BackgroundTasks::new();
         let replica = Replica::start(&foundation.pool, address, file, &background);
-        Ok(Self { address, metrics_address, database, foundation, current, replica, background })
+        let former = CancellationToken::new();
+        former.cancel();
+        Ok(Self {
+            address,
+            metrics_address,
+            database,
+            foundation,
+            current,
+            replica,
+            background,
+            former,
+        })
     }
 
     /// The brands, by their id.
@@ -134,10 +152,18 @@ impl Application {
         end_metrics(&self.current.brands, &next.brands);
         let former = std::mem::replace(&mut self.current, next);
         let (pool, background) = (self.foundation.pool.clone(), self.background.clone());
+        self.former = CancellationToken::new();
+        let ended = self.former.clone().drop_guard();
         self.background.spawn(async move {
             let _ = tokio::time::timeout(CONNECTIONS_END, background.until_ending()).await;
             former.end(&pool).await;
+            drop(ended);
         });
+    }
+
+    /// Completes when only one generation is left.
+    pub async fn until_settled(&self) {
+        self.former.cancelled().await;
     }
 
     /// The next request of `hookpoint reload` after the last one.
@@ -163,9 +189,15 @@ impl Application {
     /// and stops.
     pub async fn stop(self) {
         self.current.services.background.drain();
-        tokio::time::sleep(Duration::from_secs(self.current.file.server.drain_seconds)).await;
-        self.current.end(&self.foundation.pool).await;
-        end_tasks(&self.background).await;
+        let server = &self.current.file.server;
+        let shutdown_timeout = Duration::from_secs(server.shutdown_timeout_seconds);
+        tokio::time::sleep(Duration::from_secs(server.drain_seconds)).await;
+        let pool = self.foundation.pool.clone();
+        // Without this last handle, the sockets close as soon as the servers have stopped.
+        drop(self.foundation);
+        let most = shutdown_timeout.saturating_add(FORMER_END_RESERVE);
+        let background = tokio::time::timeout(most, self.background.end());
+        let _ = tokio::join!(self.current.end(&pool), background);
         self.replica.end().await;
         self.database.close().await;
     }

@@ -22,7 +22,7 @@ pub(super) struct Generation {
     pub(super) change_listener: Arc<ChangeListener>,
     pub(super) readiness: Readiness,
     pub(super) suppressions: SuppressionFile,
-    /// The background jobs. Those of two generations never run at the same time.
+    /// The background jobs. Those of the former generation have some seconds to end before those of the next one begin.
     pub(super) jobs: BackgroundTasks,
     /// The public server comes first.
     pub(super) servers: Vec<RunningServer>,
@@ -46,12 +46,14 @@ impl Generation {
             server.stopped.cancelled().await;
         }
         // A Postgres that does not answer must not block the shutdown.
+        let Services { api_keys, webhook_service, .. } = &self.services;
         let saving = async {
-            self.services.api_keys.write_last_used(pool).await?;
-            self.services.webhook_service.endpoints.save(pool).await
+            let saved =
+                tokio::join!(api_keys.write_last_used(pool), webhook_service.endpoints.save(pool));
+            matches!(saved, (Ok(()), Ok(())))
         };
         let saved = tokio::time::timeout(SHUTDOWN_STEP_TIMEOUT, saving).await;
-        if !matches!(saved, Ok(Ok(()))) {
+        if !matches!(saved, Ok(true)) {
             tracing::warn!("failed to save the last use of API keys and the webhook counters");
         }
         tokio::join!(end_tasks(&self.jobs), end_tasks(&self.services.background));

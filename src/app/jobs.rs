@@ -1,6 +1,7 @@
 //! Starts the background jobs of a replica.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
@@ -30,12 +31,14 @@ pub(super) struct BackgroundJobs<'a> {
     pub clock: &'a Clock,
     pub alarms: &'a Alarms,
     pub tracer: &'a Tracer,
+    /// How long the derivation with changed settings waits.
+    pub rederive_delay: Duration,
 }
 
 impl BackgroundJobs<'_> {
     /// Starts the workers of the inbox.
     pub(super) fn start_inbox(&self, wake_handles: &WakeHandles) {
-        let Self { file, pool, brands, background, clock, alarms, tracer } = *self;
+        let Self { file, pool, brands, background, clock, alarms, tracer, .. } = *self;
         if file.inbox.workers == 0 {
             return;
         }
@@ -80,8 +83,12 @@ impl BackgroundJobs<'_> {
 
     /// Starts the scheduled jobs, and the derivation of customers whose rules changed.
     pub(super) fn start_maintenance(&self, maintenance: Maintenance) {
-        let Self { pool, brands, background, .. } = *self;
-        background.spawn_endless(maintenance::rederive_brands(pool.clone(), brands.to_vec()));
+        let Self { pool, brands, background, rederive_delay, .. } = *self;
+        background.spawn_endless(maintenance::rederive_brands(
+            pool.clone(),
+            brands.to_vec(),
+            rederive_delay,
+        ));
         maintenance::start(&Schedule::new(maintenance, background));
     }
 }

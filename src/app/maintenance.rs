@@ -28,7 +28,7 @@ use crate::webhooks::delivery_writer::DeliveryWriter;
 use crate::webhooks::endpoints::WebhookEndpoints;
 
 /// How long an erasure by a command may take. After that, the service completes it.
-const ERASURE_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
+pub(super) const ERASURE_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the scheduled jobs need.
 pub(super) struct Maintenance {
@@ -170,7 +170,8 @@ impl Maintenance {
 }
 
 /// Derives customers again that were derived with other settings, one brand after the other.
-pub(super) async fn rederive_brands(pool: Pool, brands: Vec<Arc<Brand>>) {
+pub(super) async fn rederive_brands(pool: Pool, brands: Vec<Arc<Brand>>, delay: Duration) {
+    tokio::time::sleep(delay).await;
     for brand in brands {
         while let Err(error) = rederive(&pool, &brand).await {
             tracing::warn!(brand = brand.rules.slug, %error, "failed to recompute customers with the current settings; retrying");

@@ -30,6 +30,15 @@ pub(super) fn end_metrics(former: &HashMap<i32, Arc<Brand>>, next: &HashMap<i32,
         if same.is_none() {
             for_series_of(brand, |values| end_gauges("brand", values));
         }
+        for source in brand.rules.accounts.keys() {
+            // The next generation begins with closed circuit breakers, and only shows when one changes.
+            let slug = brand.rules.slug.clone();
+            metrics::gauge!("hookpoint_circuit_open", "brand" => slug, "source" => source.as_str())
+                .set(0.0);
+            if same.is_some_and(|next| !next.rules.accounts.contains_key(source)) {
+                for_streams_of(brand, *source, &|values| end_gauges("source", values));
+            }
+        }
     }
 }
 
@@ -46,9 +55,13 @@ fn for_series_of(brand: &Brand, act: impl Fn(&LabelValues)) {
     let sources = Source::ALL.map(|source| source.as_str().to_owned());
     let templates = brand.rules.presenter.template_names().map(str::to_owned);
     act(&[slug(), ("source", sources.into()), ("template", templates.collect())]);
-    for source in Source::ALL {
-        let streams = brand.rules.sources.api(source).streams().iter();
-        let streams = streams.map(|stream| stream.name.to_owned()).collect();
-        act(&[slug(), ("source", vec![source.as_str().to_owned()]), ("stream", streams)]);
-    }
+    Source::ALL.into_iter().for_each(|source| for_streams_of(brand, source, &act));
+}
+
+/// The same for one source, with the names of its streams.
+fn for_streams_of(brand: &Brand, source: Source, act: &impl Fn(&LabelValues)) {
+    let streams = brand.rules.sources.api(source).streams().iter();
+    let streams = streams.map(|stream| stream.name.to_owned()).collect();
+    let slug = ("brand", vec![brand.rules.slug.clone()]);
+    act(&[slug, ("source", vec![source.as_str().to_owned()]), ("stream", streams)]);
 }

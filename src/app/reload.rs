@@ -10,12 +10,17 @@ use futures_util::future::BoxFuture;
 use super::error::StartError;
 use super::foundation::Foundation;
 use super::generation::{Generation, end_tasks};
+use super::maintenance::ERASURE_TIMEOUT;
 use crate::brand::BrandRules;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::SettingsFile;
 
 /// How long a new generation may take until it is ready.
 const READY_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How long the derivation with changed settings waits after a reload: until the former generation, and those of other
+/// replicas, have stored their last changes by the former rules.
+const REDERIVE_DELAY: Duration = Duration::from_secs(60);
 
 /// Ends when the next generation answers.
 pub type Reload = BoxFuture<'static, Result<Reloaded, StartError>>;
@@ -54,7 +59,11 @@ pub(super) async fn replace(
     rules: Vec<BrandRules>,
 ) -> Result<Reloaded, StartError> {
     let needs_restart = keep_what_needs_restart(&outgoing.file, &mut file);
-    let mut next = Box::new(Generation::prepare(file, rules, &foundation).await?);
+    let now = foundation.clock.now();
+    // A command may be erasing somebody right now.
+    let erasures_before = now.checked_sub(ERASURE_TIMEOUT).unwrap_or(now);
+    let prepared = Generation::prepare(file, rules, &foundation, erasures_before).await?;
+    let mut next = Box::new(prepared);
     next.readiness.set_prepared();
     let ready = tokio::time::timeout(READY_TIMEOUT, next.readiness.until_ready()).await;
     let served = match ready {
@@ -71,7 +80,7 @@ pub(super) async fn replace(
     }
     outgoing.connections.close_connections();
     end_tasks(&outgoing.jobs).await;
-    next.start_jobs(&foundation);
+    next.start_jobs(&foundation, REDERIVE_DELAY);
     Ok(Reloaded { next, needs_restart })
 }
 

@@ -1,6 +1,9 @@
 //! Starts a generation of the application, step by step.
 
 use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::brands::open_brands;
 use super::error::StartError;
@@ -20,17 +23,20 @@ use crate::lookup::change_listener::ChangeListener;
 use crate::settings::SettingsFile;
 
 impl Generation {
-    /// Prepares everything that answers requests. Nothing is answered yet, and no job runs.
+    /// Prepares everything that answers requests. Nothing is answered yet, and no job runs. Erasures that began before a
+    /// time and are not complete are completed.
     pub(super) async fn prepare(
         file: SettingsFile,
         rules: Vec<BrandRules>,
         foundation: &Foundation,
+        erasures_before: Timestamp,
     ) -> Result<Self, StartError> {
         let Foundation { pool, further_pools, clock, .. } = foundation;
         let suppressions = open_suppression_file(&file, pool, &rules).await?;
         let brands = open_brands(pool, rules).await?;
         // This must come before the first answer: a restored backup may have brought back erased people.
-        reconcile_all(pool, &brands, &suppressions, file.erasure.max_erased_percent, clock).await?;
+        let most = file.erasure.max_erased_percent;
+        reconcile_all(pool, &brands, &suppressions, most, (clock.now(), erasures_before)).await?;
         warn_about_open_access(&file, &brands);
         let resources = Resources { file: &file, pool, further_pools, brands: &brands, clock };
         let services = Services::build(resources).await?;
@@ -47,8 +53,8 @@ impl Generation {
         })
     }
 
-    /// Starts the background jobs.
-    pub(super) fn start_jobs(&self, foundation: &Foundation) {
+    /// Starts the background jobs. The derivation with changed settings begins after a delay.
+    pub(super) fn start_jobs(&self, foundation: &Foundation, rederive_delay: Duration) {
         let Self { file, services, change_listener, .. } = self;
         let Foundation { pool, clock, .. } = foundation;
         let brands: Vec<_> = self.brands.values().cloned().collect();
@@ -60,6 +66,7 @@ impl Generation {
             clock,
             alarms: &services.alarms,
             tracer: &services.tracer,
+            rederive_delay,
         };
         jobs.start_inbox(&services.wake_handles);
         jobs.start_sync(&services.accounts);
@@ -93,13 +100,13 @@ impl Generation {
             document,
         )
         .map_err(StartError::listen(&file.server.listen))?;
-        let mut servers = vec![run(public, &services.background)];
-        if let Some(listener) = sockets.metrics {
-            let metrics = metrics_server(listener, gauges(services, jobs, pool))
-                .map_err(StartError::listen(&file.server.metrics_listen))?;
-            servers.push(run(metrics, &services.background));
-        }
-        self.servers = servers;
+        let metrics = sockets
+            .metrics
+            .map(|listener| metrics_server(listener, gauges(services, jobs, pool)))
+            .transpose()
+            .map_err(StartError::listen(&file.server.metrics_listen))?;
+        let servers = std::iter::once(public).chain(metrics);
+        self.servers = servers.map(|server| run(server, &services.background)).collect();
         Ok(())
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::error::StartError;
 use crate::brand::{Brand, BrandRules};
-use crate::clock::Clock;
 use crate::erasure::erase::ErasureError;
 use crate::erasure::reconcile::{adopt_keys, reconcile};
 use crate::erasure::suppression_file::{SuppressionFile, SuppressionFileError};
@@ -34,12 +35,10 @@ pub(super) async fn reconcile_all(
     brands: &HashMap<i32, Arc<Brand>>,
     suppressions: &SuppressionFile,
     max_erased_percent: u32,
-    clock: &Clock,
+    (now, began_by): (Timestamp, Timestamp),
 ) -> Result<(), StartError> {
     for brand in brands.values() {
-        match reconcile(pool, brand, suppressions, max_erased_percent, clock.now(), clock.now())
-            .await
-        {
+        match reconcile(pool, brand, suppressions, max_erased_percent, now, began_by).await {
             Err(ErasureError::SuppressionFile(error @ SuppressionFileError::Write(..))) => {
                 tracing::error!(brand = brand.rules.slug, %error, "failed to write the suppression file; a restored backup would bring back erased people");
             }

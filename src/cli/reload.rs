@@ -12,7 +12,9 @@ use super::session::open_read_only;
 use crate::settings::Settings;
 use crate::storage::StorageError;
 use crate::storage::pool::Pool;
-use crate::storage::replicas::{ReloadRow, list_replicas, request_reload};
+use crate::storage::replicas::{
+    ReloadOutcome, ReloadRow, ReplicaRow, list_replicas, request_reload,
+};
 
 /// How long to wait for the replicas.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -53,36 +55,48 @@ pub(super) async fn run(arguments: JsonArguments, settings: &Settings) -> anyhow
 }
 
 async fn ask(pool: &Pool) -> Result<Vec<Reloaded>, StorageError> {
-    let asked: Vec<Uuid> = ids(&list_replicas(pool).await?);
+    let asked = list_replicas(pool).await?;
     let request = Uuid::now_v7();
     request_reload(pool, request).await?;
     let deadline = Instant::now() + TIMEOUT;
     loop {
         let mut rows = list_replicas(pool).await?;
-        rows.retain(|row| asked.contains(&row.replica.replica_id));
+        let id = |row: &ReloadRow| row.replica.replica_id;
+        rows.retain(|row| asked.iter().any(|asked| id(asked) == id(row)));
         let is_open = |row: &ReloadRow| row.request == Some(request) && row.outcome.is_none();
         if !rows.iter().any(is_open) || Instant::now() > deadline {
-            return Ok(rows.into_iter().map(|row| Reloaded::of(row, request)).collect());
+            let is_gone = |asked: &ReloadRow| !rows.iter().any(|row| id(row) == id(asked));
+            let gone: Vec<ReloadRow> = asked.into_iter().filter(is_gone).collect();
+            let replicas = rows.into_iter().map(|row| Reloaded::of(row, request));
+            return Ok(replicas.chain(gone.into_iter().map(Reloaded::gone)).collect());
         }
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-fn ids(rows: &[ReloadRow]) -> Vec<Uuid> {
-    rows.iter().map(|row| row.replica.replica_id).collect()
-}
-
 impl Reloaded {
     fn of(row: ReloadRow, request: Uuid) -> Self {
         let ReloadRow { replica, request: last, outcome } = row;
-        let (problems, needs_restart) = match outcome.filter(|_| last == Some(request)) {
-            Some(outcome) => (outcome.problems, outcome.needs_restart),
-            None if last == Some(request) => {
-                (vec![format!("no result within {} s", TIMEOUT.as_secs())], Vec::new())
-            }
-            None => (vec!["another reload was requested at the same time".to_owned()], Vec::new()),
-        };
+        let outcome = outcome.filter(|_| last == Some(request)).unwrap_or_else(|| {
+            let why = if last == Some(request) {
+                format!("no result within {} s; look at its log", TIMEOUT.as_secs())
+            } else {
+                "another reload was requested at the same time; look at its log".to_owned()
+            };
+            ReloadOutcome { problems: vec![why], needs_restart: Vec::new() }
+        });
+        Self::new(replica, outcome)
+    }
+
+    /// A replica that ended meanwhile.
+    fn gone(row: ReloadRow) -> Self {
+        let problems = vec!["it ended before it had a result".to_owned()];
+        Self::new(row.replica, ReloadOutcome { problems, needs_restart: Vec::new() })
+    }
+
+    fn new(replica: ReplicaRow, outcome: ReloadOutcome) -> Self {
         let (host, address, version) = (replica.host, replica.address, replica.version);
+        let ReloadOutcome { problems, needs_restart } = outcome;
         Self { host, address, version, reloaded: problems.is_empty(), problems, needs_restart }
     }
 
@@ -91,7 +105,7 @@ impl Reloaded {
         if self.reloaded {
             print_line(&format!("{name}: reloaded"));
         } else {
-            print_error(&format!("{name}: not reloaded; it goes on with its former settings"));
+            print_error(&format!("{name}: not reloaded"));
         }
         self.problems.iter().for_each(|problem| print_error(&plain(&format!("  {problem}"))));
         if !self.needs_restart.is_empty() {

@@ -103,11 +103,15 @@ pub async fn rebuild(
 pub async fn rederive(pool: &Pool, brand: &Brand) -> Result<bool, StorageError> {
     let rules = brand.rules.hash();
     let row = get_rederive(pool, brand.id()).await?;
-    if row.derivation_hash.as_deref() == Some(rules.as_slice()) {
+    // With a derivation by other rules under way, some customers already follow those.
+    if row.derivation_hash.as_deref() == Some(rules.as_slice()) && row.rederive_hash.is_none() {
         return Ok(false);
     }
     let resumes = row.rederive_hash.as_deref() == Some(rules.as_slice());
     let after = row.rederive_after.filter(|_| resumes).unwrap_or_default();
+    if !resumes {
+        save_rederive(pool, brand.id(), rules, "").await?;
+    }
     let mut rebuild = Rebuild::begin(pool, brand, after).await?;
     let records = rebuild.progress.total;
     if records > 0 {

@@ -52,7 +52,9 @@ pub async fn insert_rejected(
     .bind(callers)
     .execute(pool)
     .await?;
-    delete_oldest(pool, brand_id, source).await
+    // If this fails, the next call deletes more.
+    let _ = delete_oldest(pool, brand_id, source).await;
+    Ok(())
 }
 
 async fn delete_oldest(pool: &Pool, brand_id: i32, source: Source) -> Result<(), StorageError> {

@@ -189,6 +189,18 @@ impl WebhookEndpoint {
         }
     }
 
+    async fn save_counters(&self, pool: &Pool) -> Result<(), StorageError> {
+        let unsaved = std::mem::take(&mut *self.unsaved());
+        if unsaved == WebhookStatsRow::default() {
+            return Ok(());
+        }
+        let written = add_webhook_stats(pool, self.brand.id(), self.source, &unsaved).await;
+        if written.is_err() {
+            self.unsaved().follow(&unsaved);
+        }
+        written
+    }
+
     /// Stores the last rejected webhooks.
     async fn save_rejected(&self, pool: &Pool) -> Result<(), StorageError> {
         let rows: Vec<RejectedRow> = std::mem::take(&mut *self.rejected.lock()).into();
@@ -197,7 +209,10 @@ impl WebhookEndpoint {
         }
         let stored = insert_rejected(pool, self.brand.id(), self.source, &rows).await;
         if stored.is_err() {
-            rows.into_iter().for_each(|row| self.keep_rejected(row));
+            let mut rejected = self.rejected.lock();
+            rows.into_iter().rev().for_each(|row| rejected.push_front(row));
+            let surplus = rejected.len().saturating_sub(MOST_REJECTED);
+            rejected.drain(..surplus);
         }
         stored
     }
@@ -232,19 +247,11 @@ impl WebhookEndpoints {
     /// # Errors
     /// When Postgres fails. They are then saved at the next call.
     pub async fn save(&self, pool: &Pool) -> Result<(), StorageError> {
+        let mut saved = Ok(());
         for endpoint in self.0.values() {
-            endpoint.save_rejected(pool).await?;
-            let unsaved = std::mem::take(&mut *endpoint.unsaved());
-            if unsaved == WebhookStatsRow::default() {
-                continue;
-            }
-            let written =
-                add_webhook_stats(pool, endpoint.brand.id(), endpoint.source, &unsaved).await;
-            if written.is_err() {
-                endpoint.unsaved().follow(&unsaved);
-            }
-            written?;
+            saved = saved.and(endpoint.save_counters(pool).await);
+            saved = saved.and(endpoint.save_rejected(pool).await);
         }
-        Ok(())
+        saved
     }
 }

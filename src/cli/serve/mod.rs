@@ -17,7 +17,7 @@ use crate::telemetry;
 /// Runs the service. `path` is the argument of `--settings`.
 pub(super) async fn run(settings: Settings, path: Option<PathBuf>) -> anyhow::Result<()> {
     let mut shutdown = ShutdownSignal::listen()?;
-    let reloader = Reloader::listen(path)?;
+    let reloader = Reloader::listen(path, settings.place.clone())?;
     telemetry::start(&settings.file.telemetry);
     telemetry::metrics();
     let warnings = settings.warnings.clone();
@@ -93,6 +93,9 @@ pub(super) async fn run_until_signal(
     };
     tracing::info!("shutting down; finishing requests in flight");
     systemd::notify_stopping();
+    if let Some(reloader) = reloader {
+        reloader.finish(&mut application).await;
+    }
     application.stop().await;
     tracing::info!("stopped");
     if by_signal { Ok(()) } else { anyhow::bail!("the HTTP server stopped unexpectedly") }
