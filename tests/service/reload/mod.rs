@@ -3,8 +3,10 @@
 mod keep_alive;
 
 use hookpoint::customer::model::source::Source;
+use hookpoint::ingest::rebuild::rederive;
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::BrandSettings;
+use hookpoint::storage::brands::save_rederive;
 use hookpoint::storage::replicas::list_replicas;
 use serde_json::Value;
 
@@ -185,4 +187,16 @@ async fn a_replica_reports_its_settings_and_leaves_at_its_end() {
     app.stop().await;
     until("one has left", async || reported(&other).await.len() == 1).await;
     other.stop().await;
+}
+
+#[tokio::test]
+async fn a_derivation_that_was_begun_by_other_rules_is_undone() {
+    let app = TestApp::demo().await;
+    let derive = async || rederive(app.pool(), &app.brand).await.unwrap();
+    until("the customers are derived", async || !derive().await).await;
+    let other_rules = [7; 16];
+    save_rederive(app.pool(), app.brand.id(), other_rules, "omneo.profile:1").await.unwrap();
+    assert!(derive().await, "some customers may follow the other rules");
+    assert!(!derive().await);
+    app.stop().await;
 }
