@@ -1,4 +1,4 @@
--- Why: `hookpoint reload` must reach every replica and learn what became of it, and `hookpoint doctor` must see replicas that run
+-- Why: `hookpoint reload` must reach every replica and learn the result, and `hookpoint doctor` must see replicas that run
 -- with other settings.
 -- Existing rows: none. Each replica inserts its row when it starts.
 
@@ -11,7 +11,7 @@ create table replicas (
     -- A hash of the settings that should be the same on all replicas.
     settings_hash text not null,
     seen_at timestamptz not null default now(),
-    -- The last request to read the settings again, and what became of it: null until it is done.
+    -- The last request to read the settings again, and its result: null until it is done.
     reload_request uuid,
     reload_outcome jsonb,
     constraint replicas_pkey primary key (replica_id)

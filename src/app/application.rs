@@ -74,7 +74,7 @@ impl Application {
         database: Database,
         clock: Clock,
     ) -> Result<Self, StartError> {
-        let foundation = Arc::new(Foundation::lay(file, &database, clock).await?);
+        let foundation = Arc::new(Foundation::open(file, &database, clock).await?);
         let now = foundation.clock.now();
         let prepared = Box::pin(Generation::prepare(file.clone(), rules, &foundation, now)).await?;
         let mut current = Box::new(prepared);
@@ -171,7 +171,7 @@ impl Application {
         self.replica.reload_requested(last).await
     }
 
-    /// Reports what became of a request of `hookpoint reload`.
+    /// Reports the result of a request of `hookpoint reload`.
     pub fn report_reload(&self, request: Uuid, outcome: ReloadOutcome) {
         let replica = Arc::clone(&self.replica);
         self.background.spawn(async move { replica.report_reload(request, outcome).await });

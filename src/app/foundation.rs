@@ -20,7 +20,7 @@ pub(super) struct Foundation {
 
 impl Foundation {
     /// Listens, and migrates the database.
-    pub(super) async fn lay(
+    pub(super) async fn open(
         file: &SettingsFile,
         database: &Database,
         clock: Clock,

@@ -72,7 +72,7 @@ impl Replica {
         requests.wait_for(|request| *request != last).await.ok().and_then(|request| *request)
     }
 
-    /// Reports what became of a request.
+    /// Reports the result of a request.
     pub(super) async fn report_reload(&self, request: Uuid, outcome: ReloadOutcome) {
         self.report().await;
         let id = self.row.lock().replica_id;

@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(60);
 /// How often to look whether they are done.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What became of the reload on a replica.
+/// The result of the reload on a replica.
 #[derive(Debug, Serialize)]
 struct Reloaded {
     host: String,
@@ -33,7 +33,7 @@ struct Reloaded {
     needs_restart: Vec<String>,
 }
 
-/// Asks all running replicas to read their settings again, and prints what became of it.
+/// Asks all running replicas to read their settings again, and prints the result for each.
 pub(super) async fn run(arguments: JsonArguments, settings: &Settings) -> anyhow::Result<()> {
     let database = open_read_only(settings).await?;
     let asked = ask(&database.pool).await;

@@ -22,7 +22,7 @@ pub struct ReplicaRow {
     pub settings_hash: String,
 }
 
-/// What became of a request to read the settings again.
+/// The result of a request to read the settings again.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReloadOutcome {
     /// Why the replica goes on with its former settings; empty if it took over the new ones.
@@ -38,7 +38,7 @@ pub struct ReloadRow {
     pub replica: ReplicaRow,
     /// The last request, if there was one.
     pub request: Option<Uuid>,
-    /// What became of it; `None` until it is done.
+    /// Its result; `None` until it is done.
     pub outcome: Option<ReloadOutcome>,
 }
 
@@ -111,7 +111,7 @@ pub async fn get_reload_request(
     Ok(row.and_then(|(request,)| request))
 }
 
-/// Stores what became of a request.
+/// Stores the result of a request.
 ///
 /// # Errors
 /// When Postgres fails.

@@ -178,9 +178,7 @@ impl WebhookEndpoint {
             tracing::warn!(brand, source, reason = %failure, "webhook verification failed; `hookpoint inbox verify` explains a webhook (logged at most once a minute)");
         }
     }
-}
 
-impl WebhookEndpoint {
     fn keep_rejected(&self, row: RejectedRow) {
         let mut rejected = self.rejected.lock();
         rejected.push_back(row);

@@ -140,7 +140,7 @@ fn is_same(one: &Place, other: &Place) -> bool {
     }
 }
 
-/// Logs and reports what became of a reload.
+/// Logs and reports the result of a reload.
 fn finish(application: &Application, request: Option<Uuid>, outcome: ReloadOutcome) {
     for problem in &outcome.problems {
         tracing::error!(problem, "new settings cannot be used");

@@ -92,7 +92,7 @@ impl Tracer {
         self.samples(request_id).then(|| Scope::new(self, context()))
     }
 
-    /// Does background work as a trace of its own, if it gets into the sample. `describe` says what became of it.
+    /// Does background work as a trace of its own, if it gets into the sample. `describe` adds the attributes of the result.
     pub async fn trace<T>(
         &self,
         name: SpanName,

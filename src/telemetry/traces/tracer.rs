@@ -45,7 +45,7 @@ impl Tracer {
     }
 }
 
-/// Counts spans by what became of them.
+/// Counts spans by their outcome: sent, failed or dropped.
 pub(super) fn count_spans(outcome: &'static str, spans: usize) {
     metrics::counter!("hookpoint_trace_spans_total", "outcome" => outcome)
         .increment(u64::try_from(spans).unwrap_or(u64::MAX));
