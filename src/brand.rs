@@ -55,6 +55,7 @@ impl BrandRules {
         aliases: &'a Aliases,
         unconfirmed: &'a BTreeSet<RecordKey>,
         moved: &'a BTreeSet<(RecordKey, Identifier)>,
+        confirmed: &'a BTreeSet<(RecordKey, Identifier)>,
     ) -> MergeRules<'a> {
         MergeRules {
             identity: &self.identity,
@@ -62,6 +63,7 @@ impl BrandRules {
             aliases,
             unconfirmed,
             moved,
+            confirmed,
         }
     }
 

@@ -3,10 +3,13 @@
 pub mod audit;
 pub mod cancel_booking;
 pub mod customers;
+pub mod decisions;
 pub mod deliveries;
 pub mod delivery_body;
 pub mod explain;
 pub mod explain_nobody;
 mod explained_customer;
 pub mod find_customers;
+pub mod history;
 pub mod keys;
+pub mod reviews;

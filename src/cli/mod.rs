@@ -6,6 +6,7 @@ mod audit;
 mod booking;
 mod brand;
 mod customer;
+mod decision;
 mod demo;
 mod doctor;
 mod exit;
@@ -19,6 +20,7 @@ mod output;
 mod question;
 mod rebuild;
 mod reload;
+mod review;
 mod secret_file;
 mod serve;
 mod session;
@@ -29,6 +31,7 @@ mod shown_nobody;
 mod sources;
 mod sync;
 mod systemd;
+mod value;
 mod version;
 mod webhook_settings;
 mod wrapped;
@@ -105,9 +108,18 @@ enum Command {
     Sync(sync::SyncCommand),
     /// Look up a customer in the stored data (without asking the sources), and explain the result
     Lookup(lookup::LookupArguments),
-    /// Export or erase the data of a person, or revoke an erasure
+    /// Show a customer, join or separate records; export or erase the data of a person
     #[command(subcommand)]
     Customer(customer::CustomerCommand),
+    /// List, show and answer open questions: are these customers one person?
+    #[command(subcommand)]
+    Review(review::ReviewCommand),
+    /// List and undo the decisions of people about who is who
+    #[command(subcommand)]
+    Decision(decision::DecisionCommand),
+    /// Decide that an address belongs to several people, and so joins no records
+    #[command(subcommand)]
+    Value(value::ValueCommand),
     /// Cancel a customer's booking, or list the cancellations
     #[command(subcommand)]
     Booking(booking::BookingCommand),
@@ -215,7 +227,10 @@ async fn with_settings(
         Command::Sources(command) => sources::run(command, &settings).await,
         Command::Sync(command) => sync::run(command, settings).await,
         Command::Lookup(arguments) => lookup::run(arguments, settings).await,
-        Command::Customer(command) => customer::run(command, settings).await,
+        Command::Customer(command) => Box::pin(customer::run(command, settings)).await,
+        Command::Review(command) => Box::pin(review::run(command, settings)).await,
+        Command::Decision(command) => Box::pin(decision::run(command, settings)).await,
+        Command::Value(command) => Box::pin(value::run(command, settings)).await,
         Command::Booking(command) => booking::run(command, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
         Command::Rebuild(arguments) => rebuild::run(arguments, settings).await,

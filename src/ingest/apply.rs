@@ -14,7 +14,8 @@
 //! is affected: a value that is no longer shared affects its other holders, and an id that another system also
 //! uses needs a qualifier. Only components near the cap take a longer way (`oversized`).
 
-use crate::storage::pool::Pool;
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 pub use super::batch::Applied;
@@ -23,8 +24,9 @@ use super::load::{LoadFrom, load};
 use super::suppress::{Suppressed, suppress};
 use super::write::{apply_unsuppressed, write};
 use crate::brand::Brand;
-use crate::customer::model::record::Change;
+use crate::customer::model::record::{Change, RecordKey};
 use crate::storage::StorageError;
+use crate::storage::pool::{Connection, Pool};
 use crate::storage::statistics::analyze;
 use crate::storage::write_transaction::begin;
 
@@ -94,6 +96,20 @@ pub(crate) async fn apply_in(
     let purged = purge.run(db, brand).await?;
     let applied = apply_unsuppressed(db, brand, &keep).await?;
     Ok(Applied { wrote: applied.wrote || purged, erased: dropped, ..applied })
+}
+
+/// Derives the customers of some records again, inside a transaction that holds the brand's lock: what people decided
+/// about them has changed.
+///
+/// # Errors
+/// When Postgres fails.
+pub(crate) async fn resolve_again(
+    db: &mut Connection,
+    brand: &Brand,
+    records: BTreeSet<RecordKey>,
+) -> Result<Applied, StorageError> {
+    let batch = ChangeBatch { re_resolve: records, is_filtered: true, ..ChangeBatch::default() };
+    apply_unsuppressed(db, brand, &batch).await
 }
 
 /// Runs ANALYZE on tables that have grown, so that Postgres plans statements with current statistics.

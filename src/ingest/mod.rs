@@ -5,7 +5,7 @@ pub mod apply_reply;
 pub mod batch;
 mod component_parts;
 pub mod derive;
-mod difference;
+pub(crate) mod difference;
 pub(crate) mod erased_person;
 pub mod live_search;
 pub mod load;

@@ -52,7 +52,7 @@ pub(crate) fn resolve_all(
             moved.from.iter().filter_map(key_of).map(move |key| (key, number.clone()))
         })
         .collect();
-    let rules = brand.rules.merge_rules(&after.aliases, &unconfirmed, &moved);
+    let rules = brand.rules.merge_rules(&after.aliases, &unconfirmed, &moved, &known.confirmed);
     let mut profiles: Vec<Profile> = Vec::with_capacity(resolution.clusters.len());
     for (cluster, aliases) in resolution.clusters.iter().zip(aliases_by_cluster(
         &records,

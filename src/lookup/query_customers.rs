@@ -18,6 +18,7 @@ use crate::sources::api::LookupTarget;
 use crate::storage::answers::{
     AnswerRow, StoredAddress, find_by_addresses, find_by_id, find_known_addresses,
 };
+use crate::storage::decisions::list_confirmed_addresses;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::{StorageError, customers, events, records};
 
@@ -285,7 +286,8 @@ async fn render(
             .await?;
     // Moved numbers matter for addresses only, and those are replaced below.
     let moved = BTreeSet::new();
-    let rules = brand.rules.merge_rules(&aliases, &unconfirmed, &moved);
+    let confirmed = list_confirmed_addresses(db, brand.id(), &keys).await?;
+    let rules = brand.rules.merge_rules(&aliases, &unconfirmed, &moved, &confirmed);
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;
     // The addresses that find a customer depend on other customers too, so the stored ones stay.

@@ -30,6 +30,8 @@ pub(super) enum ComponentRow {
     Identifier(IdentifierColumns),
     Merge(MergeColumns),
     Decision(DecisionColumns),
+    /// An address that a person confirmed.
+    Confirmed(ConfirmedColumns),
     Shared(ValueColumns),
     Holder(HolderColumns),
     Event(EventColumns),
@@ -66,6 +68,13 @@ pub(super) struct DecisionColumns {
     left_key: String,
     right_key: String,
     same_person: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ConfirmedColumns {
+    record_key: String,
+    kind: String,
+    value: String,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +137,9 @@ impl ComponentRows {
             ComponentRow::Identifier(row) => self.identifiers.extend([row.identifier()?]),
             ComponentRow::Merge(row) => self.merges.extend([row.merge()?]),
             ComponentRow::Decision(row) => self.decisions.extend([row.decision()?]),
+            ComponentRow::Confirmed(row) => {
+                self.confirmed.extend([(key(&row.record_key)?, identifier(&row.kind, row.value)?)])
+            }
             ComponentRow::Shared(row) => self.shared.extend([identifier(&row.kind, row.value)?]),
             ComponentRow::Holder(row) => self.holdings.extend([row.holder()?]),
             ComponentRow::Event(row) => self.events.extend([row.event()?]),

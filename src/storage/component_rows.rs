@@ -78,6 +78,8 @@ pub struct ComponentRows {
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
     /// Decisions of people.
     pub decisions: BTreeMap<(RecordKey, RecordKey), bool>,
+    /// Addresses in self-asserted records that a person confirmed.
+    pub confirmed: BTreeSet<(RecordKey, Identifier)>,
     /// Which of their values are shared.
     pub shared: BTreeSet<Identifier>,
     /// The other holders of the queried values, and of the values of the changing records.
@@ -109,6 +111,7 @@ impl ComponentRows {
         self.identifiers.extend(other.identifiers);
         self.merges.extend(other.merges);
         self.decisions.extend(other.decisions);
+        self.confirmed.extend(other.confirmed);
         self.shared.extend(other.shared);
         self.holdings.extend(other.holdings);
         self.events.extend(other.events);

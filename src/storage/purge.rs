@@ -42,6 +42,11 @@ pub async fn delete_facts(
         events: u64::try_from(owners.len()).unwrap_or(u64::MAX),
         deliveries: 0,
     };
+    sqlx::query("delete from confirmed_addresses where brand_id = $1 and record_key = any($2)")
+        .bind(brand_id)
+        .bind(&keys)
+        .execute(&mut *db)
+        .await?;
     let pairs = delete_pairs(db, brand_id, &keys).await?;
     let named = owners.into_iter().chain(pairs).flat_map(|(one, other)| [one, other]).flatten();
     Ok((counts, named.map(|key| record_key(&key)).collect::<Result<_, _>>()?))

@@ -65,3 +65,21 @@ const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan
 pub async fn try_begin_concurrent(pool: &Pool) -> Result<Option<Transaction>, StorageError> {
     Ok(pool.try_begin_with(sqlx::AssertSqlSafe(format!("begin read only; {PLANS}"))).await?)
 }
+
+/// Marks the state inside a transaction, for [`return_to_mark`].
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn mark(transaction: &mut Transaction) -> Result<(), StorageError> {
+    sqlx::query("savepoint marked").execute(&mut **transaction).await?;
+    Ok(())
+}
+
+/// Takes back what was written after [`mark`]. The transaction goes on.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn return_to_mark(transaction: &mut Transaction) -> Result<(), StorageError> {
+    sqlx::query("rollback to savepoint marked").execute(&mut **transaction).await?;
+    Ok(())
+}
