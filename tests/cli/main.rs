@@ -17,6 +17,7 @@ mod authority;
 mod cancellation_reasons;
 mod command;
 mod database_errors;
+mod decisions;
 mod downgrade;
 #[cfg(target_os = "linux")]
 mod embedded_postgres;

@@ -66,7 +66,7 @@ const PROFILES: &str = "omneo.profile";
 const PARTICIPANTS: &str = "omnilab.participant";
 
 /// Small limits, so that situations that are rare at a large brand occur all the time.
-fn strict(
+pub fn strict(
     one_record_per_person: &[&str],
     component_cap: usize,
     self_asserted: &[&str],

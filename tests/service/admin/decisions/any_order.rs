@@ -1,0 +1,163 @@
+//! Random decisions and undos among changes in random order: what is undone leaves no trace, what is decided stays, and
+//! nothing depends on when it was decided.
+
+use std::collections::BTreeSet;
+
+use hookpoint::admin::decisions::{Act, DecisionError};
+use hookpoint::customer::model::identifier::Identifier;
+use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::ingest::apply::apply;
+use hookpoint::ingest::rebuild::rebuild;
+use uuid::Uuid;
+
+use crate::ingest::apply::{DECIDED, Dump, assert_same, batches, clear, dump};
+use crate::ingest::populations::generator::{Population, Rng};
+use crate::ingest::populations::strict;
+use crate::support::TestApp;
+
+/// How often each sort of act was made.
+#[derive(Debug, Default)]
+struct Made {
+    joined: usize,
+    separated: usize,
+    shared: usize,
+    confirmed: usize,
+    undone: usize,
+    refused: usize,
+}
+
+/// The records that exist.
+async fn records(app: &TestApp) -> Vec<RecordKey> {
+    let rows: Vec<(String,)> =
+        sqlx::query_as("select record_key from records where live order by record_key")
+            .fetch_all(app.pool())
+            .await
+            .unwrap();
+    rows.into_iter().map(|(key,)| key.parse().unwrap()).collect()
+}
+
+/// An address of each record.
+async fn addresses(app: &TestApp) -> Vec<(RecordKey, Identifier)> {
+    let rows: Vec<(String, String, String)> = sqlx::query_as(
+        "select record_key, kind, value from identifiers where kind <> 'reference' order by 1, 2, 3",
+    )
+    .fetch_all(app.pool())
+    .await
+    .unwrap();
+    rows.into_iter()
+        .map(|(key, kind, value)| {
+            (key.parse().unwrap(), Identifier { kind: kind.parse().unwrap(), value })
+        })
+        .collect()
+}
+
+/// Some act, which may be refused.
+async fn act(app: &TestApp, rng: &mut Rng, in_force: &[Uuid]) -> Option<Act> {
+    let (records, addresses) = (records(app).await, addresses(app).await);
+    if records.len() < 2 || addresses.is_empty() {
+        return None;
+    }
+    let mut some = |most: usize| -> BTreeSet<RecordKey> {
+        (0..=rng.roll(most)).map(|_| rng.pick(&records).clone()).collect()
+    };
+    let few = some(3);
+    let (record, address) = rng.pick(&addresses).clone();
+    Some(match rng.roll(7) {
+        0 | 1 => Act::Join(few),
+        2 => Act::Separate(few),
+        3 => Act::KeepApart(few),
+        4 => Act::Share(address),
+        5 => Act::Confirm(address, record),
+        _ if in_force.is_empty() => return None,
+        _ => Act::Undo(*rng.pick(in_force)),
+    })
+}
+
+async fn act_somehow(app: &TestApp, rng: &mut Rng, in_force: &mut Vec<Uuid>, made: &mut Made) {
+    let Some(act) = act(app, rng, in_force).await else { return };
+    match app.decide(act.clone()).await {
+        Ok(decided) => {
+            let count = match act {
+                Act::Join(_) => &mut made.joined,
+                Act::Separate(_) | Act::KeepApart(_) => &mut made.separated,
+                Act::Share(_) => &mut made.shared,
+                Act::Confirm(..) | Act::Reject(..) => &mut made.confirmed,
+                Act::Undo(_) => &mut made.undone,
+            };
+            *count += 1;
+            if matches!(act, Act::Undo(_)) {
+                in_force.retain(|id| *id != decided.decision_id);
+            } else {
+                in_force.push(decided.decision_id);
+            }
+        }
+        Err(DecisionError::Storage(error)) => panic!("{error}"),
+        Err(_) => made.refused += 1,
+    }
+}
+
+/// What lookups show, and what it is derived from.
+async fn state(app: &TestApp) -> Dump {
+    let mut state = dump(app.pool(), app.brand.id()).await;
+    state.retain(|table, _| table != "audit_log" && !DECIDED.contains(&table.as_str()));
+    state
+}
+
+async fn apply_all(app: &TestApp, changes: &[Change]) {
+    clear(app.pool()).await;
+    app.apply(changes.to_vec()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_undone_leaves_no_trace_and_what_is_decided_stays() {
+    let app = TestApp::start_with(strict(&["omneo.profile"], 30, &["omnilab.participant"])).await;
+    let mut made = Made::default();
+    for seed in 1..=6 {
+        let population = Population::new(seed, 6);
+        let mut rng = Rng(seed.wrapping_mul(7_919));
+        for table in DECIDED {
+            let delete = sqlx::AssertSqlSafe(format!("truncate {table}"));
+            sqlx::query(delete).execute(app.pool()).await.unwrap();
+        }
+        clear(app.pool()).await;
+        let order = rng.shuffled((0..population.changes.len()).collect::<Vec<usize>>());
+        let mut in_force = Vec::new();
+        for batch in batches(&population.changes, &order, rng.0, 40) {
+            // Somebody decides while a replica applies webhooks.
+            let (applied, ()) = tokio::join!(
+                apply(app.pool(), &app.brand, batch),
+                act_somehow(&app, &mut rng, &mut in_force, &mut made)
+            );
+            applied.unwrap();
+            act_somehow(&app, &mut rng, &mut in_force, &mut made).await;
+        }
+        let found = state(&app).await;
+        rebuild(app.pool(), &app.brand, &mut |_| {}).await.unwrap();
+        assert_same(&found, &state(&app).await, &format!("population {seed}: rebuilt"));
+        // A world in which the undone decisions were never made, and the others came before everything else.
+        for table in DECIDED {
+            let delete = format!("delete from {table} where undone_at is not null");
+            sqlx::query(sqlx::AssertSqlSafe(delete)).execute(app.pool()).await.unwrap();
+        }
+        apply_all(&app, &population.changes).await;
+        assert_same(&state(&app).await, &found, &format!("population {seed}: never undone"));
+        // Undo the rest: as if nobody had ever decided anything.
+        for id in in_force {
+            app.decided(Act::Undo(id)).await;
+        }
+        let undone = state(&app).await;
+        for table in DECIDED {
+            let delete = sqlx::AssertSqlSafe(format!("truncate {table}"));
+            sqlx::query(delete).execute(app.pool()).await.unwrap();
+        }
+        apply_all(&app, &population.changes).await;
+        assert_same(&state(&app).await, &undone, &format!("population {seed}: all undone"));
+    }
+    let Made { joined, separated, shared, confirmed, undone, refused } = made;
+    assert!(
+        joined > 10 && separated > 10 && shared > 10 && undone > 10 && refused > 10,
+        "{made:?}"
+    );
+    assert!(confirmed > 0, "{made:?}");
+    app.stop().await;
+}
