@@ -16,7 +16,7 @@ use crate::storage::audit_log::{ActionRow, list_audit};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
-    /// List actions, the newest first: exports, erasures, revealed, replayed and discarded deliveries, keys,
+    /// List actions, the newest first: decisions, exports, erasures, revealed, replayed and discarded deliveries, keys,
     /// cancellations
     List {
         /// Only this brand

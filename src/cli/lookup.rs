@@ -1,5 +1,7 @@
 //! `hookpoint lookup`
 
+use std::time::Duration;
+
 use clap::Args;
 use serde_json::Value;
 
@@ -10,13 +12,17 @@ use super::shown_customer::print_customer;
 use super::shown_explanation::print_explanation;
 use super::shown_nobody::print_nobody;
 use super::wrapped::print_wrapped;
+use crate::admin::ask_sources::ask_sources;
 use crate::admin::explain::{Explanation, explain};
 use crate::admin::explain_nobody::{NobodyExplanation, explain_nobody};
 use crate::admin::find_customers::by_customer_id;
 use crate::brand::Brand;
-use crate::lookup::query::Question;
+use crate::customer::model::identifier::IdentifierKind;
+use crate::lookup::query::{LookupQuery, Question};
 use crate::lookup::query_customers::{FoundCustomer, ReadRules, find, find_keys};
 use crate::settings::Settings;
+use crate::sources::api::SourceOutcomes;
+use crate::storage::database_facts::is_writable;
 use crate::storage::pool::Pool;
 
 #[derive(Debug, Args)]
@@ -37,6 +43,9 @@ pub(super) struct LookupArguments {
     /// Print the answer as JSON, as Omnidesk gets it
     #[arg(long)]
     json: bool,
+    /// Use the stored data only: do not ask the sources
+    #[arg(long)]
+    stored: bool,
     /// Explain the result: why records are linked or kept apart, and where each field comes from
     #[arg(long, conflicts_with = "json")]
     why: bool,
@@ -46,11 +55,13 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     let session = Session::read_only(settings).await?;
     let answer = answer(&session, &arguments).await;
     session.close().await;
-    let Answer { found, explanations, nobody } = answer?;
+    let Answer { found, explanations, nobody, sources } = answer?;
     if arguments.json {
         print_line(&plain_json(&found.body));
         return Ok(());
     }
+    print_refusal(&arguments);
+    print_sources(&sources);
     let customers: Vec<Value> = serde_json::from_str(&found.body)?;
     print_summary(customers.len(), explanations.len());
     nobody.iter().for_each(print_nobody);
@@ -72,6 +83,8 @@ struct Answer {
     explanations: Vec<Explanation>,
     /// Why nobody matches, if nobody does and the person asks why.
     nobody: Option<NobodyExplanation>,
+    /// What the sources answered that were asked.
+    sources: SourceOutcomes,
 }
 
 async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Result<Answer> {
@@ -84,7 +97,20 @@ async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Resul
     let question = question(brand, email.as_deref(), phone.as_deref(), id.as_deref())?;
     let pool = &session.database.pool;
     let question = by_customer_id(pool, brand, question, rules).await?;
-    let found = find(pool, brand, &question, rules).await?;
+    let mut found = find(pool, brand, &question, rules).await?;
+    let mut sources = SourceOutcomes::default();
+    let may_know_more = !arguments.stored && !found.sources_to_query.is_empty();
+    if may_know_more && !is_writable(pool).await? {
+        sources = SourceOutcomes::all(&found.sources_to_query, "the database is read-only");
+    } else if may_know_more {
+        let deadline = Duration::from_millis(session.file.lookup.deadline_ms);
+        let limits = (&session.file.calls, deadline);
+        let asked = ask_sources(pool, brand, &question, &found, limits).await;
+        if asked.has_changed {
+            found = find(pool, brand, &question, rules).await?;
+        }
+        sources = asked.sources;
+    }
     // An empty answer needs the explanations too: it does not say whether nobody matches, or too many.
     let needs_reasons = arguments.why || found.customers == 0;
     let explanations =
@@ -95,7 +121,34 @@ async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Resul
     } else {
         None
     };
-    Ok(Answer { found, explanations, nobody })
+    Ok(Answer { found, explanations, nobody, sources })
+}
+
+/// Prints that Omnidesk would get an error for this spelling.
+fn print_refusal(LookupArguments { email, phone, id, .. }: &LookupArguments) {
+    let (kind, text) = match (email, phone) {
+        (Some(email), _) => (Some(IdentifierKind::Email), email.as_str()),
+        (_, Some(phone)) => (Some(IdentifierKind::Phone), phone.as_str()),
+        (None, None) => (None, id.as_deref().unwrap_or_default()),
+    };
+    if let Err(problem) = LookupQuery::of(kind, text).validate() {
+        let (status, code) = (problem.status().as_u16(), problem.code());
+        print_wrapped(&format!("Over HTTP, this spelling is refused with {status} {code}."), 0);
+    }
+}
+
+/// Prints what the sources answered.
+fn print_sources(sources: &SourceOutcomes) {
+    for (source, outcome) in sources.iter() {
+        let words = match outcome {
+            SourceOutcomes::FOUND => "it knows the person".to_owned(),
+            SourceOutcomes::NOT_FOUND => "it does not know the person".to_owned(),
+            SourceOutcomes::PENDING => "no answer within the deadline of a lookup".to_owned(),
+            SourceOutcomes::NOT_ASKED => "it was not asked: no time was left".to_owned(),
+            error => format!("it could not be asked: {}", error.replace('_', " ")),
+        };
+        print_wrapped(&format!("Asked {source}: {words}."), 2);
+    }
 }
 
 /// Prints how many customers match. An answer without customers may have explanations: then too many match.

@@ -106,7 +106,7 @@ enum Command {
     /// Read data from the APIs of the sources, show the progress, or cancel a run
     #[command(subcommand)]
     Sync(sync::SyncCommand),
-    /// Look up a customer in the stored data (without asking the sources), and explain the result
+    /// Look up a customer as Omnidesk does, also at the sources if they may know more, and explain the result
     Lookup(lookup::LookupArguments),
     /// Show a customer, join or separate records; export or erase the data of a person
     #[command(subcommand)]
@@ -123,7 +123,7 @@ enum Command {
     /// Cancel a customer's booking, or list the cancellations
     #[command(subcommand)]
     Booking(booking::BookingCommand),
-    /// Show who did what with personal data, deliveries and keys
+    /// Show who did what: decisions, personal data, deliveries and keys
     #[command(subcommand)]
     Audit(audit::AuditCommand),
     /// Compute all customers and answers again from the stored records; the service can run at the same time

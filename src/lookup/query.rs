@@ -165,6 +165,19 @@ impl<'a> Query<'a> {
     }
 }
 
+impl<'a> LookupQuery<'a> {
+    /// A lookup for an address or id as it is written here, to validate it.
+    #[must_use]
+    pub const fn of(kind: Option<IdentifierKind>, text: &'a str) -> Self {
+        let kind = match kind {
+            Some(IdentifierKind::Phone) => LookupQueryKind::Phone,
+            Some(IdentifierKind::Email) => LookupQueryKind::Email,
+            _ => LookupQueryKind::Id,
+        };
+        Self { kind, text: Cow::Borrowed(text) }
+    }
+}
+
 impl LookupQuery<'_> {
     /// The kind and the value that are hashed for the cache if this is the canonical form.
     #[must_use]
