@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 
+use super::given_ids::store_given;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::http::api_keys::ApiKeyCache;
@@ -16,6 +17,7 @@ use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::coalescing::{CoalescingLimits, LookupCoalescer};
 use crate::lookup::finder::CustomerFinder;
+use crate::lookup::given_ids::GivenIds;
 use crate::lookup::query_customers::ReadRules;
 use crate::lookup::read_through::ReadThrough;
 use crate::lookup::repository::LookupRepository;
@@ -73,7 +75,9 @@ impl Services {
         let api_keys = Arc::new(ApiKeyCache::new(brands.clone(), rates(file)));
         api_keys.refresh(pool).await?;
         let cache = Arc::new(AnswerCache::new(cache_limits(file), brands.keys().copied()));
-        let coalescer = coalescer(resources, &cache, &background);
+        let (given, answers) = GivenIds::new();
+        background.spawn(store_given(answers, pool.clone(), clock.clone(), background.clone()));
+        let coalescer = coalescer(resources, (&cache, given), &background);
         let all = resources.all_brands();
         let accounts = UpstreamClients::new(pool, &all, &file.calls, &background, clock);
         let search = LiveSearch { pool: pool.clone(), accounts: accounts.clone() };
@@ -124,7 +128,7 @@ fn tracer(file: &SettingsFile, clock: &Clock, background: &BackgroundTasks) -> T
 
 fn coalescer(
     resources: Resources<'_>,
-    cache: &Arc<AnswerCache>,
+    (cache, given): (&Arc<AnswerCache>, GivenIds),
     background: &BackgroundTasks,
 ) -> Arc<LookupCoalescer> {
     let Resources { file, further_pools, brands, .. } = resources;
@@ -138,7 +142,7 @@ fn coalescer(
     let repository = LookupRepository::new(pool, rules, limits.deadline);
     let (cache, background) = (Arc::clone(cache), background.clone());
     let brands = brands.keys().copied();
-    Arc::new(LookupCoalescer::new(repository, cache, background, limits, brands))
+    Arc::new(LookupCoalescer::new(repository, (cache, given), background, limits, brands))
 }
 
 const fn deadline(file: &SettingsFile) -> Duration {

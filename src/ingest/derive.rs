@@ -47,7 +47,7 @@ pub(crate) fn derive(
     derived.settings_hash = presenter.hash();
     derived.reviews_deleted = known.reviews.difference(&reviews).cloned().collect();
     derived.reviews = reviews.difference(&known.reviews).cloned().collect();
-    derived.notice = (!touched.is_empty()).then(|| invalidation(brand, &touched));
+    derived.notice = (!touched.is_empty()).then(|| invalidation(brand, &touched, &known.given));
     derived.oversized = resolved.resolution.oversized;
     derived.failed_templates = failed_templates;
     (derived, touched)

@@ -6,6 +6,7 @@ use crate::brand::Brand;
 use crate::customer::model::record::RecordKey;
 use crate::storage::changed_rows::{AddressRow, CustomerRow, Derived};
 use crate::storage::component_rows::StoredCustomer;
+use crate::storage::given_ids::GivenId;
 use crate::storage::invalidation::{Invalidation, LookupHash};
 
 /// The customers that differ, by their keys: as they were, and as they are.
@@ -93,14 +94,20 @@ fn add_rows(
 }
 
 /// The cache keys of every lookup that could find these customers, before or after.
-pub(super) fn invalidation(brand: &Brand, touched: &Touched) -> Invalidation {
+pub(super) fn invalidation(
+    brand: &Brand,
+    touched: &Touched,
+    given: &BTreeMap<RecordKey, GivenId>,
+) -> Invalidation {
     let secret = &brand.secret;
     let customers = || touched.before.values().chain(touched.after.values());
     let addresses = customers()
         .flat_map(|customer| customer.addresses.keys())
         .map(|address| LookupHash::of_address(secret, address));
     let ids = customers().flat_map(|customer| {
-        customer.records.iter().map(|key| &key.id).chain([&customer.customer_id])
+        let earlier = customer.records.iter().filter_map(|key| given.get(key));
+        let records = customer.records.iter().map(|key| &key.id);
+        records.chain(earlier.map(|given| &given.customer_id)).chain([&customer.customer_id])
     });
     let hashes: BTreeSet<LookupHash> =
         addresses.chain(ids.map(|id| LookupHash::of_id(secret, id))).collect();

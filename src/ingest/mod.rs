@@ -7,6 +7,7 @@ mod component_parts;
 pub mod derive;
 pub(crate) mod difference;
 pub(crate) mod erased_person;
+pub mod given_ids;
 pub mod live_search;
 pub mod load;
 pub mod next_state;

@@ -12,6 +12,7 @@ use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::{Record, RecordKey};
 use crate::customer::model::source::SourceKind;
 use crate::storage::component_rows::ComponentRows;
+use crate::storage::given_ids::GivenId;
 
 /// Kinds of identifier that may not link a record, because of the cap.
 pub(crate) type LinkRestrictions = BTreeMap<RecordKey, Vec<IdentifierKind>>;
@@ -63,7 +64,9 @@ pub(crate) fn resolve_all(
             cluster.iter().filter_map(|index| records.get(*index).copied()).collect();
         profiles.extend(Profile::merge(&records, aliases, rules));
     }
-    qualify_duplicate_id(&mut profiles, &after.namesakes, identity);
+    for profile in &mut profiles {
+        show_id(profile, &after.namesakes, &known.given, &unconfirmed, identity);
+    }
     Resolved { members, resolution, profiles }
 }
 
@@ -108,26 +111,37 @@ fn aliases_by_cluster(
     by_cluster
 }
 
-/// If a record of another kind and customer has the same id, the id is shown with the name of its source, or of
-/// its kind if both are of the same source. A self-asserted record never changes the id of a trusted customer.
-fn qualify_duplicate_id(
-    profiles: &mut [Profile],
+/// Sets the id that answers show. An id that an answer gave out stays, of several the one that was given first. A form
+/// decides it only where the customer has no trusted record.
+fn show_id(
+    profile: &mut Profile,
     live: &BTreeSet<RecordKey>,
+    given: &BTreeMap<RecordKey, GivenId>,
+    unconfirmed: &BTreeSet<RecordKey>,
     rules: &IdentityRules,
 ) {
-    for profile in profiles {
-        let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
-        let trusted =
-            others.filter(|kind| profile.is_self_asserted || !rules.self_asserted.contains(kind));
-        let namesakes = trusted
-            .map(|kind| RecordKey { kind, id: profile.key.id.clone() })
-            .filter(|key| live.contains(key));
-        let bearers: Vec<RecordKey> =
-            namesakes.filter(|key| !profile.record_keys.contains(key)).collect();
-        if !bearers.is_empty() {
-            let of_one_source =
-                bearers.iter().any(|key| key.kind.source() == profile.key.kind.source());
-            profile.qualify_duplicate_id(of_one_source);
-        }
+    let is_own = |key: &RecordKey| profile.record_keys.binary_search(key).is_ok();
+    let own = given
+        .iter()
+        .filter(|(key, _)| is_own(key) && (profile.is_self_asserted || !unconfirmed.contains(key)));
+    if let Some((_, first)) = own.min_by_key(|(key, given)| (given.given_at, *key)) {
+        profile.customer_id.clone_from(&first.customer_id);
+        return;
+    }
+    // Records of other customers with the same id, or for which an answer gave it out.
+    let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
+    let trusted =
+        others.filter(|kind| profile.is_self_asserted || !rules.self_asserted.contains(kind));
+    let namesakes = trusted.map(|kind| RecordKey { kind, id: profile.key.id.clone() });
+    let reserved = given.iter().filter(|(_, given)| given.customer_id == profile.key.id);
+    let bearers: Vec<RecordKey> = namesakes
+        .filter(|key| live.contains(key))
+        .chain(reserved.map(|(key, _)| key.clone()))
+        .filter(|key| !is_own(key))
+        .collect();
+    if !bearers.is_empty() {
+        let of_one_source =
+            bearers.iter().any(|key| key.kind.source() == profile.key.kind.source());
+        profile.qualify_duplicate_id(of_one_source);
     }
 }

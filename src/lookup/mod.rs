@@ -11,6 +11,7 @@ pub mod change_listener;
 pub mod coalescing;
 pub mod finder;
 mod freshness;
+pub mod given_ids;
 pub mod handler;
 pub mod query;
 pub mod query_customers;

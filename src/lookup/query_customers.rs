@@ -56,6 +56,8 @@ pub struct FoundCustomer {
     pub body: String,
     /// The number of customers in the body.
     pub customers: usize,
+    /// Their keys, in the order of the body.
+    pub customer_keys: Vec<String>,
     /// The sources that may have more data.
     pub sources_to_query: Vec<Source>,
     /// Whether the answer may be cached. Notifications do not name the ids of events, so an answer found by such an id
@@ -64,9 +66,10 @@ pub struct FoundCustomer {
 }
 
 impl FoundCustomer {
-    /// Builds the text in one allocation of the exact size, because cached bodies must not take more memory than
+    /// Takes the key and the answer of each customer. Builds the text in one allocation of the exact size, because cached bodies must not take more memory than
     /// needed.
-    fn new(bodies: &[String], may_be_cached: bool) -> Self {
+    fn new(customers: Vec<(String, String)>, may_be_cached: bool) -> Self {
+        let (customer_keys, bodies): (Vec<String>, Vec<String>) = customers.into_iter().unzip();
         let length = bodies
             .iter()
             .map(|body| body.len().saturating_add(1))
@@ -82,7 +85,13 @@ impl FoundCustomer {
             body.push_str(one);
         }
         body.push(']');
-        Self { customers: bodies.len(), body, sources_to_query: Vec::new(), may_be_cached }
+        Self {
+            customers: bodies.len(),
+            customer_keys,
+            body,
+            sources_to_query: Vec::new(),
+            may_be_cached,
+        }
     }
 
     fn needing(self, sources_to_query: Vec<Source>) -> Self {
@@ -146,8 +155,8 @@ pub async fn find_batch(
         }
         let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
         is_current.then(|| {
-            FoundCustomer::new(&rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), true)
-                .needing(sources_to_query)
+            let customers = rows.into_iter().map(|row| (row.customer_key, row.body)).collect();
+            FoundCustomer::new(customers, true).needing(sources_to_query)
         })
     };
     Ok(known.into_iter().zip(addresses).map(read).collect())
@@ -229,14 +238,15 @@ async fn find_once(
     if rows.len() > most {
         return Ok(Some(ambiguous(brand, why, may_be_cached)));
     }
-    let mut bodies = Vec::with_capacity(rows.len());
+    let mut customers = Vec::with_capacity(rows.len());
     for row in rows {
+        let key = row.customer_key.clone();
         match current(db, brand, row).await? {
-            Some(body) => bodies.push(body),
+            Some(body) => customers.push((key, body)),
             None => return Ok(None),
         }
     }
-    Ok(Some(FoundCustomer::new(&bodies, may_be_cached).needing(sources_to_query)))
+    Ok(Some(FoundCustomer::new(customers, may_be_cached).needing(sources_to_query)))
 }
 
 /// The answer if too many customers match: it is empty. An admin should know about it.
@@ -248,7 +258,7 @@ fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> FoundCust
     );
     metrics::counter!("hookpoint_lookups_ambiguous_total", "brand" => brand.rules.slug.clone())
         .increment(1);
-    FoundCustomer::new(&[], may_be_cached)
+    FoundCustomer::new(Vec::new(), may_be_cached)
 }
 
 /// The answer, rendered with the current settings. `None` if the customer was replaced meanwhile.

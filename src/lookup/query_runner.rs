@@ -9,6 +9,7 @@ use metrics::Histogram;
 use tokio::sync::Semaphore;
 
 use super::cache::{AnswerCache, CacheGeneration, CacheKey};
+use super::given_ids::GivenIds;
 use super::query::Question;
 use super::query_customers::FoundCustomer;
 use super::repository::{BatchMode, LookupRepository, QueryError};
@@ -49,6 +50,7 @@ pub(super) type LookupWaiter = Waiter<LookupRequest, Outcome>;
 pub(super) struct QueryRunner {
     pub(super) repository: LookupRepository,
     cache: Arc<AnswerCache>,
+    given: GivenIds,
     background: BackgroundTasks,
     // Limits the lookups outside of batches, so that they cannot take every connection.
     single_slots: Semaphore,
@@ -58,10 +60,11 @@ impl QueryRunner {
     pub(super) fn new(
         repository: LookupRepository,
         cache: Arc<AnswerCache>,
+        given: GivenIds,
         background: BackgroundTasks,
     ) -> Self {
         let single_slots = Semaphore::new((repository.most_connections() / 2).max(1));
-        Self { repository, cache, background, single_slots }
+        Self { repository, cache, given, background, single_slots }
     }
 
     /// Starts a lookup outside of batches.
@@ -76,7 +79,8 @@ impl QueryRunner {
             let found = runner.repository.ask(&brand, question).await;
             let query = QueryTime::ended(1, started_at);
             let found = found.ok().and_then(|found| found.into_iter().next().flatten());
-            runner.complete(lookup, generation, found.ok_or(LookupFailed::Failed), query);
+            let found = found.ok_or(LookupFailed::Failed);
+            runner.complete(lookup, (&brand, generation), found, query);
         });
     }
 
@@ -100,16 +104,20 @@ impl QueryRunner {
     fn complete(
         &self,
         lookup: PendingLookup,
-        generation: CacheGeneration,
+        (brand, generation): (&Arc<Brand>, CacheGeneration),
         found: Result<FoundCustomer, LookupFailed>,
         query: QueryTime,
     ) {
         let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
-        let result = found.map(|found| LookupResult {
-            customers: found.customers,
-            body: Bytes::from(found.body),
-            sources_to_query: found.sources_to_query.into(),
-            query,
+        let result = found.map(|found| {
+            let body = Bytes::from(found.body);
+            self.given.note(brand, found.customer_keys, &body);
+            LookupResult {
+                customers: found.customers,
+                body,
+                sources_to_query: found.sources_to_query.into(),
+                query,
+            }
         });
         let key = *lookup.key();
         let cacheable = result.as_ref().ok().filter(|_| may_be_cached).cloned();
@@ -160,7 +168,9 @@ impl BatchRunner for BrandRunner {
         };
         for (lookup, found) in lookups.into_iter().zip(found) {
             match found {
-                Some(found) => self.runner.complete(lookup, generation, Ok(found), query),
+                Some(found) => {
+                    self.runner.complete(lookup, (&self.brand, generation), Ok(found), query)
+                }
                 None => self.runner.start_single(Arc::clone(&self.brand), lookup),
             }
         }

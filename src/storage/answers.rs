@@ -144,9 +144,9 @@ pub async fn find_known_addresses(
     Ok(known)
 }
 
-/// The customers that an id may mean, from the first tier with a match: (1) customer ids, (2) record ids of any
-/// source, also of records that were merged into others, (3) references of the configured namespaces. At most
-/// two are returned: more than one is ambiguous. Also says whether it was the third tier.
+/// The customers that an id may mean, from the first tier with a match: (1) customer ids, (2) ids that answers gave out
+/// earlier, (3) record ids of any source, also of records that were merged into others, (4) references of the configured
+/// namespaces. At most two are returned: more than one is ambiguous. Also says whether it was the last tier.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -168,7 +168,7 @@ pub async fn find_by_id(
         .bind(namespaces)
         .fetch_all(db)
         .await?;
-    let by_reference = rows.iter().any(|(.., tier)| *tier == 3);
+    let by_reference = rows.iter().any(|(.., tier)| *tier == 4);
     let rows = rows.into_iter().map(|(customer_key, settings_hash, body, _)| AnswerRow {
         customer_key,
         settings_hash,

@@ -38,6 +38,10 @@ select json_build_object(
         ) order by decided_at), '[]')
         from decisions where brand_id = $1 and (left_key = any($2) or right_key = any($2))
     ),
+    'given_ids', (
+        select coalesce(json_agg(json_build_object('record', record_key, 'customer_id', customer_id, 'given_at', given_at) order by given_at), '[]')
+        from given_ids where brand_id = $1 and record_key = any($2)
+    ),
     'confirmed_addresses', (
         select coalesce(json_agg(json_build_object(
             'decision_id', decision_id, 'record', record_key, 'type', kind, 'address', value, 'decided_by', decided_by, 'reason', reason,

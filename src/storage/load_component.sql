@@ -115,6 +115,13 @@ select json_build_object('confirmed', json_build_array(confirmed.record_key, con
 from keys
 join confirmed_addresses as confirmed on confirmed.brand_id = $1 and confirmed.record_key = keys.record_key and confirmed.undone_at is null
 union all
+select json_build_object('given', json_build_array(given.record_key, given.customer_id, given.given_at))::text
+from keys join given_ids as given on given.brand_id = $1 and given.record_key = keys.record_key
+union all
+-- An id that was given out for a record is never shown for another one.
+select json_build_object('given', json_build_array(given.record_key, given.customer_id, given.given_at))::text
+from keys join given_ids as given on given.brand_id = $1 and given.customer_id = substr(keys.record_key, strpos(keys.record_key, ':') + 1)
+union all
 select json_build_object('shared', json_build_array(shared.kind, shared.value))::text
 from (
     select own.kind, own.value from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key

@@ -30,6 +30,7 @@ pub mod export;
 mod fact_input;
 mod failure;
 pub mod follow_ups;
+pub mod given_ids;
 pub mod hosts;
 mod identifier_columns;
 pub mod invalid_values;

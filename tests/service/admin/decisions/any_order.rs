@@ -1,19 +1,26 @@
 //! Random decisions and undos among changes in random order: what is undone leaves no trace, what is decided stays, and
 //! nothing depends on when it was decided.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hookpoint::admin::decisions::{Act, DecisionError};
 use hookpoint::customer::model::identifier::Identifier;
 use hookpoint::customer::model::record::{Change, RecordKey};
 use hookpoint::ingest::apply::apply;
+use hookpoint::ingest::given_ids::{record_of, store_given_ids};
 use hookpoint::ingest::rebuild::rebuild;
+use hookpoint::storage::answers::find_by_id;
+use hookpoint::storage::customers::find_owner;
+use jiff::SignedDuration;
 use uuid::Uuid;
 
-use crate::ingest::apply::{DECIDED, Dump, assert_same, batches, clear, dump};
+use crate::ingest::apply::{DECIDED, Dump, assert_same, batches, clear, dump, truncate};
 use crate::ingest::populations::generator::{Population, Rng};
 use crate::ingest::populations::strict;
 use crate::support::TestApp;
+
+/// Facts that do not come from the sources.
+const KEPT: [&str; 4] = ["decisions", "shared_value_decisions", "confirmed_addresses", "given_ids"];
 
 /// How often each sort of act was made.
 #[derive(Debug, Default)]
@@ -24,6 +31,60 @@ struct Made {
     confirmed: usize,
     undone: usize,
     refused: usize,
+}
+
+/// What an answer gave out: a record whose id it is, and the id.
+type Given = (RecordKey, String);
+
+/// Somebody looks up some customers: their ids are given out.
+async fn give_ids(app: &TestApp, rng: &mut Rng, given: &mut Vec<Given>) {
+    let shown: Vec<(String, String)> =
+        sqlx::query_as("select customer_key, customer_id from customers order by 1")
+            .fetch_all(app.pool())
+            .await
+            .unwrap();
+    if shown.is_empty() {
+        return;
+    }
+    let some: Vec<Given> = (0..3)
+        .map(|_| rng.pick(&shown))
+        .filter_map(|(key, id)| Some((record_of(key, id)?, id.clone())))
+        .collect();
+    // The clock of these tests stands still. Ids that are given out at the same time are in the order of their records.
+    for one in some {
+        let now = app.clock.now() + SignedDuration::from_secs(given.len() as i64);
+        store_given_ids(app.pool(), &app.brand, std::slice::from_ref(&one), now).await.unwrap();
+        if !given.iter().any(|(record, _)| *record == one.0) {
+            given.push(one);
+        }
+    }
+}
+
+/// Every id that was given out finds the customer of its record, as long as that exists; and a customer shows the id that
+/// it was given first.
+async fn assert_given_ids_stay(app: &TestApp, given: &[Given], why: &str) {
+    let forms = &app.brand.rules.identity.self_asserted;
+    let mut first: BTreeMap<String, (&String, String)> = BTreeMap::new();
+    for (record, id) in given {
+        let mut connection = app.pool().acquire().await.unwrap();
+        let owner = find_owner(&mut connection, app.brand.id(), record).await.unwrap();
+        let Some(owner) = owner else { continue };
+        let found = find_by_id(&mut connection, app.brand.id(), id, &[]).await.unwrap().0;
+        let keys: Vec<&str> = found.iter().map(|row| row.customer_key.as_str()).collect();
+        assert_eq!(keys, [owner.as_str()], "{why}: {id:?} of {record}");
+        let shown: (String,) =
+            sqlx::query_as("select customer_id from customers where customer_key = $1")
+                .bind(&owner)
+                .fetch_one(app.pool())
+                .await
+                .unwrap();
+        if !forms.contains(&record.kind) {
+            first.entry(owner).or_insert((id, shown.0));
+        }
+    }
+    for (customer, (id, shown)) in first {
+        assert_eq!(*id, shown, "{why}: {customer} shows the id that it was given first");
+    }
 }
 
 /// The records that exist.
@@ -104,7 +165,7 @@ async fn state(app: &TestApp) -> Dump {
 }
 
 async fn apply_all(app: &TestApp, changes: &[Change]) {
-    clear(app.pool()).await;
+    truncate(app.pool(), &KEPT).await;
     app.apply(changes.to_vec()).await;
 }
 
@@ -121,7 +182,8 @@ async fn what_is_undone_leaves_no_trace_and_what_is_decided_stays() {
         }
         clear(app.pool()).await;
         let order = rng.shuffled((0..population.changes.len()).collect::<Vec<usize>>());
-        let mut in_force = Vec::new();
+        let (mut in_force, mut given) = (Vec::new(), Vec::new());
+        sqlx::query("truncate given_ids").execute(app.pool()).await.unwrap();
         for batch in batches(&population.changes, &order, rng.0, 40) {
             // Somebody decides while a replica applies webhooks.
             let (applied, ()) = tokio::join!(
@@ -130,6 +192,8 @@ async fn what_is_undone_leaves_no_trace_and_what_is_decided_stays() {
             );
             applied.unwrap();
             act_somehow(&app, &mut rng, &mut in_force, &mut made).await;
+            give_ids(&app, &mut rng, &mut given).await;
+            assert_given_ids_stay(&app, &given, &format!("population {seed}")).await;
         }
         let found = state(&app).await;
         rebuild(app.pool(), &app.brand, &mut |_| {}).await.unwrap();
