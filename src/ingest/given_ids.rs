@@ -6,6 +6,7 @@ use super::apply::resolve_again;
 use crate::brand::Brand;
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
+use crate::storage::changed_rows::stored_time;
 use crate::storage::given_ids::insert_given_ids;
 use crate::storage::pool::Pool;
 use crate::storage::write_transaction::begin;
@@ -22,7 +23,7 @@ pub async fn store_given_ids(
     now: Timestamp,
 ) -> Result<(), StorageError> {
     let mut transaction = begin(pool, brand.id()).await?;
-    let renamed = insert_given_ids(&mut transaction, brand.id(), given, now).await?;
+    let renamed = insert_given_ids(&mut transaction, brand.id(), given, stored_time(now)).await?;
     if !renamed.is_empty() {
         resolve_again(&mut transaction, brand, renamed).await?;
     }

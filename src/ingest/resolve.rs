@@ -113,6 +113,10 @@ fn aliases_by_cluster(
 
 /// Sets the id that answers show. An id that an answer gave out stays, of several the one that was given first. A form
 /// decides it only where the customer has no trusted record.
+///
+/// A new id is the id of the first record. It is shown with the name of its source if a record of another customer has the
+/// same id, or if an answer gave it out for another one; with the name of its kind if both are of the same source. A
+/// self-asserted record never changes the id of a trusted customer.
 fn show_id(
     profile: &mut Profile,
     live: &BTreeSet<RecordKey>,
@@ -128,20 +132,23 @@ fn show_id(
         profile.customer_id.clone_from(&first.customer_id);
         return;
     }
-    // Records of other customers with the same id, or for which an answer gave it out.
+    // Records of other customers with the same id.
     let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
     let trusted =
         others.filter(|kind| profile.is_self_asserted || !rules.self_asserted.contains(kind));
-    let namesakes = trusted.map(|kind| RecordKey { kind, id: profile.key.id.clone() });
-    let reserved = given.iter().filter(|(_, given)| given.customer_id == profile.key.id);
-    let bearers: Vec<RecordKey> = namesakes
-        .filter(|key| live.contains(key))
-        .chain(reserved.map(|(key, _)| key.clone()))
-        .filter(|key| !is_own(key))
+    let bearers: Vec<RecordKey> = trusted
+        .map(|kind| RecordKey { kind, id: profile.key.id.clone() })
+        .filter(|key| live.contains(key) && !is_own(key))
         .collect();
-    if !bearers.is_empty() {
-        let of_one_source =
-            bearers.iter().any(|key| key.kind.source() == profile.key.kind.source());
-        profile.qualify_duplicate_id(of_one_source);
-    }
+    let is_free =
+        |id: &str| given.iter().all(|(key, given)| given.customer_id != id || is_own(key));
+    let source = profile.key.kind.source();
+    let qualified = format!("{source}:{}", profile.key.id);
+    profile.customer_id = if bearers.is_empty() && is_free(&profile.key.id) {
+        profile.key.id.clone()
+    } else if bearers.iter().all(|key| key.kind.source() != source) && is_free(&qualified) {
+        qualified
+    } else {
+        profile.key.to_string()
+    };
 }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::StorageError;
-use super::changed_rows::stored_time;
 use super::pool::Connection;
 use super::records::record_key;
 use crate::customer::model::record::RecordKey;
@@ -21,7 +20,8 @@ pub struct GivenId {
     pub given_at: Timestamp,
 }
 
-/// Stores ids that were given out, if they are new and their record still has a customer. Returns the records whose
+/// Stores ids that were given out, if they are new and their record still has a customer. The time is in whole
+/// microseconds. Returns the records whose
 /// customer shows another id by now.
 ///
 /// # Errors
@@ -54,7 +54,7 @@ pub async fn insert_given_ids(
     .bind(brand_id)
     .bind(keys)
     .bind(ids)
-    .bind(Time::from(stored_time(now)))
+    .bind(Time::from(now))
     .fetch_all(db)
     .await?;
     rows.into_iter().map(|(key,)| record_key(&key)).collect()

@@ -120,7 +120,10 @@ from keys join given_ids as given on given.brand_id = $1 and given.record_key = 
 union all
 -- An id that was given out for a record is never shown for another one.
 select json_build_object('given', json_build_array(given.record_key, given.customer_id, given.given_at))::text
-from keys join given_ids as given on given.brand_id = $1 and given.customer_id = substr(keys.record_key, strpos(keys.record_key, ':') + 1)
+from keys
+cross join lateral (select substr(keys.record_key, strpos(keys.record_key, ':') + 1) as id) as own
+join given_ids as given on given.brand_id = $1
+    and given.customer_id = any(array[own.id, split_part(keys.record_key, '.', 1) || ':' || own.id, keys.record_key])
 union all
 select json_build_object('shared', json_build_array(shared.kind, shared.value))::text
 from (

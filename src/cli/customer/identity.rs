@@ -36,8 +36,13 @@ pub(in crate::cli) enum IdentityCommand {
     /// Decide that records are not the same person as the other records of their customer. Those that you name leave
     Separate(RecordsArguments),
     /// Decide that an address belongs to a customer, although only a form contains it
+    #[command(override_usage = CONFIRM_USAGE)]
     Confirm(ConfirmArguments),
 }
+
+/// In two lines, because one would be too long for a terminal.
+const CONFIRM_USAGE: &str =
+    "hookpoint customer confirm [OPTIONS] <RECORD>\n       <--email <ADDRESS>|--phone <NUMBER>>";
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct ShowArguments {
@@ -49,7 +54,7 @@ pub(in crate::cli) struct ShowArguments {
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct RecordsArguments {
-    /// Keys of records, such as omneo.profile:ID; `customer show` lists them
+    /// Keys of records (SOURCE.KIND:ID); `customer show` lists them
     #[arg(value_name = "RECORD", required = true, value_parser = record_key)]
     records: Vec<RecordKey>,
     #[command(flatten)]
@@ -59,7 +64,7 @@ pub(in crate::cli) struct RecordsArguments {
 #[derive(Debug, Args)]
 #[command(group(clap::ArgGroup::new("address").required(true)))]
 pub(in crate::cli) struct ConfirmArguments {
-    /// Key of any record of the customer, such as omneo.profile:ID
+    /// Key of any record of the customer (SOURCE.KIND:ID)
     #[arg(value_name = "RECORD", value_parser = record_key)]
     record: RecordKey,
     /// The e-mail address
@@ -77,7 +82,7 @@ pub(super) fn record_key(text: &str) -> Result<RecordKey, &'static str> {
     text.parse()
         .ok()
         .filter(|key: &RecordKey| !key.id.is_empty())
-        .ok_or("this is no key of a record; keys look like omneo.profile:ID")
+        .ok_or("this is no key of a record; a key has the form SOURCE.KIND:ID")
 }
 
 pub(super) async fn run(command: IdentityCommand, settings: Settings) -> anyhow::Result<()> {

@@ -125,13 +125,6 @@ impl Profile {
             .chain(self.addresses.iter().map(|address| (address.clone(), self.is_self_asserted)))
             .collect()
     }
-
-    /// Shows the id with the name of its source, because another customer of the brand has the same id.
-    pub fn qualify_duplicate_id(&mut self, same_kind_of_source_too: bool) {
-        let kind = self.key.kind;
-        let name = if same_kind_of_source_too { kind.as_str() } else { kind.source().as_str() };
-        self.customer_id = format!("{name}:{}", self.key.id);
-    }
 }
 
 /// The time of a part of the name: of the part itself, or of the whole name.

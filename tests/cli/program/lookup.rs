@@ -23,7 +23,8 @@ fn a_person_whom_only_a_source_knows_is_found_and_said_to_be_known_there() {
 [brands.shop.sources.omneo.webhook]\nverification = \"none\"\n",
         simulators.base_url(Source::Omneo),
     ));
-    assert!(run(&settings, &["migrate"]).status.success());
+    // It stores the brand.
+    assert!(run(&settings, &["key", "create", "--brand", "shop"]).status.success());
     let lookup = |arguments: &[&str]| {
         let output = run(&settings, &[&["lookup"], arguments].concat());
         assert!(output.status.success(), "{}", text(&output.stderr));
