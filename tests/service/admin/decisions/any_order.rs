@@ -180,7 +180,8 @@ async fn apply_all(app: &TestApp, changes: &[Change]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_undone_leaves_no_trace_and_what_is_decided_stays() {
-    let app = TestApp::start_with(strict(&["omneo.profile"], 30, &["omnilab.participant"])).await;
+    let app =
+        TestApp::start_with(strict(&["omneo.profile"], 1_000, &["omnilab.participant"])).await;
     let mut made = Made::default();
     for seed in 1..=6 {
         let population = Population::new(seed, 6);
