@@ -48,10 +48,8 @@ pub(super) enum Fact {
 /// What has to be done for an act.
 pub(super) struct Plan {
     pub fact: Fact,
-    /// The records that the act names.
+    /// The records that the act names, or holders of the address that it names.
     pub concerned: BTreeSet<RecordKey>,
-    /// The records to resolve again.
-    pub resolve: BTreeSet<RecordKey>,
 }
 
 impl Verdict {
@@ -111,7 +109,7 @@ impl Plan {
     }
 
     async fn of(db: &mut Connection, brand: &Brand, fact: Fact) -> Result<Self, DecisionError> {
-        let mut plan = Self { fact, concerned: BTreeSet::new(), resolve: BTreeSet::new() };
+        let mut plan = Self { fact, concerned: BTreeSet::new() };
         let verdict = plan.verdict();
         plan.concerned = match verdict {
             // All holders are loaded with the first one: the value connects them, or did.
@@ -120,7 +118,6 @@ impl Plan {
             }
             other => other.records(),
         };
-        plan.resolve = plan.concerned.clone();
         Ok(plan)
     }
 

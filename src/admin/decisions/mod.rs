@@ -20,7 +20,7 @@ use self::view::{StateInput, list_views};
 use super::audit::{Action, Attribution};
 use crate::brand::Brand;
 use crate::customer::model::text;
-use crate::ingest::apply::resolve_again;
+use crate::ingest::apply::{records_around, resolve_again};
 use crate::ingest::difference::Touched;
 use crate::storage::StorageError;
 use crate::storage::customer_summaries::list_owners;
@@ -104,9 +104,9 @@ async fn carry_out(
     by: (Attribution<'_>, Timestamp),
 ) -> Result<CarriedOut, DecisionError> {
     let before = list_owners(db, brand.id(), &plan.concerned).await?;
+    let around = records_around(db, brand, &plan.concerned).await?;
     write_fact(db, brand, plan, decision_id, by).await?;
-    let Touched { before: old, after: new } =
-        resolve_again(db, brand, plan.resolve.clone()).await?.touched;
+    let Touched { before: old, after: new } = resolve_again(db, brand, around).await?.touched;
     let owners = list_owners(db, brand.id(), &plan.concerned).await?;
     plan.check(&owners)?;
     let before = StateInput::new(before.into_values(), &old, &new);

@@ -180,10 +180,18 @@ async fn apply_all(app: &TestApp, changes: &[Change]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_undone_leaves_no_trace_and_what_is_decided_stays() {
-    let app =
-        TestApp::start_with(strict(&["omneo.profile"], 1_000, &["omnilab.participant"])).await;
+    undone_without_a_trace(1_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_holds_where_components_exceed_the_cap() {
+    undone_without_a_trace(30).await;
+}
+
+async fn undone_without_a_trace(cap: usize) {
+    let app = TestApp::start_with(strict(&["omneo.profile"], cap, &["omnilab.participant"])).await;
     let mut made = Made::default();
-    for seed in 1..=6 {
+    for seed in 1..=4 {
         let population = Population::new(seed, 6);
         let mut rng = Rng(seed.wrapping_mul(7_919));
         for table in DECIDED {
