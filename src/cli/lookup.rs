@@ -143,7 +143,10 @@ fn print_sources(sources: &SourceOutcomes) {
         let words = match outcome {
             SourceOutcomes::FOUND => "it knows the person".to_owned(),
             SourceOutcomes::NOT_FOUND => "it does not know the person".to_owned(),
-            SourceOutcomes::PENDING => "no answer within the deadline of a lookup".to_owned(),
+            SourceOutcomes::PENDING => {
+                "no answer within the deadline of a lookup (what came later is included here)"
+                    .to_owned()
+            }
             SourceOutcomes::NOT_ASKED => "it was not asked: no time was left".to_owned(),
             error => format!("it could not be asked: {}", error.replace('_', " ")),
         };

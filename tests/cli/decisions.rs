@@ -201,7 +201,8 @@ fn an_open_question_is_listed_put_away_and_answered_for_good() {
     let id = open[0]["id"].as_str().unwrap();
     assert!(shop.run(&["review", "list"]).well().contains("2 customers"));
     let shown = shop.run(&["review", "show", id]).well();
-    for part in ["Ruben Smit", "Sanne Smit", "kept apart:", "omniotap.contact:2", "decide"] {
+    for part in ["Ruben Smit", "Sanne Smit", "kept apart, because:", "omniotap.contact:2", "decide"]
+    {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     let shown = json_of("review show", &shop.run(&["review", "show", id, "--json"]).well());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
-use super::shown::{print_view, view_as_json};
+use super::shown::{print_views, view_as_json};
 use crate::admin::decisions::{Act, Decided, DecisionError, Preview, StateToken, decide, preview};
 use crate::brand::Brand;
 use crate::cli::actor::ActorArguments;
@@ -107,9 +107,9 @@ fn failure(error: DecisionError) -> anyhow::Error {
 
 fn print_customers(preview: &Preview) {
     print_line("Now:\n");
-    preview.before.iter().for_each(print_view);
+    print_views(&preview.before);
     print_line("\nAfter it:\n");
-    preview.after.iter().for_each(print_view);
+    print_views(&preview.after);
 }
 
 fn print_preview(brand: &Brand, preview: &Preview, output: &OutputArguments) -> anyhow::Result<()> {
@@ -151,7 +151,7 @@ fn print_decided(
     } else {
         print_line(&format!("Decided: {id}\n"));
     }
-    decided.customers.iter().for_each(print_view);
+    print_views(&decided.customers);
     if !is_undone {
         print_line(&format!("\nTo undo it: hookpoint decision undo {id}"));
     }

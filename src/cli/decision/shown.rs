@@ -3,10 +3,20 @@
 use serde_json::{Value, json};
 
 use crate::admin::decisions::CustomerView;
-use crate::cli::output::plain;
+use crate::cli::output::{plain, print_line};
 use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::record::RecordKey;
 use crate::storage::decisions::{DecisionRow, Verdict};
+
+/// Prints customers with the keys of their records, with a blank line between them.
+pub(in crate::cli) fn print_views(views: &[CustomerView]) {
+    for (n, view) in views.iter().enumerate() {
+        if n > 0 {
+            print_line("");
+        }
+        print_view(view);
+    }
+}
 
 /// Prints a customer with the keys of its records.
 pub(in crate::cli) fn print_view(view: &CustomerView) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::admin::decisions::CustomerView;
 use crate::admin::reviews::Review;
-use crate::cli::decision::shown::{print_view, view_as_json};
+use crate::cli::decision::shown::{print_views, view_as_json};
 use crate::cli::output::{plain, print_line, span};
 use crate::cli::wrapped::print_wrapped;
 use crate::counted::counted;
@@ -32,7 +32,7 @@ pub(super) fn print_reviews(reviews: &[(String, Review)], now: Timestamp) {
 pub(super) fn print_review(review: &Review, customers: &[CustomerView]) {
     print_wrapped(&plain(&evidence(review)), 2);
     print_line("");
-    customers.iter().for_each(print_view);
+    print_views(customers);
     print_line("\nTo answer it:");
     let id = &review.id;
     let (same, different) = if review.is_about_a_form() {
@@ -52,9 +52,21 @@ pub(super) fn print_review(review: &Review, customers: &[CustomerView]) {
 fn evidence(review: &Review) -> String {
     let question = &review.open.review;
     if review.is_about_a_form() {
-        return format!("only a form contains {} {}", question.kind, question.value);
+        return format!("only a form contains the {} {}", words(&question.kind), question.value);
     }
-    format!("same {} {}, kept apart: {}", question.kind, question.value, question.conflict)
+    let (kind, value, conflict) = (words(&question.kind), &question.value, &question.conflict);
+    format!("same {kind}: {value}; kept apart, because: {conflict}")
+}
+
+/// The kind of evidence, for people.
+fn words(kind: &str) -> &str {
+    match kind {
+        "email" => "e-mail address",
+        "telephone" => "phone number",
+        "facebook" => "Facebook account",
+        "twitter" => "Twitter account",
+        other => other,
+    }
 }
 
 /// An open question, for scripts.

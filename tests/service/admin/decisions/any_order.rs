@@ -2,6 +2,7 @@
 //! nothing depends on when it was decided.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use hookpoint::admin::decisions::{Act, DecisionError};
 use hookpoint::customer::model::identifier::Identifier;
@@ -180,18 +181,18 @@ async fn apply_all(app: &TestApp, changes: &[Change]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_undone_leaves_no_trace_and_what_is_decided_stays() {
-    undone_without_a_trace(1_000).await;
+    undone_without_a_trace(1_000, 1..=2).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_holds_where_components_exceed_the_cap() {
-    undone_without_a_trace(30).await;
+    undone_without_a_trace(30, 2..=3).await;
 }
 
-async fn undone_without_a_trace(cap: usize) {
+async fn undone_without_a_trace(cap: usize, seeds: RangeInclusive<u64>) {
     let app = TestApp::start_with(strict(&["omneo.profile"], cap, &["omnilab.participant"])).await;
     let mut made = Made::default();
-    for seed in 1..=4 {
+    for seed in seeds {
         let population = Population::new(seed, 6);
         let mut rng = Rng(seed.wrapping_mul(7_919));
         for table in DECIDED {
