@@ -16,6 +16,7 @@ use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::coalescing::{CoalescingLimits, LookupCoalescer};
 use crate::lookup::finder::CustomerFinder;
+use crate::lookup::history::{LookupHistory, MAX_WAITING};
 use crate::lookup::query_customers::ReadRules;
 use crate::lookup::read_through::ReadThrough;
 use crate::lookup::repository::LookupRepository;
@@ -63,6 +64,7 @@ pub(super) struct Services {
     pub wake_handles: WakeHandles,
     pub webhook_service: Data<WebhookService>,
     pub tracer: Tracer,
+    pub history: LookupHistory,
 }
 
 impl Services {
@@ -93,8 +95,10 @@ impl Services {
             clock.clone(),
         ));
         let tracer = tracer(file, clock, &background);
+        let history = history(resources, &background);
         Ok(Self {
             tracer,
+            history,
             background,
             alarms,
             api_keys,
@@ -120,6 +124,15 @@ fn tracer(file: &SettingsFile, clock: &Clock, background: &BackgroundTasks) -> T
             Tracer::default()
         }
     }
+}
+
+/// Records lookups, unless the settings keep none.
+fn history(resources: Resources<'_>, background: &BackgroundTasks) -> LookupHistory {
+    let Resources { file, pool, clock, .. } = resources;
+    if file.lookup.trace_days == 0 {
+        return LookupHistory::default();
+    }
+    LookupHistory::start(pool.clone(), MAX_WAITING, clock.clone(), background)
 }
 
 fn coalescer(

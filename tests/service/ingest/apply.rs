@@ -13,12 +13,12 @@ use crate::support::{TestApp, demo_changes};
 /// Columns that do not follow from the facts, as table and column.
 const BESIDE_THE_FACTS: [(&str, &str); 0] = [];
 
-/// Every table with rows of a brand, with its columns.
+/// Every table with facts of a brand and what follows from them, with its columns.
 async fn tables(pool: &Pool) -> Vec<(String, String)> {
     let (tables, columns): (Vec<&str>, Vec<&str>) = BESIDE_THE_FACTS.into_iter().unzip();
     let query = "select table_name::text, string_agg(quote_ident(column_name), ', ' order by ordinal_position)
         from information_schema.columns
-        where table_schema = current_schema() and table_name not in ('brands', 'api_keys')
+        where table_schema = current_schema() and table_name not in ('brands', 'api_keys', 'lookup_history')
             and (table_name, column_name) not in (select * from unnest($1::text[], $2::text[]))
         group by table_name having bool_or(column_name = 'brand_id') order by 1";
     sqlx::query_as(query).bind(tables).bind(columns).fetch_all(pool).await.unwrap()

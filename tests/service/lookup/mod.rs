@@ -3,5 +3,6 @@
 mod batching;
 mod change_listener;
 mod contract;
+pub mod history;
 pub mod postgres_outage;
 mod read_through;

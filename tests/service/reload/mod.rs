@@ -2,6 +2,7 @@
 
 mod keep_alive;
 
+use hookpoint::admin::past_lookups::LookupSearch;
 use hookpoint::customer::model::source::Source;
 use hookpoint::ingest::rebuild::rederive;
 use hookpoint::settings::Settings;
@@ -11,6 +12,7 @@ use hookpoint::storage::replicas::list_replicas;
 use serde_json::Value;
 
 use self::keep_alive::KeepAlive;
+use crate::lookup::history::{find, of_ticket};
 use crate::support::{KEY, TestApp, TestSettings, send, until};
 use crate::webhooks::webhook_requests::unsigned_webhook;
 
@@ -198,5 +200,26 @@ async fn a_derivation_that_was_begun_by_other_rules_is_undone() {
     save_rederive(app.pool(), app.brand.id(), other_rules, "omneo.profile:1").await.unwrap();
     assert!(derive().await, "some customers may follow the other rules");
     assert!(!derive().await);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_lookup_history_is_turned_off_and_on() {
+    let ticket = |id: &str| LookupSearch::Ticket(id.to_owned());
+    let ask = async |app: &TestApp, id: &str| {
+        assert_eq!(app.ask(&format!("key={KEY}&{THOMAS}&ticketID={id}")).await.status, 200);
+    };
+    let settings = TestSettings::demo();
+    let off = settings.clone().with(|file| file.lookup.trace_days = 0);
+    let mut app = TestApp::start_with(settings.clone()).await;
+    ask(&app, "before").await;
+    of_ticket(&app, "before").await;
+    assert!(app.reload(&off).await.unwrap().is_empty());
+    until("old lookups are deleted", async || find(&app, ticket("before")).await.is_empty()).await;
+    ask(&app, "meanwhile").await;
+    assert!(app.reload(&settings).await.unwrap().is_empty());
+    ask(&app, "after").await;
+    of_ticket(&app, "after").await;
+    assert!(find(&app, ticket("meanwhile")).await.is_empty());
     app.stop().await;
 }

@@ -1,27 +1,34 @@
 //! `hookpoint lookup`
 
-use clap::Args;
+mod history;
+mod shown_history;
+
+use clap::{Args, Subcommand};
 use serde_json::Value;
 
-use super::output::{plain_json, print_line, print_plain};
-use super::question::question;
-use super::session::Session;
-use super::shown_customer::print_customer;
-use super::shown_explanation::print_explanation;
-use super::shown_nobody::print_nobody;
-use super::wrapped::print_wrapped;
+use self::history::HistoryArguments;
 use crate::admin::explain::{Explanation, explain};
 use crate::admin::explain_nobody::{NobodyExplanation, explain_nobody};
 use crate::admin::find_customers::by_customer_id;
 use crate::brand::Brand;
+use crate::cli::output::{plain_json, print_line, print_plain};
+use crate::cli::question::question;
+use crate::cli::session::Session;
+use crate::cli::shown_customer::print_customer;
+use crate::cli::shown_explanation::print_explanation;
+use crate::cli::shown_nobody::print_nobody;
+use crate::cli::wrapped::print_wrapped;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{FoundCustomer, ReadRules, find, find_keys};
 use crate::settings::Settings;
 use crate::storage::pool::Pool;
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(group(clap::ArgGroup::new("question").required(true)))]
 pub(super) struct LookupArguments {
+    #[command(subcommand)]
+    command: Option<LookupCommand>,
     /// The brand. Needed if the settings have several brands
     #[arg(long)]
     brand: Option<String>,
@@ -42,7 +49,18 @@ pub(super) struct LookupArguments {
     why: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum LookupCommand {
+    /// Show what Omnidesk got, and so the agent: the answered lookups of a ticket, a request, a customer, an address or an
+    /// id. It shows no address and no name
+    #[command(name = "trace")]
+    History(HistoryArguments),
+}
+
 pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyhow::Result<()> {
+    if let Some(LookupCommand::History(arguments)) = arguments.command {
+        return history::run(arguments, settings).await;
+    }
     let session = Session::read_only(settings).await?;
     let answer = answer(&session, &arguments).await;
     session.close().await;
@@ -75,10 +93,7 @@ struct Answer {
 }
 
 async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Result<Answer> {
-    let rules = ReadRules {
-        max_customers: usize::try_from(session.file.lookup.max_customers)?,
-        multiple_matches: session.file.lookup.multiple_matches,
-    };
+    let rules = session.read_rules()?;
     let LookupArguments { email, phone, id, .. } = arguments;
     let brand = session.choose(arguments.brand.as_deref())?;
     let question = question(brand, email.as_deref(), phone.as_deref(), id.as_deref())?;
@@ -86,10 +101,10 @@ async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Resul
     let question = by_customer_id(pool, brand, question, rules).await?;
     let found = find(pool, brand, &question, rules).await?;
     // An empty answer needs the explanations too: it does not say whether nobody matches, or too many.
-    let needs_reasons = arguments.why || found.customers == 0;
+    let needs_reasons = arguments.why || found.customers.is_empty();
     let explanations =
         if needs_reasons { explanations(pool, brand, &question, rules).await? } else { Vec::new() };
-    let is_nobody = found.customers == 0 && explanations.is_empty();
+    let is_nobody = found.customers.is_empty() && explanations.is_empty();
     let nobody = if is_nobody && arguments.why {
         Some(explain_nobody(&mut *pool.acquire().await?, brand, &question).await?)
     } else {
