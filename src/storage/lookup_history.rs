@@ -40,8 +40,8 @@ pub struct NewLookup<'a> {
     pub duration_us: u64,
 }
 
-/// A stored lookup.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A stored lookup. It says who was found, so it does not implement `Debug`.
+#[derive(Clone, PartialEq, Eq)]
 pub struct LookupRow {
     /// When the request came.
     pub asked_at: Timestamp,

@@ -56,6 +56,7 @@ fn it_shows_what_omnidesk_got() {
     let shop = Shop::open();
     shop.apply(anna_and_bert());
     let [found, rejected] = insert(&shop);
+    let request = found.to_string();
     let shown = format!(
         "\
 2026-11-29 08:15:02 UTC  2 customers  (by telephone, cache: miss, 214.3 ms)
@@ -76,7 +77,7 @@ fn it_shows_what_omnidesk_got() {
     assert_eq!(trace(&["--ticket", "1234"]), all);
     assert_eq!(trace(&["--ticket", "1234", "--limit", "1"]).lines().count(), 3);
     for arguments in [
-        ["--request", &found.to_string()],
+        ["--request", request.as_str()],
         ["--phone", "06 12312311"],
         ["--customer", ANNA],
         ["--customer", "crm-1"],

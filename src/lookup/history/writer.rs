@@ -84,8 +84,8 @@ impl HistoryWriter {
         }
     }
 
-    /// Writes the batch. While Postgres is unavailable, it waits for the next attempt: what agents saw meanwhile matters
-    /// most. False in this case. A batch that Postgres rejects is dropped.
+    /// Writes the batch. While Postgres is unavailable, the batch waits for the next attempt: people ask most about what
+    /// agents saw meanwhile. Then this is false. A batch that Postgres would always reject is dropped.
     async fn write(&mut self) -> bool {
         while let Some(brand) = self.batch.first().map(|lookup| Arc::clone(&lookup.key.brand)) {
             let is_of_brand = |lookup: &AnsweredLookup| lookup.key.brand.id() == brand.id();
@@ -120,7 +120,7 @@ impl HistoryWriter {
         if !std::mem::replace(&mut self.is_failing, true) {
             tracing::warn!(%error, "the lookup history cannot be written");
         }
-        if error.is_unavailable() {
+        if error.is_retryable() {
             return false;
         }
         count_dropped("write_failed", lookups);

@@ -142,9 +142,12 @@ async fn lookups_about_an_erased_person_are_deleted_and_none_is_written_later() 
     let partner = format!("channelAddressType=email&address={PARTNER}");
     let shared = format!("channelAddressType=phoneNumber&address={}", encode(SHARED_PHONE));
     let by_id = "primaryID=erase-profile-0001";
-    for (ticket, query) in
-        [("own", own.as_str()), ("partner", &partner), ("shared", &shared), ("by-id", by_id)]
-    {
+    for (ticket, query) in [
+        ("own", own.as_str()),
+        ("partner", partner.as_str()),
+        ("shared", shared.as_str()),
+        ("by-id", by_id),
+    ] {
         ask(ticket, query).await;
         of_ticket(&app, ticket).await;
     }
