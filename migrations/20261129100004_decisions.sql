@@ -6,6 +6,14 @@ alter table decisions
     drop constraint decisions_pkey,
     add constraint decisions_pkey primary key (brand_id, decision_id, left_key, right_key);
 
+-- Also for decisions that were undone.
+drop index decisions_left_idx;
+drop index decisions_right_idx;
+drop index shared_value_decisions_value_idx;
+create index decisions_left_idx on decisions (brand_id, left_key);
+create index decisions_right_idx on decisions (brand_id, right_key);
+create index shared_value_decisions_value_idx on shared_value_decisions (brand_id, kind, value);
+
 -- Decisions by people that a self-asserted record is right about an address: the address then finds the record's customer.
 create table confirmed_addresses (
     brand_id integer not null,
@@ -23,6 +31,7 @@ create table confirmed_addresses (
 );
 
 create index confirmed_addresses_record_idx on confirmed_addresses (brand_id, record_key);
+create index confirmed_addresses_value_idx on confirmed_addresses (brand_id, kind, value);
 
 alter table confirmed_addresses alter column record_key set (n_distinct = -0.5);
 

@@ -38,7 +38,7 @@ pub async fn ask_sources(
     let key = (brand.id(), LookupHash::new(&brand.secret, kind, text));
     let result = LookupResult {
         body: Bytes::new(),
-        customers: stored.customers,
+        customers: stored.customers.clone(),
         sources_to_query: stored.sources_to_query.clone().into(),
         query: QueryTime::ended(1, started_at),
     };

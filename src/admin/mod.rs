@@ -13,4 +13,5 @@ mod explained_customer;
 pub mod find_customers;
 pub mod history;
 pub mod keys;
+pub mod past_lookups;
 pub mod reviews;

@@ -15,7 +15,7 @@ use crate::storage::reviews::{OpenReview, list_reviews, postpone_review};
 
 /// An open question with its id. It is personal data, so it does not implement `Debug`.
 pub struct Review {
-    /// The id. The same evidence always has the same one.
+    /// The id. The same question always has the same one.
     pub id: String,
     /// The question.
     pub open: OpenReview,
@@ -58,11 +58,14 @@ pub async fn find(pool: &Pool, brand: &Brand, id: &str) -> Result<Option<Review>
     Ok(all.into_iter().find(|review| review.id == id))
 }
 
-/// A keyed hash of the evidence: it says nothing about a person.
+/// A keyed hash of the question: it says nothing about a person. If the question changes, so does its id: an answer is about
+/// the customers that a person saw.
 fn id(brand: &Brand, open: &OpenReview) -> String {
     let review = &open.review;
-    let evidence = format!("{}\0{}\0{}", review.level, review.kind, review.value);
-    let LookupHash(hash) = LookupHash::new(&brand.secret, "review", &evidence);
+    let customers = review.customers.join("\0");
+    let question = [&review.level, &review.kind, &review.value, &review.conflict, &customers];
+    let question = question.map(String::as_str).join("\0");
+    let LookupHash(hash) = LookupHash::new(&brand.secret, "review", &question);
     hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 

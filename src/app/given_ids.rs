@@ -2,95 +2,128 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use tokio::sync::mpsc::Receiver;
+use tokio::time::{sleep, timeout};
 
 use crate::brand::Brand;
-use crate::clock::Clock;
 use crate::customer::model::record::RecordKey;
 use crate::ingest::given_ids::{record_of, store_given_ids};
 use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::given_ids::GivenAnswer;
+use crate::storage::given_ids::GivenId;
 use crate::storage::pool::Pool;
 
-/// How long a batch is collected.
-const COLLECTING: Duration = Duration::from_millis(200);
+/// The pause between two batches.
+const PAUSE: Duration = Duration::from_millis(200);
 
-/// The most answers in a batch.
-const MAX_BATCH: usize = 1_000;
+/// The most ids that wait. They wait longer while a brand is locked or Postgres is unavailable.
+const MAX_WAITING: usize = 20_000;
 
-/// So many ids are remembered as stored. After that, some are stored again, which changes nothing.
-const MAX_REMEMBERED: usize = 100_000;
+/// So many customers are remembered, and so long: their ids need no check. After that, they are checked again.
+const MAX_CHECKED: usize = 100_000;
+const CHECKED_FOR: Duration = Duration::from_mins(10);
+
+/// How long a shutdown waits for the last ids.
+const LAST: Duration = Duration::from_secs(1);
 
 /// Stores the ids of answers until the service ends, or no more answers come.
 pub(super) async fn store_given(
     mut answers: Receiver<GivenAnswer>,
     pool: Pool,
-    clock: Clock,
     background: BackgroundTasks,
 ) {
-    let mut stored = Stored::default();
-    let mut batch = Vec::new();
-    loop {
-        let received = tokio::select! {
-            received = answers.recv_many(&mut batch, MAX_BATCH) => received,
-            () = background.until_ending() => 0,
-        };
-        if received > 0 && !background.is_ending() {
-            let _ = tokio::time::timeout(COLLECTING, background.until_ending()).await;
+    let mut ids = WaitingIds::default();
+    let storing = async {
+        while !answers.is_closed() || !answers.is_empty() {
+            // New answers, or another attempt.
+            let received = if ids.is_empty() { answers.recv().await } else { None };
+            sleep(PAUSE).await;
+            ids.take(received.into_iter().chain(std::iter::from_fn(|| answers.try_recv().ok())));
+            ids.store(&pool).await;
         }
-        while batch.len() < MAX_BATCH
-            && let Ok(answer) = answers.try_recv()
-        {
-            batch.push(answer);
-        }
-        if batch.is_empty() {
-            return;
-        }
-        store(&pool, &clock, std::mem::take(&mut batch), &mut stored).await;
+    };
+    tokio::select! {
+        () = storing => {}
+        () = background.until_ending() => {}
     }
+    ids.take(std::iter::from_fn(|| answers.try_recv().ok()));
+    let _ = timeout(LAST, ids.store(&pool)).await;
 }
 
-/// The ids that this process has stored.
+/// The ids of one brand, by their record.
+struct OfBrand {
+    brand: Arc<Brand>,
+    ids: BTreeMap<RecordKey, GivenId>,
+}
+
+/// Ids that are still to be stored.
 #[derive(Default)]
-struct Stored(HashSet<(i32, RecordKey)>);
-
-/// Stores the ids of some answers. Those that cannot be stored now are stored when they are given out again.
-async fn store(pool: &Pool, clock: &Clock, answers: Vec<GivenAnswer>, stored: &mut Stored) {
-    let mut by_brand: BTreeMap<i32, (Arc<Brand>, BTreeMap<RecordKey, String>)> = BTreeMap::new();
-    for answer in answers {
-        let (_, given) = by_brand
-            .entry(answer.brand.id())
-            .or_insert_with(|| (Arc::clone(&answer.brand), BTreeMap::new()));
-        for (key, id) in ids_of(&answer) {
-            if !stored.0.contains(&(answer.brand.id(), key.clone())) {
-                given.entry(key).or_insert(id);
-            }
-        }
-    }
-    for (brand_id, (brand, given)) in by_brand {
-        let given: Vec<(RecordKey, String)> = given.into_iter().collect();
-        if given.is_empty() {
-            continue;
-        }
-        match store_given_ids(pool, &brand, &given, clock.now()).await {
-            Ok(()) => stored.remember(brand_id, given),
-            Err(error) => {
-                let brand = brand.rules.slug.as_str();
-                tracing::debug!(brand, %error, "customer ids that answers gave out were not stored");
-            }
-        }
-    }
+struct WaitingIds {
+    by_brand: BTreeMap<i32, OfBrand>,
+    /// Customers whose ids are stored, since the time.
+    checked: HashSet<(i32, String)>,
+    checked_since: Option<Instant>,
+    // A failure is logged once, not at every batch.
+    is_failing: bool,
 }
 
-impl Stored {
-    fn remember(&mut self, brand_id: i32, given: Vec<(RecordKey, String)>) {
-        if self.0.len().saturating_add(given.len()) > MAX_REMEMBERED {
-            self.0.clear();
+impl WaitingIds {
+    fn is_empty(&self) -> bool {
+        self.by_brand.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.by_brand.values().map(|of_brand| of_brand.ids.len()).sum()
+    }
+
+    /// Adds the ids of answers, as far as there is room.
+    fn take(&mut self, answers: impl Iterator<Item = GivenAnswer>) {
+        if self.checked.len() > MAX_CHECKED
+            || self.checked_since.is_none_or(|since| since.elapsed() > CHECKED_FOR)
+        {
+            self.checked.clear();
+            self.checked_since = Some(Instant::now());
         }
-        self.0.extend(given.into_iter().map(|(key, _)| (brand_id, key)));
+        for answer in answers {
+            let brand_id = answer.brand.id();
+            let is_checked = |key: &str| self.checked.contains(&(brand_id, key.to_owned()));
+            if answer.customers.iter().all(is_checked) || self.len() >= MAX_WAITING {
+                continue;
+            }
+            let of_brand = self.by_brand.entry(brand_id).or_insert_with(|| OfBrand {
+                brand: Arc::clone(&answer.brand),
+                ids: BTreeMap::new(),
+            });
+            for (key, given) in ids_of(&answer) {
+                of_brand.ids.entry(key).or_insert(given);
+            }
+        }
+    }
+
+    /// Stores the ids. Those of a brand that is locked, or that fail, wait for the next attempt.
+    async fn store(&mut self, pool: &Pool) {
+        for (brand_id, OfBrand { brand, ids }) in std::mem::take(&mut self.by_brand) {
+            match store_given_ids(pool, &brand, &ids).await {
+                Ok(true) => {
+                    self.is_failing = false;
+                    let checked = ids.into_keys().map(|key| (brand_id, key.to_string()));
+                    self.checked.extend(checked);
+                }
+                Ok(false) => drop(self.by_brand.insert(brand_id, OfBrand { brand, ids })),
+                Err(error) => {
+                    if !std::mem::replace(&mut self.is_failing, true) {
+                        let brand = brand.rules.slug.as_str();
+                        tracing::warn!(brand, %error, "customer ids that answers gave out cannot be stored");
+                    }
+                    if error.is_retryable() {
+                        self.by_brand.insert(brand_id, OfBrand { brand, ids });
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -102,11 +135,12 @@ struct Shown {
 }
 
 /// The records whose ids an answer shows, with the ids.
-fn ids_of(answer: &GivenAnswer) -> Vec<(RecordKey, String)> {
+fn ids_of(answer: &GivenAnswer) -> Vec<(RecordKey, GivenId)> {
     let shown: Vec<Shown> = serde_json::from_slice(&answer.body).unwrap_or_default();
-    let ids = answer.customer_keys.iter().zip(shown);
+    let ids = answer.customers.iter().zip(shown);
     ids.filter_map(|(key, Shown { customer_id })| {
-        Some((record_of(key, &customer_id)?, customer_id))
+        let key = record_of(key, &customer_id)?;
+        Some((key, GivenId { customer_id, given_at: answer.given_at }))
     })
     .collect()
 }

@@ -18,6 +18,7 @@ use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::coalescing::{CoalescingLimits, LookupCoalescer};
 use crate::lookup::finder::CustomerFinder;
 use crate::lookup::given_ids::GivenIds;
+use crate::lookup::history::{LookupHistory, MAX_WAITING};
 use crate::lookup::query_customers::ReadRules;
 use crate::lookup::read_through::ReadThrough;
 use crate::lookup::repository::LookupRepository;
@@ -65,6 +66,8 @@ pub(super) struct Services {
     pub wake_handles: WakeHandles,
     pub webhook_service: Data<WebhookService>,
     pub tracer: Tracer,
+    pub history: LookupHistory,
+    pub given: GivenIds,
 }
 
 impl Services {
@@ -75,9 +78,9 @@ impl Services {
         let api_keys = Arc::new(ApiKeyCache::new(brands.clone(), rates(file)));
         api_keys.refresh(pool).await?;
         let cache = Arc::new(AnswerCache::new(cache_limits(file), brands.keys().copied()));
-        let (given, answers) = GivenIds::new();
-        background.spawn(store_given(answers, pool.clone(), clock.clone(), background.clone()));
-        let coalescer = coalescer(resources, (&cache, given), &background);
+        let (given, answers) = GivenIds::new(clock.clone());
+        background.spawn(store_given(answers, pool.clone(), background.clone()));
+        let coalescer = coalescer(resources, &cache, &background);
         let all = resources.all_brands();
         let accounts = UpstreamClients::new(pool, &all, &file.calls, &background, clock);
         let search = LiveSearch { pool: pool.clone(), accounts: accounts.clone() };
@@ -97,8 +100,11 @@ impl Services {
             clock.clone(),
         ));
         let tracer = tracer(file, clock, &background);
+        let history = history(resources, &background);
         Ok(Self {
             tracer,
+            history,
+            given,
             background,
             alarms,
             api_keys,
@@ -126,9 +132,18 @@ fn tracer(file: &SettingsFile, clock: &Clock, background: &BackgroundTasks) -> T
     }
 }
 
+/// Records lookups, unless the settings keep none.
+fn history(resources: Resources<'_>, background: &BackgroundTasks) -> LookupHistory {
+    let Resources { file, pool, clock, .. } = resources;
+    if file.lookup.trace_days == 0 {
+        return LookupHistory::default();
+    }
+    LookupHistory::start(pool.clone(), MAX_WAITING, clock.clone(), background)
+}
+
 fn coalescer(
     resources: Resources<'_>,
-    (cache, given): (&Arc<AnswerCache>, GivenIds),
+    cache: &Arc<AnswerCache>,
     background: &BackgroundTasks,
 ) -> Arc<LookupCoalescer> {
     let Resources { file, further_pools, brands, .. } = resources;
@@ -142,7 +157,7 @@ fn coalescer(
     let repository = LookupRepository::new(pool, rules, limits.deadline);
     let (cache, background) = (Arc::clone(cache), background.clone());
     let brands = brands.keys().copied();
-    Arc::new(LookupCoalescer::new(repository, (cache, given), background, limits, brands))
+    Arc::new(LookupCoalescer::new(repository, cache, background, limits, brands))
 }
 
 const fn deadline(file: &SettingsFile) -> Duration {

@@ -106,7 +106,7 @@ enum Command {
     /// Read data from the APIs of the sources, show the progress, or cancel a run
     #[command(subcommand)]
     Sync(sync::SyncCommand),
-    /// Look up a customer as Omnidesk does, also at the sources if they may know more, and explain the result
+    /// Look up a customer as Omnidesk does, and explain the result. Or show past lookups
     Lookup(lookup::LookupArguments),
     /// Show a customer, join or separate records; export or erase the data of a person
     #[command(subcommand)]

@@ -64,8 +64,11 @@ pub(crate) fn resolve_all(
             cluster.iter().filter_map(|index| records.get(*index).copied()).collect();
         profiles.extend(Profile::merge(&records, aliases, rules));
     }
+    let reserved: BTreeMap<&str, &RecordKey> =
+        known.given.iter().map(|(key, given)| (given.customer_id.as_str(), key)).collect();
+    let given = GivenOut { by_record: &known.given, reserved };
     for profile in &mut profiles {
-        show_id(profile, &after.namesakes, &known.given, &unconfirmed, identity);
+        show_id(profile, &after.namesakes, &given, &unconfirmed, identity);
     }
     Resolved { members, resolution, profiles }
 }
@@ -111,6 +114,13 @@ fn aliases_by_cluster(
     by_cluster
 }
 
+/// Ids that answers gave out.
+struct GivenOut<'a> {
+    by_record: &'a BTreeMap<RecordKey, GivenId>,
+    /// The record of each id.
+    reserved: BTreeMap<&'a str, &'a RecordKey>,
+}
+
 /// Sets the id that answers show. An id that an answer gave out stays, of several the one that was given first. A form
 /// decides it only where the customer has no trusted record.
 ///
@@ -120,15 +130,15 @@ fn aliases_by_cluster(
 fn show_id(
     profile: &mut Profile,
     live: &BTreeSet<RecordKey>,
-    given: &BTreeMap<RecordKey, GivenId>,
+    given: &GivenOut<'_>,
     unconfirmed: &BTreeSet<RecordKey>,
     rules: &IdentityRules,
 ) {
     let is_own = |key: &RecordKey| profile.record_keys.binary_search(key).is_ok();
-    let own = given
-        .iter()
-        .filter(|(key, _)| is_own(key) && (profile.is_self_asserted || !unconfirmed.contains(key)));
-    if let Some((_, first)) = own.min_by_key(|(key, given)| (given.given_at, *key)) {
+    let counts = |key: &&RecordKey| profile.is_self_asserted || !unconfirmed.contains(*key);
+    let own = profile.record_keys.iter().filter(counts);
+    let own = own.filter_map(|key| Some((given.by_record.get(key)?, key)));
+    if let Some((first, _)) = own.min_by_key(|(given, key)| (given.given_at, *key)) {
         profile.customer_id.clone_from(&first.customer_id);
         return;
     }
@@ -140,8 +150,7 @@ fn show_id(
         .map(|kind| RecordKey { kind, id: profile.key.id.clone() })
         .filter(|key| live.contains(key) && !is_own(key))
         .collect();
-    let is_free =
-        |id: &str| given.iter().all(|(key, given)| given.customer_id != id || is_own(key));
+    let is_free = |id: &str| given.reserved.get(id).is_none_or(|key| is_own(key));
     let source = profile.key.kind.source();
     let qualified = format!("{source}:{}", profile.key.id);
     profile.customer_id = if bearers.is_empty() && is_free(&profile.key.id) {

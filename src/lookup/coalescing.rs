@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::cache::{AnswerCache, CacheKey};
-use super::given_ids::GivenIds;
 use super::query::Question;
 use super::query_runner::{
     BATCH_LIMITS, BrandRunner, LookupRequest, LookupWaiter, LookupsInFlight, PendingLookup,
@@ -46,12 +45,12 @@ impl LookupCoalescer {
     #[must_use]
     pub fn new(
         repository: LookupRepository,
-        (cache, given): (Arc<AnswerCache>, GivenIds),
+        cache: Arc<AnswerCache>,
         background: BackgroundTasks,
         limits: CoalescingLimits,
         brands: impl IntoIterator<Item = i32>,
     ) -> Self {
-        let runner = QueryRunner::new(repository, Arc::clone(&cache), given, background.clone());
+        let runner = QueryRunner::new(repository, Arc::clone(&cache), background.clone());
         Self {
             runner: Arc::new(runner),
             cache,

@@ -7,6 +7,7 @@ use crate::storage::pool::{Connection, Pool};
 
 use super::freshness::{sources_to_query, sources_to_query_by_id};
 use super::query::Question;
+use super::result::CustomerKeys;
 use crate::brand::Brand;
 use crate::customer::answer::profile::Profile;
 use crate::customer::identity::source_merges::Aliases;
@@ -54,10 +55,8 @@ impl ReadRules {
 pub struct FoundCustomer {
     /// The response body: a JSON array.
     pub body: String,
-    /// The number of customers in the body.
-    pub customers: usize,
-    /// Their keys, in the order of the body.
-    pub customer_keys: Vec<String>,
+    /// The customers in the body.
+    pub customers: CustomerKeys,
     /// The sources that may have more data.
     pub sources_to_query: Vec<Source>,
     /// Whether the answer may be cached. Notifications do not name the ids of events, so an answer found by such an id
@@ -66,32 +65,26 @@ pub struct FoundCustomer {
 }
 
 impl FoundCustomer {
-    /// Takes the key and the answer of each customer. Builds the text in one allocation of the exact size, because cached bodies must not take more memory than
+    /// Builds the text in one allocation of the exact size, because cached bodies must not take more memory than
     /// needed.
-    fn new(customers: Vec<(String, String)>, may_be_cached: bool) -> Self {
-        let (customer_keys, bodies): (Vec<String>, Vec<String>) = customers.into_iter().unzip();
-        let length = bodies
+    fn new(rows: Vec<AnswerRow>, may_be_cached: bool) -> Self {
+        let length = rows
             .iter()
-            .map(|body| body.len().saturating_add(1))
+            .map(|row| row.body.len().saturating_add(1))
             .sum::<usize>()
             .saturating_add(1)
             .max(2);
         let mut body = String::with_capacity(length);
         body.push('[');
-        for (n, one) in bodies.iter().enumerate() {
+        for (n, row) in rows.iter().enumerate() {
             if n > 0 {
                 body.push(',');
             }
-            body.push_str(one);
+            body.push_str(&row.body);
         }
         body.push(']');
-        Self {
-            customers: bodies.len(),
-            customer_keys,
-            body,
-            sources_to_query: Vec::new(),
-            may_be_cached,
-        }
+        let customers = rows.into_iter().map(|row| row.customer_key).collect();
+        Self { body, customers, sources_to_query: Vec::new(), may_be_cached }
     }
 
     fn needing(self, sources_to_query: Vec<Source>) -> Self {
@@ -154,10 +147,7 @@ pub async fn find_batch(
             return Some(ambiguous(brand, rules.why_ambiguous(), true));
         }
         let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
-        is_current.then(|| {
-            let customers = rows.into_iter().map(|row| (row.customer_key, row.body)).collect();
-            FoundCustomer::new(customers, true).needing(sources_to_query)
-        })
+        is_current.then(|| FoundCustomer::new(rows, true).needing(sources_to_query))
     };
     Ok(known.into_iter().zip(addresses).map(read).collect())
 }
@@ -238,15 +228,14 @@ async fn find_once(
     if rows.len() > most {
         return Ok(Some(ambiguous(brand, why, may_be_cached)));
     }
-    let mut customers = Vec::with_capacity(rows.len());
+    let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
-        let key = row.customer_key.clone();
         match current(db, brand, row).await? {
-            Some(body) => customers.push((key, body)),
+            Some(row) => shown.push(row),
             None => return Ok(None),
         }
     }
-    Ok(Some(FoundCustomer::new(customers, may_be_cached).needing(sources_to_query)))
+    Ok(Some(FoundCustomer::new(shown, may_be_cached).needing(sources_to_query)))
 }
 
 /// The answer if too many customers match: it is empty. An admin should know about it.
@@ -266,11 +255,12 @@ async fn current(
     db: &mut Connection,
     brand: &Brand,
     row: AnswerRow,
-) -> Result<Option<String>, StorageError> {
+) -> Result<Option<AnswerRow>, StorageError> {
     if row.settings_hash == brand.rules.presenter.hash() {
-        return Ok(Some(row.body));
+        return Ok(Some(row));
     }
-    render(db, brand, &row.customer_key).await
+    let rendered = render(db, brand, &row.customer_key).await?;
+    Ok(rendered.map(|body| AnswerRow { body, ..row }))
 }
 
 /// Renders a customer from stored records. `None` if the customer was removed meanwhile.

@@ -9,7 +9,6 @@ use metrics::Histogram;
 use tokio::sync::Semaphore;
 
 use super::cache::{AnswerCache, CacheGeneration, CacheKey};
-use super::given_ids::GivenIds;
 use super::query::Question;
 use super::query_customers::FoundCustomer;
 use super::repository::{BatchMode, LookupRepository, QueryError};
@@ -50,7 +49,6 @@ pub(super) type LookupWaiter = Waiter<LookupRequest, Outcome>;
 pub(super) struct QueryRunner {
     pub(super) repository: LookupRepository,
     cache: Arc<AnswerCache>,
-    given: GivenIds,
     background: BackgroundTasks,
     // Limits the lookups outside of batches, so that they cannot take every connection.
     single_slots: Semaphore,
@@ -60,11 +58,10 @@ impl QueryRunner {
     pub(super) fn new(
         repository: LookupRepository,
         cache: Arc<AnswerCache>,
-        given: GivenIds,
         background: BackgroundTasks,
     ) -> Self {
         let single_slots = Semaphore::new((repository.most_connections() / 2).max(1));
-        Self { repository, cache, given, background, single_slots }
+        Self { repository, cache, background, single_slots }
     }
 
     /// Starts a lookup outside of batches.
@@ -79,8 +76,7 @@ impl QueryRunner {
             let found = runner.repository.ask(&brand, question).await;
             let query = QueryTime::ended(1, started_at);
             let found = found.ok().and_then(|found| found.into_iter().next().flatten());
-            let found = found.ok_or(LookupFailed::Failed);
-            runner.complete(lookup, (&brand, generation), found, query);
+            runner.complete(lookup, generation, found.ok_or(LookupFailed::Failed), query);
         });
     }
 
@@ -104,20 +100,16 @@ impl QueryRunner {
     fn complete(
         &self,
         lookup: PendingLookup,
-        (brand, generation): (&Arc<Brand>, CacheGeneration),
+        generation: CacheGeneration,
         found: Result<FoundCustomer, LookupFailed>,
         query: QueryTime,
     ) {
         let may_be_cached = found.as_ref().is_ok_and(|found| found.may_be_cached);
-        let result = found.map(|found| {
-            let body = Bytes::from(found.body);
-            self.given.note(brand, found.customer_keys, &body);
-            LookupResult {
-                customers: found.customers,
-                body,
-                sources_to_query: found.sources_to_query.into(),
-                query,
-            }
+        let result = found.map(|found| LookupResult {
+            customers: found.customers,
+            body: Bytes::from(found.body),
+            sources_to_query: found.sources_to_query.into(),
+            query,
         });
         let key = *lookup.key();
         let cacheable = result.as_ref().ok().filter(|_| may_be_cached).cloned();
@@ -168,9 +160,7 @@ impl BatchRunner for BrandRunner {
         };
         for (lookup, found) in lookups.into_iter().zip(found) {
             match found {
-                Some(found) => {
-                    self.runner.complete(lookup, (&self.brand, generation), Ok(found), query)
-                }
+                Some(found) => self.runner.complete(lookup, generation, Ok(found), query),
                 None => self.runner.start_single(Arc::clone(&self.brand), lookup),
             }
         }

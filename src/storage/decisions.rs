@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StorageError;
-use super::identifier_columns::identifier;
+use super::identifier_columns::{columns, identifier};
 use super::pool::Connection;
 use super::records::{record_key, texts};
 use crate::customer::model::identifier::Identifier;
@@ -164,13 +164,14 @@ pub async fn undo_decision(
 /// Which decisions to list.
 #[derive(Clone, Copy)]
 pub enum Which<'a> {
-    /// All of the brand.
-    All,
+    /// The newest of the brand, at most so many.
+    Newest(u32),
     /// The decision with this id.
     Id(Uuid),
     /// Those that name one of these records, or one of these addresses.
     About(&'a BTreeSet<RecordKey>, &'a BTreeSet<Identifier>),
-    /// Those in force that connect with these records, also through records that other decisions name.
+    /// Those in force that connect with these records, also through records that other decisions name or that their source
+    /// merged.
     Connected(&'a BTreeSet<RecordKey>),
 }
 
@@ -197,29 +198,30 @@ pub async fn list_decisions(
     brand_id: i32,
     which: Which<'_>,
 ) -> Result<Vec<DecisionRow>, StorageError> {
-    let (id, records, addresses, follows) = match which {
-        Which::All => (None, None, None, false),
-        Which::Id(id) => (Some(id), None, None, false),
-        Which::About(records, addresses) => (None, Some(records), Some(addresses), false),
-        Which::Connected(records) => (None, Some(records), None, true),
+    let (id, records, addresses, limit) = match which {
+        Which::Newest(limit) => (None, None, None, Some(limit)),
+        Which::Id(id) => (Some(id), None, None, None),
+        Which::About(records, addresses) => (None, Some(records), Some(addresses), None),
+        Which::Connected(records) => (None, Some(records), None, None),
     };
-    let (kinds, values): (Vec<&str>, Vec<&str>) =
-        super::identifier_columns::columns(addresses.into_iter().flatten());
+    let (kinds, values) = columns(addresses.into_iter().flatten());
     let rows: Vec<Columns> = sqlx::query_as(include_str!("list_decisions.sql"))
         .bind(brand_id)
+        .bind(limit.is_some())
         .bind(id)
-        .bind(records.map(texts))
+        .bind(records.map(texts).unwrap_or_default())
         .bind(kinds)
         .bind(values)
-        .bind(follows)
+        .bind(matches!(which, Which::Connected(_)))
+        .bind(limit.map_or(i64::MAX, i64::from))
         .fetch_all(db)
         .await?;
     rows.into_iter().map(decision).collect()
 }
 
-fn decision(columns: Columns) -> Result<DecisionRow, StorageError> {
+fn decision(row: Columns) -> Result<DecisionRow, StorageError> {
     let (decision_id, decided_by, reason, decided_at, undone_at, what, left, right, kind, value) =
-        columns;
+        row;
     let corrupt = || StorageError::Corrupt("decisions");
     let key = |text: &String| record_key(text);
     let pairs = || {

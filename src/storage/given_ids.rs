@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::StorageError;
-use super::pool::Connection;
-use super::records::record_key;
+use super::pool::{Connection, Pool};
+use super::records::{record_key, texts};
 use crate::customer::model::record::RecordKey;
 
 type Time = jiff_sqlx::Timestamp;
@@ -20,42 +20,38 @@ pub struct GivenId {
     pub given_at: Timestamp,
 }
 
-/// Stores ids that were given out, if they are new and their record still has a customer. The time is in whole
-/// microseconds. Returns the records whose
-/// customer shows another id by now.
+/// Those of some records whose id is stored as given out.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_known_keys(
+    pool: &Pool,
+    brand_id: i32,
+    keys: impl IntoIterator<Item = &RecordKey>,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let query = sqlx::query_as(
+        "select record_key from given_ids where brand_id = $1 and record_key = any($2)",
+    );
+    let rows: Vec<(String,)> = query.bind(brand_id).bind(texts(keys)).fetch_all(pool).await?;
+    rows.into_iter().map(|(key,)| record_key(&key)).collect()
+}
+
+/// Stores ids that were given out, if they are new and their record still has a customer. Returns records whose
+/// customer must be derived again: it shows another id by now, or another customer shows the same one.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn insert_given_ids(
     db: &mut Connection,
     brand_id: i32,
-    given: &[(RecordKey, String)],
-    now: Timestamp,
+    given: &[(&RecordKey, &GivenId)],
 ) -> Result<BTreeSet<RecordKey>, StorageError> {
-    let (keys, ids): (Vec<String>, Vec<&str>) =
-        given.iter().map(|(key, id)| (key.to_string(), id.as_str())).unzip();
-    let rows: Vec<(String,)> = sqlx::query_as(
-        "with added as (
-            insert into given_ids (brand_id, record_key, customer_id, given_at)
-            select $1, asked.record_key, asked.customer_id, $4
-            from unnest($2::text[], $3::text[]) as asked (record_key, customer_id)
-            join customer_records as own on own.brand_id = $1 and own.record_key = asked.record_key
-            where (
-                select true from given_ids as other where other.brand_id = $1 and other.customer_id = asked.customer_id limit 1
-            ) is null
-            on conflict do nothing
-            returning record_key, customer_id
-        )
-        select added.record_key from added
-        join customer_records as own on own.brand_id = $1 and own.record_key = added.record_key
-        join customers as customer on customer.brand_id = $1 and customer.customer_key = own.customer_key
-        where customer.customer_id <> added.customer_id",
-    )
-    .bind(brand_id)
-    .bind(keys)
-    .bind(ids)
-    .bind(Time::from(now))
-    .fetch_all(db)
-    .await?;
+    let rows: Vec<(String,)> = sqlx::query_as(include_str!("insert_given_ids.sql"))
+        .bind(brand_id)
+        .bind(texts(given.iter().map(|(key, _)| *key)))
+        .bind(given.iter().map(|(_, given)| given.customer_id.as_str()).collect::<Vec<_>>())
+        .bind(given.iter().map(|(_, given)| Time::from(given.given_at)).collect::<Vec<_>>())
+        .fetch_all(db)
+        .await?;
     rows.into_iter().map(|(key,)| record_key(&key)).collect()
 }

@@ -115,10 +115,7 @@ select json_build_object('confirmed', json_build_array(confirmed.record_key, con
 from keys
 join confirmed_addresses as confirmed on confirmed.brand_id = $1 and confirmed.record_key = keys.record_key and confirmed.undone_at is null
 union all
-select json_build_object('given', json_build_array(given.record_key, given.customer_id, given.given_at))::text
-from keys join given_ids as given on given.brand_id = $1 and given.record_key = keys.record_key
-union all
--- An id that was given out for a record is never shown for another one.
+-- An id that was given out, for a key or for another record. It is the id of its record, alone or with a name before it.
 select json_build_object('given', json_build_array(given.record_key, given.customer_id, given.given_at))::text
 from keys
 cross join lateral (select substr(keys.record_key, strpos(keys.record_key, ':') + 1) as id) as own

@@ -38,6 +38,7 @@ pub mod invalidation;
 pub mod listener;
 pub mod live_queries;
 pub mod load_component;
+pub mod lookup_history;
 pub mod oversized_components;
 pub mod person;
 pub mod places;

@@ -211,6 +211,7 @@ fn an_open_question_is_listed_put_away_and_answered_for_good() {
     assert!(!json_of("review later", &later)["postponed_until"].is_null());
     assert_eq!((list(&[]).len(), list(&["--all"]).len()), (0, 1));
 
+    assert!(shop.run(&["review", "decide", id, "later"]).well().contains("Put away until"));
     let decided = act(&shop, "review decide", &[id, "different"]);
     assert_eq!(decided["customers"].as_array().unwrap().len(), 2);
     assert_eq!(list(&["--all"]).len(), 0);

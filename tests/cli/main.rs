@@ -26,6 +26,7 @@ mod erasure_of_namesakes;
 mod exit_codes;
 mod init;
 mod json_output;
+mod lookup_trace;
 mod nobody;
 #[cfg(target_os = "linux")]
 mod other_user;

@@ -3,13 +3,15 @@
 use crate::shop::{Shop, anna_and_bert};
 
 /// Commands that only look. `DELIVERY` stands for one that is there.
-const READ_ONLY_COMMANDS: [&[&str]; 17] = [
+const READ_ONLY_COMMANDS: [&[&str]; 19] = [
     &["brand", "list"],
     &["key", "list"],
     &["key", "list", "--brand", "shop"],
     &["lookup", "--email", "anna@example.org"],
     &["lookup", "--phone", "06 12312311", "--json"],
     &["lookup", "--id", "omniotap.contact:crm-1", "--why"],
+    &["lookup", "trace", "--ticket", "1234"],
+    &["lookup", "trace", "--customer", "omniotap.contact:crm-1", "--json"],
     &["inbox", "rejected"],
     &["inbox", "rejected", "--source", "omneo", "--json"],
     &["inbox", "status"],

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use super::contradictions;
 use super::error::DecisionError;
 use crate::brand::Brand;
+use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
@@ -15,7 +16,7 @@ use crate::storage::customers::list_unconfirmed;
 use crate::storage::decisions::{DecisionRow, Verdict, Which, list_decisions};
 use crate::storage::person::{list_holders, list_identifiers};
 use crate::storage::pool::Connection;
-use crate::storage::records::list_live_keys;
+use crate::storage::records::{list_live_keys, list_merges};
 
 /// The most pairs of records in one decision.
 const MOST_PAIRS: usize = 10_000;
@@ -75,7 +76,7 @@ impl Plan {
             Act::Join(records) => join(db, brand, records).await?,
             Act::Separate(records) => separate(db, brand, records).await?,
             Act::KeepApart(records) => keep_apart(db, brand, records).await?,
-            Act::Share(address) => Verdict::SharedValue(address.clone()),
+            Act::Share(address) => share(db, brand, address).await?,
             Act::Confirm(address, record) => {
                 let forms = forms_with(db, brand, address, record).await?;
                 Verdict::ConfirmedAddress(address.clone(), forms)
@@ -96,7 +97,11 @@ impl Plan {
             .chain(about.into_iter().filter(|row| row.verdict.pairs().is_empty()))
             .filter(|row| row.undone_at.is_none())
             .collect();
-        contradictions::check(&verdict, &in_force)?;
+        let named: BTreeSet<RecordKey> =
+            in_force.iter().flat_map(|row| row.verdict.records()).chain(records).collect();
+        let named: Vec<String> = named.iter().map(ToString::to_string).collect();
+        let merges = list_merges(db, brand.id(), &named).await?;
+        contradictions::check(&verdict, &in_force, &Aliases::new(&merges))?;
         Self::of(db, brand, Fact::Decide(verdict)).await
     }
 
@@ -127,6 +132,19 @@ impl Plan {
             Fact::Decide(verdict) => verdict,
             Fact::Undo(row) => &row.verdict,
         }
+    }
+
+    /// What it does, in a text that no other act has.
+    pub(super) fn name(&self) -> String {
+        let verdict = self.verdict();
+        let address = verdict
+            .address()
+            .map(|address| format!(" {} {}", address.kind.as_str(), address.value));
+        let undone = match &self.fact {
+            Fact::Decide(_) => String::new(),
+            Fact::Undo(row) => format!("undo {} ", row.decision_id),
+        };
+        format!("{undone}{}{}", verdict.action(), address.unwrap_or_default())
     }
 
     /// The id of the decision.
@@ -213,6 +231,18 @@ async fn separate(
         return Err(DecisionError::NothingStays);
     }
     different(pairs)
+}
+
+/// Only an address that a record has: nothing else would ever delete the decision.
+async fn share(
+    db: &mut Connection,
+    brand: &Brand,
+    address: &Identifier,
+) -> Result<Verdict, DecisionError> {
+    if list_holders(db, brand.id(), address, 1).await?.is_empty() {
+        return Err(DecisionError::NothingToShare);
+    }
+    Ok(Verdict::SharedValue(address.clone()))
 }
 
 /// Every record of each customer with every record of the others.

@@ -5,16 +5,26 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::error::DecisionError;
+use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::record::RecordKey;
 use crate::storage::decisions::{DecisionRow, Verdict};
 
 type Pair = (RecordKey, RecordKey);
 
-/// Refuses a decision that contradicts decisions in force, or that they already imply.
-pub(super) fn check(verdict: &Verdict, in_force: &[DecisionRow]) -> Result<(), DecisionError> {
+/// Refuses a decision that contradicts decisions in force, or that they already imply. A record stands for the one that its
+/// source merged it into.
+pub(super) fn check(
+    verdict: &Verdict,
+    in_force: &[DecisionRow],
+    aliases: &Aliases,
+) -> Result<(), DecisionError> {
+    let in_force: Vec<DecisionRow> = in_force.iter().map(|row| canonical(row, aliases)).collect();
+    let in_force = in_force.as_slice();
     match verdict {
-        Verdict::SamePerson(pairs) => check_same(pairs, in_force),
-        Verdict::DifferentPeople(pairs) => check_different(pairs, in_force),
+        Verdict::SamePerson(pairs) => check_same(&canonical_pairs(pairs, aliases), in_force),
+        Verdict::DifferentPeople(pairs) => {
+            check_different(&canonical_pairs(pairs, aliases), in_force)
+        }
         Verdict::SharedValue(_) => {
             let same = |row: &&DecisionRow| row.verdict == *verdict;
             already(in_force.iter().filter(same).map(|row| row.decision_id).collect())
@@ -29,6 +39,22 @@ pub(super) fn check(verdict: &Verdict, in_force: &[DecisionRow]) -> Result<(), D
             already(in_force.iter().filter(says_so).map(|row| row.decision_id).collect())
         }
     }
+}
+
+fn canonical(row: &DecisionRow, aliases: &Aliases) -> DecisionRow {
+    let verdict = match &row.verdict {
+        Verdict::SamePerson(pairs) => Verdict::SamePerson(canonical_pairs(pairs, aliases)),
+        Verdict::DifferentPeople(pairs) => {
+            Verdict::DifferentPeople(canonical_pairs(pairs, aliases))
+        }
+        other => other.clone(),
+    };
+    DecisionRow { verdict, ..row.clone() }
+}
+
+fn canonical_pairs(pairs: &[Pair], aliases: &Aliases) -> Vec<Pair> {
+    let stands = |key: &RecordKey| aliases.canonical(key).clone();
+    pairs.iter().map(|(left, right)| (stands(left), stands(right))).collect()
 }
 
 fn already(ids: Vec<Uuid>) -> Result<(), DecisionError> {
@@ -111,6 +137,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::customer::model::record::SourceMerge;
     use crate::customer::model::source::SourceKind;
 
     fn key(id: &str) -> RecordKey {
@@ -143,10 +170,18 @@ mod tests {
 
     /// The result in words, with the numbers of the decisions.
     fn result(verdict: Verdict, in_force: impl IntoIterator<Item = Verdict>) -> String {
+        result_with(&Aliases::new(&[]), verdict, in_force)
+    }
+
+    fn result_with(
+        aliases: &Aliases,
+        verdict: Verdict,
+        in_force: impl IntoIterator<Item = Verdict>,
+    ) -> String {
         let numbers = |ids: Vec<Uuid>| {
             ids.iter().map(|id| id.as_u128().to_string()).collect::<Vec<_>>().join(" ")
         };
-        match check(&verdict, &rows(in_force)) {
+        match check(&verdict, &rows(in_force), aliases) {
             Ok(()) => "fine".to_owned(),
             Err(DecisionError::Contradicts(ids)) => format!("contradicts {}", numbers(ids)),
             Err(DecisionError::AlreadyDecided(ids)) => format!("already {}", numbers(ids)),
@@ -175,5 +210,14 @@ mod tests {
         ] {
             assert_eq!(result(verdict, in_force), expected);
         }
+    }
+    #[test]
+    fn a_merge_of_the_source_hides_no_contradiction() {
+        let merge = SourceMerge { loser: key("b"), winner: key("z"), at: Timestamp::UNIX_EPOCH };
+        let merged = Aliases::new(&[merge]);
+        let expected = "contradicts 1";
+        assert_eq!(result_with(&merged, different(&["az"]), vec![same(&["ab"])]), expected);
+        assert_eq!(result_with(&merged, same(&["az"]), vec![different(&["ab"])]), expected);
+        assert_eq!(result(different(&["az"]), vec![same(&["ab"])]), "fine");
     }
 }

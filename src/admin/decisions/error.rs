@@ -28,9 +28,12 @@ pub enum DecisionError {
         "no record from a form adds this address to the customer, so there is nothing to confirm"
     )]
     NothingToConfirm,
+    /// No record has the address.
+    #[error("no record that could be joined by this address has it, so there is nothing to share")]
+    NothingToShare,
     /// More pairs than one decision may have.
     #[error(
-        "this is about too many records at once; decide about fewer, with `hookpoint customer separate`"
+        "this is about too many records at once; share the address instead, or correct it at the source"
     )]
     TooManyPairs,
     /// Something stronger keeps the records apart, or together.

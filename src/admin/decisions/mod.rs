@@ -56,11 +56,10 @@ pub async fn preview(pool: &Pool, brand: &Brand, act: &Act) -> Result<Preview, D
     mark(&mut transaction).await?;
     let nobody = (Attribution { by: "", reason: "" }, Timestamp::UNIX_EPOCH);
     let done = carry_out(&mut transaction, brand, &plan, Uuid::nil(), nobody).await?;
-    let after = list_views(&mut transaction, brand, &done.after).await?;
     return_to_mark(&mut transaction).await?;
     let before = list_views(&mut transaction, brand, &done.before).await?;
     transaction.rollback().await.map_err(StorageError::from)?;
-    Ok(Preview { before, after, state: done.state })
+    Ok(Preview { before, after: done.after, state: done.state })
 }
 
 /// Does what an act says, with its audit entry. Running replicas show it at once. With the state of a preview, it is
@@ -83,16 +82,16 @@ pub async fn decide(
         transaction.rollback().await.map_err(StorageError::from)?;
         return Err(DecisionError::Changed);
     }
-    let customers = list_views(&mut transaction, brand, &done.after).await?;
     transaction.commit().await.map_err(StorageError::from)?;
-    Ok(Decided { decision_id, customers })
+    Ok(Decided { decision_id, customers: done.after })
 }
 
 /// The result of an act inside its transaction.
 struct CarriedOut {
-    /// The customers concerned, before and after, by their keys.
+    /// The customers concerned before it, by their keys.
     before: StateInput,
-    after: StateInput,
+    /// The customers concerned after it.
+    after: Vec<CustomerView>,
     state: StateToken,
 }
 
@@ -111,6 +110,7 @@ async fn carry_out(
     plan.check(&owners)?;
     let before = StateInput::new(before.into_values(), &old, &new);
     let after = StateInput::new(owners.into_values(), &new, &old);
+    let after = list_views(db, brand, &after).await?;
     let state = StateToken::of(plan, &before, &after);
     Ok(CarriedOut { before, after, state })
 }

@@ -35,6 +35,17 @@ pub struct CustomerView {
     pub events: i64,
 }
 
+impl CustomerView {
+    /// Everything but the number of events.
+    fn texts(&self) -> Vec<String> {
+        let Self { key, customer_id, first_name, last_name, addresses, records, events: _ } = self;
+        let own = [key, customer_id, first_name, last_name].map(String::clone);
+        let addresses = addresses.iter().flat_map(|(kind, text)| [kind.clone(), text.clone()]);
+        let records = records.iter().flat_map(|(key, name)| [key.to_string(), name.clone()]);
+        own.into_iter().chain(addresses).chain(records).collect()
+    }
+}
+
 /// Some customers, by their keys, with what matters to whoever decides about them. Empty if that did not change.
 #[derive(Default)]
 pub(super) struct StateInput(BTreeMap<String, Option<StoredCustomer>>);
@@ -67,28 +78,26 @@ impl StateInput {
 pub struct StateToken(String);
 
 impl StateToken {
-    /// The token of what a plan would do.
-    pub(super) fn of(plan: &Plan, before: &StateInput, after: &StateInput) -> Self {
+    /// The token of what a plan would do, with everything that a preview shows but the number of events.
+    pub(super) fn of(plan: &Plan, before: &StateInput, after: &[CustomerView]) -> Self {
         let mut digest = Sha256::new();
         let mut add = |text: &str| {
             digest.update(text.len().to_be_bytes());
             digest.update(text);
         };
-        add(plan.verdict().action());
+        add(&plan.name());
         plan.concerned.iter().for_each(|record| add(&record.to_string()));
-        for (state, StateInput(customers)) in [("before", before), ("after", after)] {
-            add(state);
-            for (key, customer) in customers {
-                add(key);
-                let Some(customer) = customer else { continue };
-                add(&customer.customer_id);
-                customer.records.iter().for_each(|record| add(&record.to_string()));
-                customer.addresses.keys().for_each(|address| {
-                    add(address.kind.as_str());
-                    add(&address.value);
-                });
-            }
+        for (key, customer) in &before.0 {
+            add(key);
+            let Some(customer) = customer else { continue };
+            add(&customer.customer_id);
+            customer.records.iter().for_each(|record| add(&record.to_string()));
+            customer.addresses.keys().for_each(|address| {
+                add(address.kind.as_str());
+                add(&address.value);
+            });
         }
+        after.iter().flat_map(CustomerView::texts).for_each(|text| add(&text));
         Self(digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
     }
 }

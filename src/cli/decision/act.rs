@@ -44,6 +44,11 @@ pub(in crate::cli) struct ActWords {
 }
 
 impl ActArguments {
+    /// Who puts a question away, and how that is printed.
+    pub(in crate::cli) const fn put_away(&self) -> (&ActorArguments, &OutputArguments) {
+        (&self.actor, &self.output)
+    }
+
     /// The brand.
     pub(in crate::cli) fn brand<'s>(
         &self,

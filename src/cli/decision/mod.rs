@@ -25,9 +25,9 @@ pub(super) enum DecisionCommand {
         /// Also decisions that were undone
         #[arg(long)]
         all: bool,
-        /// Show at most this many decisions for each brand
+        /// Look at this many decisions of each brand at most, the newest
         #[arg(long, default_value_t = 100, value_name = "N")]
-        limit: usize,
+        limit: u32,
         #[command(flatten)]
         output: OutputArguments,
     },
@@ -61,14 +61,14 @@ pub(super) async fn run(command: DecisionCommand, settings: Settings) -> anyhow:
 async fn list(
     session: &Session,
     slug: Option<&str>,
-    (all, limit): (bool, usize),
+    (all, limit): (bool, u32),
     output: &OutputArguments,
 ) -> anyhow::Result<()> {
     let mut listed = Vec::new();
     for brand in session.brands_of(slug)? {
         let mut connection = session.database.pool.acquire().await?;
-        let rows = list_decisions(&mut connection, brand.id(), Which::All).await?;
-        let rows = rows.into_iter().filter(|row| all || row.undone_at.is_none()).take(limit);
+        let rows = list_decisions(&mut connection, brand.id(), Which::Newest(limit)).await?;
+        let rows = rows.into_iter().filter(|row| all || row.undone_at.is_none());
         listed.extend(rows.map(|row| (brand.rules.slug.clone(), row)));
     }
     if output.is_json() {

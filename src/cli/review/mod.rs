@@ -60,12 +60,15 @@ pub(super) struct ListArguments {
     output: OutputArguments,
 }
 
+/// For how many days a question is put away.
+const DAYS: u16 = 7;
+
 #[derive(Debug, Args)]
 pub(super) struct LaterArguments {
     /// Id of the question, from `review list`
     id: String,
     /// For how many days
-    #[arg(long, default_value_t = 7, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365))]
+    #[arg(long, default_value_t = DAYS, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365))]
     days: u16,
     /// The brand. Needed if the settings have several brands
     #[arg(long)]
@@ -84,6 +87,8 @@ pub(super) enum AnswerArgument {
     Different,
     /// The address belongs to several people: it joins no records
     Shared,
+    /// Not now: the same as `review later` for a week
+    Later,
 }
 
 pub(super) async fn run(command: ReviewCommand, settings: Settings) -> anyhow::Result<()> {
@@ -108,6 +113,9 @@ async fn run_in(session: &Session, command: ReviewCommand, now: Timestamp) -> an
             let brand = act.brand(session)?;
             let review = open_review(session, brand, &id).await?;
             let answer = match answer {
+                AnswerArgument::Later => {
+                    return put_away(session, (brand, review), (DAYS, now), act.put_away()).await;
+                }
                 AnswerArgument::Same => ReviewAnswer::Same,
                 AnswerArgument::Different => ReviewAnswer::Different,
                 AnswerArgument::Shared => ReviewAnswer::Shared,
@@ -168,16 +176,26 @@ async fn later(
     now: Timestamp,
 ) -> anyhow::Result<()> {
     let brand = session.choose(arguments.brand.as_deref())?;
-    let mut review = open_review(session, brand, &arguments.id).await?;
-    let until = now.saturating_add(SignedDuration::from_hours(i64::from(arguments.days) * 24))?;
-    let actor = arguments.actor.actor();
+    let review = open_review(session, brand, &arguments.id).await?;
+    let how = (&arguments.actor, &arguments.output);
+    put_away(session, (brand, review), (arguments.days, now), how).await
+}
+
+async fn put_away(
+    session: &Session,
+    (brand, mut review): (&Brand, Review),
+    (days, now): (u16, Timestamp),
+    (actor, output): (&ActorArguments, &OutputArguments),
+) -> anyhow::Result<()> {
+    let until = now.saturating_add(SignedDuration::from_hours(i64::from(days) * 24))?;
+    let actor = actor.actor();
     let by = (actor.attribution(), now);
     let pool = &session.database.pool;
     if !postpone(pool, brand, &review, until, by).await? {
         return Err(Failure::not_found("this question is no longer open").into());
     }
     review.open.postponed_until = Some(until);
-    if arguments.output.is_json() {
+    if output.is_json() {
         return print_json(&review_as_json(&brand.rules.slug, &review));
     }
     print_line(&format!("Put away until {}.", until.strftime("%F %T UTC")));

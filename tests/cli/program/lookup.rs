@@ -45,7 +45,7 @@ fn a_person_whom_only_a_source_knows_is_found_and_said_to_be_known_there() {
         Some(hookpoint::demo::simulators::Fault::Status(500)),
     );
     let failed = lookup(&["--email", "somebody@example.org"]);
-    assert!(failed.contains("Asked omneo: it could not be asked: "), "{failed}");
+    assert!(failed.contains("Asked omneo, without an answer: "), "{failed}");
     // A spelling that a person may use here, but that is refused over HTTP.
     let spelled = lookup(&["--phone", "06 44556677", "--stored"]);
     assert!(spelled.contains("refused with 400 phone-malformed"), "{spelled}");

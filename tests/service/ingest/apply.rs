@@ -14,18 +14,18 @@ use crate::support::{TestApp, demo_changes};
 const BESIDE_THE_FACTS: [(&str, &str); 2] =
     [("match_reviews", "found_at"), ("match_reviews", "postponed_until")];
 
-/// A table that is written behind the answers to lookups, at some later time.
-const WRITTEN_LATER: &str = "given_ids";
+/// Tables that are written behind the answers to lookups, at some later time.
+const WRITTEN_LATER: [&str; 2] = ["given_ids", "lookup_history"];
 
-/// Every table with rows of a brand, with its columns.
+/// Every table with facts of a brand and what follows from them, with its columns.
 async fn tables(pool: &Pool) -> Vec<(String, String)> {
     let (tables, columns): (Vec<&str>, Vec<&str>) = BESIDE_THE_FACTS.into_iter().unzip();
     let query = "select table_name::text, string_agg(quote_ident(column_name), ', ' order by ordinal_position)
         from information_schema.columns
-        where table_schema = current_schema() and table_name not in ('brands', 'api_keys', $3)
+        where table_schema = current_schema() and table_name not in ('brands', 'api_keys') and table_name <> all($3)
             and (table_name, column_name) not in (select * from unnest($1::text[], $2::text[]))
         group by table_name having bool_or(column_name = 'brand_id') order by 1";
-    let query = sqlx::query_as(query).bind(tables).bind(columns).bind(WRITTEN_LATER);
+    let query = sqlx::query_as(query).bind(tables).bind(columns).bind(WRITTEN_LATER.to_vec());
     query.fetch_all(pool).await.unwrap()
 }
 
@@ -60,7 +60,7 @@ pub async fn truncate(pool: &Pool, kept: &[&str]) {
         .await
         .into_iter()
         .map(|(table, _)| table)
-        .chain([WRITTEN_LATER.to_owned()])
+        .chain(WRITTEN_LATER.map(str::to_owned))
         .filter(|table| !kept.contains(&table.as_str()))
         .collect();
     sqlx::query(sqlx::AssertSqlSafe(format!("truncate {}", tables.join(", "))))

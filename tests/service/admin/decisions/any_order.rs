@@ -12,13 +12,14 @@ use hookpoint::ingest::given_ids::{record_of, store_given_ids};
 use hookpoint::ingest::rebuild::rebuild;
 use hookpoint::storage::answers::find_by_id;
 use hookpoint::storage::customers::{find_owner, list_unconfirmed};
+use hookpoint::storage::given_ids::GivenId;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
 use crate::ingest::apply::{DECIDED, Dump, assert_same, batches, clear, dump, truncate};
 use crate::ingest::populations::generator::{Population, Rng};
 use crate::ingest::populations::strict;
-use crate::support::TestApp;
+use crate::support::{TestApp, until};
 
 /// Facts that do not come from the sources.
 const KEPT: [&str; 4] = ["decisions", "shared_value_decisions", "confirmed_addresses", "given_ids"];
@@ -54,7 +55,12 @@ async fn give_ids(app: &TestApp, rng: &mut Rng, given: &mut Vec<Given>) {
     // The clock of these tests stands still. Ids that are given out at the same time are in the order of their records.
     for one in some {
         let now = app.clock.now() + SignedDuration::from_secs(given.len() as i64);
-        store_given_ids(app.pool(), &app.brand, std::slice::from_ref(&one), now).await.unwrap();
+        let (record, customer_id) = one.clone();
+        let given_id = BTreeMap::from([(record, GivenId { customer_id, given_at: now })]);
+        until("no other writer is at work", async || {
+            store_given_ids(app.pool(), &app.brand, &given_id).await.unwrap()
+        })
+        .await;
         let query = "select record_key from given_ids where customer_id = $1";
         let stored: Vec<(String,)> =
             sqlx::query_as(query).bind(&one.1).fetch_all(app.pool()).await.unwrap();
