@@ -152,7 +152,7 @@ impl ComponentRows {
                 self.given.insert(key(&row.record_key)?, given);
             }
             ComponentRow::Confirmed(row) => {
-                self.confirmed.extend([(key(&row.record_key)?, identifier(&row.kind, row.value)?)])
+                self.confirmed.extend([(key(&row.record_key)?, identifier(&row.kind, row.value)?)]);
             }
             ComponentRow::Shared(row) => self.shared.extend([identifier(&row.kind, row.value)?]),
             ComponentRow::Holder(row) => self.holdings.extend([row.holder()?]),

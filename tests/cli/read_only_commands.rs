@@ -8,7 +8,7 @@ const READ_ONLY_COMMANDS: [&[&str]; 19] = [
     &["key", "list"],
     &["key", "list", "--brand", "shop"],
     &["lookup", "--email", "anna@example.org"],
-    &["lookup", "--phone", "06 12312311", "--json"],
+    &["lookup", "--phone", "+31612312311", "--json"],
     &["lookup", "--id", "omniotap.contact:crm-1", "--why"],
     &["lookup", "trace", "--ticket", "1234"],
     &["lookup", "trace", "--customer", "omniotap.contact:crm-1", "--json"],

@@ -187,12 +187,12 @@ async fn apply_all(app: &TestApp, changes: &[Change]) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_undone_leaves_no_trace_and_what_is_decided_stays() {
-    undone_without_a_trace(1_000, 1..=2).await;
+    Box::pin(undone_without_a_trace(1_000, 1..=2)).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_holds_where_components_exceed_the_cap() {
-    undone_without_a_trace(30, 2..=3).await;
+    Box::pin(undone_without_a_trace(30, 2..=3)).await;
 }
 
 async fn undone_without_a_trace(cap: usize, seeds: RangeInclusive<u64>) {
