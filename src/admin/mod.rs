@@ -14,3 +14,4 @@ pub mod find_customers;
 pub mod history;
 pub mod keys;
 pub mod reviews;
+pub mod rules_preview;

@@ -123,4 +123,6 @@ reviews_new as (
     on conflict (brand_id, level, kind, value) do update
     set conflict = excluded.conflict, customer_keys = excluded.customer_keys, first_key = excluded.first_key
 )
+-- A preview (derived_copy.rs) notifies nobody.
 select pg_notify($2 ->> 'channel', payload) from jsonb_array_elements_text($2 -> 'notices') as notice (payload)
+where current_setting('hookpoint.notify', true) is distinct from 'off'

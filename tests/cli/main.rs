@@ -29,6 +29,7 @@ mod json_output;
 mod nobody;
 #[cfg(target_os = "linux")]
 mod other_user;
+mod previews;
 mod program;
 mod read_only_commands;
 mod reload;
