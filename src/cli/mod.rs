@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod actor;
+mod answers;
 mod audit;
 mod booking;
 mod brand;
@@ -131,6 +132,9 @@ enum Command {
     /// Show what new rules of who is who would change
     #[command(subcommand)]
     Identity(identity::IdentityCommand),
+    /// Show what new templates would change in answers
+    #[command(subcommand)]
+    Answers(answers::AnswersCommand),
     /// Compute all customers and answers again from the stored records; the service can run at the same time
     Rebuild(rebuild::RebuildArguments),
     /// Measure false and missed merges of identity resolution, on generated people
@@ -239,6 +243,7 @@ async fn with_settings(
         Command::Booking(command) => booking::run(command, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
         Command::Identity(command) => Box::pin(identity::run(command, settings)).await,
+        Command::Answers(command) => Box::pin(answers::run(command, settings)).await,
         Command::Rebuild(arguments) => Box::pin(rebuild::run(arguments, settings)).await,
     }
 }

@@ -1,4 +1,4 @@
-//! `identity preview` and `rebuild --state`: what new settings would change, and whether they did.
+//! `identity preview`, `answers preview` and `rebuild --state`: what new settings would change, and whether they did.
 
 use std::path::{Path, PathBuf};
 
@@ -123,7 +123,48 @@ fn a_brand_that_is_not_in_the_database_has_no_customers() {
     let before = shop.dump();
     let out = run_with(&shop, &other, &["identity", "preview"]).well();
     assert!(out.starts_with("other: 0 customers now, 0 with the new rules\n"), "{out}");
+    let out = run_with(&shop, &other, &["answers", "preview"]).well();
+    assert_eq!(out, "0 answers of 0 would change.\n");
     assert_eq!(shop.dump(), before);
     let ended = run_with(&shop, &other, &["identity", "preview", "--brand", "shop"]);
     assert_eq!(ended.code, Some(2), "{ended:?}");
+}
+
+#[test]
+fn a_preview_of_answers_shows_the_lines_that_differ() {
+    let shop = shop();
+    let fields = "custom_fields = [{ name = \"first\", value = \"{{ customer.first_name }}!\" }, { name = \"broken\", value = \"{{ 7 // (omneo.points | default(0)) }}\" }]\n";
+    let new = new_settings(&shop, fields);
+    let before = shop.dump();
+    let out = run_with(&shop, &new, &["answers", "preview"]).well();
+    let anna = "Anna Verburg  (crm-1)\n  + first: Anna!\n\n";
+    let bert = "Bert Kuipers  (crm-2)\n  + first: Bert!\n\n";
+    assert!(out.contains(anna) && out.contains(bert), "{out}");
+    assert!(out.contains("2 answers of 2 would change.\n"), "{out}");
+    let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let failure = "The template custom_fields.1.value fails for 2 customers; its field or message is left out.";
+    assert!(words.ends_with(failure), "{out}");
+    let one = run_with(&shop, &new, &["answers", "preview", "--sample", "1"]).well();
+    assert!(one.contains("1 answer of 1 would change.\n"), "{one}");
+    assert_eq!(one, run_with(&shop, &new, &["answers", "preview", "--sample", "1"]).well());
+
+    let arguments = ["answers", "preview", "--email", "anna@example.org", "--json"];
+    let json = json("answers preview", &run_with(&shop, &new, &arguments));
+    assert_eq!(json.as_array().unwrap().len(), 1);
+    assert_eq!(json[0]["before"]["customFields"], serde_json::json!([]));
+    assert_eq!(json[0]["after"]["customFields"], serde_json::json!([{ "first": "Anna!" }]));
+    assert_eq!(
+        (&json[0]["is_different"], &json[0]["failed_templates"]),
+        (&true.into(), &["custom_fields.1.value"][..].into())
+    );
+    assert_eq!(shop.dump(), before, "a preview writes nothing");
+
+    run_with(&shop, &new, &["rebuild"]).well();
+    let found = run_with(&shop, &new, &["lookup", "--email", "anna@example.org", "--json"]).well();
+    let found: serde_json::Value = serde_json::from_str(&found).unwrap();
+    assert_eq!(json[0]["after"], found[0], "as previewed");
+    let out = run_with(&shop, &new, &["answers", "preview", "--id", "crm-2"]).well();
+    assert!(out.starts_with("0 answers of 1 would change.\n"), "{out}");
+    let nobody = run_with(&shop, &new, &["answers", "preview", "--email", "nobody@example.org"]);
+    assert_eq!(nobody.code, Some(4), "{nobody:?}");
 }

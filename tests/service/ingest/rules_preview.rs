@@ -1,9 +1,10 @@
-//! Previews of new rules: they equal what a rebuild does, and change nothing.
+//! Previews of new rules and templates: they equal what a rebuild does, and change nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::time::Instant;
 
+use hookpoint::admin::answers_preview::preview_answer;
 use hookpoint::admin::decisions::CustomerView;
 use hookpoint::admin::rules_preview::{
     ComparedCounts, Regrouped, RulesPreview, find_unexpected, preview_rules,
@@ -276,6 +277,15 @@ async fn a_preview_of_rules_about_generated_people_shows_what_a_rebuild_does() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_preview_of_templates_about_generated_people_shows_what_a_rebuild_does() {
+    let app = start().await;
+    generated_people(&app).await;
+    let settings = TestSettings::demo().custom_field("points", "{{ customer.first_name | upper }}");
+    assert_answers_exact(&app, &brand_with(&app, &settings)).await;
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_state_of_a_preview_does_not_depend_on_the_order_of_arrival() {
     let app = start().await;
     let (old, new) =
@@ -400,5 +410,38 @@ async fn a_preview_gives_way_to_a_migration() {
     assert!(refused.to_string().contains("waits for a table"), "{refused}");
     copy.end().await.unwrap();
     migrating.await.unwrap();
+    app.stop().await;
+}
+
+/// Previews the answers of all customers, applies the settings, and compares. Returns the templates that failed.
+async fn assert_answers_exact(app: &TestApp, new: &Brand) -> BTreeSet<String> {
+    let before = customers(app).await;
+    let mut connection = app.pool().acquire().await.unwrap();
+    let (mut previews, mut failed) = (BTreeMap::new(), BTreeSet::new());
+    for key in before.keys() {
+        let preview = preview_answer(&mut connection, new, key).await.unwrap().unwrap();
+        assert!(preview.before == before[key].3, "{key}");
+        failed.extend(preview.failed_templates);
+        previews.insert(key.clone(), preview.after);
+    }
+    assert!(preview_answer(&mut connection, new, "omneo.profile:0").await.unwrap().is_none());
+    drop(connection);
+    rebuild(app.pool(), new, &mut |_| {}).await.unwrap();
+    let after: BTreeMap<String, String> =
+        customers(app).await.into_iter().map(|(key, (.., body))| (key, body)).collect();
+    assert!(previews == after, "the answers are the same bytes");
+    assert!(before.iter().any(|(key, (.., body))| after[key] != *body));
+    failed
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preview_of_templates_shows_the_answers_of_a_rebuild() {
+    let app = TestApp::demo().await;
+    wait_for_rederive(&app).await;
+    let settings = TestSettings::demo()
+        .custom_field("points", "{{ omneo.points }} points")
+        .custom_field("favoriteColor", "{{ 7 // (omneo.points | default(0)) }}");
+    let failed = assert_answers_exact(&app, &brand_with(&app, &settings)).await;
+    assert_eq!(failed.into_iter().collect::<Vec<_>>(), ["custom_fields.2.value"]);
     app.stop().await;
 }
