@@ -1,5 +1,6 @@
 //! Actions and explanations for people. Commands call these functions. An action writes its audit entry.
 
+pub mod answers_preview;
 pub mod ask_sources;
 pub mod audit;
 pub mod cancel_booking;
@@ -15,3 +16,4 @@ pub mod history;
 pub mod keys;
 pub mod past_lookups;
 pub mod reviews;
+pub mod rules_preview;

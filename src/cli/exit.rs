@@ -38,7 +38,7 @@ impl Exit {
             Self::Done => (0, "done"),
             Self::Failed => (1, "failed; the reason is on standard error"),
             Self::Mistake => (2, "a mistake in the arguments or settings, or a missing secret"),
-            Self::Problem => (3, "a check found a problem (doctor, health, inbox verify)"),
+            Self::Problem => (3, "a check found a problem (doctor, health, inbox verify, rebuild)"),
             Self::NotFound => {
                 (4, "no such key, delivery, booking, person, record, decision, question")
             }

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod actor;
+mod answers;
 mod audit;
 mod booking;
 mod brand;
@@ -12,6 +13,7 @@ mod doctor;
 mod exit;
 mod generated;
 mod health;
+mod identity;
 mod inbox;
 mod init;
 mod key;
@@ -19,6 +21,7 @@ mod lookup;
 mod output;
 mod question;
 mod rebuild;
+mod records_progress;
 mod reload;
 mod review;
 mod secret_file;
@@ -126,6 +129,12 @@ enum Command {
     /// Show who did what: decisions, personal data, deliveries and keys
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Show what new rules of who is who would change
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
+    /// Show what new templates would change in answers
+    #[command(subcommand)]
+    Answers(answers::AnswersCommand),
     /// Compute all customers and answers again from the stored records; the service can run at the same time
     Rebuild(rebuild::RebuildArguments),
     /// Measure false and missed merges of identity resolution, on generated people
@@ -233,7 +242,9 @@ async fn with_settings(
         Command::Value(command) => Box::pin(value::run(command, settings)).await,
         Command::Booking(command) => booking::run(command, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
-        Command::Rebuild(arguments) => rebuild::run(arguments, settings).await,
+        Command::Identity(command) => Box::pin(identity::run(command, settings)).await,
+        Command::Answers(command) => Box::pin(answers::run(command, settings)).await,
+        Command::Rebuild(arguments) => Box::pin(rebuild::run(arguments, settings)).await,
     }
 }
 

@@ -9,6 +9,7 @@ use super::freshness::{sources_to_query, sources_to_query_by_id};
 use super::query::Question;
 use super::result::CustomerKeys;
 use crate::brand::Brand;
+use crate::customer::answer::presentation::Rendered;
 use crate::customer::answer::profile::Profile;
 use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::identifier::Identifier;
@@ -260,15 +261,19 @@ async fn current(
         return Ok(Some(row));
     }
     let rendered = render(db, brand, &row.customer_key).await?;
-    Ok(rendered.map(|body| AnswerRow { body, ..row }))
+    Ok(rendered.map(|rendered| AnswerRow { body: rendered.answer.to_json(), ..row }))
 }
 
-/// Renders a customer from stored records. `None` if the customer was removed meanwhile.
-async fn render(
+/// Renders a customer from stored records, with the settings of the brand. `None` if the customer was removed
+/// meanwhile.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn render(
     db: &mut Connection,
     brand: &Brand,
     customer_key: &str,
-) -> Result<Option<String>, StorageError> {
+) -> Result<Option<Rendered>, StorageError> {
     let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await?
     else {
         return Ok(None);
@@ -304,5 +309,5 @@ async fn render(
     )
     .await?;
     let timeline = timelines.into_iter().next().unwrap_or_default();
-    Ok(Some(presenter.answer(&profile, &timeline).answer.to_json()))
+    Ok(Some(presenter.answer(&profile, &timeline)))
 }

@@ -176,3 +176,19 @@ pub async fn find_by_id(
     });
     Ok((rows.collect(), by_reference))
 }
+
+/// The stored answer of a customer, as JSON.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_answer(
+    db: &mut Connection,
+    brand_id: i32,
+    customer_key: &str,
+) -> Result<Option<String>, StorageError> {
+    let query =
+        sqlx::query_as("select body from answers where brand_id = $1 and customer_key = $2");
+    let found: Option<(String,)> =
+        query.bind(brand_id).bind(customer_key).fetch_optional(db).await?;
+    Ok(found.map(|(body,)| body))
+}

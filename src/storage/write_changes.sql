@@ -126,4 +126,6 @@ reviews_new as (
         found_at = case when match_reviews.customer_keys = excluded.customer_keys then match_reviews.found_at else now() end,
         postponed_until = case when match_reviews.customer_keys = excluded.customer_keys then match_reviews.postponed_until end
 )
+-- A preview (derived_copy.rs) notifies nobody.
 select pg_notify($2 ->> 'channel', payload) from jsonb_array_elements_text($2 -> 'notices') as notice (payload)
+where current_setting('hookpoint.notify', true) is distinct from 'off'

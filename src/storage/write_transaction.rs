@@ -53,7 +53,7 @@ pub async fn try_begin(
 }
 
 /// How statements are planned inside a transaction.
-const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
+pub(super) const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
      set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; set local plan_cache_mode = force_generic_plan";
 
 /// Begins a read-only transaction beside one that holds the brand's lock and has not written yet, so that both

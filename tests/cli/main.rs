@@ -30,6 +30,7 @@ mod lookup_trace;
 mod nobody;
 #[cfg(target_os = "linux")]
 mod other_user;
+mod previews;
 mod program;
 mod read_only_commands;
 mod reload;

@@ -85,7 +85,7 @@ pub fn strict(
     })
 }
 
-async fn decide(app: &TestApp, decisions: &[Decided]) {
+pub async fn decide(app: &TestApp, decisions: &[Decided]) {
     sqlx::query("delete from decisions").execute(app.pool()).await.unwrap();
     for decided in decisions {
         let insert = "insert into decisions (brand_id, decision_id, left_key, right_key, same_person, decided_by, reason, decided_at)
