@@ -84,17 +84,21 @@ fn check_different(pairs: &[Pair], in_force: &[DecisionRow]) -> Result<(), Decis
         same_pairs(row).any(|(one, _)| joined.iter().any(|(left, _)| known.are_one(one, left)))
     });
     contradiction(against.map(|row| row.decision_id).collect())?;
-    let decided: BTreeSet<(&RecordKey, &RecordKey)> = in_force
-        .iter()
-        .flat_map(different_pairs)
-        .flat_map(|(left, right)| [(left, right), (right, left)])
-        .collect();
-    if pairs.iter().all(|(left, right)| decided.contains(&(left, right))) {
-        let ids =
-            in_force.iter().filter(|row| different_pairs(row).any(|pair| pairs.contains(pair)));
-        return Err(DecisionError::AlreadyDecided(ids.map(|row| row.decision_id).collect()));
+    let wanted: BTreeSet<(&RecordKey, &RecordKey)> = pairs.iter().map(in_order).collect();
+    let repeats =
+        |row: &&DecisionRow| different_pairs(row).any(|pair| wanted.contains(&in_order(pair)));
+    let decided: BTreeSet<(&RecordKey, &RecordKey)> =
+        in_force.iter().flat_map(different_pairs).map(in_order).collect();
+    if wanted.is_subset(&decided) {
+        let ids = in_force.iter().filter(repeats).map(|row| row.decision_id).collect();
+        return Err(DecisionError::AlreadyDecided(ids));
     }
     Ok(())
+}
+
+/// A pair, the lesser record first.
+fn in_order((left, right): &Pair) -> (&RecordKey, &RecordKey) {
+    if left <= right { (left, right) } else { (right, left) }
 }
 
 fn contradiction(ids: Vec<Uuid>) -> Result<(), DecisionError> {
