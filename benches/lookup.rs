@@ -105,6 +105,7 @@ impl Bench {
         );
         println!("{}", rounds::head());
         self.cached(&harness, &shop).await;
+        self.history(&harness, &shop).await;
         self.uncached(&harness, &shop).await;
         self.memory(&harness, &shop).await;
         shop.database.close().await;
@@ -135,6 +136,26 @@ impl Bench {
         self.goal("cached answers at 0.6 of bare actix-web or more", ratio, ratio >= 0.6);
         self.at_fixed_rates(&replica, LookupTarget::One(customer)).await;
         println!("  log bytes for each request         {bytes}");
+    }
+
+    /// The same, with and without the lookup history.
+    async fn history(&mut self, harness: &Harness, shop: &Shop) {
+        println!("one customer, cached, with and without the lookup history");
+        let customer = LookupTarget::One(self.size.customers / 2);
+        let off = ReplicaSettings::default().with(|file| file.lookup.trace_days = 0);
+        let with =
+            Replica::start(harness, "recording", &ReplicaSettings::default(), &shop.url).await;
+        let without = Replica::start(harness, "not-recording", &off, &shop.url).await;
+        let (mut recording, mut silent) = (Rounds::default(), Rounds::default());
+        for _ in 0..self.size.rounds {
+            self.race("recorded", with.address, customer, 0, &mut recording).await;
+            self.race("not recorded", without.address, customer, 0, &mut silent).await;
+        }
+        println!("{}", recording.describe("hookpoint"));
+        println!("{}", silent.describe("hookpoint, lookup.trace_days = 0"));
+        let (ratio, line) = rounds::ratio(&recording, &silent);
+        println!("{line}");
+        self.goal("cached answers at 0.97 of those without history or more", ratio, ratio >= 0.97);
     }
 
     /// Another customer each time, so that each lookup asks Postgres.

@@ -37,6 +37,8 @@ pub struct BrandRules {
     pub webhook_verifiers: BTreeMap<Source, WebhookVerifier>,
     /// The API accounts of the sources that the service may call.
     pub accounts: BTreeMap<Source, AccountRules>,
+    /// Sources whose API is in the settings, but cannot be called here: why a secret of theirs cannot be read.
+    pub unreadable_secrets: BTreeMap<Source, String>,
     /// Namespaces of ids, such as order numbers, that `primaryID` may name.
     pub reference_ids: Vec<String>,
 }
@@ -55,6 +57,7 @@ impl BrandRules {
         aliases: &'a Aliases,
         unconfirmed: &'a BTreeSet<RecordKey>,
         moved: &'a BTreeSet<(RecordKey, Identifier)>,
+        confirmed: &'a BTreeSet<(RecordKey, Identifier)>,
     ) -> MergeRules<'a> {
         MergeRules {
             identity: &self.identity,
@@ -62,6 +65,7 @@ impl BrandRules {
             aliases,
             unconfirmed,
             moved,
+            confirmed,
         }
     }
 

@@ -6,12 +6,13 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use crate::brand::Brand;
+use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
 use crate::customer::model::text;
 use crate::storage::StorageError;
 use crate::storage::audit_log::{ActionRow, finish_action, insert_action};
-use crate::storage::pool::Pool;
+use crate::storage::pool::{Connection, Pool};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// The person who wants an action, and the reason, for the audit log.
@@ -43,6 +44,13 @@ impl Action {
         Self { subjects: records.iter().map(|key| hasher.record(key)).collect(), ..self }
     }
 
+    /// Also about an address. The entry has its hash.
+    pub(super) fn about_address(mut self, brand: &Brand, address: Option<&Identifier>) -> Self {
+        let hasher = SuppressionHasher::new(&brand.suppression_key);
+        self.subjects.extend(address.map(|address| hasher.shared(address)));
+        self
+    }
+
     /// An action at a source, about the thing with this hash.
     pub(super) fn at_source(self, source: Source, subject: SuppressionHash) -> Self {
         Self { source: Some(source), subjects: [subject].into(), ..self }
@@ -56,7 +64,24 @@ impl Action {
         attribution: Attribution<'_>,
         now: Timestamp,
     ) -> Result<OpenEntry<'a>, StorageError> {
-        let row = ActionRow {
+        let row = self.entry(attribution, now, "");
+        insert_action(pool, brand_id, &row).await?;
+        Ok(OpenEntry { pool, brand_id, action_id: row.action_id })
+    }
+
+    /// Stores the audit entry of an action in the action's own transaction: both happen, or none.
+    pub(super) async fn done_in(
+        self,
+        db: &mut Connection,
+        brand_id: i32,
+        (attribution, now): (Attribution<'_>, Timestamp),
+        outcome: &str,
+    ) -> Result<(), StorageError> {
+        insert_action(db, brand_id, &self.entry(attribution, now, outcome)).await
+    }
+
+    fn entry(self, attribution: Attribution<'_>, now: Timestamp, outcome: &str) -> ActionRow {
+        ActionRow {
             action_id: Uuid::new_v4(),
             source: self.source,
             action: self.name.to_owned(),
@@ -65,10 +90,8 @@ impl Action {
             done_by: text::clean(attribution.by),
             reason: text::clean(attribution.reason),
             begun_at: now,
-            outcome: String::new(),
-        };
-        insert_action(pool, brand_id, &row).await?;
-        Ok(OpenEntry { pool, brand_id, action_id: row.action_id })
+            outcome: outcome.to_owned(),
+        }
     }
 }
 

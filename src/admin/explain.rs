@@ -15,6 +15,7 @@ use crate::ingest::resolve::{LinkRestrictions, resolve_all};
 use crate::storage::StorageError;
 use crate::storage::component_rows::ComponentRows;
 use crate::storage::customers::find_customer;
+use crate::storage::decisions::{DecisionRow, Which, list_decisions};
 use crate::storage::load_component::{ComponentQuery, load_component};
 use crate::storage::pool::Connection;
 
@@ -27,8 +28,8 @@ pub struct Explanation {
     pub records: Vec<(RecordKey, String)>,
     /// The links between the records: level, evidence, and the records that have it.
     pub links: Vec<(&'static str, String, Vec<RecordKey>)>,
-    /// Decisions of people about the records: whether the two records are the same person, and the records.
-    pub decisions: Vec<(bool, RecordKey, RecordKey)>,
+    /// Decisions of people in force about the records and addresses.
+    pub decisions: Vec<DecisionRow>,
     /// The links that were refused: level, evidence, the reason, and the other customers.
     pub review_candidates: Vec<(&'static str, String, &'static str, Vec<String>)>,
     /// Addresses that find the customer but link no records, with the reason.
@@ -75,11 +76,15 @@ pub async fn explain(
     let ask = ComponentQuery { values: values.collect(), ..ComponentQuery::default() };
     let holders = load_component(db, brand.id(), &ask, &scope(brand, None)).await?;
     let events = customer.timeline();
+    let records = customer.profile.record_keys.iter().cloned().collect();
+    let addresses = customer.profile.addresses.iter().cloned().collect();
+    let mut decisions = list_decisions(db, brand.id(), Which::About(&records, &addresses)).await?;
+    decisions.retain(|row| row.undone_at.is_none());
     Ok(Some(Explanation {
         customer_id: customer.profile.customer_id.clone(),
         records: customer.names(),
         links: customer.links(),
-        decisions: customer.decisions(),
+        decisions,
         review_candidates: customer.review_candidates(),
         finds_only: customer.finds_only(&holders),
         finds_not: customer.finds_not(),

@@ -90,16 +90,6 @@ impl<'a> ExplainedCustomer<'a> {
             .collect()
     }
 
-    /// Decisions of people about the records: whether the two records are the same person, and the records.
-    pub(super) fn decisions(&self) -> Vec<(bool, RecordKey, RecordKey)> {
-        let own = &self.profile.record_keys;
-        let decided = self.known.decisions.iter();
-        decided
-            .filter(|((left, right), _)| own.contains(left) || own.contains(right))
-            .map(|((left, right), same)| (*same, left.clone(), right.clone()))
-            .collect()
-    }
-
     /// The links that were refused: level, evidence, the reason, and the other customers.
     pub(super) fn review_candidates(
         &self,

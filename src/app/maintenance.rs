@@ -20,6 +20,7 @@ use crate::storage::brands;
 use crate::storage::delivery_queue::delete_old_deliveries;
 use crate::storage::listener::HEARTBEAT_INTERVAL;
 use crate::storage::live_queries::delete_old_live_queries;
+use crate::storage::lookup_history::delete_old_lookups;
 use crate::storage::pool::Pool;
 use crate::storage::rejected_webhooks::delete_old_rejected;
 use crate::storage::sync_streams::list_streams;
@@ -30,12 +31,16 @@ use crate::webhooks::endpoints::WebhookEndpoints;
 /// How long an erasure by a command may take. After that, the service completes it.
 pub(super) const ERASURE_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
 
+/// The pause between two batches of deleted rows. It leaves Postgres to lookups and changes.
+const PRUNE_PAUSE: Duration = Duration::from_millis(50);
+
 /// What the scheduled jobs need.
 pub(super) struct Maintenance {
     pub(super) pool: Pool,
     pub(super) brands: Vec<Arc<Brand>>,
     pub(super) clock: Clock,
     pub(super) inbox: InboxSettings,
+    pub(super) trace_days: u32,
     pub(super) suppressions: SuppressionFile,
     pub(super) max_erased_percent: u32,
     pub(super) accounts: UpstreamClients,
@@ -59,6 +64,7 @@ pub(super) fn start(schedule: &Schedule<Maintenance>) {
     schedule.now_and_every(seconds(60), "count reviews", Maintenance::count_reviews);
     schedule.every(seconds(60), "reconcile suppressions", Maintenance::reconcile_suppressions);
     schedule.now_and_every(seconds(60), "delete old deliveries", Maintenance::prune_deliveries);
+    schedule.now_and_every(seconds(600), "delete old lookups", Maintenance::prune_lookup_history);
     schedule.now_and_every(seconds(3_600), "delete old queries", Maintenance::prune_live_queries);
 }
 
@@ -143,23 +149,37 @@ impl Maintenance {
     /// Deletes deliveries whose retention has ended, in small batches.
     async fn prune_deliveries(self: Arc<Self>) {
         for brand in &self.brands {
-            let now = self.clock.now();
-            let before = |days: u32| {
-                let age = SignedDuration::from_hours(24 * i64::from(days));
-                now.checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
-            };
-            let finished = before(self.inbox.retention_days);
+            let finished = self.days_ago(self.inbox.retention_days);
             // If this fails, the next run deletes them.
             let _ = delete_old_rejected(&self.pool, brand.id(), finished).await;
-            let known = before(self.inbox.dedup_retention_days);
+            let known = self.days_ago(self.inbox.dedup_retention_days);
             while delete_old_deliveries(&self.pool, brand.id(), finished, known, 1_000)
                 .await
                 .is_ok_and(|more| more)
             {
-                // The pause leaves Postgres to lookups and changes.
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                tokio::time::sleep(PRUNE_PAUSE).await;
             }
         }
+    }
+
+    /// Deletes old lookups from the history, in small batches. If none are kept, it deletes all.
+    async fn prune_lookup_history(self: Arc<Self>) {
+        for brand in &self.brands {
+            let before = self.days_ago(self.trace_days);
+            // If this fails, the next run deletes them.
+            while delete_old_lookups(&self.pool, brand.id(), before, 1_000)
+                .await
+                .is_ok_and(|more| more)
+            {
+                tokio::time::sleep(PRUNE_PAUSE).await;
+            }
+        }
+    }
+
+    /// The time some days ago.
+    fn days_ago(&self, days: u32) -> Timestamp {
+        let age = SignedDuration::from_hours(24 * i64::from(days));
+        self.clock.now().checked_sub(age).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     /// Deletes old entries about live queries.

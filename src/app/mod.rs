@@ -6,6 +6,7 @@ mod error;
 mod foundation;
 mod gauges;
 mod generation;
+mod given_ids;
 mod jobs;
 mod listeners;
 mod maintenance;

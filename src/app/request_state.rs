@@ -34,6 +34,8 @@ pub(super) fn lookup_service(
         finder: Arc::clone(&services.finder),
         clock: clock.clone(),
         tracer: services.tracer.clone(),
+        history: services.history.clone(),
+        given: services.given.clone(),
     })
 }
 

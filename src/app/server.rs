@@ -106,6 +106,7 @@ pub(super) fn public_server(
             proxies: Proxies::from(&file.server),
         },
         tracer: lookup_service.tracer.clone(),
+        history: lookup_service.history.clone(),
     });
     let path = file.lookup.path.clone();
     let workers = if file.server.workers == 0 {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use actix_web::web::Data;
 
+use super::given_ids::store_given;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::http::api_keys::ApiKeyCache;
@@ -16,6 +17,8 @@ use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::cache::{AnswerCache, CacheLimits};
 use crate::lookup::coalescing::{CoalescingLimits, LookupCoalescer};
 use crate::lookup::finder::CustomerFinder;
+use crate::lookup::given_ids::GivenIds;
+use crate::lookup::history::{LookupHistory, MAX_WAITING};
 use crate::lookup::query_customers::ReadRules;
 use crate::lookup::read_through::ReadThrough;
 use crate::lookup::repository::LookupRepository;
@@ -63,6 +66,8 @@ pub(super) struct Services {
     pub wake_handles: WakeHandles,
     pub webhook_service: Data<WebhookService>,
     pub tracer: Tracer,
+    pub history: LookupHistory,
+    pub given: GivenIds,
 }
 
 impl Services {
@@ -73,6 +78,8 @@ impl Services {
         let api_keys = Arc::new(ApiKeyCache::new(brands.clone(), rates(file)));
         api_keys.refresh(pool).await?;
         let cache = Arc::new(AnswerCache::new(cache_limits(file), brands.keys().copied()));
+        let (given, answers) = GivenIds::new(clock.clone());
+        background.spawn(store_given(answers, pool.clone(), background.clone()));
         let coalescer = coalescer(resources, &cache, &background);
         let all = resources.all_brands();
         let accounts = UpstreamClients::new(pool, &all, &file.calls, &background, clock);
@@ -93,8 +100,11 @@ impl Services {
             clock.clone(),
         ));
         let tracer = tracer(file, clock, &background);
+        let history = history(resources, &background);
         Ok(Self {
             tracer,
+            history,
+            given,
             background,
             alarms,
             api_keys,
@@ -120,6 +130,15 @@ fn tracer(file: &SettingsFile, clock: &Clock, background: &BackgroundTasks) -> T
             Tracer::default()
         }
     }
+}
+
+/// Records lookups, unless the settings keep none.
+fn history(resources: Resources<'_>, background: &BackgroundTasks) -> LookupHistory {
+    let Resources { file, pool, clock, .. } = resources;
+    if file.lookup.trace_days == 0 {
+        return LookupHistory::default();
+    }
+    LookupHistory::start(pool.clone(), MAX_WAITING, clock.clone(), background)
 }
 
 fn coalescer(

@@ -75,6 +75,7 @@ impl Generation {
             brands: brands.clone(),
             clock: clock.clone(),
             inbox: file.inbox.clone(),
+            trace_days: file.lookup.trace_days,
             suppressions: self.suppressions.clone(),
             max_erased_percent: file.erasure.max_erased_percent,
             accounts: services.accounts.clone(),

@@ -16,7 +16,7 @@ use crate::storage::audit_log::{ActionRow, list_audit};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
-    /// List actions, the newest first: exports, erasures, revealed, replayed and discarded deliveries, keys,
+    /// List actions, the newest first: decisions, exports, erasures, revealed, replayed and discarded deliveries, keys,
     /// cancellations
     List {
         /// Only this brand
@@ -60,7 +60,7 @@ pub(super) fn print_actions(
 ) -> anyhow::Result<()> {
     if output.json {
         return print_json(
-            &actions.iter().map(|(brand, row)| as_json(brand, row)).collect::<Vec<_>>(),
+            &actions.iter().map(|(brand, row)| row_as_json(brand, row)).collect::<Vec<_>>(),
         );
     }
     if actions.is_empty() {
@@ -70,7 +70,8 @@ pub(super) fn print_actions(
     Ok(())
 }
 
-fn as_json(brand: &Brand, row: &ActionRow) -> Value {
+/// An audit entry, for scripts.
+pub(super) fn row_as_json(brand: &Brand, row: &ActionRow) -> Value {
     json!({
         "id": row.action_id,
         "brand": brand.rules.slug,
@@ -92,7 +93,7 @@ fn about(row: &ActionRow) -> Option<String> {
 }
 
 /// Prints an audit entry: what, and below it who and why.
-fn print_action(brand: &Brand, row: &ActionRow) {
+pub(super) fn print_action(brand: &Brand, row: &ActionRow) {
     let outcome = if row.outcome.is_empty() { "outcome unknown" } else { row.outcome.as_str() };
     let at = row.begun_at.to_zoned(TimeZone::UTC).strftime("%F %T UTC");
     let source = row.source.map(|source| format!("  {source}")).unwrap_or_default();

@@ -38,8 +38,10 @@ impl Exit {
             Self::Done => (0, "done"),
             Self::Failed => (1, "failed; the reason is on standard error"),
             Self::Mistake => (2, "a mistake in the arguments or settings, or a missing secret"),
-            Self::Problem => (3, "a check found a problem (doctor, health, inbox verify)"),
-            Self::NotFound => (4, "no such key, delivery, booking, person or erasure"),
+            Self::Problem => (3, "a check found a problem (doctor, health, inbox verify, rebuild)"),
+            Self::NotFound => {
+                (4, "no such key, delivery, booking, person, record, decision, question")
+            }
             Self::Unreachable => (75, "Postgres or the service is not reachable now; try again"),
         }
     }

@@ -2,15 +2,18 @@
 
 mod accuracy;
 mod actor;
+mod answers;
 mod audit;
 mod booking;
 mod brand;
 mod customer;
+mod decision;
 mod demo;
 mod doctor;
 mod exit;
 mod generated;
 mod health;
+mod identity;
 mod inbox;
 mod init;
 mod key;
@@ -18,7 +21,9 @@ mod lookup;
 mod output;
 mod question;
 mod rebuild;
+mod records_progress;
 mod reload;
+mod review;
 mod secret_file;
 mod serve;
 mod session;
@@ -29,6 +34,7 @@ mod shown_nobody;
 mod sources;
 mod sync;
 mod systemd;
+mod value;
 mod version;
 mod webhook_settings;
 mod wrapped;
@@ -103,17 +109,32 @@ enum Command {
     /// Read data from the APIs of the sources, show the progress, or cancel a run
     #[command(subcommand)]
     Sync(sync::SyncCommand),
-    /// Look up a customer in the stored data (without asking the sources), and explain the result
+    /// Look up a customer as Omnidesk does, and explain the result. Or show past lookups
     Lookup(lookup::LookupArguments),
-    /// Export or erase the data of a person, or revoke an erasure
+    /// Show a customer, join or separate records; export or erase the data of a person
     #[command(subcommand)]
     Customer(customer::CustomerCommand),
+    /// List, show and answer open questions: are these customers one person?
+    #[command(subcommand)]
+    Review(review::ReviewCommand),
+    /// List and undo the decisions of people about who is who
+    #[command(subcommand)]
+    Decision(decision::DecisionCommand),
+    /// Decide that an address belongs to several people, and so joins no records
+    #[command(subcommand)]
+    Value(value::ValueCommand),
     /// Cancel a customer's booking, or list the cancellations
     #[command(subcommand)]
     Booking(booking::BookingCommand),
-    /// Show who did what with personal data, deliveries and keys
+    /// Show who did what: decisions, personal data, deliveries and keys
     #[command(subcommand)]
     Audit(audit::AuditCommand),
+    /// Show what new rules of who is who would change
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
+    /// Show what new templates would change in answers
+    #[command(subcommand)]
+    Answers(answers::AnswersCommand),
     /// Compute all customers and answers again from the stored records; the service can run at the same time
     Rebuild(rebuild::RebuildArguments),
     /// Measure false and missed merges of identity resolution, on generated people
@@ -215,10 +236,15 @@ async fn with_settings(
         Command::Sources(command) => sources::run(command, &settings).await,
         Command::Sync(command) => sync::run(command, settings).await,
         Command::Lookup(arguments) => lookup::run(arguments, settings).await,
-        Command::Customer(command) => customer::run(command, settings).await,
+        Command::Customer(command) => Box::pin(customer::run(command, settings)).await,
+        Command::Review(command) => Box::pin(review::run(command, settings)).await,
+        Command::Decision(command) => Box::pin(decision::run(command, settings)).await,
+        Command::Value(command) => Box::pin(value::run(command, settings)).await,
         Command::Booking(command) => booking::run(command, settings).await,
         Command::Audit(command) => audit::run(command, settings).await,
-        Command::Rebuild(arguments) => rebuild::run(arguments, settings).await,
+        Command::Identity(command) => Box::pin(identity::run(command, settings)).await,
+        Command::Answers(command) => Box::pin(answers::run(command, settings)).await,
+        Command::Rebuild(arguments) => Box::pin(rebuild::run(arguments, settings)).await,
     }
 }
 

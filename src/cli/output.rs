@@ -68,6 +68,28 @@ impl JsonArguments {
     }
 }
 
+/// The options of commands about decisions. `--format json` is the same as `--json`.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OutputArguments {
+    #[command(flatten)]
+    json: JsonArguments,
+    /// The form of the output: `text`, or `json` as with --json
+    #[arg(long, value_name = "FORMAT", value_parser = ["text", "json"], hide = true)]
+    format: Option<String>,
+}
+
+impl OutputArguments {
+    /// Whether to print JSON.
+    pub(super) fn is_json(&self) -> bool {
+        self.json.json || self.format.as_deref() == Some("json")
+    }
+
+    /// See [`JsonArguments::refuse_question`].
+    pub(super) fn refuse_question(&self, is_confirmed: bool) -> Result<(), Failure> {
+        JsonArguments { json: self.is_json() }.refuse_question(is_confirmed)
+    }
+}
+
 /// Whether a character can control the terminal: control characters, and those that change the text direction.
 fn commands(c: char) -> bool {
     c.is_control()

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::exit::Failure;
 use crate::app::{find_brands, open_brands};
 use crate::brand::{Brand, BrandRules};
+use crate::lookup::query_customers::ReadRules;
 use crate::settings::{Settings, SettingsFile};
 use crate::storage::database::{Database, PoolSize};
 
@@ -76,6 +77,14 @@ impl Session {
             .await
             .map_err(|error| error.with_name_of(&database.pool))?;
         Ok(Self { file: settings.file, database, brands, names })
+    }
+
+    /// The rules of lookups, as the service has them.
+    pub(super) fn read_rules(&self) -> anyhow::Result<ReadRules> {
+        Ok(ReadRules {
+            max_customers: usize::try_from(self.file.lookup.max_customers)?,
+            multiple_matches: self.file.lookup.multiple_matches,
+        })
     }
 
     /// The brand with a slug.

@@ -1,5 +1,6 @@
 //! Prints the explanation of a customer.
 
+use super::decision::shown::print_decision;
 use super::output::{plain, print_line};
 use super::wrapped::print_wrapped;
 use crate::admin::explain::Explanation;
@@ -43,11 +44,7 @@ fn print_links(why: &Explanation) {
 
 fn print_decisions(why: &Explanation) {
     print_heading("Decisions of people:", why.decisions.is_empty());
-    for (same, left, right) in &why.decisions {
-        let relation = if *same { "is the same person as" } else { "is not the same person as" };
-        print_indented(&format!("    {left}"));
-        print_indented(&format!("      {relation} {right}"));
-    }
+    why.decisions.iter().for_each(|row| print_decision(row, 4));
 }
 
 fn print_refused_links(why: &Explanation) {

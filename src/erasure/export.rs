@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::storage::pool::Pool;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -16,11 +15,13 @@ use crate::storage::StorageError;
 use crate::storage::audit_log::{ActionRow, list_audit_about};
 use crate::storage::bodies::{BodyRow, list_bodies_after};
 use crate::storage::export::get_everything;
-use crate::storage::person::list_person;
+use crate::storage::lookup_history::{LookupFilter, LookupRow, PersonLookups, list_lookups};
+use crate::storage::person::{list_identifiers, list_person};
+use crate::storage::pool::{Connection, Pool};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// All stored data about the person of some records: the records with every value and its time, events, merges,
-/// decisions, open questions, the answer, audit entries, and the deliveries that an erasure would delete.
+/// decisions, open questions, the answer, audit entries, and the deliveries and lookups that an erasure would delete.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -33,6 +34,7 @@ pub async fn export(
     let records = list_person(&mut connection, brand.id(), records).await?;
     let entries = list_entries(&mut connection, brand, &records).await?;
     let mut everything = get_everything(&mut connection, brand.id(), &records).await?;
+    let lookups = list_lookups_about(&mut connection, brand, &records).await?;
     let hasher = SuppressionHasher::new(&brand.suppression_key);
     let mut deliveries = Vec::new();
     let mut after = Uuid::nil();
@@ -53,6 +55,7 @@ pub async fn export(
         let actions = list_audit_about(&mut connection, brand.id(), &entries).await?;
         sections.insert("actions".to_owned(), actions.iter().map(done).collect());
         sections.insert("deliveries".to_owned(), Value::Array(deliveries));
+        sections.insert("lookups".to_owned(), lookups.iter().map(asked).collect());
     }
     Ok(everything)
 }
@@ -72,6 +75,27 @@ fn says(
         }
     }
     said
+}
+
+/// The lookups about the person.
+async fn list_lookups_about(
+    db: &mut Connection,
+    brand: &Brand,
+    records: &BTreeSet<RecordKey>,
+) -> Result<Vec<LookupRow>, StorageError> {
+    let identifiers = list_identifiers(db, brand.id(), records).await?;
+    let found = identifiers.iter().map(|found| &found.identifier);
+    let person = PersonLookups::new(&brand.secret, records, found);
+    list_lookups(db, brand.id(), LookupFilter::About(&person), None).await
+}
+
+/// A lookup, without the keys of customers: an answer may have other people too.
+fn asked(row: &LookupRow) -> Value {
+    let sources: serde_json::Map<String, Value> = row
+        .source_outcomes()
+        .map(|(source, outcome)| (source.to_owned(), outcome.into()))
+        .collect();
+    json!({ "at": row.asked_at, "request_id": row.request_id, "by": row.question_kind, "status": row.status, "problem": row.problem, "cache": row.cache, "sources": sources, "duration_us": row.duration_us })
 }
 
 fn done(row: &ActionRow) -> Value {

@@ -20,6 +20,7 @@ use super::request_metrics::count;
 use super::request_trace::send_trace;
 use super::route::Route;
 use crate::jobs::tasks::BackgroundTasks;
+use crate::lookup::history::{LookupHistory, LookupResponse};
 use crate::lookup::trace::LookupTrace;
 use crate::telemetry::traces::Tracer;
 use crate::webhooks::handler::WebhookTrace;
@@ -73,6 +74,8 @@ pub struct HttpContext {
     pub log: RequestLog,
     /// Sends the traces.
     pub tracer: Tracer,
+    /// Records the lookups.
+    pub history: LookupHistory,
 }
 
 impl HttpContext {
@@ -157,7 +160,7 @@ fn add_headers(headers: &mut HeaderMap, context: &HttpContext, request_id: &str)
     }
 }
 
-/// Counts, traces and logs a request.
+/// Counts, traces and logs a request, and records a lookup.
 fn report(answered: &Answered<'_>, request: &HttpRequest, context: &HttpContext) {
     let lookup = request.extensions_mut().remove::<LookupTrace>();
     let webhook = request.extensions_mut().remove::<WebhookTrace>();
@@ -166,8 +169,18 @@ fn report(answered: &Answered<'_>, request: &HttpRequest, context: &HttpContext)
     send_trace(&context.tracer, answered, lookup.as_ref(), webhook.as_ref(), request);
     let log = &context.log;
     match (lookup, webhook) {
-        (Some(lookup), _) => log.log_lookup(answered, &lookup, request),
+        (Some(lookup), _) => {
+            log.log_lookup(answered, &lookup, request);
+            record(&context.history, answered, lookup);
+        }
         (None, Some(webhook)) => log.log_webhook(answered, &webhook, request),
         (None, None) => log.log_other(answered, request),
     }
+}
+
+fn record(history: &LookupHistory, answered: &Answered<'_>, lookup: LookupTrace) {
+    let Some(request_id) = answered.request_id else { return };
+    let (status, problem) = (answered.status.as_u16(), answered.code());
+    let response = LookupResponse { request_id, status, problem, elapsed: answered.elapsed };
+    history.record(lookup, response);
 }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::client_ip::Proxies;
 use super::problem::Problem;
 use super::route::Route;
+use crate::lookup::result::CustomerKeys;
 use crate::lookup::trace::{LookupTrace, Outcome};
 use crate::webhooks::handler::WebhookTrace;
 
@@ -124,7 +125,7 @@ impl RequestLog {
             key_id = key.map(|key| tracing::field::display(key.key_id)),
             by = lookup.kind,
             cache = lookup.cache.as_str(),
-            customers = lookup.customers,
+            customers = lookup.customers.as_ref().map(CustomerKeys::len),
             sources = lookup.sources().map(tracing::field::display),
             peer = rejected.peer.map(tracing::field::display),
             caller = rejected.caller(),

@@ -7,6 +7,7 @@ use actix_web::HttpRequest;
 
 use super::request_log::Answered;
 use super::route::Route;
+use crate::lookup::result::CustomerKeys;
 use crate::lookup::trace::{LookupTrace, Outcome, QueryStep, SearchTrace};
 use crate::telemetry::traces::{Span, SpanContext, SpanName, Tracer};
 use crate::webhooks::handler::WebhookTrace;
@@ -77,7 +78,7 @@ fn of_lookup(root: Span, lookup: &LookupTrace) -> Span {
     root.with_some("hookpoint.brand", brand)
         .with_some("hookpoint.by", lookup.kind)
         .with("hookpoint.cache", lookup.cache.as_str())
-        .with_some("hookpoint.customers", lookup.customers)
+        .with_some("hookpoint.customers", lookup.customers.as_ref().map(CustomerKeys::len))
 }
 
 fn steps(root: SpanContext, search: &SearchTrace) -> impl Iterator<Item = Span> {

@@ -14,17 +14,23 @@
 //! is affected: a value that is no longer shared affects its other holders, and an id that another system also
 //! uses needs a qualifier. Only components near the cap take a longer way (`oversized`).
 
-use crate::storage::pool::Pool;
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 pub use super::batch::Applied;
 use super::batch::ChangeBatch;
+use super::component_parts::{Linking, Parts};
 use super::load::{LoadFrom, load};
 use super::suppress::{Suppressed, suppress};
 use super::write::{apply_unsuppressed, write};
 use crate::brand::Brand;
-use crate::customer::model::record::Change;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::{Change, RecordKey};
 use crate::storage::StorageError;
+use crate::storage::oversized_components::Node;
+use crate::storage::person::list_identifiers;
+use crate::storage::pool::{Connection, Pool};
 use crate::storage::statistics::analyze;
 use crate::storage::write_transaction::begin;
 
@@ -94,6 +100,37 @@ pub(crate) async fn apply_in(
     let purged = purge.run(db, brand).await?;
     let applied = apply_unsuppressed(db, brand, &keep).await?;
     Ok(Applied { wrote: applied.wrote || purged, erased: dropped, ..applied })
+}
+
+/// All records whose customers a decision about some records may change: those in their components, as they are before
+/// the decision. Afterwards a component may be above the cap, or no longer, so that other links count in all of it.
+///
+/// # Errors
+/// When Postgres fails.
+pub(crate) async fn records_around(
+    db: &mut Connection,
+    brand: &Brand,
+    records: &BTreeSet<RecordKey>,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let held = list_identifiers(db, brand.id(), records).await?;
+    let values = held.into_iter().map(|held| held.identifier).filter(Identifier::could_link);
+    let nodes = values.map(Node::Value).chain(records.iter().cloned().map(Node::Record)).collect();
+    let parts = Parts::find(db, brand, &nodes, &Linking::default()).await?;
+    Ok(records.iter().chain(parts.records()).cloned().collect())
+}
+
+/// Derives the customers of some records again, inside a transaction that holds the brand's lock: what people decided
+/// about them has changed.
+///
+/// # Errors
+/// When Postgres fails.
+pub(crate) async fn resolve_again(
+    db: &mut Connection,
+    brand: &Brand,
+    records: BTreeSet<RecordKey>,
+) -> Result<Applied, StorageError> {
+    let batch = ChangeBatch { re_resolve: records, is_filtered: true, ..ChangeBatch::default() };
+    apply_unsuppressed(db, brand, &batch).await
 }
 
 /// Runs ANALYZE on tables that have grown, so that Postgres plans statements with current statistics.

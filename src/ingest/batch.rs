@@ -6,6 +6,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
+use super::difference::Touched;
 use crate::brand::Brand;
 use crate::customer::model::event::{Event, EventKey, field};
 use crate::customer::model::field_versions::{FieldVersions, Update};
@@ -27,6 +28,8 @@ pub struct Applied {
     pub customers: usize,
     /// Keys of changes that were dropped because the person is erased, as [`Change::keys`] has them.
     pub erased: BTreeSet<String>,
+    /// The customers that differ, before and after.
+    pub(crate) touched: Touched,
     /// Whether anything was written.
     pub(crate) wrote: bool,
     /// Whether tables have grown so much that ANALYZE should run.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sha2::{Digest, Sha256};
 
-use super::difference::{difference, invalidation};
+use super::difference::{Touched, difference, invalidation};
 use super::next_state::NextState;
 use super::open_questions::open_questions;
 use super::resolve::{LinkRestrictions, resolve_all};
@@ -17,13 +17,13 @@ use crate::customer::model::record::RecordKey;
 use crate::storage::changed_rows::Derived;
 use crate::storage::component_rows::{ComponentRows, StoredCustomer};
 
-/// Derives the customers of the component, and the difference to the stored customers.
+/// Derives the customers of the component: the rows to write, and the customers that differ from the stored ones.
 pub(crate) fn derive(
     after: &NextState,
     known: &ComponentRows,
     barred: &LinkRestrictions,
     brand: &Brand,
-) -> Derived {
+) -> (Derived, Touched) {
     let resolved = resolve_all(after, known, barred, brand);
     let profiles = &resolved.profiles;
     let presenter = &brand.rules.presenter;
@@ -47,10 +47,10 @@ pub(crate) fn derive(
     derived.settings_hash = presenter.hash();
     derived.reviews_deleted = known.reviews.difference(&reviews).cloned().collect();
     derived.reviews = reviews.difference(&known.reviews).cloned().collect();
-    derived.notice = (!touched.is_empty()).then(|| invalidation(brand, &touched));
+    derived.notice = (!touched.is_empty()).then(|| invalidation(brand, &touched, &known.given));
     derived.oversized = resolved.resolution.oversized;
     derived.failed_templates = failed_templates;
-    derived
+    (derived, touched)
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -6,16 +6,33 @@ use crate::brand::Brand;
 use crate::customer::model::record::RecordKey;
 use crate::storage::changed_rows::{AddressRow, CustomerRow, Derived};
 use crate::storage::component_rows::StoredCustomer;
+use crate::storage::given_ids::GivenId;
 use crate::storage::invalidation::{Invalidation, LookupHash};
+
+/// The customers that differ, by their keys: as they were, and as they are.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Touched {
+    /// As they were.
+    pub before: BTreeMap<String, StoredCustomer>,
+    /// As they are now.
+    pub after: BTreeMap<String, StoredCustomer>,
+}
+
+impl Touched {
+    /// Whether nothing differs.
+    pub(super) fn is_empty(&self) -> bool {
+        self.before.is_empty() && self.after.is_empty()
+    }
+}
 
 /// The rows to write so that the stored customers become the new ones. Also all customers that differ, before
 /// and after.
 pub(super) fn difference(
     old: &BTreeMap<String, StoredCustomer>,
     new: BTreeMap<String, (StoredCustomer, String)>,
-) -> (Derived, Vec<StoredCustomer>) {
+) -> (Derived, Touched) {
     let mut derived = Derived::default();
-    let mut touched = Vec::new();
+    let mut touched = Touched::default();
     let standing: BTreeSet<RecordKey> =
         new.values().flat_map(|(customer, _)| customer.records.iter().cloned()).collect();
     for (key, before) in old {
@@ -23,13 +40,13 @@ pub(super) fn difference(
         if after != Some(before) {
             remove_rows(&mut derived, key, before, after);
             derived.records_without_customer.extend(before.records.difference(&standing).cloned());
-            touched.push(before.clone());
+            touched.before.insert(key.clone(), before.clone());
         }
     }
     for (key, (after, answer)) in new {
         let before = old.get(&key);
         if before != Some(&after) {
-            touched.push(after.clone());
+            touched.after.insert(key.clone(), after.clone());
             add_rows(&mut derived, key, before, (after, answer));
         }
     }
@@ -77,14 +94,20 @@ fn add_rows(
 }
 
 /// The cache keys of every lookup that could find these customers, before or after.
-pub(super) fn invalidation(brand: &Brand, touched: &[StoredCustomer]) -> Invalidation {
+pub(super) fn invalidation(
+    brand: &Brand,
+    touched: &Touched,
+    given: &BTreeMap<RecordKey, GivenId>,
+) -> Invalidation {
     let secret = &brand.secret;
-    let addresses = touched
-        .iter()
+    let customers = || touched.before.values().chain(touched.after.values());
+    let addresses = customers()
         .flat_map(|customer| customer.addresses.keys())
         .map(|address| LookupHash::of_address(secret, address));
-    let ids = touched.iter().flat_map(|customer| {
-        customer.records.iter().map(|key| &key.id).chain([&customer.customer_id])
+    let ids = customers().flat_map(|customer| {
+        let earlier = customer.records.iter().filter_map(|key| given.get(key));
+        let records = customer.records.iter().map(|key| &key.id);
+        records.chain(earlier.map(|given| &given.customer_id)).chain([&customer.customer_id])
     });
     let hashes: BTreeSet<LookupHash> =
         addresses.chain(ids.map(|id| LookupHash::of_id(secret, id))).collect();

@@ -239,14 +239,15 @@ impl NextState {
             .keys()
             .filter(|(record, _)| known.changing.contains(record))
             .map(|(_, value)| value);
-        let mut values: BTreeMap<&Identifier, Vec<(SourceKind, &str)>> =
-            before.map(|value| (value, Vec::new())).collect();
+        let mut values: BTreeMap<&Identifier, ChangingHolders<'_>> =
+            before.map(|value| (value, ChangingHolders::default())).collect();
         for ((record, value), found) in rows {
             let holders = values.entry(value).or_default();
+            holders.held |= found.links;
             let counts = found.links && counts(record.kind, rules);
-            holders.extend(counts.then_some((record.kind, found.name_key.as_str())));
+            holders.counted.extend(counts.then_some((record.kind, found.name_key.as_str())));
         }
-        for (value, holders) in values {
+        for (value, ChangingHolders { held, counted }) in values {
             if value.kind == IdentifierKind::Reference {
                 if value.could_link() && !asked.contains_key(value) {
                     self.missing.values.insert(value.clone(), false);
@@ -257,9 +258,9 @@ impl NextState {
                 self.missing.values.insert(value.clone(), false);
                 continue;
             };
-            let is_held = others.held || !holders.is_empty();
+            let is_held = others.held || held;
             let mut all = others.holders.clone();
-            holders.into_iter().for_each(|(kind, name)| all.add(kind, name, rules));
+            counted.into_iter().for_each(|(kind, name)| all.add(kind, name, rules));
             let is_shared = (others.decided && is_held) || all.is_shared(rules);
             let was_shared = known.shared.contains(value);
             if is_shared && !was_shared {
@@ -274,6 +275,15 @@ impl NextState {
             }
         }
     }
+}
+
+/// The changing records that hold a value and may be linked by it.
+#[derive(Default)]
+struct ChangingHolders<'a> {
+    /// There is one, of any kind.
+    held: bool,
+    /// The kind and the name of those that count for shared values.
+    counted: Vec<(SourceKind, &'a str)>,
 }
 
 /// Records whose customers must be derived again as well: those with an id that was added or removed, because

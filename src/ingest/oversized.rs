@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::batch::{ChangeBatch, report, scope};
 use super::component_parts::{Linking, Parts};
 use super::derive::derive;
+use super::difference::Touched;
 use super::load::LoadedComponent;
 use super::next_state::NextState;
 use crate::brand::Brand;
@@ -22,13 +23,12 @@ use crate::storage::oversized_components::{Node, list_holders};
 use crate::storage::pool::Connection;
 use crate::storage::write_changes::write_changes;
 
-/// Applies a batch inside a transaction that holds the brand's lock. Returns how many customers are new or
-/// different.
+/// Applies a batch inside a transaction that holds the brand's lock. Returns the customers that differ.
 pub(crate) async fn apply(
     db: &mut Connection,
     brand: &Brand,
     loaded: LoadedComponent,
-) -> Result<usize, StorageError> {
+) -> Result<Touched, StorageError> {
     let mut touched = touched_nodes(db, brand, &loaded).await?;
     let LoadedComponent { known, after, .. } = loaded;
     let mut linking = Linking::stored(brand, &known);
@@ -58,14 +58,13 @@ async fn touched_nodes(
     Ok(touched)
 }
 
-/// Derives the customers of all parts that contain some nodes, until nothing is missing. Returns how many
-/// customers are new or different.
+/// Derives the customers of all parts that contain some nodes, until nothing is missing. Returns those that differ.
 async fn derive_parts(
     db: &mut Connection,
     brand: &Brand,
     mut nodes: BTreeSet<Node>,
     linking: &Linking,
-) -> Result<usize, StorageError> {
+) -> Result<Touched, StorageError> {
     loop {
         let parts = Parts::find(db, brand, &nodes, linking).await?;
         let query = ComponentQuery {
@@ -87,10 +86,10 @@ async fn derive_parts(
             nodes.extend(missing);
             continue;
         }
-        let derived = derive(&now, &known, &parts.link_restrictions(), brand);
+        let (derived, touched) = derive(&now, &known, &parts.link_restrictions(), brand);
         write_changes(db, brand.id(), &IdentityChanges::default(), &derived).await?;
         report(brand, parts.oversized, &derived.failed_templates);
-        return Ok(derived.customers.len());
+        return Ok(touched);
     }
 }
 

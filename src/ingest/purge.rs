@@ -14,6 +14,7 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::erasures::{ErasedCounts, count_erased};
+use crate::storage::lookup_history::{PersonLookups, delete_lookups_about};
 use crate::storage::person::list_identifiers;
 use crate::storage::pool::Connection;
 use crate::storage::purge::{delete_facts, delete_lines};
@@ -60,7 +61,7 @@ impl Purge {
     }
 }
 
-/// Deletes some records with their events, merges and decisions, and some events of other records. The
+/// Deletes some records with their events, merges, decisions and lookups, and some events of other records. The
 /// transaction must hold the lock of the brand.
 ///
 /// First a deletion of the records is applied, as if their sources had deleted them. So the other customers are
@@ -72,6 +73,8 @@ pub(crate) async fn purge(
     events: &BTreeSet<EventKey>,
 ) -> Result<ErasedCounts, StorageError> {
     let identifiers = list_identifiers(db, brand.id(), records).await?;
+    let found = identifiers.iter().map(|found| &found.identifier);
+    let lookups = PersonLookups::new(&brand.secret, records, found);
     let addresses: BTreeSet<Identifier> = identifiers
         .into_iter()
         .map(|found| found.identifier)
@@ -88,6 +91,9 @@ pub(crate) async fn purge(
     };
     apply_unsuppressed(db, brand, &batch).await?;
     delete_lines(db, brand.id(), &addresses).await?;
+    if !records.is_empty() {
+        delete_lookups_about(db, brand.id(), &lookups).await?;
+    }
     Ok(counts)
 }
 

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use crate::storage::pool::Pool;
 
-use super::apply::run;
+use super::apply::{resolve_again, run};
 use super::batch::{Applied, ChangeBatch};
 use crate::brand::Brand;
 use crate::storage::StorageError;
 use crate::storage::brands::{
     count_keys_after, finish_rederive, get_rederive, list_keys_after, save_rederive,
 };
+use crate::storage::derived_copy::DerivedCopy;
 
 /// Records in one transaction. It is short, so that changes do not wait long.
 const PAGE: usize = 200;
@@ -93,6 +94,56 @@ pub async fn rebuild(
         on_progress(progress);
     }
     Ok(rebuild.progress)
+}
+
+/// Derives all customers of a brand again, as [`rebuild`] does. But replicas that start with these rules, or reload them,
+/// look at all customers again: those that run now may still apply changes by other rules.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn rebuild_leaving_open(
+    pool: &Pool,
+    brand: &Brand,
+    on_progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<Progress, StorageError> {
+    let made = rebuild(pool, brand, on_progress).await?;
+    save_rederive(pool, brand.id(), brand.rules.hash(), "").await?;
+    Ok(made)
+}
+
+/// Derives all customers of a brand again as [`rebuild`] does, but on a private copy of the derived data. Nothing is
+/// changed, and changes of others go on.
+///
+/// Pages in transactions that are rolled back would not be exact: a page depends on what the pages before it have
+/// written, such as the values that became shared.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn rebuild_copy(
+    pool: &Pool,
+    brand: &Brand,
+    on_progress: &mut (dyn FnMut(Progress) + Send),
+) -> Result<DerivedCopy, StorageError> {
+    on_progress(Progress::default());
+    let mut copy = DerivedCopy::begin(pool, brand.id()).await?;
+    let total = count_keys_after(copy.connection(), brand.id(), "").await?;
+    let mut progress = Progress { total, ..Progress::default() };
+    let mut after = String::new();
+    loop {
+        on_progress(progress);
+        let keys = list_keys_after(copy.connection(), brand.id(), &after, PAGE).await?;
+        let Some(last) = keys.last() else { return Ok(copy) };
+        after = last.to_string();
+        let done = u64::try_from(keys.len()).unwrap_or(u64::MAX);
+        let Applied { customers, touched, .. } =
+            resolve_again(copy.connection(), brand, keys.into_iter().collect()).await?;
+        let touched: Vec<&str> =
+            touched.before.keys().chain(touched.after.keys()).map(String::as_str).collect();
+        copy.note_touched(&touched).await?;
+        copy.give_way().await?;
+        progress.done = progress.done.saturating_add(done);
+        progress.customers = progress.customers.saturating_add(customers);
+    }
 }
 
 /// Derives all customers again that other settings derived. Resumes an earlier run with the same settings.

@@ -12,6 +12,7 @@ use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::{Record, RecordKey};
 use crate::customer::model::source::SourceKind;
 use crate::storage::component_rows::ComponentRows;
+use crate::storage::given_ids::GivenId;
 
 /// Kinds of identifier that may not link a record, because of the cap.
 pub(crate) type LinkRestrictions = BTreeMap<RecordKey, Vec<IdentifierKind>>;
@@ -52,7 +53,7 @@ pub(crate) fn resolve_all(
             moved.from.iter().filter_map(key_of).map(move |key| (key, number.clone()))
         })
         .collect();
-    let rules = brand.rules.merge_rules(&after.aliases, &unconfirmed, &moved);
+    let rules = brand.rules.merge_rules(&after.aliases, &unconfirmed, &moved, &known.confirmed);
     let mut profiles: Vec<Profile> = Vec::with_capacity(resolution.clusters.len());
     for (cluster, aliases) in resolution.clusters.iter().zip(aliases_by_cluster(
         &records,
@@ -63,7 +64,12 @@ pub(crate) fn resolve_all(
             cluster.iter().filter_map(|index| records.get(*index).copied()).collect();
         profiles.extend(Profile::merge(&records, aliases, rules));
     }
-    qualify_duplicate_id(&mut profiles, &after.namesakes, identity);
+    let reserved: BTreeMap<&str, &RecordKey> =
+        known.given.iter().map(|(key, given)| (given.customer_id.as_str(), key)).collect();
+    let given = GivenOut { by_record: &known.given, reserved };
+    for profile in &mut profiles {
+        show_id(profile, &after.namesakes, &given, &unconfirmed, identity);
+    }
     Resolved { members, resolution, profiles }
 }
 
@@ -108,26 +114,50 @@ fn aliases_by_cluster(
     by_cluster
 }
 
-/// If a record of another kind and customer has the same id, the id is shown with the name of its source, or of
-/// its kind if both are of the same source. A self-asserted record never changes the id of a trusted customer.
-fn qualify_duplicate_id(
-    profiles: &mut [Profile],
+/// Ids that answers gave out.
+struct GivenOut<'a> {
+    by_record: &'a BTreeMap<RecordKey, GivenId>,
+    /// The record of each id.
+    reserved: BTreeMap<&'a str, &'a RecordKey>,
+}
+
+/// Sets the id that answers show. An id that an answer gave out stays, of several the one that was given first. A form
+/// decides it only where the customer has no trusted record.
+///
+/// A new id is the id of the first record. It is shown with the name of its source if a record of another customer has the
+/// same id, or if an answer gave it out for another one; with the name of its kind if both are of the same source. A
+/// self-asserted record never changes the id of a trusted customer.
+fn show_id(
+    profile: &mut Profile,
     live: &BTreeSet<RecordKey>,
+    given: &GivenOut<'_>,
+    unconfirmed: &BTreeSet<RecordKey>,
     rules: &IdentityRules,
 ) {
-    for profile in profiles {
-        let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
-        let trusted =
-            others.filter(|kind| profile.is_self_asserted || !rules.self_asserted.contains(kind));
-        let namesakes = trusted
-            .map(|kind| RecordKey { kind, id: profile.key.id.clone() })
-            .filter(|key| live.contains(key));
-        let bearers: Vec<RecordKey> =
-            namesakes.filter(|key| !profile.record_keys.contains(key)).collect();
-        if !bearers.is_empty() {
-            let of_one_source =
-                bearers.iter().any(|key| key.kind.source() == profile.key.kind.source());
-            profile.qualify_duplicate_id(of_one_source);
-        }
+    let is_own = |key: &RecordKey| profile.record_keys.binary_search(key).is_ok();
+    let counts = |key: &&RecordKey| profile.is_self_asserted || !unconfirmed.contains(*key);
+    let own = profile.record_keys.iter().filter(counts);
+    let own = own.filter_map(|key| Some((given.by_record.get(key)?, key)));
+    if let Some((first, _)) = own.min_by_key(|(given, key)| (given.given_at, *key)) {
+        profile.customer_id.clone_from(&first.customer_id);
+        return;
     }
+    // Records of other customers with the same id.
+    let others = SourceKind::ALL.into_iter().filter(|kind| *kind != profile.key.kind);
+    let trusted =
+        others.filter(|kind| profile.is_self_asserted || !rules.self_asserted.contains(kind));
+    let bearers: Vec<RecordKey> = trusted
+        .map(|kind| RecordKey { kind, id: profile.key.id.clone() })
+        .filter(|key| live.contains(key) && !is_own(key))
+        .collect();
+    let is_free = |id: &str| given.reserved.get(id).is_none_or(|key| is_own(key));
+    let source = profile.key.kind.source();
+    let qualified = format!("{source}:{}", profile.key.id);
+    profile.customer_id = if bearers.is_empty() && is_free(&profile.key.id) {
+        profile.key.id.clone()
+    } else if bearers.iter().all(|key| key.kind.source() != source) && is_free(&qualified) {
+        qualified
+    } else {
+        profile.key.to_string()
+    };
 }

@@ -2,6 +2,7 @@
 
 use super::batch::{Applied, ChangeBatch, report};
 use super::derive::derive;
+use super::difference::Touched;
 use super::load::{LoadFrom, Loaded, LoadedComponent, load};
 use super::oversized;
 use super::resolve::LinkRestrictions;
@@ -41,21 +42,21 @@ pub(crate) async fn write(
         wrote: true,
         ..Applied::default()
     };
-    let customers = match loaded {
+    let touched = match loaded {
         Loaded::Whole(component) => write_whole(db, brand, &component).await?,
         Loaded::Oversized(component) => oversized::apply(db, brand, component).await?,
     };
-    Ok(Applied { customers, ..applied })
+    Ok(Applied { customers: touched.after.len(), touched, ..applied })
 }
 
-/// Returns how many customers are new or different.
+/// Returns the customers that differ.
 async fn write_whole(
     db: &mut Connection,
     brand: &Brand,
     LoadedComponent { known, after, .. }: &LoadedComponent,
-) -> Result<usize, StorageError> {
-    let derived = derive(after, known, &LinkRestrictions::new(), brand);
+) -> Result<Touched, StorageError> {
+    let (derived, touched) = derive(after, known, &LinkRestrictions::new(), brand);
     write_changes(db, brand.id(), &after.facts, &derived).await?;
     report(brand, derived.oversized, &derived.failed_templates);
-    Ok(derived.customers.len())
+    Ok(touched)
 }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use actix_web::web::Bytes;
 use moka::sync::Cache;
 
+use super::result::CustomerKeys;
 use crate::storage::invalidation::{Invalidation, LookupHash};
 
 /// The brand id, and the hash of the lookup.
@@ -21,8 +22,8 @@ pub type CacheKey = (i32, LookupHash);
 pub struct Entry {
     /// The response body.
     pub body: Bytes,
-    /// The number of customers in the answer.
-    pub customers: usize,
+    /// The customers in the answer.
+    pub customers: CustomerKeys,
     stored_at: Instant,
     generation: CacheGeneration,
 }
@@ -55,12 +56,13 @@ pub struct AnswerCache {
     listener_disconnected: AtomicBool,
 }
 
-/// The memory of an entry besides its body: key, pointers, bookkeeping.
+/// The memory of an entry besides its body and its customers: key, pointers, bookkeeping.
 const OVERHEAD: usize = 400;
 
 /// The memory of an entry. Allocators round up by at most an eighth.
-fn weight(body: usize) -> u32 {
-    u32::try_from(body.saturating_add(body / 8).saturating_add(OVERHEAD)).unwrap_or(u32::MAX)
+fn weight(entry: &Entry) -> u32 {
+    let content = entry.body.len().saturating_add(entry.customers.memory());
+    u32::try_from(content.saturating_add(content / 8).saturating_add(OVERHEAD)).unwrap_or(u32::MAX)
 }
 
 impl AnswerCache {
@@ -68,7 +70,7 @@ impl AnswerCache {
     #[must_use]
     pub fn new(limits: CacheLimits, brands: impl Iterator<Item = i32>) -> Self {
         let entries = Cache::builder()
-            .weigher(|_: &CacheKey, entry: &Entry| weight(entry.body.len()))
+            .weigher(|_: &CacheKey, entry: &Entry| weight(entry))
             .max_capacity(limits.bytes)
             .time_to_live(limits.fresh + limits.stale)
             .build();
@@ -85,8 +87,9 @@ impl AnswerCache {
     #[must_use]
     pub fn fresh(&self, key: &CacheKey) -> Option<Entry> {
         self.entries.get(key).filter(|entry| {
+            let is_negative = entry.customers.is_empty();
             let fresh_for =
-                if entry.customers > 0 { self.limits.fresh } else { self.limits.negative_fresh };
+                if is_negative { self.limits.negative_fresh } else { self.limits.fresh };
             entry.stored_at.elapsed() < fresh_for
                 && !self.listener_disconnected.load(Ordering::Relaxed)
                 && entry.generation == self.generation(key.0)
@@ -112,7 +115,13 @@ impl AnswerCache {
     }
 
     /// Stores an answer that was queried in a generation.
-    pub fn store(&self, key: CacheKey, body: Bytes, customers: usize, generation: CacheGeneration) {
+    pub fn store(
+        &self,
+        key: CacheKey,
+        body: Bytes,
+        customers: CustomerKeys,
+        generation: CacheGeneration,
+    ) {
         self.entries.insert(key, Entry { body, customers, stored_at: Instant::now(), generation });
     }
 
@@ -175,7 +184,8 @@ mod tests {
     }
 
     fn store(cache: &AnswerCache, n: u32) {
-        cache.store(key(n), Bytes::from(vec![b'x'; 3_000]), 1, cache.generation(1));
+        let customers = CustomerKeys::from_iter([n.to_string()]);
+        cache.store(key(n), Bytes::from(vec![b'x'; 3_000]), customers, cache.generation(1));
     }
 
     #[test]
@@ -204,7 +214,7 @@ mod tests {
         let asked_before = cache.generation(1);
         cache.invalidate(&Invalidation { brand_id: 1, hashes: None });
         assert!(cache.fresh(&key(1)).is_none() && cache.stale(&key(1)).is_some());
-        cache.store(key(2), Bytes::from_static(b"[]"), 0, asked_before);
+        cache.store(key(2), Bytes::from_static(b"[]"), CustomerKeys::default(), asked_before);
         assert!(cache.fresh(&key(2)).is_none(), "it was queried before all entries expired");
         store(&cache, 1);
         cache.set_listener_disconnected(true);

@@ -9,8 +9,10 @@ use tracing_actix_web::RequestId;
 
 use super::cache::{AnswerCache, Entry};
 use super::finder::CustomerFinder;
+use super::given_ids::GivenIds;
+use super::history::LookupHistory;
 use super::query::Query;
-use super::result::LookupFailed;
+use super::result::{CustomerKeys, LookupFailed};
 use super::trace::{LookupTrace, Outcome, SearchTrace};
 use crate::clock::Clock;
 use crate::http::api_keys::{ApiKeyCache, LiveKey};
@@ -42,6 +44,10 @@ pub struct LookupService {
     pub clock: Clock,
     /// Where the spans of calls to sources go.
     pub tracer: Tracer,
+    /// Where answered lookups are recorded.
+    pub history: LookupHistory,
+    /// Where the ids in answers are passed on.
+    pub given: GivenIds,
 }
 
 /// Answers a lookup.
@@ -72,6 +78,7 @@ impl LookupService {
         let query = Query::split(request.query_string(), &self.key_parameter)?;
         let key = self.live_key(&query, caller)?;
         trace.key = Some(Arc::clone(&key));
+        trace.ticket = self.ticket(&query, &key);
         if !caller.is_allowed(&key.brand.rules.allowed_networks) {
             return Err(Problem::BrandNetworkForbidden);
         }
@@ -85,10 +92,12 @@ impl LookupService {
         if let Some(entry) = self.cache.fresh(&as_sent)
             && !self.finder.may_change_soon(&as_sent)
         {
+            trace.question = Some(as_sent.1);
             return self.cached(&key, entry, trace);
         }
         let question = asked.validate()?;
         let canonical = hash(question.parts());
+        trace.question = Some(canonical.1);
         if canonical != as_sent
             && let Some(entry) = self.cache.fresh(&canonical)
             && !self.finder.may_change_soon(&canonical)
@@ -101,7 +110,10 @@ impl LookupService {
         let search = trace.search.insert(Box::new(SearchTrace { scope, ..Default::default() }));
         let found = self.finder.find(canonical, &key.brand, question, has_stale, search);
         match found.await {
-            Ok(result) => self.found(&key, result.customers, result.body, trace),
+            Ok(result) => {
+                self.given.note(&key.brand, &result.customers, &result.body);
+                self.found(&key, result.customers, result.body, trace)
+            }
             Err(error) => match self.cache.stale(&canonical) {
                 Some(entry) => {
                     trace.cache = Outcome::Stale;
@@ -143,6 +155,12 @@ impl LookupService {
         })
     }
 
+    /// The hash of the ticket, if lookups are recorded.
+    fn ticket(&self, query: &Query<'_>, key: &LiveKey) -> Option<LookupHash> {
+        let ticket = self.history.is_on().then(|| query.ticket()).flatten()?;
+        Some(LookupHash::of_ticket(&key.brand.secret, &ticket))
+    }
+
     fn cached(
         &self,
         key: &LiveKey,
@@ -157,12 +175,13 @@ impl LookupService {
     fn found(
         &self,
         key: &LiveKey,
-        customers: usize,
+        customers: CustomerKeys,
         body: Bytes,
         trace: &mut LookupTrace,
     ) -> Result<Bytes, Problem> {
+        let is_found = !customers.is_empty();
         trace.customers = Some(customers);
-        if customers > 0 {
+        if is_found {
             return Ok(body);
         }
         key.counters.not_found.increment(1);

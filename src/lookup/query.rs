@@ -21,6 +21,7 @@ pub struct Query<'a> {
     channel: Seen<'a>,
     address: Seen<'a>,
     primary_id: Seen<'a>,
+    ticket: Seen<'a>,
 }
 
 /// The value of a parameter, as it was sent.
@@ -91,7 +92,7 @@ enum LookupQueryKind {
 }
 
 impl<'a> Query<'a> {
-    /// Splits a query string. It ignores parameters that are not documented, and `ticketID`.
+    /// Splits a query string. It ignores parameters that are not documented.
     ///
     /// # Errors
     /// When the query string is too long.
@@ -108,6 +109,7 @@ impl<'a> Query<'a> {
                 "channelAddressType" => split.channel.see(value),
                 "address" => split.address.see(value),
                 "primaryID" => split.primary_id.see(value),
+                "ticketID" => split.ticket.see(value),
                 _ => {}
             }
         }
@@ -129,6 +131,15 @@ impl<'a> Query<'a> {
                 Ok(percent_encoding::percent_decode_str(key).into())
             }
             Seen::Never | Seen::Once(_) | Seen::Often => Err(Problem::KeyMissing),
+        }
+    }
+
+    /// The ticket, for the history. It is never a reason to reject a lookup: without a readable one, this is `None`.
+    #[must_use]
+    pub fn ticket(&self) -> Option<Cow<'a, str>> {
+        match self.ticket {
+            Seen::Once(ticket) if !ticket.is_empty() => decode(ticket),
+            Seen::Never | Seen::Once(_) | Seen::Often => None,
         }
     }
 
@@ -162,6 +173,19 @@ impl<'a> Query<'a> {
                 }
             }
         }
+    }
+}
+
+impl<'a> LookupQuery<'a> {
+    /// A lookup for an address or id as it is written here, to validate it.
+    #[must_use]
+    pub const fn of(kind: Option<IdentifierKind>, text: &'a str) -> Self {
+        let kind = match kind {
+            Some(IdentifierKind::Phone) => LookupQueryKind::Phone,
+            Some(IdentifierKind::Email) => LookupQueryKind::Email,
+            _ => LookupQueryKind::Id,
+        };
+        Self { kind, text: Cow::Borrowed(text) }
     }
 }
 

@@ -7,7 +7,9 @@ use crate::storage::pool::{Connection, Pool};
 
 use super::freshness::{sources_to_query, sources_to_query_by_id};
 use super::query::Question;
+use super::result::CustomerKeys;
 use crate::brand::Brand;
+use crate::customer::answer::presentation::Rendered;
 use crate::customer::answer::profile::Profile;
 use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::identifier::Identifier;
@@ -18,6 +20,7 @@ use crate::sources::api::LookupTarget;
 use crate::storage::answers::{
     AnswerRow, StoredAddress, find_by_addresses, find_by_id, find_known_addresses,
 };
+use crate::storage::decisions::list_confirmed_addresses;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::{StorageError, customers, events, records};
 
@@ -53,8 +56,8 @@ impl ReadRules {
 pub struct FoundCustomer {
     /// The response body: a JSON array.
     pub body: String,
-    /// The number of customers in the body.
-    pub customers: usize,
+    /// The customers in the body.
+    pub customers: CustomerKeys,
     /// The sources that may have more data.
     pub sources_to_query: Vec<Source>,
     /// Whether the answer may be cached. Notifications do not name the ids of events, so an answer found by such an id
@@ -65,23 +68,24 @@ pub struct FoundCustomer {
 impl FoundCustomer {
     /// Builds the text in one allocation of the exact size, because cached bodies must not take more memory than
     /// needed.
-    fn new(bodies: &[String], may_be_cached: bool) -> Self {
-        let length = bodies
+    fn new(rows: Vec<AnswerRow>, may_be_cached: bool) -> Self {
+        let length = rows
             .iter()
-            .map(|body| body.len().saturating_add(1))
+            .map(|row| row.body.len().saturating_add(1))
             .sum::<usize>()
             .saturating_add(1)
             .max(2);
         let mut body = String::with_capacity(length);
         body.push('[');
-        for (n, one) in bodies.iter().enumerate() {
+        for (n, row) in rows.iter().enumerate() {
             if n > 0 {
                 body.push(',');
             }
-            body.push_str(one);
+            body.push_str(&row.body);
         }
         body.push(']');
-        Self { customers: bodies.len(), body, sources_to_query: Vec::new(), may_be_cached }
+        let customers = rows.into_iter().map(|row| row.customer_key).collect();
+        Self { body, customers, sources_to_query: Vec::new(), may_be_cached }
     }
 
     fn needing(self, sources_to_query: Vec<Source>) -> Self {
@@ -144,10 +148,7 @@ pub async fn find_batch(
             return Some(ambiguous(brand, rules.why_ambiguous(), true));
         }
         let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
-        is_current.then(|| {
-            FoundCustomer::new(&rows.into_iter().map(|row| row.body).collect::<Vec<_>>(), true)
-                .needing(sources_to_query)
-        })
+        is_current.then(|| FoundCustomer::new(rows, true).needing(sources_to_query))
     };
     Ok(known.into_iter().zip(addresses).map(read).collect())
 }
@@ -228,14 +229,14 @@ async fn find_once(
     if rows.len() > most {
         return Ok(Some(ambiguous(brand, why, may_be_cached)));
     }
-    let mut bodies = Vec::with_capacity(rows.len());
+    let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
         match current(db, brand, row).await? {
-            Some(body) => bodies.push(body),
+            Some(row) => shown.push(row),
             None => return Ok(None),
         }
     }
-    Ok(Some(FoundCustomer::new(&bodies, may_be_cached).needing(sources_to_query)))
+    Ok(Some(FoundCustomer::new(shown, may_be_cached).needing(sources_to_query)))
 }
 
 /// The answer if too many customers match: it is empty. An admin should know about it.
@@ -247,7 +248,7 @@ fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> FoundCust
     );
     metrics::counter!("hookpoint_lookups_ambiguous_total", "brand" => brand.rules.slug.clone())
         .increment(1);
-    FoundCustomer::new(&[], may_be_cached)
+    FoundCustomer::new(Vec::new(), may_be_cached)
 }
 
 /// The answer, rendered with the current settings. `None` if the customer was replaced meanwhile.
@@ -255,19 +256,24 @@ async fn current(
     db: &mut Connection,
     brand: &Brand,
     row: AnswerRow,
-) -> Result<Option<String>, StorageError> {
+) -> Result<Option<AnswerRow>, StorageError> {
     if row.settings_hash == brand.rules.presenter.hash() {
-        return Ok(Some(row.body));
+        return Ok(Some(row));
     }
-    render(db, brand, &row.customer_key).await
+    let rendered = render(db, brand, &row.customer_key).await?;
+    Ok(rendered.map(|rendered| AnswerRow { body: rendered.answer.to_json(), ..row }))
 }
 
-/// Renders a customer from stored records. `None` if the customer was removed meanwhile.
-async fn render(
+/// Renders a customer from stored records, with the settings of the brand. `None` if the customer was removed
+/// meanwhile.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn render(
     db: &mut Connection,
     brand: &Brand,
     customer_key: &str,
-) -> Result<Option<String>, StorageError> {
+) -> Result<Option<Rendered>, StorageError> {
     let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await?
     else {
         return Ok(None);
@@ -285,7 +291,8 @@ async fn render(
             .await?;
     // Moved numbers matter for addresses only, and those are replaced below.
     let moved = BTreeSet::new();
-    let rules = brand.rules.merge_rules(&aliases, &unconfirmed, &moved);
+    let confirmed = list_confirmed_addresses(db, brand.id(), &keys).await?;
+    let rules = brand.rules.merge_rules(&aliases, &unconfirmed, &moved, &confirmed);
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;
     // The addresses that find a customer depend on other customers too, so the stored ones stay.
@@ -302,5 +309,5 @@ async fn render(
     )
     .await?;
     let timeline = timelines.into_iter().next().unwrap_or_default();
-    Ok(Some(presenter.answer(&profile, &timeline).answer.to_json()))
+    Ok(Some(presenter.answer(&profile, &timeline)))
 }

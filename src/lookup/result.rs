@@ -1,5 +1,6 @@
 //! What a lookup in Postgres ends with.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -7,13 +8,55 @@ use actix_web::web::Bytes;
 
 use crate::customer::model::source::Source;
 
+/// The keys of the customers in an answer. A cached answer shares them with the lookups that it answers.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct CustomerKeys(Arc<[String]>);
+
+impl CustomerKeys {
+    /// The number of customers.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the answer has no customer.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The keys.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(String::as_str)
+    }
+
+    /// The memory that they take, in bytes.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        let of_key = |key: &String| key.capacity().saturating_add(size_of::<String>());
+        self.0.iter().map(of_key).sum()
+    }
+}
+
+impl FromIterator<String> for CustomerKeys {
+    fn from_iter<I: IntoIterator<Item = String>>(keys: I) -> Self {
+        Self(keys.into_iter().collect())
+    }
+}
+
+impl fmt::Debug for CustomerKeys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CustomerKeys({})", self.len())
+    }
+}
+
 /// An answer from Postgres.
 #[derive(Clone)]
 pub struct LookupResult {
     /// The response body.
     pub body: Bytes,
-    /// The number of customers in the answer.
-    pub customers: usize,
+    /// The customers in the answer.
+    pub customers: CustomerKeys,
     /// The sources that may have more data.
     pub sources_to_query: Arc<[Source]>,
     /// The query that found it.
@@ -42,8 +85,8 @@ impl QueryTime {
 impl LookupResult {
     /// Whether the lookup found a customer.
     #[must_use]
-    pub const fn is_found(&self) -> bool {
-        self.customers > 0
+    pub fn is_found(&self) -> bool {
+        !self.customers.is_empty()
     }
 }
 

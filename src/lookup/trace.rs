@@ -1,11 +1,13 @@
-//! What the log line and the trace of a lookup say: enough to find out what happened, and nothing about the person.
+//! What the log line, the trace and the history of a lookup are made of: enough to find out what happened, and nothing
+//! about the person.
 
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::result::{LookupFailed, LookupResult, QueryTime};
+use super::result::{CustomerKeys, LookupFailed, LookupResult, QueryTime};
 use crate::http::api_keys::LiveKey;
 use crate::sources::api::SourceOutcomes;
+use crate::storage::invalidation::LookupHash;
 use crate::telemetry::traces::{Scope, within};
 
 /// What is known of a lookup when it has been answered.
@@ -15,10 +17,14 @@ pub struct LookupTrace {
     pub key: Option<Arc<LiveKey>>,
     /// Whether the lookup is by e-mail address, phone number or id.
     pub kind: Option<&'static str>,
+    /// The hash of the address or id, if it is valid. For the history only.
+    pub question: Option<LookupHash>,
+    /// The hash of the ticket, if the request names one. For the history only.
+    pub ticket: Option<LookupHash>,
     /// The result of the cache.
     pub cache: Outcome,
-    /// The number of customers in the answer.
-    pub customers: Option<usize>,
+    /// The customers in the answer. The log and the trace only have their number.
+    pub customers: Option<CustomerKeys>,
     /// How the customer was found, if the cache had no answer.
     pub search: Option<Box<SearchTrace>>,
 }

@@ -1,6 +1,6 @@
 //! Checks the settings of a brand, and makes its rules from them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
@@ -68,9 +68,20 @@ pub(super) fn check(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>) -> C
         sources: settings.sources.clone(),
         webhook_verifiers,
         accounts,
+        unreadable_secrets: unreadable(&secrets.missing),
         reference_ids: settings.reference_ids.clone(),
     });
     CheckedBrand { rules, mistakes: found, missing: secrets.missing, warnings }
+}
+
+/// Why the secrets of APIs cannot be read, by source.
+fn unreadable(missing: &[SettingProblem]) -> BTreeMap<Source, String> {
+    let of = |source: Source| {
+        let table = format!("sources.{}.api.", source.as_str());
+        let problem = missing.iter().find(|problem| problem.key.starts_with(&table))?;
+        Some((source, format!("{} {}", problem.key, problem.what)))
+    };
+    Source::ALL.into_iter().filter_map(of).collect()
 }
 
 fn check_slug(slug: &str, found: &mut Vec<SettingProblem>) {

@@ -127,6 +127,7 @@ pub struct LookupSettings {
     pub stale_if_error_seconds: u64,
     pub max_waiting: u64,
     pub database_connections: usize,
+    pub trace_days: u32,
 }
 
 /// The answer to a lookup if several customers have the address.
@@ -153,6 +154,7 @@ impl Default for LookupSettings {
             stale_if_error_seconds: 3_600,
             max_waiting: 1_000,
             database_connections: 4,
+            trace_days: 14,
         }
     }
 }

@@ -68,6 +68,7 @@ const LIMITS: &[Limit] = limits! {
     lookup.stale_if_error_seconds: 0..=YEAR;
     lookup.max_waiting: 1..=1 << 20;
     lookup.database_connections: 1..=100;
+    lookup.trace_days: 0..=366;
     limits.lookups_per_second: 1..=MAX_U32;
     limits.wrong_keys_per_minute: 1..=MAX_U32;
     limits.not_found_per_minute: 1..=MAX_U32;

@@ -144,9 +144,9 @@ pub async fn find_known_addresses(
     Ok(known)
 }
 
-/// The customers that an id may mean, from the first tier with a match: (1) customer ids, (2) record ids of any
-/// source, also of records that were merged into others, (3) references of the configured namespaces. At most
-/// two are returned: more than one is ambiguous. Also says whether it was the third tier.
+/// The customers that an id may mean, from the first tier with a match: (1) customer ids, (2) ids that answers gave out
+/// earlier, (3) record ids of any source, also of records that were merged into others, (4) references of the configured
+/// namespaces. At most two are returned: more than one is ambiguous. Also says whether it was the last tier.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -168,11 +168,27 @@ pub async fn find_by_id(
         .bind(namespaces)
         .fetch_all(db)
         .await?;
-    let by_reference = rows.iter().any(|(.., tier)| *tier == 3);
+    let by_reference = rows.iter().any(|(.., tier)| *tier == 4);
     let rows = rows.into_iter().map(|(customer_key, settings_hash, body, _)| AnswerRow {
         customer_key,
         settings_hash,
         body,
     });
     Ok((rows.collect(), by_reference))
+}
+
+/// The stored answer of a customer, as JSON.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_answer(
+    db: &mut Connection,
+    brand_id: i32,
+    customer_key: &str,
+) -> Result<Option<String>, StorageError> {
+    let query =
+        sqlx::query_as("select body from answers where brand_id = $1 and customer_key = $2");
+    let found: Option<(String,)> =
+        query.bind(brand_id).bind(customer_key).fetch_optional(db).await?;
+    Ok(found.map(|(body,)| body))
 }

@@ -41,7 +41,7 @@ pub struct ActionRow {
 /// # Errors
 /// When Postgres fails. Then the action must not begin.
 pub async fn insert_action(
-    pool: &Pool,
+    db: impl sqlx::PgExecutor<'_>,
     brand_id: i32,
     row: &ActionRow,
 ) -> Result<(), StorageError> {
@@ -59,7 +59,7 @@ pub async fn insert_action(
     .bind(&row.reason)
     .bind(Time::from(row.begun_at))
     .bind(&row.outcome)
-    .execute(pool)
+    .execute(db)
     .await?;
     Ok(())
 }

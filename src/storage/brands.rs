@@ -1,6 +1,7 @@
 //! Brands. Their data is kept strictly apart.
 
 use super::pool::Pool;
+use sqlx::PgExecutor;
 use uuid::Uuid;
 
 use super::StorageError;
@@ -169,7 +170,7 @@ pub async fn finish_rederive(
 /// # Errors
 /// When Postgres fails.
 pub async fn list_keys_after(
-    pool: &Pool,
+    db: impl PgExecutor<'_>,
     brand_id: i32,
     after: &str,
     limit: usize,
@@ -186,7 +187,7 @@ pub async fn list_keys_after(
     .bind(brand_id)
     .bind(after)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     keys.into_iter().map(|(key,)| key.parse().map_err(StorageError::corrupt("records"))).collect()
 }
@@ -196,12 +197,12 @@ pub async fn list_keys_after(
 /// # Errors
 /// When Postgres fails.
 pub async fn count_keys_after(
-    pool: &Pool,
+    db: impl PgExecutor<'_>,
     brand_id: i32,
     after: &str,
 ) -> Result<u64, StorageError> {
     let query =
         sqlx::query_as("select count(*) from records where brand_id = $1 and record_key > $2");
-    let (count,): (i64,) = query.bind(brand_id).bind(after).fetch_one(pool).await?;
+    let (count,): (i64,) = query.bind(brand_id).bind(after).fetch_one(db).await?;
     Ok(u64::try_from(count).unwrap_or_default())
 }

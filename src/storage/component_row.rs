@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::StorageError;
 use super::component_rows::{ComponentRows, Found, ReviewRow, StoredCustomer, ValueHolder};
+use super::given_ids::GivenId;
 use super::suppressions::SuppressionHash;
 use crate::customer::identity::shared_values::Holders;
 use crate::customer::model::event::{Event, EventKey};
@@ -30,6 +31,10 @@ pub(super) enum ComponentRow {
     Identifier(IdentifierColumns),
     Merge(MergeColumns),
     Decision(DecisionColumns),
+    /// An id that an answer gave out.
+    Given(GivenColumns),
+    /// An address that a person confirmed.
+    Confirmed(ConfirmedColumns),
     Shared(ValueColumns),
     Holder(HolderColumns),
     Event(EventColumns),
@@ -66,6 +71,20 @@ pub(super) struct DecisionColumns {
     left_key: String,
     right_key: String,
     same_person: bool,
+}
+
+#[derive(Deserialize)]
+pub(super) struct GivenColumns {
+    record_key: String,
+    customer_id: String,
+    given_at: Timestamp,
+}
+
+#[derive(Deserialize)]
+pub(super) struct ConfirmedColumns {
+    record_key: String,
+    kind: String,
+    value: String,
 }
 
 #[derive(Deserialize)]
@@ -128,6 +147,13 @@ impl ComponentRows {
             ComponentRow::Identifier(row) => self.identifiers.extend([row.identifier()?]),
             ComponentRow::Merge(row) => self.merges.extend([row.merge()?]),
             ComponentRow::Decision(row) => self.decisions.extend([row.decision()?]),
+            ComponentRow::Given(row) => {
+                let given = GivenId { customer_id: row.customer_id, given_at: row.given_at };
+                self.given.insert(key(&row.record_key)?, given);
+            }
+            ComponentRow::Confirmed(row) => {
+                self.confirmed.extend([(key(&row.record_key)?, identifier(&row.kind, row.value)?)]);
+            }
             ComponentRow::Shared(row) => self.shared.extend([identifier(&row.kind, row.value)?]),
             ComponentRow::Holder(row) => self.holdings.extend([row.holder()?]),
             ComponentRow::Event(row) => self.events.extend([row.event()?]),

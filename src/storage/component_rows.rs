@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::given_ids::GivenId;
 use super::suppressions::SuppressionHash;
 use crate::customer::identity::resolution::Decision;
 use crate::customer::identity::shared_values::Holders;
@@ -78,6 +79,10 @@ pub struct ComponentRows {
     pub merges: BTreeMap<(RecordKey, RecordKey), Timestamp>,
     /// Decisions of people.
     pub decisions: BTreeMap<(RecordKey, RecordKey), bool>,
+    /// Addresses in self-asserted records that a person confirmed.
+    pub confirmed: BTreeSet<(RecordKey, Identifier)>,
+    /// Ids that answers gave out: for the keys, and those of other records that look like the id of a key.
+    pub given: BTreeMap<RecordKey, GivenId>,
     /// Which of their values are shared.
     pub shared: BTreeSet<Identifier>,
     /// The other holders of the queried values, and of the values of the changing records.
@@ -109,6 +114,8 @@ impl ComponentRows {
         self.identifiers.extend(other.identifiers);
         self.merges.extend(other.merges);
         self.decisions.extend(other.decisions);
+        self.confirmed.extend(other.confirmed);
+        self.given.extend(other.given);
         self.shared.extend(other.shared);
         self.holdings.extend(other.holdings);
         self.events.extend(other.events);

@@ -114,3 +114,21 @@ pub async fn list_addresses(
     };
     rows.into_iter().map(address).collect()
 }
+
+/// Keys of customers, as if drawn at random. The same seed gives the same customers, as long as they exist.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn sample_customers(
+    db: &mut Connection,
+    brand_id: i32,
+    seed: i64,
+    limit: i64,
+) -> Result<Vec<String>, StorageError> {
+    let query = sqlx::query_as(
+        "select customer_key from customers where brand_id = $1 order by md5(customer_key || $2::text), customer_key limit $3",
+    );
+    let keys: Vec<(String,)> =
+        query.bind(brand_id).bind(seed.to_string()).bind(limit).fetch_all(db).await?;
+    Ok(keys.into_iter().map(|(key,)| key).collect())
+}

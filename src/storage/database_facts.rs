@@ -61,3 +61,13 @@ type Columns = (bool, i64, i64, bool, jiff_sqlx::Timestamp);
 pub async fn has_current_schema(pool: &Pool) -> Result<bool, StorageError> {
     is_migrated(pool, &migrations()).await
 }
+
+/// Whether a command of this version can store something now.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn is_writable(pool: &Pool) -> Result<bool, StorageError> {
+    let query = "select current_setting('transaction_read_only') = 'off'";
+    let (is_writable,): (bool,) = sqlx::query_as(query).fetch_one(pool).await?;
+    Ok(is_writable && has_current_schema(pool).await?)
+}

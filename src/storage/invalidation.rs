@@ -55,6 +55,12 @@ impl LookupHash {
         Self::new(secret, address.kind.as_str(), &address.value)
     }
 
+    /// The hash of a ticket, for the lookup history. It is none of a question: a ticket finds no customer.
+    #[must_use]
+    pub fn of_ticket(secret: &BrandSecret, ticket: &str) -> Self {
+        Self::new(secret, "ticket", ticket.trim())
+    }
+
     /// The hash of an id.
     #[must_use]
     pub fn of_id(secret: &BrandSecret, id: &str) -> Self {

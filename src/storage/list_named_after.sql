@@ -14,4 +14,8 @@ select key from (
     (select distinct left_key from decisions where brand_id = $1 and left_key > $2 order by left_key limit $3)
     union
     (select distinct right_key from decisions where brand_id = $1 and right_key > $2 order by right_key limit $3)
+    union
+    (select record_key from given_ids where brand_id = $1 and record_key > $2 order by record_key limit $3)
+    union
+    (select distinct record_key from confirmed_addresses where brand_id = $1 and record_key > $2 order by record_key limit $3)
 ) as keys (key) order by key limit $3

@@ -111,6 +111,17 @@ union all
 select json_build_object('decision', json_build_array(decision.left_key, decision.right_key, decision.same_person))::text
 from keys join decisions as decision on decision.brand_id = $1 and decision.right_key = keys.record_key and decision.undone_at is null
 union all
+select json_build_object('confirmed', json_build_array(confirmed.record_key, confirmed.kind, confirmed.value))::text
+from keys
+join confirmed_addresses as confirmed on confirmed.brand_id = $1 and confirmed.record_key = keys.record_key and confirmed.undone_at is null
+union all
+-- An id that was given out, for a key or for another record. It is the id of its record, alone or with a name before it.
+select json_build_object('given', json_build_array(given.record_key, given.customer_id, given.given_at))::text
+from keys
+cross join lateral (select substr(keys.record_key, strpos(keys.record_key, ':') + 1) as id) as own
+join given_ids as given on given.brand_id = $1
+    and given.customer_id = any(array[own.id, split_part(keys.record_key, '.', 1) || ':' || own.id, keys.record_key])
+union all
 select json_build_object('shared', json_build_array(shared.kind, shared.value))::text
 from (
     select own.kind, own.value from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key

@@ -7,20 +7,25 @@ pub mod audit_log;
 pub mod bodies;
 pub mod brands;
 pub mod changed_rows;
+pub mod compared_customers;
 mod component_links;
 mod component_row;
 pub mod component_rows;
 mod connection;
 mod connection_trust;
 mod customer_input;
+pub mod customer_states;
+pub mod customer_summaries;
 pub mod customers;
 pub mod database;
 pub mod database_facts;
 mod database_url;
+pub mod decisions;
 pub mod deliveries;
 pub mod delivery_claims;
 pub mod delivery_queue;
 pub mod delivery_tail;
+pub mod derived_copy;
 pub mod embedded;
 pub mod erasures;
 pub mod events;
@@ -28,6 +33,7 @@ pub mod export;
 mod fact_input;
 mod failure;
 pub mod follow_ups;
+pub mod given_ids;
 pub mod hosts;
 mod identifier_columns;
 pub mod invalid_values;
@@ -35,6 +41,7 @@ pub mod invalidation;
 pub mod listener;
 pub mod live_queries;
 pub mod load_component;
+pub mod lookup_history;
 pub mod oversized_components;
 pub mod person;
 pub mod places;
@@ -47,6 +54,7 @@ mod rate_limit_usage;
 pub mod records;
 pub mod rejected_webhooks;
 pub mod replicas;
+pub mod reviews;
 pub mod seen_keys;
 mod server;
 mod sqlstate;
@@ -83,6 +91,11 @@ pub enum StorageError {
         "a row in {0} is invalid: another program changed it, or this is a bug; please report it"
     )]
     Corrupt(&'static str),
+    /// Another session waits for a table that this one uses.
+    #[error(
+        "another session waits for a table, such as a migration of the schema; this was ended so that nothing else waits for it"
+    )]
+    InTheWay,
 }
 
 impl From<sqlx::Error> for StorageError {
@@ -98,7 +111,7 @@ impl StorageError {
         match self {
             Self::Database(sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed) => true,
             Self::Database(error) => failure::breaks(error),
-            Self::Corrupt(_) => false,
+            Self::Corrupt(_) | Self::InTheWay => false,
         }
     }
 
@@ -109,6 +122,7 @@ impl StorageError {
         match self {
             Self::Database(error) => failure::is_temporary(error),
             Self::Corrupt(_) => false,
+            Self::InTheWay => true,
         }
     }
 
@@ -135,7 +149,7 @@ impl StorageError {
     pub fn with_name_of(self, pool: &Pool) -> Self {
         match self {
             Self::Database(error) => Self::Database(pool.hosts().name_in(error)),
-            corrupt @ Self::Corrupt(_) => corrupt,
+            other => other,
         }
     }
 

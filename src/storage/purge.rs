@@ -42,6 +42,16 @@ pub async fn delete_facts(
         events: u64::try_from(owners.len()).unwrap_or(u64::MAX),
         deliveries: 0,
     };
+    sqlx::query("delete from confirmed_addresses where brand_id = $1 and record_key = any($2)")
+        .bind(brand_id)
+        .bind(&keys)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query("delete from given_ids where brand_id = $1 and record_key = any($2)")
+        .bind(brand_id)
+        .bind(&keys)
+        .execute(&mut *db)
+        .await?;
     let pairs = delete_pairs(db, brand_id, &keys).await?;
     let named = owners.into_iter().chain(pairs).flat_map(|(one, other)| [one, other]).flatten();
     Ok((counts, named.map(|key| record_key(&key)).collect::<Result<_, _>>()?))
@@ -106,10 +116,12 @@ pub async fn delete_lines(
     for delete in [
         "delete from shared_value_decisions as line using unnest($2::text[], $3::text[]) as deleted (kind, value)
         where line.brand_id = $1 and line.kind = deleted.kind and line.value = deleted.value
-            and (select true from customer_addresses as held where held.brand_id = $1 and held.kind = deleted.kind and held.address = deleted.value limit 1) is null",
+            and (select true from customer_addresses as held where held.brand_id = $1 and held.kind = deleted.kind and held.address = deleted.value limit 1) is null
+            and (select true from identifiers as held where held.brand_id = $1 and held.kind = deleted.kind and held.value = deleted.value and held.links limit 1) is null",
         "delete from shared_values as line using unnest($2::text[], $3::text[]) as deleted (kind, value)
         where line.brand_id = $1 and line.kind = deleted.kind and line.value = deleted.value
-            and (select true from customer_addresses as held where held.brand_id = $1 and held.kind = deleted.kind and held.address = deleted.value limit 1) is null",
+            and (select true from customer_addresses as held where held.brand_id = $1 and held.kind = deleted.kind and held.address = deleted.value limit 1) is null
+            and (select true from identifiers as held where held.brand_id = $1 and held.kind = deleted.kind and held.value = deleted.value and held.links limit 1) is null",
     ] {
         sqlx::query(delete).bind(brand_id).bind(&kinds).bind(&values).execute(&mut *db).await?;
     }

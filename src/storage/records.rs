@@ -23,6 +23,22 @@ pub(super) fn texts<'a>(keys: impl IntoIterator<Item = &'a RecordKey>) -> Vec<St
     keys.into_iter().map(ToString::to_string).collect()
 }
 
+/// Those of some records that exist, and that their source has not deleted.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_live_keys(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &BTreeSet<RecordKey>,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let query = sqlx::query_as(
+        "select record_key from records where brand_id = $1 and record_key = any($2) and live",
+    );
+    let rows: Vec<(String,)> = query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
+    rows.into_iter().map(|(key,)| record_key(&key)).collect()
+}
+
 /// The stored records with these keys, also deleted ones.
 ///
 /// # Errors

@@ -39,6 +39,11 @@ const MEANINGS: &[Meaning] = &[
     ),
     (
         "42501",
+        "InitTempTableNamespace",
+        "the role may not create temporary tables: grant temporary on database …",
+    ),
+    (
+        "42501",
         "",
         "the role lacks a right: it must own the database, or have CREATE on the schema public and own every table in it",
     ),
@@ -85,6 +90,7 @@ mod tests {
             ("28000", "auth_failed", "see its pg_hba.conf"),
             ("3D000", "InitPostgres", "the database does not exist"),
             ("42501", "CheckMyDatabase", "grant connect"),
+            ("42501", "InitTempTableNamespace", "grant temporary"),
             ("42501", "aclcheck_error", "CREATE on the schema public"),
             ("53100", "mdextend", "disk of Postgres is full"),
             ("53300", "InitProcess", "max_connections"),

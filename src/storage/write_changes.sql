@@ -121,6 +121,11 @@ reviews_new as (
     select $1, new.level, new.kind, new.value, new.conflict, new.customer_keys, new.customer_keys[1]
     from review_rows as new
     on conflict (brand_id, level, kind, value) do update
-    set conflict = excluded.conflict, customer_keys = excluded.customer_keys, first_key = excluded.first_key
+    set conflict = excluded.conflict, customer_keys = excluded.customer_keys, first_key = excluded.first_key,
+        -- With other customers, it is another question.
+        found_at = case when match_reviews.customer_keys = excluded.customer_keys then match_reviews.found_at else now() end,
+        postponed_until = case when match_reviews.customer_keys = excluded.customer_keys then match_reviews.postponed_until end
 )
+-- A preview (derived_copy.rs) notifies nobody.
 select pg_notify($2 ->> 'channel', payload) from jsonb_array_elements_text($2 -> 'notices') as notice (payload)
+where current_setting('hookpoint.notify', true) is distinct from 'off'

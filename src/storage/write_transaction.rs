@@ -53,7 +53,7 @@ pub async fn try_begin(
 }
 
 /// How statements are planned inside a transaction.
-const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
+pub(super) const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
      set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; set local plan_cache_mode = force_generic_plan";
 
 /// Begins a read-only transaction beside one that holds the brand's lock and has not written yet, so that both
@@ -64,4 +64,22 @@ const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan
 /// When Postgres fails.
 pub async fn try_begin_concurrent(pool: &Pool) -> Result<Option<Transaction>, StorageError> {
     Ok(pool.try_begin_with(sqlx::AssertSqlSafe(format!("begin read only; {PLANS}"))).await?)
+}
+
+/// Marks the state inside a transaction, for [`return_to_mark`].
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn mark(transaction: &mut Transaction) -> Result<(), StorageError> {
+    sqlx::query("savepoint marked").execute(&mut **transaction).await?;
+    Ok(())
+}
+
+/// Takes back what was written after [`mark`]. The transaction goes on.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn return_to_mark(transaction: &mut Transaction) -> Result<(), StorageError> {
+    sqlx::query("rollback to savepoint marked").execute(&mut **transaction).await?;
+    Ok(())
 }

@@ -79,6 +79,16 @@ pub const CATALOGUE: &[Metric] = &[
         &["brand"],
         "Lookups that returned nobody because they matched too many customers.",
     ),
+    counter(
+        "hookpoint_lookup_history_written_total",
+        &[],
+        "Lookups written to the history, in which `hookpoint lookup trace` finds them.",
+    ),
+    counter(
+        "hookpoint_lookup_history_dropped_total",
+        &["reason"],
+        "Lookups that are not in the history, by reason: queue_full (more lookups than a replica writes, 500 a second, for longer than its queue lasts), write_failed (Postgres did not store them), erased (a person in the answer was erased meanwhile), shutdown (the service ended before they were written).",
+    ),
     gauge(
         "hookpoint_lookups_waiting",
         &[],

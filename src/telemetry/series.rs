@@ -10,6 +10,11 @@ const VALUES: &[(&str, &str, &[&str])] = &[
     ("hookpoint_lookups_total", "cache", &["hit", "miss", "stale", "none"]),
     ("hookpoint_invalidations_total", "scope", &["keys", "brand"]),
     (
+        "hookpoint_lookup_history_dropped_total",
+        "reason",
+        &["queue_full", "write_failed", "erased", "shutdown"],
+    ),
+    (
         "hookpoint_webhooks_total",
         "outcome",
         &[

@@ -65,6 +65,7 @@ fn what_does_not_exist_has_a_code_of_its_own() {
     // A question that has an answer, although it is empty.
     for arguments in [
         &["lookup", "--email", "nobody@example.org"][..],
+        &["lookup", "trace", "--ticket", "1234"],
         &["inbox", "replay", "--state", "dead"],
         &["inbox", "list", "--state", "dead"],
         &["sync", "cancel"],
@@ -92,6 +93,12 @@ fn a_mistake_in_the_arguments_has_the_code_of_one_wherever_it_is_found() {
         &["lookup", "--email", "nobody"],
         &["lookup", "--phone", "nobody"],
         &["lookup", "--brand", "other", "--id", "1"],
+        &["lookup"],
+        &["lookup", "--id", "1", "trace", "--ticket", "1234"],
+        &["lookup", "trace"],
+        &["lookup", "trace", "--request", "nonsense"],
+        &["lookup", "trace", "--email", "nobody"],
+        &["lookup", "trace", "--brand", "other", "--ticket", "1234"],
         &["customer", "export", "--email", "nobody"],
         &["customer", "export", "--brand", "other", "--id", "1"],
         &["booking", "cancel", "--booking", "bk_1", "--reason", "ill"],

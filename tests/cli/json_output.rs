@@ -23,9 +23,8 @@ fn commands(parent: &str, of: &clap::Command) -> Vec<(String, clap::Command)> {
     let mut all = Vec::new();
     for command in of.get_subcommands() {
         let name = format!("{parent} {}", command.get_name()).trim().to_owned();
-        if command.has_subcommands() {
-            all.extend(commands(&name, command));
-        } else {
+        all.extend(commands(&name, command));
+        if !command.has_subcommands() || !command.is_subcommand_required_set() {
             all.push((name, command.clone()));
         }
     }

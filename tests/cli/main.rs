@@ -17,6 +17,7 @@ mod authority;
 mod cancellation_reasons;
 mod command;
 mod database_errors;
+mod decisions;
 mod downgrade;
 #[cfg(target_os = "linux")]
 mod embedded_postgres;
@@ -25,9 +26,11 @@ mod erasure_of_namesakes;
 mod exit_codes;
 mod init;
 mod json_output;
+mod lookup_trace;
 mod nobody;
 #[cfg(target_os = "linux")]
 mod other_user;
+mod previews;
 mod program;
 mod read_only_commands;
 mod reload;

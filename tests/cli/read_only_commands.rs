@@ -3,13 +3,15 @@
 use crate::shop::{Shop, anna_and_bert};
 
 /// Commands that only look. `DELIVERY` stands for one that is there.
-const READ_ONLY_COMMANDS: [&[&str]; 13] = [
+const READ_ONLY_COMMANDS: [&[&str]; 19] = [
     &["brand", "list"],
     &["key", "list"],
     &["key", "list", "--brand", "shop"],
     &["lookup", "--email", "anna@example.org"],
-    &["lookup", "--phone", "06 12312311", "--json"],
+    &["lookup", "--phone", "+31612312311", "--json"],
     &["lookup", "--id", "omniotap.contact:crm-1", "--why"],
+    &["lookup", "trace", "--ticket", "1234"],
+    &["lookup", "trace", "--customer", "omniotap.contact:crm-1", "--json"],
     &["inbox", "rejected"],
     &["inbox", "rejected", "--source", "omneo", "--json"],
     &["inbox", "status"],
@@ -17,6 +19,10 @@ const READ_ONLY_COMMANDS: [&[&str]; 13] = [
     &["inbox", "show", "DELIVERY"],
     &["sync", "status"],
     &["audit", "list"],
+    &["customer", "show", "--email", "anna@example.org"],
+    &["customer", "history", "--email", "anna@example.org"],
+    &["decision", "list"],
+    &["review", "list"],
 ];
 
 fn tables(shop: &Shop) -> Vec<String> {
@@ -167,4 +173,24 @@ fn scripts_get_lists_and_status_as_json() {
     let status = list(&["inbox", "status"]);
     assert_eq!(status.iter().find(|source| of_crm(source)).unwrap()["dead"], 1.0);
     assert_eq!(list(&["audit", "list"])[0]["action"], "create key");
+}
+
+#[test]
+fn a_source_whose_secret_is_not_in_this_shell_is_shown_with_what_is_stored() {
+    let shop = Shop::with(
+        "[brands.shop.sources.omneo.api]\nbase_url = \"http://127.0.0.1:9\"\ntoken = [{ env = \"TOKEN_THAT_IS_NOT_SET\" }]\n",
+    );
+    // It stores the brand.
+    shop.run(&["key", "create", "--brand", "shop"]).well();
+    // In one line, so that line breaks make no difference.
+    let status = || {
+        let out = shop.run(&["sync", "status"]).well();
+        out.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let shown = status();
+    assert!(shown.contains("omneo 0 calls in the last minute"), "{shown}");
+    for part in ["cannot read its secret", "sources.omneo.api.token", "TOKEN_THAT_IS_NOT_SET"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(shown.contains("omniotap not connected: sources.omniotap.api is not set"), "{shown}");
 }

@@ -101,7 +101,7 @@ fn an_export_commands_no_terminal_and_says_what_was_said() {
 fn no_command_lets_what_was_said_command_the_terminal() {
     let (shop, delivery) = shop();
     shop.run(&["rebuild"]).well();
-    let shown: [&[&str]; 11] = [
+    let shown: [&[&str]; 14] = [
         &["lookup", "--email", "anna@example.org"],
         &["lookup", "--email", "anna@example.org", "--why"],
         &["inbox", "status"],
@@ -113,6 +113,9 @@ fn no_command_lets_what_was_said_command_the_terminal() {
         &["audit", "list"],
         &["booking", "actions"],
         &["brand", "list"],
+        &["customer", "show", "--email", "anna@example.org"],
+        &["customer", "history", "--email", "anna@example.org"],
+        &["decision", "list"],
     ];
     for arguments in shown {
         assert_is_text(&shop.run(arguments).well(), &arguments.join(" "));
@@ -121,6 +124,7 @@ fn no_command_lets_what_was_said_command_the_terminal() {
     for arguments in [
         &["customer", "erase", "--email", "anna@example.org"][..],
         &["booking", "cancel", "--booking", "bk_anna", "--reason", "x"],
+        &["value", "share", "--phone", "+31612312311"],
     ] {
         let asked = shop.run(arguments);
         assert_eq!(asked.code, Some(2), "{arguments:?}");

@@ -52,6 +52,11 @@ fn the_help_of_every_command_fits_and_breaks_between_words() {
 const SETTINGS: &str = "[brands.shop.sources.omniotap.api]\nbase_url = \"http://127.0.0.1:9\"\nkey = [{ file = SECRET }]
 [brands.shop.sources.omniotap.webhook]\nverification = \"none\"\n";
 
+const ANNA: &str = "omniotap.contact:crm-1";
+const BERT: &str = "omniotap.contact:crm-2";
+const REASON: &str =
+    "the caller said on the phone that both of these addresses are hers since the wedding";
+
 const NOTE: &str = "the source answered with status 500, and its answer was no JSON; this was the last of all attempts (tried 20 times)";
 
 /// A shop in which every list has an entry with a long text.
@@ -99,6 +104,12 @@ fn every_list_fits_and_breaks_between_words() {
         &["audit", "list"],
         &["booking", "actions"],
         &["lookup", "--email", "anna@example.org", "--why"],
+        &["customer", "show", "--email", "anna@example.org"],
+        &["customer", "join", ANNA, BERT, "--preview"],
+        &["customer", "join", ANNA, BERT, "--yes", "--reason", REASON],
+        &["customer", "history", "--id", "crm-1"],
+        &["decision", "list"],
+        &["review", "list"],
         &["rebuild"],
         &["inbox", "replay", &id],
         &["inbox", "discard", &id],

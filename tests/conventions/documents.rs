@@ -43,7 +43,7 @@ fn unknown_word<'c>(program: &Command, command: &'c str) -> Option<&'c str> {
             is_value = true;
         } else if let Some(command) = known.find_subcommand(word) {
             (known, is_value) = (command, false);
-        } else if known.has_subcommands() && !is_value && !word.starts_with('<') {
+        } else if known.is_subcommand_required_set() && !is_value && !word.starts_with('<') {
             return Some(word);
         } else {
             is_value = false;

@@ -59,6 +59,12 @@ pub async fn fill(pool: &Pool, brand_id: i32, people: u32) {
             "insert into decisions select {brand_id}, gen_random_uuid(), 'omneo.profile:p' || n, 'omneo.profile:p' || (n + 1), false, 'test', 'test', '2026-01-01Z' from people where n % 10 = 0"
         ),
         format!(
+            "insert into confirmed_addresses select {brand_id}, gen_random_uuid(), 'omnilab.participant:p' || n, 'email', 'p' || n || '@example.org', 'test', 'test', '2026-01-01Z' from people"
+        ),
+        format!(
+            "insert into given_ids select {brand_id}, 'omneo.profile:p' || n, 'omneo:p' || n, '2026-01-01Z' from people where n % 10 = 0"
+        ),
+        format!(
             "insert into customers select {brand_id}, 'omneo.profile:p' || n, 'omneo:p' || n from people"
         ),
         format!(

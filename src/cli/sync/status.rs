@@ -43,7 +43,7 @@ pub(super) async fn status(
 /// What is known about the API of a source.
 struct SourceStatus {
     source: Source,
-    /// `None` if the settings have no API, or its secret is missing.
+    /// `None` if the settings have no API.
     account: Option<AccountRow>,
     streams: Vec<StreamRow>,
     follow_ups: Option<FollowUpCounts>,
@@ -54,9 +54,12 @@ async fn list_sources(pool: &Pool, brand: &Brand) -> anyhow::Result<Vec<SourceSt
     let mut counts = count_follow_ups(pool, brand.id()).await?;
     let mut sources = Vec::new();
     for source in Source::ALL {
-        let account = match brand.rules.accounts.get(&source) {
-            Some(_) => Some(get_account(pool, brand.id(), source).await?),
-            None => None,
+        let rules = &brand.rules;
+        let has_api =
+            rules.accounts.contains_key(&source) || rules.unreadable_secrets.contains_key(&source);
+        let account = match has_api {
+            true => Some(get_account(pool, brand.id(), source).await?),
+            false => None,
         };
         let name = source.as_str();
         sources.push(SourceStatus {
@@ -72,13 +75,19 @@ async fn list_sources(pool: &Pool, brand: &Brand) -> anyhow::Result<Vec<SourceSt
 impl SourceStatus {
     fn print(&self, brand: &Brand, now: Timestamp) {
         let source = self.source;
-        let rules = brand.rules.accounts.get(&source);
-        let Some((rules, account)) = rules.zip(self.account.as_ref()) else {
-            let reason =
-                format!("sources.{source}.api is not set, or its secret is not set in this shell");
-            return print_wrapped(&format!("  {:<9} not connected: {reason}", source.as_str()), 12);
+        let Some(account) = &self.account else {
+            let text =
+                format!("  {:<9} not connected: sources.{source}.api is not set", source.as_str());
+            return print_wrapped(&text, 12);
         };
+        let rules = brand.rules.accounts.get(&source);
         print_wrapped(&format!("  {:<9} {}", source.as_str(), health(account, rules, now)), 12);
+        if let Some(why) = brand.rules.unreadable_secrets.get(&source) {
+            let note = format!(
+                "            This command cannot read its secret: {why}. The running service may have it."
+            );
+            print_wrapped(&note, 12);
+        }
         for (name, row) in self.streams(brand) {
             let text = row.map_or_else(|| "never read".to_owned(), |row| line(row, now));
             print_wrapped(&format!("            {name:<14}{text}"), 26);
@@ -137,13 +146,13 @@ impl SourceStatus {
 }
 
 /// The calls and the health of an account, as one line.
-fn health(account: &AccountRow, rules: &AccountRules, now: Timestamp) -> String {
+fn health(account: &AccountRow, rules: Option<&AccountRules>, now: Timestamp) -> String {
     let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
     let [live, follow_ups, reconcile, backfill] = account.granted;
     let used = account.granted.iter().sum::<u32>();
+    let most = rules.map(|rules| format!(" of {}", rules.calls_per_minute)).unwrap_or_default();
     let calls = format!(
-        "{used} of {} calls in the last minute (lookups {live}, follow-ups {follow_ups}, reconcile {reconcile}, backfill {backfill})",
-        rules.calls_per_minute
+        "{used}{most} calls in the last minute (lookups {live}, follow-ups {follow_ups}, reconcile {reconcile}, backfill {backfill})"
     );
     let success = account.succeeded_at.map_or_else(
         || "no successful call yet".to_owned(),

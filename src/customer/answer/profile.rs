@@ -39,7 +39,7 @@ pub struct Profile {
     pub last_name: Option<Sourced<String>>,
     /// The customer's addresses, in the order of an answer.
     pub addresses: Vec<Identifier>,
-    /// Addresses that only self-asserted records have, although the customer also has trusted records.
+    /// Addresses that only self-asserted records have and nobody confirmed, although the customer also has trusted records.
     pub asserted: Vec<Identifier>,
     /// Whether the customer has no trusted record.
     pub is_self_asserted: bool,
@@ -65,6 +65,8 @@ pub struct MergeRules<'a> {
     pub unconfirmed: &'a BTreeSet<RecordKey>,
     /// Phone numbers that have a new owner, with the records that still have them.
     pub moved: &'a BTreeSet<(RecordKey, Identifier)>,
+    /// Addresses in self-asserted records that a person confirmed.
+    pub confirmed: &'a BTreeSet<(RecordKey, Identifier)>,
 }
 
 impl Profile {
@@ -122,13 +124,6 @@ impl Profile {
         asserted
             .chain(self.addresses.iter().map(|address| (address.clone(), self.is_self_asserted)))
             .collect()
-    }
-
-    /// Shows the id with the name of its source, because another customer of the brand has the same id.
-    pub fn qualify_duplicate_id(&mut self, same_kind_of_source_too: bool) {
-        let kind = self.key.kind;
-        let name = if same_kind_of_source_too { kind.as_str() } else { kind.source().as_str() };
-        self.customer_id = format!("{name}:{}", self.key.id);
     }
 }
 
@@ -202,11 +197,17 @@ impl MergeRules<'_> {
         let mut addresses = Addresses::default();
         for record in records {
             for identifier in identifiers_of(record, self.identity.region).values {
-                let is_own = identifier.kind.is_address()
-                    && !self.moved.contains(&(record.key.clone(), identifier.clone()));
+                let held = (record.key.clone(), identifier);
+                let is_own = held.1.kind.is_address() && !self.moved.contains(&held);
                 let Addresses { own, asserted } = &mut addresses;
-                if is_own && !own.contains(&identifier) && !asserted.contains(&identifier) {
-                    if counts(record) { own } else { asserted }.push(identifier);
+                if !is_own || own.contains(&held.1) {
+                    continue;
+                }
+                if counts(record) || self.confirmed.contains(&held) {
+                    asserted.retain(|address| *address != held.1);
+                    own.push(held.1);
+                } else if !asserted.contains(&held.1) {
+                    asserted.push(held.1);
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! What each source answered in a search, for the log line of the lookup.
+//! What each source answered in a search, for the log line of the lookup and for people.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,6 +23,11 @@ impl SourceOutcomes {
     #[must_use]
     pub fn all(sources: &[Source], outcome: &'static str) -> Self {
         sources.iter().map(|source| (*source, outcome)).collect()
+    }
+
+    /// Each source with its outcome.
+    pub fn iter(&self) -> impl Iterator<Item = (Source, &'static str)> + '_ {
+        self.0.iter().copied()
     }
 
     /// Whether no source was to be asked.

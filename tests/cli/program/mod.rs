@@ -3,6 +3,7 @@
 mod bookings;
 mod customers;
 mod keys;
+mod lookup;
 mod sources;
 mod start_and_end;
 

@@ -1,3 +1,4 @@
 //! Actions by people.
 
 mod cancel_booking;
+mod decisions;

@@ -131,3 +131,52 @@ async fn a_file_that_cannot_be_written_erases_nobody() {
     assert_same(&before, &dump(app.pool(), app.brand.id()).await, "nothing happened");
     app.stop().await;
 }
+
+#[tokio::test]
+async fn lookups_about_an_erased_person_are_deleted_and_none_is_written_later() {
+    let app = app().await;
+    let ask = async |ticket: &str, query: &str| {
+        app.ask(&format!("key={KEY}&{query}&ticketID={ticket}")).await
+    };
+    let own = format!("channelAddressType=email&address={EMAIL}");
+    let partner = format!("channelAddressType=email&address={PARTNER}");
+    let shared = format!("channelAddressType=phoneNumber&address={}", encode(SHARED_PHONE));
+    let by_id = "primaryID=erase-profile-0001";
+    for (ticket, query) in [
+        ("own", own.as_str()),
+        ("partner", partner.as_str()),
+        ("shared", shared.as_str()),
+        ("by-id", by_id),
+    ] {
+        ask(ticket, query).await;
+        of_ticket(&app, ticket).await;
+    }
+    let waiting = ask("waiting", &own).await;
+    assert!(waiting.body.contains("Erasmina"), "it may not be written yet");
+    erase_person(&app).await;
+    app.wait_until_current().await;
+    for ticket in ["own", "shared", "by-id"] {
+        let found = find(&app, LookupSearch::Ticket(ticket.to_owned())).await;
+        assert!(found.is_empty(), "{ticket}");
+    }
+    of_ticket(&app, "partner").await;
+    // Lookups are written in their order.
+    ask("last", &partner).await;
+    of_ticket(&app, "last").await;
+    assert!(find(&app, LookupSearch::Ticket("waiting".to_owned())).await.is_empty());
+    assert_nothing_is_left(&app, "erased with lookups").await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_lookup_that_is_answered_while_the_erasure_begins_is_not_written() {
+    let app = app().await;
+    let query = |email: &str| format!("key={KEY}&channelAddressType=email&address={email}");
+    add_suppressions(app.pool(), &app.brand, &file(&app), &contact(), now()).await.unwrap();
+    let answer = app.ask(&format!("{}&ticketID=erased", query(EMAIL))).await;
+    assert!(answer.body.contains("Erasmina"), "nothing is deleted yet");
+    app.ask(&format!("{}&ticketID=partner", query(PARTNER))).await;
+    of_ticket(&app, "partner").await;
+    assert!(find(&app, LookupSearch::Ticket("erased".to_owned())).await.is_empty());
+    app.stop().await;
+}

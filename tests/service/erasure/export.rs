@@ -25,6 +25,16 @@ async fn an_export_gives_everything_and_nothing_of_others() {
         &body("contact", &json!({"id": "partner-contact-0001", "phone": SHARED_PHONE})),
     )
     .await;
+    // A lookup that found both, one of each alone, and one that found nobody.
+    for (ticket, query) in [
+        ("both", format!("channelAddressType=phoneNumber&address={}", encode(SHARED_PHONE))),
+        ("own", format!("channelAddressType=email&address={EMAIL}")),
+        ("partner", format!("channelAddressType=email&address={PARTNER}")),
+        ("nobody", "channelAddressType=email&address=nobody@example.org".to_owned()),
+    ] {
+        app.ask(&format!("key={KEY}&{query}&ticketID={ticket}")).await;
+        of_ticket(&app, ticket).await;
+    }
     let everything = export(app.pool(), &app.brand, &contact()).await.unwrap();
     let text = everything.to_string();
     for string in STRINGS {
@@ -39,10 +49,11 @@ async fn an_export_gives_everything_and_nothing_of_others() {
             "source_merges",
             "decisions",
             "match_reviews",
-            "deliveries"
+            "deliveries",
+            "lookups"
         ]
         .map(count),
-        [1, 3, 1, 1, 1, 2, 1],
+        [1, 3, 1, 1, 1, 2, 1, 2],
         "{everything:#}"
     );
     assert_eq!(everything["deliveries"][0]["id"], own.to_string());

@@ -10,6 +10,7 @@ mod suppression;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use hookpoint::admin::past_lookups::LookupSearch;
 use hookpoint::brand::Brand;
 use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::field_versions::{Scope, Update};
@@ -30,10 +31,11 @@ use uuid::Uuid;
 
 use crate::ingest::apply::{assert_same, dump};
 use crate::ingest::populations::generator::Rng;
+use crate::lookup::history::{find, of_ticket};
 use crate::privacy::forms::LeakSearch;
 use crate::support::{
-    KEY, Options, TestApp, TestSettings, demo_changes, logs, now, server, suppression_file_of,
-    until_used_by,
+    KEY, Options, TestApp, TestSettings, demo_changes, encode, logs, now, server,
+    suppression_file_of, until_used_by,
 };
 
 const EMAIL: &str = "erasmina.kwikstaart@example.org";

@@ -8,4 +8,5 @@ pub mod populations;
 mod query_cost;
 mod real_world;
 mod rebuild;
+mod rules_preview;
 mod stored_records;

@@ -16,7 +16,7 @@ use crate::ingest::apply::{assert_same, clear, clear_what_is_derived, dump};
 use crate::support::{KEY, Options, Response, TestApp, TestSettings, demo_changes, until};
 
 /// A record with a first name, an e-mail address and a phone number. Empty values are left out.
-fn contact(id: &str, first: &str, email: &str, phone: &str) -> Change {
+pub fn contact(id: &str, first: &str, email: &str, phone: &str) -> Change {
     let fields = [
         ("name.first", first),
         ("name.last", "Smit"),
@@ -59,7 +59,7 @@ async fn execute(pool: &Pool, sql: &'static str) {
     sqlx::raw_sql(sql).execute(pool).await.unwrap();
 }
 
-async fn wait_for_rederive(app: &TestApp) {
+pub async fn wait_for_rederive(app: &TestApp) {
     until("everything is derived", async || {
         let row = get_rederive(app.pool(), app.brand.id()).await.unwrap();
         row.derivation_hash.as_deref() == Some(app.brand.rules.hash().as_slice())

@@ -15,6 +15,7 @@ use hookpoint::erasure::suppression_file::SuppressionFile;
 use hookpoint::sources::api::LiveWhen;
 use serde_json::{Value, json};
 
+use super::history::of_ticket;
 use crate::support::{KEY, Options, TestApp, TestSettings, now, suppression_file_of, until};
 
 const EMAIL: &str = "ann@example.org";
@@ -228,5 +229,22 @@ async fn who_was_erased_is_not_brought_back_by_asking() {
     let left: i64 =
         sqlx::query_scalar("select count(*) from records").fetch_one(app.pool()).await.unwrap();
     assert_eq!(left, 0);
+    crm.stop(app).await;
+}
+
+#[tokio::test]
+async fn the_history_says_what_each_source_answered() {
+    let crm = CrmFixture::start();
+    let app = crm.app(LiveWhen::Unknown).await;
+    let outcomes = async |email: &str, ticket: &str| {
+        let query = format!("channelAddressType=email&address={}", email.replace('@', "%40"));
+        app.ask(&format!("key={KEY}&{query}&ticketID={ticket}")).await;
+        of_ticket(&app, ticket).await.row.sources
+    };
+    assert_eq!(outcomes(EMAIL, "found").await, "omniotap=found");
+    assert_eq!(outcomes(EMAIL, "stored").await, "", "it was not asked again");
+    assert_eq!(outcomes("nobody@example.org", "nobody").await, "omniotap=not_found");
+    crm.simulators.set_fault(Source::OmnioTap, Part::Api, Some(Fault::Status(403)));
+    assert_eq!(outcomes("somebody@example.org", "refused").await, "omniotap=http_error");
     crm.stop(app).await;
 }

@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::brand::Brand;
+use hookpoint::customer::model::record::Change;
+use hookpoint::ingest::apply::apply;
 use hookpoint::settings::file::BrandSettings;
 use hookpoint::storage::database::{Place, Url};
 use serde_json::Value;
@@ -79,8 +81,11 @@ impl SilenceFixture {
                     &[("name.first", "Anna"), ("email.main", &cold(name, n))],
                 )
             };
-            let people = (0..COLD).map(person).collect();
-            hookpoint::ingest::apply::apply(app.pool(), &brand, people).await.unwrap();
+            let people: Vec<Change> = (0..COLD).map(person).collect();
+            // Small batches: Postgres ends a transaction that computes for too long, on a busy machine.
+            for some in people.chunks(50) {
+                apply(app.pool(), &brand, some.to_vec()).await.unwrap();
+            }
         }
         app.wait_until_current().await;
         app.until(&format!("key={slug}&primaryID=warm-up"), |response| response.status == 200)

@@ -2,6 +2,7 @@
 
 mod keep_alive;
 
+use hookpoint::admin::past_lookups::LookupSearch;
 use hookpoint::customer::model::source::Source;
 use hookpoint::ingest::rebuild::rederive;
 use hookpoint::settings::Settings;
@@ -11,6 +12,7 @@ use hookpoint::storage::replicas::list_replicas;
 use serde_json::Value;
 
 use self::keep_alive::KeepAlive;
+use crate::lookup::history::{find, of_ticket};
 use crate::support::{KEY, TestApp, TestSettings, send, until};
 use crate::webhooks::webhook_requests::unsigned_webhook;
 
@@ -105,16 +107,24 @@ async fn brands_and_secrets_come_and_go() {
 #[tokio::test]
 async fn customers_follow_changed_rules() {
     let mut app = TestApp::demo().await;
-    let id = |customers: &[Value]| customers[0]["customerID"].as_str().unwrap().to_owned();
-    let before = id(&app.customers(THOMAS).await);
     let reversed = TestSettings::demo().identity(|identity| {
         identity.precedence = vec!["omniotap.customer".to_owned()];
     });
     app.reload(&reversed).await.unwrap();
+    // Without a lookup: an id that was given out would stay.
+    let query = "select customer_id from customers join customer_records using (brand_id, customer_key) where record_key = $1";
+    let profile = "679964aa-c748-484d-89d9-5c968ab3f6c0";
     until("the id is of the first kind of record", async || {
-        id(&app.customers(THOMAS).await) != before
+        let (id,): (String,) = sqlx::query_as(query)
+            .bind(format!("omneo.profile:{profile}"))
+            .fetch_one(app.pool())
+            .await
+            .unwrap();
+        id != profile
     })
     .await;
+    let found = app.customers(THOMAS).await;
+    assert_ne!(found[0]["customerID"], profile);
     app.stop().await;
 }
 
@@ -198,5 +208,26 @@ async fn a_derivation_that_was_begun_by_other_rules_is_undone() {
     save_rederive(app.pool(), app.brand.id(), other_rules, "omneo.profile:1").await.unwrap();
     assert!(derive().await, "some customers may follow the other rules");
     assert!(!derive().await);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_lookup_history_is_turned_off_and_on() {
+    let ticket = |id: &str| LookupSearch::Ticket(id.to_owned());
+    let ask = async |app: &TestApp, id: &str| {
+        assert_eq!(app.ask(&format!("key={KEY}&{THOMAS}&ticketID={id}")).await.status, 200);
+    };
+    let settings = TestSettings::demo();
+    let off = settings.clone().with(|file| file.lookup.trace_days = 0);
+    let mut app = TestApp::start_with(settings.clone()).await;
+    ask(&app, "before").await;
+    of_ticket(&app, "before").await;
+    assert!(app.reload(&off).await.unwrap().is_empty());
+    until("old lookups are deleted", async || find(&app, ticket("before")).await.is_empty()).await;
+    ask(&app, "meanwhile").await;
+    assert!(app.reload(&settings).await.unwrap().is_empty());
+    ask(&app, "after").await;
+    of_ticket(&app, "after").await;
+    assert!(find(&app, ticket("meanwhile")).await.is_empty());
     app.stop().await;
 }

@@ -219,8 +219,11 @@ impl TestApp {
         &self.application.database.pool
     }
 
+    /// Applies changes in small batches, as the service does: Postgres ends a transaction that computes for too long.
     pub async fn apply(&self, changes: Vec<Change>) {
-        apply(self.pool(), &self.brand, changes).await.unwrap();
+        for some in changes.chunks(200) {
+            apply(self.pool(), &self.brand, some.to_vec()).await.unwrap();
+        }
     }
 
     pub async fn key(&self, brand: &Brand, key: &str, expires_at: Option<Timestamp>) -> Uuid {

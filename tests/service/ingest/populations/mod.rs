@@ -66,7 +66,7 @@ const PROFILES: &str = "omneo.profile";
 const PARTICIPANTS: &str = "omnilab.participant";
 
 /// Small limits, so that situations that are rare at a large brand occur all the time.
-fn strict(
+pub fn strict(
     one_record_per_person: &[&str],
     component_cap: usize,
     self_asserted: &[&str],
@@ -85,7 +85,7 @@ fn strict(
     })
 }
 
-async fn decide(app: &TestApp, decisions: &[Decided]) {
+pub async fn decide(app: &TestApp, decisions: &[Decided]) {
     sqlx::query("delete from decisions").execute(app.pool()).await.unwrap();
     for decided in decisions {
         let insert = "insert into decisions (brand_id, decision_id, left_key, right_key, same_person, decided_by, reason, decided_at)

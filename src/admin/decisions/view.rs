@@ -1,0 +1,172 @@
+//! The customers that a decision concerns, as a person sees them, and the state that they are in.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::str::FromStr;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::act::Plan;
+use crate::brand::Brand;
+use crate::customer::model::record::{Record, RecordKey};
+use crate::storage::StorageError;
+use crate::storage::component_rows::StoredCustomer;
+use crate::storage::customer_summaries::{CustomerSummary, list_customers};
+use crate::storage::pool::Connection;
+use crate::storage::records::list_records;
+
+/// A customer, for a person who decides. It is personal data, so it does not implement `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CustomerView {
+    /// The customer's key: that of its first record.
+    pub key: String,
+    /// The customer id, as answers show it.
+    pub customer_id: String,
+    /// Given name; empty if unknown.
+    pub first_name: String,
+    /// Family name; empty if unknown.
+    pub last_name: String,
+    /// Kind and text of each address.
+    pub addresses: Vec<(String, String)>,
+    /// Each record, with the name in it. Without a name, it may be deleted.
+    pub records: Vec<(RecordKey, String)>,
+    /// How many events its records have.
+    pub events: i64,
+}
+
+impl CustomerView {
+    /// Everything but the number of events.
+    fn texts(&self) -> Vec<String> {
+        let Self { key, customer_id, first_name, last_name, addresses, records, events: _ } = self;
+        let own = [key, customer_id, first_name, last_name].map(String::clone);
+        let addresses = addresses.iter().flat_map(|(kind, text)| [kind.clone(), text.clone()]);
+        let records = records.iter().flat_map(|(key, name)| [key.to_string(), name.clone()]);
+        own.into_iter().chain(addresses).chain(records).collect()
+    }
+}
+
+/// Some customers, by their keys, with what matters to whoever decides about them. Empty if that did not change.
+#[derive(Default)]
+pub(super) struct StateInput(BTreeMap<String, Option<StoredCustomer>>);
+
+impl StateInput {
+    /// The customers of the records concerned, and those of `own` whose records, id or addresses are not the same in
+    /// `other`.
+    pub(super) fn new(
+        concerned: impl Iterator<Item = String>,
+        own: &BTreeMap<String, StoredCustomer>,
+        other: &BTreeMap<String, StoredCustomer>,
+    ) -> Self {
+        let what = |customer: &StoredCustomer| {
+            let StoredCustomer { customer_id, records, addresses, .. } = customer.clone();
+            StoredCustomer { customer_id, records, addresses, ..StoredCustomer::default() }
+        };
+        let changed = own
+            .iter()
+            .map(|(key, customer)| (key, what(customer)))
+            .filter(|(key, customer)| other.get(*key).map(what).as_ref() != Some(customer));
+        let mut customers: BTreeMap<String, Option<StoredCustomer>> =
+            concerned.map(|key| (key, None)).collect();
+        customers.extend(changed.map(|(key, customer)| (key.clone(), Some(customer))));
+        Self(customers)
+    }
+}
+
+/// Names what a preview showed, without saying it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StateToken(String);
+
+impl StateToken {
+    /// The token of what a plan would do, with everything that a preview shows but the number of events.
+    pub(super) fn of(plan: &Plan, before: &StateInput, after: &[CustomerView]) -> Self {
+        let mut digest = Sha256::new();
+        let mut add = |text: &str| {
+            digest.update(text.len().to_be_bytes());
+            digest.update(text);
+        };
+        add(&plan.name());
+        plan.concerned.iter().for_each(|record| add(&record.to_string()));
+        for (key, customer) in &before.0 {
+            add(key);
+            let Some(customer) = customer else { continue };
+            add(&customer.customer_id);
+            customer.records.iter().for_each(|record| add(&record.to_string()));
+            customer.addresses.keys().for_each(|address| {
+                add(address.kind.as_str());
+                add(&address.value);
+            });
+        }
+        after.iter().flat_map(CustomerView::texts).for_each(|text| add(&text));
+        Self(digest.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+    }
+}
+
+impl fmt::Display for StateToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl FromStr for StateToken {
+    type Err = std::convert::Infallible;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        Ok(Self(s.to_owned()))
+    }
+}
+
+/// The customers as they are stored now.
+pub(super) async fn list_views(
+    db: &mut Connection,
+    brand: &Brand,
+    StateInput(customers): &StateInput,
+) -> Result<Vec<CustomerView>, StorageError> {
+    views_of(db, brand, &customers.keys().cloned().collect()).await
+}
+
+/// The customers with these keys.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn views_of(
+    db: &mut Connection,
+    brand: &Brand,
+    keys: &BTreeSet<String>,
+) -> Result<Vec<CustomerView>, StorageError> {
+    let customers = list_customers(db, brand.id(), keys).await?;
+    let records: Vec<String> =
+        customers.iter().flat_map(|customer| &customer.records).map(ToString::to_string).collect();
+    let records = list_records(db, brand.id(), &records).await?;
+    let view = |customer: CustomerSummary| {
+        let answer: Value = serde_json::from_str(&customer.answer).unwrap_or_default();
+        let named = |key: RecordKey| {
+            let name = records.get(&key).map(name).unwrap_or_default();
+            (key, name)
+        };
+        CustomerView {
+            key: customer.key,
+            customer_id: customer.customer_id,
+            first_name: text(&answer, "customerFirstname"),
+            last_name: text(&answer, "customerLastname"),
+            addresses: addresses(&answer),
+            records: customer.records.into_iter().map(named).collect(),
+            events: customer.events,
+        }
+    };
+    Ok(customers.into_iter().map(view).collect())
+}
+
+fn name(record: &Record) -> String {
+    let name = record.name();
+    [name.first, name.last].into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn addresses(answer: &Value) -> Vec<(String, String)> {
+    let listed = answer.get("addresses").and_then(Value::as_array).into_iter().flatten();
+    listed.map(|address| (text(address, "type"), text(address, "address"))).collect()
+}
+
+fn text(value: &Value, key: &str) -> String {
+    value.get(key).and_then(Value::as_str).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,101 @@
+//! Finds lookups that were answered: what did the agent see?
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::find_customers::{erasure_target, find_customers};
+use crate::brand::Brand;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::text::canonical_id;
+use crate::lookup::query::Question;
+use crate::lookup::query_customers::ReadRules;
+use crate::storage::StorageError;
+use crate::storage::customer_summaries::list_owners;
+use crate::storage::invalidation::LookupHash;
+use crate::storage::lookup_history::{LookupFilter, LookupRow, list_lookups};
+use crate::storage::pool::Pool;
+
+/// Which lookups to find.
+pub enum LookupSearch {
+    /// Those that named a ticket of Omnidesk.
+    Ticket(String),
+    /// The one of a request.
+    Request(Uuid),
+    /// Those of an address or id.
+    Question(Question),
+    /// Those whose answer had the customer with this customer id, record id or record key.
+    Customer(String),
+}
+
+/// A lookup that was answered.
+pub struct PastLookup {
+    /// When, and with what.
+    pub row: LookupRow,
+    /// The customers in the answer.
+    pub customers: Vec<PastCustomer>,
+}
+
+/// A customer in an answer.
+pub struct PastCustomer {
+    /// The key that it had then.
+    pub key: String,
+    /// The key of the customer that has its first record now. `None` if the record is no longer stored.
+    pub now: Option<String>,
+}
+
+/// The newest lookups that match, at most `limit`.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn find_past_lookups(
+    pool: &Pool,
+    brand: &Brand,
+    search: &LookupSearch,
+    rules: ReadRules,
+    limit: u32,
+) -> Result<Vec<PastLookup>, StorageError> {
+    let secret = &brand.secret;
+    let records = match search {
+        LookupSearch::Customer(id) => records_of(pool, brand, id, rules).await?,
+        _ => BTreeSet::new(),
+    };
+    let filter = match search {
+        LookupSearch::Ticket(ticket) => LookupFilter::Ticket(LookupHash::of_ticket(secret, ticket)),
+        LookupSearch::Request(id) => LookupFilter::Request(*id),
+        LookupSearch::Question(question) => {
+            let (kind, text) = question.parts();
+            LookupFilter::Question(LookupHash::new(secret, kind, text))
+        }
+        LookupSearch::Customer(_) => LookupFilter::Customers(&records),
+    };
+    let mut connection = pool.acquire().await?;
+    let rows = list_lookups(&mut connection, brand.id(), filter, Some(limit)).await?;
+    let keys = rows.iter().flat_map(|row| &row.customer_keys).filter_map(|key| key.parse().ok());
+    let owners = list_owners(&mut connection, brand.id(), &keys.collect()).await?;
+    let customer = |key: &String| {
+        let record: Option<RecordKey> = key.parse().ok();
+        let now = record.and_then(|record| owners.get(&record).cloned());
+        PastCustomer { key: key.clone(), now }
+    };
+    let lookup = |row: LookupRow| {
+        let customers = row.customer_keys.iter().map(customer).collect();
+        PastLookup { row, customers }
+    };
+    Ok(rows.into_iter().map(lookup).collect())
+}
+
+/// The records of a customer. If it is no longer stored: those that the id may mean.
+async fn records_of(
+    pool: &Pool,
+    brand: &Brand,
+    id: &str,
+    rules: ReadRules,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let question = Question::Id(canonical_id(id));
+    let found = find_customers(pool, brand, &question, rules).await?;
+    if found.is_empty() {
+        return Ok(erasure_target(&question).record_keys());
+    }
+    Ok(found.into_iter().flat_map(|found| found.records).collect())
+}

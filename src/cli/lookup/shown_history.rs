@@ -1,0 +1,65 @@
+//! Shows a lookup that was answered.
+
+use serde_json::{Value, json};
+
+use crate::admin::past_lookups::{PastCustomer, PastLookup};
+use crate::cli::output::{plain, print_line};
+use crate::cli::wrapped::print_wrapped;
+use crate::counted::counted;
+use crate::storage::lookup_history::LookupRow;
+
+/// Prints a lookup: when and with what it was answered, and below it the request, the customers and the sources.
+pub(super) fn print_lookup(lookup: &PastLookup) {
+    let PastLookup { row, customers } = lookup;
+    let at = row.asked_at.strftime("%F %T UTC");
+    let by = row.question_kind.as_deref().map(|kind| format!("by {kind}, ")).unwrap_or_default();
+    let milliseconds = f64::from(row.duration_us) / 1_000.0;
+    let how = format!("{by}cache: {}, {milliseconds:.1} ms", row.cache);
+    print_wrapped(&format!("{at}  {}  ({how})", result(row)), 4);
+    print_line(&format!("  request   {}", row.request_id));
+    for customer in customers {
+        print_wrapped(&plain(&format!("  customer  {}{}", customer.key, change(customer))), 12);
+    }
+    let sources: Vec<String> =
+        row.source_outcomes().map(|(source, outcome)| format!("{source}: {outcome}")).collect();
+    if !sources.is_empty() {
+        print_wrapped(&format!("  sources   {}", sources.join(", ")), 12);
+    }
+}
+
+/// What Omnidesk got.
+fn result(row: &LookupRow) -> String {
+    match (&row.problem, row.customer_keys.len()) {
+        (Some(problem), _) => format!("status {}, {problem}", row.status),
+        (None, 0) => "nobody".to_owned(),
+        (None, customers) => counted(customers, "customer", "customers"),
+    }
+}
+
+/// What became of a customer since the lookup.
+fn change(customer: &PastCustomer) -> String {
+    match &customer.now {
+        Some(now) if *now == customer.key => String::new(),
+        Some(now) => format!(" (now {now})"),
+        None => " (no longer stored)".to_owned(),
+    }
+}
+
+/// A lookup, for scripts.
+pub(super) fn as_json(brand: &str, lookup: &PastLookup) -> Value {
+    let PastLookup { row, customers } = lookup;
+    let customer = |customer: &PastCustomer| json!({ "key": customer.key, "now": customer.now });
+    let source = |(source, outcome): (&str, &str)| json!({ "source": source, "outcome": outcome });
+    json!({
+        "brand": brand,
+        "asked_at": row.asked_at,
+        "request_id": row.request_id,
+        "by": row.question_kind,
+        "status": row.status,
+        "problem": row.problem,
+        "cache": row.cache,
+        "customers": customers.iter().map(customer).collect::<Vec<_>>(),
+        "sources": row.source_outcomes().map(source).collect::<Vec<_>>(),
+        "duration_us": row.duration_us,
+    })
+}

@@ -1,0 +1,59 @@
+//! Open questions for people, and when somebody put one away for a while.
+
+use jiff::Timestamp;
+
+use super::StorageError;
+use super::component_rows::ReviewRow;
+use super::pool::{Connection, Pool};
+
+type Time = jiff_sqlx::Timestamp;
+
+/// An open question.
+#[derive(Clone)]
+pub struct OpenReview {
+    /// The question.
+    pub review: ReviewRow,
+    /// Since when it is open.
+    pub found_at: Timestamp,
+    /// Somebody put it away until then.
+    pub postponed_until: Option<Timestamp>,
+}
+
+type Columns = (String, String, String, String, Vec<String>, Time, Option<Time>);
+
+/// The open questions of a brand, the newest first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_reviews(pool: &Pool, brand_id: i32) -> Result<Vec<OpenReview>, StorageError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select level, kind, value, conflict, customer_keys, found_at, postponed_until from match_reviews
+        where brand_id = $1 order by found_at desc, level, kind, value",
+    )
+    .bind(brand_id)
+    .fetch_all(pool)
+    .await?;
+    let review = |(level, kind, value, conflict, customers, found_at, postponed): Columns| {
+        let review = ReviewRow { level, kind, value, conflict, customers };
+        let postponed_until = postponed.map(Time::to_jiff);
+        OpenReview { review, found_at: found_at.to_jiff(), postponed_until }
+    };
+    Ok(rows.into_iter().map(review).collect())
+}
+
+/// Puts a question away until then. Returns whether it is open.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn postpone_review(
+    db: &mut Connection,
+    brand_id: i32,
+    review: &ReviewRow,
+    until: Timestamp,
+) -> Result<bool, StorageError> {
+    let update = sqlx::query(
+        "update match_reviews set postponed_until = $5 where brand_id = $1 and level = $2 and kind = $3 and value = $4",
+    );
+    let update = update.bind(brand_id).bind(&review.level).bind(&review.kind).bind(&review.value);
+    Ok(update.bind(Time::from(until)).execute(db).await?.rows_affected() > 0)
+}

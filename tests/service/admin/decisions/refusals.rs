@@ -1,0 +1,71 @@
+//! Decisions that are refused: contradictions, repetitions, and what does not exist.
+
+use hookpoint::admin::decisions::{Act, DecisionError};
+use uuid::Uuid;
+
+use super::{LINE, RUBEN, SANNE, count, couple, key, keys, person, phone};
+use crate::support::TestApp;
+
+async fn error(app: &TestApp, act: Act) -> DecisionError {
+    match app.decide(act).await {
+        Ok(_) => panic!("it was decided"),
+        Err(error) => error,
+    }
+}
+
+#[tokio::test]
+async fn contradictions_and_repetitions_name_the_decisions_in_force() {
+    let app = TestApp::start().await;
+    app.apply(couple()).await;
+    app.apply(vec![person("omniotap.contact:third", ("Ruben", "Smit"), "third@example.org", "")])
+        .await;
+    let joined = app.decided(Act::Join(keys(&[RUBEN, SANNE]))).await;
+    let pair = || keys(&[RUBEN, SANNE]);
+    let refused = error(&app, Act::Join(pair())).await;
+    assert!(matches!(refused, DecisionError::AlreadyDecided(ids) if ids == [joined]));
+    let refused = error(&app, Act::Separate(keys(&[SANNE]))).await;
+    assert!(matches!(refused, DecisionError::Contradicts(ids) if ids == [joined]));
+    app.decided(Act::Undo(joined)).await;
+    assert!(matches!(error(&app, Act::Undo(joined)).await, DecisionError::AlreadyUndone));
+    let apart = app.decided(Act::KeepApart(pair())).await;
+    // Through a third record, too.
+    let chain = app.decided(Act::Join(keys(&[RUBEN, "omniotap.contact:third"]))).await;
+    let refused = error(&app, Act::Join(keys(&[SANNE, "omniotap.contact:third"]))).await;
+    assert!(matches!(refused, DecisionError::Contradicts(ids) if ids == [apart]));
+    app.decided(Act::Undo(apart)).await;
+    app.decided(Act::Join(keys(&[SANNE, "omniotap.contact:third"]))).await;
+    let refused = error(&app, Act::KeepApart(pair())).await;
+    assert!(matches!(refused, DecisionError::TooFew), "they are one customer now");
+    let refused = error(&app, Act::Separate(keys(&[SANNE]))).await;
+    assert!(matches!(refused, DecisionError::Contradicts(ids) if ids.contains(&chain)));
+    let shared = app.decided(Act::Share(phone(LINE))).await;
+    let refused = error(&app, Act::Share(phone(LINE))).await;
+    assert!(matches!(refused, DecisionError::AlreadyDecided(ids) if ids == [shared]));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn what_does_not_exist_and_what_is_pointless_is_refused_and_stored_nowhere() {
+    let app = TestApp::start().await;
+    app.apply(couple()).await;
+    let nobody = "omneo.profile:nobody";
+    for act in [
+        Act::Join(keys(&[RUBEN, nobody])),
+        Act::Separate(keys(&[nobody])),
+        Act::Confirm(phone(LINE), key(nobody)),
+    ] {
+        assert!(
+            matches!(error(&app, act).await, DecisionError::NoRecord(key) if key.id == "nobody")
+        );
+    }
+    assert!(matches!(error(&app, Act::Join(keys(&[RUBEN]))).await, DecisionError::TooFew));
+    let alone = Act::Separate(keys(&[RUBEN]));
+    assert!(matches!(error(&app, alone).await, DecisionError::NothingStays));
+    assert!(matches!(error(&app, Act::Undo(Uuid::nil())).await, DecisionError::NoDecision));
+    let trusted = Act::Confirm(phone(LINE), key(RUBEN));
+    assert!(matches!(error(&app, trusted).await, DecisionError::NothingToConfirm));
+    for table in ["decisions", "shared_value_decisions", "confirmed_addresses", "audit_log"] {
+        assert_eq!(count(&app, table).await, 0, "{table}");
+    }
+    app.stop().await;
+}
