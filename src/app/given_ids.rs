@@ -38,10 +38,12 @@ pub(super) async fn store_given(
     let mut ids = WaitingIds::default();
     let storing = async {
         while !answers.is_closed() || !answers.is_empty() {
-            // New answers, or another attempt.
-            let received = if ids.is_empty() { answers.recv().await } else { None };
+            // If ids wait, this is another attempt.
+            if ids.is_empty() {
+                ids.take(answers.recv().await.into_iter());
+            }
             sleep(PAUSE).await;
-            ids.take(received.into_iter().chain(std::iter::from_fn(|| answers.try_recv().ok())));
+            ids.take(std::iter::from_fn(|| answers.try_recv().ok()));
             ids.store(&pool).await;
         }
     };
@@ -103,23 +105,27 @@ impl WaitingIds {
         }
     }
 
-    /// Stores the ids. Those of a brand that is locked, or that fail, wait for the next attempt.
+    /// Stores the ids. Those of a brand that is locked, or that fail, wait for the next attempt. So do all, if this is
+    /// interrupted.
     async fn store(&mut self, pool: &Pool) {
-        for (brand_id, OfBrand { brand, ids }) in std::mem::take(&mut self.by_brand) {
-            match store_given_ids(pool, &brand, &ids).await {
+        let brands: Vec<i32> = self.by_brand.keys().copied().collect();
+        for brand_id in brands {
+            let Some(OfBrand { brand, ids }) = self.by_brand.get(&brand_id) else { continue };
+            match store_given_ids(pool, brand, ids).await {
                 Ok(true) => {
                     self.is_failing = false;
-                    let checked = ids.into_keys().map(|key| (brand_id, key.to_string()));
-                    self.checked.extend(checked);
+                    let stored = self.by_brand.remove(&brand_id).into_iter();
+                    let keys = stored.flat_map(|of_brand| of_brand.ids.into_keys());
+                    self.checked.extend(keys.map(|key| (brand_id, key.to_string())));
                 }
-                Ok(false) => drop(self.by_brand.insert(brand_id, OfBrand { brand, ids })),
+                Ok(false) => {}
                 Err(error) => {
                     if !std::mem::replace(&mut self.is_failing, true) {
                         let brand = brand.rules.slug.as_str();
                         tracing::warn!(brand, %error, "customer ids that answers gave out cannot be stored");
                     }
-                    if error.is_retryable() {
-                        self.by_brand.insert(brand_id, OfBrand { brand, ids });
+                    if !error.is_retryable() {
+                        self.by_brand.remove(&brand_id);
                     }
                 }
             }

@@ -3,6 +3,7 @@
 use super::exit::Failure;
 use crate::brand::Brand;
 use crate::customer::model::email::Email;
+use crate::customer::model::identifier::Identifier;
 use crate::customer::model::phone::Phone;
 use crate::customer::model::text::canonical_id;
 use crate::lookup::query::Question;
@@ -30,4 +31,16 @@ pub(super) fn question(
         ),
         (None, None) => Question::Id(canonical_id(id.unwrap_or_default())),
     })
+}
+
+/// The address that the arguments name.
+pub(super) fn address(
+    brand: &Brand,
+    email: Option<&str>,
+    phone: Option<&str>,
+) -> Result<Identifier, Failure> {
+    match question(brand, email, phone, None)? {
+        Question::Address(address) => Ok(address),
+        Question::Id(_) => Err(Failure::mistake("name an address, with --email or --phone")),
+    }
 }

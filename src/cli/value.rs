@@ -4,10 +4,9 @@ use clap::{Args, Subcommand};
 
 use super::decision::act::{ActArguments, ActWords, run_act};
 use super::exit::Failure;
-use super::question::question;
+use super::question::address;
 use super::session::Session;
 use crate::admin::decisions::{Act, find_shared};
-use crate::lookup::query::Question;
 use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -42,10 +41,7 @@ async fn run_in(session: &Session, command: &ValueCommand) -> anyhow::Result<()>
     let (ValueCommand::Share(arguments) | ValueCommand::Unshare(arguments)) = command;
     let ValueArguments { email, phone, act } = arguments;
     let brand = act.brand(session)?;
-    let Question::Address(address) = question(brand, email.as_deref(), phone.as_deref(), None)?
-    else {
-        return Ok(());
-    };
+    let address = address(brand, email.as_deref(), phone.as_deref())?;
     if let ValueCommand::Share(_) = command {
         let words = ActWords {
             question: "Does this address belong to several people?",

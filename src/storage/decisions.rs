@@ -98,42 +98,35 @@ pub async fn insert_decision(
     brand_id: i32,
     row: &DecisionRow,
 ) -> Result<(), StorageError> {
-    let query = match &row.verdict {
-        Verdict::SamePerson(pairs) | Verdict::DifferentPeople(pairs) => sqlx::query(
+    let insert = match &row.verdict {
+        Verdict::SamePerson(_) | Verdict::DifferentPeople(_) => {
             "insert into decisions (brand_id, decision_id, decided_by, reason, decided_at, left_key, right_key, same_person)
-            select $1, $2, $3, $4, $5, pair.one, pair.other, $8 from unnest($6::text[], $7::text[]) as pair (one, other)",
-        )
-        .bind(brand_id)
-        .bind(row.decision_id)
-        .bind(&row.decided_by)
-        .bind(&row.reason)
-        .bind(Time::from(row.decided_at))
-        .bind(texts(pairs.iter().map(|(left, _)| left)))
-        .bind(texts(pairs.iter().map(|(_, right)| right)))
-        .bind(matches!(row.verdict, Verdict::SamePerson(_))),
-        Verdict::SharedValue(address) => sqlx::query(
+            select $1, $2, $3, $4, $5, pair.one, pair.other, $8 from unnest($6::text[], $7::text[]) as pair (one, other)"
+        }
+        Verdict::SharedValue(_) => {
             "insert into shared_value_decisions (brand_id, decision_id, decided_by, reason, decided_at, kind, value)
-            values ($1, $2, $3, $4, $5, $6, $7)",
-        )
-        .bind(brand_id)
-        .bind(row.decision_id)
-        .bind(&row.decided_by)
-        .bind(&row.reason)
-        .bind(Time::from(row.decided_at))
-        .bind(address.kind.as_str())
-        .bind(&address.value),
-        Verdict::ConfirmedAddress(address, records) => sqlx::query(
+            values ($1, $2, $3, $4, $5, $6, $7)"
+        }
+        Verdict::ConfirmedAddress(..) => {
             "insert into confirmed_addresses (brand_id, decision_id, decided_by, reason, decided_at, kind, value, record_key)
-            select $1, $2, $3, $4, $5, $6, $7, unnest($8::text[])",
-        )
+            select $1, $2, $3, $4, $5, $6, $7, unnest($8::text[])"
+        }
+    };
+    let query = sqlx::query(insert)
         .bind(brand_id)
         .bind(row.decision_id)
         .bind(&row.decided_by)
         .bind(&row.reason)
-        .bind(Time::from(row.decided_at))
-        .bind(address.kind.as_str())
-        .bind(&address.value)
-        .bind(texts(records)),
+        .bind(Time::from(row.decided_at));
+    let query = match &row.verdict {
+        Verdict::SamePerson(pairs) | Verdict::DifferentPeople(pairs) => query
+            .bind(texts(pairs.iter().map(|(left, _)| left)))
+            .bind(texts(pairs.iter().map(|(_, right)| right)))
+            .bind(matches!(row.verdict, Verdict::SamePerson(_))),
+        Verdict::SharedValue(address) => query.bind(address.kind.as_str()).bind(&address.value),
+        Verdict::ConfirmedAddress(address, records) => {
+            query.bind(address.kind.as_str()).bind(&address.value).bind(texts(records))
+        }
     };
     query.execute(db).await?;
     Ok(())

@@ -1,4 +1,5 @@
--- An id that an answer gave out means the customer of its record, and never somebody else, also after the record is gone.
+-- An id that an answer gave out means the customer of its record, and never somebody else, also after its
+-- source deleted the record. (An erasure forgets the id.)
 --
 -- $1 brand, $2 id, $3 keys of records with this id, $4 $5 references
 with given as materialized (

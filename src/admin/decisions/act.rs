@@ -117,7 +117,7 @@ impl Plan {
         let mut plan = Self { fact, concerned: BTreeSet::new() };
         let verdict = plan.verdict();
         plan.concerned = match verdict {
-            // All holders are loaded with the first one: the value connects them, or did.
+            // Resolution finds the other holders itself.
             Verdict::SharedValue(address) => {
                 list_holders(db, brand.id(), address, MOST_SHOWN).await?.into_iter().collect()
             }

@@ -73,7 +73,7 @@ impl StateInput {
     }
 }
 
-/// Names what a preview showed, without saying it.
+/// A hash of what a preview showed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StateToken(String);
 

@@ -1,6 +1,7 @@
 //! `hookpoint customer show`, `history`, `join`, `separate` and `confirm`
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -9,16 +10,16 @@ use super::target::{TargetArguments, usage};
 use crate::admin::decisions::{Act, views_of};
 use crate::admin::find_customers::{Match, find_customers};
 use crate::admin::history::history;
+use crate::brand::Brand;
 use crate::cli::audit::{print_action, row_as_json};
 use crate::cli::decision::act::{ActArguments, ActWords, run_act};
 use crate::cli::decision::shown::{decision_as_json, print_decision, print_view, view_as_json};
 use crate::cli::exit::Failure;
 use crate::cli::output::{OutputArguments, print_json, print_line};
-use crate::cli::question::question;
+use crate::cli::question::address;
 use crate::cli::session::Session;
 use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::record::RecordKey;
-use crate::lookup::query::Question;
 use crate::lookup::query_customers::ReadRules;
 use crate::settings::Settings;
 use crate::settings::file::MultipleMatches;
@@ -123,11 +124,7 @@ async fn decide(session: &Session, command: &IdentityCommand) -> anyhow::Result<
         }
         IdentityCommand::Confirm(ConfirmArguments { record, email, phone, act }) => {
             let brand = act.brand(session)?;
-            let Question::Address(address) =
-                question(brand, email.as_deref(), phone.as_deref(), None)?
-            else {
-                return Ok(());
-            };
+            let address = address(brand, email.as_deref(), phone.as_deref())?;
             let words = ActWords {
                 question: "Does this address belong to this customer?",
                 action: "confirm this address",
@@ -142,7 +139,7 @@ async fn decide(session: &Session, command: &IdentityCommand) -> anyhow::Result<
 async fn matches(
     session: &Session,
     arguments: &ShowArguments,
-) -> anyhow::Result<(std::sync::Arc<crate::brand::Brand>, Vec<Match>)> {
+) -> anyhow::Result<(Arc<Brand>, Vec<Match>)> {
     let (brand, question) = arguments.target.resolve(session)?;
     let max_customers = usize::try_from(session.file.lookup.max_customers)?;
     let rules = ReadRules { max_customers, multiple_matches: MultipleMatches::All };
@@ -151,7 +148,7 @@ async fn matches(
         let what = "no customer has this address or id; `hookpoint lookup --why` says more";
         return Err(Failure::not_found(what).into());
     }
-    Ok((std::sync::Arc::clone(brand), found))
+    Ok((Arc::clone(brand), found))
 }
 
 async fn show(session: &Session, arguments: &ShowArguments) -> anyhow::Result<()> {
