@@ -13,6 +13,7 @@ mod component_row;
 pub mod component_rows;
 mod connection;
 mod connection_trust;
+pub mod console_access;
 mod customer_input;
 pub mod customer_states;
 pub mod customer_summaries;

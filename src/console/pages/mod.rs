@@ -1,0 +1,23 @@
+//! The pages and acts. Each shows or does what an action of `admin/` says; there is no logic of the product here.
+
+mod keys;
+mod overview;
+mod people;
+
+use super::reply::{Refusal, Reply};
+use super::route::ConsoleRoute;
+use super::visit::Visit;
+
+/// Makes a page, or does an act.
+pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, Refusal> {
+    match route {
+        ConsoleRoute::Overview => overview::show(visit).await,
+        ConsoleRoute::LogOut => people::log_out(visit).await,
+        ConsoleRoute::Keys => keys::list(visit).await,
+        ConsoleRoute::CreateKey => keys::create(visit).await,
+        ConsoleRoute::RevokeKey => keys::revoke(visit).await,
+        ConsoleRoute::People => people::list(visit).await,
+        ConsoleRoute::InvitePerson => people::invite(visit).await,
+        ConsoleRoute::EndSession => people::end(visit).await,
+    }
+}

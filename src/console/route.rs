@@ -1,0 +1,61 @@
+//! The only table of the console's pages and acts: path, method, and the role that they need.
+
+use crate::admin::role::Role;
+
+macro_rules! routes {
+    ($($route:ident, $method:ident, $pattern:literal, $role:ident;)+) => {
+        /// A page or an act.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ConsoleRoute {
+            $(
+                #[doc = concat!(stringify!($method), " ", $pattern)]
+                $route,
+            )+
+        }
+
+        impl ConsoleRoute {
+            /// All pages and acts.
+            pub const ALL: &[Self] = &[$(Self::$route,)+];
+
+            /// The path below a brand.
+            #[must_use]
+            pub const fn pattern(self) -> &'static str {
+                match self { $(Self::$route => $pattern,)+ }
+            }
+
+            /// Whether it is an act: a form that is sent. All others are pages.
+            #[must_use]
+            pub const fn is_act(self) -> bool {
+                match self { $(Self::$route => matches!(Method::$method, Method::Post),)+ }
+            }
+
+            /// The role that it needs at least.
+            #[must_use]
+            pub const fn role(self) -> Role {
+                match self { $(Self::$route => Role::$role,)+ }
+            }
+
+            /// The name in the log.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$route => stringify!($route),)+ }
+            }
+        }
+    };
+}
+
+enum Method {
+    Get,
+    Post,
+}
+
+routes! {
+    Overview, Get, "/", Viewer;
+    LogOut, Post, "/logout", Viewer;
+    Keys, Get, "/keys", Admin;
+    CreateKey, Post, "/keys", Admin;
+    RevokeKey, Post, "/keys/{id}/revoke", Admin;
+    People, Get, "/people", Admin;
+    InvitePerson, Post, "/people", Admin;
+    EndSession, Post, "/people/{id}/end", Admin;
+}
