@@ -1,5 +1,6 @@
 //! Actions and explanations for people. Commands call these functions. An action writes its audit entry.
 
+pub mod answer_difference;
 pub mod answers_preview;
 pub mod ask_sources;
 pub mod audit;
@@ -9,6 +10,7 @@ pub mod customers;
 pub mod decisions;
 pub mod deliveries;
 pub mod delivery_body;
+pub mod effective_settings;
 pub mod explain;
 pub mod explain_nobody;
 mod explained_customer;

@@ -164,7 +164,7 @@ async fn end(
         return Err(Failure::not_found("there is no session with this id".to_owned()).into());
     }
     if output.json {
-        return print_json(&json!({ "session_id": id, "result": "ended" }));
+        return print_json(&json!({ "session_id": id, "outcome": "ended" }));
     }
     print_line("Ended.");
     Ok(())

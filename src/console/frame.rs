@@ -49,7 +49,14 @@ struct NavigationItem {
 /// The navigation: groups, and for each item its path, its label and the role that sees it.
 const NAVIGATION: [(&str, &[(&str, &str, Role)]); 2] = [
     ("Customers", &[("/", "Overview", Role::Viewer)]),
-    ("Brand", &[("/keys", "Keys", Role::Admin), ("/people", "People", Role::Admin)]),
+    (
+        "Brand",
+        &[
+            ("/keys", "Keys", Role::Admin),
+            ("/settings", "Settings", Role::Admin),
+            ("/people", "People", Role::Admin),
+        ],
+    ),
 ];
 
 /// What acts did, by the name in the query of the page that follows.

@@ -21,7 +21,8 @@ templates!(
     "refusal.html",
     "overview.html",
     "keys.html",
-    "people.html"
+    "people.html",
+    "settings.html"
 );
 
 /// The templates of all pages.

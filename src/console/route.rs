@@ -55,6 +55,8 @@ routes! {
     Keys, Get, "/keys", Admin;
     CreateKey, Post, "/keys", Admin;
     RevokeKey, Post, "/keys/{id}/revoke", Admin;
+    Settings, Get, "/settings", Admin;
+    TryTemplate, Post, "/settings", Admin;
     People, Get, "/people", Admin;
     InvitePerson, Post, "/people", Admin;
     EndSession, Post, "/people/{id}/end", Admin;

@@ -20,7 +20,7 @@ use super::reply::{Refusal, Reply, builder};
 use super::route::ConsoleRoute;
 use super::urls::ConsoleUrls;
 use super::visit::Visit;
-use crate::admin::console_access::{AccessError, log_in};
+use crate::admin::console_access::{AccessError, LINK_MINUTES, log_in};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::erasure::suppression_file::SuppressionFile;
@@ -209,18 +209,14 @@ async fn logged_in(
     if !is_own_form(request.headers(), console.urls.origin()) {
         return Err(Refusal::CrossSite);
     }
-    if let Some(peer) = request.peer_addr() {
-        let caller = console.proxies.caller(peer.ip(), request.headers());
-        console.attempts.take(caller.for_limits()).map_err(Refusal::TooMany)?;
-    }
     let form = Form::parse(body);
     // People paste the whole link, too.
     let (_, code) = form.value("code").rsplit_once('#').unwrap_or(("", form.value("code")));
     let (slug, code) = code.split_once('.').unwrap_or_default();
-    let Some(brand) = console.brands.get(slug) else { return Err(wrong_code()) };
+    let Some(brand) = console.brands.get(slug) else { return Err(wrong_code(console, request)) };
     let token = match log_in(&console.pool, brand, code, console.clock.now()).await {
         Ok(Some(token)) => token,
-        Ok(None) => return Err(wrong_code()),
+        Ok(None) => return Err(wrong_code(console, request)),
         Err(AccessError::Storage(error)) => return Err(error.into()),
         Err(error) => return Err(Refusal::Mistake(error.to_string())),
     };
@@ -229,11 +225,17 @@ async fn logged_in(
     Ok(Reply::Redirect(path).response(vec![cookie]))
 }
 
-fn wrong_code() -> Refusal {
-    Refusal::Mistake(
-        "This link is unknown, was used before, or is older than 15 minutes. Ask for a new one."
-            .to_owned(),
-    )
+/// The refusal of a wrong code. Too many of them from one network are refused without a reason.
+fn wrong_code(console: &Console, request: &HttpRequest) -> Refusal {
+    let caller = request
+        .peer_addr()
+        .map(|peer| console.proxies.caller(peer.ip(), request.headers()).for_limits());
+    match caller.map(|caller| console.attempts.take(caller)) {
+        Some(Err(seconds)) => Refusal::TooMany(seconds),
+        _ => Refusal::Mistake(format!(
+            "This link is unknown, was used before, or is older than {LINK_MINUTES} minutes. Ask for a new one."
+        )),
+    }
 }
 
 /// Goes to the first brand of the person.

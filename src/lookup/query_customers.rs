@@ -9,13 +9,13 @@ use super::freshness::{sources_to_query, sources_to_query_by_id};
 use super::query::Question;
 use super::result::CustomerKeys;
 use crate::brand::Brand;
-use crate::customer::answer::presentation::Rendered;
+use crate::customer::answer::presentation::{Presenter, Rendered};
 use crate::customer::answer::profile::Profile;
 use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::Source;
-use crate::settings::file::MultipleMatches;
+use crate::settings::file::{LookupSettings, MultipleMatches};
 use crate::sources::api::LookupTarget;
 use crate::storage::answers::{
     AnswerRow, StoredAddress, find_by_addresses, find_by_id, find_known_addresses,
@@ -31,6 +31,15 @@ pub struct ReadRules {
     pub max_customers: usize,
     /// Whether the answer has all matching customers, or is empty if several match.
     pub multiple_matches: MultipleMatches,
+}
+
+impl From<&LookupSettings> for ReadRules {
+    fn from(settings: &LookupSettings) -> Self {
+        Self {
+            max_customers: usize::try_from(settings.max_customers).unwrap_or(usize::MAX),
+            multiple_matches: settings.multiple_matches,
+        }
+    }
 }
 
 impl ReadRules {
@@ -274,6 +283,19 @@ pub async fn render(
     brand: &Brand,
     customer_key: &str,
 ) -> Result<Option<Rendered>, StorageError> {
+    render_with(db, brand, &brand.rules.presenter, customer_key).await
+}
+
+/// Like [`render`], with other templates.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn render_with(
+    db: &mut Connection,
+    brand: &Brand,
+    presenter: &Presenter,
+    customer_key: &str,
+) -> Result<Option<Rendered>, StorageError> {
     let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await?
     else {
         return Ok(None);
@@ -298,7 +320,6 @@ pub async fn render(
     // The addresses that find a customer depend on other customers too, so the stored ones stay.
     let own = customers::list_addresses(db, brand.id(), customer_key).await?;
     profile.addresses.retain(|address| own.contains(address));
-    let presenter = &brand.rules.presenter;
     let shown = presenter.rules();
     let timelines = events::list_newest_events(
         db,

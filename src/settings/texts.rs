@@ -61,8 +61,9 @@ fn same_address(metrics: &str, listen: &str) -> Checked {
 }
 
 fn same_as_another(console: &str, server: &ServerSettings) -> Checked {
-    let is_same =
-        console == server.listen || (!console.is_empty() && console == server.metrics_listen);
+    let is_same = [&server.listen, &server.metrics_listen]
+        .into_iter()
+        .any(|other| console == other && !console.is_empty() && !console.ends_with(":0"));
     is_same.then_some("must differ from server.listen and server.metrics_listen")
 }
 

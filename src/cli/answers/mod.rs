@@ -1,18 +1,16 @@
 //! `hookpoint answers`
 
-mod difference;
-
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use self::difference::{Line, differing_lines, title};
 use super::exit::Failure;
 use super::output::{JsonArguments, plain, print_json, print_line};
 use super::question::question;
 use super::session::Session;
 use super::wrapped::print_wrapped;
+use crate::admin::answer_difference::{Line, differing_lines, title};
 use crate::admin::answers_preview::{AnswerPreview, preview_answer};
 use crate::admin::find_customers::find_customers;
 use crate::brand::Brand;

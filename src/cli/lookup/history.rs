@@ -92,7 +92,7 @@ async fn find(
     arguments: &HistoryArguments,
 ) -> anyhow::Result<(String, Vec<PastLookup>)> {
     let brand = session.choose(arguments.brand.as_deref())?;
-    let (search, rules) = (arguments.search(brand)?, session.read_rules()?);
+    let (search, rules) = (arguments.search(brand)?, session.read_rules());
     let pool = &session.database.pool;
     let found = find_past_lookups(pool, brand, &search, rules, arguments.limit).await?;
     Ok((brand.rules.slug.clone(), found))

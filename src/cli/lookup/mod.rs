@@ -107,7 +107,7 @@ struct Answer {
 }
 
 async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Result<Answer> {
-    let rules = session.read_rules()?;
+    let rules = session.read_rules();
     let LookupArguments { email, phone, id, .. } = arguments;
     let brand = session.choose(arguments.brand.as_deref())?;
     let question = question(brand, email.as_deref(), phone.as_deref(), id.as_deref())?;

@@ -3,6 +3,7 @@
 mod keys;
 mod overview;
 mod people;
+mod settings;
 
 use super::reply::{Refusal, Reply};
 use super::route::ConsoleRoute;
@@ -16,6 +17,8 @@ pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, 
         ConsoleRoute::Keys => keys::list(visit).await,
         ConsoleRoute::CreateKey => keys::create(visit).await,
         ConsoleRoute::RevokeKey => keys::revoke(visit).await,
+        ConsoleRoute::Settings => settings::show(visit).await,
+        ConsoleRoute::TryTemplate => settings::try_one(visit).await,
         ConsoleRoute::People => people::list(visit).await,
         ConsoleRoute::InvitePerson => people::invite(visit).await,
         ConsoleRoute::EndSession => people::end(visit).await,
