@@ -25,6 +25,8 @@ pub(super) struct Instructions<'a> {
     pub(super) metrics_address: Option<SocketAddr>,
     /// A link to the console.
     pub(super) console: Option<String>,
+    /// The address of the console, as in the settings.
+    pub(super) console_address: String,
     pub(super) counts: BrandCounts,
     pub(super) simulators: &'a Simulators,
     pub(super) secrets: &'a Secrets,
@@ -122,7 +124,7 @@ impl Instructions<'_> {
 
     /// Prints commands that run beside the demo, and writes the settings file that they use.
     fn print_commands(&self, data_dir: &Path) -> anyhow::Result<()> {
-        let file = write_settings(data_dir, self.settings, self.secrets)?;
+        let file = write_settings(data_dir, &self.console_address, self.settings, self.secrets)?;
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hookpoint"));
         print_line("\nShow the state of the APIs and the webhooks, and explain a lookup:");
         for command in [

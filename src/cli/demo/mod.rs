@@ -22,6 +22,7 @@ use crate::admin::role::Role;
 use crate::app::Application;
 use crate::brand::Brand;
 use crate::clock::Clock;
+use crate::console::ConsoleUrls;
 use crate::demo;
 use crate::demo::background_activity::{BackgroundActivity, newcomer};
 use crate::demo::seed;
@@ -154,6 +155,7 @@ impl Demo<'_> {
             address: application.address,
             metrics_address: application.metrics_address,
             console: console_link(application, brand).await?,
+            console_address: console_address(application),
             counts: count_brand(&application.database.pool, brand.id(), now).await?,
             simulators,
             secrets: self.secrets,
@@ -190,6 +192,13 @@ async fn console_link(application: &Application, brand: &Brand) -> anyhow::Resul
     let attribution = Attribution { by, reason };
     let code = create_link(pool, brand, (Role::Admin, by), attribution, now).await?;
     Ok(Some(urls.link(&brand.rules.slug, code.reveal())))
+}
+
+/// The address of the console, for commands beside the demo.
+fn console_address(application: &Application) -> String {
+    let urls = application.console.as_ref();
+    let origin = urls.map(ConsoleUrls::origin).unwrap_or_default();
+    origin.trim_start_matches("http://").to_owned()
 }
 
 fn layout(data_dir: &Path) -> Layout {

@@ -73,3 +73,6 @@ document.addEventListener("htmx:beforeRequest", (event) => {
     event.preventDefault();
   }
 });
+
+// htmx remembers the last path, which nobody needs: a browser keeps nothing of the console.
+document.addEventListener("DOMContentLoaded", () => sessionStorage.clear());

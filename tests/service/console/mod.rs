@@ -2,6 +2,7 @@
 
 mod access;
 mod brand;
+mod browser;
 
 use std::net::SocketAddr;
 
