@@ -33,6 +33,8 @@ pub(super) enum ComponentRow {
     Decision(DecisionColumns),
     /// An id that an answer gave out.
     Given(GivenColumns),
+    /// An id that was given out for an erased person.
+    ErasedId(String),
     /// An address that a person confirmed.
     Confirmed(ConfirmedColumns),
     Shared(ValueColumns),
@@ -151,6 +153,7 @@ impl ComponentRows {
                 let given = GivenId { customer_id: row.customer_id, given_at: row.given_at };
                 self.given.insert(key(&row.record_key)?, given);
             }
+            ComponentRow::ErasedId(id) => self.erased_ids.extend([id]),
             ComponentRow::Confirmed(row) => {
                 self.confirmed.extend([(key(&row.record_key)?, identifier(&row.kind, row.value)?)]);
             }
