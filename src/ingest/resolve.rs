@@ -55,14 +55,14 @@ pub(crate) fn resolve_all(
         .collect();
     let rules = brand.rules.merge_rules(&after.aliases, &unconfirmed, &moved, &known.confirmed);
     let mut profiles: Vec<Profile> = Vec::with_capacity(resolution.clusters.len());
-    for (cluster, aliases) in resolution.clusters.iter().zip(aliases_by_cluster(
-        &records,
-        &after.aliases,
-        &resolution.clusters,
-    )) {
+    let aliases = aliases_by_cluster(&records, &after.aliases, &resolution.clusters);
+    let clusters = resolution.clusters.iter().zip(aliases).zip(resolution.joined_by());
+    for ((cluster, aliases), joined_by) in clusters {
         let records: Vec<&Record> =
             cluster.iter().filter_map(|index| records.get(*index).copied()).collect();
-        profiles.extend(Profile::merge(&records, aliases, rules));
+        let kinds: Vec<&str> = joined_by.into_iter().map(|(_, kind)| kind).collect();
+        let profile = Profile::merge(&records, aliases, rules);
+        profiles.extend(profile.map(|profile| Profile { matched_by: kinds.join(" "), ..profile }));
     }
     let reserved: BTreeMap<&str, &RecordKey> =
         known.given.iter().map(|(key, given)| (given.customer_id.as_str(), key)).collect();

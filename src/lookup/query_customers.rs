@@ -284,7 +284,8 @@ pub async fn render(
     brand: &Brand,
     customer_key: &str,
 ) -> Result<Option<Rendered>, StorageError> {
-    let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await?
+    let found = customers::find_customer(db, brand.id(), customer_key).await?;
+    let Some(customers::FoundCustomer { customer_id, matched_by, record_keys: keys }) = found
     else {
         return Ok(None);
     };
@@ -305,6 +306,7 @@ pub async fn render(
     let rules = brand.rules.merge_rules(&aliases, &unconfirmed, &moved, &confirmed);
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;
+    profile.matched_by = matched_by;
     // The addresses that find a customer depend on other customers too, so the stored ones stay.
     let own = customers::list_addresses(db, brand.id(), customer_key).await?;
     profile.addresses.retain(|address| own.contains(address));

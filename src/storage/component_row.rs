@@ -123,6 +123,7 @@ pub(super) struct TimelineColumns {
 pub(super) struct CustomerColumns {
     customer_key: String,
     customer_id: String,
+    matched_by: String,
     records: Vec<String>,
     /// Kind, value, and whether only self-asserted records have it.
     addresses: Vec<(String, String, bool)>,
@@ -232,6 +233,7 @@ impl CustomerColumns {
         };
         let customer = StoredCustomer {
             customer_id: self.customer_id,
+            matched_by: self.matched_by,
             records: self.records.iter().map(|record| key(record)).collect::<Result<_, _>>()?,
             addresses: self
                 .addresses

@@ -39,6 +39,8 @@ pub struct Found {
 pub struct StoredCustomer {
     /// Its id in answers.
     pub customer_id: String,
+    /// The evidence that joins its records, as [`Profile`](crate::customer::answer::profile::Profile) has it.
+    pub matched_by: String,
     /// All its record keys.
     pub records: BTreeSet<RecordKey>,
     /// Its identifiers, and whether only self-asserted records have them.

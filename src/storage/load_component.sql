@@ -209,6 +209,7 @@ union all
 select json_build_object('customer', json_build_object(
     'customer_key', customer.customer_key,
     'customer_id', customer.customer_id,
+    'matched_by', customer.matched_by,
     'records', array(
         select own.record_key from customer_records as own where own.brand_id = $1 and own.customer_key = customer.customer_key
     ),
