@@ -14,7 +14,7 @@ use crate::ingest::next_state::NextState;
 use crate::ingest::resolve::{LinkRestrictions, resolve_all};
 use crate::storage::StorageError;
 use crate::storage::component_rows::ComponentRows;
-use crate::storage::customers::find_customer;
+use crate::storage::customers::{FoundCustomer, find_customer};
 use crate::storage::decisions::{DecisionRow, Which, list_decisions};
 use crate::storage::load_component::{ComponentQuery, load_component};
 use crate::storage::pool::Connection;
@@ -59,7 +59,9 @@ pub async fn explain(
     brand: &Brand,
     customer_key: &str,
 ) -> Result<Option<Explanation>, StorageError> {
-    let Some((_, keys)) = find_customer(db, brand.id(), customer_key).await? else {
+    let Some(FoundCustomer { record_keys: keys, .. }) =
+        find_customer(db, brand.id(), customer_key).await?
+    else {
         return Ok(None);
     };
     let stored: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();

@@ -8,7 +8,7 @@ use crate::erasure::erase::ErasureTarget;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{ReadRules, find_keys};
 use crate::storage::StorageError;
-use crate::storage::customers::{find_customer, find_owner};
+use crate::storage::customers::{FoundCustomer, find_customer, find_owner};
 use crate::storage::person::list_remains;
 use crate::storage::pool::{Connection, Pool};
 
@@ -35,10 +35,10 @@ pub async fn find_customers(
     let mut connection = pool.acquire().await?;
     let mut found = Vec::new();
     for key in customer_keys(&mut connection, brand, question, rules).await? {
-        if let Some((customer_id, records)) =
+        if let Some(FoundCustomer { customer_id, record_keys, .. }) =
             find_customer(&mut connection, brand.id(), &key).await?
         {
-            let records = records.iter().filter_map(|key| key.parse().ok()).collect();
+            let records = record_keys.iter().filter_map(|key| key.parse().ok()).collect();
             found.push(Match { key, customer_id, records });
         }
     }

@@ -22,6 +22,7 @@ use crate::storage::answers::{
 };
 use crate::storage::decisions::list_confirmed_addresses;
 use crate::storage::invalidation::LookupHash;
+use crate::storage::suppressions::SuppressionHasher;
 use crate::storage::{StorageError, customers, events, records};
 
 /// The rules for an address that several customers have.
@@ -201,9 +202,19 @@ pub async fn find_keys(
                 .pop()
                 .unwrap_or_default()
         }
-        Question::Id(id) => find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?.0,
+        Question::Id(id) => find_id(db, brand, id).await?.0,
     };
     Ok(rows.into_iter().map(|row| row.customer_key).collect())
+}
+
+/// The customers that an id may mean, and whether a reference has led to them.
+async fn find_id(
+    db: &mut Connection,
+    brand: &Brand,
+    id: &str,
+) -> Result<(Vec<AnswerRow>, bool), StorageError> {
+    let hash = SuppressionHasher::new(&brand.suppression_key).given_id(id);
+    find_by_id(db, brand.id(), (id, hash), &brand.rules.reference_ids).await
 }
 
 /// One attempt at a lookup. `None` if a customer was replaced between two statements.
@@ -223,8 +234,7 @@ async fn find_once(
             (known.rows, sources_to_query, true, rules.most_by_address(), rules.why_ambiguous())
         }
         Question::Id(id) => {
-            let (rows, by_reference) =
-                find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?;
+            let (rows, by_reference) = find_id(db, brand, id).await?;
             let may_be_cached = rows.len() == 1 && !by_reference;
             // A customer found by an id has that id, so no source needs to be asked.
             let sources_to_query = if rows.is_empty() {
@@ -296,7 +306,8 @@ pub async fn render_with(
     presenter: &Presenter,
     customer_key: &str,
 ) -> Result<Option<Rendered>, StorageError> {
-    let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await?
+    let found = customers::find_customer(db, brand.id(), customer_key).await?;
+    let Some(customers::FoundCustomer { customer_id, matched_by, record_keys: keys }) = found
     else {
         return Ok(None);
     };
@@ -317,6 +328,7 @@ pub async fn render_with(
     let rules = brand.rules.merge_rules(&aliases, &unconfirmed, &moved, &confirmed);
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;
+    profile.matched_by = matched_by;
     // The addresses that find a customer depend on other customers too, so the stored ones stay.
     let own = customers::list_addresses(db, brand.id(), customer_key).await?;
     profile.addresses.retain(|address| own.contains(address));

@@ -39,6 +39,8 @@ pub struct Found {
 pub struct StoredCustomer {
     /// Its id in answers.
     pub customer_id: String,
+    /// The evidence that joins its records, as [`Profile`](crate::customer::answer::profile::Profile) has it.
+    pub matched_by: String,
     /// All its record keys.
     pub records: BTreeSet<RecordKey>,
     /// Its identifiers, and whether only self-asserted records have them.
@@ -83,6 +85,8 @@ pub struct ComponentRows {
     pub confirmed: BTreeSet<(RecordKey, Identifier)>,
     /// Ids that answers gave out: for the keys, and those of other records that look like the id of a key.
     pub given: BTreeMap<RecordKey, GivenId>,
+    /// Ids that the keys could show, but that were given out for erased persons.
+    pub erased_ids: BTreeSet<String>,
     /// Which of their values are shared.
     pub shared: BTreeSet<Identifier>,
     /// The other holders of the queried values, and of the values of the changing records.
@@ -116,6 +120,7 @@ impl ComponentRows {
         self.decisions.extend(other.decisions);
         self.confirmed.extend(other.confirmed);
         self.given.extend(other.given);
+        self.erased_ids.extend(other.erased_ids);
         self.shared.extend(other.shared);
         self.holdings.extend(other.holdings);
         self.events.extend(other.events);

@@ -5,6 +5,7 @@ select json_build_object(
     'customers', (
         select coalesce(json_agg(json_build_object(
             'customer_id', known.customer_id,
+            'matched_by', known.matched_by,
             'record_keys', array(
                 select own.record_key from customer_records as own
                 where own.brand_id = $1 and own.customer_key = known.customer_key order by 1

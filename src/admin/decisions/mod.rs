@@ -7,6 +7,9 @@
 mod act;
 mod contradictions;
 mod error;
+mod forms;
+mod in_force;
+mod live_records;
 mod view;
 
 use jiff::Timestamp;

@@ -20,9 +20,7 @@ use crate::cli::question::address;
 use crate::cli::session::Session;
 use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::record::RecordKey;
-use crate::lookup::query_customers::ReadRules;
 use crate::settings::Settings;
-use crate::settings::file::MultipleMatches;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum IdentityCommand {
@@ -141,9 +139,8 @@ async fn matches(
     arguments: &ShowArguments,
 ) -> anyhow::Result<(Arc<Brand>, Vec<Match>)> {
     let (brand, question) = arguments.target.resolve(session)?;
-    let max_customers = usize::try_from(session.file.lookup.max_customers)?;
-    let rules = ReadRules { max_customers, multiple_matches: MultipleMatches::All };
-    let found = find_customers(&session.database.pool, brand, &question, rules).await?;
+    let (pool, rules) = (&session.database.pool, session.read_rules()?);
+    let found = find_customers(pool, brand, &question, rules).await?;
     if found.is_empty() {
         let what = "no customer has this address or id; `hookpoint lookup --why` says more";
         return Err(Failure::not_found(what).into());

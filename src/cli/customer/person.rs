@@ -14,7 +14,6 @@ use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::record::RecordKey;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{ReadRules, find};
-use crate::settings::file::MultipleMatches;
 use crate::storage::pool::Pool;
 
 /// The person that a command is about.
@@ -34,8 +33,7 @@ impl<'a> Person<'a> {
         question: &'a Question,
         is_silent: bool,
     ) -> anyhow::Result<Self> {
-        let max_customers = usize::try_from(session.file.lookup.max_customers)?;
-        let rules = ReadRules { max_customers, multiple_matches: MultipleMatches::All };
+        let rules = session.read_rules()?;
         Ok(Self { brand, question, pool: &session.database.pool, rules, is_silent })
     }
 

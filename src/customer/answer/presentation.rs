@@ -12,7 +12,10 @@ pub use super::presentation_rules::PresentationRules;
 use super::presentation_rules::{Template, field_template, message_template, url_template};
 use super::profile::{Profile, Sourced};
 use super::template_facts::{EventFacts, ProfileFacts};
-use super::{Address, Answer, CustomField, TimelineItem, filters, template_check, template_words};
+use super::{
+    Address, Answer, CustomField, TimelineItem, about_answer, filters, template_check,
+    template_words,
+};
 use crate::customer::model::event::{Event, field};
 use crate::customer::model::text;
 
@@ -97,7 +100,9 @@ impl Presenter {
             customer_firstname: part(&profile.first_name),
             customer_id: profile.customer_id.clone(),
             customer_lastname: part(&profile.last_name),
-            custom_fields: fields.collect(),
+            custom_fields: fields
+                .chain(about_answer::fields(&self.rules, profile, events))
+                .collect(),
             timeline: events.iter().filter_map(|event| self.item(event, &facts, &failed)).collect(),
         };
         Rendered { answer, failed_templates: failed.into_inner() }
