@@ -24,7 +24,7 @@ pub enum LookupSearch {
     Request(Uuid),
     /// Those of an address or id.
     Question(Question),
-    /// Those whose answer had the customer with this customer id, record id or record key.
+    /// Those that the customer with this customer id, record id or record key matched.
     Customer(String),
 }
 

@@ -95,7 +95,7 @@ fn asked(row: &LookupRow) -> Value {
         .source_outcomes()
         .map(|(source, outcome)| (source.to_owned(), outcome.into()))
         .collect();
-    json!({ "at": row.asked_at, "request_id": row.request_id, "by": row.question_kind, "status": row.status, "problem": row.problem, "cache": row.cache, "sources": sources, "duration_us": row.duration_us })
+    json!({ "at": row.asked_at, "request_id": row.request_id, "ticket": row.ticket, "by": row.question_kind, "status": row.status, "problem": row.problem, "cache": row.cache, "sources": sources, "duration_us": row.duration_us })
 }
 
 fn done(row: &ActionRow) -> Value {

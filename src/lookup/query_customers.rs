@@ -66,7 +66,7 @@ impl ReadRules {
 pub struct FoundCustomer {
     /// The response body: a JSON array.
     pub body: String,
-    /// The customers in the body.
+    /// The customers in the body, or that too many match.
     pub customers: CustomerKeys,
     /// The sources that may have more data.
     pub sources_to_query: Vec<Source>,
@@ -155,7 +155,7 @@ pub async fn find_batch(
             sources_to_query(brand, &LookupTarget::Address((*address).clone()), &known);
         let rows = known.rows;
         if rows.len() > rules.most_by_address() {
-            return Some(ambiguous(brand, rules.why_ambiguous(), true));
+            return Some(ambiguous(brand, rows, rules.why_ambiguous(), true));
         }
         let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
         is_current.then(|| FoundCustomer::new(rows, true).needing(sources_to_query))
@@ -246,7 +246,7 @@ async fn find_once(
         }
     };
     if rows.len() > most {
-        return Ok(Some(ambiguous(brand, why, may_be_cached)));
+        return Ok(Some(ambiguous(brand, rows, why, may_be_cached)));
     }
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
@@ -258,8 +258,16 @@ async fn find_once(
     Ok(Some(FoundCustomer::new(shown, may_be_cached).needing(sources_to_query)))
 }
 
+/// If too many customers match: how many of them the history names.
+const MOST_NAMED: usize = 10;
+
 /// The answer if too many customers match: it is empty. An admin should know about it.
-fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> FoundCustomer {
+fn ambiguous(
+    brand: &Brand,
+    rows: Vec<AnswerRow>,
+    why: &'static str,
+    may_be_cached: bool,
+) -> FoundCustomer {
     tracing::warn!(
         brand = brand.rules.slug,
         reason = why,
@@ -267,7 +275,9 @@ fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> FoundCust
     );
     metrics::counter!("hookpoint_lookups_ambiguous_total", "brand" => brand.rules.slug.clone())
         .increment(1);
-    FoundCustomer::new(Vec::new(), may_be_cached)
+    let some = rows.into_iter().take(MOST_NAMED).map(|row| row.customer_key);
+    let customers = CustomerKeys::too_many(some);
+    FoundCustomer { customers, ..FoundCustomer::new(Vec::new(), may_be_cached) }
 }
 
 /// The answer, rendered with the current settings. `None` if the customer was replaced meanwhile.

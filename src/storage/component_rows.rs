@@ -51,7 +51,7 @@ pub struct StoredCustomer {
     pub settings_hash: String,
 }
 
-/// A stored question for a person.
+/// A question for a person.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct ReviewRow {
     /// The level of the evidence.
@@ -62,8 +62,16 @@ pub struct ReviewRow {
     pub value: String,
     /// Why the customers are kept apart.
     pub conflict: String,
-    /// The customers in question, in order.
+    /// The customers in question, in order: at most one more than [`Self::MOST_CUSTOMERS`].
     pub customers: Vec<String>,
+}
+
+impl ReviewRow {
+    /// The most customers of a question that a person can answer with *same* or *different*.
+    pub const MOST_CUSTOMERS: usize = 200;
+
+    /// The most customers that are stored of a question. The last one only says that there are more.
+    pub const MOST_STORED: usize = Self::MOST_CUSTOMERS + 1;
 }
 
 /// The loaded rows.

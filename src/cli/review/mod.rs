@@ -5,11 +5,11 @@ mod shown;
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Timestamp};
 
-use self::shown::{print_review, print_reviews, review_as_json};
+use self::shown::{not_shown, print_review, print_reviews, review_as_json};
 use super::actor::ActorArguments;
 use super::decision::act::{ActArguments, ActWords, run_act};
 use super::exit::Failure;
-use super::output::{OutputArguments, print_json, print_line};
+use super::output::{OutputArguments, print_error, print_json, print_line};
 use super::session::Session;
 use crate::admin::decisions::views_of;
 use crate::admin::reviews::{Review, ReviewAnswer, find, list, postpone};
@@ -19,7 +19,7 @@ use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReviewCommand {
-    /// List the open questions, the newest first
+    /// List the open questions. Those that most lookups met come first
     List(ListArguments),
     /// Show an open question with the customers that it is about
     Show {
@@ -54,7 +54,7 @@ pub(super) struct ListArguments {
     #[arg(long)]
     all: bool,
     /// Show at most this many questions for each brand
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(long, default_value_t = 100, value_name = "N")]
     limit: usize,
     #[command(flatten)]
     output: OutputArguments,
@@ -139,17 +139,28 @@ async fn list_open(
     arguments: &ListArguments,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let mut all = Vec::new();
+    let (mut all, mut left_out) = (Vec::new(), 0_usize);
     for brand in session.brands_of(arguments.brand.as_deref())? {
         let open = list(&session.database.pool, &brand, arguments.all, now).await?;
+        left_out = left_out.saturating_add(open.len().saturating_sub(arguments.limit));
         let some = open.into_iter().take(arguments.limit);
         all.extend(some.map(|review| (brand.rules.slug.clone(), review)));
     }
     if arguments.output.is_json() {
         let reviews = all.iter().map(|(slug, review)| review_as_json(slug, review));
-        return print_json(&reviews.collect::<Vec<_>>());
+        print_json(&reviews.collect::<Vec<_>>())?;
+        if left_out > 0 {
+            print_error(&not_shown(left_out));
+        }
+        return Ok(());
+    }
+    if all.is_empty() && left_out == 0 {
+        print_line("There are no open questions.");
     }
     print_reviews(&all, now);
+    if left_out > 0 {
+        print_line(&not_shown(left_out));
+    }
     Ok(())
 }
 

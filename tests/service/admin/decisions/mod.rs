@@ -62,7 +62,7 @@ fn couple() -> Vec<Change> {
 }
 
 impl TestApp {
-    async fn decide(&self, act: Act) -> Result<Decided, DecisionError> {
+    pub async fn decide(&self, act: Act) -> Result<Decided, DecisionError> {
         let by = (Attribution { by: "Femke", reason: "the caller said so" }, self.clock.now());
         decide(self.pool(), &self.brand, &act, None, by).await
     }

@@ -1,7 +1,13 @@
-//! Open questions, for a person who answers them: are these customers one person?
+//! Open questions, for a person who answers them: are these customers one person? Those that lookups meet most come first.
+
+mod from_lookups;
+
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
+use self::from_lookups::list_from_lookups;
 use super::audit::{Action, Attribution};
 use super::decisions::{Act, DecisionError};
 use crate::brand::Brand;
@@ -9,7 +15,9 @@ use crate::customer::identity::conflict::Conflict;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
+use crate::storage::component_rows::ReviewRow;
 use crate::storage::invalidation::LookupHash;
+use crate::storage::lookup_reviews::{LookupSummary, count_lookups, postpone_lookup_review};
 use crate::storage::pool::Pool;
 use crate::storage::reviews::{OpenReview, list_reviews, postpone_review};
 
@@ -19,6 +27,8 @@ pub struct Review {
     pub id: String,
     /// The question.
     pub open: OpenReview,
+    /// The lookups in the history that met it.
+    pub lookups: LookupSummary,
 }
 
 /// The answer of a person.
@@ -32,7 +42,8 @@ pub enum ReviewAnswer {
     Shared,
 }
 
-/// The open questions of a brand, the newest first. Without `all`, not those that somebody put away until later.
+/// The open questions of a brand: first those that most lookups met, among these those that a lookup met last, then the
+/// newest. Without `all`, not those that somebody put away until later.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -42,11 +53,41 @@ pub async fn list(
     all: bool,
     now: Timestamp,
 ) -> Result<Vec<Review>, StorageError> {
-    let open = list_reviews(pool, brand.id()).await?;
-    let is_listed =
-        |open: &OpenReview| all || open.postponed_until.is_none_or(|until| until <= now);
-    let reviews = open.into_iter().filter(is_listed);
-    Ok(reviews.map(|open| Review { id: id(brand, &open), open }).collect())
+    let mut open = list_reviews(pool, brand.id()).await?;
+    let asked = |open: &OpenReview| asked(brand, &open.review);
+    // A question about a form is about one customer only, and not about those that a lookup finds.
+    let of_several = open.iter().filter(|open| open.review.customers.len() > 1);
+    let stored: BTreeSet<LookupHash> = of_several.filter_map(asked).collect();
+    let mut connection = pool.acquire().await?;
+    open.extend(list_from_lookups(&mut connection, brand, &stored).await?);
+    open.retain(|open| all || open.postponed_until.is_none_or(|until| until <= now));
+    let questions: BTreeSet<LookupHash> = open.iter().filter_map(asked).collect();
+    let counted = count_lookups(&mut connection, brand.id(), &questions).await?;
+    let review = |open: OpenReview| {
+        let lookups = asked(&open).and_then(|question| counted.get(&question).cloned());
+        Review { id: id(brand, &open), open, lookups: lookups.unwrap_or_default() }
+    };
+    let mut reviews: Vec<Review> = open.into_iter().map(review).collect();
+    reviews.sort_by_cached_key(|Review { id, open, lookups }| {
+        (Reverse(lookups.count), Reverse(lookups.last_at), Reverse(open.found_at), id.clone())
+    });
+    Ok(reviews)
+}
+
+/// The address or id that lookups ask for when they meet a question.
+fn asked(brand: &Brand, review: &ReviewRow) -> Option<LookupHash> {
+    let record = || review.value.parse::<RecordKey>().ok();
+    match review.kind.as_str() {
+        "reference" => record().map(|record| LookupHash::of_id(&brand.secret, &record.id)),
+        LookupHash::ID => Some(LookupHash::of_id(&brand.secret, &review.value)),
+        _ => address(review).map(|address| LookupHash::of_address(&brand.secret, &address)),
+    }
+}
+
+/// The address that a question is about, if it is one.
+fn address(review: &ReviewRow) -> Option<Identifier> {
+    let kind: IdentifierKind = review.kind.parse().ok()?;
+    kind.is_address().then(|| Identifier { kind, value: review.value.clone() })
 }
 
 /// The open question with an id.
@@ -82,12 +123,22 @@ impl Review {
         self.open.review.conflict == Conflict::SelfAsserted.as_str() && self.customers().len() == 1
     }
 
+    /// Whether only lookups met the question: no evidence raised it.
+    #[must_use]
+    pub fn is_from_lookups(&self) -> bool {
+        self.open.review.level == from_lookups::LEVEL
+    }
+
+    /// Whether it is about more customers than a person can decide about at once. Then it names only some of them.
+    #[must_use]
+    pub const fn is_too_large(&self) -> bool {
+        self.open.review.customers.len() > ReviewRow::MOST_CUSTOMERS
+    }
+
     /// The address in question, if it is one.
     #[must_use]
     pub fn address(&self) -> Option<Identifier> {
-        let kind: IdentifierKind = self.open.review.kind.parse().ok()?;
-        let value = self.open.review.value.clone();
-        kind.is_address().then_some(Identifier { kind, value })
+        address(&self.open.review)
     }
 
     /// What has to be decided for an answer.
@@ -100,6 +151,7 @@ impl Review {
         match (answer, self.address(), form) {
             (ReviewAnswer::Shared, Some(address), _) => Ok(Act::Share(address)),
             (ReviewAnswer::Shared, None, _) => Err(DecisionError::NotAnAddress),
+            _ if self.is_too_large() => Err(DecisionError::TooManyCustomers),
             (ReviewAnswer::Same, Some(address), Some(customer)) => {
                 Ok(Act::Confirm(address, customer))
             }
@@ -124,7 +176,15 @@ pub async fn postpone(
     (attribution, now): (Attribution<'_>, Timestamp),
 ) -> Result<bool, StorageError> {
     let mut transaction = pool.begin().await?;
-    let is_open = postpone_review(&mut transaction, brand.id(), &review.open.review, until).await?;
+    let row = &review.open.review;
+    let asked = asked(brand, row).filter(|_| review.is_from_lookups());
+    let is_open = if let Some(asked) = asked {
+        let customers = &row.customers;
+        postpone_lookup_review(&mut transaction, brand.id(), asked, customers, until).await?;
+        true
+    } else {
+        postpone_review(&mut transaction, brand.id(), row, until).await?
+    };
     if is_open {
         let action = Action::new("postpone review", review.id.clone());
         let outcome = format!("until {}", until.strftime("%F %T UTC"));

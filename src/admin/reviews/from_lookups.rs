@@ -1,0 +1,196 @@
+//! Questions that only lookups met: an address or id finds several customers, or too many, and the evidence raised no question
+//! about it. Nobody stores them: they follow from the history of lookups, the customers as they are now, and the decisions.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::brand::Brand;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+use crate::lookup::query::Question;
+use crate::storage::StorageError;
+use crate::storage::component_rows::ReviewRow;
+use crate::storage::customer_summaries::list_owners;
+use crate::storage::decisions::{DecisionRow, Verdict, Which, list_decisions};
+use crate::storage::invalidation::LookupHash;
+use crate::storage::lookup_history::{id_of_reference, ids_of_record};
+use crate::storage::lookup_reviews::{
+    SeveralFound, list_address_holders, list_postponed, list_records_of, list_several_found,
+};
+use crate::storage::person::list_identifiers;
+use crate::storage::pool::Connection;
+use crate::storage::reviews::OpenReview;
+
+/// The level of these questions.
+pub(super) const LEVEL: &str = "lookup";
+
+/// Why they are questions.
+const CONFLICT: &str = "lookups find several customers";
+
+/// The most addresses and ids that are examined: those that were asked last.
+const MOST_EXAMINED: i64 = 500;
+
+/// The questions that only lookups met and that nobody has decided. `stored` are the addresses and ids of the others.
+pub(super) async fn list_from_lookups(
+    db: &mut Connection,
+    brand: &Brand,
+    stored: &BTreeSet<LookupHash>,
+) -> Result<Vec<OpenReview>, StorageError> {
+    let several = list_several_found(db, brand.id(), stored, MOST_EXAMINED).await?;
+    if several.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found: Vec<Found> = list_found(db, brand, several).await?;
+    let decided = Decided::load(db, brand, &found).await?;
+    let postponed = list_postponed(db, brand.id()).await?;
+    let open = found.into_iter().filter(|found| !decided.settle(found));
+    let review = |Found { several, question, customers }: Found| {
+        let (kind, value) = question.parts();
+        let review = ReviewRow {
+            level: LEVEL.to_owned(),
+            kind: kind.to_owned(),
+            value: value.to_owned(),
+            conflict: CONFLICT.to_owned(),
+            customers: customers.into_iter().collect(),
+        };
+        let same = postponed
+            .get(&several.question)
+            .filter(|postponed| postponed.customers == review.customers);
+        OpenReview {
+            review,
+            found_at: several.first_at,
+            postponed_until: same.map(|postponed| postponed.until),
+        }
+    };
+    Ok(open.map(review).collect())
+}
+
+/// An address or id that finds several customers now.
+struct Found {
+    several: SeveralFound,
+    question: Question,
+    customers: BTreeSet<String>,
+}
+
+/// Those of some addresses and ids that still find several customers. The history only has hashes: what they stand for is
+/// found among the addresses and ids of the customers.
+async fn list_found(
+    db: &mut Connection,
+    brand: &Brand,
+    several: Vec<SeveralFound>,
+) -> Result<Vec<Found>, StorageError> {
+    let keys = several.iter().flat_map(|several| &several.customers);
+    let keys: BTreeSet<RecordKey> = keys.filter_map(|key| key.parse().ok()).collect();
+    let owners = list_owners(db, brand.id(), &keys).await?;
+    let questions = list_questions(db, brand, &owners.values().collect()).await?;
+    let asked = several.iter().filter_map(|several| questions.get(&several.question));
+    let addresses: BTreeSet<Identifier> = asked.filter_map(Question::address).cloned().collect();
+    let holders = list_address_holders(db, brand.id(), &addresses).await?;
+    let owners_of = |several: &SeveralFound| {
+        let keys = several.customers.iter().filter_map(|key| key.parse::<RecordKey>().ok());
+        keys.filter_map(|key| owners.get(&key).cloned()).collect()
+    };
+    let found = several.into_iter().filter_map(|several| {
+        let question = questions.get(&several.question)?.clone();
+        let customers = match &question {
+            Question::Address(address) => holders.get(address).cloned().unwrap_or_default(),
+            Question::Id(_) => owners_of(&several),
+        };
+        Some(Found { several, question, customers })
+    });
+    Ok(found.filter(|found| found.customers.len() > 1).collect())
+}
+
+/// Every address and id of some customers that a lookup can ask for, by its hash.
+async fn list_questions(
+    db: &mut Connection,
+    brand: &Brand,
+    customers: &BTreeSet<&String>,
+) -> Result<BTreeMap<LookupHash, Question>, StorageError> {
+    let records: BTreeSet<RecordKey> =
+        list_records_of(db, brand.id(), customers).await?.into_keys().collect();
+    let ids = records.iter().flat_map(ids_of_record).map(Question::Id).collect::<Vec<_>>();
+    let identifiers = list_identifiers(db, brand.id(), &records).await?;
+    let asked = identifiers.into_iter().map(|found| match id_of_reference(&found.identifier) {
+        Some(id) => Question::Id(id.to_owned()),
+        None => Question::Address(found.identifier),
+    });
+    let by_hash = |question: Question| {
+        let (kind, text) = question.parts();
+        (LookupHash::new(&brand.secret, kind, text), question)
+    };
+    Ok(ids.into_iter().chain(asked).map(by_hash).collect())
+}
+
+/// What people decided about some customers and addresses.
+struct Decided {
+    shared: BTreeSet<Identifier>,
+    /// Pairs of customers that are different people, the lesser key first.
+    different: BTreeSet<(String, String)>,
+}
+
+impl Decided {
+    async fn load(
+        db: &mut Connection,
+        brand: &Brand,
+        found: &[Found],
+    ) -> Result<Self, StorageError> {
+        let addresses =
+            found.iter().filter_map(|found| found.question.address()).cloned().collect();
+        let about = Which::About(&BTreeSet::new(), &addresses);
+        let shared = list_decisions(db, brand.id(), about).await?.into_iter();
+        let shared =
+            shared.filter(|row| row.undone_at.is_none()).filter_map(|row| match row.verdict {
+                Verdict::SharedValue(address) => Some(address),
+                _ => None,
+            });
+        let customers = found.iter().flat_map(|found| &found.customers).collect();
+        let owners = list_records_of(db, brand.id(), &customers).await?;
+        let records = owners.keys().cloned().collect();
+        let decisions = list_decisions(db, brand.id(), Which::Connected(&records)).await?;
+        Ok(Self { shared: shared.collect(), different: different_customers(&decisions, owners) })
+    }
+
+    /// Whether nothing is left to decide: the address is shared, or all the customers are different people.
+    fn settle(&self, Found { question, customers, .. }: &Found) -> bool {
+        let is_shared = question.address().is_some_and(|address| self.shared.contains(address));
+        let mut pairs = customers.iter().enumerate().flat_map(|(n, one)| {
+            customers
+                .iter()
+                .skip(n.saturating_add(1))
+                .map(move |other| (one.clone(), other.clone()))
+        });
+        is_shared || pairs.all(|pair| self.different.contains(&pair))
+    }
+}
+
+/// The pairs of customers that decisions in force say are different people. For a record that is gone, the records stand
+/// that decisions say are the same person.
+fn different_customers(
+    decisions: &[DecisionRow],
+    mut owners: BTreeMap<RecordKey, String>,
+) -> BTreeSet<(String, String)> {
+    let pairs = |same: bool| {
+        let is_meant = move |row: &&DecisionRow| match row.verdict {
+            Verdict::SamePerson(_) => same,
+            _ => !same,
+        };
+        decisions.iter().filter(is_meant).flat_map(|row| row.verdict.pairs())
+    };
+    let mut grows = true;
+    while grows {
+        let known = owners.len();
+        for (left, right) in pairs(true) {
+            for (one, other) in [(left, right), (right, left)] {
+                if let Some(owner) = owners.get(one).filter(|_| !owners.contains_key(other)) {
+                    owners.insert(other.clone(), owner.clone());
+                }
+            }
+        }
+        grows = owners.len() > known;
+    }
+    let customers = pairs(false).filter_map(|(left, right)| {
+        let (left, right) = (owners.get(left)?.clone(), owners.get(right)?.clone());
+        Some(if left <= right { (left, right) } else { (right, left) })
+    });
+    customers.collect()
+}
