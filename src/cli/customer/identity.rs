@@ -139,7 +139,7 @@ async fn matches(
     arguments: &ShowArguments,
 ) -> anyhow::Result<(Arc<Brand>, Vec<Match>)> {
     let (brand, question) = arguments.target.resolve(session)?;
-    let (pool, rules) = (&session.database.pool, session.read_rules()?);
+    let (pool, rules) = (&session.database.pool, session.read_rules());
     let found = find_customers(pool, brand, &question, rules).await?;
     if found.is_empty() {
         let what = "no customer has this address or id; `hookpoint lookup --why` says more";

@@ -33,7 +33,7 @@ impl<'a> Person<'a> {
         question: &'a Question,
         is_silent: bool,
     ) -> anyhow::Result<Self> {
-        let rules = session.read_rules()?;
+        let rules = session.read_rules();
         Ok(Self { brand, question, pool: &session.database.pool, rules, is_silent })
     }
 
