@@ -19,3 +19,5 @@ pub mod past_lookups;
 pub mod reviews;
 pub mod role;
 pub mod rules_preview;
+pub mod source_apis;
+pub mod sync_requests;
