@@ -2,6 +2,7 @@
 
 pub mod answers_preview;
 pub mod ask_sources;
+pub mod attention;
 pub mod audit;
 pub mod cancel_booking;
 pub mod console_access;
@@ -13,6 +14,7 @@ pub mod explain;
 pub mod explain_nobody;
 mod explained_customer;
 pub mod find_customers;
+pub mod first_steps;
 pub mod history;
 pub mod keys;
 pub mod past_lookups;
