@@ -107,7 +107,7 @@ pub struct Page {
     pub next: Option<Uuid>,
 }
 
-/// A statement about the deliveries that match, newest first. It looks at the newest 20,000 that the index can select.
+/// A statement about the deliveries that match, newest first. It looks at the newest 10,000 that the index can select.
 /// Numbers in notes do not count: `byte 17` is as good as `byte 4`.
 macro_rules! matching {
     ($select:literal, $from:literal, $rest:literal) => {
@@ -116,7 +116,7 @@ macro_rules! matching {
             $select,
             " from (",
             $from,
-            " order by delivery_id desc limit 20000) as read
+            " order by delivery_id desc limit 10000) as read
             where ($4::text is null or source = $4) and ($5::text is null or state = $5) and ($6::text is null or event = $6)
             and ($7::text is null or regexp_replace(note, '[0-9]+', '…', 'g') = $7)
             order by delivery_id desc ",
@@ -133,7 +133,7 @@ macro_rules! by_index {
             matching!($select, "select of_priority.* from (values (0), (1), (2)) as priorities (priority) cross join lateral (
                     select *, xmin::text::bigint as version from deliveries
                     where brand_id = $1 and state = 'pending' and priority = priorities.priority and delivery_id < $2 and delivery_id >= $3
-                    order by delivery_id desc limit 20000
+                    order by delivery_id desc limit 10000
                 ) as of_priority", $rest),
             matching!($select, "select *, xmin::text::bigint as version from deliveries where brand_id = $1 and source = $4 and delivery_id < $2 and delivery_id >= $3", $rest),
             matching!($select, "select *, xmin::text::bigint as version from deliveries where brand_id = $1 and delivery_id < $2 and delivery_id >= $3", $rest),
@@ -149,17 +149,17 @@ const LIST: [&str; 4] = by_index!(
 /// The last delivery that [`LIST`] looks at, if there may be more.
 const LAST_READ: [&str; 4] = [
     "select delivery_id from deliveries where brand_id = $1 and state = 'dead' and delivery_id < $2 and delivery_id >= $3 and ($4::text is null or true)
-    order by delivery_id desc offset 19999 limit 1",
+    order by delivery_id desc offset 9999 limit 1",
     "select of_priority.delivery_id from (values (0), (1), (2)) as priorities (priority) cross join lateral (
         select delivery_id from deliveries
         where brand_id = $1 and state = 'pending' and priority = priorities.priority and delivery_id < $2 and delivery_id >= $3 and ($4::text is null or true)
-        order by delivery_id desc limit 20000
+        order by delivery_id desc limit 10000
     ) as of_priority
-    order by delivery_id desc offset 19999 limit 1",
+    order by delivery_id desc offset 9999 limit 1",
     "select delivery_id from deliveries where brand_id = $1 and source = $4 and delivery_id < $2 and delivery_id >= $3
-    order by delivery_id desc offset 19999 limit 1",
+    order by delivery_id desc offset 9999 limit 1",
     "select delivery_id from deliveries where brand_id = $1 and delivery_id < $2 and delivery_id >= $3 and ($4::text is null or true)
-    order by delivery_id desc offset 19999 limit 1",
+    order by delivery_id desc offset 9999 limit 1",
 ];
 
 /// The statement whose index fits a filter best.
