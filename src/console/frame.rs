@@ -47,8 +47,9 @@ struct NavigationItem {
 }
 
 /// The navigation: groups, and for each item its path, its label and the role that sees it.
-const NAVIGATION: [(&str, &[(&str, &str, Role)]); 2] = [
+const NAVIGATION: &[(&str, &[(&str, &str, Role)])] = &[
     ("Customers", &[("/", "Overview", Role::Viewer)]),
+    ("Sources", &[("/sources", "Sources", Role::Viewer), ("/inbox", "Inbox", Role::Viewer)]),
     (
         "Brand",
         &[
@@ -60,11 +61,26 @@ const NAVIGATION: [(&str, &[(&str, &str, Role)]); 2] = [
 ];
 
 /// What acts did, by the name in the query of the page that follows.
-const NOTICES: [(&str, &str); 5] = [
+const NOTICES: &[(&str, &str)] = &[
     ("logged-in", "Welcome."),
     ("logged-out", "You are logged out."),
     ("revoked", "The key is revoked. Every replica refuses it within a second."),
     ("ended", "The session is ended."),
+    ("replayed", "Replayed: the service applies the webhooks again now."),
+    (
+        "replayed-some",
+        "Replayed, but not all: some had changed since you saw them, and were left alone.",
+    ),
+    ("discarded", "Discarded: the service does not apply the webhooks."),
+    (
+        "discarded-some",
+        "Discarded, but not all: some had changed since you saw them, or were applied already.",
+    ),
+    (
+        "sync-requested",
+        "The run is requested. The service begins it within seconds, or after its other runs of this source.",
+    ),
+    ("sync-stopped", "The run ends in a moment. What it read so far stays."),
     ("nothing", "Nothing was left to do: somebody else was faster."),
 ];
 

@@ -20,6 +20,10 @@ templates!(
     "login.html",
     "refusal.html",
     "overview.html",
+    "inbox.html",
+    "delivery.html",
+    "sources.html",
+    "source.html",
     "keys.html",
     "people.html",
     "settings.html"

@@ -51,6 +51,15 @@ enum Method {
 
 routes! {
     Overview, Get, "/", Viewer;
+    Inbox, Get, "/inbox", Viewer;
+    ReplayDeliveries, Post, "/inbox/replay", Supervisor;
+    DiscardDeliveries, Post, "/inbox/discard", Supervisor;
+    Delivery, Get, "/inbox/{id}", Viewer;
+    RevealDelivery, Post, "/inbox/{id}/reveal", Supervisor;
+    Sources, Get, "/sources", Viewer;
+    Source, Get, "/sources/{id}", Viewer;
+    StartSync, Post, "/sources/{id}/sync", Supervisor;
+    StopSync, Post, "/sources/{id}/stop", Supervisor;
     LogOut, Post, "/logout", Viewer;
     Keys, Get, "/keys", Admin;
     CreateKey, Post, "/keys", Admin;

@@ -6,6 +6,7 @@ set lease_owner = excluded.lease_owner,
     is_cancelled = false,
     finished_at = null,
     note = '',
+    requested_at = null,
     (run_id, is_reconcile, since, cursor, started_at, scanned, changed, total, deleted, restart_count) = (
         select known.run_id, known.is_reconcile, known.since, known.cursor, known.started_at, known.scanned, known.changed, known.total,
             known.deleted, known.restart_count

@@ -55,6 +55,8 @@ pub struct StreamRow {
     pub incremental_watermark: Option<Timestamp>,
     /// Why the run waits or failed.
     pub note: String,
+    /// A person wants a full run since then, and none began yet.
+    pub requested_at: Option<Timestamp>,
 }
 
 #[derive(FromRow)]
@@ -80,6 +82,7 @@ pub(super) struct Columns {
     last_full_result: String,
     incremental_watermark: Option<Time>,
     note: String,
+    requested_at: Option<Time>,
 }
 
 impl From<Columns> for StreamRow {
@@ -106,6 +109,7 @@ impl From<Columns> for StreamRow {
             last_full_result: row.last_full_result,
             incremental_watermark: row.incremental_watermark.map(Time::to_jiff),
             note: row.note,
+            requested_at: row.requested_at.map(Time::to_jiff),
         }
     }
 }
@@ -136,6 +140,7 @@ impl StreamRow {
             last_full_result: String::new(),
             incremental_watermark: None,
             note: String::new(),
+            requested_at: None,
         }
     }
 

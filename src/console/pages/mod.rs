@@ -1,9 +1,17 @@
 //! The pages and acts. Each shows or does what an action of `admin/` says; there is no logic of the product here.
 
+mod delivery;
+mod inbox;
+mod inbox_filter;
 mod keys;
 mod overview;
+mod overview_words;
 mod people;
 mod settings;
+mod shown_delivery;
+mod shown_stream;
+mod source;
+mod sources;
 
 use super::reply::{Refusal, Reply};
 use super::route::ConsoleRoute;
@@ -13,6 +21,15 @@ use super::visit::Visit;
 pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, Refusal> {
     match route {
         ConsoleRoute::Overview => overview::show(visit).await,
+        ConsoleRoute::Inbox => inbox::list(visit).await,
+        ConsoleRoute::ReplayDeliveries => inbox::replay(visit).await,
+        ConsoleRoute::DiscardDeliveries => inbox::discard(visit).await,
+        ConsoleRoute::Delivery => delivery::show(visit).await,
+        ConsoleRoute::RevealDelivery => delivery::reveal(visit).await,
+        ConsoleRoute::Sources => sources::list(visit).await,
+        ConsoleRoute::Source => source::show(visit).await,
+        ConsoleRoute::StartSync => source::start(visit).await,
+        ConsoleRoute::StopSync => source::stop(visit).await,
         ConsoleRoute::LogOut => people::log_out(visit).await,
         ConsoleRoute::Keys => keys::list(visit).await,
         ConsoleRoute::CreateKey => keys::create(visit).await,

@@ -3,6 +3,10 @@
 mod access;
 mod brand;
 mod browser;
+mod client;
+mod inbox;
+mod overview;
+mod sources;
 
 use std::net::SocketAddr;
 
