@@ -7,14 +7,14 @@ with given as materialized (
     select record_key from given_ids where brand_id = $1 and customer_id = $2
 ),
 erased as materialized (
-    select true as is_so from suppression_hashes where brand_id = $1 and hash = $6 limit 1
+    select true as is_so from suppression_hashes where brand_id = $1 and hash = $6
 ),
 reserved as materialized (
     select true as is_so from given union all select is_so from erased
 ),
 tiers as materialized (
     select 1 as tier, customer_key from customers
-    where brand_id = $1 and customer_id = $2 and (select is_so from erased) is null
+    where brand_id = $1 and customer_id = $2 and (select is_so from erased limit 1) is null
     union
     select 2, owner.customer_key from given
     join customer_records as owner on owner.brand_id = $1 and owner.record_key = given.record_key

@@ -46,7 +46,7 @@ fn in_words(kind: &str, locale: Locale) -> &str {
         "merge" => ("merged by the source", "samengevoegd door de bron"),
         "reference" => ("reference", "verwijzing"),
         "email" => ("e-mail address", "e-mailadres"),
-        "phone" => ("phone number", "telefoonnummer"),
+        "telephone" => ("phone number", "telefoonnummer"),
         "facebook" => ("Facebook account", "Facebook-account"),
         "twitter" => ("Twitter account", "Twitter-account"),
         other => (other, other),

@@ -92,7 +92,7 @@ async fn an_act_on_all_is_about_those_that_were_counted_and_nothing_else() {
     let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
     let all = field(&femke.get("/inbox?state=dead").await.shown(), "all");
     fail(&app, "omniotap", &["{\"id\":   no"]).await;
-    let fields = |reason| [("all", all.clone()), ("reason", String::from(reason))];
+    let fields = |reason: &str| [("all", all.clone()), ("reason", reason.to_owned())];
     let discard = async |reason: &str| {
         let fields = fields(reason);
         let fields: Vec<(&str, &str)> =
