@@ -11,6 +11,8 @@
 )]
 
 mod admin;
+#[path = "../harness/couples.rs"]
+mod couples;
 mod doctor;
 mod erasure;
 mod http;
