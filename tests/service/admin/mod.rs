@@ -2,3 +2,4 @@
 
 mod cancel_booking;
 mod decisions;
+mod explanations;
