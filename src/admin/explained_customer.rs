@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::brand::Brand;
+use crate::customer::answer::Answer;
 use crate::customer::answer::profile::Profile;
-use crate::customer::model::event::Event;
+use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey, field};
 use crate::customer::model::unread::unread_values;
@@ -149,6 +150,45 @@ impl<'a> ExplainedCustomer<'a> {
             .collect()
     }
 
+    /// The events that the answer shows, each with its record and its time.
+    pub(super) fn shown_events(&self, events: &[Event]) -> Vec<(EventKey, RecordKey, Timestamp)> {
+        let presenter = &self.brand.rules.presenter;
+        let is_shown = |event: &&Event| {
+            let alone = presenter.answer(self.profile, std::slice::from_ref(*event)).answer;
+            !alone.timeline.is_empty()
+        };
+        let sourced =
+            |event: &Event| Some((event.key.clone(), event.record()?, event.occurred_at()));
+        events.iter().filter(is_shown).filter_map(sourced).collect()
+    }
+
+    /// The custom fields of the answer, each with the values that its template uses.
+    pub(super) fn custom_fields(&self, answer: &Answer) -> Vec<(String, Vec<ValueSource>)> {
+        let all = self.brand.rules.presenter.custom_fields();
+        all.filter(|(field, _)| answer.custom_fields.iter().any(|shown| shown.name == *field))
+            .map(|(field, names)| {
+                let used = names.iter().filter_map(|name| self.value_source(name));
+                (field.to_owned(), used.collect())
+            })
+            .collect()
+    }
+
+    /// The record and time of a value, by its name in templates.
+    fn value_source(&self, name: &str) -> Option<ValueSource> {
+        let (of, value) = name.split_once('.')?;
+        let Profile { first_name, last_name, attributes, by_source, .. } = self.profile;
+        let named = |(record, at): (&RecordKey, Timestamp)| (name.to_owned(), record.clone(), at);
+        if of == "customer" {
+            let part = if value == "first_name" { first_name } else { last_name };
+            let part = part.as_ref().filter(|_| ["first_name", "last_name"].contains(&value))?;
+            return Some(named((&part.record, part.at)));
+        }
+        let values =
+            if of == "attributes" { attributes } else { by_source.get(&of.parse().ok()?)? };
+        let found = values.get(value.split('.').next()?)?;
+        Some(named((&found.record, found.at)))
+    }
+
     /// Values that could not be parsed, for each record and each event.
     pub(super) fn unread(&self, events: &[Event]) -> BTreeMap<String, BTreeMap<String, String>> {
         let region = self.brand.rules.identity.region;
@@ -213,6 +253,9 @@ impl<'a> ExplainedCustomer<'a> {
         values
     }
 }
+
+/// Where a value of an answer comes from: its name in templates, its record and its time.
+pub type ValueSource = (String, RecordKey, Timestamp);
 
 /// A value of a record: the record, then the value's name, text and time.
 type RecordValue = (RecordKey, (String, String, Timestamp));

@@ -12,6 +12,8 @@
 
 mod admin;
 mod console;
+#[path = "../harness/couples.rs"]
+mod couples;
 mod doctor;
 mod erasure;
 mod http;

@@ -78,6 +78,15 @@ impl Presenter {
         self.environment.templates().map(|(name, _)| name)
     }
 
+    /// The custom fields, each with the names that its template uses, such as `omneo.tier`.
+    pub fn custom_fields(&self) -> impl Iterator<Item = (&str, BTreeSet<String>)> {
+        self.rules.custom_fields.iter().enumerate().map(|(n, (name, _))| {
+            let template = self.environment.get_template(&field_template(n));
+            let names = template.map(|template| template.undeclared_variables(true));
+            (name.as_str(), names.unwrap_or_default().into_iter().collect())
+        })
+    }
+
     /// Renders a customer with its newest events, as [`keep_newest`](crate::customer::keep_newest) leaves them.
     #[must_use]
     pub fn answer(&self, profile: &Profile, events: &[Event]) -> Rendered {

@@ -67,7 +67,7 @@ impl TestApp {
         decide(self.pool(), &self.brand, &act, None, by).await
     }
 
-    async fn decided(&self, act: Act) -> Uuid {
+    pub async fn decided(&self, act: Act) -> Uuid {
         let decided = self.decide(act).await;
         decided.unwrap_or_else(|error| panic!("{error}")).decision_id
     }
