@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::explained_customer::ExplainedCustomer;
+pub use super::explained_customer::ONLY_A_FORM;
 use crate::brand::Brand;
 use crate::customer::identity::component::most_keys;
 use crate::customer::model::identifier::Identifier;

@@ -21,3 +21,6 @@ pub mod past_lookups;
 pub mod reviews;
 pub mod role;
 pub mod rules_preview;
+pub mod search_customers;
+pub mod shown_customer;
+pub mod timeline;

@@ -10,8 +10,8 @@ use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::invalidation::LookupHash;
-use crate::storage::pool::Pool;
-use crate::storage::reviews::{OpenReview, list_reviews, postpone_review};
+use crate::storage::pool::{Connection, Pool};
+use crate::storage::reviews::{OpenReview, list_reviews, list_reviews_about, postpone_review};
 
 /// An open question with its id. It is personal data, so it does not implement `Debug`.
 pub struct Review {
@@ -47,6 +47,19 @@ pub async fn list(
         |open: &OpenReview| all || open.postponed_until.is_none_or(|until| until <= now);
     let reviews = open.into_iter().filter(is_listed);
     Ok(reviews.map(|open| Review { id: id(brand, &open), open }).collect())
+}
+
+/// The open questions about a customer, the newest first, also those that somebody put away.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn about(
+    db: &mut Connection,
+    brand: &Brand,
+    customer_key: &str,
+) -> Result<Vec<Review>, StorageError> {
+    let open = list_reviews_about(db, brand.id(), customer_key).await?;
+    Ok(open.into_iter().map(|open| Review { id: id(brand, &open), open }).collect())
 }
 
 /// The open question with an id.

@@ -48,7 +48,7 @@ struct NavigationItem {
 
 /// The navigation: groups, and for each item its path, its label and the role that sees it.
 const NAVIGATION: [(&str, &[(&str, &str, Role)]); 2] = [
-    ("Customers", &[("/", "Overview", Role::Viewer)]),
+    ("Customers", &[("/", "Overview", Role::Viewer), ("/customers", "Customers", Role::Viewer)]),
     (
         "Brand",
         &[
@@ -60,11 +60,16 @@ const NAVIGATION: [(&str, &[(&str, &str, Role)]); 2] = [
 ];
 
 /// What acts did, by the name in the query of the page that follows.
-const NOTICES: [(&str, &str); 5] = [
+const NOTICES: [(&str, &str); 7] = [
     ("logged-in", "Welcome."),
     ("logged-out", "You are logged out."),
     ("revoked", "The key is revoked. Every replica refuses it within a second."),
     ("ended", "The session is ended."),
+    (
+        "decided",
+        "Decided. Lookups show it at once. The history below lists the decision: you can undo it there.",
+    ),
+    ("undone", "The decision is undone. Lookups show it at once."),
     ("nothing", "Nothing was left to do: somebody else was faster."),
 ];
 

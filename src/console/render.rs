@@ -20,6 +20,13 @@ templates!(
     "login.html",
     "refusal.html",
     "overview.html",
+    "customer_parts.html",
+    "customers.html",
+    "customer.html",
+    "customer_timeline.html",
+    "customer_preview.html",
+    "customer_erase.html",
+    "customer_erased.html",
     "keys.html",
     "people.html",
     "settings.html"

@@ -43,6 +43,7 @@ pub mod listener;
 pub mod live_queries;
 pub mod load_component;
 pub mod lookup_history;
+pub mod names;
 pub mod oversized_components;
 pub mod person;
 pub mod places;
