@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+pub use super::explained_customer::ONLY_A_FORM;
 use super::explained_customer::{ExplainedCustomer, ValueSource};
 use crate::brand::Brand;
 use crate::customer::identity::component::most_keys;

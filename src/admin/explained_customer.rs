@@ -17,6 +17,10 @@ use crate::ingest::next_state::NextState;
 use crate::ingest::resolve::Resolved;
 use crate::storage::component_rows::ComponentRows;
 
+/// Why an address does not find its customer: a person can confirm it.
+pub const ONLY_A_FORM: &str =
+    "only a form contains it: a trusted record or a person must confirm it";
+
 /// A customer of a resolved component.
 pub(super) struct ExplainedCustomer<'a> {
     pub profile: &'a Profile,
@@ -136,8 +140,6 @@ impl<'a> ExplainedCustomer<'a> {
     /// Phone numbers that have a new owner, and addresses that only a form contains.
     pub(super) fn finds_not(&self) -> Vec<(Identifier, &'static str)> {
         const MOVED: &str = "it has a new owner: another person's record had it years later";
-        const ASSERTED: &str =
-            "only a form contains it: a trusted record or a person must confirm it";
         let moved = self.found.resolution.moved.iter();
         let lost = moved
             .filter(|moved| moved.from.iter().any(|member| self.own.contains(member)))
@@ -146,7 +148,7 @@ impl<'a> ExplainedCustomer<'a> {
         let finds = self.brand.rules.identity.lookup_by_self_asserted;
         let asserted = self.profile.asserted.iter().filter(|_| !finds);
         lost.map(|number| (number.clone(), MOVED))
-            .chain(asserted.map(|address| (address.clone(), ASSERTED)))
+            .chain(asserted.map(|address| (address.clone(), ONLY_A_FORM)))
             .collect()
     }
 

@@ -45,7 +45,8 @@ pub async fn find_customers(
     Ok(found)
 }
 
-async fn customer_keys(
+/// The keys of the customers that match.
+pub(super) async fn customer_keys(
     db: &mut Connection,
     brand: &Brand,
     question: &Question,

@@ -23,5 +23,8 @@ pub mod past_lookups;
 pub mod reviews;
 pub mod role;
 pub mod rules_preview;
+pub mod search_customers;
+pub mod shown_customer;
 pub mod source_apis;
 pub mod sync_requests;
+pub mod timeline;

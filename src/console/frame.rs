@@ -48,7 +48,7 @@ struct NavigationItem {
 
 /// The navigation: groups, and for each item its path, its label and the role that sees it.
 const NAVIGATION: &[(&str, &[(&str, &str, Role)])] = &[
-    ("Customers", &[("/", "Overview", Role::Viewer)]),
+    ("Customers", &[("/", "Overview", Role::Viewer), ("/customers", "Customers", Role::Viewer)]),
     ("Sources", &[("/sources", "Sources", Role::Viewer), ("/inbox", "Inbox", Role::Viewer)]),
     (
         "Brand",
@@ -81,6 +81,11 @@ const NOTICES: &[(&str, &str)] = &[
         "The run is requested. The service begins it within seconds, or after its other runs of this source.",
     ),
     ("sync-stopped", "The run ends in a moment. What it read so far stays."),
+    (
+        "decided",
+        "Decided. Lookups show it at once. The history below lists the decision: you can undo it there.",
+    ),
+    ("undone", "The decision is undone. Lookups show it at once."),
     ("nothing", "Nothing was left to do: somebody else was faster."),
 ];
 

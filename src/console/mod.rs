@@ -16,6 +16,7 @@ mod reply;
 pub mod route;
 mod server;
 mod shown;
+mod shown_customers;
 mod urls;
 mod visit;
 

@@ -21,10 +21,10 @@ impl<'a> RecordLinks<'a> {
         Self { brand }
     }
 
-    /// The path of the customer of a record.
-    pub(super) fn path(&self, record: &str) -> String {
-        let nonce = self.nonce(record);
-        let mut sealed = record.as_bytes().to_vec();
+    /// The path of the customer of a record, or another text that must not be in a URL.
+    pub(super) fn path(&self, text: &str) -> String {
+        let nonce = self.nonce(text);
+        let mut sealed = text.as_bytes().to_vec();
         let key = self.key();
         let Some(key) = key else { return String::new() };
         let nonce_text = Nonce::assume_unique_for_key(nonce);
@@ -36,16 +36,21 @@ impl<'a> RecordLinks<'a> {
 
     /// The record of a path. `None` if this console did not make the path.
     pub(super) fn record(&self, path: &str) -> Option<RecordKey> {
+        self.text(path)?.parse().ok()
+    }
+
+    /// The text of a path. `None` if this console did not make the path.
+    pub(super) fn text(&self, path: &str) -> Option<String> {
         let bytes = URL_SAFE_NO_PAD.decode(path).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
         let mut text = sealed.to_vec();
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let text = self.key()?.open_in_place(nonce, Aad::empty(), &mut text).ok()?;
-        std::str::from_utf8(text).ok()?.parse().ok()
+        std::str::from_utf8(text).ok().map(str::to_owned)
     }
 
-    fn nonce(&self, record: &str) -> [u8; NONCE_LEN] {
-        let LookupHash(hash) = LookupHash::new(&self.brand.secret, "console nonce", record);
+    fn nonce(&self, text: &str) -> [u8; NONCE_LEN] {
+        let LookupHash(hash) = LookupHash::new(&self.brand.secret, "console nonce", text);
         let mut nonce = [0; NONCE_LEN];
         nonce.iter_mut().zip(hash).for_each(|(to, from)| *to = from);
         nonce

@@ -24,9 +24,16 @@ templates!(
     "delivery.html",
     "sources.html",
     "source.html",
+    "customer_parts.html",
+    "customers.html",
+    "customer.html",
+    "customer_timeline.html",
+    "customer_preview.html",
+    "customer_erase.html",
+    "customer_erased.html",
     "keys.html",
     "people.html",
-    "settings.html"
+    "settings.html",
 );
 
 /// The templates of all pages.
@@ -54,7 +61,7 @@ pub(super) fn render(
     rendered.map_err(|error| {
         // The text of an error may contain what was to be shown.
         tracing::error!(template, kind = %error.kind(), line = error.line(), "a page of the console failed");
-        Refusal::Template(error.kind())
+        Refusal::Template
     })
 }
 

@@ -77,7 +77,7 @@ pub(super) enum Refusal {
     /// What the person saw has changed since.
     Changed(String),
     /// A template of the console failed.
-    Template(minijinja::ErrorKind),
+    Template,
     /// Postgres failed.
     Storage(StorageError),
 }
@@ -103,7 +103,7 @@ impl Refusal {
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Mistake(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Changed(_) => StatusCode::CONFLICT,
-            Self::Template(_) | Self::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Template | Self::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 
@@ -129,7 +129,7 @@ impl Refusal {
             }
             Self::Mistake(text) => return ("This was not accepted", text.clone()),
             Self::Changed(text) => return ("Something has changed", text.clone()),
-            Self::Template(_) | Self::Storage(_) => (
+            Self::Template | Self::Storage(_) => (
                 "An error",
                 "The console could not make this page. The log of the service says why. Try again soon.",
             ),

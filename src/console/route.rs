@@ -61,6 +61,15 @@ routes! {
     StartSync, Post, "/sources/{id}/sync", Supervisor;
     StopSync, Post, "/sources/{id}/stop", Supervisor;
     LogOut, Post, "/logout", Viewer;
+    Customers, Get, "/customers", Viewer;
+    FindCustomers, Post, "/customers", Viewer;
+    Customer, Get, "/customers/{id}", Viewer;
+    CustomerTimeline, Get, "/customers/{id}/timeline", Viewer;
+    PreviewCustomerAct, Post, "/customers/{id}/preview", Supervisor;
+    DecideCustomerAct, Post, "/customers/{id}/decide", Supervisor;
+    ExportCustomer, Post, "/customers/{id}/export", Supervisor;
+    AskToEraseCustomer, Get, "/customers/{id}/erase", Admin;
+    EraseCustomer, Post, "/customers/{id}/erase", Admin;
     Keys, Get, "/keys", Admin;
     CreateKey, Post, "/keys", Admin;
     RevokeKey, Post, "/keys/{id}/revoke", Admin;

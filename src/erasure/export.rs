@@ -52,7 +52,7 @@ pub async fn export(
         }
     }
     if let Some(sections) = everything.as_object_mut() {
-        let actions = list_audit_about(&mut connection, brand.id(), &entries).await?;
+        let actions = list_audit_about(&mut connection, brand.id(), &entries, i64::MAX).await?;
         sections.insert("actions".to_owned(), actions.iter().map(done).collect());
         sections.insert("deliveries".to_owned(), Value::Array(deliveries));
         sections.insert("lookups".to_owned(), lookups.iter().map(asked).collect());

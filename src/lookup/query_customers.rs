@@ -316,6 +316,29 @@ pub async fn render_with(
     presenter: &Presenter,
     customer_key: &str,
 ) -> Result<Option<Rendered>, StorageError> {
+    let Some(profile) = profile(db, brand, customer_key).await? else { return Ok(None) };
+    let shown = presenter.rules();
+    let timelines = events::list_newest_events(
+        db,
+        brand.id(),
+        &[&profile.record_keys],
+        shown.timeline_limit,
+        &shown.hidden_events,
+    )
+    .await?;
+    let timeline = timelines.into_iter().next().unwrap_or_default();
+    Ok(Some(presenter.answer(&profile, &timeline)))
+}
+
+/// Merges the profile of a customer from stored records. `None` if the customer was removed meanwhile.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn profile(
+    db: &mut Connection,
+    brand: &Brand,
+    customer_key: &str,
+) -> Result<Option<Profile>, StorageError> {
     let found = customers::find_customer(db, brand.id(), customer_key).await?;
     let Some(customers::FoundCustomer { customer_id, matched_by, record_keys: keys }) = found
     else {
@@ -342,15 +365,5 @@ pub async fn render_with(
     // The addresses that find a customer depend on other customers too, so the stored ones stay.
     let own = customers::list_addresses(db, brand.id(), customer_key).await?;
     profile.addresses.retain(|address| own.contains(address));
-    let shown = presenter.rules();
-    let timelines = events::list_newest_events(
-        db,
-        brand.id(),
-        &[&profile.record_keys],
-        shown.timeline_limit,
-        &shown.hidden_events,
-    )
-    .await?;
-    let timeline = timelines.into_iter().next().unwrap_or_default();
-    Ok(Some(presenter.answer(&profile, &timeline)))
+    Ok(Some(profile))
 }

@@ -134,7 +134,7 @@ pub async fn list_audit(
     rows.into_iter().map(ActionRow::try_from).collect()
 }
 
-/// The actions about any of these subjects, newest first.
+/// The actions about any of these subjects, newest first, at most `limit`.
 ///
 /// # Errors
 /// When Postgres fails, or a row is invalid.
@@ -142,14 +142,16 @@ pub async fn list_audit_about(
     db: &mut Connection,
     brand_id: i32,
     subjects: &BTreeSet<SuppressionHash>,
+    limit: i64,
 ) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
         from audit_log
-        where brand_id = $1 and (subject = any($2) or subjects && $2) order by begun_at desc, action_id",
+        where brand_id = $1 and (subject = any($2) or subjects && $2) order by begun_at desc, action_id limit $3",
     )
     .bind(brand_id)
     .bind(bytes(subjects))
+    .bind(limit)
     .fetch_all(db)
     .await?;
     rows.into_iter().map(ActionRow::try_from).collect()

@@ -46,6 +46,7 @@ pub mod live_queries;
 pub mod load_component;
 pub mod lookup_history;
 pub mod lookup_reviews;
+pub mod names;
 pub mod oversized_components;
 pub mod person;
 pub mod places;

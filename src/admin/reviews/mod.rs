@@ -3,7 +3,7 @@
 mod from_lookups;
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -18,8 +18,8 @@ use crate::storage::StorageError;
 use crate::storage::component_rows::ReviewRow;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_reviews::{LookupSummary, count_lookups, postpone_lookup_review};
-use crate::storage::pool::Pool;
-use crate::storage::reviews::{OpenReview, list_reviews, postpone_review};
+use crate::storage::pool::{Connection, Pool};
+use crate::storage::reviews::{OpenReview, list_reviews, list_reviews_about, postpone_review};
 
 /// An open question with its id. It is personal data, so it does not implement `Debug`.
 pub struct Review {
@@ -63,15 +63,25 @@ pub async fn list(
     open.retain(|open| all || open.postponed_until.is_none_or(|until| until <= now));
     let questions: BTreeSet<LookupHash> = open.iter().filter_map(asked).collect();
     let counted = count_lookups(&mut connection, brand.id(), &questions).await?;
-    let review = |open: OpenReview| {
-        let lookups = asked(&open).and_then(|question| counted.get(&question).cloned());
-        Review { id: id(brand, &open), open, lookups: lookups.unwrap_or_default() }
-    };
-    let mut reviews: Vec<Review> = open.into_iter().map(review).collect();
+    let mut reviews = reviews_of(brand, open, &counted);
     reviews.sort_by_cached_key(|Review { id, open, lookups }| {
         (Reverse(lookups.count), Reverse(lookups.last_at), Reverse(open.found_at), id.clone())
     });
     Ok(reviews)
+}
+
+/// The questions, each with the lookups that met it.
+fn reviews_of(
+    brand: &Brand,
+    open: Vec<OpenReview>,
+    counted: &BTreeMap<LookupHash, LookupSummary>,
+) -> Vec<Review> {
+    let review = |open: OpenReview| {
+        let question = asked(brand, &open.review);
+        let lookups = question.and_then(|question| counted.get(&question).cloned());
+        Review { id: id(brand, &open), open, lookups: lookups.unwrap_or_default() }
+    };
+    open.into_iter().map(review).collect()
 }
 
 /// The address or id that lookups ask for when they meet a question.
@@ -88,6 +98,22 @@ fn asked(brand: &Brand, review: &ReviewRow) -> Option<LookupHash> {
 fn address(review: &ReviewRow) -> Option<Identifier> {
     let kind: IdentifierKind = review.kind.parse().ok()?;
     kind.is_address().then(|| Identifier { kind, value: review.value.clone() })
+}
+
+/// The open questions about a customer, the newest first, also those that somebody put away.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn about(
+    db: &mut Connection,
+    brand: &Brand,
+    customer_key: &str,
+) -> Result<Vec<Review>, StorageError> {
+    let open = list_reviews_about(db, brand.id(), customer_key).await?;
+    let questions: BTreeSet<LookupHash> =
+        open.iter().filter_map(|open| asked(brand, &open.review)).collect();
+    let counted = count_lookups(db, brand.id(), &questions).await?;
+    Ok(reviews_of(brand, open, &counted))
 }
 
 /// The open question with an id.

@@ -154,7 +154,7 @@ async fn show(session: &Session, arguments: &ShowArguments) -> anyhow::Result<()
     let mut all = Vec::new();
     for found in found {
         let views = views_of(&mut connection, &brand, &BTreeSet::from([found.key])).await?;
-        let history = history(&mut connection, &brand, &found.records).await?;
+        let history = history(&mut connection, &brand, &found.records, 0).await?;
         let in_force: Vec<_> =
             history.decisions.into_iter().filter(|row| row.undone_at.is_none()).collect();
         all.extend(views.into_iter().map(|view| (view, in_force.clone())));
@@ -186,7 +186,7 @@ async fn show_history(session: &Session, arguments: &ShowArguments) -> anyhow::R
     let (brand, found) = matches(session, arguments).await?;
     let mut connection = session.database.pool.acquire().await?;
     let records = found.into_iter().flat_map(|found| found.records).collect();
-    let history = history(&mut connection, &brand, &records).await?;
+    let history = history(&mut connection, &brand, &records, i64::MAX).await?;
     if arguments.output.is_json() {
         return print_json(&json!({
             "brand": brand.rules.slug,

@@ -1,5 +1,6 @@
 //! The pages and acts. Each shows or does what an action of `admin/` says; there is no logic of the product here.
 
+mod customers;
 mod delivery;
 mod inbox;
 mod inbox_filter;
@@ -31,6 +32,15 @@ pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, 
         ConsoleRoute::StartSync => source::start(visit).await,
         ConsoleRoute::StopSync => source::stop(visit).await,
         ConsoleRoute::LogOut => people::log_out(visit).await,
+        ConsoleRoute::Customers => customers::search::form(visit).await,
+        ConsoleRoute::FindCustomers => customers::search::find(visit).await,
+        ConsoleRoute::Customer => customers::page::show(visit).await,
+        ConsoleRoute::CustomerTimeline => customers::timeline::show(visit).await,
+        ConsoleRoute::PreviewCustomerAct => customers::acts::show(visit).await,
+        ConsoleRoute::DecideCustomerAct => customers::acts::decide_shown(visit).await,
+        ConsoleRoute::ExportCustomer => customers::acts::export(visit).await,
+        ConsoleRoute::AskToEraseCustomer => customers::erase::ask(visit).await,
+        ConsoleRoute::EraseCustomer => customers::erase::erase(visit).await,
         ConsoleRoute::Keys => keys::list(visit).await,
         ConsoleRoute::CreateKey => keys::create(visit).await,
         ConsoleRoute::RevokeKey => keys::revoke(visit).await,

@@ -117,6 +117,14 @@ impl Presenter {
         Rendered { answer, failed_templates: failed.into_inner() }
     }
 
+    /// Renders some events of a customer. `None` for those that no answer contains.
+    #[must_use]
+    pub fn items(&self, profile: &Profile, events: &[Event]) -> Vec<Option<TimelineItem>> {
+        let facts = Value::from_serialize(&ProfileFacts::new(profile));
+        let failed = Failed::default();
+        events.iter().map(|event| self.item(event, &facts, &failed)).collect()
+    }
+
     /// Renders an event. `None` if its message is empty or the time of the event could not be parsed.
     fn item(&self, event: &Event, facts: &Value, failed: &Failed) -> Option<TimelineItem> {
         if event.is_undated() {
