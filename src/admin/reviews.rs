@@ -1,6 +1,6 @@
 //! Open questions, for a person who answers them: are these customers one person?
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::audit::{Action, Attribution};
 use super::decisions::{Act, DecisionError};
@@ -43,10 +43,8 @@ pub async fn list(
     now: Timestamp,
 ) -> Result<Vec<Review>, StorageError> {
     let open = list_reviews(pool, brand.id()).await?;
-    let is_listed =
-        |open: &OpenReview| all || open.postponed_until.is_none_or(|until| until <= now);
-    let reviews = open.into_iter().filter(is_listed);
-    Ok(reviews.map(|open| Review { id: id(brand, &open), open }).collect())
+    let reviews = open.into_iter().map(|open| Review { id: id(brand, &open), open });
+    Ok(reviews.filter(|review| all || !review.is_put_away(now)).collect())
 }
 
 /// The open question with an id.
@@ -110,6 +108,24 @@ impl Review {
             (ReviewAnswer::Different, ..) => Ok(Act::KeepApart(customers.into_iter().collect())),
         }
     }
+}
+
+impl Review {
+    /// Whether somebody put it away until later.
+    #[must_use]
+    pub fn is_put_away(&self, now: Timestamp) -> bool {
+        self.open.postponed_until.is_some_and(|until| until > now)
+    }
+}
+
+/// For how many days a question is put away, unless a person says otherwise.
+pub const DAYS_AWAY: u16 = 7;
+
+/// Until when a question is put away for some days.
+#[must_use]
+pub fn days_later(now: Timestamp, days: u16) -> Timestamp {
+    let away = SignedDuration::from_hours(i64::from(days).saturating_mul(24));
+    now.saturating_add(away).unwrap_or(Timestamp::MAX)
 }
 
 /// Puts a question away until then, with an audit entry. Returns whether it is still open.

@@ -48,16 +48,38 @@ struct NavigationItem {
 
 /// The navigation: groups, and for each item its path, its label and the role that sees it.
 const NAVIGATION: [(&str, &[(&str, &str, Role)]); 2] = [
-    ("Customers", &[("/", "Overview", Role::Viewer)]),
-    ("Brand", &[("/keys", "Keys", Role::Admin), ("/people", "People", Role::Admin)]),
+    (
+        "Customers",
+        &[
+            ("/", "Overview", Role::Viewer),
+            ("/reviews", "Reviews", Role::Viewer),
+            ("/decisions", "Decisions", Role::Viewer),
+            ("/lookups", "Lookups", Role::Viewer),
+        ],
+    ),
+    (
+        "Brand",
+        &[
+            ("/keys", "Keys", Role::Admin),
+            ("/people", "People", Role::Admin),
+            ("/audit", "Audit log", Role::Viewer),
+        ],
+    ),
 ];
 
 /// What acts did, by the name in the query of the page that follows.
-const NOTICES: [(&str, &str); 5] = [
+const NOTICES: &[(&str, &str)] = &[
     ("logged-in", "Welcome."),
     ("logged-out", "You are logged out."),
     ("revoked", "The key is revoked. Every replica refuses it within a second."),
     ("ended", "The session is ended."),
+    ("answered", "Your answer is stored. Lookups show it at once."),
+    ("put-away", "The question is put away for a week."),
+    (
+        "closed",
+        "This question is not open any more: somebody answered it, or its customers changed.",
+    ),
+    ("undone", "The decision is undone. Lookups show it at once."),
     ("nothing", "Nothing was left to do: somebody else was faster."),
 ];
 

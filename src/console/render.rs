@@ -21,7 +21,14 @@ templates!(
     "refusal.html",
     "overview.html",
     "keys.html",
-    "people.html"
+    "people.html",
+    "decision_parts.html",
+    "reviews.html",
+    "review.html",
+    "decisions.html",
+    "decision.html",
+    "lookups.html",
+    "audit.html"
 );
 
 /// The templates of all pages.

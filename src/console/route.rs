@@ -52,10 +52,19 @@ enum Method {
 routes! {
     Overview, Get, "/", Viewer;
     LogOut, Post, "/logout", Viewer;
+    Reviews, Get, "/reviews", Viewer;
+    Review, Get, "/reviews/{id}", Viewer;
+    AnswerReview, Post, "/reviews/{id}/answer", Supervisor;
+    Decisions, Get, "/decisions", Viewer;
+    Decision, Get, "/decisions/{id}", Viewer;
+    UndoDecision, Post, "/decisions/{id}/undo", Supervisor;
+    Lookups, Get, "/lookups", Viewer;
+    SearchLookups, Post, "/lookups", Viewer;
     Keys, Get, "/keys", Admin;
     CreateKey, Post, "/keys", Admin;
     RevokeKey, Post, "/keys/{id}/revoke", Admin;
     People, Get, "/people", Admin;
     InvitePerson, Post, "/people", Admin;
     EndSession, Post, "/people/{id}/end", Admin;
+    Audit, Get, "/audit", Viewer;
 }

@@ -44,6 +44,7 @@ pub mod live_queries;
 pub mod load_component;
 pub mod lookup_history;
 pub mod oversized_components;
+pub mod page_key;
 pub mod person;
 pub mod places;
 pub mod pool;

@@ -11,6 +11,7 @@
 )]
 
 mod admin;
+mod console;
 mod doctor;
 mod erasure;
 mod http;
