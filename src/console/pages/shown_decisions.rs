@@ -58,7 +58,11 @@ impl ShownDecision {
             Verdict::ConfirmedAddress(_, records) => records.iter().collect(),
             _ => Vec::new(),
         };
-        let relation = if matches!(row.verdict, Verdict::SamePerson(_)) { "is" } else { "is not" };
+        let relation = if matches!(row.verdict, Verdict::SamePerson(_)) {
+            "is the same person as"
+        } else {
+            "is not the same person as"
+        };
         let pair = |(left, right): &(RecordKey, RecordKey)| Pair {
             left: RecordLink::new(visit, left),
             relation,

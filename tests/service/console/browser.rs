@@ -12,8 +12,9 @@ use crate::support::{Options, TestApp, TestSettings};
 
 /// An application with a console.
 pub async fn app_with_console() -> TestApp {
+    // Another address than that of lookups: with the same port 0, both would count as one.
     let settings =
-        TestSettings::demo().with(|file| "127.0.0.1:0".clone_into(&mut file.console.listen));
+        TestSettings::demo().with(|file| "127.0.0.2:0".clone_into(&mut file.console.listen));
     TestApp::start_with(Options::from(settings)).await
 }
 

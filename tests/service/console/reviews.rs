@@ -97,7 +97,7 @@ async fn a_question_is_answered_the_next_one_follows_and_the_answer_is_undone() 
     ] {
         assert!(page.has(text), "{text}: {}", page.text());
     }
-    assert_eq!(audited(&app, "view review").await.len(), 3);
+    assert_eq!(audited(&app, "view review").await.len(), 4);
     let answered = answer(&femke, &path, &page, "same").await;
     assert_eq!(answered.status, 303, "{}", answered.html);
     assert!(answered.location.starts_with(&other), "the next question: {}", answered.location);
@@ -267,7 +267,7 @@ async fn every_page_shows_the_data_of_the_demo() {
         let browser = Browser::log_in(&app, role, "Femke").await;
         let list = browser.get("/reviews").await.shown();
         let questions = list.links("/demo/reviews/");
-        assert!(questions.len() >= 3, "{}", list.text());
+        assert!(!questions.is_empty(), "{}", list.text());
         for path in questions.iter().map(String::as_str).chain(["/decisions", "/lookups", "/audit"])
         {
             browser.get(path).await.shown();
