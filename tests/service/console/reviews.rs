@@ -251,7 +251,7 @@ async fn whatever_the_data_it_is_shown_as_text() {
         [page, femke.get(&format!("/decisions/{undo}")).await, femke.get("/decisions").await];
     for page in pages.into_iter().chain([femke.get("/audit").await]) {
         let page = page.shown();
-        for harmful in ["<script>alert", "<img", "<b>1"] {
+        for harmful in ["<script>alert", "<img src=x", "<b>1"] {
             assert!(!page.html.contains(harmful), "{harmful}: {}", page.html);
         }
         assert!(page.has("alert('x')</script>{{ 7 * 7 }}"), "{}", page.html);
