@@ -48,7 +48,16 @@ struct NavigationItem {
 
 /// The navigation: groups, and for each item its path, its label and the role that sees it.
 const NAVIGATION: &[(&str, &[(&str, &str, Role)])] = &[
-    ("Customers", &[("/", "Overview", Role::Viewer), ("/customers", "Customers", Role::Viewer)]),
+    (
+        "Customers",
+        &[
+            ("/", "Overview", Role::Viewer),
+            ("/customers", "Customers", Role::Viewer),
+            ("/reviews", "Reviews", Role::Viewer),
+            ("/decisions", "Decisions", Role::Viewer),
+            ("/lookups", "Lookups", Role::Viewer),
+        ],
+    ),
     ("Sources", &[("/sources", "Sources", Role::Viewer), ("/inbox", "Inbox", Role::Viewer)]),
     (
         "Brand",
@@ -56,6 +65,7 @@ const NAVIGATION: &[(&str, &[(&str, &str, Role)])] = &[
             ("/keys", "Keys", Role::Admin),
             ("/settings", "Settings", Role::Admin),
             ("/people", "People", Role::Admin),
+            ("/audit", "Audit log", Role::Viewer),
         ],
     ),
 ];
@@ -84,6 +94,12 @@ const NOTICES: &[(&str, &str)] = &[
     (
         "decided",
         "Decided. Lookups show it at once. The history below lists the decision: you can undo it there.",
+    ),
+    ("answered", "Your answer is stored. Lookups show it at once."),
+    ("put-away", "The question is put away for a week."),
+    (
+        "closed",
+        "This question is not open any more: somebody answered it, or its customers changed.",
     ),
     ("undone", "The decision is undone. Lookups show it at once."),
     ("nothing", "Nothing was left to do: somebody else was faster."),

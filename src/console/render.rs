@@ -34,6 +34,13 @@ templates!(
     "keys.html",
     "people.html",
     "settings.html",
+    "decision_parts.html",
+    "reviews.html",
+    "review.html",
+    "decisions.html",
+    "decision.html",
+    "lookups.html",
+    "audit.html",
 );
 
 /// The templates of all pages.

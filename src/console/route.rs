@@ -70,6 +70,14 @@ routes! {
     ExportCustomer, Post, "/customers/{id}/export", Supervisor;
     AskToEraseCustomer, Get, "/customers/{id}/erase", Admin;
     EraseCustomer, Post, "/customers/{id}/erase", Admin;
+    Reviews, Get, "/reviews", Viewer;
+    Review, Get, "/reviews/{id}", Viewer;
+    AnswerReview, Post, "/reviews/{id}/answer", Supervisor;
+    Decisions, Get, "/decisions", Viewer;
+    Decision, Get, "/decisions/{id}", Viewer;
+    UndoDecision, Post, "/decisions/{id}/undo", Supervisor;
+    Lookups, Get, "/lookups", Viewer;
+    SearchLookups, Post, "/lookups", Viewer;
     Keys, Get, "/keys", Admin;
     CreateKey, Post, "/keys", Admin;
     RevokeKey, Post, "/keys/{id}/revoke", Admin;
@@ -78,4 +86,5 @@ routes! {
     People, Get, "/people", Admin;
     InvitePerson, Post, "/people", Admin;
     EndSession, Post, "/people/{id}/end", Admin;
+    Audit, Get, "/audit", Viewer;
 }

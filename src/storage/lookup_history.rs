@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::invalidation::{BrandSecret, LookupHash};
+use super::page_key::PageKey;
 use super::pool::{Connection, Pool};
 use super::suppressions::SuppressionHash;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
@@ -159,6 +160,8 @@ pub enum LookupFilter<'a> {
     Customers(&'a BTreeSet<RecordKey>),
     /// Those about a person.
     About(&'a PersonLookups),
+    /// All, from before one of them.
+    Before(PageKey),
 }
 
 /// What finds the lookups about a person.
@@ -213,7 +216,7 @@ macro_rules! select_lookups {
             "select asked_at, request_id, ticket, question_kind, status, problem, cache, customer_keys, too_many, sources, duration_us
             from lookup_history where brand_id = $1 and ",
             $condition,
-            " order by asked_at desc, request_id limit $2"
+            " order by asked_at desc, request_id desc limit $2"
         )
     };
 }
@@ -250,6 +253,7 @@ pub async fn list_lookups(
         LookupFilter::About(_) => {
             select_lookups!("(customer_keys && $3 or question_hash = any($4))")
         }
+        LookupFilter::Before(_) => select_lookups!("(asked_at, request_id) < ($3, $4)"),
     };
     let query = sqlx::query_as(select).bind(brand_id).bind(limit.map(i64::from));
     let query = match filter {
@@ -257,6 +261,7 @@ pub async fn list_lookups(
         LookupFilter::Request(id) => query.bind(id),
         LookupFilter::Customers(keys) => query.bind(super::records::texts(keys)),
         LookupFilter::About(person) => query.bind(&person.keys).bind(&person.questions),
+        LookupFilter::Before(key) => query.bind(Time::from(key.at)).bind(key.id),
     };
     let rows: Vec<Columns> = query.fetch_all(db).await?;
     Ok(rows.into_iter().map(lookup_row).collect())

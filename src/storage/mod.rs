@@ -48,6 +48,7 @@ pub mod lookup_history;
 pub mod lookup_reviews;
 pub mod names;
 pub mod oversized_components;
+pub mod page_key;
 pub mod person;
 pub mod places;
 pub mod pool;

@@ -71,6 +71,7 @@ fn records_are_joined_shown_and_separated_again() {
     let history = json_of("customer history", &history);
     assert_eq!(history["decisions"][0]["decision_id"], id);
     assert!(!history["decisions"][0]["undone_at"].is_null());
+    assert_eq!(history["decisions"][0]["undone_by"], "Femke");
     assert_eq!(history["actions"][0]["action"], "undo decision");
     assert_eq!(history["actions"][1]["by"], "Femke");
     let list = |more: &[&str]| {

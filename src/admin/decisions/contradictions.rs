@@ -224,6 +224,7 @@ mod tests {
             reason: String::new(),
             decided_at: Timestamp::UNIX_EPOCH,
             undone_at: None,
+            undone_by: None,
         };
         (1..).zip(verdicts).map(row).collect()
     }

@@ -5,7 +5,7 @@ mod from_lookups;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use self::from_lookups::list_from_lookups;
 use super::audit::{Action, Attribution};
@@ -60,7 +60,7 @@ pub async fn list(
     let stored: BTreeSet<LookupHash> = of_several.filter_map(asked).collect();
     let mut connection = pool.acquire().await?;
     open.extend(list_from_lookups(&mut connection, brand, &stored).await?);
-    open.retain(|open| all || open.postponed_until.is_none_or(|until| until <= now));
+    open.retain(|open| all || !is_put_away(open, now));
     let questions: BTreeSet<LookupHash> = open.iter().filter_map(asked).collect();
     let counted = count_lookups(&mut connection, brand.id(), &questions).await?;
     let mut reviews = reviews_of(brand, open, &counted);
@@ -188,6 +188,29 @@ impl Review {
             (ReviewAnswer::Different, ..) => Ok(Act::KeepApart(customers.into_iter().collect())),
         }
     }
+}
+
+/// Whether somebody put a question away until later.
+fn is_put_away(open: &OpenReview, now: Timestamp) -> bool {
+    open.postponed_until.is_some_and(|until| until > now)
+}
+
+impl Review {
+    /// Whether somebody put it away until later.
+    #[must_use]
+    pub fn is_put_away(&self, now: Timestamp) -> bool {
+        is_put_away(&self.open, now)
+    }
+}
+
+/// For how many days a question is put away, unless a person says otherwise.
+pub const DAYS_AWAY: u16 = 7;
+
+/// Until when a question is put away for some days.
+#[must_use]
+pub fn days_later(now: Timestamp, days: u16) -> Timestamp {
+    let away = SignedDuration::from_hours(i64::from(days).saturating_mul(24));
+    now.saturating_add(away).unwrap_or(Timestamp::MAX)
 }
 
 /// Puts a question away until then, with an audit entry. Returns whether it is still open.

@@ -3,7 +3,7 @@
 mod shown;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use self::shown::{not_shown, print_review, print_reviews, review_as_json};
 use super::actor::ActorArguments;
@@ -12,7 +12,7 @@ use super::exit::Failure;
 use super::output::{OutputArguments, print_error, print_json, print_line};
 use super::session::Session;
 use crate::admin::decisions::views_of;
-use crate::admin::reviews::{Review, ReviewAnswer, find, list, postpone};
+use crate::admin::reviews::{DAYS_AWAY, Review, ReviewAnswer, days_later, find, list, postpone};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::settings::Settings;
@@ -60,15 +60,12 @@ pub(super) struct ListArguments {
     output: OutputArguments,
 }
 
-/// For how many days a question is put away.
-const DAYS: u16 = 7;
-
 #[derive(Debug, Args)]
 pub(super) struct LaterArguments {
     /// Id of the question, from `review list`
     id: String,
     /// For how many days
-    #[arg(long, default_value_t = DAYS, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365))]
+    #[arg(long, default_value_t = DAYS_AWAY, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365))]
     days: u16,
     /// The brand. Needed if the settings have several brands
     #[arg(long)]
@@ -114,7 +111,8 @@ async fn run_in(session: &Session, command: ReviewCommand, now: Timestamp) -> an
             let review = open_review(session, brand, &id).await?;
             let answer = match answer {
                 AnswerArgument::Later => {
-                    return put_away(session, (brand, review), (DAYS, now), act.put_away()).await;
+                    return put_away(session, (brand, review), (DAYS_AWAY, now), act.put_away())
+                        .await;
                 }
                 AnswerArgument::Same => ReviewAnswer::Same,
                 AnswerArgument::Different => ReviewAnswer::Different,
@@ -198,7 +196,7 @@ async fn put_away(
     (days, now): (u16, Timestamp),
     (actor, output): (&ActorArguments, &OutputArguments),
 ) -> anyhow::Result<()> {
-    let until = now.saturating_add(SignedDuration::from_hours(i64::from(days) * 24))?;
+    let until = days_later(now, days);
     let actor = actor.actor();
     let by = (actor.attribution(), now);
     let pool = &session.database.pool;

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::admin::compared_review::kind_in_words;
 use crate::admin::decisions::CustomerView;
 use crate::admin::reviews::Review;
 use crate::cli::decision::shown::{print_views, view_as_json};
@@ -85,24 +86,18 @@ pub(super) fn print_review(review: &Review, customers: &[CustomerView]) {
 fn evidence(review: &Review) -> String {
     let question = &review.open.review;
     if review.is_about_a_form() {
-        return format!("only a form contains the {} {}", words(&question.kind), question.value);
+        return format!(
+            "only a form contains the {} {}",
+            kind_in_words(&question.kind),
+            question.value
+        );
     }
-    let (kind, value, conflict) = (words(&question.kind), &question.value, &question.conflict);
+    let (kind, value, conflict) =
+        (kind_in_words(&question.kind), &question.value, &question.conflict);
     if review.is_from_lookups() {
         return format!("lookups of the {kind} {value} find {}", concerned(review));
     }
     format!("same {kind}: {value}; kept apart, because: {conflict}")
-}
-
-/// The kind of evidence, for people.
-fn words(kind: &str) -> &str {
-    match kind {
-        "email" => "e-mail address",
-        "telephone" => "phone number",
-        "facebook" => "Facebook account",
-        "twitter" => "Twitter account",
-        other => other,
-    }
 }
 
 /// An open question, for scripts.

@@ -1,18 +1,27 @@
 //! The pages and acts. Each shows or does what an action of `admin/` says; there is no logic of the product here.
 
+mod audit;
+mod customer_card;
 mod customers;
+mod decisions;
 mod delivery;
 mod inbox;
 mod inbox_filter;
 mod keys;
+mod lookups;
 mod overview;
 mod overview_words;
 mod people;
+mod review;
+mod review_answers;
+mod reviews;
 mod settings;
 mod shown_delivery;
 mod shown_stream;
 mod source;
 mod sources;
+
+mod shown_decisions;
 
 use super::reply::{Refusal, Reply};
 use super::route::ConsoleRoute;
@@ -41,6 +50,14 @@ pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, 
         ConsoleRoute::ExportCustomer => customers::acts::export(visit).await,
         ConsoleRoute::AskToEraseCustomer => customers::erase::ask(visit).await,
         ConsoleRoute::EraseCustomer => customers::erase::erase(visit).await,
+        ConsoleRoute::Reviews => reviews::list(visit).await,
+        ConsoleRoute::Review => review::show(visit).await,
+        ConsoleRoute::AnswerReview => review_answers::answer(visit).await,
+        ConsoleRoute::Decisions => decisions::show_all(visit).await,
+        ConsoleRoute::Decision => decisions::show(visit).await,
+        ConsoleRoute::UndoDecision => decisions::undo(visit).await,
+        ConsoleRoute::Lookups => lookups::show(visit).await,
+        ConsoleRoute::SearchLookups => lookups::search(visit).await,
         ConsoleRoute::Keys => keys::list(visit).await,
         ConsoleRoute::CreateKey => keys::create(visit).await,
         ConsoleRoute::RevokeKey => keys::revoke(visit).await,
@@ -49,5 +66,6 @@ pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, 
         ConsoleRoute::People => people::list(visit).await,
         ConsoleRoute::InvitePerson => people::invite(visit).await,
         ConsoleRoute::EndSession => people::end(visit).await,
+        ConsoleRoute::Audit => audit::list(visit).await,
     }
 }

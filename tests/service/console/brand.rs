@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hookpoint::storage::audit_log::list_audit;
+use hookpoint::storage::audit_log::{AuditFilter, list_audit};
 
 use super::*;
 
@@ -53,7 +53,7 @@ async fn who_is_invited_has_the_role_of_the_invitation() {
         let refused = admin.submit("/people", &[("person", person), ("role", role)]).await;
         assert_eq!(refused.status, 422, "{person:?} {role:?}");
     }
-    let audit = list_audit(app.pool(), app.brand.id(), 10).await.unwrap();
+    let audit = list_audit(app.pool(), app.brand.id(), AuditFilter::ALL, 10).await.unwrap();
     let acts: Vec<_> =
         audit.iter().map(|row| (row.action.as_str(), row.done_by.as_str())).collect();
     let expected = [

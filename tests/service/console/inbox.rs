@@ -1,7 +1,7 @@
 //! The inbox: what failed by its reason, filters, and acts on what a person saw.
 
 use hookpoint::admin::role::Role;
-use hookpoint::storage::audit_log::list_audit;
+use hookpoint::storage::audit_log::{AuditFilter, list_audit};
 use serde_json::json;
 
 use super::client::{Browser, Page};
@@ -39,7 +39,7 @@ fn field(page: &Page, name: &str) -> String {
 }
 
 async fn audited(app: &TestApp) -> Vec<(String, String, String)> {
-    let rows = list_audit(app.pool(), app.brand.id(), 100).await.unwrap();
+    let rows = list_audit(app.pool(), app.brand.id(), AuditFilter::ALL, 100).await.unwrap();
     let rows = rows.into_iter().filter(|row| row.action.contains("deliver"));
     rows.map(|row| (row.action, row.reason, row.outcome)).collect()
 }

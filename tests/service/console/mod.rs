@@ -4,8 +4,11 @@ mod access;
 mod brand;
 mod browser;
 mod client;
+mod customers;
 mod inbox;
+mod lists;
 mod overview;
+mod reviews;
 mod sources;
 
 use std::net::SocketAddr;

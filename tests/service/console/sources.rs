@@ -8,7 +8,7 @@ use hookpoint::customer::model::source::Source;
 use hookpoint::demo::simulators::{ObjectKind, SimulatedData, SimulatorOptions, Simulators};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::sources::api::LiveWhen;
-use hookpoint::storage::audit_log::list_audit;
+use hookpoint::storage::audit_log::{AuditFilter, list_audit};
 use hookpoint::storage::rejected_webhooks::{RejectedRow, insert_rejected};
 use hookpoint::storage::sync_streams::{StreamRow, list_streams};
 use serde_json::json;
@@ -94,7 +94,7 @@ async fn a_person_starts_a_run_which_the_service_makes() {
     assert!(femke.get("/sources/omniotap").await.shown().has("backfill done"));
     let stopped = femke.post("/sources/omniotap/stop", &contacts).await;
     assert_eq!(stopped.location, "/demo/sources/omniotap?done=nothing");
-    let audit = list_audit(app.pool(), app.brand.id(), 10).await.unwrap();
+    let audit = list_audit(app.pool(), app.brand.id(), AuditFilter::ALL, 10).await.unwrap();
     let entry = audit.iter().find(|row| row.action == "request sync").unwrap();
     assert_eq!((entry.target.as_str(), entry.outcome.as_str()), ("omniotap contacts", "runs: 1"));
     assert_eq!(entry.done_by, "Femke");
