@@ -6,7 +6,7 @@ use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::Change;
 use hookpoint::customer::model::source::SourceKind;
-use hookpoint::storage::audit_log::{ActionRow, list_audit};
+use hookpoint::storage::audit_log::{ActionRow, AuditFilter, list_audit};
 
 use super::*;
 
