@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::admin::console_access::{
     AccessError, IDLE_MINUTES, LINK_MINUTES, SESSION_HOURS, create_link, end_session, sessions,
 };
-use crate::admin::role::Role;
+use crate::admin::role::{Role, UnknownRole};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
@@ -59,20 +59,20 @@ async fn page(visit: &Visit, made: Option<(String, String)>) -> Result<Reply, Re
 
 /// Makes a link, and shows it once.
 pub(super) async fn invite(visit: &Visit) -> Result<Reply, Refusal> {
-    let role: Role = visit.form.value("role").parse().map_err(mistake)?;
+    let role: Role = visit
+        .form
+        .value("role")
+        .parse()
+        .map_err(|error: UnknownRole| Refusal::Mistake(error.to_string()))?;
     let person = visit.form.value("person");
     let (attribution, now) = (visit.attribution(), visit.now());
     let code = create_link(visit.pool(), &visit.brand, (role, person), attribution, now).await;
     let code = code.map_err(|error| match error {
         AccessError::Storage(error) => error.into(),
-        error => mistake(error),
+        error => Refusal::Mistake(error.to_string()),
     })?;
     let link = visit.console.urls.link(&visit.brand.rules.slug, code.reveal());
     page(visit, Some((person.to_owned(), link))).await
-}
-
-fn mistake(error: impl ToString) -> Refusal {
-    Refusal::Mistake(error.to_string())
 }
 
 /// Ends the session of somebody.

@@ -120,7 +120,7 @@ impl Presenter {
     /// Renders some events of a customer. `None` for those that no answer contains.
     #[must_use]
     pub fn items(&self, profile: &Profile, events: &[Event]) -> Vec<Option<TimelineItem>> {
-        let facts = Value::from_serialize(&ProfileFacts::new(profile));
+        let facts = Value::from_serialize(ProfileFacts::new(profile));
         let failed = Failed::default();
         events.iter().map(|event| self.item(event, &facts, &failed)).collect()
     }

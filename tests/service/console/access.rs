@@ -192,7 +192,7 @@ async fn wrong_codes_are_limited_for_each_network() {
 #[tokio::test]
 async fn a_console_below_a_path_has_all_its_links_there() {
     let settings = settings_with_console().with(|file| {
-        "https://support.brand.nl/hookpoint/".clone_into(&mut file.console.public_url)
+        "https://support.brand.nl/hookpoint/".clone_into(&mut file.console.public_url);
     });
     let app = TestApp::start_with(settings).await;
     // Its address is that of the proxy, so no page can be opened from here. The link names it.
