@@ -2,6 +2,7 @@
 
 mod access;
 mod brand;
+mod customers;
 
 use std::net::SocketAddr;
 
