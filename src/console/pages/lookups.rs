@@ -161,6 +161,7 @@ fn found(visit: &Visit, customer: &PastCustomer) -> Found {
 fn result(row: &LookupRow) -> (String, &'static str) {
     match (&row.problem, row.customer_keys.len()) {
         (Some(problem), _) => (problem.clone(), "bad"),
+        (None, _) if row.too_many => ("too many".to_owned(), "warn"),
         (None, 0) => ("nobody".to_owned(), "neutral"),
         (None, customers) => (counted(customers, "customer", "customers"), "good"),
     }

@@ -31,6 +31,10 @@ struct ListedReview {
     path: String,
     question: ShownQuestion,
     customers: usize,
+    /// How many lookups in the history met the question, and what is known of the last one.
+    lookups: u64,
+    last_lookup: Option<ShownTime>,
+    last_ticket: Option<String>,
     since: ShownTime,
     /// Until when it is put away.
     until: Option<ShownTime>,
@@ -61,6 +65,9 @@ impl ShownQuestion {
 fn reason(review: &Review) -> String {
     if review.is_about_a_form() {
         return "Only a form contains it.".to_owned();
+    }
+    if review.is_from_lookups() {
+        return "Lookups find all of them.".to_owned();
     }
     let reasons = [
         (Conflict::DifferentIds, "Their source keeps people unique, and has a record for each."),
@@ -100,6 +107,9 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
         path: visit.path(&format!("/reviews/{}", review.id)),
         question: ShownQuestion::new(visit, review),
         customers: review.open.review.customers.len(),
+        lookups: review.lookups.count,
+        last_lookup: review.lookups.last_at.map(|at| visit.time(at)),
+        last_ticket: review.lookups.last_ticket.clone(),
         since: visit.time(review.open.found_at),
         until: review.open.postponed_until.filter(|_| are_put_away).map(|at| visit.time(at)),
     });

@@ -179,7 +179,10 @@ async fn a_question_is_put_away_until_later() {
     let page = femke.get(&path).await.shown();
     let away = answer(&femke, &path, &page, "later").await;
     assert_eq!((away.status, away.location), (303, format!("{other}?done=put-away")));
-    assert_eq!(femke.get("/reviews").await.shown().links("/demo/reviews/"), std::slice::from_ref(&other));
+    assert_eq!(
+        femke.get("/reviews").await.shown().links("/demo/reviews/"),
+        std::slice::from_ref(&other)
+    );
     let put_away = femke.get("/reviews?show=put-away").await.shown();
     assert_eq!(put_away.links("/demo/reviews/"), std::slice::from_ref(&path));
     assert_eq!(audited(&app, "postpone review").await, entry("Femke", "ticket 4711"));
