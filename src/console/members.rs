@@ -3,7 +3,7 @@
 use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite, time};
 
-use super::server::Console;
+use super::state::Console;
 use crate::admin::console_access::{Member, SESSION_HOURS, find_member};
 use crate::brand::Brand;
 use crate::storage::StorageError;

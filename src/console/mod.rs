@@ -17,8 +17,11 @@ pub mod route;
 mod server;
 mod shown;
 mod shown_customers;
+mod state;
+mod templates;
 mod urls;
 mod visit;
 
-pub use self::server::{Console, ConsoleParts, console_routes};
+pub use self::server::console_routes;
+pub use self::state::{Console, ConsoleParts};
 pub use self::urls::ConsoleUrls;

@@ -1,13 +1,11 @@
 //! Answers requests to the console.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Bytes, Data, PayloadConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
-use minijinja::Environment;
 
 use super::assets;
 use super::cross_site::is_own_form;
@@ -15,86 +13,12 @@ use super::form::{Form, MAX_FORM_BYTES};
 use super::frame::Frame;
 use super::members::{brands_of_browser, member_of, removal_cookie, session_cookie};
 use super::pages;
-use super::render::{environment, render};
+use super::render::render;
 use super::reply::{Refusal, Reply, builder};
 use super::route::ConsoleRoute;
-use super::urls::ConsoleUrls;
+use super::state::Console;
 use super::visit::Visit;
 use crate::admin::console_access::{AccessError, LINK_MINUTES, log_in};
-use crate::brand::Brand;
-use crate::clock::Clock;
-use crate::erasure::suppression_file::SuppressionFile;
-use crate::http::client_ip::Proxies;
-use crate::http::rate_limits::{Rates, WrongKeys};
-use crate::settings::SettingsFile;
-use crate::storage::pool::Pool;
-
-/// What the console works with.
-pub struct Console {
-    /// The brands, by slug.
-    pub brands: BTreeMap<String, Arc<Brand>>,
-    /// The connections to Postgres.
-    pub pool: Pool,
-    /// The clock.
-    pub clock: Clock,
-    /// The settings of the service.
-    pub file: SettingsFile,
-    /// The suppression file, for erasures.
-    pub suppressions: SuppressionFile,
-    /// Where the console is.
-    pub urls: ConsoleUrls,
-    pub(super) environment: Environment<'static>,
-    pub(super) assets_version: String,
-    proxies: Proxies,
-    attempts: WrongKeys,
-}
-
-/// What the console is built from.
-pub struct ConsoleParts {
-    /// The brands, in any order.
-    pub brands: Vec<Arc<Brand>>,
-    /// The connections to Postgres.
-    pub pool: Pool,
-    /// The clock.
-    pub clock: Clock,
-    /// The settings of the service.
-    pub file: SettingsFile,
-    /// The suppression file, for erasures.
-    pub suppressions: SuppressionFile,
-    /// Where the console is.
-    pub urls: ConsoleUrls,
-}
-
-/// The limits of attempts to log in. Only the one for wrong secrets is used.
-const ATTEMPTS: Rates = Rates {
-    lookups_per_second: 1,
-    wrong_keys_per_minute: 20,
-    not_found_per_minute: 1,
-    max_tracked_networks: 10_000,
-};
-
-impl Console {
-    /// The console with all its templates.
-    ///
-    /// # Errors
-    /// If a template cannot be read. Tests read all of them.
-    pub fn new(parts: ConsoleParts) -> Result<Self, minijinja::Error> {
-        let ConsoleParts { brands, pool, clock, file, suppressions, urls } = parts;
-        let by_slug = brands.into_iter().map(|brand| (brand.rules.slug.clone(), brand));
-        Ok(Self {
-            brands: by_slug.collect(),
-            pool,
-            clock,
-            proxies: Proxies::from(&file.server),
-            file,
-            suppressions,
-            urls,
-            environment: environment()?,
-            assets_version: assets::version(),
-            attempts: WrongKeys::new(ATTEMPTS),
-        })
-    }
-}
 
 /// Registers the pages of the console.
 pub fn console_routes(config: &mut ServiceConfig, console: &Data<Console>) {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::form::Form;
 use super::record_links::RecordLinks;
 use super::reply::Refusal;
-use super::server::Console;
+use super::state::Console;
 use crate::admin::audit::Attribution;
 use crate::admin::console_access::Member;
 use crate::admin::role::Role;

@@ -46,6 +46,8 @@ const SEARCHES: [(&str, &str); 5] = [
 struct Lookup {
     at: ShownTime,
     request: String,
+    /// If it is a number.
+    ticket: Option<String>,
     /// What was asked. Empty if the request was rejected before.
     asked: String,
     status: i16,
@@ -138,6 +140,7 @@ fn shown(visit: &Visit, PastLookup { row, customers }: &PastLookup) -> Lookup {
     Lookup {
         at: visit.time(row.asked_at),
         request: row.request_id.to_string(),
+        ticket: row.ticket.clone(),
         asked: row.question_kind.as_deref().map(kind_in_words).unwrap_or_default().to_owned(),
         status: row.status,
         result,

@@ -11,6 +11,11 @@ use serde_json::{Value, json};
 
 use super::*;
 
+/// Says what was left out.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// The driver of the browser. It ends with the test, with all that it started.
 struct Driver {
     child: Child,
@@ -24,7 +29,7 @@ impl Driver {
             |name: &str| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok();
         if !is_installed("chromedriver") || !is_installed("chromium") {
             assert!(std::env::var_os("HOOKPOINT_NEEDS_BROWSER").is_none(), "there is no browser");
-            eprintln!("not tried: chromium or chromedriver is not installed");
+            say("not tried: chromium or chromedriver is not installed");
             return None;
         }
         let mut child = Command::new("chromedriver")
@@ -161,7 +166,7 @@ fn axe() -> Option<String> {
     let file = std::env::var_os("HOOKPOINT_AXE");
     if file.is_none() {
         assert!(std::env::var_os("HOOKPOINT_NEEDS_BROWSER").is_none(), "axe-core is missing");
-        eprintln!("not tried: accessibility, because HOOKPOINT_AXE names no copy of axe-core");
+        say("not tried: accessibility, because HOOKPOINT_AXE names no copy of axe-core");
     }
     file.map(|file| std::fs::read_to_string(file).unwrap())
 }
