@@ -16,6 +16,7 @@ use crate::console::record_links::RecordLinks;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
+use crate::counted::counted;
 use crate::customer::model::record::RecordKey;
 
 #[derive(Serialize)]
@@ -24,6 +25,9 @@ struct ReviewPage {
     is_about_a_form: bool,
     question: ShownQuestion,
     since: ShownTime,
+    /// How many lookups met it, in words. Empty if none did.
+    lookups: String,
+    last_ticket: Option<String>,
     /// Until when it is put away.
     until: Option<ShownTime>,
     columns: Vec<Column>,
@@ -84,6 +88,11 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
         is_about_a_form: review.is_about_a_form(),
         question: ShownQuestion::new(visit, &review),
         since: visit.time(open.found_at),
+        lookups: match review.lookups.count {
+            0 => String::new(),
+            count => counted(count, "time", "times"),
+        },
+        last_ticket: review.lookups.last_ticket.clone(),
         until: open.postponed_until.filter(|until| *until > now).map(|at| visit.time(at)),
         columns: customers.iter().map(|customer| column(visit, customer)).collect(),
         more: open.review.customers.len().saturating_sub(MOST_COMPARED),
