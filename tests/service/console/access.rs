@@ -1,5 +1,7 @@
 //! Who gets in, what each role may do, and that nobody else does anything.
 
+use std::collections::BTreeSet;
+
 use hookpoint::console::route::ConsoleRoute;
 use jiff::SignedDuration;
 
@@ -199,5 +201,53 @@ async fn a_console_below_a_path_has_all_its_links_there() {
     let urls = app.application.console.as_ref().unwrap();
     assert_eq!(urls.link("demo", "x"), "https://support.brand.nl/hookpoint/login#demo.x");
     assert!(urls.is_https());
+    app.stop().await;
+}
+
+/// The URLs in a page: where its links and forms lead.
+fn urls_of(page: &str) -> Vec<String> {
+    let mut urls = Vec::new();
+    for attribute in ["href=\"", "action=\"", "hx-get=\""] {
+        let values = page.split(attribute).skip(1).map(|rest| rest.split('"').next().unwrap());
+        urls.extend(values.map(|url| url.replace("&#x2f;", "/").replace("&amp;", "&")));
+    }
+    urls
+}
+
+#[tokio::test]
+async fn no_url_and_no_log_line_has_anything_of_a_person() {
+    let app = app_with_console().await;
+    let code = link(&app, &app.brand, Role::Admin).await;
+    let entered = submit(&app, "/login", "", &[("code", &code)]).await;
+    let cookie = entered.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let admin = Person { app: &app, cookie: cookie.clone() };
+    let (email, phone, name) = ("thomas@example.org", "+31612312311", "Bakker");
+
+    // Every page that the pages lead to, from the navigation on.
+    let found = admin.submit("/customers", &[("text", email)]).await;
+    assert!(found.body.contains(name), "{}", found.body);
+    let (mut open, mut seen) = (urls_of(&found.body), BTreeSet::new());
+    open.extend(urls_of(&admin.page("/").await));
+    while let Some(url) = open.pop() {
+        assert!(!url.contains('@') && !url.contains("%40"), "{url}");
+        for datum in [email, phone, "31612312311", name, "Thomas"] {
+            assert!(!url.contains(datum), "{url} has {datum}");
+        }
+        let is_page = url.starts_with("/demo/") && !url.ends_with("/logout");
+        if is_page && seen.len() < 80 && seen.insert(url.clone()) {
+            let page = super::open(&app, &url, &cookie).await;
+            // The paths of forms are none of pages.
+            assert!(page.status < 500, "{url}: {}", page.body);
+            open.extend(urls_of(&page.body));
+        }
+    }
+    assert!(seen.len() > 20, "{seen:?}");
+
+    let (logs, secret) = (logs().text(), code.split_once('.').unwrap().1);
+    let token = cookie.split_once('=').unwrap().1;
+    assert!(logs.contains("console request"));
+    for datum in [email, phone, secret, token, "Femke", name] {
+        assert!(!logs.contains(datum), "the log has {datum}");
+    }
     app.stop().await;
 }

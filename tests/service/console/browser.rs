@@ -247,3 +247,30 @@ async fn everything_works_without_javascript() {
     browser.0.close().await.unwrap();
     app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_answered_with_a_key_and_undone_and_lookups_follow() {
+    let Some(driver) = Driver::start() else { return };
+    let app = app_with_console().await;
+    let browser = driver.browser(true).await;
+    let phone = "+31644556677";
+    assert_eq!(app.by_phone(phone).await.len(), 2);
+
+    browser.follow_link(&app, Role::Supervisor).await;
+    browser.open(&app, "/demo/reviews").await;
+    let question = Locator::XPath("//td/a[contains(., '+31644556677')]");
+    browser.0.find(question).await.unwrap().click().await.unwrap();
+    browser.until("h1", "Are these customers one person?").await;
+    browser.type_into("body", "s").await;
+    browser.until(".notice", "Your answer is stored").await;
+    until("both are one", async || app.by_phone(phone).await.len() == 1).await;
+
+    browser.click("a.button[href*='/decisions/']").await;
+    browser.until(".card h2", "Undo it").await;
+    browser.click("button.danger").await;
+    browser.0.accept_alert().await.unwrap();
+    browser.until(".notice", "undone").await;
+    until("they are two again", async || app.by_phone(phone).await.len() == 2).await;
+    browser.0.close().await.unwrap();
+    app.stop().await;
+}
