@@ -1,14 +1,15 @@
 -- Why: an open question says how often lookups met it, when last, and with which ticket, and lookups that find several customers
 -- are questions too. So the history has the number of the ticket, and the customers that matched if they were too many.
--- Existing rows: they have no number of a ticket, and count as not too many.
+-- Existing rows: they have no number of a ticket, and count as not too many. They are not read but for the index, which takes about a
+-- second for each million; lookups are answered meanwhile, and their history waits.
 
 alter table lookup_history
-    -- The ticket, if it is a number of 1 to 9 digits: no address, no name, and shorter than a phone number with its country code.
+    -- The ticket, if it is a number of 1 to 7 digits: no address, no name, and shorter than a phone number with its country code.
     -- Any other ticket is only a hash, in ticket_hash: it may be anything that the caller sent.
     add column ticket text collate "C",
     -- More customers matched than an answer may have: the answer was empty, and customer_keys has some of them.
     add column too_many boolean not null default false,
-    add constraint lookup_history_ticket_check check (ticket ~ '^[1-9][0-9]{0,8}$');
+    add constraint lookup_history_ticket_check check (ticket ~ '^[1-9][0-9]{0,6}$') not valid;
 
 -- Of most addresses, lookups find one customer or none.
 create index lookup_history_several_idx on lookup_history (brand_id, question_hash, asked_at) where cardinality(customer_keys) > 1;

@@ -60,6 +60,12 @@ impl AccessSecret {
     }
 }
 
+/// The name of a link in the audit log: the beginning of its code's hash.
+fn link_name(code: &str) -> String {
+    let name: String = hash(code).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+    format!("link {name}")
+}
+
 fn hash(secret: &str) -> SecretHash {
     Sha256::digest(secret.as_bytes()).into()
 }
@@ -98,8 +104,9 @@ pub async fn create_link(
     };
     let mut transaction = pool.begin().await.map_err(StorageError::from)?;
     insert_link(&mut transaction, brand.id(), &link, now).await?;
-    let action = Action::new("create console link", format!("role {role}"));
-    action.done_in(&mut transaction, brand.id(), (attribution, now), "created").await?;
+    let action = Action::new("create console link", link_name(code.reveal()));
+    let outcome = format!("created, for {person}, role {role}");
+    action.done_in(&mut transaction, brand.id(), (attribution, now), &outcome).await?;
     transaction.commit().await.map_err(StorageError::from)?;
     Ok(code)
 }
@@ -124,13 +131,13 @@ pub async fn log_in(
     insert_session(&mut transaction, brand.id(), &session, &hash(token.reveal())).await?;
     let action = Action::new("log in", session.session_id.to_string());
     let attribution = Attribution { by: &session.person, reason: "console" };
-    let outcome = format!("role {}", session.role);
+    let outcome = format!("role {}, with {}", session.role, link_name(code));
     action.done_in(&mut transaction, brand.id(), (attribution, now), &outcome).await?;
     transaction.commit().await.map_err(StorageError::from)?;
     Ok(Some(token))
 }
 
-/// The person with a cookie, if their session goes on. Its last use is stored.
+/// The person with a cookie, if their session goes on. Its last use is stored if the person is at work.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -138,11 +145,12 @@ pub async fn find_member(
     pool: &Pool,
     brand: &Brand,
     token: &str,
+    is_at_work: bool,
     now: Timestamp,
 ) -> Result<Option<Member>, StorageError> {
     let found = find_session(pool, brand.id(), &hash(token), ends(now)).await?;
     let Some(session) = found else { return Ok(None) };
-    if now.duration_since(session.last_used_at) >= LAST_USE_PRECISION {
+    if is_at_work && now.duration_since(session.last_used_at) >= LAST_USE_PRECISION {
         touch_session(pool, brand.id(), session.session_id, now).await?;
     }
     let SessionRow { session_id, person, .. } = session;

@@ -47,7 +47,7 @@ pub struct FoundCustomer {
     pub last_event_at: Option<Timestamp>,
 }
 
-/// Finds the customers that a text may mean. If a person sees who they are, it writes an audit entry.
+/// Finds the customers that a text may mean; by name only if the person may see names. It writes an audit entry.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -55,22 +55,21 @@ pub async fn search_customers(
     pool: &Pool,
     brand: &Brand,
     text: &str,
-    seen_by: Option<(Attribution<'_>, Timestamp)>,
+    sees_names: bool,
+    by: (Attribution<'_>, Timestamp),
 ) -> Result<SearchResult, StorageError> {
     let mut connection = pool.acquire().await?;
-    let mut keys = matching_keys(&mut connection, brand, text).await?;
+    let mut keys = matching_keys(&mut connection, brand, text, sees_names).await?;
     let has_more = keys.len() > MOST_FOUND;
     while keys.len() > MOST_FOUND {
         keys.pop_last();
     }
     let customers = found(&mut connection, brand, &keys).await?;
-    if let Some(by) = seen_by {
-        let records = customers.iter().flat_map(|found| &found.view.records);
-        let records = records.map(|(record, _)| record.clone()).collect();
-        let target = counted(customers.len(), "customer", "customers");
-        let action = Action::new("search customers", target).about_records(brand, &records);
-        action.done_in(&mut connection, brand.id(), by, "shown").await?;
-    }
+    let records = customers.iter().flat_map(|found| &found.view.records);
+    let records = records.map(|(record, _)| record.clone()).collect();
+    let target = counted(customers.len(), "customer", "customers");
+    let action = Action::new("search customers", target).about_records(brand, &records);
+    action.done_in(&mut connection, brand.id(), by, "shown").await?;
     Ok(SearchResult { customers, has_more })
 }
 
@@ -84,7 +83,7 @@ pub async fn find_one_customer(
     text: &str,
     besides: &str,
 ) -> Result<Result<RecordKey, bool>, StorageError> {
-    let mut keys = matching_keys(db, brand, text).await?;
+    let mut keys = matching_keys(db, brand, text, true).await?;
     keys.remove(besides);
     let several = keys.len() > 1;
     let only = keys.pop_first().filter(|_| !several);
@@ -96,6 +95,7 @@ async fn matching_keys(
     db: &mut Connection,
     brand: &Brand,
     text: &str,
+    by_name: bool,
 ) -> Result<BTreeSet<String>, StorageError> {
     let enough = MOST_FOUND.saturating_add(1);
     let limit = i64::try_from(enough).unwrap_or(i64::MAX);
@@ -111,7 +111,7 @@ async fn matching_keys(
         }
     }
     let names = beginnings(text);
-    if keys.is_empty() && !names.is_empty() {
+    if by_name && keys.is_empty() && !names.is_empty() {
         keys.extend(list_customers_named(db, brand.id(), &names, limit).await?);
     }
     Ok(keys)

@@ -10,7 +10,10 @@ pub(super) struct Form(Vec<(String, String)>);
 impl Form {
     /// Reads `application/x-www-form-urlencoded`.
     pub(super) fn parse(bytes: &[u8]) -> Self {
-        Self(url::form_urlencoded::parse(bytes).into_owned().collect())
+        // No text in Postgres has the character NUL.
+        let plain = |text: std::borrow::Cow<'_, str>| text.replace('\0', "");
+        let fields = url::form_urlencoded::parse(bytes);
+        Self(fields.map(|(name, value)| (plain(name), plain(value))).collect())
     }
 
     /// The first value of a field, without spaces around it. Empty if there is none.

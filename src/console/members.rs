@@ -43,7 +43,9 @@ pub(super) async fn member_of(
     let Some(cookie) = request.cookie(&cookie_name(brand, console.urls.is_https())) else {
         return Ok(None);
     };
-    find_member(&console.pool, brand, cookie.value(), console.clock.now()).await
+    // A page that refreshes itself is no sign of a person.
+    let is_at_work = !request.headers().contains_key("hx-request");
+    find_member(&console.pool, brand, cookie.value(), is_at_work, console.clock.now()).await
 }
 
 /// The brands for which this browser has a cookie, by slug. A cookie may be outdated.

@@ -43,7 +43,8 @@ impl Reply {
     }
 }
 
-/// A response with the headers of all pages. Nothing keeps a page, and no other site learns its address.
+/// A response with the headers of all pages. Nothing keeps a page, and no other site learns its address. (Without any
+/// referrer, browsers would send forms with the origin `null`.)
 pub(super) fn builder(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response
@@ -52,7 +53,7 @@ pub(super) fn builder(status: StatusCode) -> HttpResponseBuilder {
         .insert_header(("content-security-policy", CONTENT_SECURITY_POLICY))
         .insert_header(("x-content-type-options", "nosniff"))
         .insert_header(("x-frame-options", "DENY"))
-        .insert_header(("referrer-policy", "no-referrer"))
+        .insert_header(("referrer-policy", "same-origin"))
         .insert_header(("cross-origin-opener-policy", "same-origin"))
         .insert_header(("x-robots-tag", "noindex"))
         .insert_header(("vary", "Cookie, Sec-Fetch-Site, Origin"));

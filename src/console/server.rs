@@ -154,6 +154,7 @@ fn wrong_code(console: &Console, request: &HttpRequest) -> Refusal {
     let caller = request
         .peer_addr()
         .map(|peer| console.proxies.caller(peer.ip(), request.headers()).for_limits());
+    tracing::warn!("somebody sent a wrong code to the console");
     match caller.map(|caller| console.attempts.take(caller)) {
         Some(Err(seconds)) => Refusal::TooMany(seconds),
         _ => Refusal::Mistake(format!(

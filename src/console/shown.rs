@@ -37,6 +37,9 @@ impl ShownTime {
 /// A value about a person, in the place of its content for people who may not see it.
 const MASKED: &str = "••••••";
 
+/// Of a value with fewer characters, viewers do not even see the first one: it would often say all.
+const FEWEST_SHOWN: usize = 4;
+
 impl Visit {
     /// The time zone of the brand.
     pub(super) fn time_zone(&self) -> &TimeZone {
@@ -48,12 +51,13 @@ impl Visit {
         ShownTime::new(at, self.now(), self.time_zone())
     }
 
-    /// A value about a person. Viewers see that there is one, and its first character.
+    /// A value about a person. Viewers see that there is one, and the first character of a longer one.
     pub(super) fn value(&self, value: &str) -> String {
         if self.sees_values() || value.is_empty() {
             return value.to_owned();
         }
-        value.chars().take(1).chain(MASKED.chars()).collect()
+        let first = if value.chars().count() < FEWEST_SHOWN { 0 } else { 1 };
+        value.chars().take(first).chain(MASKED.chars()).collect()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::SourceKind;
 use crate::ingest::purge::purge;
-use crate::ingest::reserved_ids::derive_again;
+use crate::ingest::reserved_ids::PendingDerivation;
 use crate::storage::StorageError;
 use crate::storage::erasures::{
     ErasedCounts, complete_erasures, count_erased, insert_erasure, mark_erasure_revoked,
@@ -208,8 +208,9 @@ pub async fn revoke_erasure(
         hashes.extend(list_hashes(&mut transaction, brand.id(), *id).await?);
         mark_erasure_revoked(&mut transaction, brand.id(), *id, now).await?;
     }
+    let pending = PendingDerivation::store(&mut transaction, brand, hashes).await?;
     file.append(&brand.rules.slug, &additions)?;
     transaction.commit().await?;
-    derive_again(pool, brand, &hashes).await?;
+    pending.derive(pool, brand).await?;
     Ok(erasures.len())
 }

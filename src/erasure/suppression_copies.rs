@@ -9,7 +9,7 @@ use super::erase::ErasureError;
 use super::erased_share::check_erased_share;
 use super::suppression_file::{BrandSuppressions, Entry, SuppressionFile};
 use crate::brand::Brand;
-use crate::ingest::reserved_ids::derive_again;
+use crate::ingest::reserved_ids::PendingDerivation;
 use crate::storage::StorageError;
 use crate::storage::erasures::{
     ErasureRow, insert_erasure, list_erasures, mark_erasure_revoked, reopen_erasure,
@@ -70,8 +70,9 @@ pub(super) async fn import_from_file(
     }
     let rows = list_erasures(&mut transaction, brand.id()).await?;
     check_erased_share(&mut transaction, brand, max_erased_percent).await?;
+    let pending = PendingDerivation::store(&mut transaction, brand, revoked).await?;
     transaction.commit().await?;
-    derive_again(pool, brand, &revoked).await?;
+    pending.derive(pool, brand).await?;
     Ok(rows)
 }
 

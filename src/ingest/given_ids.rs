@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::apply::resolve_again;
 use super::purge::reserve_ids;
+use super::reserved_ids::invalidate_ids;
 use crate::brand::Brand;
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
@@ -65,6 +66,8 @@ async fn reserve_ids_of_erased(
     }
     reserve_ids(db, brand, of_erased.iter().copied()).await?;
     let ids: Vec<&str> = of_erased.iter().map(|(id, _)| *id).collect();
+    // A cached lookup of the id may have found somebody else by the id of a record.
+    invalidate_ids(db, brand, ids.iter().copied()).await?;
     list_showing(db, brand.id(), &ids).await
 }
 

@@ -20,7 +20,7 @@ type Time = jiff_sqlx::Timestamp;
 pub struct Ticket {
     /// Its keyed hash, which finds the lookup.
     pub hash: LookupHash,
-    /// The ticket itself, if it is a number of 1 to 9 digits that does not begin with 0. Any other text may be personal data.
+    /// The ticket itself, if it is a number of 1 to 7 digits that does not begin with 0. Any other text may be personal data.
     pub number: Option<u32>,
 }
 
@@ -29,7 +29,7 @@ impl Ticket {
     #[must_use]
     pub fn new(secret: &BrandSecret, text: &str) -> Self {
         let digits = text.trim();
-        let is_number = (1..=9).contains(&digits.len())
+        let is_number = (1..=7).contains(&digits.len())
             && digits.bytes().all(|byte| byte.is_ascii_digit())
             && !digits.starts_with('0');
         let number = is_number.then(|| digits.parse().ok()).flatten();
@@ -180,7 +180,7 @@ impl PersonLookups {
         records: &BTreeSet<RecordKey>,
         identifiers: impl IntoIterator<Item = &'a Identifier>,
     ) -> Self {
-        let ids = records.iter().flat_map(ids_of_record);
+        let ids = records.iter().flat_map(RecordKey::shown_ids);
         let of_identifier = |identifier: &Identifier| match id_of_reference(identifier) {
             Some(id) => LookupHash::of_id(secret, id),
             None => LookupHash::of_address(secret, identifier),
@@ -194,13 +194,6 @@ impl PersonLookups {
             questions: questions.into_iter().map(|hash| hash.0.to_vec()).collect(),
         }
     }
-}
-
-/// The ids by which lookups can ask for a record. The id of a customer begins with the name of its source if another customer
-/// has the same one.
-#[must_use]
-pub fn ids_of_record(key: &RecordKey) -> [String; 3] {
-    [key.id.clone(), format!("{}:{}", key.kind.source(), key.id), key.to_string()]
 }
 
 /// The id by which lookups can ask for a reference. `None` for an address.
@@ -349,10 +342,19 @@ mod tests {
     fn only_a_short_number_is_stored_as_such() {
         let number = |text: &str| Ticket::new(&BrandSecret([7; 16]), text).number;
         assert_eq!(number("4711"), Some(4_711));
-        assert_eq!(number(" 999999999 "), Some(999_999_999));
-        for text in
-            ["", "0", "0612312", "1234567890", "+31612312", "T-1", "12 34", "1e3", "\u{664}7"]
-        {
+        assert_eq!(number(" 9999999 "), Some(9_999_999));
+        for text in [
+            "",
+            "0",
+            "0612312",
+            "12345678",
+            "1234567890",
+            "+31612312",
+            "T-1",
+            "12 34",
+            "1e3",
+            "\u{664}7",
+        ] {
             assert_eq!(number(text), None, "{text}");
         }
     }

@@ -56,7 +56,9 @@ impl FromStr for PageKey {
 
     fn from_str(text: &str) -> Result<Self, NotAPageKey> {
         let (at, id) = text.split_once('_').ok_or(NotAPageKey)?;
-        let at = at.parse().ok().and_then(|at| Timestamp::from_microsecond(at).ok());
+        // Nothing is older, and Postgres knows no time before the year 4713 before Christ.
+        let at = at.parse().ok().filter(|at| *at >= 0);
+        let at = at.and_then(|at| Timestamp::from_microsecond(at).ok());
         let (at, id) = at.zip(id.parse().ok()).ok_or(NotAPageKey)?;
         Ok(Self { at, id })
     }

@@ -157,10 +157,11 @@ impl StreamRow {
         is_broken || (self.finished_at.is_none() && !self.note.is_empty())
     }
 
-    /// Whether the first run is not finished: it is running or interrupted, but neither failed nor cancelled.
+    /// Whether the first run is not finished: it is requested, running or interrupted, but neither failed nor cancelled.
     #[must_use]
     pub const fn is_first_under_way(&self) -> bool {
-        self.last_full_started_at.is_none() && self.finished_at.is_none() && !self.is_cancelled
+        let is_open = self.finished_at.is_none() && !self.is_cancelled;
+        self.last_full_started_at.is_none() && (is_open || self.requested_at.is_some())
     }
 
     /// Whether a runner holds the lease at a time.

@@ -12,7 +12,7 @@ use crate::storage::component_rows::ReviewRow;
 use crate::storage::customer_summaries::list_owners;
 use crate::storage::decisions::{DecisionRow, Verdict, Which, list_decisions};
 use crate::storage::invalidation::LookupHash;
-use crate::storage::lookup_history::{id_of_reference, ids_of_record};
+use crate::storage::lookup_history::id_of_reference;
 use crate::storage::lookup_reviews::{
     SeveralFound, list_address_holders, list_postponed, list_records_of, list_several_found,
 };
@@ -108,7 +108,7 @@ async fn list_questions(
 ) -> Result<BTreeMap<LookupHash, Question>, StorageError> {
     let records: BTreeSet<RecordKey> =
         list_records_of(db, brand.id(), customers).await?.into_keys().collect();
-    let ids = records.iter().flat_map(ids_of_record).map(Question::Id).collect::<Vec<_>>();
+    let ids = records.iter().flat_map(RecordKey::shown_ids).map(Question::Id).collect::<Vec<_>>();
     let identifiers = list_identifiers(db, brand.id(), &records).await?;
     let asked = identifiers.into_iter().map(|found| match id_of_reference(&found.identifier) {
         Some(id) => Question::Id(id.to_owned()),

@@ -1,13 +1,14 @@
-// Everything works without this file. It saves clicks: it logs in with the code of the link, asks before dangerous acts,
+// Everything works without this file. It saves work: it fills in the code of the link, asks before dangerous acts,
 // copies texts, and refreshes the marked parts of a page.
 "use strict";
 
-// The code of a link is after the #, which is never sent. It leaves the history of the browser at once.
+// The code of a link is after the #, which is never sent. It leaves the history of the browser at once. The person clicks:
+// otherwise a page of somebody else, or a program that scans mails, could use a link.
 const login = document.getElementById("login");
 if (login && location.hash.length > 1) {
   login.elements.code.value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
-  login.submit();
+  login.querySelector("button").focus();
 }
 
 document.addEventListener("submit", (event) => {

@@ -117,8 +117,10 @@ fn beginning(visit: &Visit, field: &str, days_later: i32) -> Result<Option<Times
     }
     let day = text.parse::<Date>().and_then(|date| date.checked_add(Span::new().days(days_later)));
     let begins = day.and_then(|day| day.to_zoned(visit.time_zone().clone()));
-    let begins = begins.map_err(|_| Refusal::Mistake("Write a day such as 2026-11-21.".to_owned()));
-    Ok(Some(begins?.timestamp()))
+    let begins = begins.ok().map(|begins| begins.timestamp());
+    let begins = begins.filter(|begins| *begins >= Timestamp::UNIX_EPOCH);
+    let mistake = || Refusal::Mistake("Write a day such as 2026-11-21.".to_owned());
+    begins.ok_or_else(mistake).map(Some)
 }
 
 fn entry(visit: &Visit, row: ActionRow) -> Entry {

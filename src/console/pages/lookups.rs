@@ -78,6 +78,9 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
     let mut lookups = list_past_lookups(pool, brand, before, PageKey::READ).await?;
     let key = |lookup: &PastLookup| PageKey { at: lookup.row.asked_at, id: lookup.row.request_id };
     let older = PageKey::cut(&mut lookups, key);
+    if visit.sees_values() {
+        log_view(visit, ("list lookups", String::new()), &lookups).await?;
+    }
     page(visit, &lookups, older)
 }
 
@@ -92,11 +95,20 @@ pub(super) async fn search(visit: &Visit) -> Result<Reply, Refusal> {
     };
     let (pool, brand) = (visit.pool(), &visit.brand);
     let found = find_past_lookups(pool, brand, &search, rules, PageKey::PER_PAGE).await?;
-    let customers = found.iter().flat_map(|lookup| &lookup.customers);
-    let records: BTreeSet<_> = customers.filter_map(|customer| customer.key.parse().ok()).collect();
-    let what = ("search lookups", format!("by {by}"));
-    record_view(pool, brand, what, &records, (visit.attribution(), visit.now())).await?;
+    log_view(visit, ("search lookups", format!("by {by}")), &found).await?;
     page(visit, &found, None)
+}
+
+/// Stores that the person saw these lookups.
+async fn log_view(
+    visit: &Visit,
+    what: (&'static str, String),
+    lookups: &[PastLookup],
+) -> Result<(), Refusal> {
+    let customers = lookups.iter().flat_map(|lookup| &lookup.customers);
+    let records: BTreeSet<_> = customers.filter_map(|customer| customer.key.parse().ok()).collect();
+    let by = (visit.attribution(), visit.now());
+    Ok(record_view(visit.pool(), &visit.brand, what, &records, by).await?)
 }
 
 /// What the form asks for.

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::admin::answer_difference::{Line, differing_lines};
 use crate::admin::answers_preview::{AnswerPreview, TriedTemplate, try_template};
+use crate::admin::audit::record_view;
 use crate::admin::effective_settings::{EffectiveSetting, effective_settings};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::visit::Visit;
@@ -75,6 +76,10 @@ async fn outcome(visit: &Visit, tried: &Tried) -> Result<Outcome, Refusal> {
     let mut connection = visit.pool().acquire().await?;
     let keys = find_keys(&mut connection, &visit.brand, &question, rules).await?;
     let Some(key) = keys.first() else { return Ok(problem("Nobody has this address or id.")) };
+    let records = key.parse().into_iter().collect();
+    let what = ("view customer", "with a template to try".to_owned());
+    let by = (visit.attribution(), visit.now());
+    record_view(visit.pool(), &visit.brand, what, &records, by).await?;
     let place = if tried.is_message {
         TriedTemplate::Message(&tried.name)
     } else {

@@ -151,7 +151,7 @@ async fn every_answer_forbids_to_keep_embed_or_extend_it() {
     }
     for answer in answers {
         assert_eq!(answer.header("cache-control"), Some("no-store"), "{}", answer.head);
-        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
+        assert_eq!(answer.header("referrer-policy"), Some("same-origin"));
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'; script-src 'self'; style-src 'self'"));

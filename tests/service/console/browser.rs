@@ -151,6 +151,12 @@ impl Browser {
     async fn follow_link(&self, app: &TestApp, role: Role) {
         let code = link(app, &app.brand, role).await;
         self.open(app, &format!("/login#{code}")).await;
+        until("the code is filled in", async || {
+            let script = "return document.querySelector('input[name=code]').value.length > 0";
+            self.evaluate(script).await == json!(true)
+        })
+        .await;
+        self.click("#login button").await;
         self.0.wait().for_element(Locator::Css("nav.side")).await.unwrap();
     }
 

@@ -1,16 +1,20 @@
 //! Erases a person, after the person at the console typed a confirmation.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::acts::customer;
-use crate::admin::audit::Attribution;
+use crate::admin::audit::{Attribution, record_view};
 use crate::admin::customers::{Erased, erase_customer};
+use crate::admin::decisions::CustomerView;
 use crate::admin::shown_customer::records_of;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::shown_customers::{ShownRecord, ShownView};
 use crate::console::visit::Visit;
 use crate::erasure::erase::ErasureError;
+use crate::storage::invalidation::LookupHash;
 
 /// The word to type, if not the customer id.
 const CONFIRMATION: &str = "ERASE";
@@ -20,6 +24,8 @@ struct EraseCustomerPage {
     view: ShownView,
     path: String,
     confirmation: &'static str,
+    /// Who the person saw. If somebody else belongs to the customer meanwhile, nobody is erased.
+    state: String,
 }
 
 #[derive(Serialize)]
@@ -44,12 +50,27 @@ struct Namesake {
 /// The question.
 pub(in crate::console::pages) async fn ask(visit: &Visit) -> Result<Reply, Refusal> {
     let view = customer(visit).await?;
+    if let Some(by) = visit.seen_by() {
+        let what = ("view customer", "before an erasure".to_owned());
+        record_view(visit.pool(), &visit.brand, what, &records_of(&view), by).await?;
+    }
     let page = EraseCustomerPage {
+        state: state_of(visit, &view),
         path: visit.customer_path(&view.key),
         view: visit.shown_view(&view),
         confirmation: CONFIRMATION,
     };
     visit.page("customer_erase.html", ("/customers", "Erase a customer"), &page)
+}
+
+/// A keyed hash of who is erased: all records and addresses.
+fn state_of(visit: &Visit, view: &CustomerView) -> String {
+    let records = view.records.iter().map(|(key, _)| key.to_string());
+    let addresses = view.addresses.iter().map(|(kind, text)| format!("{kind} {text}"));
+    let all: BTreeSet<String> = records.chain(addresses).collect();
+    let all = all.into_iter().collect::<Vec<_>>().join("\u{0}");
+    let LookupHash(hash) = LookupHash::new(&visit.brand.secret, "console erasure", &all);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Erases, and shows the receipt. It names nobody.
@@ -60,6 +81,11 @@ pub(in crate::console::pages) async fn erase(visit: &Visit) -> Result<Reply, Ref
         return Err(Refusal::Mistake(format!(
             "Nothing was erased. Type {CONFIRMATION} or the customer id to confirm."
         )));
+    }
+    if visit.form.value("state") != state_of(visit, &view) {
+        return Err(Refusal::Changed(
+            "Nothing was erased: other records or addresses belong to this customer now. Open the page again, and check who would be erased.".to_owned(),
+        ));
     }
     let (console, records) = (&visit.console, records_of(&view));
     // The audit log stores no reason of an erasure: it might name the person.

@@ -34,7 +34,9 @@ pub(in crate::console::pages) async fn find(visit: &Visit) -> Result<Reply, Refu
     if text.is_empty() {
         return form(visit).await;
     }
-    let found = search_customers(visit.pool(), &visit.brand, text, visit.seen_by()).await?;
+    // Who sees masks would find out a name letter by letter.
+    let (sees_names, by) = (visit.sees_values(), (visit.attribution(), visit.now()));
+    let found = search_customers(visit.pool(), &visit.brand, text, sees_names, by).await?;
     let shown = found.customers.iter().map(|FoundCustomer { view, last_event_at }| Found {
         view: visit.shown_view(view),
         last_event: last_event_at.map(|at| visit.time(at)),
