@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::find_customers::{erasure_target, find_customers};
+use super::find_customers::{erasure_target, find_customers, without_owner};
 use crate::brand::Brand;
 use crate::customer::model::email::Email;
 use crate::customer::model::identifier::Identifier;
@@ -135,7 +135,8 @@ async fn records_of(
     let question = Question::Id(canonical_id(id));
     let found = find_customers(pool, brand, &question, rules).await?;
     if found.is_empty() {
-        return Ok(erasure_target(&question).record_keys());
+        let possible = erasure_target(&question).record_keys();
+        return without_owner(&mut *pool.acquire().await?, brand, possible).await;
     }
     Ok(found.into_iter().flat_map(|found| found.records).collect())
 }

@@ -59,9 +59,20 @@ impl<'a> Person<'a> {
             let what = "no customer and no deleted record has this address or id";
             return Err(Failure::not_found(what).into());
         }
+        let keys: Vec<String> = remains.iter().map(ToString::to_string).collect();
+        if let [_, _, ..] = keys.as_slice() {
+            return Err(Failure::mistake(format!(
+                "no customer has this id, but data of several deleted records is left; repeat the command with --id and one of these keys: {}",
+                keys.join(", ")
+            ))
+            .into());
+        }
         if shows {
             print_wrapped(
-                "No customer has this id, but some data of a deleted record with this id is left.",
+                &plain(&format!(
+                    "No customer has this id, but some data of a deleted record is left: {}.",
+                    keys.concat()
+                )),
                 0,
             );
         }

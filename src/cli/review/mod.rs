@@ -111,8 +111,8 @@ async fn run_in(session: &Session, command: ReviewCommand, now: Timestamp) -> an
             let review = open_review(session, brand, &id).await?;
             let answer = match answer {
                 AnswerArgument::Later => {
-                    return put_away(session, (brand, review), (DAYS_AWAY, now), act.put_away())
-                        .await;
+                    let how = act.put_away()?;
+                    return put_away(session, (brand, review), (DAYS_AWAY, now), how).await;
                 }
                 AnswerArgument::Same => ReviewAnswer::Same,
                 AnswerArgument::Different => ReviewAnswer::Different,
