@@ -176,7 +176,8 @@ pub async fn list_postponed(
     rows.into_iter().map(postponed).collect()
 }
 
-/// Puts a question that only lookups met away until then.
+/// Puts a question that only lookups met away until then, if all customers that it is about still exist. Returns whether they
+/// do. The transaction has the lock of the brand, so that no erasure deletes one of them meanwhile.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -186,20 +187,18 @@ pub async fn postpone_lookup_review(
     question: LookupHash,
     customers: &[String],
     until: Timestamp,
-) -> Result<(), StorageError> {
-    sqlx::query(
+) -> Result<bool, StorageError> {
+    let insert = sqlx::query(
         "insert into postponed_lookup_reviews (brand_id, question_hash, customer_keys, postponed_until)
-        values ($1, $2, $3, $4)
+        select $1::integer, $2::bytea, $3::text[], $4::timestamptz where not exists (
+            select from unnest($3::text[]) as asked (customer_key)
+            where not exists (select from customers where brand_id = $1 and customers.customer_key = asked.customer_key)
+        )
         on conflict (brand_id, question_hash) do update
         set customer_keys = excluded.customer_keys, postponed_until = excluded.postponed_until",
-    )
-    .bind(brand_id)
-    .bind(question.0.to_vec())
-    .bind(customers)
-    .bind(Time::from(until))
-    .execute(db)
-    .await?;
-    Ok(())
+    );
+    let insert = insert.bind(brand_id).bind(question.0.to_vec()).bind(customers);
+    Ok(insert.bind(Time::from(until)).execute(db).await?.rows_affected() > 0)
 }
 
 /// Deletes that somebody put away questions until before this time.

@@ -20,6 +20,7 @@ use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_reviews::{LookupSummary, count_lookups, postpone_lookup_review};
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::reviews::{OpenReview, list_reviews, list_reviews_about, postpone_review};
+use crate::storage::write_transaction::begin;
 
 /// An open question with its id. It is personal data, so it does not implement `Debug`.
 pub struct Review {
@@ -224,13 +225,12 @@ pub async fn postpone(
     until: Timestamp,
     (attribution, now): (Attribution<'_>, Timestamp),
 ) -> Result<bool, StorageError> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool, brand.id()).await?;
     let row = &review.open.review;
     let asked = asked(brand, row).filter(|_| review.is_from_lookups());
     let is_open = if let Some(asked) = asked {
         let customers = &row.customers;
-        postpone_lookup_review(&mut transaction, brand.id(), asked, customers, until).await?;
-        true
+        postpone_lookup_review(&mut transaction, brand.id(), asked, customers, until).await?
     } else {
         postpone_review(&mut transaction, brand.id(), row, until).await?
     };
