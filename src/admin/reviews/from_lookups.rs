@@ -1,5 +1,8 @@
 //! Questions that only lookups met: an address or id finds several customers, or too many, and the evidence raised no question
 //! about it. Nobody stores them: they follow from the history of lookups, the customers as they are now, and the decisions.
+//!
+//! An order number never becomes one: the history has only its hash, and what a hash stands for is searched among the addresses
+//! and ids of customers, not among their events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,6 +10,7 @@ use crate::brand::Brand;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::lookup::query::Question;
+use crate::lookup::query_customers::find_id;
 use crate::storage::StorageError;
 use crate::storage::component_rows::ReviewRow;
 use crate::storage::customer_summaries::list_owners;
@@ -85,19 +89,22 @@ async fn list_found(
     let asked = several.iter().filter_map(|several| questions.get(&several.question));
     let addresses: BTreeSet<Identifier> = asked.filter_map(Question::address).cloned().collect();
     let holders = list_address_holders(db, brand.id(), &addresses).await?;
-    let owners_of = |several: &SeveralFound| {
-        let keys = several.customers.iter().filter_map(|key| key.parse::<RecordKey>().ok());
-        keys.filter_map(|key| owners.get(&key).cloned()).collect()
-    };
-    let found = several.into_iter().filter_map(|several| {
-        let question = questions.get(&several.question)?.clone();
-        let customers = match &question {
+    let mut found = Vec::new();
+    for several in several {
+        let Some(question) = questions.get(&several.question).cloned() else { continue };
+        let customers: BTreeSet<String> = match &question {
             Question::Address(address) => holders.get(address).cloned().unwrap_or_default(),
-            Question::Id(_) => owners_of(&several),
+            // As a lookup finds them now: what the history says of an id may be long past.
+            Question::Id(id) => {
+                let rows = find_id(db, brand, id).await?.0;
+                rows.into_iter().map(|row| row.customer_key).collect()
+            }
         };
-        Some(Found { several, question, customers })
-    });
-    Ok(found.filter(|found| found.customers.len() > 1).collect())
+        if customers.len() > 1 {
+            found.push(Found { several, question, customers });
+        }
+    }
+    Ok(found)
 }
 
 /// Every address and id of some customers that a lookup can ask for, by its hash.
