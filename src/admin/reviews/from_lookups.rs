@@ -14,7 +14,7 @@ use crate::lookup::query_customers::find_id;
 use crate::storage::StorageError;
 use crate::storage::component_rows::ReviewRow;
 use crate::storage::customer_summaries::list_owners;
-use crate::storage::decisions::{DecisionRow, Verdict, Which, list_decisions};
+use crate::storage::decisions::{DecisionRow, Verdict, Which, list_decisions, list_shared_values};
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_history::{id_of_reference, ids_of_record};
 use crate::storage::lookup_reviews::{
@@ -34,12 +34,17 @@ const CONFLICT: &str = "lookups find several customers";
 const MOST_EXAMINED: i64 = 500;
 
 /// The questions that only lookups met and that nobody has decided. `stored` are the addresses and ids of the others.
+///
+/// Addresses that are shared do not count as examined. Those of different people do: whether nothing is left to decide depends
+/// on who the customers are now.
 pub(super) async fn list_from_lookups(
     db: &mut Connection,
     brand: &Brand,
-    stored: &BTreeSet<LookupHash>,
+    mut stored: BTreeSet<LookupHash>,
 ) -> Result<Vec<OpenReview>, StorageError> {
-    let several = list_several_found(db, brand.id(), stored, MOST_EXAMINED).await?;
+    let shared = list_shared_values(db, brand.id()).await?;
+    stored.extend(shared.iter().map(|address| LookupHash::of_address(&brand.secret, address)));
+    let several = list_several_found(db, brand.id(), &stored, MOST_EXAMINED).await?;
     if several.is_empty() {
         return Ok(Vec::new());
     }
@@ -128,12 +133,8 @@ async fn list_questions(
     Ok(ids.into_iter().chain(asked).map(by_hash).collect())
 }
 
-/// What people decided about some customers and addresses.
-struct Decided {
-    shared: BTreeSet<Identifier>,
-    /// Pairs of customers that are different people, the lesser key first.
-    different: BTreeSet<(String, String)>,
-}
+/// Pairs of customers that people decided are different people, the lesser key first.
+struct Decided(BTreeSet<(String, String)>);
 
 impl Decided {
     async fn load(
@@ -141,32 +142,22 @@ impl Decided {
         brand: &Brand,
         found: &[Found],
     ) -> Result<Self, StorageError> {
-        let addresses =
-            found.iter().filter_map(|found| found.question.address()).cloned().collect();
-        let about = Which::About(&BTreeSet::new(), &addresses);
-        let shared = list_decisions(db, brand.id(), about).await?.into_iter();
-        let shared =
-            shared.filter(|row| row.undone_at.is_none()).filter_map(|row| match row.verdict {
-                Verdict::SharedValue(address) => Some(address),
-                _ => None,
-            });
         let customers = found.iter().flat_map(|found| &found.customers).collect();
         let owners = list_records_of(db, brand.id(), &customers).await?;
         let records = owners.keys().cloned().collect();
         let decisions = list_decisions(db, brand.id(), Which::Connected(&records)).await?;
-        Ok(Self { shared: shared.collect(), different: different_customers(&decisions, owners) })
+        Ok(Self(different_customers(&decisions, owners)))
     }
 
-    /// Whether nothing is left to decide: the address is shared, or all the customers are different people.
-    fn settle(&self, Found { question, customers, .. }: &Found) -> bool {
-        let is_shared = question.address().is_some_and(|address| self.shared.contains(address));
+    /// Whether nothing is left to decide: all the customers are different people.
+    fn settle(&self, Found { customers, .. }: &Found) -> bool {
         let mut pairs = customers.iter().enumerate().flat_map(|(n, one)| {
             customers
                 .iter()
                 .skip(n.saturating_add(1))
                 .map(move |other| (one.clone(), other.clone()))
         });
-        is_shared || pairs.all(|pair| self.different.contains(&pair))
+        pairs.all(|pair| self.0.contains(&pair))
     }
 }
 
