@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::reviews;
 use super::source_apis::{SourceApi, list_source_apis};
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
@@ -9,7 +10,7 @@ use crate::doctor::finding::Verdict;
 use crate::doctor::service::check_keys;
 use crate::inbox::source_health::{SourceHealth, list_source_health_for_page};
 use crate::storage::StorageError;
-use crate::storage::bounded_counts::{BoundedCount, count_reviews};
+use crate::storage::bounded_counts::BoundedCount;
 use crate::storage::inbox_pages::{MAX_COUNTED, list_failure_groups};
 use crate::storage::pool::Pool;
 use crate::sync::RunState;
@@ -79,9 +80,9 @@ pub async fn get_situation(
         let at = groups.iter().map(|group| group.last_at).max();
         needs.push(NeedRow { need: Need::DeadLetters(BoundedCount::new(dead, MAX_COUNTED)), at });
     }
-    let (reviews, at) = count_reviews(pool, brand.id(), now).await?;
-    if reviews.number > 0 {
-        needs.push(NeedRow { need: Need::Reviews(reviews), at });
+    let (open, at) = reviews::count(pool, brand, now).await?;
+    if open.number > 0 {
+        needs.push(NeedRow { need: Need::Reviews(open), at });
     }
     needs.extend(health.iter().flat_map(|health| webhook_needs(health, now)));
     needs.extend(apis.iter().flat_map(|api| api_needs(api, brand, now)));

@@ -207,8 +207,11 @@ pub async fn find_keys(
     Ok(rows.into_iter().map(|row| row.customer_key).collect())
 }
 
-/// The customers that an id may mean, and whether a reference has led to them.
-async fn find_id(
+/// The customers that an id may mean, at most two, and whether a reference has led to them.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_id(
     db: &mut Connection,
     brand: &Brand,
     id: &str,

@@ -135,6 +135,23 @@ pub async fn insert_decision(
     Ok(())
 }
 
+/// The addresses that decisions in force say are shared.
+///
+/// # Errors
+/// When Postgres fails, or a row is invalid.
+pub async fn list_shared_values(
+    db: &mut Connection,
+    brand_id: i32,
+) -> Result<BTreeSet<Identifier>, StorageError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "select distinct kind, value from shared_value_decisions where brand_id = $1 and undone_at is null",
+    )
+    .bind(brand_id)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(|(kind, value)| identifier(&kind, value)).collect()
+}
+
 /// Stores that a decision is undone, and by whom. Returns whether it was in force.
 ///
 /// # Errors

@@ -65,5 +65,13 @@ select json_build_object(
             'level', level, 'kind', kind, 'value', value, 'conflict', conflict, 'customer_keys', customer_keys
         ) order by level, kind, value), '[]')
         from match_reviews where brand_id = $1 and customer_keys && array(select customer_key from customer)
+    ),
+    -- Without the keys of the other customers.
+    'postponed_lookup_reviews', (
+        select coalesce(json_agg(json_build_object(
+            'customer_keys', array(select own.key from unnest(customer_keys) as own (key) where own.key = any($2) order by 1),
+            'postponed_until', postponed_until
+        ) order by postponed_until), '[]')
+        from postponed_lookup_reviews where brand_id = $1 and customer_keys && $2
     )
 )

@@ -34,6 +34,6 @@ tiers as materialized (
 ),
 decisive as (select tier from tiers order by tier limit 1)
 select answer.customer_key, answer.settings_hash, answer.body, found.tier
-from (select tier, customer_key from tiers where tier = (select tier from decisive) limit 2) as found
+from (select tier, customer_key from tiers where tier = (select tier from decisive) order by customer_key limit 2) as found
 join answers as answer on answer.brand_id = $1 and answer.customer_key = found.customer_key
 order by answer.customer_key

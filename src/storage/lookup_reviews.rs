@@ -20,12 +20,19 @@ type Time = jiff_sqlx::Timestamp;
 /// How often, and when last, lookups in the history asked for an address or id.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LookupSummary {
-    /// How many lookups.
+    /// How many lookups, at most [`Self::MOST`].
     pub count: u64,
+    /// Whether there are more.
+    pub is_more: bool,
     /// When the last one came.
     pub last_at: Option<Timestamp>,
-    /// The last ticket that is a number.
+    /// The last ticket that is a number, of the lookups that were counted.
     pub last_ticket: Option<String>,
+}
+
+impl LookupSummary {
+    /// The last lookups of each address or id are counted, at most this many.
+    pub const MOST: u64 = 1_000;
 }
 
 /// The lookups of each of some addresses and ids, if there is any.
@@ -38,18 +45,29 @@ pub async fn count_lookups(
     questions: &BTreeSet<LookupHash>,
 ) -> Result<BTreeMap<LookupHash, LookupSummary>, StorageError> {
     let rows: Vec<(Vec<u8>, i64, Time, Option<String>)> = sqlx::query_as(
-        "select question_hash, count(*), max(asked_at),
-            (array_agg(ticket order by asked_at desc, request_id desc) filter (where ticket is not null))[1]
-        from lookup_history where brand_id = $1 and question_hash = any($2) group by question_hash",
+        "select asked.hash, found.lookups, found.last_at, found.ticket
+        from unnest($2::bytea[]) as asked (hash)
+        cross join lateral (
+            select count(*) as lookups, max(asked_at) as last_at,
+                (array_agg(ticket order by asked_at desc, request_id desc) filter (where ticket is not null))[1] as ticket
+            from (
+                select asked_at, request_id, ticket from lookup_history
+                where brand_id = $1 and question_hash = asked.hash order by asked_at desc limit $3
+            ) as newest
+        ) as found
+        where found.lookups > 0",
     )
     .bind(brand_id)
     .bind(bytes(questions))
+    .bind(i64::try_from(LookupSummary::MOST.saturating_add(1)).unwrap_or(i64::MAX))
     .fetch_all(db)
     .await?;
     let summary = |(question, count, last_at, last_ticket): (Vec<u8>, i64, Time, _)| {
         let count = u64::try_from(count).unwrap_or_default();
+        let is_more = count > LookupSummary::MOST;
+        let count = count.min(LookupSummary::MOST);
         let last_at = Some(last_at.to_jiff());
-        Ok((lookup_hash(&question)?, LookupSummary { count, last_at, last_ticket }))
+        Ok((lookup_hash(&question)?, LookupSummary { count, is_more, last_at, last_ticket }))
     };
     rows.into_iter().map(summary).collect()
 }
@@ -65,7 +83,7 @@ pub struct SeveralFound {
 }
 
 /// The addresses and ids of which lookups found several customers, the last asked ones first, at most `limit`. Without
-/// some that are known.
+/// some that are known. Of each, it reads two lookups, however many there are.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -76,14 +94,33 @@ pub async fn list_several_found(
     limit: i64,
 ) -> Result<Vec<SeveralFound>, StorageError> {
     let rows: Vec<(Vec<u8>, Vec<String>, Time)> = sqlx::query_as(
-        "select question_hash, customer_keys, first_at from (
-            select distinct on (question_hash) question_hash, customer_keys, asked_at,
-                min(asked_at) over (partition by question_hash) as first_at
-            from lookup_history
-            where brand_id = $1 and cardinality(customer_keys) > 1 and question_hash is not null
-                and not exists (select from unnest($2::bytea[]) as known (hash) where known.hash = question_hash)
-            order by question_hash, asked_at desc, request_id desc
-        ) as newest order by asked_at desc, question_hash limit $3",
+        "with recursive asked (hash) as (
+            (
+                select question_hash from lookup_history
+                where brand_id = $1 and cardinality(customer_keys) > 1 and question_hash is not null
+                order by question_hash limit 1
+            )
+            union all
+            select (
+                select question_hash from lookup_history
+                where brand_id = $1 and cardinality(customer_keys) > 1 and question_hash > asked.hash
+                order by question_hash limit 1
+            ) from asked where asked.hash is not null
+        )
+        select asked.hash, newest.customer_keys, oldest.asked_at
+        from asked
+        cross join lateral (
+            select customer_keys, asked_at from lookup_history
+            where brand_id = $1 and question_hash = asked.hash and cardinality(customer_keys) > 1
+            order by asked_at desc, request_id desc limit 1
+        ) as newest
+        cross join lateral (
+            select asked_at from lookup_history
+            where brand_id = $1 and question_hash = asked.hash and cardinality(customer_keys) > 1
+            order by asked_at limit 1
+        ) as oldest
+        where not exists (select from unnest($2::bytea[]) as known (hash) where known.hash = asked.hash)
+        order by newest.asked_at desc, asked.hash limit $3",
     )
     .bind(brand_id)
     .bind(bytes(known))
@@ -176,7 +213,8 @@ pub async fn list_postponed(
     rows.into_iter().map(postponed).collect()
 }
 
-/// Puts a question that only lookups met away until then.
+/// Puts a question that only lookups met away until then, if all customers that it is about still exist. Returns whether they
+/// do. The transaction has the lock of the brand, so that no erasure deletes one of them meanwhile.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -186,20 +224,18 @@ pub async fn postpone_lookup_review(
     question: LookupHash,
     customers: &[String],
     until: Timestamp,
-) -> Result<(), StorageError> {
-    sqlx::query(
+) -> Result<bool, StorageError> {
+    let insert = sqlx::query(
         "insert into postponed_lookup_reviews (brand_id, question_hash, customer_keys, postponed_until)
-        values ($1, $2, $3, $4)
+        select $1::integer, $2::bytea, $3::text[], $4::timestamptz where not exists (
+            select from unnest($3::text[]) as asked (customer_key)
+            where not exists (select from customers where brand_id = $1 and customers.customer_key = asked.customer_key)
+        )
         on conflict (brand_id, question_hash) do update
         set customer_keys = excluded.customer_keys, postponed_until = excluded.postponed_until",
-    )
-    .bind(brand_id)
-    .bind(question.0.to_vec())
-    .bind(customers)
-    .bind(Time::from(until))
-    .execute(db)
-    .await?;
-    Ok(())
+    );
+    let insert = insert.bind(brand_id).bind(question.0.to_vec()).bind(customers);
+    Ok(insert.bind(Time::from(until)).execute(db).await?.rows_affected() > 0)
 }
 
 /// Deletes that somebody put away questions until before this time.

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::StorageError;
 use super::component_rows::ReviewRow;
-use super::pool::{Connection, Pool};
+use super::pool::Connection;
 
 type Time = jiff_sqlx::Timestamp;
 
@@ -33,13 +33,16 @@ impl From<Columns> for OpenReview {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_reviews(pool: &Pool, brand_id: i32) -> Result<Vec<OpenReview>, StorageError> {
+pub async fn list_reviews(
+    db: &mut Connection,
+    brand_id: i32,
+) -> Result<Vec<OpenReview>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select level, kind, value, conflict, customer_keys, found_at, postponed_until from match_reviews
         where brand_id = $1 order by found_at desc, level, kind, value",
     )
     .bind(brand_id)
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(OpenReview::from).collect())
 }

@@ -1,5 +1,8 @@
 //! Questions that only lookups met: an address or id finds several customers, or too many, and the evidence raised no question
 //! about it. Nobody stores them: they follow from the history of lookups, the customers as they are now, and the decisions.
+//!
+//! An order number never becomes one: the history has only its hash, and what a hash stands for is searched among the addresses
+//! and ids of customers, not among their events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,10 +10,11 @@ use crate::brand::Brand;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::lookup::query::Question;
+use crate::lookup::query_customers::find_id;
 use crate::storage::StorageError;
 use crate::storage::component_rows::ReviewRow;
 use crate::storage::customer_summaries::list_owners;
-use crate::storage::decisions::{DecisionRow, Verdict, Which, list_decisions};
+use crate::storage::decisions::{DecisionRow, Verdict, Which, list_decisions, list_shared_values};
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_history::id_of_reference;
 use crate::storage::lookup_reviews::{
@@ -30,12 +34,17 @@ const CONFLICT: &str = "lookups find several customers";
 const MOST_EXAMINED: i64 = 500;
 
 /// The questions that only lookups met and that nobody has decided. `stored` are the addresses and ids of the others.
+///
+/// Addresses that are shared do not count as examined. Those of different people do: whether nothing is left to decide depends
+/// on who the customers are now.
 pub(super) async fn list_from_lookups(
     db: &mut Connection,
     brand: &Brand,
-    stored: &BTreeSet<LookupHash>,
+    mut stored: BTreeSet<LookupHash>,
 ) -> Result<Vec<OpenReview>, StorageError> {
-    let several = list_several_found(db, brand.id(), stored, MOST_EXAMINED).await?;
+    let shared = list_shared_values(db, brand.id()).await?;
+    stored.extend(shared.iter().map(|address| LookupHash::of_address(&brand.secret, address)));
+    let several = list_several_found(db, brand.id(), &stored, MOST_EXAMINED).await?;
     if several.is_empty() {
         return Ok(Vec::new());
     }
@@ -85,19 +94,22 @@ async fn list_found(
     let asked = several.iter().filter_map(|several| questions.get(&several.question));
     let addresses: BTreeSet<Identifier> = asked.filter_map(Question::address).cloned().collect();
     let holders = list_address_holders(db, brand.id(), &addresses).await?;
-    let owners_of = |several: &SeveralFound| {
-        let keys = several.customers.iter().filter_map(|key| key.parse::<RecordKey>().ok());
-        keys.filter_map(|key| owners.get(&key).cloned()).collect()
-    };
-    let found = several.into_iter().filter_map(|several| {
-        let question = questions.get(&several.question)?.clone();
-        let customers = match &question {
+    let mut found = Vec::new();
+    for several in several {
+        let Some(question) = questions.get(&several.question).cloned() else { continue };
+        let customers: BTreeSet<String> = match &question {
             Question::Address(address) => holders.get(address).cloned().unwrap_or_default(),
-            Question::Id(_) => owners_of(&several),
+            // As a lookup finds them now: what the history says of an id may be long past.
+            Question::Id(id) => {
+                let rows = find_id(db, brand, id).await?.0;
+                rows.into_iter().map(|row| row.customer_key).collect()
+            }
         };
-        Some(Found { several, question, customers })
-    });
-    Ok(found.filter(|found| found.customers.len() > 1).collect())
+        if customers.len() > 1 {
+            found.push(Found { several, question, customers });
+        }
+    }
+    Ok(found)
 }
 
 /// Every address and id of some customers that a lookup can ask for, by its hash.
@@ -121,12 +133,8 @@ async fn list_questions(
     Ok(ids.into_iter().chain(asked).map(by_hash).collect())
 }
 
-/// What people decided about some customers and addresses.
-struct Decided {
-    shared: BTreeSet<Identifier>,
-    /// Pairs of customers that are different people, the lesser key first.
-    different: BTreeSet<(String, String)>,
-}
+/// Pairs of customers that people decided are different people, the lesser key first.
+struct Decided(BTreeSet<(String, String)>);
 
 impl Decided {
     async fn load(
@@ -134,32 +142,22 @@ impl Decided {
         brand: &Brand,
         found: &[Found],
     ) -> Result<Self, StorageError> {
-        let addresses =
-            found.iter().filter_map(|found| found.question.address()).cloned().collect();
-        let about = Which::About(&BTreeSet::new(), &addresses);
-        let shared = list_decisions(db, brand.id(), about).await?.into_iter();
-        let shared =
-            shared.filter(|row| row.undone_at.is_none()).filter_map(|row| match row.verdict {
-                Verdict::SharedValue(address) => Some(address),
-                _ => None,
-            });
         let customers = found.iter().flat_map(|found| &found.customers).collect();
         let owners = list_records_of(db, brand.id(), &customers).await?;
         let records = owners.keys().cloned().collect();
         let decisions = list_decisions(db, brand.id(), Which::Connected(&records)).await?;
-        Ok(Self { shared: shared.collect(), different: different_customers(&decisions, owners) })
+        Ok(Self(different_customers(&decisions, owners)))
     }
 
-    /// Whether nothing is left to decide: the address is shared, or all the customers are different people.
-    fn settle(&self, Found { question, customers, .. }: &Found) -> bool {
-        let is_shared = question.address().is_some_and(|address| self.shared.contains(address));
+    /// Whether nothing is left to decide: all the customers are different people.
+    fn settle(&self, Found { customers, .. }: &Found) -> bool {
         let mut pairs = customers.iter().enumerate().flat_map(|(n, one)| {
             customers
                 .iter()
                 .skip(n.saturating_add(1))
                 .map(move |other| (one.clone(), other.clone()))
         });
-        is_shared || pairs.all(|pair| self.different.contains(&pair))
+        pairs.all(|pair| self.0.contains(&pair))
     }
 }
 

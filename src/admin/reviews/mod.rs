@@ -3,7 +3,7 @@
 mod from_lookups;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,11 +15,13 @@ use crate::customer::identity::conflict::Conflict;
 use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
+use crate::storage::bounded_counts::{BoundedCount, count_reviews};
 use crate::storage::component_rows::ReviewRow;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_reviews::{LookupSummary, count_lookups, postpone_lookup_review};
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::reviews::{OpenReview, list_reviews, list_reviews_about, postpone_review};
+use crate::storage::write_transaction::begin;
 
 /// An open question with its id. It is personal data, so it does not implement `Debug`.
 pub struct Review {
@@ -53,35 +55,83 @@ pub async fn list(
     all: bool,
     now: Timestamp,
 ) -> Result<Vec<Review>, StorageError> {
-    let mut open = list_reviews(pool, brand.id()).await?;
-    let asked = |open: &OpenReview| asked(brand, &open.review);
-    // A question about a form is about one customer only, and not about those that a lookup finds.
-    let of_several = open.iter().filter(|open| open.review.customers.len() > 1);
-    let stored: BTreeSet<LookupHash> = of_several.filter_map(asked).collect();
     let mut connection = pool.acquire().await?;
-    open.extend(list_from_lookups(&mut connection, brand, &stored).await?);
+    let mut open = list_open(&mut connection, brand).await?;
     open.retain(|open| all || !is_put_away(open, now));
-    let questions: BTreeSet<LookupHash> = open.iter().filter_map(asked).collect();
-    let counted = count_lookups(&mut connection, brand.id(), &questions).await?;
-    let mut reviews = reviews_of(brand, open, &counted);
+    let mut reviews = counted(&mut connection, brand, open).await?;
     reviews.sort_by_cached_key(|Review { id, open, lookups }| {
-        (Reverse(lookups.count), Reverse(lookups.last_at), Reverse(open.found_at), id.clone())
+        let most = Reverse((lookups.count, lookups.is_more));
+        (most, Reverse(lookups.last_at), Reverse(open.found_at), id.clone())
     });
     Ok(reviews)
 }
 
+/// All open questions.
+async fn list_open(db: &mut Connection, brand: &Brand) -> Result<Vec<OpenReview>, StorageError> {
+    let mut open = list_reviews(db, brand.id()).await?;
+    open.extend(list_from_lookups(db, brand, of_several(brand, &open)).await?);
+    Ok(open)
+}
+
+/// The addresses and ids of stored questions about several customers. A question about a form is about one customer only, and
+/// not about those that a lookup finds.
+fn of_several(brand: &Brand, stored: &[OpenReview]) -> BTreeSet<LookupHash> {
+    let of_several = stored.iter().filter(|open| open.review.customers.len() > 1);
+    of_several.filter_map(|open| asked(brand, &open.review)).collect()
+}
+
+/// The ids of the open questions that nobody put away.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn list_ids(
+    pool: &Pool,
+    brand: &Brand,
+    now: Timestamp,
+) -> Result<BTreeSet<String>, StorageError> {
+    let open = list_open(&mut *pool.acquire().await?, brand).await?;
+    let open = open.iter().filter(|open| !is_put_away(open, now));
+    Ok(open.map(|open| id(brand, open)).collect())
+}
+
+/// How many open questions nobody put away, and when the newest of them came. If very many are stored, those that only lookups
+/// met are not counted.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn count(
+    pool: &Pool,
+    brand: &Brand,
+    now: Timestamp,
+) -> Result<(BoundedCount, Option<Timestamp>), StorageError> {
+    let (mut counted, mut newest) = count_reviews(pool, brand.id(), now).await?;
+    if !counted.is_more {
+        let mut connection = pool.acquire().await?;
+        let stored = list_reviews(&mut connection, brand.id()).await?;
+        let stored = of_several(brand, &stored);
+        let from_lookups = list_from_lookups(&mut connection, brand, stored).await?;
+        for open in from_lookups.iter().filter(|open| !is_put_away(open, now)) {
+            counted.number = counted.number.saturating_add(1);
+            newest = newest.max(Some(open.found_at));
+        }
+    }
+    Ok((counted, newest))
+}
+
 /// The questions, each with the lookups that met it.
-fn reviews_of(
+async fn counted(
+    db: &mut Connection,
     brand: &Brand,
     open: Vec<OpenReview>,
-    counted: &BTreeMap<LookupHash, LookupSummary>,
-) -> Vec<Review> {
+) -> Result<Vec<Review>, StorageError> {
+    let questions = open.iter().filter_map(|open| asked(brand, &open.review)).collect();
+    let counted = count_lookups(db, brand.id(), &questions).await?;
     let review = |open: OpenReview| {
         let question = asked(brand, &open.review);
         let lookups = question.and_then(|question| counted.get(&question).cloned());
         Review { id: id(brand, &open), open, lookups: lookups.unwrap_or_default() }
     };
-    open.into_iter().map(review).collect()
+    Ok(open.into_iter().map(review).collect())
 }
 
 /// The address or id that lookups ask for when they meet a question.
@@ -110,19 +160,27 @@ pub async fn about(
     customer_key: &str,
 ) -> Result<Vec<Review>, StorageError> {
     let open = list_reviews_about(db, brand.id(), customer_key).await?;
-    let questions: BTreeSet<LookupHash> =
-        open.iter().filter_map(|open| asked(brand, &open.review)).collect();
-    let counted = count_lookups(db, brand.id(), &questions).await?;
-    Ok(reviews_of(brand, open, &counted))
+    counted(db, brand, open).await
 }
 
 /// The open question with an id.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn find(pool: &Pool, brand: &Brand, id: &str) -> Result<Option<Review>, StorageError> {
-    let all = list(pool, brand, true, Timestamp::MAX).await?;
-    Ok(all.into_iter().find(|review| review.id == id))
+pub async fn find(
+    pool: &Pool,
+    brand: &Brand,
+    wanted: &str,
+) -> Result<Option<Review>, StorageError> {
+    let mut connection = pool.acquire().await?;
+    let db = &mut *connection;
+    let is_wanted = |open: &OpenReview| id(brand, open) == wanted;
+    let mut open = list_reviews(db, brand.id()).await?;
+    if !open.iter().any(is_wanted) {
+        open = list_from_lookups(db, brand, of_several(brand, &open)).await?;
+    }
+    open.retain(is_wanted);
+    Ok(counted(db, brand, open).await?.pop())
 }
 
 /// A keyed hash of the question: it says nothing about a person. If the question changes, so does its id: an answer is about
@@ -224,13 +282,12 @@ pub async fn postpone(
     until: Timestamp,
     (attribution, now): (Attribution<'_>, Timestamp),
 ) -> Result<bool, StorageError> {
-    let mut transaction = pool.begin().await?;
+    let mut transaction = begin(pool, brand.id()).await?;
     let row = &review.open.review;
     let asked = asked(brand, row).filter(|_| review.is_from_lookups());
     let is_open = if let Some(asked) = asked {
         let customers = &row.customers;
-        postpone_lookup_review(&mut transaction, brand.id(), asked, customers, until).await?;
-        true
+        postpone_lookup_review(&mut transaction, brand.id(), asked, customers, until).await?
     } else {
         postpone_review(&mut transaction, brand.id(), row, until).await?
     };

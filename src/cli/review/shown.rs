@@ -47,11 +47,12 @@ fn concerned(review: &Review) -> String {
 
 /// How often lookups met a question, when last, and with which ticket. `None` if none did.
 fn met(review: &Review, at: impl Fn(Timestamp) -> String) -> Option<String> {
-    let LookupSummary { count, last_at, last_ticket } = &review.lookups;
+    let LookupSummary { count, is_more, last_at, last_ticket } = &review.lookups;
+    let more = if *is_more { "more than " } else { "" };
     let lookups = counted(*count, "lookup", "lookups");
     let ticket = last_ticket.as_ref().map(|ticket| format!(", last ticket {ticket}"));
     let last = at((*last_at)?);
-    Some(format!("met by {lookups}, the last {last}{}", ticket.unwrap_or_default()))
+    Some(format!("met by {more}{lookups}, the last {last}{}", ticket.unwrap_or_default()))
 }
 
 /// Prints an open question, its customers, and the answers.
@@ -114,6 +115,7 @@ pub(super) fn review_as_json(slug: &str, review: &Review) -> Value {
         "found_at": open.found_at,
         "postponed_until": open.postponed_until,
         "lookups": review.lookups.count,
+        "more_lookups": review.lookups.is_more,
         "last_lookup_at": review.lookups.last_at,
         "last_ticket": review.lookups.last_ticket,
     })

@@ -88,9 +88,10 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
         is_about_a_form: review.is_about_a_form(),
         question: ShownQuestion::new(visit, &review),
         since: visit.time(open.found_at),
-        lookups: match review.lookups.count {
-            0 => String::new(),
-            count => counted(count, "time", "times"),
+        lookups: match (review.lookups.count, review.lookups.is_more) {
+            (0, _) => String::new(),
+            (count, false) => counted(count, "time", "times"),
+            (count, true) => format!("more than {count} times"),
         },
         last_ticket: review.lookups.last_ticket.clone(),
         until: open.postponed_until.filter(|until| *until > now).map(|at| visit.time(at)),

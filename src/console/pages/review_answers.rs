@@ -11,7 +11,9 @@ use super::shown_decisions::refused;
 use crate::admin::compared_review::{ComparedCustomer, MOST_COMPARED};
 use crate::admin::decided_since::decided_since;
 use crate::admin::decisions::{CustomerView, DecisionError, StateToken, decide, preview};
-use crate::admin::reviews::{DAYS_AWAY, Review, ReviewAnswer, days_later, find, list, postpone};
+use crate::admin::reviews::{
+    DAYS_AWAY, Review, ReviewAnswer, days_later, list, list_ids, postpone,
+};
 use crate::console::record_links::RecordLinks;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::visit::Visit;
@@ -113,15 +115,15 @@ async fn previewed(
 /// Gives an answer, and goes to the next question.
 pub(super) async fn answer(visit: &Visit) -> Result<Reply, Refusal> {
     let (pool, brand, now) = (visit.pool(), &visit.brand, visit.now());
-    let order = list(pool, brand, false, now).await?;
-    let Some(review) = find(pool, brand, &visit.id).await? else {
+    let order = list(pool, brand, true, now).await?;
+    let Some(review) = order.iter().find(|review| review.id == visit.id) else {
         return Err(changed(visit).await?);
     };
     let (done, decided) = match visit.form.value("answer") {
-        "later" => (put_away(visit, &review).await?, None),
-        name => ("answered", Some(give(visit, &review, name).await?)),
+        "later" => (put_away(visit, review).await?, None),
+        name => ("answered", Some(give(visit, review, name).await?)),
     };
-    let open = list(pool, brand, false, now).await?;
+    let open = list_ids(pool, brand, now).await?;
     let next = next_of(&order, &open, &visit.id);
     let mut path = visit.path(&next.map_or("/reviews".to_owned(), |id| format!("/reviews/{id}")));
     if let Some(decision) = decided {
@@ -131,12 +133,11 @@ pub(super) async fn answer(visit: &Visit) -> Result<Reply, Refusal> {
 }
 
 /// The question that came after one and is still open. After the last one, the first.
-fn next_of<'a>(order: &'a [Review], open: &[Review], id: &str) -> Option<&'a str> {
+fn next_of<'a>(order: &'a [Review], open: &BTreeSet<String>, id: &str) -> Option<&'a str> {
     let here = order.iter().position(|review| review.id == id).unwrap_or_default();
     let (before, after) = order.split_at_checked(here)?;
-    let open: BTreeSet<&str> = open.iter().map(|review| review.id.as_str()).collect();
     let mut next = after.iter().chain(before).map(|review| review.id.as_str());
-    next.find(|next| *next != id && open.contains(next))
+    next.find(|next| *next != id && open.contains(*next))
 }
 
 async fn put_away(visit: &Visit, review: &Review) -> Result<&'static str, Refusal> {

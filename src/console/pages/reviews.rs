@@ -33,6 +33,7 @@ struct ListedReview {
     customers: usize,
     /// How many lookups in the history met the question, and what is known of the last one.
     lookups: u64,
+    is_more: bool,
     last_lookup: Option<ShownTime>,
     last_ticket: Option<String>,
     since: ShownTime,
@@ -108,6 +109,7 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
         question: ShownQuestion::new(visit, review),
         customers: review.open.review.customers.len(),
         lookups: review.lookups.count,
+        is_more: review.lookups.is_more,
         last_lookup: review.lookups.last_at.map(|at| visit.time(at)),
         last_ticket: review.lookups.last_ticket.clone(),
         since: visit.time(review.open.found_at),

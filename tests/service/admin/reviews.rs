@@ -1,7 +1,11 @@
 //! Open questions that lookups raise: the same ones in any order of arrival, and never again what is decided.
 
+use hookpoint::admin::attention::{Need, get_situation};
+use hookpoint::admin::audit::Attribution;
 use hookpoint::admin::decisions::DecisionError;
-use hookpoint::admin::reviews::{Review, ReviewAnswer, list};
+use hookpoint::admin::reviews::{Review, ReviewAnswer, days_later, find, list, postpone};
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::Change;
 
 use crate::ingest::apply::{DECIDED, batches, clear, truncate};
 use crate::ingest::populations::generator::{Population, Rng};
@@ -119,5 +123,84 @@ async fn the_same_questions_are_open_in_any_order_and_decided_ones_do_not_come_b
         }
     }
     assert!(from_lookups > 3 && decided_of_lookups > 0, "{from_lookups} {decided_of_lookups}");
+    app.stop().await;
+}
+
+/// What a source says, on a day, of a record's reference.
+fn referring(record: &str, day: u8, reference: Option<&str>) -> Change {
+    let at = format!("2026-11-{day}T10:00:00Z").parse().unwrap();
+    let name = ("name.first".to_owned(), Some(record.into()));
+    let reference = ("reference.omniotap.ticket.number".to_owned(), reference.map(Into::into));
+    let fields = [name, reference].into();
+    let update = Update { at, received_at: at, scope: Scope::Partial, fields };
+    Change::Record { key: record.parse().unwrap(), update }
+}
+
+/// The open questions that the overview counts.
+async fn needed(app: &TestApp) -> Option<i64> {
+    let situation = get_situation(app.pool(), &app.brand, app.clock.now()).await.unwrap();
+    situation.needs.into_iter().find_map(|row| match row.need {
+        Need::Reviews(count) => Some(count.number),
+        _ => None,
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn questions_about_ids_follow_the_customers_as_they_are_now() {
+    let app = TestApp::start_with(strict(&[], 1_000, &[])).await;
+    app.apply(vec![
+        referring("omniotap.contact:4711", 20, None),
+        referring("omneo.profile:4711", 20, None),
+        referring("omniotap.contact:one", 20, Some("777")),
+        referring("omneo.profile:other", 20, Some("777")),
+    ])
+    .await;
+    app.wait_until_current().await;
+    assert_eq!(needed(&app).await, None);
+    for id in ["4711", "777"] {
+        let answer = app.ask(&format!("key={KEY}&primaryID={id}&ticketID=1")).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, "[]"), "{id}");
+    }
+    until("the lookups are written", async || all(&app).await.len() == 2).await;
+    assert_eq!(needed(&app).await, Some(2), "the overview counts them");
+    // One customer has the number no more: nothing is left to ask.
+    app.apply(vec![referring("omneo.profile:other", 21, None)]).await;
+    let open = all(&app).await;
+    assert_eq!(open.len(), 1);
+    let review = &open[0];
+    assert_eq!(review.open.review.value, "4711");
+    assert_eq!(needed(&app).await, Some(1));
+
+    // Of very many lookups, only the last ones are counted.
+    sqlx::query(
+        "insert into lookup_history (brand_id, asked_at, request_id, question_hash, question_kind, status, cache, customer_keys, sources, duration_us, ticket)
+        select brand_id, asked_at - make_interval(secs => n), gen_random_uuid(), question_hash, question_kind, status, cache, customer_keys, sources, duration_us, '2'
+        from lookup_history, generate_series(1, 1000) as n where customer_keys = $1",
+    )
+    .bind(&review.open.review.customers)
+    .execute(app.pool())
+    .await
+    .unwrap();
+    let found = find(app.pool(), &app.brand, &review.id).await.unwrap().unwrap();
+    assert!(found.lookups.count == 1_000 && found.lookups.is_more);
+    assert_eq!(found.lookups.last_ticket.as_deref(), Some("1"));
+
+    // Put away, it does not count. If one of its customers is gone, it cannot be put away.
+    let put_away = async || {
+        let now = app.clock.now();
+        let by = (Attribution { by: "Femke", reason: "" }, now);
+        postpone(app.pool(), &app.brand, review, days_later(now, 7), by).await.unwrap()
+    };
+    assert!(put_away().await);
+    assert_eq!(needed(&app).await, None);
+    let rows = async || {
+        let query = "select count(*) from postponed_lookup_reviews";
+        sqlx::query_as::<_, (i64,)>(query).fetch_one(app.pool()).await.unwrap().0
+    };
+    assert_eq!(rows().await, 1);
+    sqlx::query("delete from postponed_lookup_reviews").execute(app.pool()).await.unwrap();
+    app.decide(review.act(ReviewAnswer::Same).ok().unwrap()).await.ok().unwrap();
+    assert!(!put_away().await);
+    assert_eq!(rows().await, 0);
     app.stop().await;
 }
