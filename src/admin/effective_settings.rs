@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn values_are_listed_with_their_origin_and_without_other_brands_and_passwords() {
         let text = "[database]\nurl = \"postgres://a:pass@host/b\"\n[lookup]\ndeadline_ms = 700\n\
-             [brands.shop]\nlanguage = \"nl\"\n[brands.other]\n";
+             [brands.shop]\nlocale = \"nl\"\n[brands.other]\n";
         let file: SettingsFile = toml::from_str(text).unwrap();
         let settings = effective_settings(&file, "shop");
         let of = |key: &str| settings.iter().find(|setting| setting.key == key).unwrap();
