@@ -11,6 +11,7 @@ pub mod certificate_problem;
 pub mod cli;
 pub mod clock;
 pub mod concurrency;
+pub mod console;
 pub mod counted;
 pub mod customer;
 pub mod demo;

@@ -20,7 +20,8 @@ use harness::report::{Report, Scale};
 use harness::restart::LoadBalancer;
 use harness::sync_runs::Collection;
 use harness::{
-    Harness, freshness, frozen_replica, hanging_sources, inbox, outage, restart, sync_runs,
+    Harness, decisions, freshness, frozen_replica, hanging_sources, inbox, outage, restart,
+    sync_runs,
 };
 
 /// One test after the other: each has processes for all cores.
@@ -73,6 +74,14 @@ async fn what_webhooks_come_to_does_not_depend_on_their_order() {
     let harness = Harness::start().await;
     let report = inbox::check_order(&harness, KillScenario::SHORT).await;
     expect_whole(&report);
+    harness.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn decisions_and_webhooks_of_several_processes_end_as_a_rebuild_makes_them() {
+    let _turn = TURN.lock().await;
+    let harness = Harness::start().await;
+    expect_whole(&decisions::run(&harness).await);
     harness.stop().await;
 }
 

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::brand::Brand;
-use crate::lookup::query_customers::render;
+use crate::customer::answer::presentation::{Presenter, TemplateError};
+use crate::lookup::query_customers::{render, render_with};
 use crate::storage::StorageError;
 use crate::storage::answers::find_answer;
 use crate::storage::pool::Connection;
@@ -38,4 +39,49 @@ pub async fn preview_answer(
         after: rendered.answer.to_json(),
         failed_templates: rendered.failed_templates,
     }))
+}
+
+/// A template to try.
+pub enum TriedTemplate<'a> {
+    /// The custom field with this name. It replaces the one of the settings, or is added.
+    Field(&'a str),
+    /// The message of this event type.
+    Message(&'a str),
+}
+
+/// Renders the answer of a customer with one other template. `None` if the customer no longer exists.
+///
+/// # Errors
+/// If the template cannot be compiled, as the inner result; or if Postgres fails.
+pub async fn try_template(
+    db: &mut Connection,
+    brand: &Brand,
+    (place, template): (TriedTemplate<'_>, &str),
+    customer_key: &str,
+) -> Result<Result<Option<AnswerPreview>, Vec<TemplateError>>, StorageError> {
+    let mut rules = brand.rules.presenter.rules().clone();
+    match place {
+        TriedTemplate::Field(name) => {
+            let field = rules.custom_fields.iter_mut().find(|(field, _)| field == name);
+            match field {
+                Some((_, value)) => template.clone_into(value),
+                None => rules.custom_fields.push((name.to_owned(), template.to_owned())),
+            }
+        }
+        TriedTemplate::Message(event_type) => {
+            rules.messages.insert(event_type.to_owned(), template.to_owned());
+        }
+    }
+    let presenter = match Presenter::compile(rules) {
+        Ok(presenter) => presenter,
+        Err(errors) => return Ok(Err(errors)),
+    };
+    let before = render(db, brand, customer_key).await?;
+    let after = render_with(db, brand, &presenter, customer_key).await?;
+    Ok(Ok(before.zip(after).map(|(before, after)| AnswerPreview {
+        customer_key: customer_key.to_owned(),
+        before: before.answer.to_json(),
+        after: after.answer.to_json(),
+        failed_templates: after.failed_templates,
+    })))
 }

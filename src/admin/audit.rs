@@ -95,6 +95,22 @@ impl Action {
     }
 }
 
+/// Stores that a person saw data about customers: what they looked at, by an id of this service or a count, and the
+/// records, as hashes.
+///
+/// # Errors
+/// If Postgres fails. Then the data must not be shown.
+pub async fn record_view(
+    pool: &Pool,
+    brand: &Brand,
+    (name, target): (&'static str, String),
+    records: &BTreeSet<RecordKey>,
+    (attribution, now): (Attribution<'_>, Timestamp),
+) -> Result<(), StorageError> {
+    let entry = Action::new(name, target).about_records(brand, records);
+    insert_action(pool, brand.id(), &entry.entry(attribution, now, "shown")).await
+}
+
 /// The audit entry of an action whose outcome is not known yet.
 pub(super) struct OpenEntry<'a> {
     pool: &'a Pool,

@@ -1,5 +1,6 @@
 //! Shows, replays and discards deliveries.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -7,10 +8,14 @@ use uuid::Uuid;
 
 use super::audit::{Action, Attribution};
 use crate::brand::Brand;
+use crate::customer::model::record::{Change, RecordKey};
+use crate::customer::model::source::Source;
+use crate::sources::Delivery;
 use crate::storage::StorageError;
 use crate::storage::deliveries::{
     DeliveryFilter, ShownRow, discard_deliveries, find_delivery, replay_deliveries,
 };
+use crate::storage::inbox_pages::{SeenDelivery, discard_seen, replay_seen};
 use crate::storage::pool::Pool;
 
 /// Finds a delivery of any of the brands. Its content is personal data: show it masked
@@ -80,6 +85,75 @@ pub async fn discard(
     let count = discard_deliveries(pool, brand.id(), filter, now).await?;
     entry.end(&format!("deliveries: {count}")).await?;
     Ok(count)
+}
+
+/// What a person does with deliveries that they saw.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SeenAct {
+    /// They are applied again.
+    Replay,
+    /// They are not applied.
+    Discard,
+}
+
+/// Replays or discards deliveries of a brand that have not changed since a person saw them. So the same act twice is done
+/// once. Returns how many.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn act_on_seen(
+    pool: &Pool,
+    brand: &Brand,
+    (act, seen): (SeenAct, &[SeenDelivery]),
+    attribution: Attribution<'_>,
+    now: Timestamp,
+) -> Result<u64, StorageError> {
+    let name = match act {
+        SeenAct::Replay => "replay deliveries",
+        SeenAct::Discard => "discard deliveries",
+    };
+    let action = Action::new(name, seen_target(seen));
+    let entry = action.begin(pool, brand.id(), attribution, now).await?;
+    let count = match act {
+        SeenAct::Replay => replay_seen(pool, brand.id(), seen, now).await?,
+        SeenAct::Discard => discard_seen(pool, brand.id(), seen, now).await?,
+    };
+    entry.end(&format!("deliveries: {count}")).await?;
+    Ok(count)
+}
+
+/// An audit entry names at most this many deliveries.
+const MAX_NAMED: usize = 20;
+
+fn seen_target(seen: &[SeenDelivery]) -> String {
+    let ids = || seen.iter().map(|seen| seen.delivery_id);
+    match (ids().min(), ids().max()) {
+        (Some(first), Some(last)) if seen.len() > MAX_NAMED => {
+            format!("{} deliveries, from {first} to {last}", seen.len())
+        }
+        _ => ids().map(|id| id.to_string()).collect::<Vec<_>>().join(" "),
+    }
+}
+
+/// The records that a delivery is about, at most `limit`, as the parser of its source finds them. None if it cannot be
+/// parsed.
+#[must_use]
+pub fn records_in(brand: &Brand, row: &ShownRow, limit: usize) -> BTreeSet<RecordKey> {
+    let Ok(source) = row.listed.source.parse::<Source>() else { return BTreeSet::new() };
+    let delivery = Delivery {
+        headers: row.headers.clone(),
+        body: row.body.clone(),
+        received_at: row.listed.received_at,
+    };
+    let parsed = brand.rules.sources.parser(source).parse_webhook(&delivery);
+    let record = |change: &Change| match change {
+        Change::Record { key, .. } => Some(key.clone()),
+        Change::Merge(merge) => Some(merge.winner.clone()),
+        Change::Event { .. } => None,
+    };
+    let parsed = parsed.ok();
+    let changes = parsed.as_ref().and_then(|parsed| parsed.changes()).unwrap_or_default();
+    changes.iter().filter_map(record).take(limit).collect()
 }
 
 /// The deliveries of an action, for its audit entry.

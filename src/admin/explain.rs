@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::explained_customer::ExplainedCustomer;
+pub use super::explained_customer::ONLY_A_FORM;
+use super::explained_customer::{ExplainedCustomer, ValueSource};
 use crate::brand::Brand;
 use crate::customer::identity::component::most_keys;
+use crate::customer::model::event::EventKey;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::ingest::batch::{ChangeBatch, scope};
@@ -14,7 +16,7 @@ use crate::ingest::next_state::NextState;
 use crate::ingest::resolve::{LinkRestrictions, resolve_all};
 use crate::storage::StorageError;
 use crate::storage::component_rows::ComponentRows;
-use crate::storage::customers::find_customer;
+use crate::storage::customers::{FoundCustomer, find_customer};
 use crate::storage::decisions::{DecisionRow, Which, list_decisions};
 use crate::storage::load_component::{ComponentQuery, load_component};
 use crate::storage::pool::Connection;
@@ -42,6 +44,10 @@ pub struct Explanation {
     pub failed_templates: BTreeSet<String>,
     /// The values of each record: name in templates, value, and time.
     pub record_values: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>>,
+    /// The custom fields of the answer, each with the values that its template uses.
+    pub custom_fields: Vec<(String, Vec<ValueSource>)>,
+    /// The events of the answer, the newest first: each with its record and its time.
+    pub events: Vec<(EventKey, RecordKey, Timestamp)>,
     /// Notes about the limits of this explanation.
     pub remarks: Vec<&'static str>,
 }
@@ -59,7 +65,9 @@ pub async fn explain(
     brand: &Brand,
     customer_key: &str,
 ) -> Result<Option<Explanation>, StorageError> {
-    let Some((_, keys)) = find_customer(db, brand.id(), customer_key).await? else {
+    let Some(FoundCustomer { record_keys: keys, .. }) =
+        find_customer(db, brand.id(), customer_key).await?
+    else {
         return Ok(None);
     };
     let stored: BTreeSet<RecordKey> = keys.iter().filter_map(|key| key.parse().ok()).collect();
@@ -80,6 +88,7 @@ pub async fn explain(
     let addresses = customer.profile.addresses.iter().cloned().collect();
     let mut decisions = list_decisions(db, brand.id(), Which::About(&records, &addresses)).await?;
     decisions.retain(|row| row.undone_at.is_none());
+    let rendered = brand.rules.presenter.answer(customer.profile, &events);
     Ok(Some(Explanation {
         customer_id: customer.profile.customer_id.clone(),
         records: customer.names(),
@@ -89,8 +98,10 @@ pub async fn explain(
         finds_only: customer.finds_only(&holders),
         finds_not: customer.finds_not(),
         unread: customer.unread(&events),
-        failed_templates: brand.rules.presenter.answer(customer.profile, &events).failed_templates,
+        failed_templates: rendered.failed_templates,
         record_values: customer.record_values(),
+        custom_fields: customer.custom_fields(&rendered.answer),
+        events: customer.shown_events(&events),
         remarks: remarks(&customer, &stored, is_incomplete),
     }))
 }

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::brand::Brand;
+use crate::customer::answer::Answer;
 use crate::customer::answer::profile::Profile;
-use crate::customer::model::event::Event;
+use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey, field};
 use crate::customer::model::unread::unread_values;
@@ -15,6 +16,10 @@ use crate::ingest::derive::timeline;
 use crate::ingest::next_state::NextState;
 use crate::ingest::resolve::Resolved;
 use crate::storage::component_rows::ComponentRows;
+
+/// Why an address does not find its customer: a person can confirm it.
+pub const ONLY_A_FORM: &str =
+    "only a form contains it: a trusted record or a person must confirm it";
 
 /// A customer of a resolved component.
 pub(super) struct ExplainedCustomer<'a> {
@@ -135,8 +140,6 @@ impl<'a> ExplainedCustomer<'a> {
     /// Phone numbers that have a new owner, and addresses that only a form contains.
     pub(super) fn finds_not(&self) -> Vec<(Identifier, &'static str)> {
         const MOVED: &str = "it has a new owner: another person's record had it years later";
-        const ASSERTED: &str =
-            "only a form contains it: a trusted record or a person must confirm it";
         let moved = self.found.resolution.moved.iter();
         let lost = moved
             .filter(|moved| moved.from.iter().any(|member| self.own.contains(member)))
@@ -145,8 +148,47 @@ impl<'a> ExplainedCustomer<'a> {
         let finds = self.brand.rules.identity.lookup_by_self_asserted;
         let asserted = self.profile.asserted.iter().filter(|_| !finds);
         lost.map(|number| (number.clone(), MOVED))
-            .chain(asserted.map(|address| (address.clone(), ASSERTED)))
+            .chain(asserted.map(|address| (address.clone(), ONLY_A_FORM)))
             .collect()
+    }
+
+    /// The events that the answer shows, each with its record and its time.
+    pub(super) fn shown_events(&self, events: &[Event]) -> Vec<(EventKey, RecordKey, Timestamp)> {
+        let presenter = &self.brand.rules.presenter;
+        let is_shown = |event: &&Event| {
+            let alone = presenter.answer(self.profile, std::slice::from_ref(*event)).answer;
+            !alone.timeline.is_empty()
+        };
+        let sourced =
+            |event: &Event| Some((event.key.clone(), event.record()?, event.occurred_at()));
+        events.iter().filter(is_shown).filter_map(sourced).collect()
+    }
+
+    /// The custom fields of the answer, each with the values that its template uses.
+    pub(super) fn custom_fields(&self, answer: &Answer) -> Vec<(String, Vec<ValueSource>)> {
+        let all = self.brand.rules.presenter.custom_fields();
+        all.filter(|(field, _)| answer.custom_fields.iter().any(|shown| shown.name == *field))
+            .map(|(field, names)| {
+                let used = names.iter().filter_map(|name| self.value_source(name));
+                (field.to_owned(), used.collect())
+            })
+            .collect()
+    }
+
+    /// The record and time of a value, by its name in templates.
+    fn value_source(&self, name: &str) -> Option<ValueSource> {
+        let (of, value) = name.split_once('.')?;
+        let Profile { first_name, last_name, attributes, by_source, .. } = self.profile;
+        let named = |(record, at): (&RecordKey, Timestamp)| (name.to_owned(), record.clone(), at);
+        if of == "customer" {
+            let part = if value == "first_name" { first_name } else { last_name };
+            let part = part.as_ref().filter(|_| ["first_name", "last_name"].contains(&value))?;
+            return Some(named((&part.record, part.at)));
+        }
+        let values =
+            if of == "attributes" { attributes } else { by_source.get(&of.parse().ok()?)? };
+        let found = values.get(value.split('.').next()?)?;
+        Some(named((&found.record, found.at)))
     }
 
     /// Values that could not be parsed, for each record and each event.
@@ -213,6 +255,9 @@ impl<'a> ExplainedCustomer<'a> {
         values
     }
 }
+
+/// Where a value of an answer comes from: its name in templates, its record and its time.
+pub type ValueSource = (String, RecordKey, Timestamp);
 
 /// A value of a record: the record, then the value's name, text and time.
 type RecordValue = (RecordKey, (String, String, Timestamp));

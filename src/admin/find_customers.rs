@@ -8,7 +8,8 @@ use crate::erasure::erase::ErasureTarget;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{ReadRules, find_keys};
 use crate::storage::StorageError;
-use crate::storage::customers::{find_customer, find_owner};
+use crate::storage::customer_summaries::list_owners;
+use crate::storage::customers::{FoundCustomer, find_customer, find_owner};
 use crate::storage::person::list_remains;
 use crate::storage::pool::{Connection, Pool};
 
@@ -35,17 +36,18 @@ pub async fn find_customers(
     let mut connection = pool.acquire().await?;
     let mut found = Vec::new();
     for key in customer_keys(&mut connection, brand, question, rules).await? {
-        if let Some((customer_id, records)) =
+        if let Some(FoundCustomer { customer_id, record_keys, .. }) =
             find_customer(&mut connection, brand.id(), &key).await?
         {
-            let records = records.iter().filter_map(|key| key.parse().ok()).collect();
+            let records = record_keys.iter().filter_map(|key| key.parse().ok()).collect();
             found.push(Match { key, customer_id, records });
         }
     }
     Ok(found)
 }
 
-async fn customer_keys(
+/// The keys of the customers that match.
+pub(super) async fn customer_keys(
     db: &mut Connection,
     brand: &Brand,
     question: &Question,
@@ -82,7 +84,8 @@ pub async fn by_customer_id(
     Ok(found.into_iter().next().map_or(question, |found| Question::Id(found.customer_id)))
 }
 
-/// Finds data that is left of deleted records: if their source deleted them, their events may still be stored.
+/// Finds data that is left of deleted records: if their source deleted them, their events may still be stored. A record
+/// that a customer has is none of them: if the id does not find that customer, the id means somebody else.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -93,7 +96,20 @@ pub async fn find_remains(
 ) -> Result<BTreeSet<RecordKey>, StorageError> {
     let candidates = record_key(question)
         .map_or_else(|| erasure_target(question).record_keys(), |record| [record].into());
-    list_remains(&mut *pool.acquire().await?, brand.id(), &candidates).await
+    let mut connection = pool.acquire().await?;
+    let left = without_owner(&mut connection, brand, candidates).await?;
+    list_remains(&mut connection, brand.id(), &left).await
+}
+
+/// Those of some records that no customer has.
+pub(super) async fn without_owner(
+    db: &mut Connection,
+    brand: &Brand,
+    mut records: BTreeSet<RecordKey>,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let owned = list_owners(db, brand.id(), &records).await?;
+    records.retain(|record| !owned.contains_key(record));
+    Ok(records)
 }
 
 /// The person that a question is about, for the suppression list.

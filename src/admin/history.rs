@@ -16,11 +16,11 @@ use crate::storage::suppressions::SuppressionHasher;
 pub struct History {
     /// Decisions about its records and addresses, also undone ones, the newest first.
     pub decisions: Vec<DecisionRow>,
-    /// Audit entries about its records and addresses, the newest first.
+    /// The newest audit entries about its records and addresses, the newest first.
     pub actions: Vec<ActionRow>,
 }
 
-/// The history of the customer with these records.
+/// The history of the customer with these records, with so many audit entries at most.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -28,6 +28,7 @@ pub async fn history(
     db: &mut Connection,
     brand: &Brand,
     records: &BTreeSet<RecordKey>,
+    most_actions: i64,
 ) -> Result<History, StorageError> {
     let held = list_identifiers(db, brand.id(), records).await?;
     let addresses: BTreeSet<Identifier> = held
@@ -42,6 +43,6 @@ pub async fn history(
         .map(|record| hasher.record(record))
         .chain(addresses.iter().map(|address| hasher.shared(address)))
         .collect();
-    let actions = list_audit_about(db, brand.id(), &subjects).await?;
+    let actions = list_audit_about(db, brand.id(), &subjects, most_actions).await?;
     Ok(History { decisions, actions })
 }

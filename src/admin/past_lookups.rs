@@ -4,8 +4,11 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
-use super::find_customers::{erasure_target, find_customers};
+use super::find_customers::{erasure_target, find_customers, without_owner};
 use crate::brand::Brand;
+use crate::customer::model::email::Email;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::phone::Phone;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::text::canonical_id;
 use crate::lookup::query::Question;
@@ -14,6 +17,7 @@ use crate::storage::StorageError;
 use crate::storage::customer_summaries::list_owners;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_history::{LookupFilter, LookupRow, list_lookups};
+use crate::storage::page_key::PageKey;
 use crate::storage::pool::Pool;
 
 /// Which lookups to find.
@@ -24,8 +28,22 @@ pub enum LookupSearch {
     Request(Uuid),
     /// Those of an address or id.
     Question(Question),
-    /// Those whose answer had the customer with this customer id, record id or record key.
+    /// Those that the customer with this customer id, record id or record key matched.
     Customer(String),
+}
+
+impl LookupSearch {
+    /// A search for the lookups of an e-mail address, or of a phone number in any usual spelling. `None` if the text is
+    /// neither.
+    #[must_use]
+    pub fn of_address(brand: &Brand, text: &str) -> Option<Self> {
+        let address: Identifier = if text.contains('@') {
+            Email::parse(text).ok()?.into()
+        } else {
+            Phone::normalise(text, brand.rules.identity.region).ok()?.into()
+        };
+        Some(Self::Question(Question::Address(address)))
+    }
 }
 
 /// A lookup that was answered.
@@ -69,6 +87,28 @@ pub async fn find_past_lookups(
         }
         LookupSearch::Customer(_) => LookupFilter::Customers(&records),
     };
+    list(pool, brand, filter, limit).await
+}
+
+/// The newest lookups of the brand from before one of them, at most `limit`.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn list_past_lookups(
+    pool: &Pool,
+    brand: &Brand,
+    before: PageKey,
+    limit: u32,
+) -> Result<Vec<PastLookup>, StorageError> {
+    list(pool, brand, LookupFilter::Before(before), limit).await
+}
+
+async fn list(
+    pool: &Pool,
+    brand: &Brand,
+    filter: LookupFilter<'_>,
+    limit: u32,
+) -> Result<Vec<PastLookup>, StorageError> {
     let mut connection = pool.acquire().await?;
     let rows = list_lookups(&mut connection, brand.id(), filter, Some(limit)).await?;
     let keys = rows.iter().flat_map(|row| &row.customer_keys).filter_map(|key| key.parse().ok());
@@ -95,7 +135,8 @@ async fn records_of(
     let question = Question::Id(canonical_id(id));
     let found = find_customers(pool, brand, &question, rules).await?;
     if found.is_empty() {
-        return Ok(erasure_target(&question).record_keys());
+        let possible = erasure_target(&question).record_keys();
+        return without_owner(&mut *pool.acquire().await?, brand, possible).await;
     }
     Ok(found.into_iter().flat_map(|found| found.records).collect())
 }

@@ -16,6 +16,7 @@ use super::reload::{Reload, Reloaded, replace};
 use super::replica::Replica;
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
+use crate::console::ConsoleUrls;
 use crate::http::readiness::Readiness;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::SettingsFile;
@@ -36,6 +37,8 @@ pub struct Application {
     pub address: SocketAddr,
     /// Address of the metrics, if they are served.
     pub metrics_address: Option<SocketAddr>,
+    /// Where the console is, if it is served.
+    pub console: Option<ConsoleUrls>,
     /// The database.
     pub database: Database,
     foundation: Arc<Foundation>,
@@ -83,6 +86,7 @@ impl Application {
         current.serve(&foundation)?;
         let address = foundation.listeners.address(&file.server);
         let metrics_address = foundation.listeners.metrics_address(&file.server);
+        let console = foundation.console_urls(file);
         let background = BackgroundTasks::new();
         let replica = Replica::start(&foundation.pool, address, file, &background);
         let former = CancellationToken::new();
@@ -90,6 +94,7 @@ impl Application {
         Ok(Self {
             address,
             metrics_address,
+            console,
             database,
             foundation,
             current,

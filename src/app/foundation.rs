@@ -5,6 +5,7 @@ use super::listeners::Listeners;
 use super::server::raise_file_limit;
 use super::warnings::warn_about_database;
 use crate::clock::Clock;
+use crate::console::ConsoleUrls;
 use crate::settings::SettingsFile;
 use crate::storage::database::Database;
 use crate::storage::migrate;
@@ -26,10 +27,16 @@ impl Foundation {
         clock: Clock,
     ) -> Result<Self, StartError> {
         raise_file_limit();
-        let listeners = Listeners::bind(&file.server)?;
+        let listeners = Listeners::bind(file)?;
         migrate(&database.pool).await?;
         warn_about_database(file, database).await?;
         let (pool, further_pools) = (database.pool.clone(), FurtherPools::of(&database.pool));
         Ok(Self { pool, further_pools, listeners, clock })
+    }
+
+    /// Where the console is, if it is served.
+    pub(super) fn console_urls(&self, file: &SettingsFile) -> Option<ConsoleUrls> {
+        let address = self.listeners.console_address(&file.server)?;
+        Some(ConsoleUrls::new(&file.console, &address.to_string()))
     }
 }

@@ -21,6 +21,7 @@ use crate::storage::delivery_queue::delete_old_deliveries;
 use crate::storage::listener::HEARTBEAT_INTERVAL;
 use crate::storage::live_queries::delete_old_live_queries;
 use crate::storage::lookup_history::delete_old_lookups;
+use crate::storage::lookup_reviews::delete_past_postponements;
 use crate::storage::pool::Pool;
 use crate::storage::rejected_webhooks::delete_old_rejected;
 use crate::storage::sync_streams::list_streams;
@@ -162,11 +163,13 @@ impl Maintenance {
         }
     }
 
-    /// Deletes old lookups from the history, in small batches. If none are kept, it deletes all.
+    /// Deletes old lookups from the history, in small batches, and past postponements of questions that lookups met. If no
+    /// lookups are kept, it deletes all.
     async fn prune_lookup_history(self: Arc<Self>) {
         for brand in &self.brands {
             let before = self.days_ago(self.trace_days);
             // If this fails, the next run deletes them.
+            let _ = delete_past_postponements(&self.pool, brand.id(), self.clock.now()).await;
             while delete_old_lookups(&self.pool, brand.id(), before, 1_000)
                 .await
                 .is_ok_and(|more| more)

@@ -90,6 +90,7 @@ fn keep_what_needs_restart(current: &SettingsFile, next: &mut SettingsFile) -> V
     let (old, new) = (&current.server, &mut next.server);
     kept.keep("server.listen", &old.listen, &mut new.listen);
     kept.keep("server.metrics_listen", &old.metrics_listen, &mut new.metrics_listen);
+    kept.keep("console.listen", &current.console.listen, &mut next.console.listen);
     let (old, new) = (&current.database, &mut next.database);
     kept.keep("database.url", &old.url, &mut new.url);
     kept.keep("database.url_file", &old.url_file, &mut new.url_file);

@@ -14,6 +14,7 @@ use socket2::SockRef;
 use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;
 
+use crate::console::{Console, console_routes};
 use crate::http::client_ip::Proxies;
 use crate::http::health;
 use crate::http::health::{Gauges, Health};
@@ -33,6 +34,9 @@ const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The most connections to the metrics server.
 const METRICS_CONNECTIONS: usize = 32;
+
+/// The most connections to the console.
+const CONSOLE_CONNECTIONS: usize = 256;
 
 /// Raises the limit of open files of this process as far as the system allows. The initial limit is often too low.
 pub(super) fn raise_file_limit() {
@@ -173,6 +177,20 @@ pub(super) fn metrics_server(
     Ok(HttpServer::new(app)
         .workers(1)
         .max_connections(METRICS_CONNECTIONS)
+        .disable_signals()
+        .listen(listener)?
+        .run())
+}
+
+/// Builds the server of the console. People click less often than Omnidesk asks: one thread is enough.
+pub(super) fn console_server(
+    listener: TcpListener,
+    console: Data<Console>,
+) -> std::io::Result<Server> {
+    let app = move || App::new().configure(|config| console_routes(config, &console));
+    Ok(HttpServer::new(app)
+        .workers(1)
+        .max_connections(CONSOLE_CONNECTIONS)
         .disable_signals()
         .listen(listener)?
         .run())

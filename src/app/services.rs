@@ -147,10 +147,7 @@ fn coalescer(
     background: &BackgroundTasks,
 ) -> Arc<LookupCoalescer> {
     let Resources { file, further_pools, brands, .. } = resources;
-    let rules = ReadRules {
-        max_customers: usize::try_from(file.lookup.max_customers).unwrap_or(usize::MAX),
-        multiple_matches: file.lookup.multiple_matches,
-    };
+    let rules = ReadRules::from(&file.lookup);
     let limits =
         CoalescingLimits { deadline: deadline(file), max_waiting: file.lookup.max_waiting };
     let pool = further_pools.with(lookup_connections(file));

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::web::Data;
 use jiff::Timestamp;
 
 use super::brands::open_brands;
@@ -12,11 +13,12 @@ use super::generation::Generation;
 use super::jobs::BackgroundJobs;
 use super::maintenance::Maintenance;
 use super::request_state::{api_document, gauges, health, lookup_service};
-use super::server::{metrics_server, public_server, run};
+use super::server::{console_server, metrics_server, public_server, run};
 use super::services::{Resources, Services};
 use super::suppressions::{open_suppression_file, reconcile_all};
 use super::warnings::warn_about_open_access;
 use crate::brand::BrandRules;
+use crate::console::{Console, ConsoleParts, ConsoleUrls};
 use crate::http::readiness::Readiness;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::lookup::change_listener::ChangeListener;
@@ -106,9 +108,33 @@ impl Generation {
             .map(|listener| metrics_server(listener, gauges(services, jobs, pool)))
             .transpose()
             .map_err(StartError::listen(&file.server.metrics_listen))?;
-        let servers = std::iter::once(public).chain(metrics);
+        let console = sockets
+            .console
+            .zip(foundation.console_urls(file))
+            .map(|(listener, urls)| console_server(listener, self.console(foundation, urls)?))
+            .transpose()
+            .map_err(StartError::listen(&file.console.listen))?;
+        let servers = std::iter::once(public).chain(metrics).chain(console);
         self.servers = servers.map(|server| run(server, &services.background)).collect();
         Ok(())
+    }
+}
+
+impl Generation {
+    fn console(
+        &self,
+        foundation: &Foundation,
+        urls: ConsoleUrls,
+    ) -> std::io::Result<Data<Console>> {
+        let console = Console::new(ConsoleParts {
+            brands: self.brands.values().cloned().collect(),
+            pool: foundation.pool.clone(),
+            clock: foundation.clock.clone(),
+            file: self.file.clone(),
+            suppressions: self.suppressions.clone(),
+            urls,
+        });
+        console.map(Data::new).map_err(std::io::Error::other)
     }
 }
 

@@ -3,12 +3,13 @@
 use clap::Args;
 
 use crate::admin::audit::Attribution;
+use crate::customer::model::text;
 use crate::settings::user_name;
 
 #[derive(Debug, Clone, Args)]
 pub(super) struct ActorArguments {
     /// Your name, for the audit log. Default: the login name
-    #[arg(long, value_name = "NAME", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "NAME", value_parser = person_name)]
     by: Option<String>,
     /// The reason, for the audit log
     #[arg(long, value_name = "TEXT", default_value = "")]
@@ -38,4 +39,10 @@ impl Actor {
     pub(super) fn attribution(&self) -> Attribution<'_> {
         Attribution { by: &self.by, reason: &self.reason }
     }
+}
+
+/// A name, as the audit log will have it.
+fn person_name(text: &str) -> Result<String, &'static str> {
+    let name = text::clean(text);
+    if name.is_empty() { Err("write a name") } else { Ok(name) }
 }

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::wrapped::print_wrapped;
 use crate::brand::Brand;
 use crate::settings::Settings;
-use crate::storage::audit_log::{ActionRow, list_audit};
+use crate::storage::audit_log::{ActionRow, AuditFilter, list_audit};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -46,7 +46,7 @@ async fn list(
 ) -> anyhow::Result<Vec<(Arc<Brand>, ActionRow)>> {
     let mut actions = Vec::new();
     for brand in session.brands_of(slug)? {
-        let rows = list_audit(&session.database.pool, brand.id(), limit).await?;
+        let rows = list_audit(&session.database.pool, brand.id(), AuditFilter::ALL, limit).await?;
         actions.extend(rows.into_iter().map(|row| (Arc::clone(&brand), row)));
     }
     Ok(actions)
@@ -79,17 +79,11 @@ pub(super) fn row_as_json(brand: &Brand, row: &ActionRow) -> Value {
         "action": row.action,
         "source": row.source.map(|source| source.as_str()),
         "target": row.target,
-        "about": about(row),
+        "about": row.about(),
         "by": row.done_by,
         "reason": row.reason,
         "outcome": row.outcome,
     })
-}
-
-/// The beginning of a hash of the person that an action is about. The same person has the same one.
-fn about(row: &ActionRow) -> Option<String> {
-    let subject = row.subjects.first()?;
-    Some(subject.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Prints an audit entry: what, and below it who and why.
@@ -97,7 +91,7 @@ pub(super) fn print_action(brand: &Brand, row: &ActionRow) {
     let outcome = if row.outcome.is_empty() { "outcome unknown" } else { row.outcome.as_str() };
     let at = row.begun_at.to_zoned(TimeZone::UTC).strftime("%F %T UTC");
     let source = row.source.map(|source| format!("  {source}")).unwrap_or_default();
-    let about = about(row).map(|about| format!(" #{about}")).unwrap_or_default();
+    let about = row.about().map(|about| format!(" #{about}")).unwrap_or_default();
     let target =
         if row.target.is_empty() { String::new() } else { format!(" {}", plain(&row.target)) };
     let (slug, action) = (&brand.rules.slug, &row.action);

@@ -96,20 +96,6 @@ async fn create(
     })
 }
 
-/// The base of the URLs of this service.
-pub(super) fn base_url(file: &SettingsFile) -> String {
-    match file.server.public_url.trim_end_matches('/') {
-        "" => format!("http://{}", file.server.listen),
-        public_url => public_url.to_owned(),
-    }
-}
-
-/// The URL for Omnidesk, with a key.
-pub(super) fn lookup_url(file: &SettingsFile, key: &str) -> String {
-    let (path, parameter) = (&file.lookup.path, &file.lookup.key_parameter);
-    format!("{}{path}?{parameter}={key}", base_url(file))
-}
-
 /// Prints a text with a new key. If that fails, the key is lost, so the error says how to revoke it.
 pub(super) fn print_key(text: &str, key_id: Uuid) -> anyhow::Result<()> {
     let mut out = std::io::stdout();
@@ -128,7 +114,7 @@ fn print_created(
     output: JsonArguments,
 ) -> anyhow::Result<()> {
     if output.json {
-        let url = lookup_url(file, created.key.reveal());
+        let url = file.lookup_url(created.key.reveal());
         let text = serde_json::to_string_pretty(
             &json!({ "crm_sync_url": url, "key_id": created.key_id }),
         )?;
@@ -138,7 +124,7 @@ fn print_created(
         "Paste this URL into Omnidesk (Settings > Brands > CRM sync url). It is shown only once.\n",
         0,
     );
-    let url = lookup_url(file, created.key.reveal());
+    let url = file.lookup_url(created.key.reveal());
     print_key(&format!("  {url}\n"), created.key_id)?;
     if file.server.public_url.is_empty() {
         print_wrapped(

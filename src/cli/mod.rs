@@ -6,6 +6,7 @@ mod answers;
 mod audit;
 mod booking;
 mod brand;
+mod console;
 mod customer;
 mod decision;
 mod demo;
@@ -97,6 +98,9 @@ enum Command {
     /// List the brands
     #[command(subcommand)]
     Brand(brand::BrandCommand),
+    /// Let people into the console, the pages for a browser
+    #[command(subcommand)]
+    Console(console::ConsoleCommand),
     /// Create, list and revoke the API keys for Omnidesk
     #[command(subcommand)]
     Key(key::KeyCommand),
@@ -231,6 +235,7 @@ async fn with_settings(
         Command::Reload(arguments) => reload::run(arguments, &settings).await,
         Command::Migrate(output) => migrate(settings, output).await,
         Command::Brand(command) => brand::run(command, settings).await,
+        Command::Console(command) => console::run(command, settings).await,
         Command::Key(command) => key::run(command, settings).await,
         Command::Inbox(command) => inbox::run(command, settings).await,
         Command::Sources(command) => sources::run(command, &settings).await,

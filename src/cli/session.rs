@@ -80,11 +80,8 @@ impl Session {
     }
 
     /// The rules of lookups, as the service has them.
-    pub(super) fn read_rules(&self) -> anyhow::Result<ReadRules> {
-        Ok(ReadRules {
-            max_customers: usize::try_from(self.file.lookup.max_customers)?,
-            multiple_matches: self.file.lookup.multiple_matches,
-        })
+    pub(super) fn read_rules(&self) -> ReadRules {
+        ReadRules::from(&self.file.lookup)
     }
 
     /// The brand with a slug.

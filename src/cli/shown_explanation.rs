@@ -1,10 +1,16 @@
-//! Prints the explanation of a customer.
+//! Shows the explanation of a customer, as text or as JSON.
 
-use super::decision::shown::print_decision;
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::decision::shown::{decision_as_json, print_decision};
 use super::output::{plain, print_line};
 use super::wrapped::print_wrapped;
 use crate::admin::explain::Explanation;
+use crate::customer::model::event::EventKey;
 use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
 
 /// Prints the explanation of a customer. A part without content is left out.
 pub(super) fn print_explanation(why: &Explanation) {
@@ -18,6 +24,8 @@ pub(super) fn print_explanation(why: &Explanation) {
     print_addresses("Addresses that do not find this customer:", &why.finds_not);
     print_left_out(why);
     print_record_values(why);
+    print_custom_fields(why);
+    print_events(why);
     print_line("");
 }
 
@@ -89,4 +97,77 @@ fn print_record_values(why: &Explanation) {
             print_indented(&format!("      {name} = {value}  ({})", at.strftime("%F %T")));
         }
     }
+}
+
+fn print_custom_fields(why: &Explanation) {
+    let heading = "Custom fields, with the values that their templates use:";
+    print_heading(heading, why.custom_fields.is_empty());
+    for (field, values) in &why.custom_fields {
+        print_indented(&format!("    {field}"));
+        for (name, record, at) in values {
+            print_indented(&format!("      {name} of {record}  ({})", at.strftime("%F %T")));
+        }
+    }
+}
+
+fn print_events(why: &Explanation) {
+    print_heading("Events of each record, with their time (UTC):", why.events.is_empty());
+    let mut by_record: BTreeMap<&RecordKey, Vec<(&EventKey, String)>> = BTreeMap::new();
+    for (event, record, at) in &why.events {
+        let time = at.strftime("%F %T").to_string();
+        by_record.entry(record).or_default().push((event, time));
+    }
+    for (record, events) in by_record {
+        print_indented(&format!("    {record}"));
+        events.iter().for_each(|(event, time)| print_indented(&format!("      {event}  ({time})")));
+    }
+}
+
+/// The explanation of a customer, for scripts. `answer` is the customer as Omnidesk gets it. `None` if Omnidesk gets an
+/// empty answer, because too many match.
+pub(super) fn explanation_as_json(why: &Explanation, answer: Option<&Value>) -> Value {
+    json!({
+        "answer": answer,
+        "customer_id": why.customer_id,
+        "records": list(&why.records, |(key, name)| json!({ "record": text(key), "name": name })),
+        "links": list(&why.links, |(level, value, records)| {
+            json!({ "level": level, "value": value, "records": list(records, text) })
+        }),
+        "decisions": list(&why.decisions, decision_as_json),
+        "not_linked": list(&why.review_candidates, |(level, value, reason, customers)| {
+            json!({ "level": level, "value": value, "reason": reason, "customers": customers })
+        }),
+        "finds_only": list(&why.finds_only, address_as_json),
+        "finds_not": list(&why.finds_not, address_as_json),
+        "unread": list(&why.unread, |(key, unread)| {
+            json!({ "key": key, "values": list(unread, |(name, value)| json!({ "name": name, "value": value })) })
+        }),
+        "failed_templates": why.failed_templates,
+        "values": list(&why.record_values, |(record, values)| {
+            let values = list(values, |(name, value, at)| json!({ "name": name, "value": value, "at": at }));
+            json!({ "record": text(record), "values": values })
+        }),
+        "custom_fields": list(&why.custom_fields, |(name, values)| {
+            let values = list(values, |(name, record, at)| {
+                json!({ "name": name, "record": text(record), "at": at })
+            });
+            json!({ "name": name, "values": values })
+        }),
+        "events": list(&why.events, |(event, record, at)| {
+            json!({ "event": event.to_string(), "record": text(record), "at": at })
+        }),
+        "remarks": why.remarks,
+    })
+}
+
+fn address_as_json((address, reason): &(Identifier, &'static str)) -> Value {
+    json!({ "type": address.kind.as_str(), "address": address.value, "reason": reason })
+}
+
+fn text(key: &RecordKey) -> Value {
+    key.to_string().into()
+}
+
+fn list<I: IntoIterator>(items: I, shown: impl Fn(I::Item) -> Value) -> Value {
+    items.into_iter().map(shown).collect()
 }

@@ -13,7 +13,7 @@ use self::model::event::Event;
 
 /// The version of the rules here, which decide the customers and answers of given records. Increase it with every
 /// change of these rules: then all stored customers are derived again.
-pub const DERIVATION_VERSION: u32 = 5;
+pub const DERIVATION_VERSION: u32 = 6;
 
 /// Sorts events in the order of a timeline (newest first, by instant, then source, then id), and keeps the first ones.
 pub fn keep_newest(events: &mut Vec<Event>, limit: usize) {

@@ -1,4 +1,5 @@
-//! The entries of the suppression list for a person: hashes of its records, events, addresses and names.
+//! The entries of the suppression list for a person: hashes of its records, events, addresses and names, and of the ids
+//! that answers gave out for it.
 
 use std::collections::BTreeSet;
 
@@ -6,6 +7,7 @@ use crate::brand::Brand;
 use crate::customer::model::identifier::{Identifier, identifying_values};
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
+use crate::storage::given_ids::list_given_ids;
 use crate::storage::person::{
     FoundIdentifier, list_event_keys, list_identifiers, list_namesakes, list_shared,
 };
@@ -34,6 +36,8 @@ pub(crate) async fn list_entries(
     let mut entries: BTreeSet<SuppressionHash> =
         records.iter().map(|key| hasher.record(key)).collect();
     entries.extend(events.iter().map(|key| hasher.event(key)));
+    let given = list_given_ids(db, brand.id(), records).await?;
+    entries.extend(given.iter().map(|id| hasher.given_id(id)));
     for value in &values {
         let is_own = !shared.contains(value) && brand.rules.identity.may_link(value);
         if is_own {

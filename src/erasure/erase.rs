@@ -15,12 +15,13 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::SourceKind;
 use crate::ingest::purge::purge;
+use crate::ingest::reserved_ids::PendingDerivation;
 use crate::storage::StorageError;
 use crate::storage::erasures::{
     ErasedCounts, complete_erasures, count_erased, insert_erasure, mark_erasure_revoked,
 };
 use crate::storage::person::list_person;
-use crate::storage::suppression_hashes::{find_erasures, insert_hashes};
+use crate::storage::suppression_hashes::{find_erasures, insert_hashes, list_hashes};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 use crate::storage::write_transaction::begin;
 
@@ -73,7 +74,7 @@ pub struct Receipt {
 pub enum ErasureTarget {
     /// The person with this address.
     Address(Identifier),
-    /// The person with a record of this id.
+    /// The person with a record of this id, or for whom an answer gave it out.
     Id(String),
 }
 
@@ -110,7 +111,7 @@ pub async fn erase(
 ) -> Result<Receipt, ErasureError> {
     let (erasure_id, records, entries) = add_suppressions(pool, brand, file, records, now).await?;
     let mut transaction = begin(pool, brand.id()).await?;
-    let counts = purge(&mut transaction, brand, &records, &BTreeSet::new()).await?;
+    let counts = purge(&mut transaction, brand, erasure_id, &records, &BTreeSet::new()).await?;
     count_erased(&mut transaction, brand.id(), erasure_id, counts).await?;
     transaction.commit().await?;
     purge_deliveries(pool, brand, erasure_id, on_progress).await?;
@@ -174,7 +175,10 @@ fn hashes(brand: &Brand, target: &ErasureTarget) -> BTreeSet<SuppressionHash> {
         ErasureTarget::Address(address) => {
             [hasher.exclusive(address), hasher.shared(address)].into()
         }
-        ErasureTarget::Id(_) => target.record_keys().iter().map(|key| hasher.record(key)).collect(),
+        ErasureTarget::Id(id) => {
+            let keys = target.record_keys();
+            keys.iter().map(|key| hasher.record(key)).chain([hasher.given_id(id)]).collect()
+        }
     }
 }
 
@@ -198,11 +202,15 @@ pub async fn revoke_erasure(
         erasures: erasures.iter().map(|id| (*id, taken_back.clone())).collect(),
     };
     let known = file.read_brand(&brand.rules.slug, &brand.suppression_key)?;
+    let mut hashes = BTreeSet::new();
     for (id, entry) in &mut additions.erasures {
         entry.erased_at = known.erasures.get(id).map_or(now, |known| known.erased_at);
+        hashes.extend(list_hashes(&mut transaction, brand.id(), *id).await?);
         mark_erasure_revoked(&mut transaction, brand.id(), *id, now).await?;
     }
+    let pending = PendingDerivation::store(&mut transaction, brand, hashes).await?;
     file.append(&brand.rules.slug, &additions)?;
     transaction.commit().await?;
+    pending.derive(pool, brand).await?;
     Ok(erasures.len())
 }

@@ -38,7 +38,7 @@ pub(super) async fn erase_records(
         by_erasure.entry(erasure).or_default().insert(key);
     }
     for (erasure, records) in by_erasure {
-        let counts = purge(&mut transaction, brand, &records, &BTreeSet::new()).await?;
+        let counts = purge(&mut transaction, brand, erasure, &records, &BTreeSet::new()).await?;
         count_erased(&mut transaction, brand.id(), erasure, counts).await?;
     }
     transaction.commit().await?;
@@ -64,7 +64,7 @@ pub(super) async fn erase_events(
         }
     }
     for (erasure, events) in by_erasure {
-        let counts = purge(&mut transaction, brand, &BTreeSet::new(), &events).await?;
+        let counts = purge(&mut transaction, brand, erasure, &BTreeSet::new(), &events).await?;
         count_erased(&mut transaction, brand.id(), erasure, counts).await?;
     }
     transaction.commit().await?;

@@ -52,7 +52,7 @@ pub async fn export(
         }
     }
     if let Some(sections) = everything.as_object_mut() {
-        let actions = list_audit_about(&mut connection, brand.id(), &entries).await?;
+        let actions = list_audit_about(&mut connection, brand.id(), &entries, i64::MAX).await?;
         sections.insert("actions".to_owned(), actions.iter().map(done).collect());
         sections.insert("deliveries".to_owned(), Value::Array(deliveries));
         sections.insert("lookups".to_owned(), lookups.iter().map(asked).collect());
@@ -95,7 +95,7 @@ fn asked(row: &LookupRow) -> Value {
         .source_outcomes()
         .map(|(source, outcome)| (source.to_owned(), outcome.into()))
         .collect();
-    json!({ "at": row.asked_at, "request_id": row.request_id, "by": row.question_kind, "status": row.status, "problem": row.problem, "cache": row.cache, "sources": sources, "duration_us": row.duration_us })
+    json!({ "at": row.asked_at, "request_id": row.request_id, "ticket": row.ticket, "by": row.question_kind, "status": row.status, "problem": row.problem, "cache": row.cache, "sources": sources, "duration_us": row.duration_us })
 }
 
 fn done(row: &ActionRow) -> Value {

@@ -11,10 +11,11 @@ use super::purge_inbox::purge_deliveries;
 use super::suppression_copies::{export_to_file, import_from_file};
 use super::suppression_file::{SuppressionFile, SuppressionFileError};
 use crate::brand::Brand;
+use crate::ingest::reserved_ids::derive_again;
 use crate::storage::brands::get_or_insert_brand;
 use crate::storage::erasures::{ErasureRow, complete_erasures};
 use crate::storage::pool::Pool;
-use crate::storage::suppression_hashes::{adopt_suppression_key, get_suppression_key};
+use crate::storage::suppression_hashes::{adopt_suppression_key, get_suppression_key, list_hashes};
 
 /// Stores, for each brand, the key of the file's hashes, unless the database already has hashes of the brand. So a new
 /// database recognises the persons that were erased before. Call this before brands are opened.
@@ -93,6 +94,11 @@ async fn resume(
     while let Some(last) = erase_records(pool, brand, &after).await? {
         after = last.to_string();
     }
+    let mut hashes = BTreeSet::new();
+    for erasure in open {
+        hashes.extend(list_hashes(&mut *pool.acquire().await?, brand.id(), *erasure).await?);
+    }
+    derive_again(pool, brand, &hashes).await?;
     let mut after = String::new();
     while let Some(last) = erase_events(pool, brand, &after).await? {
         after = last.to_string();

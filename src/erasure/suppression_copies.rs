@@ -9,6 +9,7 @@ use super::erase::ErasureError;
 use super::erased_share::check_erased_share;
 use super::suppression_file::{BrandSuppressions, Entry, SuppressionFile};
 use crate::brand::Brand;
+use crate::ingest::reserved_ids::PendingDerivation;
 use crate::storage::StorageError;
 use crate::storage::erasures::{
     ErasureRow, insert_erasure, list_erasures, mark_erasure_revoked, reopen_erasure,
@@ -51,9 +52,11 @@ pub(super) async fn import_from_file(
         return Ok(rows);
     }
     let mut transaction = begin(pool, brand.id()).await?;
+    let mut revoked = BTreeSet::new();
     for (id, entry) in additions {
         insert_erasure(&mut transaction, brand.id(), *id, entry.erased_at).await?;
         if let Some(at) = entry.revoked_at {
+            revoked.extend(list_hashes(&mut transaction, brand.id(), *id).await?);
             mark_erasure_revoked(&mut transaction, brand.id(), *id, at).await?;
         } else if insert_hashes(
             &mut transaction,
@@ -67,7 +70,9 @@ pub(super) async fn import_from_file(
     }
     let rows = list_erasures(&mut transaction, brand.id()).await?;
     check_erased_share(&mut transaction, brand, max_erased_percent).await?;
+    let pending = PendingDerivation::store(&mut transaction, brand, revoked).await?;
     transaction.commit().await?;
+    pending.derive(pool, brand).await?;
     Ok(rows)
 }
 

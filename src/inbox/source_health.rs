@@ -8,6 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::storage::StorageError;
+use crate::storage::bounded_counts::count_backlog;
 use crate::storage::deliveries::{BacklogRow, list_backlog, list_receipts};
 use crate::storage::webhook_stats::{WebhookStatsRow, get_webhook_stats};
 
@@ -66,6 +67,12 @@ impl SourceHealth {
         Some(self.silence(now)?.as_secs_f64() / self.usual_silence?.as_secs_f64())
     }
 
+    /// Whether there was no webhook for much longer than usual.
+    #[must_use]
+    pub fn is_silent(&self, now: Timestamp) -> bool {
+        self.silence_ratio(now).is_some_and(|ratio| ratio > 3.0)
+    }
+
     /// Whether the verification of all recent webhooks failed. The secret in the settings is then probably wrong.
     #[must_use]
     pub fn is_failing(&self) -> bool {
@@ -90,7 +97,26 @@ pub async fn list_source_health(
     pool: &Pool,
     brand: &Brand,
 ) -> Result<Vec<SourceHealth>, StorageError> {
-    let backlog = list_backlog(pool, brand.id()).await?;
+    health_with(pool, brand, &list_backlog(pool, brand.id()).await?).await
+}
+
+/// Loads the state of all sources of a brand, for a page: it counts at most 1,001 pending and 1,001 dead deliveries of
+/// the brand.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_source_health_for_page(
+    pool: &Pool,
+    brand: &Brand,
+) -> Result<Vec<SourceHealth>, StorageError> {
+    health_with(pool, brand, &count_backlog(pool, brand.id()).await?).await
+}
+
+async fn health_with(
+    pool: &Pool,
+    brand: &Brand,
+    backlog: &[BacklogRow],
+) -> Result<Vec<SourceHealth>, StorageError> {
     let mut all = Vec::new();
     for source in Source::ALL {
         let receipts = list_receipts(pool, brand.id(), source, USUAL_INTERVAL_SAMPLE).await?;

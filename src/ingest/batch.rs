@@ -189,6 +189,7 @@ pub(crate) fn scope(brand: &Brand, follow: Option<usize>) -> LoadLimits<'_> {
         rules: &brand.rules.identity,
         timeline: shown.timeline_limit,
         hidden: &shown.hidden_events,
+        suppression_key: &brand.suppression_key,
         follow,
     }
 }

@@ -35,6 +35,7 @@ pub(crate) fn derive(
         let answer = rendered.answer.to_json();
         let customer = StoredCustomer {
             customer_id: profile.customer_id.clone(),
+            matched_by: profile.matched_by.clone(),
             records: profile.record_keys.iter().cloned().collect(),
             addresses: profile.found_by(&brand.rules.identity),
             answer: hex(&Sha256::digest(&answer)),

@@ -90,7 +90,8 @@ fn add_rows(
         self_asserted: *self_asserted,
     }));
     derived.records.extend(after.records.into_iter().map(|record| (record, key.clone())));
-    derived.customers.push(CustomerRow { key, customer_id: after.customer_id, answer });
+    let StoredCustomer { customer_id, matched_by, .. } = after;
+    derived.customers.push(CustomerRow { key, customer_id, matched_by, answer });
 }
 
 /// The cache keys of every lookup that could find these customers, before or after.

@@ -16,6 +16,7 @@ pub mod oversized;
 pub mod place_names;
 pub(crate) mod purge;
 pub mod rebuild;
+pub mod reserved_ids;
 pub(crate) mod resolve;
 pub mod suppress;
 pub mod unread_values;

@@ -10,9 +10,6 @@ use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::identifier::Identifier;
 use crate::storage::component_rows::ReviewRow;
 
-/// The most customers in one question. Nobody can answer it about more.
-const MOST_CONCERNED: usize = 100;
-
 /// What a question is about: the level of the evidence, and the kind and text of the value.
 type Subject = (Level, &'static str, String);
 
@@ -80,6 +77,6 @@ fn row((level, kind, value): Subject, Question { conflict, customers }: Question
         kind: kind.to_owned(),
         value,
         conflict: conflict.as_str().to_owned(),
-        customers: customers.into_iter().take(MOST_CONCERNED).collect(),
+        customers: customers.into_iter().take(ReviewRow::MOST_STORED).collect(),
     }
 }

@@ -14,13 +14,14 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::erasures::{ErasedCounts, count_erased};
+use crate::storage::given_ids::list_given_ids;
 use crate::storage::lookup_history::{PersonLookups, delete_lookups_about};
 use crate::storage::person::list_identifiers;
 use crate::storage::pool::Connection;
 use crate::storage::purge::{delete_facts, delete_lines};
 use crate::storage::records::list_records;
 use crate::storage::suppression_hashes::insert_hashes;
-use crate::storage::suppressions::SuppressionHash;
+use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
 /// What is known about erased persons, but not yet in the suppression list, or still stored.
 #[derive(Default)]
@@ -54,7 +55,7 @@ impl Purge {
         let has_learned =
             !self.learned.is_empty() && insert_hashes(db, brand.id(), &self.learned).await?;
         for (erasure, Stored { records, events }) in &self.stored {
-            let counts = purge(db, brand, records, events).await?;
+            let counts = purge(db, brand, *erasure, records, events).await?;
             count_erased(db, brand.id(), *erasure, counts).await?;
         }
         Ok(has_learned || !self.stored.is_empty())
@@ -64,14 +65,19 @@ impl Purge {
 /// Deletes some records with their events, merges, decisions and lookups, and some events of other records. The
 /// transaction must hold the lock of the brand.
 ///
-/// First a deletion of the records is applied, as if their sources had deleted them. So the other customers are
+/// Before anything else, the suppression list gets the ids that answers gave out for the records.
+///
+/// Then a deletion of the records is applied, as if their sources had deleted them. So the other customers are
 /// computed again, and the caches notified. The rows that are left after that have no effect, and are deleted.
 pub(crate) async fn purge(
     db: &mut Connection,
     brand: &Brand,
+    erasure: Uuid,
     records: &BTreeSet<RecordKey>,
     events: &BTreeSet<EventKey>,
 ) -> Result<ErasedCounts, StorageError> {
+    let given = list_given_ids(db, brand.id(), records).await?;
+    reserve_ids(db, brand, given.iter().map(|id| (id.as_str(), erasure))).await?;
     let identifiers = list_identifiers(db, brand.id(), records).await?;
     let found = identifiers.iter().map(|found| &found.identifier);
     let lookups = PersonLookups::new(&brand.secret, records, found);
@@ -95,6 +101,21 @@ pub(crate) async fn purge(
         delete_lookups_about(db, brand.id(), &lookups).await?;
     }
     Ok(counts)
+}
+
+/// Adds ids to the suppression list, each with its erasure.
+pub(crate) async fn reserve_ids(
+    db: &mut Connection,
+    brand: &Brand,
+    ids: impl Iterator<Item = (&str, Uuid)>,
+) -> Result<(), StorageError> {
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
+    let hashes: BTreeSet<(SuppressionHash, Uuid)> =
+        ids.map(|(id, erasure)| (hasher.given_id(id), erasure)).collect();
+    if !hashes.is_empty() {
+        insert_hashes(db, brand.id(), &hashes).await?;
+    }
+    Ok(())
 }
 
 /// A deletion that no update is newer than.

@@ -55,18 +55,18 @@ pub(crate) fn resolve_all(
         .collect();
     let rules = brand.rules.merge_rules(&after.aliases, &unconfirmed, &moved, &known.confirmed);
     let mut profiles: Vec<Profile> = Vec::with_capacity(resolution.clusters.len());
-    for (cluster, aliases) in resolution.clusters.iter().zip(aliases_by_cluster(
-        &records,
-        &after.aliases,
-        &resolution.clusters,
-    )) {
+    let aliases = aliases_by_cluster(&records, &after.aliases, &resolution.clusters);
+    let clusters = resolution.clusters.iter().zip(aliases).zip(resolution.joined_by());
+    for ((cluster, aliases), joined_by) in clusters {
         let records: Vec<&Record> =
             cluster.iter().filter_map(|index| records.get(*index).copied()).collect();
-        profiles.extend(Profile::merge(&records, aliases, rules));
+        let kinds: Vec<&str> = joined_by.into_iter().map(|(_, kind)| kind).collect();
+        let profile = Profile::merge(&records, aliases, rules);
+        profiles.extend(profile.map(|profile| Profile { matched_by: kinds.join(" "), ..profile }));
     }
     let reserved: BTreeMap<&str, &RecordKey> =
         known.given.iter().map(|(key, given)| (given.customer_id.as_str(), key)).collect();
-    let given = GivenOut { by_record: &known.given, reserved };
+    let given = GivenOut { by_record: &known.given, reserved, erased: &known.erased_ids };
     for profile in &mut profiles {
         show_id(profile, &after.namesakes, &given, &unconfirmed, identity);
     }
@@ -119,14 +119,23 @@ struct GivenOut<'a> {
     by_record: &'a BTreeMap<RecordKey, GivenId>,
     /// The record of each id.
     reserved: BTreeMap<&'a str, &'a RecordKey>,
+    /// Ids that were given out for erased persons.
+    erased: &'a BTreeSet<String>,
+}
+
+impl GivenOut<'_> {
+    /// Whether a customer may show an id for the first time.
+    fn allows(&self, id: &str, is_own: impl Fn(&RecordKey) -> bool) -> bool {
+        !self.erased.contains(id) && self.reserved.get(id).is_none_or(|key| is_own(key))
+    }
 }
 
 /// Sets the id that answers show. An id that an answer gave out stays, of several the one that was given first. A form
 /// decides it only where the customer has no trusted record.
 ///
 /// A new id is the id of the first record. It is shown with the name of its source if a record of another customer has the
-/// same id, or if an answer gave it out for another one; with the name of its kind if both are of the same source. A
-/// self-asserted record never changes the id of a trusted customer.
+/// same id, or if an answer gave it out for another one, also for one that is erased; with the name of its kind if both
+/// are of the same source. A self-asserted record never changes the id of a trusted customer.
 fn show_id(
     profile: &mut Profile,
     live: &BTreeSet<RecordKey>,
@@ -150,14 +159,15 @@ fn show_id(
         .map(|kind| RecordKey { kind, id: profile.key.id.clone() })
         .filter(|key| live.contains(key) && !is_own(key))
         .collect();
-    let is_free = |id: &str| given.reserved.get(id).is_none_or(|key| is_own(key));
     let source = profile.key.kind.source();
-    let qualified = format!("{source}:{}", profile.key.id);
-    profile.customer_id = if bearers.is_empty() && is_free(&profile.key.id) {
-        profile.key.id.clone()
-    } else if bearers.iter().all(|key| key.kind.source() != source) && is_free(&qualified) {
-        qualified
+    let [bare, with_source, with_kind] = profile.key.shown_ids();
+    profile.customer_id = if bearers.is_empty() && given.allows(&bare, is_own) {
+        bare
+    } else if bearers.iter().all(|key| key.kind.source() != source)
+        && given.allows(&with_source, is_own)
+    {
+        with_source
     } else {
-        profile.key.to_string()
+        with_kind
     };
 }

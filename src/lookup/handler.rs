@@ -20,6 +20,7 @@ use crate::http::client_ip::{Caller, Proxies};
 use crate::http::problem::Problem;
 use crate::http::rate_limits::WrongKeys;
 use crate::storage::invalidation::LookupHash;
+use crate::storage::lookup_history::Ticket;
 use crate::telemetry::traces::{Scope, Tracer};
 
 /// The state of the lookup handler.
@@ -155,10 +156,10 @@ impl LookupService {
         })
     }
 
-    /// The hash of the ticket, if lookups are recorded.
-    fn ticket(&self, query: &Query<'_>, key: &LiveKey) -> Option<LookupHash> {
+    /// The ticket, if lookups are recorded.
+    fn ticket(&self, query: &Query<'_>, key: &LiveKey) -> Option<Ticket> {
         let ticket = self.history.is_on().then(|| query.ticket()).flatten()?;
-        Some(LookupHash::of_ticket(&key.brand.secret, &ticket))
+        Some(Ticket::new(&key.brand.secret, &ticket))
     }
 
     fn cached(

@@ -9,19 +9,20 @@ use super::freshness::{sources_to_query, sources_to_query_by_id};
 use super::query::Question;
 use super::result::CustomerKeys;
 use crate::brand::Brand;
-use crate::customer::answer::presentation::Rendered;
+use crate::customer::answer::presentation::{Presenter, Rendered};
 use crate::customer::answer::profile::Profile;
 use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::Record;
 use crate::customer::model::source::Source;
-use crate::settings::file::MultipleMatches;
+use crate::settings::file::{LookupSettings, MultipleMatches};
 use crate::sources::api::LookupTarget;
 use crate::storage::answers::{
     AnswerRow, StoredAddress, find_by_addresses, find_by_id, find_known_addresses,
 };
 use crate::storage::decisions::list_confirmed_addresses;
 use crate::storage::invalidation::LookupHash;
+use crate::storage::suppressions::SuppressionHasher;
 use crate::storage::{StorageError, customers, events, records};
 
 /// The rules for an address that several customers have.
@@ -31,6 +32,15 @@ pub struct ReadRules {
     pub max_customers: usize,
     /// Whether the answer has all matching customers, or is empty if several match.
     pub multiple_matches: MultipleMatches,
+}
+
+impl From<&LookupSettings> for ReadRules {
+    fn from(settings: &LookupSettings) -> Self {
+        Self {
+            max_customers: usize::try_from(settings.max_customers).unwrap_or(usize::MAX),
+            multiple_matches: settings.multiple_matches,
+        }
+    }
 }
 
 impl ReadRules {
@@ -56,7 +66,7 @@ impl ReadRules {
 pub struct FoundCustomer {
     /// The response body: a JSON array.
     pub body: String,
-    /// The customers in the body.
+    /// The customers in the body, or that too many match.
     pub customers: CustomerKeys,
     /// The sources that may have more data.
     pub sources_to_query: Vec<Source>,
@@ -145,7 +155,7 @@ pub async fn find_batch(
             sources_to_query(brand, &LookupTarget::Address((*address).clone()), &known);
         let rows = known.rows;
         if rows.len() > rules.most_by_address() {
-            return Some(ambiguous(brand, rules.why_ambiguous(), true));
+            return Some(ambiguous(brand, rows, rules.why_ambiguous(), true));
         }
         let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
         is_current.then(|| FoundCustomer::new(rows, true).needing(sources_to_query))
@@ -192,9 +202,22 @@ pub async fn find_keys(
                 .pop()
                 .unwrap_or_default()
         }
-        Question::Id(id) => find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?.0,
+        Question::Id(id) => find_id(db, brand, id).await?.0,
     };
     Ok(rows.into_iter().map(|row| row.customer_key).collect())
+}
+
+/// The customers that an id may mean, at most two, and whether a reference has led to them.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_id(
+    db: &mut Connection,
+    brand: &Brand,
+    id: &str,
+) -> Result<(Vec<AnswerRow>, bool), StorageError> {
+    let hash = SuppressionHasher::new(&brand.suppression_key).given_id(id);
+    find_by_id(db, brand.id(), (id, hash), &brand.rules.reference_ids).await
 }
 
 /// One attempt at a lookup. `None` if a customer was replaced between two statements.
@@ -214,8 +237,7 @@ async fn find_once(
             (known.rows, sources_to_query, true, rules.most_by_address(), rules.why_ambiguous())
         }
         Question::Id(id) => {
-            let (rows, by_reference) =
-                find_by_id(db, brand.id(), id, &brand.rules.reference_ids).await?;
+            let (rows, by_reference) = find_id(db, brand, id).await?;
             let may_be_cached = rows.len() == 1 && !by_reference;
             // A customer found by an id has that id, so no source needs to be asked.
             let sources_to_query = if rows.is_empty() {
@@ -227,7 +249,7 @@ async fn find_once(
         }
     };
     if rows.len() > most {
-        return Ok(Some(ambiguous(brand, why, may_be_cached)));
+        return Ok(Some(ambiguous(brand, rows, why, may_be_cached)));
     }
     let mut shown = Vec::with_capacity(rows.len());
     for row in rows {
@@ -239,8 +261,16 @@ async fn find_once(
     Ok(Some(FoundCustomer::new(shown, may_be_cached).needing(sources_to_query)))
 }
 
+/// If too many customers match: how many of them the history names.
+const MOST_NAMED: usize = 10;
+
 /// The answer if too many customers match: it is empty. An admin should know about it.
-fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> FoundCustomer {
+fn ambiguous(
+    brand: &Brand,
+    rows: Vec<AnswerRow>,
+    why: &'static str,
+    may_be_cached: bool,
+) -> FoundCustomer {
     tracing::warn!(
         brand = brand.rules.slug,
         reason = why,
@@ -248,7 +278,9 @@ fn ambiguous(brand: &Brand, why: &'static str, may_be_cached: bool) -> FoundCust
     );
     metrics::counter!("hookpoint_lookups_ambiguous_total", "brand" => brand.rules.slug.clone())
         .increment(1);
-    FoundCustomer::new(Vec::new(), may_be_cached)
+    let some = rows.into_iter().take(MOST_NAMED).map(|row| row.customer_key);
+    let customers = CustomerKeys::too_many(some);
+    FoundCustomer { customers, ..FoundCustomer::new(Vec::new(), may_be_cached) }
 }
 
 /// The answer, rendered with the current settings. `None` if the customer was replaced meanwhile.
@@ -274,7 +306,44 @@ pub async fn render(
     brand: &Brand,
     customer_key: &str,
 ) -> Result<Option<Rendered>, StorageError> {
-    let Some((customer_id, keys)) = customers::find_customer(db, brand.id(), customer_key).await?
+    render_with(db, brand, &brand.rules.presenter, customer_key).await
+}
+
+/// Like [`render`], with other templates.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn render_with(
+    db: &mut Connection,
+    brand: &Brand,
+    presenter: &Presenter,
+    customer_key: &str,
+) -> Result<Option<Rendered>, StorageError> {
+    let Some(profile) = profile(db, brand, customer_key).await? else { return Ok(None) };
+    let shown = presenter.rules();
+    let timelines = events::list_newest_events(
+        db,
+        brand.id(),
+        &[&profile.record_keys],
+        shown.timeline_limit,
+        &shown.hidden_events,
+    )
+    .await?;
+    let timeline = timelines.into_iter().next().unwrap_or_default();
+    Ok(Some(presenter.answer(&profile, &timeline)))
+}
+
+/// Merges the profile of a customer from stored records. `None` if the customer was removed meanwhile.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn profile(
+    db: &mut Connection,
+    brand: &Brand,
+    customer_key: &str,
+) -> Result<Option<Profile>, StorageError> {
+    let found = customers::find_customer(db, brand.id(), customer_key).await?;
+    let Some(customers::FoundCustomer { customer_id, matched_by, record_keys: keys }) = found
     else {
         return Ok(None);
     };
@@ -295,19 +364,9 @@ pub async fn render(
     let rules = brand.rules.merge_rules(&aliases, &unconfirmed, &moved, &confirmed);
     let Some(mut profile) = Profile::merge(&live, others, rules) else { return Ok(None) };
     profile.customer_id = customer_id;
+    profile.matched_by = matched_by;
     // The addresses that find a customer depend on other customers too, so the stored ones stay.
     let own = customers::list_addresses(db, brand.id(), customer_key).await?;
     profile.addresses.retain(|address| own.contains(address));
-    let presenter = &brand.rules.presenter;
-    let shown = presenter.rules();
-    let timelines = events::list_newest_events(
-        db,
-        brand.id(),
-        &[&profile.record_keys],
-        shown.timeline_limit,
-        &shown.hidden_events,
-    )
-    .await?;
-    let timeline = timelines.into_iter().next().unwrap_or_default();
-    Ok(Some(presenter.answer(&profile, &timeline)))
+    Ok(Some(profile))
 }

@@ -10,37 +10,56 @@ use crate::customer::model::source::Source;
 
 /// The keys of the customers in an answer. A cached answer shares them with the lookups that it answers.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct CustomerKeys(Arc<[String]>);
+pub struct CustomerKeys {
+    matching: Arc<[String]>,
+    are_too_many: bool,
+}
 
 impl CustomerKeys {
-    /// The number of customers.
+    /// The keys for an empty answer, because more customers match than it may have: some that match, for the history.
+    pub fn too_many(matching: impl IntoIterator<Item = String>) -> Self {
+        Self { matching: matching.into_iter().collect(), are_too_many: true }
+    }
+
+    /// Whether the answer is empty because too many customers match.
+    #[must_use]
+    pub const fn are_too_many(&self) -> bool {
+        self.are_too_many
+    }
+
+    /// The number of customers in the answer.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.len()
+        if self.are_too_many { 0 } else { self.matching.len() }
     }
 
     /// Whether the answer has no customer.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.len() == 0
     }
 
-    /// The keys.
+    /// The keys of the customers in the answer.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(String::as_str)
+        self.matching().take(self.len())
+    }
+
+    /// The keys of the customers in the answer. If too many match: of some that match.
+    pub fn matching(&self) -> impl Iterator<Item = &str> {
+        self.matching.iter().map(String::as_str)
     }
 
     /// The memory that they take, in bytes.
     #[must_use]
     pub fn memory(&self) -> usize {
         let of_key = |key: &String| key.capacity().saturating_add(size_of::<String>());
-        self.0.iter().map(of_key).sum()
+        self.matching.iter().map(of_key).sum()
     }
 }
 
 impl FromIterator<String> for CustomerKeys {
     fn from_iter<I: IntoIterator<Item = String>>(keys: I) -> Self {
-        Self(keys.into_iter().collect())
+        Self { matching: keys.into_iter().collect(), are_too_many: false }
     }
 }
 

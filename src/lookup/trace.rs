@@ -8,6 +8,7 @@ use super::result::{CustomerKeys, LookupFailed, LookupResult, QueryTime};
 use crate::http::api_keys::LiveKey;
 use crate::sources::api::SourceOutcomes;
 use crate::storage::invalidation::LookupHash;
+use crate::storage::lookup_history::Ticket;
 use crate::telemetry::traces::{Scope, within};
 
 /// What is known of a lookup when it has been answered.
@@ -19,8 +20,8 @@ pub struct LookupTrace {
     pub kind: Option<&'static str>,
     /// The hash of the address or id, if it is valid. For the history only.
     pub question: Option<LookupHash>,
-    /// The hash of the ticket, if the request names one. For the history only.
-    pub ticket: Option<LookupHash>,
+    /// The ticket, if the request names one. For the history only.
+    pub ticket: Option<Ticket>,
     /// The result of the cache.
     pub cache: Outcome,
     /// The customers in the answer. The log and the trace only have their number.

@@ -21,6 +21,8 @@ pub struct BrandSettings {
     pub reference_ids: Vec<String>,
     pub precedence: BTreeMap<String, Vec<String>>,
     pub custom_fields: Vec<CustomFieldSettings>,
+    pub matched_by_field: String,
+    pub data_as_of_field: String,
     pub timeline: TimelineSettings,
     pub identity: IdentitySettings,
     pub sources: SourceSettings,
@@ -42,6 +44,8 @@ impl Default for BrandSettings {
             reference_ids: references.map(str::to_owned).to_vec(),
             precedence: BTreeMap::new(),
             custom_fields: Vec::new(),
+            matched_by_field: String::new(),
+            data_as_of_field: String::new(),
             timeline: TimelineSettings::default(),
             identity: IdentitySettings::default(),
             sources: SourceSettings::default(),
@@ -142,7 +146,9 @@ pub(super) const ITEMS: [(&str, &str); 16] = [
 ];
 
 /// Examples of texts without a default.
-pub(super) const EXAMPLES: [(&str, &str); 5] = [
+pub(super) const EXAMPLES: [(&str, &str); 7] = [
+    ("matched_by_field", "\"Matched by\""),
+    ("data_as_of_field", "\"Data as of\""),
     ("endpoint", "\"http://127.0.0.1:4318/v1/traces\""),
     ("public_url", "\"https://api.brand.nl\""),
     ("url", "\"postgres://user@host/database\""),

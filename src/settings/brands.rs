@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
-use super::file::{BrandSettings, CustomFieldSettings};
+use super::file::BrandSettings;
 use super::identity::identity;
 use super::secrets::{Secrets, accounts, verifiers};
 use super::sources::check_sources;
@@ -46,7 +46,7 @@ pub(super) fn check(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>) -> C
         })
         .collect();
     check_sources(&settings.sources, &mut found);
-    check_custom_fields(&settings.custom_fields, &mut found);
+    check_custom_fields(settings, &mut found);
     check_timeline_limit(settings.timeline.limit, &mut found);
     let webhook_verifiers = verifiers(&settings.sources, fetch, &mut found, &mut secrets);
     let accounts = accounts(&settings.sources, fetch, &mut found, &mut secrets);
@@ -111,17 +111,26 @@ fn region(name: &str, found: &mut Vec<SettingProblem>) -> Option<Region> {
     region
 }
 
-fn check_custom_fields(fields: &[CustomFieldSettings], found: &mut Vec<SettingProblem>) {
+fn check_custom_fields(settings: &BrandSettings, found: &mut Vec<SettingProblem>) {
     let mut names = BTreeSet::new();
-    for (n, field) in fields.iter().enumerate() {
+    let twice = |name: &str| format!("\"{name}\" is used twice; each name may be used once");
+    for (n, field) in settings.custom_fields.iter().enumerate() {
         let what = if field.name.is_empty() {
             "must not be empty".to_owned()
         } else if !names.insert(&field.name) {
-            format!("\"{}\" is used twice; each name may be used once", field.name)
+            twice(&field.name)
         } else {
             continue;
         };
         found.push(SettingProblem::new(format!("custom_fields.{n}.name"), what));
+    }
+    for (key, name) in [
+        ("matched_by_field", &settings.matched_by_field),
+        ("data_as_of_field", &settings.data_as_of_field),
+    ] {
+        if !name.is_empty() && !names.insert(name) {
+            found.push(SettingProblem::new(key, twice(name)));
+        }
     }
 }
 
@@ -150,6 +159,8 @@ fn presentation_rules(
         time_zone_name: settings.time_zone.clone(),
         locale,
         custom_fields: fields.map(|field| (field.name.clone(), field.value.clone())).collect(),
+        matched_by_field: settings.matched_by_field.clone(),
+        data_as_of_field: settings.data_as_of_field.clone(),
         messages: settings.timeline.messages.clone(),
         url_templates: urls.collect(),
         timeline_type: settings.timeline.kind.clone(),

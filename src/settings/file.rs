@@ -30,12 +30,32 @@ pub struct SettingsFile {
     pub sync: SyncSettings,
     /// Rate limits for clients.
     pub limits: LimitsSettings,
+    /// The console, for people.
+    pub console: ConsoleSettings,
     /// Erasure of persons.
     pub erasure: ErasureSettings,
     /// Logs and traces.
     pub telemetry: TelemetrySettings,
     /// The brands, by slug.
     pub brands: BTreeMap<String, BrandSettings>,
+}
+
+impl SettingsFile {
+    /// The base of the URLs of this service.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        match self.server.public_url.trim_end_matches('/') {
+            "" => format!("http://{}", self.server.listen),
+            public_url => public_url.to_owned(),
+        }
+    }
+
+    /// The URL for Omnidesk, with a key.
+    #[must_use]
+    pub fn lookup_url(&self, key: &str) -> String {
+        let (path, parameter) = (&self.lookup.path, &self.lookup.key_parameter);
+        format!("{}{path}?{parameter}={key}", self.base_url())
+    }
 }
 
 /// Addresses, networks, shutdown.
@@ -82,6 +102,21 @@ impl Default for ServerSettings {
             drain_seconds: 1,
             shutdown_timeout_seconds: 30,
         }
+    }
+}
+
+/// The console, for people.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[expect(missing_docs, reason = "deploy/settings.example.toml explains each")]
+pub struct ConsoleSettings {
+    pub listen: String,
+    pub public_url: String,
+}
+
+impl Default for ConsoleSettings {
+    fn default() -> Self {
+        Self { listen: "127.0.0.1:8090".to_owned(), public_url: String::new() }
     }
 }
 

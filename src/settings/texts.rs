@@ -1,6 +1,6 @@
 //! Checks the addresses, paths, URLs and names in the settings file.
 
-use super::file::SettingsFile;
+use super::file::{ServerSettings, SettingsFile};
 use crate::customer::model::near_name::{did_you_mean, near_name};
 use crate::http::route::is_reserved;
 use crate::sources::SettingProblem;
@@ -8,12 +8,15 @@ use crate::sources::safe_url::bare_url;
 
 /// The mistakes in the texts.
 pub(super) fn check_texts(file: &SettingsFile) -> impl Iterator<Item = SettingProblem> {
-    let SettingsFile { server, lookup, database, telemetry, .. } = file;
+    let SettingsFile { server, console, lookup, database, telemetry, .. } = file;
     [
         ("lookup.path", lookup_path(&lookup.path)),
         ("server.listen", address(&server.listen)),
         ("server.metrics_listen", metrics_address(&server.metrics_listen)),
         ("server.metrics_listen", same_address(&server.metrics_listen, &server.listen)),
+        ("console.listen", metrics_address(&console.listen)),
+        ("console.listen", same_as_another(&console.listen, server)),
+        ("console.public_url", console_url(&console.public_url)),
         ("database.url", database_url(&database.url)),
         ("lookup.key_parameter", key_parameter(&lookup.key_parameter)),
         ("server.public_url", public_url(&server.public_url)),
@@ -22,7 +25,7 @@ pub(super) fn check_texts(file: &SettingsFile) -> impl Iterator<Item = SettingPr
     .filter_map(|(key, mistake)| Some(SettingProblem::new(key, mistake?)))
     .map(|mistake| match mistake.key.as_str() {
         // Two addresses that are equal may be equal because of the default of the other one.
-        "server.metrics_listen" => mistake.depending_on("server.listen"),
+        "server.metrics_listen" | "console.listen" => mistake.depending_on("server.listen"),
         _ => mistake,
     })
     .chain(level(&telemetry.level))
@@ -57,6 +60,13 @@ fn same_address(metrics: &str, listen: &str) -> Checked {
     (metrics == listen).then_some("must differ from server.listen")
 }
 
+fn same_as_another(console: &str, server: &ServerSettings) -> Checked {
+    let is_same = [&server.listen, &server.metrics_listen]
+        .into_iter()
+        .any(|other| console == other && !console.is_empty() && !console.ends_with(":0"));
+    is_same.then_some("must differ from server.listen and server.metrics_listen")
+}
+
 fn database_url(url: &str) -> Checked {
     let is_right =
         url.is_empty() || url.starts_with("postgres://") || url.starts_with("postgresql://");
@@ -83,5 +93,12 @@ fn public_url(url: &str) -> Checked {
     let is_right = url.is_empty() || bare_url(url).is_some();
     (!is_right).then_some(
         "must be a URL, such as \"https://api.brand.nl\", without a user, a query or a fragment",
+    )
+}
+
+fn console_url(url: &str) -> Checked {
+    let is_right = url.is_empty() || bare_url(url).is_some();
+    (!is_right).then_some(
+        "must be a URL, such as \"https://console.brand.nl\", without a user, a query or a fragment",
     )
 }

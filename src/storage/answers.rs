@@ -8,6 +8,7 @@ use super::pool::Connection;
 use super::StorageError;
 use super::invalidation::LookupHash;
 use super::live_queries::{LastQuery, last_queries};
+use super::suppressions::SuppressionHash;
 use super::trusted_first::with_trusted_first;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::source::{Source, SourceKind};
@@ -148,12 +149,14 @@ pub async fn find_known_addresses(
 /// earlier, (3) record ids of any source, also of records that were merged into others, (4) references of the configured
 /// namespaces. At most two are returned: more than one is ambiguous. Also says whether it was the last tier.
 ///
+/// The id comes with its hash in the suppression list: an id of an erased person finds nobody else.
+///
 /// # Errors
 /// When Postgres fails.
 pub async fn find_by_id(
     db: &mut Connection,
     brand_id: i32,
-    id: &str,
+    (id, hash): (&str, SuppressionHash),
     namespaces: &[String],
 ) -> Result<(Vec<AnswerRow>, bool), StorageError> {
     let record_keys: Vec<String> =
@@ -166,6 +169,7 @@ pub async fn find_by_id(
         .bind(record_keys)
         .bind(references)
         .bind(namespaces)
+        .bind(hash.0.as_slice())
         .fetch_all(db)
         .await?;
     let by_reference = rows.iter().any(|(.., tier)| *tier == 4);

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::page_key::PageKey;
 use super::pool::{Connection, Pool};
 use super::suppressions::SuppressionHash;
 use crate::customer::model::source::Source;
@@ -34,6 +35,15 @@ pub struct ActionRow {
     pub begun_at: Timestamp,
     /// The outcome; empty while it is unknown.
     pub outcome: String,
+}
+
+impl ActionRow {
+    /// The beginning of a hash of the person that the action is about. The same person has the same one.
+    #[must_use]
+    pub fn about(&self) -> Option<String> {
+        let subject = self.subjects.first()?;
+        Some(subject.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+    }
 }
 
 /// Stores an action before it begins.
@@ -113,28 +123,92 @@ impl TryFrom<Columns> for ActionRow {
     }
 }
 
-/// The actions of a brand, newest first.
+/// Which actions to list.
+pub struct AuditFilter<'a> {
+    /// Only this action.
+    pub action: Option<&'a str>,
+    /// Only those of this person.
+    pub done_by: Option<&'a str>,
+    /// Only those that began at this time or later.
+    pub from: Timestamp,
+    /// Only those before this one.
+    pub before: PageKey,
+}
+
+impl AuditFilter<'_> {
+    /// All actions.
+    pub const ALL: AuditFilter<'static> = AuditFilter {
+        action: None,
+        done_by: None,
+        from: Timestamp::UNIX_EPOCH,
+        before: PageKey::NEWEST,
+    };
+}
+
+/// The actions of a brand that match, newest first.
 ///
 /// # Errors
 /// When Postgres fails, or a row is invalid.
 pub async fn list_audit(
     pool: &Pool,
     brand_id: i32,
+    filter: AuditFilter<'_>,
     limit: u32,
 ) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
         from audit_log
-        where brand_id = $1 order by begun_at desc, action_id limit $2",
+        where brand_id = $1 and begun_at >= $3 and (begun_at, action_id) < ($4, $5)
+            and ($6::text is null or action = $6) and ($7::text is null or done_by = $7)
+        order by begun_at desc, action_id desc limit $2",
     )
+    // Planned for these values: which index is best depends on what is filtered.
+    .persistent(false)
     .bind(brand_id)
     .bind(i64::from(limit))
+    .bind(Time::from(filter.from))
+    .bind(Time::from(filter.before.at))
+    .bind(filter.before.id)
+    .bind(filter.action)
+    .bind(filter.done_by)
     .fetch_all(pool)
     .await?;
     rows.into_iter().map(ActionRow::try_from).collect()
 }
 
-/// The actions about any of these subjects, newest first.
+/// The most names in a list to choose from.
+const MOST_CHOICES: i32 = 200;
+
+/// The actions that the log has, and the people who did them, in order: at most 200 of each.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_audit_choices(
+    pool: &Pool,
+    brand_id: i32,
+) -> Result<(Vec<String>, Vec<String>), StorageError> {
+    // Each step finds the next name by index, however often the log has it.
+    let row = sqlx::query_as(
+        "with recursive actions (name, number) as (
+            (select action, 1 from audit_log where brand_id = $1 order by action limit 1)
+            union all
+            select next.action, number + 1 from actions cross join lateral (
+                select action from audit_log where brand_id = $1 and action > actions.name order by action limit 1
+            ) as next where number < $2
+        ),
+        people (name, number) as (
+            (select done_by, 1 from audit_log where brand_id = $1 order by done_by limit 1)
+            union all
+            select next.done_by, number + 1 from people cross join lateral (
+                select done_by from audit_log where brand_id = $1 and done_by > people.name order by done_by limit 1
+            ) as next where number < $2
+        )
+        select array(select name from actions order by number), array(select name from people order by number)",
+    );
+    Ok(row.bind(brand_id).bind(MOST_CHOICES).fetch_one(pool).await?)
+}
+
+/// The actions about any of these subjects, newest first, at most `limit`.
 ///
 /// # Errors
 /// When Postgres fails, or a row is invalid.
@@ -142,14 +216,16 @@ pub async fn list_audit_about(
     db: &mut Connection,
     brand_id: i32,
     subjects: &BTreeSet<SuppressionHash>,
+    limit: i64,
 ) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
         from audit_log
-        where brand_id = $1 and (subject = any($2) or subjects && $2) order by begun_at desc, action_id",
+        where brand_id = $1 and (subject = any($2) or subjects && $2) order by begun_at desc, action_id limit $3",
     )
     .bind(brand_id)
     .bind(bytes(subjects))
+    .bind(limit)
     .fetch_all(db)
     .await?;
     rows.into_iter().map(ActionRow::try_from).collect()

@@ -1,6 +1,6 @@
 //! Brands. Their data is kept strictly apart.
 
-use super::pool::Pool;
+use super::pool::{Connection, Pool};
 use sqlx::PgExecutor;
 use uuid::Uuid;
 
@@ -140,6 +140,36 @@ pub async fn save_rederive(
         "update brands set rederive_hash = $2, rederive_after = $3 where brand_id = $1",
     );
     query.bind(brand_id).bind(rules.as_slice()).bind(after).execute(pool).await?;
+    Ok(())
+}
+
+/// Saves that all customers have to be derived again, from the first one. Returns whether a derivation was under way.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn request_rederive(
+    db: &mut Connection,
+    brand_id: i32,
+    rules: [u8; 16],
+) -> Result<bool, StorageError> {
+    let query = sqlx::query_as(
+        "update brands as now set rederive_hash = $2, rederive_after = '' from brands as former
+        where now.brand_id = $1 and former.brand_id = $1 returning former.rederive_hash is not null",
+    );
+    let (was_under_way,): (bool,) =
+        query.bind(brand_id).bind(rules.as_slice()).fetch_one(db).await?;
+    Ok(was_under_way)
+}
+
+/// Saves that the derivation that was requested last is done. One that has begun meanwhile goes on.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn withdraw_rederive(pool: &Pool, brand_id: i32) -> Result<(), StorageError> {
+    let query = sqlx::query(
+        "update brands set rederive_hash = null, rederive_after = null where brand_id = $1 and rederive_after = ''",
+    );
+    query.bind(brand_id).execute(pool).await?;
     Ok(())
 }
 

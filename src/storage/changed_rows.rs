@@ -46,6 +46,8 @@ pub struct CustomerRow {
     pub key: String,
     /// Its id in answers.
     pub customer_id: String,
+    /// The evidence that joins its records.
+    pub matched_by: String,
     /// The answer as JSON.
     pub answer: String,
 }

@@ -6,6 +6,8 @@ set lease_owner = excluded.lease_owner,
     is_cancelled = false,
     finished_at = null,
     note = '',
+    -- A request is for a full run that begins: a run that goes on, or one of what changed, does not answer it.
+    requested_at = case when excluded.since is null and (known.finished_at is not null or known.is_cancelled) then null else known.requested_at end,
     (run_id, is_reconcile, since, cursor, started_at, scanned, changed, total, deleted, restart_count) = (
         select known.run_id, known.is_reconcile, known.since, known.cursor, known.started_at, known.scanned, known.changed, known.total,
             known.deleted, known.restart_count

@@ -33,6 +33,8 @@ pub(super) enum ComponentRow {
     Decision(DecisionColumns),
     /// An id that an answer gave out.
     Given(GivenColumns),
+    /// An id that was given out for an erased person.
+    ErasedId(String),
     /// An address that a person confirmed.
     Confirmed(ConfirmedColumns),
     Shared(ValueColumns),
@@ -121,6 +123,7 @@ pub(super) struct TimelineColumns {
 pub(super) struct CustomerColumns {
     customer_key: String,
     customer_id: String,
+    matched_by: String,
     records: Vec<String>,
     /// Kind, value, and whether only self-asserted records have it.
     addresses: Vec<(String, String, bool)>,
@@ -151,6 +154,7 @@ impl ComponentRows {
                 let given = GivenId { customer_id: row.customer_id, given_at: row.given_at };
                 self.given.insert(key(&row.record_key)?, given);
             }
+            ComponentRow::ErasedId(id) => self.erased_ids.extend([id]),
             ComponentRow::Confirmed(row) => {
                 self.confirmed.extend([(key(&row.record_key)?, identifier(&row.kind, row.value)?)]);
             }
@@ -229,6 +233,7 @@ impl CustomerColumns {
         };
         let customer = StoredCustomer {
             customer_id: self.customer_id,
+            matched_by: self.matched_by,
             records: self.records.iter().map(|record| key(record)).collect::<Result<_, _>>()?,
             addresses: self
                 .addresses

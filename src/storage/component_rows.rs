@@ -39,6 +39,8 @@ pub struct Found {
 pub struct StoredCustomer {
     /// Its id in answers.
     pub customer_id: String,
+    /// The evidence that joins its records, as [`Profile`](crate::customer::answer::profile::Profile) has it.
+    pub matched_by: String,
     /// All its record keys.
     pub records: BTreeSet<RecordKey>,
     /// Its identifiers, and whether only self-asserted records have them.
@@ -49,7 +51,7 @@ pub struct StoredCustomer {
     pub settings_hash: String,
 }
 
-/// A stored question for a person.
+/// A question for a person.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub struct ReviewRow {
     /// The level of the evidence.
@@ -60,8 +62,16 @@ pub struct ReviewRow {
     pub value: String,
     /// Why the customers are kept apart.
     pub conflict: String,
-    /// The customers in question, in order.
+    /// The customers in question, in order: at most one more than [`Self::MOST_CUSTOMERS`].
     pub customers: Vec<String>,
+}
+
+impl ReviewRow {
+    /// The most customers of a question that a person can answer with *same* or *different*.
+    pub const MOST_CUSTOMERS: usize = 200;
+
+    /// The most customers that are stored of a question. The last one only says that there are more.
+    pub const MOST_STORED: usize = Self::MOST_CUSTOMERS + 1;
 }
 
 /// The loaded rows.
@@ -83,6 +93,8 @@ pub struct ComponentRows {
     pub confirmed: BTreeSet<(RecordKey, Identifier)>,
     /// Ids that answers gave out: for the keys, and those of other records that look like the id of a key.
     pub given: BTreeMap<RecordKey, GivenId>,
+    /// Ids that the keys could show, but that were given out for erased persons.
+    pub erased_ids: BTreeSet<String>,
     /// Which of their values are shared.
     pub shared: BTreeSet<Identifier>,
     /// The other holders of the queried values, and of the values of the changing records.
@@ -116,6 +128,7 @@ impl ComponentRows {
         self.decisions.extend(other.decisions);
         self.confirmed.extend(other.confirmed);
         self.given.extend(other.given);
+        self.erased_ids.extend(other.erased_ids);
         self.shared.extend(other.shared);
         self.holdings.extend(other.holdings);
         self.events.extend(other.events);

@@ -11,11 +11,12 @@ use crate::customer::model::record::RecordKey;
 pub(super) struct CustomerInput<'a> {
     customer_key: &'a str,
     customer_id: &'a str,
+    matched_by: &'a str,
 }
 
 impl<'a> From<&'a CustomerRow> for CustomerInput<'a> {
     fn from(row: &'a CustomerRow) -> Self {
-        Self { customer_key: &row.key, customer_id: &row.customer_id }
+        Self { customer_key: &row.key, customer_id: &row.customer_id, matched_by: &row.matched_by }
     }
 }
 

@@ -10,7 +10,18 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{RecordKey, SourceMerge};
 use crate::customer::model::source::SourceKind;
 
-/// A customer's id in answers and all its record keys; `None` if the customer does not exist (any more).
+/// A stored customer, without its addresses.
+#[derive(sqlx::FromRow)]
+pub struct FoundCustomer {
+    /// Its id in answers.
+    pub customer_id: String,
+    /// The evidence that joins its records.
+    pub matched_by: String,
+    /// All its record keys.
+    pub record_keys: Vec<String>,
+}
+
+/// A customer by its key; `None` if it does not exist (any more).
 ///
 /// # Errors
 /// When Postgres fails.
@@ -18,9 +29,10 @@ pub async fn find_customer(
     db: &mut Connection,
     brand_id: i32,
     customer_key: &str,
-) -> Result<Option<(String, Vec<String>)>, StorageError> {
+) -> Result<Option<FoundCustomer>, StorageError> {
     let found = sqlx::query_as(
-        "select customer_id, array(select record_key from customer_records as own where own.brand_id = $1 and own.customer_key = $2)
+        "select customer_id, matched_by,
+            array(select record_key from customer_records as own where own.brand_id = $1 and own.customer_key = $2) as record_keys
         from customers where brand_id = $1 and customer_key = $2",
     );
     Ok(found.bind(brand_id).bind(customer_key).fetch_optional(db).await?)

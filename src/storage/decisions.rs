@@ -1,6 +1,6 @@
 //! Decisions of people: who is the same person, who is not, which addresses are shared, and which are confirmed.
 //!
-//! A decision is never changed: undoing it only stores when. An erasure deletes those about the erased person.
+//! A decision is never changed: undoing it only stores when, and who did it. An erasure deletes those about the erased person.
 
 use std::collections::BTreeSet;
 
@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::StorageError;
 use super::identifier_columns::{columns, identifier};
+use super::page_key::PageKey;
 use super::pool::Connection;
 use super::records::{record_key, texts};
 use crate::customer::model::identifier::Identifier;
@@ -87,6 +88,8 @@ pub struct DecisionRow {
     pub decided_at: Timestamp,
     /// When it was undone. `None`: it is in force.
     pub undone_at: Option<Timestamp>,
+    /// The person who undid it. `None` also if that is not known.
+    pub undone_by: Option<String>,
 }
 
 /// Stores a decision.
@@ -132,7 +135,24 @@ pub async fn insert_decision(
     Ok(())
 }
 
-/// Stores that a decision is undone. Returns whether it was in force.
+/// The addresses that decisions in force say are shared.
+///
+/// # Errors
+/// When Postgres fails, or a row is invalid.
+pub async fn list_shared_values(
+    db: &mut Connection,
+    brand_id: i32,
+) -> Result<BTreeSet<Identifier>, StorageError> {
+    let rows: Vec<(String, String)> = sqlx::query_as(
+        "select distinct kind, value from shared_value_decisions where brand_id = $1 and undone_at is null",
+    )
+    .bind(brand_id)
+    .fetch_all(db)
+    .await?;
+    rows.into_iter().map(|(kind, value)| identifier(&kind, value)).collect()
+}
+
+/// Stores that a decision is undone, and by whom. Returns whether it was in force.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -140,15 +160,16 @@ pub async fn undo_decision(
     db: &mut Connection,
     brand_id: i32,
     decision_id: Uuid,
-    now: Timestamp,
+    (undone_by, now): (&str, Timestamp),
 ) -> Result<bool, StorageError> {
     let mut undone = 0_u64;
     for update in [
-        "update decisions set undone_at = $3 where brand_id = $1 and decision_id = $2 and undone_at is null",
-        "update shared_value_decisions set undone_at = $3 where brand_id = $1 and decision_id = $2 and undone_at is null",
-        "update confirmed_addresses set undone_at = $3 where brand_id = $1 and decision_id = $2 and undone_at is null",
+        "update decisions set undone_at = $3, undone_by = $4 where brand_id = $1 and decision_id = $2 and undone_at is null",
+        "update shared_value_decisions set undone_at = $3, undone_by = $4 where brand_id = $1 and decision_id = $2 and undone_at is null",
+        "update confirmed_addresses set undone_at = $3, undone_by = $4 where brand_id = $1 and decision_id = $2 and undone_at is null",
     ] {
-        let query = sqlx::query(update).bind(brand_id).bind(decision_id).bind(Time::from(now));
+        let query = sqlx::query(update).bind(brand_id).bind(decision_id);
+        let query = query.bind(Time::from(now)).bind(undone_by);
         undone = undone.saturating_add(query.execute(&mut *db).await?.rows_affected());
     }
     Ok(undone > 0)
@@ -157,8 +178,8 @@ pub async fn undo_decision(
 /// Which decisions to list.
 #[derive(Clone, Copy)]
 pub enum Which<'a> {
-    /// The newest of the brand, at most so many.
-    Newest(u32),
+    /// The newest of the brand from before one of them, at most so many.
+    Newest(PageKey, u32),
     /// The decision with this id.
     Id(Uuid),
     /// Those that name one of these records, or one of these addresses.
@@ -168,13 +189,14 @@ pub enum Which<'a> {
     Connected(&'a BTreeSet<RecordKey>),
 }
 
-/// A decision as columns: id, by, reason, when, undone when, what, left or only records, right records, kind, value.
+/// A decision as columns: id, by, reason, when, undone when and by, what, left or only records, right records, kind, value.
 type Columns = (
     Uuid,
     String,
     String,
     Time,
     Option<Time>,
+    Option<String>,
     String,
     Vec<String>,
     Vec<String>,
@@ -191,8 +213,8 @@ pub async fn list_decisions(
     brand_id: i32,
     which: Which<'_>,
 ) -> Result<Vec<DecisionRow>, StorageError> {
-    let (id, records, addresses, limit) = match which {
-        Which::Newest(limit) => (None, None, None, Some(limit)),
+    let (id, records, addresses, page) = match which {
+        Which::Newest(before, limit) => (None, None, None, Some((before, limit))),
         Which::Id(id) => (Some(id), None, None, None),
         Which::About(records, addresses) => (None, Some(records), Some(addresses), None),
         Which::Connected(records) => (None, Some(records), None, None),
@@ -200,21 +222,34 @@ pub async fn list_decisions(
     let (kinds, values) = columns(addresses.into_iter().flatten());
     let rows: Vec<Columns> = sqlx::query_as(include_str!("list_decisions.sql"))
         .bind(brand_id)
-        .bind(limit.is_some())
+        .bind(page.is_some())
         .bind(id)
         .bind(records.map(texts).unwrap_or_default())
         .bind(kinds)
         .bind(values)
         .bind(matches!(which, Which::Connected(_)))
-        .bind(limit.map_or(i64::MAX, i64::from))
+        .bind(page.map_or(i64::MAX, |(_, limit)| i64::from(limit)))
+        .bind(page.map(|(before, _)| Time::from(before.at)))
+        .bind(page.map(|(before, _)| before.id))
         .fetch_all(db)
         .await?;
     rows.into_iter().map(decision).collect()
 }
 
 fn decision(row: Columns) -> Result<DecisionRow, StorageError> {
-    let (decision_id, decided_by, reason, decided_at, undone_at, what, left, right, kind, value) =
-        row;
+    let (
+        decision_id,
+        decided_by,
+        reason,
+        decided_at,
+        undone_at,
+        undone_by,
+        what,
+        left,
+        right,
+        kind,
+        value,
+    ) = row;
     let corrupt = || StorageError::Corrupt("decisions");
     let key = |text: &String| record_key(text);
     let pairs = || {
@@ -243,6 +278,7 @@ fn decision(row: Columns) -> Result<DecisionRow, StorageError> {
         reason,
         decided_at: decided_at.to_jiff(),
         undone_at: undone_at.map(Time::to_jiff),
+        undone_by,
     })
 }
 

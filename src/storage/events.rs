@@ -1,6 +1,7 @@
 //! Events of records.
 
 use super::pool::Connection;
+use jiff::Timestamp;
 use sqlx::types::Json;
 
 use super::StorageError;
@@ -148,4 +149,72 @@ pub async fn list_newest_events(
         keep_newest(timeline, limit);
     }
     Ok(timelines)
+}
+
+/// A place in a timeline: the order is by time, the newest first, and then by the other parts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TimelinePlace {
+    /// The time of the event.
+    pub at: Timestamp,
+    /// The source.
+    pub source: String,
+    /// The event's id at the source.
+    pub external_id: String,
+    /// The type, with the source.
+    pub event_type: String,
+}
+
+impl TimelinePlace {
+    /// Before all events.
+    #[must_use]
+    pub const fn start() -> Self {
+        Self {
+            at: Timestamp::MAX,
+            source: String::new(),
+            external_id: String::new(),
+            event_type: String::new(),
+        }
+    }
+}
+
+type PlacedColumns = (String, Json<FieldVersions>, jiff_sqlx::Timestamp, String, String, String);
+
+/// The events of some records after a place in their timeline, each with its place.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_events_after_place(
+    db: &mut Connection,
+    brand_id: i32,
+    records: &[String],
+    after: &TimelinePlace,
+    limit: usize,
+) -> Result<Vec<(TimelinePlace, Event)>, StorageError> {
+    let rows: Vec<PlacedColumns> = sqlx::query_as(
+        "select next.event_key, next.state, next.occurred_at, next.source, next.external_id, next.event_type
+        from unnest($2::text[]) as owner (record_key)
+        cross join lateral (
+            select event_key, state, occurred_at, source, external_id, event_type from events
+            where brand_id = $1 and record_key = owner.record_key and live and occurred_at <= $3
+                and (occurred_at < $3 or (source, external_id, event_type) > ($4, $5, $6))
+            order by occurred_at desc, source, external_id, event_type
+            limit $7
+        ) as next
+        order by next.occurred_at desc, next.source, next.external_id, next.event_type
+        limit $7",
+    )
+    .bind(brand_id)
+    .bind(records)
+    .bind(jiff_sqlx::Timestamp::from(after.at))
+    .bind(&after.source)
+    .bind(&after.external_id)
+    .bind(&after.event_type)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    let placed = |(key, state, at, source, external_id, event_type): PlacedColumns| {
+        let place = TimelinePlace { at: at.to_jiff(), source, external_id, event_type };
+        Ok((place, event((key, state))?))
+    };
+    rows.into_iter().map(placed).collect()
 }

@@ -5,6 +5,7 @@ select json_build_object(
     'customers', (
         select coalesce(json_agg(json_build_object(
             'customer_id', known.customer_id,
+            'matched_by', known.matched_by,
             'record_keys', array(
                 select own.record_key from customer_records as own
                 where own.brand_id = $1 and own.customer_key = known.customer_key order by 1
@@ -34,7 +35,7 @@ select json_build_object(
     'decisions', (
         select coalesce(json_agg(json_build_object(
             'decision_id', decision_id, 'left', left_key, 'right', right_key, 'same_person', same_person, 'decided_by', decided_by, 'reason', reason,
-            'decided_at', decided_at, 'undone_at', undone_at
+            'decided_at', decided_at, 'undone_at', undone_at, 'undone_by', undone_by
         ) order by decided_at), '[]')
         from decisions where brand_id = $1 and (left_key = any($2) or right_key = any($2))
     ),
@@ -45,14 +46,14 @@ select json_build_object(
     'confirmed_addresses', (
         select coalesce(json_agg(json_build_object(
             'decision_id', decision_id, 'record', record_key, 'type', kind, 'address', value, 'decided_by', decided_by, 'reason', reason,
-            'decided_at', decided_at, 'undone_at', undone_at
+            'decided_at', decided_at, 'undone_at', undone_at, 'undone_by', undone_by
         ) order by decided_at), '[]')
         from confirmed_addresses where brand_id = $1 and record_key = any($2)
     ),
     'shared_value_decisions', (
         select coalesce(json_agg(json_build_object(
             'decision_id', line.decision_id, 'type', line.kind, 'address', line.value, 'decided_by', line.decided_by, 'reason', line.reason,
-            'decided_at', line.decided_at, 'undone_at', line.undone_at
+            'decided_at', line.decided_at, 'undone_at', line.undone_at, 'undone_by', line.undone_by
         ) order by line.decided_at), '[]')
         from shared_value_decisions as line
         where line.brand_id = $1 and (line.kind, line.value) in (
@@ -64,5 +65,13 @@ select json_build_object(
             'level', level, 'kind', kind, 'value', value, 'conflict', conflict, 'customer_keys', customer_keys
         ) order by level, kind, value), '[]')
         from match_reviews where brand_id = $1 and customer_keys && array(select customer_key from customer)
+    ),
+    -- Without the keys of the other customers.
+    'postponed_lookup_reviews', (
+        select coalesce(json_agg(json_build_object(
+            'customer_keys', array(select own.key from unnest(customer_keys) as own (key) where own.key = any($2) order by 1),
+            'postponed_until', postponed_until
+        ) order by postponed_until), '[]')
+        from postponed_lookup_reviews where brand_id = $1 and customer_keys && $2
     )
 )

@@ -36,6 +36,38 @@ pub async fn list_known_keys(
     rows.into_iter().map(|(key,)| record_key(&key)).collect()
 }
 
+/// The ids that answers gave out for some records.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_given_ids(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &BTreeSet<RecordKey>,
+) -> Result<BTreeSet<String>, StorageError> {
+    let query = sqlx::query_as(
+        "select customer_id from given_ids where brand_id = $1 and record_key = any($2)",
+    );
+    let rows: Vec<(String,)> = query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// The first records of the customers that show some ids.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_showing(
+    db: &mut Connection,
+    brand_id: i32,
+    ids: &[&str],
+) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let query = sqlx::query_as(
+        "select customer_key from customers where brand_id = $1 and customer_id = any($2)",
+    );
+    let rows: Vec<(String,)> = query.bind(brand_id).bind(ids).fetch_all(db).await?;
+    rows.into_iter().map(|(key,)| record_key(&key)).collect()
+}
+
 /// Stores ids that were given out, if they are new and their record still has a customer. Returns records whose
 /// customer must be derived again: it shows another id by now, or another customer shows the same one.
 ///

@@ -1,4 +1,4 @@
--- $1 brand, $2 whether all, $3 a decision, $4 records, $5 $6 addresses (kind, value), $7 whether to follow decisions in
+-- $1 brand, $2 whether the newest before ($9 time, $10 id), $3 a decision, $4 records, $5 $6 addresses (kind, value), $7 whether to follow decisions in
 -- force and merges of the sources from the records, $8 the most
 with recursive named (record_key) as (
     select unnest($4::text[]) collate "C"
@@ -18,11 +18,23 @@ with recursive named (record_key) as (
 ids (decision_id) as materialized (
     select $3::uuid
     union
-    select decision_id from decisions where $2 and brand_id = $1
+    select decision_id from (
+        select distinct decided_at, decision_id from decisions
+        where $2 and brand_id = $1 and (decided_at, decision_id) < ($9, $10)
+        order by decided_at desc, decision_id desc limit $8
+    ) as newest
     union
-    select decision_id from shared_value_decisions where $2 and brand_id = $1
+    select decision_id from (
+        select decision_id from shared_value_decisions
+        where $2 and brand_id = $1 and (decided_at, decision_id) < ($9, $10)
+        order by decided_at desc, decision_id desc limit $8
+    ) as newest
     union
-    select decision_id from confirmed_addresses where $2 and brand_id = $1
+    select decision_id from (
+        select distinct decided_at, decision_id from confirmed_addresses
+        where $2 and brand_id = $1 and (decided_at, decision_id) < ($9, $10)
+        order by decided_at desc, decision_id desc limit $8
+    ) as newest
     union
     select own.decision_id from named join decisions as own on own.brand_id = $1 and own.left_key = named.record_key
     union
@@ -36,8 +48,8 @@ ids (decision_id) as materialized (
     select own.decision_id from unnest($5::text[], $6::text[]) as asked (kind, value)
     join confirmed_addresses as own on own.brand_id = $1 and own.kind = asked.kind and own.value = asked.value
 ),
-listed (decision_id, decided_by, reason, decided_at, undone_at, what, left_keys, right_keys, kind, value) as (
-    select pair.decision_id, min(pair.decided_by), min(pair.reason), min(pair.decided_at), min(pair.undone_at),
+listed (decision_id, decided_by, reason, decided_at, undone_at, undone_by, what, left_keys, right_keys, kind, value) as (
+    select pair.decision_id, min(pair.decided_by), min(pair.reason), min(pair.decided_at), min(pair.undone_at), min(pair.undone_by),
         case when bool_and(pair.same_person) then 'same' else 'different' end,
         array_agg(pair.left_key order by pair.left_key, pair.right_key),
         array_agg(pair.right_key order by pair.left_key, pair.right_key),
@@ -45,14 +57,14 @@ listed (decision_id, decided_by, reason, decided_at, undone_at, what, left_keys,
     from ids join decisions as pair on pair.brand_id = $1 and pair.decision_id = ids.decision_id
     group by pair.decision_id
     union all
-    select line.decision_id, line.decided_by, line.reason, line.decided_at, line.undone_at, 'shared', '{}', '{}', line.kind, line.value
+    select line.decision_id, line.decided_by, line.reason, line.decided_at, line.undone_at, line.undone_by, 'shared', '{}', '{}', line.kind, line.value
     from ids join shared_value_decisions as line on line.brand_id = $1 and line.decision_id = ids.decision_id
     union all
-    select confirmed.decision_id, min(confirmed.decided_by), min(confirmed.reason), min(confirmed.decided_at), min(confirmed.undone_at),
+    select confirmed.decision_id, min(confirmed.decided_by), min(confirmed.reason), min(confirmed.decided_at), min(confirmed.undone_at), min(confirmed.undone_by),
         'confirmed', array_agg(confirmed.record_key order by confirmed.record_key), '{}', min(confirmed.kind), min(confirmed.value)
     from ids join confirmed_addresses as confirmed on confirmed.brand_id = $1 and confirmed.decision_id = ids.decision_id
     group by confirmed.decision_id
 )
-select decision_id, decided_by, reason, decided_at, undone_at, what, left_keys, right_keys, kind, value
+select decision_id, decided_by, reason, decided_at, undone_at, undone_by, what, left_keys, right_keys, kind, value
 from listed where not $7 or undone_at is null
-order by decided_at desc, decision_id limit $8
+order by decided_at desc, decision_id desc limit $8

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::StorageError;
 use super::api_keys::KEYS_CHANNEL;
 use super::invalidation::{CHANNEL, Invalidation};
-use super::pool::Pool;
+use super::pool::{Connection, Pool};
 
 /// After this time without any notification, some may be lost. Every replica sends heartbeats more often.
 const MAX_SILENCE: Duration = Duration::from_secs(10);
@@ -80,6 +80,19 @@ impl NotificationListener {
             _ => Notification::Heartbeat(Heartbeat::parse(notification.payload())),
         })
     }
+}
+
+/// Tells all replicas what has changed, when the transaction is committed.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn notify(db: &mut Connection, changed: &Invalidation) -> Result<(), StorageError> {
+    sqlx::query("select pg_notify($1, payload) from unnest($2::text[]) as changed (payload)")
+        .bind(CHANNEL)
+        .bind(changed.payloads())
+        .execute(db)
+        .await?;
+    Ok(())
 }
 
 /// Sends a heartbeat to all replicas.

@@ -12,7 +12,7 @@ use super::component_links::with_component_links;
 use super::component_row::ComponentRow;
 use super::component_rows::ComponentRows;
 use super::pool::Connection;
-use super::suppressions::SuppressionHash;
+use super::suppressions::{SuppressionHash, SuppressionKey};
 use crate::customer::identity::rules::IdentityRules;
 use crate::customer::identity::shared_values::{counts, most_names};
 use crate::customer::model::event::EventKey;
@@ -92,6 +92,8 @@ pub struct LoadLimits<'a> {
     pub timeline: usize,
     /// Event types that answers do not show.
     pub hidden: &'a [String],
+    /// The brand's key for the hashes of the suppression list.
+    pub suppression_key: &'a SuppressionKey,
     /// The most connected records to follow; `None` loads only the named ones.
     pub follow: Option<usize>,
 }
@@ -143,8 +145,9 @@ impl ComponentQuery {
 }
 
 impl LoadLimits<'_> {
-    /// Binds $12 to $20.
+    /// Binds $12 to $22.
     fn bind<'q>(&'q self, query: Query<'q>) -> Query<'q> {
+        let [inner, outer] = self.suppression_key.given_id_blocks();
         query
             .bind(self.follow.is_some())
             .bind(number(self.follow.unwrap_or(usize::MAX)))
@@ -155,6 +158,8 @@ impl LoadLimits<'_> {
             .bind(self.hidden)
             .bind(SourceKind::ALL.map(SourceKind::as_str).to_vec())
             .bind(number(most_names(self.rules)))
+            .bind(inner)
+            .bind(outer)
     }
 
     /// Kinds whose records count as holders of a value, and whose source keeps people unique, or does not.

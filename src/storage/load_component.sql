@@ -7,7 +7,8 @@
 -- as well, but are read by another statement
 -- LoadLimits: $12 whether to follow connections, $13 the most records to follow, $14 unique kinds, $15 other
 -- kinds, both without self-asserted ones, $16 a value with so many holders is shared, $17 events for each
--- record, $18 hidden event types, $19 all kinds, $20 the most names of a value
+-- record, $18 hidden event types, $19 all kinds, $20 the most names of a value, $21 $22 for hashes of ids in the
+-- suppression list (SuppressionKey::given_id_blocks)
 with recursive asked (kind, value, forced) as materialized (
     select * from unnest($3::text[], $4::text[], $5::boolean[])
 ),
@@ -122,6 +123,18 @@ cross join lateral (select substr(keys.record_key, strpos(keys.record_key, ':') 
 join given_ids as given on given.brand_id = $1
     and given.customer_id = any(array[own.id, split_part(keys.record_key, '.', 1) || ':' || own.id, keys.record_key])
 union all
+-- An id that a key could show, but that was given out for a person who is erased.
+select json_build_object('erased_id', shown.id)::text
+from keys
+cross join lateral (select substr(keys.record_key, strpos(keys.record_key, ':') + 1) as id) as own
+cross join lateral unnest(array[own.id, split_part(keys.record_key, '.', 1) || ':' || own.id, keys.record_key]) as shown (id)
+cross join lateral (
+    select true from suppression_hashes as erased
+    where erased.brand_id = $1 and erased.hash = sha256($22 || sha256($21 || convert_to(shown.id, 'UTF8')))
+    limit 1
+) as found
+where (select true from suppression_hashes where brand_id = $1 limit 1)
+union all
 select json_build_object('shared', json_build_array(shared.kind, shared.value))::text
 from (
     select own.kind, own.value from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key
@@ -196,6 +209,7 @@ union all
 select json_build_object('customer', json_build_object(
     'customer_key', customer.customer_key,
     'customer_id', customer.customer_id,
+    'matched_by', customer.matched_by,
     'records', array(
         select own.record_key from customer_records as own where own.brand_id = $1 and own.customer_key = customer.customer_key
     ),

@@ -91,6 +91,15 @@ async fn delete_pairs(
     keys: &[String],
 ) -> Result<Named, StorageError> {
     let mut named = Named::new();
+    // A decision may stay for other records. Its reason is free text, and may name the person.
+    let reasons = sqlx::query(
+        "update decisions set reason = '' where brand_id = $1 and reason <> '' and decision_id in (
+            select decision_id from decisions where brand_id = $1 and left_key = any($2)
+            union
+            select decision_id from decisions where brand_id = $1 and right_key = any($2)
+        )",
+    );
+    reasons.bind(brand_id).bind(keys).execute(&mut *db).await?;
     for delete in [
         "delete from source_merges where brand_id = $1 and loser_key = any($2) returning loser_key, winner_key",
         "delete from source_merges where brand_id = $1 and winner_key = any($2) returning loser_key, winner_key",

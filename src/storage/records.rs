@@ -249,6 +249,39 @@ pub async fn list_merges(
     source_merges(rows)
 }
 
+/// The merges of some records, and of all records that these merges name, directly or not: at most of `most` records.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_connected_merges(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &BTreeSet<RecordKey>,
+    most: usize,
+) -> Result<Vec<SourceMerge>, StorageError> {
+    let rows: Vec<MergeColumns> = sqlx::query_as(
+        "with recursive chain (record_key) as (
+            select unnest($2::text[]) collate \"C\"
+            union
+            select next.record_key from chain
+            cross join lateral (
+                select winner_key from source_merges where brand_id = $1 and loser_key = chain.record_key
+                union all
+                select loser_key from source_merges where brand_id = $1 and winner_key = chain.record_key
+            ) as next (record_key)
+        ),
+        followed (record_key) as materialized (select record_key from chain limit $3)
+        select merge.loser_key, merge.winner_key, merge.merged_at from followed
+        join source_merges as merge on merge.brand_id = $1 and merge.loser_key = followed.record_key",
+    )
+    .bind(brand_id)
+    .bind(texts(keys))
+    .bind(i64::try_from(most).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    source_merges(rows)
+}
+
 /// Loser, winner and time.
 type MergeColumns = (String, String, jiff_sqlx::Timestamp);
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::StorageError;
 use super::component_rows::ReviewRow;
-use super::pool::{Connection, Pool};
+use super::pool::Connection;
 
 type Time = jiff_sqlx::Timestamp;
 
@@ -21,24 +21,50 @@ pub struct OpenReview {
 
 type Columns = (String, String, String, String, Vec<String>, Time, Option<Time>);
 
+impl From<Columns> for OpenReview {
+    fn from((level, kind, value, conflict, customers, found_at, postponed): Columns) -> Self {
+        let review = ReviewRow { level, kind, value, conflict, customers };
+        let postponed_until = postponed.map(Time::to_jiff);
+        Self { review, found_at: found_at.to_jiff(), postponed_until }
+    }
+}
+
 /// The open questions of a brand, the newest first.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn list_reviews(pool: &Pool, brand_id: i32) -> Result<Vec<OpenReview>, StorageError> {
+pub async fn list_reviews(
+    db: &mut Connection,
+    brand_id: i32,
+) -> Result<Vec<OpenReview>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
         "select level, kind, value, conflict, customer_keys, found_at, postponed_until from match_reviews
         where brand_id = $1 order by found_at desc, level, kind, value",
     )
     .bind(brand_id)
-    .fetch_all(pool)
+    .fetch_all(db)
     .await?;
-    let review = |(level, kind, value, conflict, customers, found_at, postponed): Columns| {
-        let review = ReviewRow { level, kind, value, conflict, customers };
-        let postponed_until = postponed.map(Time::to_jiff);
-        OpenReview { review, found_at: found_at.to_jiff(), postponed_until }
-    };
-    Ok(rows.into_iter().map(review).collect())
+    Ok(rows.into_iter().map(OpenReview::from).collect())
+}
+
+/// The open questions about a customer, the newest first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_reviews_about(
+    db: &mut Connection,
+    brand_id: i32,
+    customer_key: &str,
+) -> Result<Vec<OpenReview>, StorageError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select level, kind, value, conflict, customer_keys, found_at, postponed_until from match_reviews
+        where brand_id = $1 and customer_keys @> array[$2::text] order by found_at desc, level, kind, value",
+    )
+    .bind(brand_id)
+    .bind(customer_key)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(OpenReview::from).collect())
 }
 
 /// Puts a question away until then. Returns whether it is open.

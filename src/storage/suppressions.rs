@@ -20,7 +20,25 @@ impl fmt::Debug for SuppressionKey {
     }
 }
 
-/// The hash of a key or an address in the suppression list: HMAC-SHA256 of its kind and text.
+impl SuppressionKey {
+    /// The two values with which Postgres computes [`SuppressionHasher::given_id`] itself:
+    /// `sha256(second || sha256(first || id))`.
+    #[must_use]
+    pub fn given_id_blocks(&self) -> [Vec<u8>; 2] {
+        // As HMAC defines it (RFC 2104).
+        let block = |pad: u8| {
+            let rest = 64_usize.saturating_sub(self.0.len());
+            let key = self.0.iter().copied().chain(std::iter::repeat_n(0, rest));
+            key.map(|byte| byte ^ pad).collect::<Vec<u8>>()
+        };
+        [[block(0x36).as_slice(), GIVEN_ID.as_bytes(), &[0]].concat(), block(0x5c)]
+    }
+}
+
+// A part of stored hashes.
+const GIVEN_ID: &str = "given id";
+
+/// The hash of a key, an id or an address in the suppression list: HMAC-SHA256 of its kind and text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SuppressionHash(pub [u8; 32]);
 
@@ -67,6 +85,12 @@ impl SuppressionHasher {
     #[must_use]
     pub fn event(&self, key: &EventKey) -> SuppressionHash {
         self.hash("event", &[&key.event_type(), &key.id])
+    }
+
+    /// The hash of an id that an answer gave out for the erased person. It never comes to mean somebody else.
+    #[must_use]
+    pub fn given_id(&self, id: &str) -> SuppressionHash {
+        self.hash(GIVEN_ID, &[id])
     }
 
     /// The hash of a value that only the erased person had. A record with it belongs to that person.
@@ -118,6 +142,16 @@ mod tests {
             hasher.exclusive(&email).0.iter().map(|byte| format!("{byte:02x}")).collect();
         // printf 'own\0email\0a@example.org' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707…07
         assert_eq!(hex, "6f536dc0d7f5e19bf5a1ce81bddf354a6c38af65e78b37c7b081f3503b7c111f");
+    }
+
+    #[test]
+    fn postgres_can_compute_the_hash_of_an_id() {
+        use sha2::Digest;
+        let key = SuppressionKey([7; 32]);
+        let [inner, outer] = key.given_id_blocks();
+        let first = Sha256::digest([inner.as_slice(), "7".as_bytes()].concat());
+        let second = Sha256::digest([outer.as_slice(), first.as_slice()].concat());
+        assert_eq!(SuppressionHasher::new(&key).given_id("7").0, <[u8; 32]>::from(second));
     }
 
     #[test]

@@ -256,7 +256,7 @@ pub async fn release_streams(pool: &Pool, brand_id: i32, token: Uuid) -> Result<
     Ok(())
 }
 
-/// Cancels runs: a running one ends soon, an interrupted one ends now. Returns how many runs there are.
+/// Cancels runs: a running one ends soon, an interrupted or requested one ends now. Returns how many runs there are.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -269,16 +269,47 @@ pub async fn cancel_streams(
 ) -> Result<u64, StorageError> {
     let done = sqlx::query(
         "update sync_streams
-        set is_cancelled = true,
-            finished_at = case when lease_owner is null or lease_until <= $4 then $4 end,
-            note = case when lease_owner is null or lease_until <= $4 then 'cancelled' else note end
-        where brand_id = $1 and ($2::text is null or source = $2) and ($3::text is null or stream = $3) and finished_at is null",
+        set is_cancelled = is_cancelled or finished_at is null,
+            note = case when finished_at is null and (lease_owner is null or lease_until <= $4) then 'cancelled' else note end,
+            finished_at = coalesce(finished_at, case when lease_owner is null or lease_until <= $4 then $4 end),
+            requested_at = null
+        where brand_id = $1 and ($2::text is null or source = $2) and ($3::text is null or stream = $3)
+        and (finished_at is null or requested_at is not null)",
     )
     .bind(brand_id)
     .bind(source.map(Source::as_str))
     .bind(stream)
     .bind(Time::from(now))
     .execute(pool)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Asks for a full run of streams. The service starts them soon. A stream that is being read is left out. Returns how
+/// many runs are new.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn request_runs(
+    db: &mut Connection,
+    brand_id: i32,
+    source: Source,
+    streams: &[&str],
+    now: Timestamp,
+) -> Result<u64, StorageError> {
+    // The row of a stream without any run says that a person must start it.
+    let done = sqlx::query(
+        "insert into sync_streams as known (brand_id, source, stream, run_id, is_reconcile, started_at, finished_at, is_cancelled, requested_at)
+        select $1, $2, wanted.stream, gen_random_uuid(), false, $4::timestamptz, $4, true, $4 from unnest($3::text[]) as wanted (stream)
+        on conflict (brand_id, source, stream) do update
+        set requested_at = excluded.requested_at
+        where known.requested_at is null and (known.lease_owner is null or known.lease_until <= $4)",
+    )
+    .bind(brand_id)
+    .bind(source.as_str())
+    .bind(streams)
+    .bind(Time::from(now))
+    .execute(db)
     .await?;
     Ok(done.rows_affected())
 }

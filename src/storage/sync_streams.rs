@@ -55,6 +55,8 @@ pub struct StreamRow {
     pub incremental_watermark: Option<Timestamp>,
     /// Why the run waits or failed.
     pub note: String,
+    /// A person wants a full run since then, and none began yet.
+    pub requested_at: Option<Timestamp>,
 }
 
 #[derive(FromRow)]
@@ -80,6 +82,7 @@ pub(super) struct Columns {
     last_full_result: String,
     incremental_watermark: Option<Time>,
     note: String,
+    requested_at: Option<Time>,
 }
 
 impl From<Columns> for StreamRow {
@@ -106,6 +109,7 @@ impl From<Columns> for StreamRow {
             last_full_result: row.last_full_result,
             incremental_watermark: row.incremental_watermark.map(Time::to_jiff),
             note: row.note,
+            requested_at: row.requested_at.map(Time::to_jiff),
         }
     }
 }
@@ -136,6 +140,7 @@ impl StreamRow {
             last_full_result: String::new(),
             incremental_watermark: None,
             note: String::new(),
+            requested_at: None,
         }
     }
 
@@ -152,10 +157,11 @@ impl StreamRow {
         is_broken || (self.finished_at.is_none() && !self.note.is_empty())
     }
 
-    /// Whether the first run is not finished: it is running or interrupted, but neither failed nor cancelled.
+    /// Whether the first run is not finished: it is requested, running or interrupted, but neither failed nor cancelled.
     #[must_use]
     pub const fn is_first_under_way(&self) -> bool {
-        self.last_full_started_at.is_none() && self.finished_at.is_none() && !self.is_cancelled
+        let is_open = self.finished_at.is_none() && !self.is_cancelled;
+        self.last_full_started_at.is_none() && (is_open || self.requested_at.is_some())
     }
 
     /// Whether a runner holds the lease at a time.

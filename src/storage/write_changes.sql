@@ -74,10 +74,11 @@ customers_deleted as (
     where old.brand_id = $1 and old.customer_key = deleted.customer_key
 ),
 customers_new as (
-    insert into customers as known (brand_id, customer_key, customer_id)
-    select $1, new.customer_key, new.customer_id
-    from jsonb_to_recordset($2 -> 'customers') as new (customer_key text, customer_id text)
-    on conflict (brand_id, customer_key) do update set customer_id = excluded.customer_id where known.customer_id <> excluded.customer_id
+    insert into customers as known (brand_id, customer_key, customer_id, matched_by)
+    select $1, new.customer_key, new.customer_id, new.matched_by
+    from jsonb_to_recordset($2 -> 'customers') as new (customer_key text, customer_id text, matched_by text)
+    on conflict (brand_id, customer_key) do update set customer_id = excluded.customer_id, matched_by = excluded.matched_by
+    where (known.customer_id, known.matched_by) is distinct from (excluded.customer_id, excluded.matched_by)
 ),
 answers_new as (
     insert into answers as known (brand_id, customer_key, body, settings_hash)

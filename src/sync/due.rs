@@ -13,7 +13,7 @@ const PAUSE_AFTER_FAILURE: SignedDuration = SignedDuration::from_mins(15);
 /// service differ.
 const OVERLAP: SignedDuration = SignedDuration::from_mins(15);
 
-/// The run that is due now: the interrupted one; else a full run, if its time has come; else an incremental
+/// The run that is due now: the one that a person wants; else the interrupted one; else a full run, if its time has come; else an incremental
 /// run, if the source can list changes.
 pub(super) fn due(
     row: Option<&StreamRow>,
@@ -25,18 +25,15 @@ pub(super) fn due(
     if row.is_running(now) {
         return None;
     }
+    if row.requested_at.is_some() {
+        return Some(SyncMode::Full);
+    }
     // The runner may have been killed before it saw the cancellation.
     let ended_at = row.finished_at.or(row.lease_until.filter(|_| row.is_cancelled));
     let Some(ended_at) = ended_at else { return Some(SyncMode::of(row)) };
     let is_past = |at: Timestamp, time: SignedDuration| now.duration_since(at) > time;
-    // A cancelled or failed run rests. An incremental run rests no longer than its usual interval.
     let every = SignedDuration::from_mins(i64::from(settings.incremental_minutes));
-    let rest = if SyncMode::of(row) == SyncMode::Full {
-        PAUSE_AFTER_FAILURE
-    } else {
-        PAUSE_AFTER_FAILURE.min(every)
-    };
-    if !row.is_complete() && !is_past(ended_at, rest) {
+    if !row.is_complete() && !is_past(ended_at, rest_after(row, settings)) {
         return None;
     }
     let Some(last_full_started_at) = row.last_full_started_at else {
@@ -56,6 +53,46 @@ pub(super) fn due(
     (can_list_changes && is_behind).then(|| SyncMode::Incremental {
         since: incremental_watermark.checked_sub(OVERLAP).unwrap_or(incremental_watermark),
     })
+}
+
+/// A cancelled or failed run rests. An incremental run rests no longer than its usual interval.
+fn rest_after(row: &StreamRow, settings: &SyncSettings) -> SignedDuration {
+    let every = SignedDuration::from_mins(i64::from(settings.incremental_minutes));
+    if SyncMode::of(row) == SyncMode::Full {
+        PAUSE_AFTER_FAILURE
+    } else {
+        PAUSE_AFTER_FAILURE.min(every)
+    }
+}
+
+/// When the next run of a stream is due. `None`: no run is planned, or one is running. A time in the past: the service
+/// begins it soon.
+#[must_use]
+pub fn next_run_at(
+    row: Option<&StreamRow>,
+    can_list_changes: bool,
+    settings: &SyncSettings,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    if due(row, can_list_changes, settings, now).is_some() {
+        return Some(now);
+    }
+    let row = row.filter(|row| !row.is_running(now))?;
+    let after = |at: Timestamp, time: SignedDuration| at.checked_add(time).ok();
+    let ended_at = row.finished_at.or(row.lease_until)?;
+    let rests_until =
+        if row.is_complete() { None } else { after(ended_at, rest_after(row, settings)) };
+    let Some(last_full) = row.last_full_started_at else {
+        return rests_until.filter(|_| settings.backfill && !row.is_cancelled);
+    };
+    let full = after(last_full, SignedDuration::from_hours(i64::from(settings.reconcile_hours)));
+    let every = SignedDuration::from_mins(i64::from(settings.incremental_minutes));
+    let incremental = after(row.incremental_watermark.unwrap_or(last_full), every);
+    let planned = [
+        full.filter(|_| settings.reconcile_hours > 0),
+        incremental.filter(|_| settings.incremental_minutes > 0 && can_list_changes),
+    ];
+    planned.into_iter().flatten().min().map(|at| rests_until.map_or(at, |rest| rest.max(at)))
 }
 
 #[cfg(test)]
@@ -186,7 +223,30 @@ mod tests {
         );
         let cancelled = StreamRow { is_cancelled: true, ..first(16) };
         assert_eq!(due_now(&cancelled, &settings), None, "a person must start it again");
+        let wanted = StreamRow { requested_at: Some(ago(0)), ..cancelled.clone() };
+        assert_eq!(due_now(&wanted, &settings), Some(SyncMode::Full), "a person starts it again");
         let killed = StreamRow { finished_at: None, lease_until: Some(ago(16)), ..cancelled };
         assert_eq!(due_now(&killed, &settings), None);
+    }
+
+    #[test]
+    fn the_next_run_is_planned_for_when_it_is_due() {
+        let settings = SyncSettings::default();
+        let failed =
+            |minutes| StreamRow { finished_at: Some(ago(minutes)), ..StreamRow::begun(ago(90)) };
+        for row in [scanned(3), scanned(23 * HOUR), incremental(3, 5 * HOUR), failed(3)] {
+            for can_list_changes in [true, false] {
+                let next = |now| next_run_at(Some(&row), can_list_changes, &settings, now);
+                let at = next(ago(0)).unwrap();
+                let is_due = |now| due(Some(&row), can_list_changes, &settings, now).is_some();
+                let second = SignedDuration::from_secs(1);
+                // One that is due already is planned for now.
+                let was_due = at == ago(0);
+                assert_eq!([is_due(at - second), is_due(at + second)], [was_due, true]);
+            }
+        }
+        assert_eq!(next_run_at(None, true, &settings, ago(0)), Some(ago(0)));
+        let cancelled = StreamRow { is_cancelled: true, ..failed(3) };
+        assert_eq!(next_run_at(Some(&cancelled), true, &settings, ago(0)), None);
     }
 }

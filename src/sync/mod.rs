@@ -22,5 +22,6 @@ mod runner;
 pub mod schedule;
 
 pub use self::account::SyncAccount;
-pub use self::progress::{Listener, Progress, ProgressEvent, SyncMode};
+pub use self::due::next_run_at;
+pub use self::progress::{Listener, Progress, ProgressEvent, RunState, SyncMode};
 pub use self::runner::{RunEnd, SyncError, SyncRunner};

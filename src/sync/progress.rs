@@ -31,6 +31,47 @@ impl SyncMode {
     }
 }
 
+/// What the run of a stream does, or did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunState {
+    /// A replica reads the stream.
+    Running,
+    /// A person cancelled it before its end.
+    Cancelled,
+    /// It waits for a replica that continues it.
+    Interrupted,
+    /// It read everything.
+    Done,
+    /// It ended before it had read everything.
+    Failed,
+}
+
+impl RunState {
+    /// The state of a stream's current run, or of its last one.
+    #[must_use]
+    pub fn of(row: &StreamRow, now: Timestamp) -> Self {
+        match row.finished_at {
+            None if row.is_running(now) => Self::Running,
+            None if row.is_cancelled => Self::Cancelled,
+            None => Self::Interrupted,
+            Some(_) if row.is_complete() => Self::Done,
+            Some(_) => Self::Failed,
+        }
+    }
+}
+
+impl StreamRow {
+    /// The name of the current run, or of the last one.
+    #[must_use]
+    pub fn run_name(&self) -> &'static str {
+        match SyncMode::of(self) {
+            SyncMode::Incremental { .. } => "incremental",
+            SyncMode::Full if self.is_reconcile => "reconcile",
+            SyncMode::Full => "backfill",
+        }
+    }
+}
+
 /// How far a run is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Progress {

@@ -59,7 +59,7 @@ impl Scratch {
     /// A settings file of a service with an embedded Postgres.
     pub fn settings(&self, data_dir: &Path, more: &str) -> PathBuf {
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\ndrain_seconds = 0\n[telemetry]\nformat = \"json\"\n
+            "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\ndrain_seconds = 0\n[console]\nlisten = \"\"\n[telemetry]\nformat = \"json\"\n
 [lookup]\ndeadline_ms = 20000\n[database]\ndata_dir = {data_dir:?}\n[erasure]\nsuppression_file = {:?}\n{more}\n[brands.shop]\n",
             self.0.join("suppressions.jsonl")
         );

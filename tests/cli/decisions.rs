@@ -58,7 +58,8 @@ fn records_are_joined_shown_and_separated_again() {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     let why = shop.run(&["lookup", "--email", "bert@example.org", "--why"]).well();
-    for part in [id, "same person", "by Femke: ticket 4711"] {
+    let events = ["Events of each record", "omnilab.booking:bk_bert  (2026-11-24 12:30:00)"];
+    for part in [id, "same person", "by Femke: ticket 4711", events[0], events[1]] {
         assert!(why.contains(part), "{part}: {why}");
     }
     let undone = act(&shop, "decision undo", &[id]);
@@ -70,6 +71,7 @@ fn records_are_joined_shown_and_separated_again() {
     let history = json_of("customer history", &history);
     assert_eq!(history["decisions"][0]["decision_id"], id);
     assert!(!history["decisions"][0]["undone_at"].is_null());
+    assert_eq!(history["decisions"][0]["undone_by"], "Femke");
     assert_eq!(history["actions"][0]["action"], "undo decision");
     assert_eq!(history["actions"][1]["by"], "Femke");
     let list = |more: &[&str]| {

@@ -148,6 +148,10 @@ fn lists_and_checks_print_the_documented_fields() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         json_of(name, &ended.out);
     }
+    let explained = shop.run(&["lookup", "--email", "anna@example.org", "--why", "--json"]);
+    let explained = json_of("lookup", &explained.out);
+    assert_eq!(explained[0]["answer"]["customerID"], "crm-1");
+    assert_eq!(explained[0]["events"][0]["event"], "omnilab.booking:bk_anna");
     let people = shop.run(&["accuracy", "--people", "50", "--json"]);
     assert_eq!(json_of("accuracy", &people.out)["people"], 50);
     let samples = shop.run(&["sources", "trigger", "omneo", "--list", "--json"]);

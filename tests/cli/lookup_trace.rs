@@ -1,7 +1,7 @@
 //! `lookup trace`: what did the agent see?
 
 use hookpoint::storage::invalidation::LookupHash;
-use hookpoint::storage::lookup_history::{NewLookup, insert_lookups};
+use hookpoint::storage::lookup_history::{NewLookup, Ticket, insert_lookups};
 use hookpoint::storage::suppressions::SuppressionHasher;
 use uuid::Uuid;
 
@@ -22,13 +22,14 @@ fn insert(shop: &Shop) -> [Uuid; 2] {
         let found = NewLookup {
             asked_at: "2026-11-29T08:15:02Z".parse().unwrap(),
             request_id: ids[0],
-            ticket: Some(LookupHash::of_ticket(&brand.secret, "1234")),
+            ticket: Some(Ticket::new(&brand.secret, "1234")),
             question: Some(LookupHash::new(&brand.secret, "telephone", "+31612312311")),
             question_kind: Some("telephone"),
             status: 200,
             problem: None,
             cache: "miss",
             customers: vec![customer(ANNA), customer(GONE)],
+            too_many: false,
             sources: "omneo=found omnilab=timed_out".to_owned(),
             duration_us: 214_300,
         };
@@ -42,6 +43,7 @@ fn insert(shop: &Shop) -> [Uuid; 2] {
             problem: Some("email-malformed"),
             cache: "none",
             customers: Vec::new(),
+            too_many: false,
             sources: String::new(),
             duration_us: 90,
         };
@@ -61,6 +63,7 @@ fn it_shows_what_omnidesk_got() {
         "\
 2026-11-29 08:15:02 UTC  2 customers  (by telephone, cache: miss, 214.3 ms)
   request   {found}
+  ticket    1234
   customer  {ANNA}
   customer  {GONE} (no longer stored)
   sources   omneo: found, omnilab: timed_out
@@ -71,11 +74,12 @@ fn it_shows_what_omnidesk_got() {
 2026-11-29 08:15:03 UTC  status 400, email-malformed  (by email, cache: none,
     0.1 ms)
   request   {rejected}
+  ticket    1234
 {shown}"
     );
     let trace = |arguments: &[&str]| shop.run(&[&["lookup", "trace"], arguments].concat()).well();
     assert_eq!(trace(&["--ticket", "1234"]), all);
-    assert_eq!(trace(&["--ticket", "1234", "--limit", "1"]).lines().count(), 3);
+    assert_eq!(trace(&["--ticket", "1234", "--limit", "1"]).lines().count(), 4);
     for arguments in [
         ["--request", request.as_str()],
         ["--phone", "06 12312311"],
@@ -113,11 +117,13 @@ fn it_prints_json_and_what_each_customer_is_now() {
         "brand": "shop",
         "asked_at": "2026-11-29T08:15:02Z",
         "request_id": found,
+        "ticket": "1234",
         "by": "telephone",
         "status": 200,
         "problem": null,
         "cache": "miss",
         "customers": [{ "key": ANNA, "now": ANNA }, { "key": GONE, "now": null }],
+        "too_many": false,
         "sources": [
             { "source": "omneo", "outcome": "found" },
             { "source": "omnilab", "outcome": "timed_out" },

@@ -34,6 +34,7 @@ mod previews;
 mod program;
 mod read_only_commands;
 mod reload;
+mod reviews;
 #[path = "../harness/settings.rs"]
 #[allow(dead_code, reason = "a part of the harness")]
 mod settings;

@@ -11,9 +11,14 @@
 )]
 
 mod accuracy;
+#[path = "../harness/couples.rs"]
+mod couples;
+mod couples_in_any_order;
 mod field_versions;
 mod identity;
 #[path = "../harness/identity_cases/mod.rs"]
 mod identity_cases;
 mod messy_values;
 mod phone;
+#[path = "../harness/rng.rs"]
+mod rng;

@@ -63,6 +63,15 @@ pub async fn differences_but(one: &Shop, other: &Shop, but: &[&str]) -> (Vec<Str
     (found, same)
 }
 
+/// All stored facts and everything derived from them, as rows of text.
+pub async fn snapshot(shop: &Shop) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for (table, query) in ROWS {
+        all.extend(rows(shop, query).await.into_iter().map(|row| format!("{table}: {row}")));
+    }
+    all
+}
+
 async fn rows(shop: &Shop, query: &str) -> BTreeSet<String> {
     let query =
         format!("select row_to_json(line)::text from ({query} where brand_id = $1) as line");

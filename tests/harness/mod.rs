@@ -10,6 +10,7 @@ pub mod client;
 pub mod comparison;
 pub mod connection;
 pub mod customers;
+pub mod decisions;
 pub mod failover;
 pub mod failures;
 pub mod faulty_proxy;

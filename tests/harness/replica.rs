@@ -32,6 +32,7 @@ impl ReplicaSettings {
         let settings = brands.with(|file| {
             "127.0.0.1:0".clone_into(&mut file.server.listen);
             "localhost:0".clone_into(&mut file.server.metrics_listen);
+            file.console.listen.clear();
             (file.server.workers, file.server.drain_seconds) = (1, 0);
             file.limits.lookups_per_second = 1_000_000;
             file.limits.not_found_per_minute = 60_000_000;

@@ -35,6 +35,7 @@ impl TestSettings {
             .with(|file| {
                 "127.0.0.1:0".clone_into(&mut file.server.listen);
                 file.server.metrics_listen.clear();
+                file.console.listen.clear();
                 file.server.workers = 2;
                 file.server.drain_seconds = 0;
                 file.limits.lookups_per_second = 100_000;

@@ -11,6 +11,9 @@
 )]
 
 mod admin;
+mod console;
+#[path = "../harness/couples.rs"]
+mod couples;
 mod doctor;
 mod erasure;
 mod http;

@@ -6,17 +6,16 @@ use uuid::Uuid;
 
 use super::contradictions;
 use super::error::DecisionError;
+use super::forms::{companions, confirm, forms_with};
+use super::in_force::InForce;
+use super::live_records::{live_records_of_customers, require_live};
 use crate::brand::Brand;
-use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
-use crate::storage::customer_summaries::{list_customers, list_owners};
-use crate::storage::customers::list_unconfirmed;
 use crate::storage::decisions::{DecisionRow, Verdict, Which, list_decisions};
-use crate::storage::person::{list_holders, list_identifiers};
+use crate::storage::person::list_holders;
 use crate::storage::pool::Connection;
-use crate::storage::records::{list_live_keys, list_merges};
 
 /// The most pairs of records in one decision.
 const MOST_PAIRS: usize = 10_000;
@@ -77,31 +76,16 @@ impl Plan {
             Act::Separate(records) => separate(db, brand, records).await?,
             Act::KeepApart(records) => keep_apart(db, brand, records).await?,
             Act::Share(address) => share(db, brand, address).await?,
-            Act::Confirm(address, record) => {
-                let forms = forms_with(db, brand, address, record).await?;
-                Verdict::ConfirmedAddress(address.clone(), forms)
-            }
+            Act::Confirm(address, record) => confirm(db, brand, address, record).await?,
             Act::Reject(address, record) => {
                 let forms = forms_with(db, brand, address, record).await?;
                 separate(db, brand, &forms).await?
             }
             Act::Undo(id) => return Self::undo(db, brand, *id).await,
         };
-        let records = verdict.records();
-        let connected = list_decisions(db, brand.id(), Which::Connected(&records)).await?;
-        let addresses = verdict.address().cloned().into_iter().collect();
-        let about = list_decisions(db, brand.id(), Which::About(&records, &addresses)).await?;
-        let in_force: Vec<DecisionRow> = connected
-            .into_iter()
-            .filter(|row| !row.verdict.pairs().is_empty())
-            .chain(about.into_iter().filter(|row| row.verdict.pairs().is_empty()))
-            .filter(|row| row.undone_at.is_none())
-            .collect();
-        let named: BTreeSet<RecordKey> =
-            in_force.iter().flat_map(|row| row.verdict.records()).chain(records).collect();
-        let named: Vec<String> = named.iter().map(ToString::to_string).collect();
-        let merges = list_merges(db, brand.id(), &named).await?;
-        contradictions::check(&verdict, &in_force, &Aliases::new(&merges))?;
+        let in_force = InForce::around(db, brand, &verdict).await?;
+        let companions = companions(db, brand, &verdict, &in_force.decisions).await?;
+        contradictions::check(&verdict, &in_force, &companions)?;
         Self::of(db, brand, Fact::Decide(verdict)).await
     }
 
@@ -274,58 +258,4 @@ fn different(pairs: Vec<(RecordKey, RecordKey)>) -> Result<Verdict, DecisionErro
         return Err(DecisionError::TooManyPairs);
     }
     Ok(Verdict::DifferentPeople(pairs))
-}
-
-async fn require_live(
-    db: &mut Connection,
-    brand: &Brand,
-    records: &BTreeSet<RecordKey>,
-) -> Result<(), DecisionError> {
-    let live = list_live_keys(db, brand.id(), records).await?;
-    match records.iter().find(|record| !live.contains(record)) {
-        Some(record) => Err(DecisionError::NoRecord(record.clone())),
-        None => Ok(()),
-    }
-}
-
-/// The existing records of each customer of some records.
-async fn live_records_of_customers(
-    db: &mut Connection,
-    brand: &Brand,
-    records: &BTreeSet<RecordKey>,
-) -> Result<Vec<Vec<RecordKey>>, DecisionError> {
-    let owners = list_owners(db, brand.id(), records).await?.into_values().collect();
-    let mut customers = Vec::new();
-    for customer in list_customers(db, brand.id(), &owners).await? {
-        let all = customer.records.into_iter().collect();
-        customers.push(list_live_keys(db, brand.id(), &all).await?.into_iter().collect());
-    }
-    Ok(customers)
-}
-
-/// The records from forms that add an address to the customer of a record.
-async fn forms_with(
-    db: &mut Connection,
-    brand: &Brand,
-    address: &Identifier,
-    record: &RecordKey,
-) -> Result<BTreeSet<RecordKey>, DecisionError> {
-    let one = BTreeSet::from([record.clone()]);
-    require_live(db, brand, &one).await?;
-    let all: BTreeSet<RecordKey> =
-        live_records_of_customers(db, brand, &one).await?.into_iter().flatten().collect();
-    let texts: Vec<String> = all.iter().map(ToString::to_string).collect();
-    let kinds = &brand.rules.identity.self_asserted;
-    let unconfirmed = list_unconfirmed(db, brand.id(), &texts, kinds).await?;
-    let held = list_identifiers(db, brand.id(), &all).await?;
-    let (forms, trusted): (BTreeSet<RecordKey>, BTreeSet<RecordKey>) = held
-        .into_iter()
-        .filter(|held| held.identifier == *address)
-        .map(|held| held.record)
-        .partition(|record| unconfirmed.contains(record));
-    let has_trusted_records = all.iter().any(|record| !unconfirmed.contains(record));
-    if forms.is_empty() || !trusted.is_empty() || !has_trusted_records {
-        return Err(DecisionError::NothingToConfirm);
-    }
-    Ok(forms)
 }

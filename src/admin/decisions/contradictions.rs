@@ -5,25 +5,31 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use super::error::DecisionError;
+use super::in_force::InForce;
 use crate::customer::identity::source_merges::Aliases;
 use crate::customer::model::record::RecordKey;
 use crate::storage::decisions::{DecisionRow, Verdict};
 
 type Pair = (RecordKey, RecordKey);
 
+/// Records from forms, each with the trusted records of its customer.
+pub(super) type Companions = BTreeMap<RecordKey, BTreeSet<RecordKey>>;
+
 /// Refuses a decision that contradicts decisions in force, or that they already imply. A record stands for the one that its
-/// source merged it into.
+/// source merged it into. `companions` has the records whose address a decision confirmed.
 pub(super) fn check(
     verdict: &Verdict,
-    in_force: &[DecisionRow],
-    aliases: &Aliases,
+    InForce { decisions, aliases }: &InForce,
+    companions: &Companions,
 ) -> Result<(), DecisionError> {
-    let in_force: Vec<DecisionRow> = in_force.iter().map(|row| canonical(row, aliases)).collect();
+    let in_force: Vec<DecisionRow> = decisions.iter().map(|row| canonical(row, aliases)).collect();
     let in_force = in_force.as_slice();
     match verdict {
         Verdict::SamePerson(pairs) => check_same(&canonical_pairs(pairs, aliases), in_force),
         Verdict::DifferentPeople(pairs) => {
-            check_different(&canonical_pairs(pairs, aliases), in_force)
+            let pairs = canonical_pairs(pairs, aliases);
+            let leaving = leaving(&pairs, companions, aliases);
+            check_different(&pairs, &leaving, in_force)
         }
         Verdict::SharedValue(_) => {
             let same = |row: &&DecisionRow| row.verdict == *verdict;
@@ -39,6 +45,40 @@ pub(super) fn check(
             already(in_force.iter().filter(says_so).map(|row| row.decision_id).collect())
         }
     }
+}
+
+/// The decisions that say that one of some forms is not the person of one of some records.
+pub(super) fn separated(
+    forms: &BTreeSet<RecordKey>,
+    customer: &BTreeSet<RecordKey>,
+    InForce { decisions, aliases }: &InForce,
+) -> Vec<Uuid> {
+    let standing = |keys: &BTreeSet<RecordKey>| -> BTreeSet<RecordKey> {
+        keys.iter().map(|key| aliases.canonical(key).clone()).collect()
+    };
+    let (forms, customer) = (standing(forms), standing(customer));
+    let decisions: Vec<DecisionRow> = decisions.iter().map(|row| canonical(row, aliases)).collect();
+    let separates = |(left, right): &Pair| {
+        (forms.contains(left) && customer.contains(right))
+            || (forms.contains(right) && customer.contains(left))
+    };
+    let against = decisions.iter().filter(|row| different_pairs(row).any(separates));
+    against.map(|row| row.decision_id).collect()
+}
+
+/// The records from forms that would be apart from every trusted record of their customer.
+fn leaving(pairs: &[Pair], companions: &Companions, aliases: &Aliases) -> BTreeSet<RecordKey> {
+    let apart: BTreeSet<(&RecordKey, &RecordKey)> = pairs.iter().map(in_order).collect();
+    let leaves = |form: &RecordKey, others: &BTreeSet<RecordKey>| {
+        let form = aliases.canonical(form);
+        let is_apart = |other: &RecordKey| {
+            let other = aliases.canonical(other);
+            apart.contains(&(form.min(other), form.max(other)))
+        };
+        !others.is_empty() && others.iter().all(is_apart)
+    };
+    let leaving = companions.iter().filter(|(form, others)| leaves(form, others));
+    leaving.map(|(form, _)| form.clone()).collect()
 }
 
 fn canonical(row: &DecisionRow, aliases: &Aliases) -> DecisionRow {
@@ -76,12 +116,23 @@ fn check_same(pairs: &[Pair], in_force: &[DecisionRow]) -> Result<(), DecisionEr
     contradiction(against.map(|row| row.decision_id).collect())
 }
 
-fn check_different(pairs: &[Pair], in_force: &[DecisionRow]) -> Result<(), DecisionError> {
+/// `leaving` has the records that would leave the customer for which a decision confirmed their address.
+fn check_different(
+    pairs: &[Pair],
+    leaving: &BTreeSet<RecordKey>,
+    in_force: &[DecisionRow],
+) -> Result<(), DecisionError> {
     let known = Classes::of(in_force.iter().flat_map(same_pairs));
     let joined: Vec<&Pair> =
         pairs.iter().filter(|(left, right)| known.are_one(left, right)).collect();
+    let confirms = |row: &DecisionRow| match &row.verdict {
+        Verdict::ConfirmedAddress(_, forms) => !forms.is_disjoint(leaving),
+        _ => false,
+    };
     let against = in_force.iter().filter(|row| {
-        same_pairs(row).any(|(one, _)| joined.iter().any(|(left, _)| known.are_one(one, left)))
+        confirms(row)
+            || same_pairs(row)
+                .any(|(one, _)| joined.iter().any(|(left, _)| known.are_one(one, left)))
     });
     contradiction(against.map(|row| row.decision_id).collect())?;
     let wanted: BTreeSet<(&RecordKey, &RecordKey)> = pairs.iter().map(in_order).collect();
@@ -141,6 +192,7 @@ mod tests {
     use jiff::Timestamp;
 
     use super::*;
+    use crate::customer::model::identifier::{Identifier, IdentifierKind};
     use crate::customer::model::record::SourceMerge;
     use crate::customer::model::source::SourceKind;
 
@@ -172,24 +224,27 @@ mod tests {
             reason: String::new(),
             decided_at: Timestamp::UNIX_EPOCH,
             undone_at: None,
+            undone_by: None,
         };
         (1..).zip(verdicts).map(row).collect()
     }
 
     /// The result in words, with the numbers of the decisions.
     fn result(verdict: &Verdict, in_force: impl IntoIterator<Item = Verdict>) -> String {
-        result_with(&Aliases::new(&[]), verdict, in_force)
+        result_with(&Aliases::new(&[]), &Companions::new(), verdict, in_force)
     }
 
     fn result_with(
         aliases: &Aliases,
+        companions: &Companions,
         verdict: &Verdict,
         in_force: impl IntoIterator<Item = Verdict>,
     ) -> String {
         let numbers = |ids: Vec<Uuid>| {
             ids.iter().map(|id| id.as_u128().to_string()).collect::<Vec<_>>().join(" ")
         };
-        match check(verdict, &rows(in_force), aliases) {
+        let in_force = InForce { decisions: rows(in_force), aliases: aliases.clone() };
+        match check(verdict, &in_force, companions) {
             Ok(()) => "fine".to_owned(),
             Err(DecisionError::Contradicts(ids)) => format!("contradicts {}", numbers(ids)),
             Err(DecisionError::AlreadyDecided(ids)) => format!("already {}", numbers(ids)),
@@ -223,9 +278,27 @@ mod tests {
     fn a_merge_of_the_source_hides_no_contradiction() {
         let merge = SourceMerge { loser: key("b"), winner: key("z"), at: Timestamp::UNIX_EPOCH };
         let merged = Aliases::new(&[merge]);
-        let expected = "contradicts 1";
-        assert_eq!(result_with(&merged, &different(&["az"]), vec![same(&["ab"])]), expected);
-        assert_eq!(result_with(&merged, &same(&["az"]), vec![different(&["ab"])]), expected);
+        let result_of =
+            |verdict, in_force| result_with(&merged, &Companions::new(), &verdict, vec![in_force]);
+        assert_eq!(result_of(different(&["az"]), same(&["ab"])), "contradicts 1");
+        assert_eq!(result_of(same(&["az"]), different(&["ab"])), "contradicts 1");
         assert_eq!(result(&different(&["az"]), vec![same(&["ab"])]), "fine");
+    }
+
+    #[test]
+    fn a_confirmed_form_stays_with_a_trusted_record_of_its_customer() {
+        let email = Identifier { kind: IdentifierKind::Email, value: "a@example.org".to_owned() };
+        let confirmed = || Verdict::ConfirmedAddress(email.clone(), [key("f")].into());
+        let companions = Companions::from([(key("f"), [key("a"), key("b")].into())]);
+        let none = Aliases::new(&[]);
+        for (names, expected) in [
+            (&["fa", "bf"][..], "contradicts 1"),
+            // It leaves together with `b`, or another customer is kept apart.
+            (&["fa", "ab"][..], "fine"),
+            (&["fx", "ax", "bx"][..], "fine"),
+        ] {
+            let found = result_with(&none, &companions, &different(names), [confirmed()]);
+            assert_eq!(found, expected, "{names:?}");
+        }
     }
 }

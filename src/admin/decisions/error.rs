@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
+use crate::storage::component_rows::ReviewRow;
 
 /// A decision that was not made. The texts name no person.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +34,15 @@ pub enum DecisionError {
     NothingToShare,
     /// More pairs than one decision may have.
     #[error(
-        "this is about too many records at once; share the address instead, or correct it at the source"
+        "these are too many records for one decision, because it names each pair of them; if they have an address in common, decide that several people have it, with `hookpoint value share`"
     )]
     TooManyPairs,
+    /// A question about more customers than one decision may have.
+    #[error(
+        "this question is about more than {} customers, too many for one decision; if it is about an address, answer `shared` (the same as `hookpoint value share`); `hookpoint customer join` joins some of the customers",
+        ReviewRow::MOST_CUSTOMERS
+    )]
+    TooManyCustomers,
     /// Something stronger keeps the records apart, or together.
     #[error(
         "the decision would have no effect: merges of the source contradict it; see `hookpoint lookup --why`"

@@ -7,6 +7,9 @@
 mod act;
 mod contradictions;
 mod error;
+mod forms;
+mod in_force;
+mod live_records;
 mod view;
 
 use jiff::Timestamp;
@@ -133,12 +136,14 @@ async fn write_fact(
                 reason: text::clean(attribution.reason),
                 decided_at: now,
                 undone_at: None,
+                undone_by: None,
             };
             insert_decision(db, brand.id(), &row).await?;
             (verdict.action(), "decided")
         }
         Fact::Undo(row) => {
-            undo_decision(db, brand.id(), row.decision_id, now).await?;
+            let by = text::clean(attribution.by);
+            undo_decision(db, brand.id(), row.decision_id, (&by, now)).await?;
             ("undo decision", "undone")
         }
     };

@@ -1,25 +1,21 @@
 //! `hookpoint answers`
 
-mod difference;
-
 use std::collections::BTreeMap;
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-use self::difference::{Line, differing_lines, title};
 use super::exit::Failure;
 use super::output::{JsonArguments, plain, print_json, print_line};
 use super::question::question;
 use super::session::Session;
 use super::wrapped::print_wrapped;
+use crate::admin::answer_difference::{Line, differing_lines, title};
 use crate::admin::answers_preview::{AnswerPreview, preview_answer};
 use crate::admin::find_customers::find_customers;
 use crate::brand::Brand;
 use crate::counted::counted;
-use crate::lookup::query_customers::ReadRules;
 use crate::settings::Settings;
-use crate::settings::file::MultipleMatches;
 use crate::storage::customers::sample_customers;
 
 /// Where the old and the new templates come from.
@@ -109,9 +105,7 @@ async fn customers(
         return Ok(sample_customers(&mut connection, brand.id(), seed, sample).await?);
     }
     let question = question(brand, email.as_deref(), phone.as_deref(), id.as_deref())?;
-    let max_customers = usize::try_from(session.file.lookup.max_customers)?;
-    let rules = ReadRules { max_customers, multiple_matches: MultipleMatches::All };
-    let found = find_customers(pool, brand, &question, rules).await?;
+    let found = find_customers(pool, brand, &question, session.read_rules()).await?;
     if found.is_empty() {
         return Err(Failure::not_found("no customer has this address or id").into());
     }

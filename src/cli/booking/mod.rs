@@ -13,7 +13,7 @@ use super::output::JsonArguments;
 use super::session::Session;
 use crate::brand::Brand;
 use crate::settings::Settings;
-use crate::storage::audit_log::{ActionRow, list_audit};
+use crate::storage::audit_log::{ActionRow, AuditFilter, list_audit};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum BookingCommand {
@@ -56,7 +56,7 @@ async fn list(
     limit: u32,
 ) -> anyhow::Result<Vec<(Arc<Brand>, ActionRow)>> {
     let brand = session.choose(slug)?;
-    let rows = list_audit(&session.database.pool, brand.id(), limit).await?;
+    let rows = list_audit(&session.database.pool, brand.id(), AuditFilter::ALL, limit).await?;
     let cancelled = rows.into_iter().filter(|row| row.source.is_some());
     Ok(cancelled.map(|row| (Arc::clone(brand), row)).collect())
 }

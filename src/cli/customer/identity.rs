@@ -20,9 +20,7 @@ use crate::cli::question::address;
 use crate::cli::session::Session;
 use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::record::RecordKey;
-use crate::lookup::query_customers::ReadRules;
 use crate::settings::Settings;
-use crate::settings::file::MultipleMatches;
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum IdentityCommand {
@@ -141,9 +139,8 @@ async fn matches(
     arguments: &ShowArguments,
 ) -> anyhow::Result<(Arc<Brand>, Vec<Match>)> {
     let (brand, question) = arguments.target.resolve(session)?;
-    let max_customers = usize::try_from(session.file.lookup.max_customers)?;
-    let rules = ReadRules { max_customers, multiple_matches: MultipleMatches::All };
-    let found = find_customers(&session.database.pool, brand, &question, rules).await?;
+    let (pool, rules) = (&session.database.pool, session.read_rules());
+    let found = find_customers(pool, brand, &question, rules).await?;
     if found.is_empty() {
         let what = "no customer has this address or id; `hookpoint lookup --why` says more";
         return Err(Failure::not_found(what).into());
@@ -157,7 +154,7 @@ async fn show(session: &Session, arguments: &ShowArguments) -> anyhow::Result<()
     let mut all = Vec::new();
     for found in found {
         let views = views_of(&mut connection, &brand, &BTreeSet::from([found.key])).await?;
-        let history = history(&mut connection, &brand, &found.records).await?;
+        let history = history(&mut connection, &brand, &found.records, 0).await?;
         let in_force: Vec<_> =
             history.decisions.into_iter().filter(|row| row.undone_at.is_none()).collect();
         all.extend(views.into_iter().map(|view| (view, in_force.clone())));
@@ -189,7 +186,7 @@ async fn show_history(session: &Session, arguments: &ShowArguments) -> anyhow::R
     let (brand, found) = matches(session, arguments).await?;
     let mut connection = session.database.pool.acquire().await?;
     let records = found.into_iter().flat_map(|found| found.records).collect();
-    let history = history(&mut connection, &brand, &records).await?;
+    let history = history(&mut connection, &brand, &records, i64::MAX).await?;
     if arguments.output.is_json() {
         return print_json(&json!({
             "brand": brand.rules.slug,

@@ -14,7 +14,6 @@ use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::record::RecordKey;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{ReadRules, find};
-use crate::settings::file::MultipleMatches;
 use crate::storage::pool::Pool;
 
 /// The person that a command is about.
@@ -34,8 +33,7 @@ impl<'a> Person<'a> {
         question: &'a Question,
         is_silent: bool,
     ) -> anyhow::Result<Self> {
-        let max_customers = usize::try_from(session.file.lookup.max_customers)?;
-        let rules = ReadRules { max_customers, multiple_matches: MultipleMatches::All };
+        let rules = session.read_rules();
         Ok(Self { brand, question, pool: &session.database.pool, rules, is_silent })
     }
 
@@ -61,9 +59,20 @@ impl<'a> Person<'a> {
             let what = "no customer and no deleted record has this address or id";
             return Err(Failure::not_found(what).into());
         }
+        let keys: Vec<String> = remains.iter().map(ToString::to_string).collect();
+        if let [_, _, ..] = keys.as_slice() {
+            return Err(Failure::mistake(format!(
+                "no customer has this id, but data of several deleted records is left; repeat the command with --id and one of these keys: {}",
+                keys.join(", ")
+            ))
+            .into());
+        }
         if shows {
             print_wrapped(
-                "No customer has this id, but some data of a deleted record with this id is left.",
+                &plain(&format!(
+                    "No customer has this id, but some data of a deleted record is left: {}.",
+                    keys.concat()
+                )),
                 0,
             );
         }

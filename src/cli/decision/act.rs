@@ -44,9 +44,13 @@ pub(in crate::cli) struct ActWords {
 }
 
 impl ActArguments {
-    /// Who puts a question away, and how that is printed.
-    pub(in crate::cli) const fn put_away(&self) -> (&ActorArguments, &OutputArguments) {
-        (&self.actor, &self.output)
+    /// Who puts a question away, and how that is printed. Nothing is decided, so there is nothing to preview.
+    pub(in crate::cli) fn put_away(&self) -> Result<(&ActorArguments, &OutputArguments), Failure> {
+        if self.preview || self.state.is_some() {
+            let what = "`later` decides nothing, so it has no --preview and no --state";
+            return Err(Failure::mistake(what));
+        }
+        Ok((&self.actor, &self.output))
     }
 
     /// The brand.

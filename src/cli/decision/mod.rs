@@ -14,6 +14,7 @@ use super::session::Session;
 use crate::admin::decisions::Act;
 use crate::settings::Settings;
 use crate::storage::decisions::{Which, list_decisions};
+use crate::storage::page_key::PageKey;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DecisionCommand {
@@ -67,7 +68,9 @@ async fn list(
     let mut listed = Vec::new();
     for brand in session.brands_of(slug)? {
         let mut connection = session.database.pool.acquire().await?;
-        let rows = list_decisions(&mut connection, brand.id(), Which::Newest(limit)).await?;
+        let rows =
+            list_decisions(&mut connection, brand.id(), Which::Newest(PageKey::NEWEST, limit))
+                .await?;
         let rows = rows.into_iter().filter(|row| all || row.undone_at.is_none());
         listed.extend(rows.map(|row| (brand.rules.slug.clone(), row)));
     }

@@ -53,7 +53,11 @@ pub(in crate::cli) fn print_decision(row: &DecisionRow, indent: usize) {
     let margin = " ".repeat(indent);
     let print =
         |text: &str| print_wrapped(&plain(&format!("{margin}{text}")), indent.saturating_add(6));
-    let state = if row.undone_at.is_some() { "  (undone)" } else { "" };
+    let state = match (row.undone_at, &row.undone_by) {
+        (None, _) => String::new(),
+        (Some(_), None) => "  (undone)".to_owned(),
+        (Some(_), Some(by)) => format!("  (undone by {by})"),
+    };
     let at = row.decided_at.strftime("%F %T UTC");
     print(&format!("{}  {at}  {}{state}", row.decision_id, row.verdict.as_str()));
     row.verdict.address().iter().for_each(|address| {
@@ -87,5 +91,6 @@ pub(in crate::cli) fn decision_as_json(row: &DecisionRow) -> Value {
         "by": row.decided_by,
         "reason": row.reason,
         "undone_at": row.undone_at,
+        "undone_by": row.undone_by,
     })
 }

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::settings_file::write_settings;
+use crate::admin::console_access::LINK_MINUTES;
 use crate::cli::output::print_line;
 use crate::cli::wrapped::print_wrapped;
 use crate::clock::Clock;
@@ -22,6 +23,10 @@ pub(super) struct Instructions<'a> {
     /// The address of lookups and webhooks.
     pub(super) address: SocketAddr,
     pub(super) metrics_address: Option<SocketAddr>,
+    /// A link to the console.
+    pub(super) console: Option<String>,
+    /// The address of the console, as in the settings.
+    pub(super) console_address: String,
     pub(super) counts: BrandCounts,
     pub(super) simulators: &'a Simulators,
     pub(super) secrets: &'a Secrets,
@@ -43,6 +48,7 @@ impl Instructions<'_> {
             ),
             0,
         );
+        self.print_console();
         self.print_lookups();
         self.print_webhooks();
         if let Some(data_dir) = &self.data_dir {
@@ -62,6 +68,14 @@ impl Instructions<'_> {
         let key =
             percent_encoding::utf8_percent_encode(&self.key, percent_encoding::NON_ALPHANUMERIC);
         format!("{}/omnidesk/customerlookup?key={key}", self.base_url())
+    }
+
+    fn print_console(&self) {
+        if let Some(link) = &self.console {
+            print_line(&format!(
+                "Open the console. The link works once, for {LINK_MINUTES} minutes:\n  {link}\n"
+            ));
+        }
     }
 
     fn print_lookup(&self, email: &str) {
@@ -110,7 +124,7 @@ impl Instructions<'_> {
 
     /// Prints commands that run beside the demo, and writes the settings file that they use.
     fn print_commands(&self, data_dir: &Path) -> anyhow::Result<()> {
-        let file = write_settings(data_dir, self.settings, self.secrets)?;
+        let file = write_settings(data_dir, &self.console_address, self.settings, self.secrets)?;
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hookpoint"));
         print_line("\nShow the state of the APIs and the webhooks, and explain a lookup:");
         for command in [

@@ -15,9 +15,14 @@ use self::instructions::Instructions;
 use super::serve;
 use super::serve::ShutdownSignal;
 use super::wrapped::print_wrapped;
+use crate::admin::audit::Attribution;
+use crate::admin::console_access::create_link;
 use crate::admin::keys::{KeyTerms, key_row};
+use crate::admin::role::Role;
 use crate::app::Application;
+use crate::brand::Brand;
 use crate::clock::Clock;
+use crate::console::ConsoleUrls;
 use crate::demo;
 use crate::demo::background_activity::{BackgroundActivity, newcomer};
 use crate::demo::seed;
@@ -149,6 +154,8 @@ impl Demo<'_> {
             key,
             address: application.address,
             metrics_address: application.metrics_address,
+            console: console_link(application, brand).await?,
+            console_address: console_address(application),
             counts: count_brand(&application.database.pool, brand.id(), now).await?,
             simulators,
             secrets: self.secrets,
@@ -177,6 +184,23 @@ impl Demo<'_> {
     }
 }
 
+/// A link to the console for the person who started the demo.
+async fn console_link(application: &Application, brand: &Brand) -> anyhow::Result<Option<String>> {
+    let Some(urls) = &application.console else { return Ok(None) };
+    let (pool, now) = (&application.database.pool, Clock::system().now());
+    let (by, reason) = ("demo", "the demo was started");
+    let attribution = Attribution { by, reason };
+    let code = create_link(pool, brand, (Role::Admin, by), attribution, now).await?;
+    Ok(Some(urls.link(&brand.rules.slug, code.reveal())))
+}
+
+/// The address of the console, for commands beside the demo.
+fn console_address(application: &Application) -> String {
+    let urls = application.console.as_ref();
+    let origin = urls.map(ConsoleUrls::origin).unwrap_or_default();
+    origin.trim_start_matches("http://").to_owned()
+}
+
 fn layout(data_dir: &Path) -> Layout {
     let cache_dir = crate::settings::default_cache_dir();
     Layout {
@@ -193,6 +217,7 @@ fn configure(settings: &mut Settings, arguments: &DemoArguments) {
     file.server.listen = arguments.listen.to_string();
     // Any free port, so that two demos can run side by side.
     file.server.metrics_listen = "127.0.0.1:0".to_owned();
+    file.console.listen = "127.0.0.1:0".to_owned();
     file.server.drain_seconds = 0;
     file.telemetry.level = "warn".to_owned();
     // `fill` runs the backfill itself, to show its progress.

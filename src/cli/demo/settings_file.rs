@@ -9,11 +9,14 @@ use crate::demo::webhook_signer::Secrets;
 /// Writes the settings to a file, for commands that run beside the demo. Each secret gets a file of its own.
 pub(super) fn write_settings(
     data_dir: &Path,
+    console: &str,
     brand: &str,
     secrets: &Secrets,
 ) -> anyhow::Result<PathBuf> {
-    let mut text =
-        format!("[database]\ndata_dir = {:?}\n\n{brand}", data_dir.display().to_string());
+    let mut text = format!(
+        "[database]\ndata_dir = {:?}\n\n[console]\nlisten = {console:?}\n\n{brand}",
+        data_dir.display().to_string()
+    );
     for (name, secret) in secrets.by_name() {
         let file = data_dir.join(name.to_lowercase());
         let mut open =

@@ -38,7 +38,7 @@ pub(super) async fn examine(
     findings.extend(check_disks(&places(&settings)));
     let reached = reachability(&settings, timeout).await;
     findings.extend(reached.unwrap_or_else(|error| failed(ServiceCheck::Service, &error)));
-    findings.extend(stored(settings, timeout).await);
+    findings.extend(Box::pin(stored(settings, timeout)).await);
     Ok(Report::of_service(completed(findings)))
 }
 

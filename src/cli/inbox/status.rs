@@ -167,7 +167,7 @@ fn remarks(health: &SourceHealth, now: Timestamp) -> Vec<String> {
             at.strftime("%F %T UTC")
         ));
     }
-    if health.silence_ratio(now).is_some_and(|ratio| ratio > 3.0) {
+    if health.is_silent(now) {
         remarks.push(format!("{name}: no webhook for much longer than usual. Check that the source still sends to the right URL"));
     }
     remarks

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::choices::{Choices, Places, SourceChoice};
 use crate::admin::keys::CreatedKey;
-use crate::cli::key::{base_url, lookup_url, print_key};
+use crate::cli::key::print_key;
 use crate::cli::output::print_line;
 use crate::cli::wrapped::{print_wrapped, wrap};
 use crate::settings::SettingsFile;
@@ -66,7 +66,7 @@ impl Report {
         Self {
             files,
             settings: places.settings.clone(),
-            crm_sync_url: key.map(|created| lookup_url(file, created.key.reveal())),
+            crm_sync_url: key.map(|created| file.lookup_url(created.key.reveal())),
             key_id: key.map(|created| created.key_id),
             key_command: key.is_none().then(|| key_command(command, &choices.brand)),
             sources: choices
@@ -138,7 +138,7 @@ impl SourceReport {
             source: source.as_str(),
             name: setup.name,
             verification: choice.verification.name,
-            webhook_url: format!("{}/webhooks/{brand}/{source}", base_url(file)),
+            webhook_url: format!("{}/webhooks/{brand}/{source}", file.base_url()),
             is_secret_in_url: choice.verification.secret == SecretOrigin::Service,
             url_goes_to: setup.url_goes_to,
             secret_file: choice.has_secret_file().then(|| places.webhook_secret(brand, source)),

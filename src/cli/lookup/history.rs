@@ -32,7 +32,7 @@ pub(crate) struct HistoryArguments {
     /// Find the lookup of this request: `request_id` in the log, `x-request-id` of the response
     #[arg(long, group = "search", value_name = "ID")]
     request: Option<Uuid>,
-    /// Find the lookups whose answer had this customer, by customer id, record id or record key
+    /// Find the lookups that this customer matched, by customer id, record id or record key
     #[arg(long, group = "search", value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     customer: Option<String>,
     /// Find the lookups of this e-mail address
@@ -92,7 +92,7 @@ async fn find(
     arguments: &HistoryArguments,
 ) -> anyhow::Result<(String, Vec<PastLookup>)> {
     let brand = session.choose(arguments.brand.as_deref())?;
-    let (search, rules) = (arguments.search(brand)?, session.read_rules()?);
+    let (search, rules) = (arguments.search(brand)?, session.read_rules());
     let pool = &session.database.pool;
     let found = find_past_lookups(pool, brand, &search, rules, arguments.limit).await?;
     Ok((brand.rules.slug.clone(), found))

@@ -14,11 +14,11 @@ use crate::admin::explain::{Explanation, explain};
 use crate::admin::explain_nobody::{NobodyExplanation, explain_nobody};
 use crate::admin::find_customers::by_customer_id;
 use crate::brand::Brand;
-use crate::cli::output::{plain, plain_json, print_error, print_line, print_plain};
+use crate::cli::output::{plain, plain_json, print_error, print_json, print_line, print_plain};
 use crate::cli::question::question;
 use crate::cli::session::Session;
 use crate::cli::shown_customer::print_customer;
-use crate::cli::shown_explanation::print_explanation;
+use crate::cli::shown_explanation::{explanation_as_json, print_explanation};
 use crate::cli::shown_nobody::print_nobody;
 use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::identifier::IdentifierKind;
@@ -48,14 +48,14 @@ pub(super) struct LookupArguments {
     /// Find the customer with this customer id, record id, record key (as --why shows it) or order number
     #[arg(long, group = "question")]
     id: Option<String>,
-    /// Print the answer as JSON, as Omnidesk gets it
+    /// Print the answer as JSON, as Omnidesk gets it. With --why: each customer with its explanation
     #[arg(long)]
     json: bool,
     /// Use the stored data only: do not ask the sources
     #[arg(long)]
     stored: bool,
-    /// Explain the result: why records are linked or kept apart, and where each field comes from
-    #[arg(long, conflicts_with = "json")]
+    /// Explain the result: why records are linked or kept apart, and where each field and event comes from
+    #[arg(long)]
     why: bool,
 }
 
@@ -77,6 +77,9 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     let Answer { found, explanations, nobody, remarks } = answer?;
     if arguments.json {
         remarks.iter().for_each(|remark| print_error(&plain(remark)));
+        if arguments.why {
+            return print_explanations_as_json(&found, &explanations);
+        }
         print_line(&plain_json(&found.body));
         return Ok(());
     }
@@ -96,6 +99,16 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     Ok(())
 }
 
+fn print_explanations_as_json(
+    found: &FoundCustomer,
+    explanations: &[Explanation],
+) -> anyhow::Result<()> {
+    let customers: Vec<Value> = serde_json::from_str(&found.body)?;
+    let explained = explanations.iter().enumerate();
+    let explained = explained.map(|(n, why)| explanation_as_json(why, customers.get(n)));
+    print_json(&explained.collect::<Vec<_>>())
+}
+
 /// The answer to a lookup, with its explanations if they are needed.
 struct Answer {
     found: FoundCustomer,
@@ -107,7 +120,7 @@ struct Answer {
 }
 
 async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Result<Answer> {
-    let rules = session.read_rules()?;
+    let rules = session.read_rules();
     let LookupArguments { email, phone, id, .. } = arguments;
     let brand = session.choose(arguments.brand.as_deref())?;
     let question = question(brand, email.as_deref(), phone.as_deref(), id.as_deref())?;

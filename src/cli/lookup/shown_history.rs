@@ -17,6 +17,9 @@ pub(super) fn print_lookup(lookup: &PastLookup) {
     let how = format!("{by}cache: {}, {milliseconds:.1} ms", row.cache);
     print_wrapped(&format!("{at}  {}  ({how})", result(row)), 4);
     print_line(&format!("  request   {}", row.request_id));
+    if let Some(ticket) = &row.ticket {
+        print_line(&format!("  ticket    {ticket}"));
+    }
     for customer in customers {
         print_wrapped(&plain(&format!("  customer  {}{}", customer.key, change(customer))), 12);
     }
@@ -31,6 +34,7 @@ pub(super) fn print_lookup(lookup: &PastLookup) {
 fn result(row: &LookupRow) -> String {
     match (&row.problem, row.customer_keys.len()) {
         (Some(problem), _) => format!("status {}, {problem}", row.status),
+        (None, _) if row.too_many => "nobody, because too many customers match".to_owned(),
         (None, 0) => "nobody".to_owned(),
         (None, customers) => counted(customers, "customer", "customers"),
     }
@@ -54,11 +58,13 @@ pub(super) fn as_json(brand: &str, lookup: &PastLookup) -> Value {
         "brand": brand,
         "asked_at": row.asked_at,
         "request_id": row.request_id,
+        "ticket": row.ticket,
         "by": row.question_kind,
         "status": row.status,
         "problem": row.problem,
         "cache": row.cache,
         "customers": customers.iter().map(customer).collect::<Vec<_>>(),
+        "too_many": row.too_many,
         "sources": row.source_outcomes().map(source).collect::<Vec<_>>(),
         "duration_us": row.duration_us,
     })

@@ -3,23 +3,23 @@
 mod shown;
 
 use clap::{Args, Subcommand, ValueEnum};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use self::shown::{print_review, print_reviews, review_as_json};
+use self::shown::{not_shown, print_review, print_reviews, review_as_json};
 use super::actor::ActorArguments;
 use super::decision::act::{ActArguments, ActWords, run_act};
 use super::exit::Failure;
-use super::output::{OutputArguments, print_json, print_line};
+use super::output::{OutputArguments, print_error, print_json, print_line};
 use super::session::Session;
 use crate::admin::decisions::views_of;
-use crate::admin::reviews::{Review, ReviewAnswer, find, list, postpone};
+use crate::admin::reviews::{DAYS_AWAY, Review, ReviewAnswer, days_later, find, list, postpone};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ReviewCommand {
-    /// List the open questions, the newest first
+    /// List the open questions. Those that most lookups met come first
     List(ListArguments),
     /// Show an open question with the customers that it is about
     Show {
@@ -54,21 +54,18 @@ pub(super) struct ListArguments {
     #[arg(long)]
     all: bool,
     /// Show at most this many questions for each brand
-    #[arg(long, default_value_t = 50, value_name = "N")]
+    #[arg(long, default_value_t = 100, value_name = "N")]
     limit: usize,
     #[command(flatten)]
     output: OutputArguments,
 }
-
-/// For how many days a question is put away.
-const DAYS: u16 = 7;
 
 #[derive(Debug, Args)]
 pub(super) struct LaterArguments {
     /// Id of the question, from `review list`
     id: String,
     /// For how many days
-    #[arg(long, default_value_t = DAYS, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365))]
+    #[arg(long, default_value_t = DAYS_AWAY, value_name = "DAYS", value_parser = clap::value_parser!(u16).range(1..=365))]
     days: u16,
     /// The brand. Needed if the settings have several brands
     #[arg(long)]
@@ -114,7 +111,8 @@ async fn run_in(session: &Session, command: ReviewCommand, now: Timestamp) -> an
             let review = open_review(session, brand, &id).await?;
             let answer = match answer {
                 AnswerArgument::Later => {
-                    return put_away(session, (brand, review), (DAYS, now), act.put_away()).await;
+                    let how = act.put_away()?;
+                    return put_away(session, (brand, review), (DAYS_AWAY, now), how).await;
                 }
                 AnswerArgument::Same => ReviewAnswer::Same,
                 AnswerArgument::Different => ReviewAnswer::Different,
@@ -139,17 +137,28 @@ async fn list_open(
     arguments: &ListArguments,
     now: Timestamp,
 ) -> anyhow::Result<()> {
-    let mut all = Vec::new();
+    let (mut all, mut left_out) = (Vec::new(), 0_usize);
     for brand in session.brands_of(arguments.brand.as_deref())? {
         let open = list(&session.database.pool, &brand, arguments.all, now).await?;
+        left_out = left_out.saturating_add(open.len().saturating_sub(arguments.limit));
         let some = open.into_iter().take(arguments.limit);
         all.extend(some.map(|review| (brand.rules.slug.clone(), review)));
     }
     if arguments.output.is_json() {
         let reviews = all.iter().map(|(slug, review)| review_as_json(slug, review));
-        return print_json(&reviews.collect::<Vec<_>>());
+        print_json(&reviews.collect::<Vec<_>>())?;
+        if left_out > 0 {
+            print_error(&not_shown(left_out));
+        }
+        return Ok(());
+    }
+    if all.is_empty() && left_out == 0 {
+        print_line("There are no open questions.");
     }
     print_reviews(&all, now);
+    if left_out > 0 {
+        print_line(&not_shown(left_out));
+    }
     Ok(())
 }
 
@@ -187,7 +196,7 @@ async fn put_away(
     (days, now): (u16, Timestamp),
     (actor, output): (&ActorArguments, &OutputArguments),
 ) -> anyhow::Result<()> {
-    let until = now.saturating_add(SignedDuration::from_hours(i64::from(days) * 24))?;
+    let until = days_later(now, days);
     let actor = actor.actor();
     let by = (actor.attribution(), now);
     let pool = &session.database.pool;

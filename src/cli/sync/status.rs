@@ -6,16 +6,16 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::stream_line::{line, state};
+use crate::admin::source_apis::{SourceApi, list_source_apis};
 use crate::brand::Brand;
 use crate::cli::output::{JsonArguments, plain, print_json, print_line, span};
 use crate::cli::wrapped::print_wrapped;
 use crate::clock::Clock;
-use crate::customer::model::source::Source;
 use crate::sources::api::AccountRules;
-use crate::storage::account_status::{AccountRow, get_account};
-use crate::storage::follow_ups::{FollowUpCounts, count_follow_ups};
+use crate::storage::account_status::AccountRow;
+use crate::storage::follow_ups::FollowUpCounts;
 use crate::storage::pool::Pool;
-use crate::storage::sync_streams::{StreamRow, list_streams};
+use crate::storage::sync_streams::StreamRow;
 
 /// Shows the calls and the streams of each source.
 pub(super) async fn status(
@@ -26,7 +26,8 @@ pub(super) async fn status(
     let now = Clock::system().now();
     let mut all = Vec::new();
     for (n, brand) in brands.iter().enumerate() {
-        let sources = list_sources(pool, brand).await?;
+        let sources: Vec<SourceStatus> =
+            list_source_apis(pool, brand).await?.into_iter().map(SourceStatus).collect();
         if output.json {
             all.extend(sources.iter().map(|source| source.as_json(brand, now)));
             continue;
@@ -40,42 +41,13 @@ pub(super) async fn status(
     if output.json { print_json(&all) } else { Ok(()) }
 }
 
-/// What is known about the API of a source.
-struct SourceStatus {
-    source: Source,
-    /// `None` if the settings have no API.
-    account: Option<AccountRow>,
-    streams: Vec<StreamRow>,
-    follow_ups: Option<FollowUpCounts>,
-}
-
-async fn list_sources(pool: &Pool, brand: &Brand) -> anyhow::Result<Vec<SourceStatus>> {
-    let mut rows = list_streams(pool, brand.id()).await?;
-    let mut counts = count_follow_ups(pool, brand.id()).await?;
-    let mut sources = Vec::new();
-    for source in Source::ALL {
-        let rules = &brand.rules;
-        let has_api =
-            rules.accounts.contains_key(&source) || rules.unreadable_secrets.contains_key(&source);
-        let account = match has_api {
-            true => Some(get_account(pool, brand.id(), source).await?),
-            false => None,
-        };
-        let name = source.as_str();
-        sources.push(SourceStatus {
-            source,
-            account,
-            streams: rows.extract_if(.., |row| row.source == name).collect(),
-            follow_ups: counts.extract_if(.., |counts| counts.source == name).next(),
-        });
-    }
-    Ok(sources)
-}
+/// How the API of a source is shown.
+struct SourceStatus(SourceApi);
 
 impl SourceStatus {
     fn print(&self, brand: &Brand, now: Timestamp) {
-        let source = self.source;
-        let Some(account) = &self.account else {
+        let source = self.0.source;
+        let Some(account) = &self.0.account else {
             let text =
                 format!("  {:<9} not connected: sources.{source}.api is not set", source.as_str());
             return print_wrapped(&text, 12);
@@ -88,22 +60,14 @@ impl SourceStatus {
             );
             print_wrapped(&note, 12);
         }
-        for (name, row) in self.streams(brand) {
+        for (name, row) in self.0.streams(brand) {
             let text = row.map_or_else(|| "never read".to_owned(), |row| line(row, now));
             print_wrapped(&format!("            {name:<14}{text}"), 26);
         }
-        if let Some(counts) = &self.follow_ups {
+        if let Some(counts) = &self.0.follow_ups {
             let text = follow_up_line(counts);
             print_wrapped(&format!("            {:<14}{text}", "follow-ups"), 26);
         }
-    }
-
-    /// The streams of the source, each with its stored status.
-    fn streams(&self, brand: &Brand) -> impl Iterator<Item = (&'static str, Option<&StreamRow>)> {
-        let streams = brand.rules.sources.api(self.source).streams();
-        streams
-            .iter()
-            .map(|stream| (stream.name, self.streams.iter().find(|row| row.stream == stream.name)))
     }
 
     fn as_json(&self, brand: &Brand, now: Timestamp) -> Value {
@@ -124,12 +88,12 @@ impl SourceStatus {
                 "note": row.map(|row| row.note.as_str()),
             })
         };
-        let account = self.account.as_ref();
-        let rules = brand.rules.accounts.get(&self.source);
+        let account = self.0.account.as_ref();
+        let rules = brand.rules.accounts.get(&self.0.source);
         let is_later = |until: Option<Timestamp>| until.is_some_and(|until| until > now);
         json!({
             "brand": brand.rules.slug,
-            "source": self.source.as_str(),
+            "source": self.0.source.as_str(),
             "is_connected": account.is_some(),
             "calls_last_minute": account.map(|account| account.granted.iter().sum::<u32>()),
             "calls_per_minute": rules.map(|rules| rules.calls_per_minute),
@@ -138,9 +102,9 @@ impl SourceStatus {
             "failure": account.map(|account| account.failure.as_str()),
             "failures_in_a_row": account.map(|account| account.failures_in_a_row),
             "is_circuit_open": account.is_some_and(|account| is_later(account.open_until)),
-            "streams": account.map(|_| self.streams(brand).map(stream).collect::<Vec<_>>()),
-            "follow_ups_pending": self.follow_ups.as_ref().map(|counts| counts.waiting),
-            "follow_ups_dead": self.follow_ups.as_ref().map(|counts| counts.dead),
+            "streams": account.map(|_| self.0.streams(brand).map(stream).collect::<Vec<_>>()),
+            "follow_ups_pending": self.0.follow_ups.as_ref().map(|counts| counts.waiting),
+            "follow_ups_dead": self.0.follow_ups.as_ref().map(|counts| counts.dead),
         })
     }
 }

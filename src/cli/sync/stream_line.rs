@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::cli::output::{plain, span};
 use crate::sources::api::ApiRequest;
 use crate::storage::sync_streams::StreamRow;
-use crate::sync::SyncMode;
+use crate::sync::RunState;
 
 /// The state of a stream, as one line.
 pub(super) fn line(row: &StreamRow, now: Timestamp) -> String {
@@ -34,20 +34,19 @@ pub(super) fn line(row: &StreamRow, now: Timestamp) -> String {
 pub(super) fn state(row: &StreamRow, now: Timestamp) -> String {
     let ago = |at: Timestamp| format!("{} ago", span(now.duration_since(at)));
     let of = row.total.map_or_else(String::new, |total| format!(" of {total}"));
-    let mode = match SyncMode::of(row) {
-        SyncMode::Incremental { .. } => "incremental",
-        SyncMode::Full if row.is_reconcile => "reconcile",
-        SyncMode::Full => "backfill",
-    };
-    let (scanned, page) = (row.scanned, page(row));
-    match row.finished_at {
-        None if row.is_running(now) => format!("{mode} running, {scanned}{of}{page}"),
-        None if row.is_cancelled => format!("{mode} cancelled at {scanned}{of}"),
-        None => {
+    let (mode, scanned, page) = (row.run_name(), row.scanned, page(row));
+    let ended = row.finished_at.map(ago).unwrap_or_default();
+    match RunState::of(row, now) {
+        state if state != RunState::Running && row.requested_at.is_some() => {
+            "a full run is requested; the service begins it soon".to_owned()
+        }
+        RunState::Running => format!("{mode} running, {scanned}{of}{page}"),
+        RunState::Cancelled => format!("{mode} cancelled at {scanned}{of}"),
+        RunState::Interrupted => {
             format!("{mode} interrupted at {scanned}{of}{page}; the service continues it")
         }
-        Some(at) if row.is_complete() => format!("{mode} done {}, {scanned} read", ago(at)),
-        Some(at) => format!("{mode} not completed, stopped {} at {scanned}{of}", ago(at)),
+        RunState::Done => format!("{mode} done {ended}, {scanned} read"),
+        RunState::Failed => format!("{mode} not completed, stopped {ended} at {scanned}{of}"),
     }
 }
 

@@ -16,6 +16,9 @@ use crate::customer::model::source::UnknownName;
 /// Characters that need no encoding in a URL (RFC 3986, section 2.3).
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
+/// The format of a date with its time.
+pub(super) const DATETIME: &str = "%Y-%m-%d %H:%M";
+
 /// A language of the built-in messages and of number formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Locale {
@@ -58,8 +61,7 @@ impl FromStr for Locale {
 
 /// Adds `date`, `datetime`, `time`, `money`, `number` and `urlencode` to the built-in filters of the template engine.
 pub(crate) fn register(environment: &mut Environment<'static>, zone: &TimeZone, locale: Locale) {
-    for (name, format) in [("date", "%Y-%m-%d"), ("datetime", "%Y-%m-%d %H:%M"), ("time", "%H:%M")]
-    {
+    for (name, format) in [("date", "%Y-%m-%d"), ("datetime", DATETIME), ("time", "%H:%M")] {
         let zone = zone.clone();
         environment.add_filter(name, move |value: &Value| match point_in_time(value, &zone) {
             Some(at) => Ok(at.strftime(format).to_string()),

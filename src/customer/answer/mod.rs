@@ -1,5 +1,6 @@
 //! The documented response for Omnidesk: exactly these keys, in this order, all values strings.
 
+mod about_answer;
 pub mod filters;
 pub mod presentation;
 pub mod presentation_rules;

@@ -12,7 +12,10 @@ pub use super::presentation_rules::PresentationRules;
 use super::presentation_rules::{Template, field_template, message_template, url_template};
 use super::profile::{Profile, Sourced};
 use super::template_facts::{EventFacts, ProfileFacts};
-use super::{Address, Answer, CustomField, TimelineItem, filters, template_check, template_words};
+use super::{
+    Address, Answer, CustomField, TimelineItem, about_answer, filters, template_check,
+    template_words,
+};
 use crate::customer::model::event::{Event, field};
 use crate::customer::model::text;
 
@@ -75,6 +78,15 @@ impl Presenter {
         self.environment.templates().map(|(name, _)| name)
     }
 
+    /// The custom fields, each with the names that its template uses, such as `omneo.tier`.
+    pub fn custom_fields(&self) -> impl Iterator<Item = (&str, BTreeSet<String>)> {
+        self.rules.custom_fields.iter().enumerate().map(|(n, (name, _))| {
+            let template = self.environment.get_template(&field_template(n));
+            let names = template.map(|template| template.undeclared_variables(true));
+            (name.as_str(), names.unwrap_or_default().into_iter().collect())
+        })
+    }
+
     /// Renders a customer with its newest events, as [`keep_newest`](crate::customer::keep_newest) leaves them.
     #[must_use]
     pub fn answer(&self, profile: &Profile, events: &[Event]) -> Rendered {
@@ -97,10 +109,20 @@ impl Presenter {
             customer_firstname: part(&profile.first_name),
             customer_id: profile.customer_id.clone(),
             customer_lastname: part(&profile.last_name),
-            custom_fields: fields.collect(),
+            custom_fields: fields
+                .chain(about_answer::fields(&self.rules, profile, events))
+                .collect(),
             timeline: events.iter().filter_map(|event| self.item(event, &facts, &failed)).collect(),
         };
         Rendered { answer, failed_templates: failed.into_inner() }
+    }
+
+    /// Renders some events of a customer. `None` for those that no answer contains.
+    #[must_use]
+    pub fn items(&self, profile: &Profile, events: &[Event]) -> Vec<Option<TimelineItem>> {
+        let facts = Value::from_serialize(ProfileFacts::new(profile));
+        let failed = Failed::default();
+        events.iter().map(|event| self.item(event, &facts, &failed)).collect()
     }
 
     /// Renders an event. `None` if its message is empty or the time of the event could not be parsed.

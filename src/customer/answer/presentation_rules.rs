@@ -21,6 +21,10 @@ pub struct PresentationRules {
     pub locale: Locale,
     /// Custom fields: name and template, in order.
     pub custom_fields: Vec<(String, String)>,
+    /// Name of the custom field that says by what the customer's records are joined; empty for none.
+    pub matched_by_field: String,
+    /// Name of the custom field that says how recent the data is; empty for none.
+    pub data_as_of_field: String,
     /// Message templates by event type. They override those of the locale.
     pub messages: BTreeMap<String, String>,
     /// Link templates for events, by source.
@@ -93,6 +97,7 @@ impl PresentationRules {
             "{}|{}|{:?}",
             self.timeline_type, self.timeline_limit, self.hidden_events
         ));
+        digest.update(format!("|{:?}|{:?}|", self.matched_by_field, self.data_as_of_field));
         digest.update(format!("{DERIVATION_VERSION}"));
         let mut hash = [0; 16];
         hash.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);

@@ -43,6 +43,11 @@ pub struct Profile {
     pub asserted: Vec<Identifier>,
     /// Whether the customer has no trusted record.
     pub is_self_asserted: bool,
+    /// The kinds of evidence that join the records, the strongest first, with a space between. They come from the
+    /// resolution.
+    pub matched_by: String,
+    /// When a source last reported something about a record.
+    pub reported_at: Timestamp,
     /// Attributes of all sources together.
     pub attributes: BTreeMap<String, Sourced<Value>>,
     /// Attributes by source.
@@ -107,6 +112,11 @@ impl Profile {
             addresses,
             asserted,
             is_self_asserted,
+            matched_by: String::new(),
+            reported_at: records
+                .iter()
+                .map(|record| record.versions.reported_at())
+                .fold(first.versions.reported_at(), Timestamp::max),
             attributes: rules.attributes(&speaking),
             by_source: by_source.collect(),
         })

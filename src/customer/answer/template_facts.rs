@@ -32,7 +32,10 @@ pub(super) struct ProfileFacts<'a> {
 #[derive(Serialize)]
 struct CustomerFacts<'a> {
     id: &'a str,
+    // A missing part is unknown. As a null value, it would print "none".
+    #[serde(skip_serializing_if = "Option::is_none")]
     first_name: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     last_name: Option<&'a str>,
 }
 

@@ -1,6 +1,6 @@
 //! What a resolution found: customers, the evidence that joined them, and what goes to review.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{Cluster, positions_by_member};
 use super::conflict::Conflict;
@@ -47,6 +47,26 @@ pub struct Resolution {
     pub moved: Vec<Moved>,
     /// The number of components above the cap, in which some evidence could not link.
     pub oversized: usize,
+}
+
+impl Resolution {
+    /// The kinds of evidence that joined each customer, the strongest first.
+    #[must_use]
+    pub fn joined_by(&self) -> Vec<BTreeSet<(Level, &'static str)>> {
+        let mut joined = vec![BTreeSet::new(); self.clusters.len()];
+        let positions: BTreeMap<usize, usize> = (0_usize..)
+            .zip(&self.clusters)
+            .flat_map(|(n, members)| members.iter().map(move |member| (*member, n)))
+            .collect();
+        for Link { level, evidence, members } in &self.links {
+            // A link joins records of one customer.
+            let cluster = members.first().and_then(|member| positions.get(member));
+            if let Some(kinds) = cluster.and_then(|n| joined.get_mut(*n)) {
+                kinds.insert((*level, evidence.in_words().0));
+            }
+        }
+        joined
+    }
 }
 
 /// A cluster, with the weakest level that its component may use.

@@ -183,6 +183,14 @@ impl FieldVersions {
         self.first_at
     }
 
+    /// The latest time of a report of the source.
+    #[must_use]
+    pub fn reported_at(&self) -> Timestamp {
+        let marks = [self.asserted_at, self.asserted_timed_at, self.whole_at];
+        let fields = self.fields.values().map(|field| field.at);
+        marks.into_iter().flatten().chain(fields).fold(self.first_at, Timestamp::max)
+    }
+
     /// The latest time at which the source reported that it exists.
     #[must_use]
     pub fn asserted_at(&self) -> Option<Timestamp> {

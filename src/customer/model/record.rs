@@ -54,6 +54,13 @@ impl RecordKey {
     pub fn new(kind: SourceKind, id: &str) -> Option<Self> {
         Some(Self { kind, id: text::id(id)? })
     }
+
+    /// The ids under which an answer may show the record: its id alone, with the name of its source, with the name of
+    /// its kind.
+    #[must_use]
+    pub fn shown_ids(&self) -> [String; 3] {
+        [self.id.clone(), format!("{}:{}", self.kind.source(), self.id), self.to_string()]
+    }
 }
 
 impl fmt::Display for RecordKey {

@@ -11,7 +11,7 @@ use crate::lookup::result::CustomerKeys;
 use crate::lookup::trace::{LookupTrace, Outcome};
 use crate::sources::api::SourceOutcomes;
 use crate::storage::invalidation::LookupHash;
-use crate::storage::lookup_history::NewLookup;
+use crate::storage::lookup_history::{NewLookup, Ticket};
 use crate::storage::suppressions::SuppressionHasher;
 
 /// The response to a lookup.
@@ -32,7 +32,7 @@ pub(super) struct AnsweredLookup {
     pub(super) key: Arc<LiveKey>,
     kind: Option<&'static str>,
     question: Option<LookupHash>,
-    ticket: Option<LookupHash>,
+    ticket: Option<Ticket>,
     cache: Outcome,
     customers: CustomerKeys,
     sources: Option<SourceOutcomes>,
@@ -57,7 +57,7 @@ impl AnsweredLookup {
     pub(super) fn row(&self, hasher: &SuppressionHasher) -> NewLookup<'_> {
         let Self { response, answered_at, .. } = self;
         let elapsed = SignedDuration::try_from(response.elapsed).unwrap_or(SignedDuration::ZERO);
-        let customers = self.customers.iter().filter_map(|customer| {
+        let customers = self.customers.matching().filter_map(|customer| {
             let record = customer.parse().ok()?;
             Some((customer, hasher.record(&record)))
         });
@@ -71,6 +71,7 @@ impl AnsweredLookup {
             problem: response.problem,
             cache: self.cache.as_str(),
             customers: customers.collect(),
+            too_many: self.customers.are_too_many(),
             sources: self.sources.as_ref().map(ToString::to_string).unwrap_or_default(),
             duration_us: u64::try_from(response.elapsed.as_micros()).unwrap_or(u64::MAX),
         }

@@ -1,5 +1,6 @@
 //! The history of lookups: which ones were answered, when, and with what, so that a person finds out later what an agent
-//! saw. It has no personal data: addresses, ids and tickets are keyed hashes, and customers are keys.
+//! saw. It has no personal data: addresses, ids and tickets are keyed hashes, and customers are keys. Only a ticket that is a
+//! number is also stored as such.
 //!
 //! Requests never wait for it: answered lookups go into a bounded queue, and a background task writes them in batches
 //! ([`writer`]). Lookups that come faster than it writes, for longer than the queue lasts, are dropped and counted.

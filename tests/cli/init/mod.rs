@@ -316,7 +316,7 @@ fn after_init_the_service_answers_at_the_printed_urls() {
     // A free port and the suppression file of this test; the rest is as it was written.
     let own = "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\ndrain_seconds = 0\n";
     let more = format!(
-        "\n[erasure]\nsuppression_file = {:?}\n[telemetry]\nformat = \"json\"\n[lookup]\ndeadline_ms = 20000\n",
+        "\n[console]\nlisten = \"\"\n[erasure]\nsuppression_file = {:?}\n[telemetry]\nformat = \"json\"\n[lookup]\ndeadline_ms = 20000\n",
         scratch.0.join("suppressions.jsonl")
     );
     let text = read(settings_of(&scratch)).replacen("[server]\n", own, 1) + &more;

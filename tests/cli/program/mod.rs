@@ -54,7 +54,7 @@ impl Scratch {
     fn settings(&self, more: &str) -> PathBuf {
         let file = self.0.join("hookpoint.toml");
         let text = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\n[telemetry]\nformat = \"json\"\n[database]\ndata_dir = {:?}\n{more}\n[brands.shop]\n",
+            "[server]\nlisten = \"127.0.0.1:0\"\nmetrics_listen = \"\"\n[console]\nlisten = \"\"\n[telemetry]\nformat = \"json\"\n[database]\ndata_dir = {:?}\n{more}\n[brands.shop]\n",
             self.0.join("data")
         );
         std::fs::write(&file, text).unwrap();

@@ -186,7 +186,7 @@ fn mistakes_in_the_settings_end_with_exit_code_2_and_say_where() {
         let message = text(&output.stderr);
         assert!(
             message
-                .contains("hookpoint.toml:8: database.colour: there is no setting `colour` here"),
+                .contains("hookpoint.toml:10: database.colour: there is no setting `colour` here"),
             "{message}"
         );
     }

@@ -16,7 +16,7 @@ use hookpoint::settings::file::CallSettings;
 use hookpoint::sources::SourceSettings;
 use hookpoint::sources::api::LiveWhen;
 use hookpoint::sources::booking::NotCancellable;
-use hookpoint::storage::audit_log::list_audit;
+use hookpoint::storage::audit_log::{AuditFilter, list_audit};
 use hookpoint::upstream::{UpstreamClient, UpstreamClients};
 use serde_json::{Value, json};
 
@@ -118,7 +118,8 @@ impl Bookings {
     }
 
     async fn outcomes(&self) -> Vec<String> {
-        let rows = list_audit(self.app.pool(), self.app.brand.id(), 10).await.unwrap();
+        let rows =
+            list_audit(self.app.pool(), self.app.brand.id(), AuditFilter::ALL, 10).await.unwrap();
         assert!(
             rows.iter().all(|row| (row.done_by.as_str(), row.reason.as_str())
                 == ("Femke", "the customer is ill"))

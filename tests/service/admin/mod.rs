@@ -2,3 +2,5 @@
 
 mod cancel_booking;
 mod decisions;
+mod explanations;
+mod reviews;

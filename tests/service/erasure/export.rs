@@ -13,6 +13,14 @@ async fn an_export_gives_everything_and_nothing_of_others() {
     .execute(app.pool())
     .await
     .unwrap();
+    sqlx::query(
+        "insert into postponed_lookup_reviews (brand_id, question_hash, customer_keys, postponed_until)
+        values ($1, decode(repeat('ab', 16), 'hex'), array['omniotap.contact:erase-contact-0001', 'omniotap.contact:partner-contact-0001'], now())",
+    )
+    .bind(app.brand.id())
+    .execute(app.pool())
+    .await
+    .unwrap();
     let own = insert_delivery(
         &app,
         "dead",
@@ -49,12 +57,17 @@ async fn an_export_gives_everything_and_nothing_of_others() {
             "source_merges",
             "decisions",
             "match_reviews",
+            "postponed_lookup_reviews",
             "deliveries",
             "lookups"
         ]
         .map(count),
-        [1, 3, 1, 1, 1, 2, 1, 2],
+        [1, 3, 1, 1, 1, 2, 1, 1, 2],
         "{everything:#}"
+    );
+    assert_eq!(
+        everything["postponed_lookup_reviews"][0]["customer_keys"],
+        json!(["omniotap.contact:erase-contact-0001"])
     );
     assert_eq!(everything["deliveries"][0]["id"], own.to_string());
     assert_eq!(everything["deliveries"][0]["body"]["data"]["firstName"], "Erasmina");

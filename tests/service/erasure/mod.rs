@@ -4,6 +4,7 @@ mod any_order;
 mod deliveries;
 mod erase;
 mod export;
+mod given_ids;
 mod reconcile;
 mod suppression;
 

@@ -1,6 +1,7 @@
 //! The write path.
 
 pub mod apply;
+mod couples_in_any_order;
 mod demo_data;
 mod identity_cases;
 mod messy_values;

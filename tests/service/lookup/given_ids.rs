@@ -10,7 +10,7 @@ use crate::support::{TestApp, until};
 const CONTACT: &str = "omniotap.contact:c1";
 const PROFILE: &str = "omneo.profile:p1";
 
-fn person(record: &str, first: &str, email: &str) -> Change {
+pub fn person(record: &str, first: &str, email: &str) -> Change {
     let at = "2026-11-20T10:00:00Z".parse().unwrap();
     let fields = [("name.first", first), ("name.last", "Smit"), ("email.main", email)];
     let fields =
@@ -21,7 +21,7 @@ fn person(record: &str, first: &str, email: &str) -> Change {
     }
 }
 
-fn deleted(record: &str) -> Change {
+pub fn deleted(record: &str) -> Change {
     let at = "2026-11-21T10:00:00Z".parse().unwrap();
     Change::Record {
         key: record.parse().unwrap(),
@@ -31,7 +31,7 @@ fn deleted(record: &str) -> Change {
 
 impl TestApp {
     /// The id that an answer gives, as soon as it is stored.
-    async fn given(&self, email: &str) -> String {
+    pub async fn given(&self, email: &str) -> String {
         let found = self.by_email(email).await;
         assert_eq!(found.len(), 1, "{found:?}");
         let id = found[0]["customerID"].as_str().unwrap().to_owned();

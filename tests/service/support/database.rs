@@ -1,5 +1,7 @@
 //! One Postgres for the test process, and a database for each test.
 
+use std::cell::RefCell;
+
 use super::*;
 
 pub fn layout(name: &str) -> Layout {
@@ -15,6 +17,50 @@ pub fn layout(name: &str) -> Layout {
 struct Cluster {
     embedded: Embedded,
     template: tokio::sync::Mutex<bool>,
+    /// The databases of tests that ended.
+    ended: std::sync::mpsc::Sender<String>,
+}
+
+/// The databases of the test that runs on this thread. Hundreds of them would fill a small disk.
+struct OfThisTest(RefCell<Vec<String>>);
+
+thread_local! {
+    static OF_THIS_TEST: OfThisTest = const { OfThisTest(RefCell::new(Vec::new())) };
+}
+
+impl Drop for OfThisTest {
+    fn drop(&mut self) {
+        for name in self.0.take() {
+            let _ = cluster().ended.send(name);
+        }
+    }
+}
+
+/// Drops the databases of tests that ended. One that is still connected waits for the end of a later test.
+fn drop_databases(ended: &std::sync::mpsc::Receiver<String>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(name) = ended.recv() {
+        waiting.push(name);
+        waiting.extend(ended.try_iter());
+        waiting = runtime.block_on(drop_disconnected(waiting));
+    }
+}
+
+/// Returns those that are still connected: Postgres would wait five seconds for each.
+async fn drop_disconnected(names: Vec<String>) -> Vec<String> {
+    let server = server().await;
+    let query = "select distinct datname from pg_stat_activity where datname = any($1)";
+    let connected: Vec<(String,)> =
+        sqlx::query_as(query).bind(&names).fetch_all(&server).await.unwrap_or_default();
+    let (waiting, free): (Vec<_>, Vec<_>) =
+        names.into_iter().partition(|name| connected.iter().any(|(other,)| other == name));
+    for name in free {
+        let statement = sqlx::AssertSqlSafe(format!("drop database if exists {name}"));
+        let _ = sqlx::query(statement).execute(&server).await;
+    }
+    server.close();
+    waiting
 }
 
 /// The server ends with this process, however the process ends. The next run removes its directory.
@@ -32,7 +78,9 @@ fn cluster() -> &'static Cluster {
                 .unwrap()
         };
         let embedded = std::thread::spawn(start).join().unwrap();
-        Cluster { embedded, template: tokio::sync::Mutex::new(false) }
+        let (ended, receiver) = std::sync::mpsc::channel();
+        std::thread::spawn(move || drop_databases(&receiver));
+        Cluster { embedded, template: tokio::sync::Mutex::new(false), ended }
     })
 }
 
@@ -103,5 +151,6 @@ pub async fn database() -> (Place, String) {
         .await
         .unwrap();
     server.close();
+    OF_THIS_TEST.with(|test| test.0.borrow_mut().push(name.clone()));
     (url(&name), name)
 }

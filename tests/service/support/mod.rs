@@ -41,7 +41,7 @@ pub use self::database::{
     database, layout, server, socket_directory, until_locks_are_awaited, until_used_by,
 };
 pub use self::documented::{api_document, documented, operations, schema};
-pub use self::http::{Response, encode, exchange, head, post, send};
+pub use self::http::{Response, encode, exchange, exchange_undocumented, head, post, send};
 pub use self::logs::{Logs, adopt_logs, logs};
 pub use crate::settings::TestSettings;
 

@@ -24,7 +24,7 @@ async fn serve_one_request(app: &TestApp, directory: &Path, collector: &Collecto
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let Place::Server(url) = &app.place else { panic!("tests share a server") };
     let settings = format!(
-        "[server]\nlisten = \"{address}\"\nmetrics_listen = \"\"\ndrain_seconds = 0\n[erasure]\nsuppression_file = {:?}\n[brands.shop]\n{traces}",
+        "[server]\nlisten = \"{address}\"\nmetrics_listen = \"\"\ndrain_seconds = 0\n[console]\nlisten = \"\"\n[erasure]\nsuppression_file = {:?}\n[brands.shop]\n{traces}",
         directory.join("suppressions.jsonl")
     );
     std::fs::write(directory.join("hookpoint.toml"), settings).unwrap();

@@ -13,6 +13,7 @@ use hookpoint::ingest::rebuild::rebuild;
 use hookpoint::storage::answers::find_by_id;
 use hookpoint::storage::customers::{find_owner, list_unconfirmed};
 use hookpoint::storage::given_ids::GivenId;
+use hookpoint::storage::suppressions::SuppressionHasher;
 use jiff::SignedDuration;
 use uuid::Uuid;
 
@@ -85,7 +86,9 @@ async fn assert_given_ids_stay(app: &TestApp, given: &[Given], why: &str) {
     for (record, id) in given {
         let owner = find_owner(&mut connection, app.brand.id(), record).await.unwrap();
         let Some(owner) = owner else { continue };
-        let found = find_by_id(&mut connection, app.brand.id(), id, &[]).await.unwrap().0;
+        let hash = SuppressionHasher::new(&app.brand.suppression_key).given_id(id);
+        let id_and_hash = (id.as_str(), hash);
+        let found = find_by_id(&mut connection, app.brand.id(), id_and_hash, &[]).await.unwrap().0;
         let keys: Vec<&str> = found.iter().map(|row| row.customer_key.as_str()).collect();
         assert_eq!(keys, [owner.as_str()], "{why}: {id:?} of {record}");
         let shown: (String,) =

@@ -4,7 +4,7 @@ use hookpoint::admin::decisions::{Act, DecisionError};
 use hookpoint::admin::reviews::{ReviewAnswer, find, list};
 use hookpoint::customer::model::record::RecordKey;
 
-use super::{FORM, LINE, count, key, person, phone, until_found};
+use super::{FORM, LINE, count, key, keys, person, phone, until_found};
 use crate::support::TestApp;
 
 const TYPED: &str = "+31655667788";
@@ -66,5 +66,29 @@ async fn a_form_with_a_rejected_address_is_another_persons() {
     assert_eq!(app.by_phone(LINE).await[0]["customerID"], "anna");
     app.decided(Act::Undo(rejected)).await;
     until_found(&[&app], TYPED, 0).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_form_whose_address_is_confirmed_stays_with_its_customer() {
+    let app = anna().await;
+    let form = RecordKey::new(FORM, "form").unwrap().to_string();
+    let confirm = || Act::Confirm(phone(TYPED), key(ANNA));
+    let confirmed = app.decided(confirm()).await;
+    for act in [
+        Act::Separate(keys(&[&form])),
+        Act::Separate(keys(&[ANNA])),
+        Act::Reject(phone(TYPED), key(ANNA)),
+    ] {
+        let refused = app.decide(act).await.err();
+        assert!(matches!(refused, Some(DecisionError::Contradicts(ids)) if ids == [confirmed]));
+    }
+    app.decided(Act::Undo(confirmed)).await;
+    // The other way round, as well.
+    let separated = app.decided(Act::Separate(keys(&[&form]))).await;
+    let refused = app.decide(confirm()).await.err();
+    assert!(matches!(refused, Some(DecisionError::Contradicts(ids)) if ids == [separated]));
+    app.decided(Act::Undo(separated)).await;
+    app.decided(confirm()).await;
     app.stop().await;
 }

@@ -62,12 +62,12 @@ fn couple() -> Vec<Change> {
 }
 
 impl TestApp {
-    async fn decide(&self, act: Act) -> Result<Decided, DecisionError> {
+    pub async fn decide(&self, act: Act) -> Result<Decided, DecisionError> {
         let by = (Attribution { by: "Femke", reason: "the caller said so" }, self.clock.now());
         decide(self.pool(), &self.brand, &act, None, by).await
     }
 
-    async fn decided(&self, act: Act) -> Uuid {
+    pub async fn decided(&self, act: Act) -> Uuid {
         let decided = self.decide(act).await;
         decided.unwrap_or_else(|error| panic!("{error}")).decision_id
     }

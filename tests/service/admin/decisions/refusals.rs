@@ -1,6 +1,10 @@
 //! Decisions that are refused: contradictions, repetitions, and what does not exist.
 
+use std::collections::BTreeMap;
+
 use hookpoint::admin::decisions::{Act, DecisionError};
+use hookpoint::customer::model::field_versions::{Scope, Update};
+use hookpoint::customer::model::record::{Change, SourceMerge};
 use uuid::Uuid;
 
 use super::{LINE, RUBEN, SANNE, count, couple, key, keys, person, phone};
@@ -67,5 +71,36 @@ async fn what_does_not_exist_and_what_is_pointless_is_refused_and_stored_nowhere
     for table in ["decisions", "shared_value_decisions", "confirmed_addresses", "audit_log"] {
         assert_eq!(count(&app, table).await, 0, "{table}");
     }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_chain_of_merges_of_the_source_hides_no_contradiction() {
+    let app = TestApp::start().await;
+    app.apply(vec![
+        person("omneo.profile:a", ("Ruben", "Smit"), "ruben@example.org", ""),
+        person(SANNE, ("Sanne", "Jansen"), "sanne@example.org", ""),
+    ])
+    .await;
+    let joined = app.decided(Act::Join(keys(&["omneo.profile:a", SANNE]))).await;
+    let at = "2026-11-21T10:00:00Z".parse().unwrap();
+    let merge = |loser: &str, winner: &str| {
+        Change::Merge(SourceMerge {
+            loser: key(&format!("omneo.profile:{loser}")),
+            winner: key(&format!("omneo.profile:{winner}")),
+            at,
+        })
+    };
+    let gone = Update { at, received_at: at, scope: Scope::Deletion, fields: BTreeMap::default() };
+    app.apply(vec![
+        merge("a", "b"),
+        merge("b", "c"),
+        merge("c", "d"),
+        person("omneo.profile:d", ("Ruben", "Smit"), "ruben@new.example", ""),
+        Change::Record { key: key("omneo.profile:a"), update: gone },
+    ])
+    .await;
+    let refused = error(&app, Act::Separate(keys(&[SANNE]))).await;
+    assert!(matches!(refused, DecisionError::Contradicts(ids) if ids == [joined]));
     app.stop().await;
 }

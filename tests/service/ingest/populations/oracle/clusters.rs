@@ -15,14 +15,18 @@ impl Oracle {
         let mut customers = self.clusters(snapshot, &trusted);
         let clusters = customers.clone();
         let (mut others, mut placed) = (Cluster::new(), Vec::new());
-        for party in self.level(snapshot, EvidenceKind::Merged, &singles(&unconfirmed)) {
+        let of_trusted = snapshot.links.len();
+        let parties = self.level(snapshot, EvidenceKind::Merged, &singles(&unconfirmed));
+        snapshot.links.truncate(of_trusted);
+        for party in parties {
             match self.place(snapshot, &clusters, &party) {
-                Some(cluster) => placed.push((cluster, party)),
+                Some((cluster, link)) => placed.push((cluster, party, link)),
                 None => others.extend(party),
             }
         }
-        for (cluster, party) in &placed {
-            let beside = |(place, other): &&(usize, Cluster)| {
+        let mut links = Vec::new();
+        for (cluster, party, link) in &placed {
+            let beside = |(place, other, _): &&(usize, Cluster, OracleLink)| {
                 place == cluster
                     && other
                         .iter()
@@ -36,26 +40,28 @@ impl Oracle {
                     .placed
                     .extend(party.iter().map(|n| snapshot.people[*n].key.clone()));
                 customers[*cluster].extend(party);
+                links.push(link);
             }
         }
+        snapshot.links.extend(links.into_iter().cloned());
         customers.extend(self.clusters(snapshot, &others));
         customers
     }
 
-    /// The one trusted cluster that fits a group of unconfirmed records, by the strongest evidence.
+    /// The one trusted cluster that fits a group of unconfirmed records, by the strongest evidence; and the first of it.
     pub(super) fn place(
         &self,
         snapshot: &mut OracleSnapshot,
         clusters: &[Cluster],
         party: &Cluster,
-    ) -> Option<usize> {
+    ) -> Option<(usize, OracleLink)> {
         for evidence_kind in [
             EvidenceKind::Merged,
             EvidenceKind::Referred,
             EvidenceKind::Mailed,
             EvidenceKind::Phoned,
         ] {
-            let mut fitting: BTreeSet<usize> = BTreeSet::new();
+            let mut fitting: BTreeMap<usize, OracleLink> = BTreeMap::new();
             for item in snapshot.evidence[&evidence_kind]
                 .iter()
                 .filter(|item| !item.holders.is_disjoint(party))
@@ -81,7 +87,11 @@ impl Oracle {
                 };
                 let fits =
                     |cluster: &Cluster| !cluster.is_disjoint(&holders) && is_allowed(cluster);
-                fitting.extend((0..clusters.len()).filter(|n| fits(&clusters[*n])));
+                for n in (0..clusters.len()).filter(|n| fits(&clusters[*n])) {
+                    let people = &(&clusters[n] & &holders) | &(&item.holders & party);
+                    let link = OracleLink::new(evidence_kind, item, people);
+                    fitting.entry(n).or_insert(link);
+                }
             }
             if fitting.len() > 1 {
                 snapshot
@@ -90,7 +100,7 @@ impl Oracle {
                     .extend(party.iter().map(|n| snapshot.people[*n].key.clone()));
             }
             if fitting.len() == 1 {
-                return fitting.first().copied();
+                return fitting.pop_first();
             }
         }
         None
@@ -175,6 +185,7 @@ impl Oracle {
         before: &[Cluster],
     ) -> Vec<Cluster> {
         let mut joined = DisjointSets::singles(before.len());
+        let mut used = Vec::new();
         let owner: BTreeMap<usize, usize> = before
             .iter()
             .enumerate()
@@ -194,7 +205,8 @@ impl Oracle {
             if evidence_kind == EvidenceKind::Phoned {
                 self.find_moved(snapshot, &item, before);
             }
-            let holding = holding(&self.usable(snapshot, evidence_kind, &item));
+            let usable = self.usable(snapshot, evidence_kind, &item);
+            let holding = holding(&usable);
             let all: Cluster = holding.iter().flat_map(|n| before[*n].clone()).collect();
             let on = item.value.as_ref().map(|value| (value, &all));
             let are_allowed = |a: usize, b: usize| {
@@ -206,6 +218,10 @@ impl Oracle {
             };
             let (groups, in_between) = agreeing(&holding, &are_allowed, &in_full);
             groups.iter().for_each(|group| joined.join(group));
+            for group in groups.into_iter().filter(|group| group.len() > 1) {
+                let people: Cluster = group.iter().flat_map(|n| &before[*n] & &usable).collect();
+                used.push((group, OracleLink::new(evidence_kind, &item, people)));
+            }
             let outside = in_between
                 .iter()
                 .flat_map(|n| &before[*n])
@@ -218,11 +234,16 @@ impl Oracle {
                 !self.forbidden(snapshot, evidence_kind, None, &before[a], &before[b])
             })
         };
+        used.retain(|(group, _)| {
+            joined.sets().values().any(|all| group.is_subset(all) && is_allowed(all))
+        });
         let after = joined.sets().into_values().flat_map(|group| {
             let clusters = group.iter().map(|n| before[*n].clone());
             if is_allowed(&group) { vec![clusters.flatten().collect()] } else { clusters.collect() }
         });
-        after.collect()
+        let after = after.collect();
+        snapshot.links.extend(used.into_iter().map(|(_, link)| link));
+        after
     }
 
     /// Whether a form contained a number years before another record did.
@@ -363,7 +384,7 @@ pub(super) fn evidence_of(
             .iter()
             .enumerate()
             .filter(|(_, priority)| priority.contains(&n))
-            .map(|(priority, _)| priority.to_string());
+            .filter_map(|(_, priority)| Some(snapshot.people[*priority.first()?].key.to_string()));
         let evidence: Vec<(String, Option<Identifier>)> = match evidence_kind {
             EvidenceKind::Decided => classes.map(|priority| (priority, None)).collect(),
             EvidenceKind::Merged => vec![(end(&person.key), None)],
@@ -377,6 +398,7 @@ pub(super) fn evidence_of(
             items.entry(item).or_default().insert(n);
         }
     }
-    let items = items.into_iter().map(|((_, value), holders)| EvidenceItem { value, holders });
+    let items =
+        items.into_iter().map(|((key, value), holders)| EvidenceItem { value, key, holders });
     items.filter(|item| item.holders.len() > 1).collect()
 }

@@ -75,14 +75,32 @@ pub struct OracleSnapshot {
     /// Numbers that somebody else has taken over from a person.
     pub moved: BTreeSet<(usize, Identifier)>,
     pub customers: BTreeSet<BTreeSet<RecordKey>>,
+    /// The evidence that joined people.
+    pub links: Vec<OracleLink>,
     pub difficult: DifficultSituations,
 }
 
-/// A piece of evidence: the address, if it is one, and its holders.
+/// A piece of evidence: the address, if it is one; otherwise the key of a record; and its holders.
 #[derive(Clone)]
 pub struct EvidenceItem {
     pub value: Option<Identifier>,
+    pub key: String,
     pub holders: BTreeSet<usize>,
+}
+
+/// A piece of evidence that joined people, with the people who have it.
+#[derive(Clone)]
+pub struct OracleLink {
+    pub kind: EvidenceKind,
+    pub value: String,
+    pub people: BTreeSet<usize>,
+}
+
+impl OracleLink {
+    fn new(kind: EvidenceKind, item: &EvidenceItem, people: BTreeSet<usize>) -> Self {
+        let address = item.value.as_ref().map(|address| address.value.clone());
+        Self { kind, value: address.unwrap_or_else(|| item.key.clone()), people }
+    }
 }
 
 /// The difficult situations in a view, so that a test can count them.
@@ -161,21 +179,11 @@ impl Oracle {
     pub fn add(&mut self, change: &Change) {
         match change {
             Change::Record { key, update } => {
-                let said = FieldVersions::from(update.clone());
-                self.records
-                    .entry(key.clone())
-                    .and_modify(|known| known.join(said.clone()))
-                    .or_insert(said);
-                let record = Record { key: key.clone(), versions: self.records[key].clone() };
-                self.live.remove(key);
-                if record.versions.is_live() {
-                    let identifiers = identifiers_of(&record, self.rules.region);
-                    let said_at = phones_said_at(&record, &self.rules);
-                    self.live.insert(
-                        key.clone(),
-                        Live { name: record.name().folded(), identifiers, said_at },
-                    );
+                let mut said = FieldVersions::from(update.clone());
+                if let Some(known) = self.records.get(key) {
+                    said.join(known.clone());
                 }
+                self.set(Record { key: key.clone(), versions: said });
             }
             Change::Merge(merge) if merge.loser != merge.winner => {
                 let latest = self
@@ -186,6 +194,18 @@ impl Oracle {
             }
             Change::Merge(_) | Change::Event { .. } => {}
         }
+    }
+
+    /// Everything that was reported about a record.
+    pub fn set(&mut self, record: Record) {
+        self.live.remove(&record.key);
+        if record.versions.is_live() {
+            let identifiers = identifiers_of(&record, self.rules.region);
+            let said_at = phones_said_at(&record, &self.rules);
+            let live = Live { name: record.name().folded(), identifiers, said_at };
+            self.live.insert(record.key.clone(), live);
+        }
+        self.records.insert(record.key, record.versions);
     }
 
     /// One winner for each loser. Chains are followed, and a cycle ends at the winner of its latest merge.
@@ -235,6 +255,7 @@ impl Oracle {
             evidence,
             moved,
             customers,
+            links: Vec::new(),
             difficult,
         };
         snapshot.evidence = EvidenceKind::ALL

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 /// A line that only one of the two answers has.
-pub(super) struct Line {
+pub struct Line {
     /// Whether the second answer has it.
-    pub(super) is_new: bool,
-    pub(super) text: String,
+    pub is_new: bool,
+    /// The line.
+    pub text: String,
 }
 
 /// Who a customer is: the name and the id.
-pub(super) fn title(answer: &Value) -> String {
+#[must_use]
+pub fn title(answer: &Value) -> String {
     let name =
         format!("{} {}", text(answer, "customerFirstname"), text(answer, "customerLastname"));
     let name = if name.trim().is_empty() { "(no name)" } else { name.trim() };
@@ -20,7 +22,8 @@ pub(super) fn title(answer: &Value) -> String {
 }
 
 /// The lines that differ, in the order of the first answer; lines about something that only the second one has follow.
-pub(super) fn differing_lines(before: &Value, after: &Value) -> Vec<Line> {
+#[must_use]
+pub fn differing_lines(before: &Value, after: &Value) -> Vec<Line> {
     let (before, after) = (lines(before), lines(after));
     let old: BTreeMap<&Subject, &String> =
         before.iter().map(|(about, text)| (about, text)).collect();

@@ -1,0 +1,54 @@
+//! What a person may do in the console.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What a person may do in the console. Each role may do everything that the ones before it may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// See everything, with personal values masked.
+    Viewer,
+    /// See personal values; decide who is who; replay and discard webhooks; export.
+    Supervisor,
+    /// Keys, erasures, people.
+    Admin,
+}
+
+impl Role {
+    /// All roles, each with what it may do.
+    pub const ALL: [(Self, &str); 3] = [
+        (Self::Viewer, "see everything, with personal values masked"),
+        (Self::Supervisor, "also see personal values, decide who is who, replay webhooks, export"),
+        (Self::Admin, "also manage keys, erase people, and invite people to the console"),
+    ];
+
+    /// The name in commands, pages and the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Viewer => "viewer",
+            Self::Supervisor => "supervisor",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// There is no such role.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("the roles are viewer, supervisor and admin")]
+pub struct UnknownRole;
+
+impl FromStr for Role {
+    type Err = UnknownRole;
+
+    fn from_str(name: &str) -> Result<Self, UnknownRole> {
+        let role = Self::ALL.into_iter().find(|(role, _)| role.as_str() == name);
+        role.map(|(role, _)| role).ok_or(UnknownRole)
+    }
+}

@@ -1,0 +1,185 @@
+//! Finds customers by anything that a person may know about them: an address, an id, an order number, a name.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::audit::{Action, Attribution};
+use super::decisions::{CustomerView, views_of};
+use super::find_customers::customer_keys;
+use crate::brand::Brand;
+use crate::counted::counted;
+use crate::customer::model::email::Email;
+use crate::customer::model::event::Event;
+use crate::customer::model::folding::fold_name;
+use crate::customer::model::phone::Phone;
+use crate::customer::model::record::RecordKey;
+use crate::customer::model::text::{canonical_id, is_possible_id};
+use crate::lookup::query::Question;
+use crate::lookup::query_customers::ReadRules;
+use crate::settings::file::MultipleMatches;
+use crate::storage::StorageError;
+use crate::storage::customer_summaries::list_owners;
+use crate::storage::events::list_newest_events;
+use crate::storage::names::list_customers_named;
+use crate::storage::person::list_holders;
+use crate::storage::pool::{Connection, Pool};
+
+/// The most customers that a search finds.
+pub const MOST_FOUND: usize = 50;
+
+/// The most words of a name.
+const MOST_WORDS: usize = 6;
+
+/// The customers that a search found. It is personal data, so it does not implement `Debug`.
+pub struct SearchResult {
+    /// The customers, in the order of their names.
+    pub customers: Vec<FoundCustomer>,
+    /// Whether more match than are here.
+    pub has_more: bool,
+}
+
+/// A customer that a search found.
+pub struct FoundCustomer {
+    /// The customer.
+    pub view: CustomerView,
+    /// The time of the newest event.
+    pub last_event_at: Option<Timestamp>,
+}
+
+/// Finds the customers that a text may mean; by name only if the person may see names. It writes an audit entry.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn search_customers(
+    pool: &Pool,
+    brand: &Brand,
+    text: &str,
+    sees_names: bool,
+    by: (Attribution<'_>, Timestamp),
+) -> Result<SearchResult, StorageError> {
+    let mut connection = pool.acquire().await?;
+    let mut keys = matching_keys(&mut connection, brand, text, sees_names).await?;
+    let has_more = keys.len() > MOST_FOUND;
+    while keys.len() > MOST_FOUND {
+        keys.pop_last();
+    }
+    let customers = found(&mut connection, brand, &keys).await?;
+    let records = customers.iter().flat_map(|found| &found.view.records);
+    let records = records.map(|(record, _)| record.clone()).collect();
+    let target = counted(customers.len(), "customer", "customers");
+    let action = Action::new("search customers", target).about_records(brand, &records);
+    action.done_in(&mut connection, brand.id(), by, "shown").await?;
+    Ok(SearchResult { customers, has_more })
+}
+
+/// The only customer besides one that a text may mean, by its first record. Otherwise says whether there are several.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn find_one_customer(
+    db: &mut Connection,
+    brand: &Brand,
+    text: &str,
+    besides: &str,
+) -> Result<Result<RecordKey, bool>, StorageError> {
+    let mut keys = matching_keys(db, brand, text, true).await?;
+    keys.remove(besides);
+    let several = keys.len() > 1;
+    let only = keys.pop_first().filter(|_| !several);
+    Ok(only.and_then(|key| key.parse().ok()).ok_or(several))
+}
+
+/// The keys of the customers that a text may mean: at least one more than are shown, if there are more.
+async fn matching_keys(
+    db: &mut Connection,
+    brand: &Brand,
+    text: &str,
+    by_name: bool,
+) -> Result<BTreeSet<String>, StorageError> {
+    let enough = MOST_FOUND.saturating_add(1);
+    let limit = i64::try_from(enough).unwrap_or(i64::MAX);
+    let rules = ReadRules { max_customers: enough, multiple_matches: MultipleMatches::All };
+    let mut keys = BTreeSet::new();
+    for question in questions(brand, text) {
+        keys.extend(customer_keys(db, brand, &question, rules).await?);
+        // Also the records that have the address, but do not let it find their customer.
+        if let Some(address) = question.address() {
+            let holders = list_holders(db, brand.id(), address, limit).await?;
+            let holders = holders.into_iter().collect();
+            keys.extend(list_owners(db, brand.id(), &holders).await?.into_values());
+        }
+    }
+    let names = beginnings(text);
+    if by_name && keys.is_empty() && !names.is_empty() {
+        keys.extend(list_customers_named(db, brand.id(), &names, limit).await?);
+    }
+    Ok(keys)
+}
+
+/// The questions that a text may be.
+fn questions(brand: &Brand, text: &str) -> Vec<Question> {
+    let email = Email::parse(text).ok().map(|email| Question::Address(email.into()));
+    let phone = Phone::normalise(text, brand.rules.identity.region).ok();
+    let phone = phone.map(|phone| Question::Address(phone.into()));
+    let is_id = !text.is_empty() && is_possible_id(text);
+    let id = is_id.then(|| Question::Id(canonical_id(text)));
+    email.into_iter().chain(phone).chain(id).collect()
+}
+
+/// How the folded names begin that a text may mean, with the family name first. The text may be a family name, both
+/// names in either order, or a name of one word.
+fn beginnings(text: &str) -> Vec<String> {
+    let words = if text.contains('@') { Vec::new() } else { fold_name(text) };
+    if words.is_empty() || words.len() > MOST_WORDS {
+        return Vec::new();
+    }
+    let split = |at: usize| {
+        let (given, family) = words.split_at_checked(at)?;
+        Some(format!("{} {}", family.join(" "), given.join(" ")))
+    };
+    let both = (1..=words.len()).filter_map(split);
+    std::iter::once(words.join(" ")).chain(both).collect()
+}
+
+async fn found(
+    db: &mut Connection,
+    brand: &Brand,
+    keys: &BTreeSet<String>,
+) -> Result<Vec<FoundCustomer>, StorageError> {
+    let views = views_of(db, brand, keys).await?;
+    let records: Vec<Vec<RecordKey>> = views.iter().map(record_keys).collect();
+    let records: Vec<&[RecordKey]> = records.iter().map(Vec::as_slice).collect();
+    let newest = list_newest_events(db, brand.id(), &records, 1, &[]).await?;
+    let with_time = |(view, newest): (CustomerView, Vec<_>)| FoundCustomer {
+        view,
+        last_event_at: newest.first().map(Event::occurred_at),
+    };
+    let mut found: Vec<FoundCustomer> = views.into_iter().zip(newest).map(with_time).collect();
+    found.sort_by_cached_key(|found| {
+        let CustomerView { first_name, last_name, key, .. } = &found.view;
+        (last_name.to_lowercase(), first_name.to_lowercase(), key.clone())
+    });
+    Ok(found)
+}
+
+fn record_keys(view: &CustomerView) -> Vec<RecordKey> {
+    view.records.iter().map(|(record, _)| record.clone()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beginnings;
+
+    #[test]
+    fn a_name_may_be_a_family_name_or_both_in_either_order() {
+        assert_eq!(beginnings("Bakker"), ["bakker", " bakker"]);
+        assert_eq!(
+            beginnings("Zoë de Vries"),
+            ["zoe de vries", "de vries zoe", "vries zoe de", " zoe de vries"]
+        );
+        assert_eq!(beginnings("a@example.org"), Vec::<String>::new());
+        assert_eq!(beginnings(" … "), Vec::<String>::new());
+        assert_eq!(beginnings("a b c d e f g"), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,79 @@
+// Everything works without this file. It saves work: it fills in the code of the link, asks before dangerous acts,
+// copies texts, and refreshes the marked parts of a page.
+"use strict";
+
+// The code of a link is after the #, which is never sent. It leaves the history of the browser at once. The person clicks:
+// otherwise a page of somebody else, or a program that scans mails, could use a link.
+const login = document.getElementById("login");
+if (login && location.hash.length > 1) {
+  login.elements.code.value = location.hash.slice(1);
+  history.replaceState(null, "", location.pathname);
+  login.querySelector("button").focus();
+}
+
+document.addEventListener("submit", (event) => {
+  const question = event.submitter && event.submitter.dataset.confirm;
+  if (question && !window.confirm(question)) {
+    event.preventDefault();
+    return;
+  }
+  // Two clicks send one form.
+  const form = event.target;
+  if (form.dataset.sent) {
+    event.preventDefault();
+  } else if (form.method === "post") {
+    form.dataset.sent = "yes";
+  }
+});
+
+window.addEventListener("pageshow", () => {
+  document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
+});
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  const input = button.parentElement.querySelector("input");
+  input.select();
+  let copied = false;
+  try {
+    await navigator.clipboard.writeText(input.value);
+    copied = true;
+  } catch {
+    // Without https, browsers have no clipboard for pages.
+    copied = document.execCommand("copy");
+  }
+  button.textContent = copied ? "Copied" : "Press Ctrl+C";
+});
+
+document.addEventListener("change", (event) => {
+  const all = event.target.closest("[data-select-all]");
+  if (!all) return;
+  all.closest("form").querySelectorAll("input[type=checkbox][name=" + all.dataset.selectAll + "]")
+    .forEach((box) => { box.checked = all.checked; });
+});
+
+// Keys of a page: an element with data-key is clicked when its key is pressed outside of a field.
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
+  const target = document.querySelector('[data-key="' + CSS.escape(event.key) + '"]');
+  if (target) {
+    event.preventDefault();
+    target.click();
+  }
+});
+
+// A part that refreshes itself (hx-trigger="every ...") waits while the tab is hidden, while a person writes or selects in it.
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const part = event.detail.elt;
+  if (!part.matches("[data-live]")) return;
+  const selection = window.getSelection();
+  const selects = selection && !selection.isCollapsed && part.contains(selection.anchorNode);
+  if (document.hidden || selects || part.contains(document.activeElement)
+    || part.querySelector("input:checked, details[open]")) {
+    event.preventDefault();
+  }
+});
+
+// htmx remembers the last path, which nobody needs: a browser keeps nothing of the console.
+document.addEventListener("DOMContentLoaded", () => sessionStorage.clear());

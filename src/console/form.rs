@@ -1,0 +1,29 @@
+//! The fields of a form or a query.
+
+/// The most bytes of a form.
+pub(super) const MAX_FORM_BYTES: usize = 256 * 1024;
+
+/// The fields of a form or a query. It is personal data, so it does not implement `Debug`.
+#[derive(Default)]
+pub(super) struct Form(Vec<(String, String)>);
+
+impl Form {
+    /// Reads `application/x-www-form-urlencoded`.
+    pub(super) fn parse(bytes: &[u8]) -> Self {
+        // No text in Postgres has the character NUL.
+        let plain = |text: std::borrow::Cow<'_, str>| text.replace('\0', "");
+        let fields = url::form_urlencoded::parse(bytes);
+        Self(fields.map(|(name, value)| (plain(name), plain(value))).collect())
+    }
+
+    /// The first value of a field, without spaces around it. Empty if there is none.
+    pub(super) fn value(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
+    }
+
+    /// All values of a field.
+    pub(super) fn values(&self, name: &str) -> Vec<&str> {
+        let fields = self.0.iter().filter(|(key, _)| key == name);
+        fields.map(|(_, value)| value.trim()).collect()
+    }
+}

@@ -1,0 +1,162 @@
+//! What surrounds every page: the brand, the navigation, the person.
+
+use serde::Serialize;
+
+use super::urls::ConsoleUrls;
+use super::visit::Visit;
+use crate::admin::role::Role;
+
+/// What surrounds a page.
+#[derive(Serialize)]
+pub(super) struct Frame {
+    /// What comes before all paths of the console.
+    base: String,
+    /// What comes before the names of all files that pages load.
+    assets: String,
+    title: String,
+    /// `None` on pages without a person, such as that for logging in.
+    person: Option<FramePerson>,
+    /// What an act did, in words. Empty if the page does not follow an act.
+    notice: &'static str,
+}
+
+/// The person, and where they can go.
+#[derive(Serialize)]
+struct FramePerson {
+    name: String,
+    role: &'static str,
+    brand: String,
+    other_brands: Vec<String>,
+    time_zone: String,
+    navigation: Vec<NavigationGroup>,
+    can_decide: bool,
+    is_admin: bool,
+}
+
+#[derive(Serialize)]
+struct NavigationGroup {
+    name: &'static str,
+    items: Vec<NavigationItem>,
+}
+
+#[derive(Serialize)]
+struct NavigationItem {
+    label: &'static str,
+    path: String,
+    is_current: bool,
+}
+
+/// The navigation: groups, and for each item its path, its label and the role that sees it.
+const NAVIGATION: &[(&str, &[(&str, &str, Role)])] = &[
+    (
+        "Customers",
+        &[
+            ("/", "Overview", Role::Viewer),
+            ("/customers", "Customers", Role::Viewer),
+            ("/reviews", "Reviews", Role::Viewer),
+            ("/decisions", "Decisions", Role::Viewer),
+            ("/lookups", "Lookups", Role::Viewer),
+        ],
+    ),
+    ("Sources", &[("/sources", "Sources", Role::Viewer), ("/inbox", "Inbox", Role::Viewer)]),
+    (
+        "Brand",
+        &[
+            ("/keys", "Keys", Role::Admin),
+            ("/settings", "Settings", Role::Admin),
+            ("/people", "People", Role::Admin),
+            ("/audit", "Audit log", Role::Viewer),
+        ],
+    ),
+];
+
+/// What acts did, by the name in the query of the page that follows.
+const NOTICES: &[(&str, &str)] = &[
+    ("logged-in", "Welcome."),
+    ("logged-out", "You are logged out."),
+    ("revoked", "The key is revoked. Every replica refuses it within a second."),
+    ("ended", "The session is ended."),
+    ("replayed", "Replayed: the service applies the webhooks again now."),
+    (
+        "replayed-some",
+        "Replayed, but not all: some had changed since you saw them, and were left alone.",
+    ),
+    ("discarded", "Discarded: the service does not apply the webhooks."),
+    (
+        "discarded-some",
+        "Discarded, but not all: some had changed since you saw them, or were applied already.",
+    ),
+    (
+        "sync-requested",
+        "The run is requested. The service begins it within seconds, or after its other runs of this source.",
+    ),
+    ("sync-stopped", "The run ends in a moment. What it read so far stays."),
+    (
+        "decided",
+        "Decided. Lookups show it at once. The history below lists the decision: you can undo it there.",
+    ),
+    ("answered", "Your answer is stored. Lookups show it at once."),
+    ("put-away", "The question is put away for a week."),
+    (
+        "closed",
+        "This question is not open any more: somebody answered it, or its customers changed.",
+    ),
+    ("undone", "The decision is undone. Lookups show it at once."),
+    ("nothing", "Nothing was left to do: somebody else was faster."),
+];
+
+impl Frame {
+    /// The frame of a page for nobody.
+    pub(super) fn without_person(urls: &ConsoleUrls, version: &str, title: &str) -> Self {
+        Self {
+            base: urls.base().to_owned(),
+            assets: format!("{}/assets/{version}", urls.base()),
+            title: title.to_owned(),
+            person: None,
+            notice: "",
+        }
+    }
+
+    /// The frame of a page. `section` is the path of the item of the navigation that the page belongs to.
+    pub(super) fn new(visit: &Visit, section: &str, title: &str) -> Self {
+        let console = &visit.console;
+        let notice = NOTICES.iter().find(|(name, _)| *name == visit.query.value("done"));
+        Self {
+            person: Some(FramePerson::new(visit, section)),
+            notice: notice.map(|(_, text)| *text).unwrap_or_default(),
+            ..Self::without_person(&console.urls, &console.assets_version, title)
+        }
+    }
+}
+
+impl FramePerson {
+    fn new(visit: &Visit, section: &str) -> Self {
+        let slug = &visit.brand.rules.slug;
+        let group =
+            |(name, items): &(&'static str, &'static [(&'static str, &'static str, Role)])| {
+                let items = items.iter().filter(|(.., role)| visit.may(*role));
+                let items = items.map(|(path, label, _)| NavigationItem {
+                    label,
+                    path: visit.path(path),
+                    is_current: *path == section,
+                });
+                NavigationGroup { name, items: items.collect() }
+            };
+        let groups = NAVIGATION.iter().map(group).filter(|group| !group.items.is_empty());
+        Self {
+            name: visit.member.person.clone(),
+            role: visit.member.role.as_str(),
+            brand: slug.clone(),
+            other_brands: visit
+                .other_brands
+                .iter()
+                .filter(|other| *other != slug)
+                .cloned()
+                .collect(),
+            time_zone: visit.time_zone().iana_name().unwrap_or("UTC").to_owned(),
+            navigation: groups.collect(),
+            can_decide: visit.may(Role::Supervisor),
+            is_admin: visit.may(Role::Admin),
+        }
+    }
+}

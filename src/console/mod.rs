@@ -1,0 +1,27 @@
+//! The console: what people need to see and decide, in a browser. Pages are made on the server, and work without
+//! JavaScript. Everything that a page does is an action of `admin/`.
+//!
+//! A request goes through [`server`]: is it from our own page ([`cross_site`]), who is it ([`members`]), may they
+//! ([`route`])? Only then its page is made ([`pages`]).
+
+mod assets;
+mod cross_site;
+mod form;
+mod frame;
+mod members;
+mod pages;
+mod record_links;
+mod render;
+mod reply;
+pub mod route;
+mod server;
+mod shown;
+mod shown_customers;
+mod state;
+mod templates;
+mod urls;
+mod visit;
+
+pub use self::server::console_routes;
+pub use self::state::{Console, ConsoleParts};
+pub use self::urls::ConsoleUrls;

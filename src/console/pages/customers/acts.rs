@@ -1,0 +1,192 @@
+//! Decisions about a customer: each is shown first, and then decided as it was shown.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::admin::customers::export_customer;
+use crate::admin::decisions::{Act, CustomerView, DecisionError, decide, preview};
+use crate::admin::search_customers::find_one_customer;
+use crate::admin::shown_customer::{log_view, records_of, view_of_record};
+use crate::console::reply::{Refusal, Reply};
+use crate::console::shown_customers::ShownView;
+use crate::console::visit::Visit;
+use crate::customer::model::identifier::Identifier;
+use crate::customer::model::record::RecordKey;
+
+/// The fields of the form of an act. The preview repeats them.
+const FIELDS: [&str; 6] = ["act", "record", "with", "kind", "address", "decision"];
+
+#[derive(Serialize)]
+struct PreviewPage {
+    /// The page of the customer.
+    path: String,
+    title: &'static str,
+    question: &'static str,
+    fields: Vec<(&'static str, String)>,
+    state: String,
+    before: Vec<ShownView>,
+    after: Vec<ShownView>,
+}
+
+/// Shows what an act would do.
+pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
+    let customer = customer(visit).await?;
+    let act = act(visit, &customer).await?;
+    let shown = Box::pin(preview(visit.pool(), &visit.brand, &act)).await.map_err(refusal)?;
+    let records: BTreeSet<RecordKey> = shown.before.iter().flat_map(records_of).collect();
+    let mut connection = visit.pool().acquire().await?;
+    let view = ("preview decision", &records);
+    log_view(&mut connection, &visit.brand, view, visit.seen_by()).await?;
+    let (title, question) = words(&act);
+    let sent = |name: &'static str| {
+        visit.form.values(name).into_iter().map(move |value| (name, value.to_owned()))
+    };
+    let page = PreviewPage {
+        path: visit.customer_path(&customer.key),
+        title,
+        question,
+        fields: FIELDS.into_iter().flat_map(sent).collect(),
+        state: shown.state.to_string(),
+        before: shown.before.iter().map(|view| visit.shown_view(view)).collect(),
+        after: shown.after.iter().map(|view| visit.shown_view(view)).collect(),
+    };
+    visit.page("customer_preview.html", ("/customers", title), &page)
+}
+
+/// Decides what was shown.
+pub(in crate::console::pages) async fn decide_shown(visit: &Visit) -> Result<Reply, Refusal> {
+    let customer = customer(visit).await?;
+    let path = visit.customer_path(&visit.record()?.to_string());
+    let act = act(visit, &customer).await?;
+    let Ok(state) = visit.form.value("state").parse();
+    let by = (visit.attribution(), visit.now());
+    let decided = decide(visit.pool(), &visit.brand, &act, Some(&state), by);
+    match Box::pin(decided).await {
+        Ok(_) if matches!(act, Act::Undo(_)) => Ok(visit.redirect(&path, "undone")),
+        Ok(_) => Ok(visit.redirect(&path, "decided")),
+        // The second of two clicks.
+        Err(DecisionError::AlreadyDecided(_) | DecisionError::AlreadyUndone) => {
+            Ok(visit.redirect(&path, "nothing"))
+        }
+        Err(error) => Err(refusal(error)),
+    }
+}
+
+/// All stored data about the person, as a file.
+pub(in crate::console::pages) async fn export(visit: &Visit) -> Result<Reply, Refusal> {
+    let records = records_of(&customer(visit).await?);
+    let (attribution, clock) = (visit.attribution(), &visit.console.clock);
+    let data = export_customer(visit.pool(), &visit.brand, &records, attribution, clock).await?;
+    let text = serde_json::to_string_pretty(&data).unwrap_or_default();
+    Ok(Reply::File("customer.json", text))
+}
+
+/// The customer of the path.
+pub(super) async fn customer(visit: &Visit) -> Result<CustomerView, Refusal> {
+    let mut connection = visit.pool().acquire().await?;
+    let view = view_of_record(&mut connection, &visit.brand, &visit.record()?).await?;
+    view.ok_or(Refusal::NotFound)
+}
+
+/// What the form wants.
+async fn act(visit: &Visit, customer: &CustomerView) -> Result<Act, Refusal> {
+    let own = || customer.key.parse::<RecordKey>().map_err(|_| Refusal::NotFound);
+    match visit.form.value("act") {
+        "separate" => Ok(Act::Separate(leaving(visit, customer)?)),
+        "join" => Ok(Act::Join([own()?, other(visit, customer).await?].into())),
+        "confirm" => Ok(Act::Confirm(address(visit)?, own()?)),
+        "reject" => Ok(Act::Reject(address(visit)?, own()?)),
+        "share" => Ok(Act::Share(address(visit)?)),
+        "undo" => {
+            let id = visit.form.value("decision").parse();
+            Ok(Act::Undo(id.map_err(|_| Refusal::NotFound)?))
+        }
+        _ => Err(Refusal::NotFound),
+    }
+}
+
+/// The title of the preview of an act, and what the person decides.
+const fn words(act: &Act) -> (&'static str, &'static str) {
+    match act {
+        Act::Join(_) => ("Join customers", "Are these customers the same person?"),
+        Act::Separate(_) | Act::KeepApart(_) => (
+            "Separate records",
+            "Are the records that leave another person than the records that stay?",
+        ),
+        Act::Share(_) => (
+            "Share an address",
+            "Does this address belong to several people, so that it links nobody?",
+        ),
+        Act::Confirm(..) => ("Confirm an address", "Does this address belong to this customer?"),
+        Act::Reject(..) => (
+            "Reject an address",
+            "Does this address belong to somebody else? The forms that contain it then leave this customer.",
+        ),
+        Act::Undo(_) => ("Undo a decision", "Was this decision wrong?"),
+    }
+}
+
+/// The selected records.
+fn leaving(visit: &Visit, customer: &CustomerView) -> Result<BTreeSet<RecordKey>, Refusal> {
+    let selected = visit.form.values("record");
+    let records = records_of(customer).into_iter();
+    let leaving: BTreeSet<RecordKey> =
+        records.filter(|record| selected.contains(&record.to_string().as_str())).collect();
+    // After a change, a selected record may be one of another customer.
+    if leaving.len() < selected.len() {
+        return Err(changed());
+    }
+    if leaving.is_empty() {
+        return Err(Refusal::Mistake("Select the records that leave this customer.".to_owned()));
+    }
+    Ok(leaving)
+}
+
+/// The customer that joins, by what the person typed.
+async fn other(visit: &Visit, customer: &CustomerView) -> Result<RecordKey, Refusal> {
+    let text = visit.form.value("with");
+    let mut connection = visit.pool().acquire().await?;
+    let found = find_one_customer(&mut connection, &visit.brand, text, &customer.key).await?;
+    found.map_err(|several| {
+        let text = if several {
+            "Several other customers match. Open the right one, and type the key of one of its records."
+        } else {
+            "No other customer matches. Type an address, a customer id or the key of a record of the other customer."
+        };
+        Refusal::Mistake(text.to_owned())
+    })
+}
+
+fn address(visit: &Visit) -> Result<Identifier, Refusal> {
+    let kind = visit.form.value("kind").parse().map_err(|_| Refusal::NotFound)?;
+    Ok(Identifier { kind, value: visit.form.value("address").to_owned() })
+}
+
+fn changed() -> Refusal {
+    Refusal::Changed(
+        "Something changed since this was shown, so nothing was decided. Open the customer again, and look at it."
+            .to_owned(),
+    )
+}
+
+fn refusal(error: DecisionError) -> Refusal {
+    match error {
+        DecisionError::Storage(error) => error.into(),
+        DecisionError::Changed | DecisionError::NoRecord(_) => changed(),
+        DecisionError::NoDecision => Refusal::NotFound,
+        DecisionError::Contradicts(_) => Refusal::Mistake(
+            "This contradicts a decision in force. The page of the customer lists it: undo it there first."
+                .to_owned(),
+        ),
+        DecisionError::NoEffect => Refusal::Mistake(
+            "The decision would have no effect: merges of the source contradict it.".to_owned(),
+        ),
+        error => {
+            let text = error.to_string();
+            let mut letters = text.chars();
+            let first = letters.next().map(|letter| letter.to_uppercase().to_string());
+            Refusal::Mistake(format!("{}{}.", first.unwrap_or_default(), letters.as_str()))
+        }
+    }
+}

@@ -1,0 +1,125 @@
+//! Erases a person, after the person at the console typed a confirmation.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::acts::customer;
+use crate::admin::audit::{Attribution, record_view};
+use crate::admin::customers::{Erased, erase_customer};
+use crate::admin::decisions::CustomerView;
+use crate::admin::shown_customer::records_of;
+use crate::console::reply::{Refusal, Reply};
+use crate::console::shown::ShownTime;
+use crate::console::shown_customers::{ShownRecord, ShownView};
+use crate::console::visit::Visit;
+use crate::erasure::erase::ErasureError;
+use crate::storage::invalidation::LookupHash;
+
+/// The word to type, if not the customer id.
+const CONFIRMATION: &str = "ERASE";
+
+#[derive(Serialize)]
+struct EraseCustomerPage {
+    view: ShownView,
+    path: String,
+    confirmation: &'static str,
+    /// Who the person saw. If somebody else belongs to the customer meanwhile, nobody is erased.
+    state: String,
+}
+
+#[derive(Serialize)]
+struct ErasedPage {
+    erasure_id: String,
+    at: ShownTime,
+    records: u64,
+    events: u64,
+    deliveries: u64,
+    suppressions: usize,
+    namesakes: Vec<Namesake>,
+}
+
+/// A record that was kept, although it has the same name and an address in common.
+#[derive(Serialize)]
+struct Namesake {
+    record: ShownRecord,
+    kind: String,
+    why: String,
+}
+
+/// The question.
+pub(in crate::console::pages) async fn ask(visit: &Visit) -> Result<Reply, Refusal> {
+    let view = customer(visit).await?;
+    if let Some(by) = visit.seen_by() {
+        let what = ("view customer", "before an erasure".to_owned());
+        record_view(visit.pool(), &visit.brand, what, &records_of(&view), by).await?;
+    }
+    let page = EraseCustomerPage {
+        state: state_of(visit, &view),
+        path: visit.customer_path(&view.key),
+        view: visit.shown_view(&view),
+        confirmation: CONFIRMATION,
+    };
+    visit.page("customer_erase.html", ("/customers", "Erase a customer"), &page)
+}
+
+/// A keyed hash of who is erased: all records and addresses.
+fn state_of(visit: &Visit, view: &CustomerView) -> String {
+    let records = view.records.iter().map(|(key, _)| key.to_string());
+    let addresses = view.addresses.iter().map(|(kind, text)| format!("{kind} {text}"));
+    let all: BTreeSet<String> = records.chain(addresses).collect();
+    let all = all.into_iter().collect::<Vec<_>>().join("\u{0}");
+    let LookupHash(hash) = LookupHash::new(&visit.brand.secret, "console erasure", &all);
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Erases, and shows the receipt. It names nobody.
+pub(in crate::console::pages) async fn erase(visit: &Visit) -> Result<Reply, Refusal> {
+    let view = customer(visit).await?;
+    let typed = visit.form.value("confirmation");
+    if typed != CONFIRMATION && typed != view.customer_id {
+        return Err(Refusal::Mistake(format!(
+            "Nothing was erased. Type {CONFIRMATION} or the customer id to confirm."
+        )));
+    }
+    if visit.form.value("state") != state_of(visit, &view) {
+        return Err(Refusal::Changed(
+            "Nothing was erased: other records or addresses belong to this customer now. Open the page again, and check who would be erased.".to_owned(),
+        ));
+    }
+    let (console, records) = (&visit.console, records_of(&view));
+    // The audit log stores no reason of an erasure: it might name the person.
+    let by = Attribution { by: &visit.member.person, reason: "" };
+    let place = (&console.suppressions, &console.clock);
+    let mut no_progress = |_| {};
+    let erasing = erase_customer(visit.pool(), &visit.brand, place, &records, by, &mut no_progress);
+    let erased = Box::pin(erasing).await.map_err(refusal)?;
+    visit.page("customer_erased.html", ("/customers", "Erased"), &receipt(visit, erased))
+}
+
+fn receipt(visit: &Visit, Erased { receipt, namesakes }: Erased) -> ErasedPage {
+    let namesakes = namesakes.into_iter().map(|row| Namesake {
+        record: visit.shown_record(&row.record, ""),
+        kind: row.kind,
+        why: row.conflict.unwrap_or_else(|| "another customer".to_owned()),
+    });
+    ErasedPage {
+        erasure_id: receipt.erasure_id.to_string(),
+        at: visit.time(receipt.erased_at),
+        records: receipt.counts.records,
+        events: receipt.counts.events,
+        deliveries: receipt.counts.deliveries,
+        suppressions: receipt.entries,
+        namesakes: namesakes.collect(),
+    }
+}
+
+fn refusal(error: ErasureError) -> Refusal {
+    match error {
+        ErasureError::Storage(error) => error.into(),
+        error => {
+            tracing::error!(%error, "erasure in the console failed");
+            Refusal::Mistake(format!("The erasure failed: {error}."))
+        }
+    }
+}

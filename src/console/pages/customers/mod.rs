@@ -1,0 +1,9 @@
+//! Customers: the search, the page of one, its timeline, and what people do with it.
+
+pub(super) mod acts;
+pub(super) mod erase;
+mod history;
+pub(super) mod page;
+pub(super) mod search;
+pub(super) mod timeline;
+mod why;

@@ -1,0 +1,136 @@
+//! What people decided, and undoing it.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::customer_card::CustomerCard;
+use super::shown_decisions::{ShownDecision, refused};
+use crate::admin::audit::record_view;
+use crate::admin::decisions::{Act, DecisionError, Preview, StateToken};
+use crate::admin::decisions::{decide, find_decision, preview};
+use crate::admin::role::Role;
+use crate::console::reply::{Refusal, Reply};
+use crate::console::visit::Visit;
+use crate::counted::counted;
+use crate::storage::decisions::{DecisionRow, Which, list_decisions};
+use crate::storage::page_key::PageKey;
+
+/// How many pairs or records of a decision the list shows.
+const MOST_LISTED: usize = 3;
+
+/// How many of them the page of the decision shows.
+const MOST_SHOWN: usize = 50;
+
+#[derive(Serialize)]
+struct DecisionsPage {
+    decisions: Vec<ShownDecision>,
+    /// The path of the next page.
+    older: Option<String>,
+}
+
+/// The decisions, the newest first.
+pub(super) async fn show_all(visit: &Visit) -> Result<Reply, Refusal> {
+    let before = visit.query.value("before").parse().unwrap_or(PageKey::NEWEST);
+    let which = Which::Newest(before, PageKey::READ);
+    let mut connection = visit.pool().acquire().await?;
+    let mut rows = list_decisions(&mut connection, visit.brand.id(), which).await?;
+    drop(connection);
+    let key = |row: &DecisionRow| PageKey { at: row.decided_at, id: row.decision_id };
+    let older = PageKey::cut(&mut rows, key);
+    if visit.sees_values() && !rows.is_empty() {
+        let what = ("list decisions", counted(rows.len(), "decision", "decisions"));
+        let by = (visit.attribution(), visit.now());
+        record_view(visit.pool(), &visit.brand, what, &BTreeSet::new(), by).await?;
+    }
+    let shown = rows.into_iter().map(|row| ShownDecision::new(visit, row, MOST_LISTED));
+    let page = DecisionsPage {
+        decisions: shown.collect(),
+        older: older.map(|key| visit.path(&format!("/decisions?before={key}"))),
+    };
+    visit.page("decisions.html", ("/decisions", "Decisions"), &page)
+}
+
+#[derive(Serialize)]
+struct DecisionPage {
+    id: String,
+    decision: ShownDecision,
+    is_in_force: bool,
+    undo: Option<Undo>,
+    /// Why it cannot be undone. Empty if it can, or if the person may not.
+    refused: String,
+}
+
+/// What undoing the decision would do.
+#[derive(Serialize)]
+struct Undo {
+    state: String,
+    before: Vec<CustomerCard>,
+    after: Vec<CustomerCard>,
+}
+
+/// The most customers before or after that are shown.
+const MOST_CUSTOMERS: usize = 20;
+
+/// A decision, and what undoing it would do.
+pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
+    let (pool, brand, id) = (visit.pool(), &visit.brand, visit.uuid()?);
+    let mut connection = pool.acquire().await?;
+    let found = find_decision(&mut connection, brand, id).await;
+    drop(connection);
+    let row = found.map_err(refusal)?;
+    if visit.sees_values() {
+        let what = ("view decision", id.to_string());
+        let by = (visit.attribution(), visit.now());
+        record_view(pool, brand, what, &row.verdict.records(), by).await?;
+    }
+    let is_in_force = row.undone_at.is_none();
+    let (undo, refused) = if is_in_force && visit.may(Role::Supervisor) {
+        match preview(pool, brand, &Act::Undo(id)).await {
+            Ok(shown) => (Some(undo_of(visit, &shown)), String::new()),
+            Err(DecisionError::Storage(error)) => return Err(error.into()),
+            Err(error) => (None, refused(&error)),
+        }
+    } else {
+        (None, String::new())
+    };
+    let decision = ShownDecision::new(visit, row, MOST_SHOWN);
+    let page = DecisionPage { id: id.to_string(), decision, is_in_force, undo, refused };
+    visit.page("decision.html", ("/decisions", "Decision"), &page)
+}
+
+fn undo_of(visit: &Visit, shown: &Preview) -> Undo {
+    let customers = |views: &[_]| {
+        let some = views.iter().take(MOST_CUSTOMERS);
+        some.map(|view| CustomerCard::new(visit, view, None)).collect()
+    };
+    let state = shown.state.to_string();
+    Undo { state, before: customers(&shown.before), after: customers(&shown.after) }
+}
+
+/// Undoes a decision, if that would still do what the person saw.
+pub(super) async fn undo(visit: &Visit) -> Result<Reply, Refusal> {
+    let id = visit.uuid()?;
+    let Ok(state) = visit.form.value("state").parse::<StateToken>();
+    let by = (visit.attribution(), visit.now());
+    let undone = decide(visit.pool(), &visit.brand, &Act::Undo(id), Some(&state), by).await;
+    undone.map_err(refusal)?;
+    Ok(visit.redirect(&visit.path(&format!("/decisions/{id}")), "undone"))
+}
+
+fn refusal(error: DecisionError) -> Refusal {
+    match error {
+        DecisionError::Storage(error) => error.into(),
+        DecisionError::NoDecision => Refusal::NotFound,
+        DecisionError::AlreadyUndone => Refusal::Changed(
+            "Somebody undid this decision meanwhile. The page Decisions says who. Nothing is left to do."
+                .to_owned(),
+        ),
+        DecisionError::Changed => Refusal::Changed(
+            "The customers of this decision changed since you opened it, so it was not undone. \
+             Open the decision again, and look at what undoing it would do now."
+                .to_owned(),
+        ),
+        error => Refusal::Mistake(refused(&error)),
+    }
+}

@@ -1,0 +1,110 @@
+//! One webhook: its state, the shape of its content, and what can be done with it.
+
+use serde::Serialize;
+
+use super::shown_delivery::{packed, state_words};
+use crate::admin::deliveries::{record_reveal, records_in};
+use crate::admin::delivery_body::{masked_body, revealed_body};
+use crate::console::reply::{Refusal, Reply};
+use crate::console::shown::ShownTime;
+use crate::console::visit::Visit;
+use crate::storage::deliveries::{ShownRow, find_delivery};
+use crate::storage::inbox_pages::{SeenDelivery, find_version};
+
+/// The most records that are named.
+const MAX_RECORDS: usize = 20;
+
+#[derive(Serialize)]
+struct DeliveryPage {
+    id: String,
+    path: String,
+    seen: String,
+    source: String,
+    source_path: String,
+    event: String,
+    state: &'static str,
+    tone: &'static str,
+    note: String,
+    attempts: i32,
+    received: ShownTime,
+    next: Option<ShownTime>,
+    headers: Vec<(String, String)>,
+    bytes: usize,
+    body: String,
+    is_revealed: bool,
+    records: Vec<TouchedRecord>,
+    /// What can be done in this state. The words of the act; `None` if it cannot be done.
+    replay: &'static str,
+    can_discard: bool,
+}
+
+/// A record that the webhook is about.
+#[derive(Serialize)]
+struct TouchedRecord {
+    kind: String,
+    id: String,
+    path: String,
+}
+
+/// A webhook, with its content masked.
+pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
+    page(visit, false).await
+}
+
+/// A webhook with its content. The audit log says who saw it.
+pub(super) async fn reveal(visit: &Visit) -> Result<Reply, Refusal> {
+    page(visit, true).await
+}
+
+async fn page(visit: &Visit, is_revealed: bool) -> Result<Reply, Refusal> {
+    let (pool, id) = (visit.pool(), visit.uuid()?);
+    let version = find_version(pool, visit.brand.id(), id).await?.ok_or(Refusal::NotFound)?;
+    let row = find_delivery(pool, visit.brand.id(), id).await?.ok_or(Refusal::NotFound)?;
+    if is_revealed {
+        record_reveal(pool, &visit.brand, id, visit.attribution(), visit.now()).await?;
+    }
+    visit.page("delivery.html", ("/inbox", "Webhook"), &shown(visit, &row, version, is_revealed))
+}
+
+fn shown(visit: &Visit, row: &ShownRow, version: SeenDelivery, is_revealed: bool) -> DeliveryPage {
+    let listed = &row.listed;
+    let (state, tone) = state_words(listed);
+    let header = |(name, value): (&String, &String)| {
+        (name.clone(), if is_revealed { value.clone() } else { "‹text›".to_owned() })
+    };
+    DeliveryPage {
+        id: listed.delivery_id.to_string(),
+        path: visit.path(&format!("/inbox/{}", listed.delivery_id)),
+        seen: packed(&[version]),
+        source: listed.source.clone(),
+        source_path: visit.path(&format!("/sources/{}", listed.source)),
+        event: listed.event.clone(),
+        state,
+        tone,
+        note: listed.note.clone(),
+        attempts: listed.attempts,
+        received: visit.time(listed.received_at),
+        next: (listed.state == "pending").then(|| visit.time(listed.due_at)),
+        headers: row.headers.iter().map(header).collect(),
+        bytes: row.body.len(),
+        body: if is_revealed { revealed_body(&row.body) } else { masked_body(&row.body) },
+        is_revealed,
+        records: records(visit, row),
+        replay: match listed.state.as_str() {
+            "pending" => "Try now",
+            "done" => "Apply again",
+            _ => "Replay",
+        },
+        can_discard: ["pending", "dead"].contains(&listed.state.as_str()),
+    }
+}
+
+fn records(visit: &Visit, row: &ShownRow) -> Vec<TouchedRecord> {
+    let records = records_in(&visit.brand, row, MAX_RECORDS);
+    let touched = |key: crate::customer::model::record::RecordKey| TouchedRecord {
+        kind: key.kind.as_str().to_owned(),
+        path: visit.customer_path(&key.to_string()),
+        id: visit.value(&key.id),
+    };
+    records.into_iter().map(touched).collect()
+}

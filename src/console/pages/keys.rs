@@ -1,0 +1,94 @@
+//! The keys with which Omnidesk asks.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+
+use crate::admin::keys::{KeyError, KeyTerms, create_key, revoke_key};
+use crate::console::reply::{Refusal, Reply};
+use crate::console::shown::ShownTime;
+use crate::console::visit::Visit;
+use crate::storage::api_keys::{KeyState, list_keys};
+
+#[derive(Serialize)]
+struct KeysPage {
+    keys: Vec<Key>,
+    /// The URL with a key that was just made, to paste into Omnidesk.
+    made: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Key {
+    id: String,
+    label: String,
+    state: &'static str,
+    is_valid: bool,
+    created: ShownTime,
+    used: Option<ShownTime>,
+    expires: Option<ShownTime>,
+}
+
+/// The keys of the brand. The keys themselves are not stored.
+pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
+    page(visit, None).await
+}
+
+async fn page(visit: &Visit, made: Option<String>) -> Result<Reply, Refusal> {
+    let now = visit.now();
+    let mut keys = list_keys(visit.pool()).await?;
+    keys.retain(|key| key.brand_id == visit.brand.id());
+    keys.sort_by_key(|key| (key.state(now) != KeyState::Valid, std::cmp::Reverse(key.created_at)));
+    let shown = keys.into_iter().map(|key| Key {
+        id: key.key_id.to_string(),
+        state: key.state(now).as_str(),
+        is_valid: key.state(now) == KeyState::Valid,
+        created: visit.time(key.created_at),
+        used: key.last_used_at.map(|at| visit.time(at)),
+        expires: key.expires_at.map(|at| visit.time(at)),
+        label: key.label,
+    });
+    visit.page("keys.html", ("/keys", "Keys"), &KeysPage { keys: shown.collect(), made })
+}
+
+/// Makes a key, and shows its URL once.
+pub(super) async fn create(visit: &Visit) -> Result<Reply, Refusal> {
+    let terms = KeyTerms { label: visit.form.value("label"), expires_at: expiry(visit)? };
+    let created =
+        create_key(visit.pool(), &visit.brand, terms, visit.attribution(), visit.now()).await;
+    let created = created.map_err(refusal)?;
+    page(visit, Some(visit.console.file.lookup_url(created.key.reveal()))).await
+}
+
+/// When the key expires. The field is empty for never, or has a number of days.
+fn expiry(visit: &Visit) -> Result<Option<Timestamp>, Refusal> {
+    let days = visit.form.value("days");
+    if days.is_empty() {
+        return Ok(None);
+    }
+    let days: u16 = days.parse().ok().filter(|days| *days > 0).ok_or_else(|| {
+        Refusal::Mistake(
+            "The number of days must be from 1 to 65535, or empty for never.".to_owned(),
+        )
+    })?;
+    let hours = i64::from(days).saturating_mul(24);
+    Ok(visit.now().checked_add(SignedDuration::from_hours(hours)).ok())
+}
+
+/// Revokes a key of this brand.
+pub(super) async fn revoke(visit: &Visit) -> Result<Reply, Refusal> {
+    let key_id = visit.uuid()?;
+    let keys = list_keys(visit.pool()).await?;
+    if !keys.iter().any(|key| key.key_id == key_id && key.brand_id == visit.brand.id()) {
+        return Err(Refusal::NotFound);
+    }
+    let revoked = revoke_key(visit.pool(), key_id, visit.attribution(), visit.now()).await;
+    let revoked = revoked.map_err(refusal)?;
+    Ok(visit.redirect(&visit.path("/keys"), if revoked { "revoked" } else { "nothing" }))
+}
+
+fn refusal(error: KeyError) -> Refusal {
+    match error {
+        KeyError::Unknown => Refusal::NotFound,
+        KeyError::Storage(error) => error.into(),
+        KeyError::Label | KeyError::Random => Refusal::Mistake(format!("The {error}.")),
+    }
+}

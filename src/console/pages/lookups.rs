@@ -1,0 +1,183 @@
+//! What was looked up, and what Omnidesk got.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::admin::audit::record_view;
+use crate::admin::compared_review::kind_in_words;
+use crate::admin::past_lookups::{
+    LookupSearch, PastCustomer, PastLookup, find_past_lookups, list_past_lookups,
+};
+use crate::console::reply::{Refusal, Reply};
+use crate::console::shown::ShownTime;
+use crate::console::visit::Visit;
+use crate::counted::counted;
+use crate::customer::model::text::canonical_id;
+use crate::lookup::query::Question;
+use crate::lookup::query_customers::ReadRules;
+use crate::storage::lookup_history::LookupRow;
+use crate::storage::page_key::PageKey;
+
+#[derive(Serialize)]
+struct LookupsPage {
+    lookups: Vec<Lookup>,
+    /// The path of the next page.
+    older: Option<String>,
+    /// Ways to search, by their names in the form.
+    searches: [(&'static str, &'static str); 5],
+    /// The way and the text of this search. Empty without one.
+    by: String,
+    text: String,
+    /// For how many days lookups are kept.
+    days: u32,
+}
+
+/// Ways to search.
+const SEARCHES: [(&str, &str); 5] = [
+    ("ticket", "Ticket of Omnidesk"),
+    ("address", "E-mail address or phone number"),
+    ("customer", "Customer id in the answer"),
+    ("id", "Id that was looked up"),
+    ("request", "Request id"),
+];
+
+#[derive(Serialize)]
+struct Lookup {
+    at: ShownTime,
+    request: String,
+    /// If it is a number.
+    ticket: Option<String>,
+    /// What was asked. Empty if the request was rejected before.
+    asked: String,
+    status: i16,
+    result: String,
+    /// The tone of the result.
+    tone: &'static str,
+    cache: String,
+    duration: String,
+    /// Each source that was to be asked, and what it answered.
+    sources: Vec<(String, String)>,
+    customers: Vec<Found>,
+}
+
+/// A customer in an answer.
+#[derive(Serialize)]
+struct Found {
+    key: String,
+    /// The path of the customer that has its first record now. `None` if that is no longer stored.
+    path: Option<String>,
+    /// Whether the record belongs to another customer now.
+    has_moved: bool,
+}
+
+/// The newest lookups.
+pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
+    let before = visit.query.value("before").parse().unwrap_or(PageKey::NEWEST);
+    let (pool, brand) = (visit.pool(), &visit.brand);
+    let mut lookups = list_past_lookups(pool, brand, before, PageKey::READ).await?;
+    let key = |lookup: &PastLookup| PageKey { at: lookup.row.asked_at, id: lookup.row.request_id };
+    let older = PageKey::cut(&mut lookups, key);
+    if visit.sees_values() {
+        log_view(visit, ("list lookups", String::new()), &lookups).await?;
+    }
+    page(visit, &lookups, older)
+}
+
+/// The lookups that match. What a person searches for is sent in a form, so it is in no URL.
+pub(super) async fn search(visit: &Visit) -> Result<Reply, Refusal> {
+    let by = visit.form.value("by");
+    let search = wanted(visit, by)?;
+    let lookup = &visit.console.file.lookup;
+    let rules = ReadRules {
+        max_customers: usize::try_from(lookup.max_customers).unwrap_or(usize::MAX),
+        multiple_matches: lookup.multiple_matches,
+    };
+    let (pool, brand) = (visit.pool(), &visit.brand);
+    let found = find_past_lookups(pool, brand, &search, rules, PageKey::PER_PAGE).await?;
+    log_view(visit, ("search lookups", format!("by {by}")), &found).await?;
+    page(visit, &found, None)
+}
+
+/// Stores that the person saw these lookups.
+async fn log_view(
+    visit: &Visit,
+    what: (&'static str, String),
+    lookups: &[PastLookup],
+) -> Result<(), Refusal> {
+    let customers = lookups.iter().flat_map(|lookup| &lookup.customers);
+    let records: BTreeSet<_> = customers.filter_map(|customer| customer.key.parse().ok()).collect();
+    let by = (visit.attribution(), visit.now());
+    Ok(record_view(visit.pool(), &visit.brand, what, &records, by).await?)
+}
+
+/// What the form asks for.
+fn wanted(visit: &Visit, by: &str) -> Result<LookupSearch, Refusal> {
+    let text = visit.form.value("text");
+    let mistake = |text: &str| Refusal::Mistake(text.to_owned());
+    if text.is_empty() {
+        return Err(mistake("Write what to search for."));
+    }
+    match by {
+        "ticket" => Ok(LookupSearch::Ticket(text.to_owned())),
+        "customer" => Ok(LookupSearch::Customer(text.to_owned())),
+        "id" => Ok(LookupSearch::Question(Question::Id(canonical_id(text)))),
+        "request" => text.parse().map(LookupSearch::Request).map_err(|_| {
+            mistake("This is not a request id. The log and the header x-request-id have it.")
+        }),
+        "address" => LookupSearch::of_address(&visit.brand, text).ok_or_else(|| {
+            mistake(
+                "This is neither an e-mail address nor a phone number. Write a number with its country code.",
+            )
+        }),
+        _ => Err(mistake("Choose how to search.")),
+    }
+}
+
+fn page(visit: &Visit, found: &[PastLookup], older: Option<PageKey>) -> Result<Reply, Refusal> {
+    let page = LookupsPage {
+        lookups: found.iter().map(|lookup| shown(visit, lookup)).collect(),
+        older: older.map(|key| visit.path(&format!("/lookups?before={key}"))),
+        searches: SEARCHES,
+        by: visit.form.value("by").to_owned(),
+        text: visit.form.value("text").to_owned(),
+        days: visit.console.file.lookup.trace_days,
+    };
+    visit.page("lookups.html", ("/lookups", "Lookups"), &page)
+}
+
+fn shown(visit: &Visit, PastLookup { row, customers }: &PastLookup) -> Lookup {
+    let owned = |(source, outcome): (&str, &str)| (source.to_owned(), outcome.to_owned());
+    let (result, tone) = result(row);
+    Lookup {
+        at: visit.time(row.asked_at),
+        request: row.request_id.to_string(),
+        ticket: row.ticket.clone(),
+        asked: row.question_kind.as_deref().map(kind_in_words).unwrap_or_default().to_owned(),
+        status: row.status,
+        result,
+        tone,
+        cache: row.cache.clone(),
+        duration: format!("{:.1} ms", f64::from(row.duration_us) / 1_000.0),
+        sources: row.source_outcomes().map(owned).collect(),
+        customers: customers.iter().map(|customer| found(visit, customer)).collect(),
+    }
+}
+
+fn found(visit: &Visit, customer: &PastCustomer) -> Found {
+    Found {
+        key: visit.value(&customer.key),
+        path: customer.now.as_deref().map(|now| visit.customer_path(now)),
+        has_moved: customer.now.as_ref().is_some_and(|now| *now != customer.key),
+    }
+}
+
+/// What Omnidesk got, and its tone.
+fn result(row: &LookupRow) -> (String, &'static str) {
+    match (&row.problem, row.customer_keys.len()) {
+        (Some(problem), _) => (problem.clone(), "bad"),
+        (None, _) if row.too_many => ("too many".to_owned(), "warn"),
+        (None, 0) => ("nobody".to_owned(), "neutral"),
+        (None, customers) => (counted(customers, "customer", "customers"), "good"),
+    }
+}

@@ -1,0 +1,204 @@
+//! Answers to an open question: what each would do, and giving one.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::customer_card::CustomerCard;
+use super::shown_decisions::refused;
+use crate::admin::compared_review::{ComparedCustomer, MOST_COMPARED};
+use crate::admin::decided_since::decided_since;
+use crate::admin::decisions::{CustomerView, DecisionError, StateToken, decide, preview};
+use crate::admin::reviews::{
+    DAYS_AWAY, Review, ReviewAnswer, days_later, list, list_ids, postpone,
+};
+use crate::console::record_links::RecordLinks;
+use crate::console::reply::{Refusal, Reply};
+use crate::console::visit::Visit;
+use crate::customer::model::record::RecordKey;
+
+/// An answer that a person can choose.
+#[derive(Serialize)]
+pub(super) struct Answer {
+    /// Its name in the form.
+    name: &'static str,
+    label: &'static str,
+    /// The key of the keyboard.
+    key: &'static str,
+    /// What it would do. `None` if it cannot be chosen.
+    result: Option<AnswerResult>,
+    /// Why it cannot be chosen.
+    refused: String,
+}
+
+/// What an answer would do.
+#[derive(Serialize)]
+struct AnswerResult {
+    /// The state that this shows.
+    state: String,
+    /// The customers as they would be.
+    customers: Vec<CustomerCard>,
+    /// How many more there would be.
+    more: usize,
+    /// Other customers that would change, as they are.
+    others: Vec<CustomerCard>,
+}
+
+/// Each answer with its name, its key, and what it says about customers, or about the address of a form.
+const ANSWERS: [(ReviewAnswer, &str, &str, &str, &str); 3] = [
+    (ReviewAnswer::Same, "same", "s", "They are one person", "The address is theirs"),
+    (
+        ReviewAnswer::Different,
+        "different",
+        "d",
+        "They are different people",
+        "The address is not theirs",
+    ),
+    (
+        ReviewAnswer::Shared,
+        "shared",
+        "h",
+        "Several people share the address",
+        "Several people share the address",
+    ),
+];
+
+/// The answers to a question, each with what it would do.
+pub(super) async fn answers(
+    visit: &Visit,
+    review: &Review,
+    customers: &[ComparedCustomer],
+) -> Result<Vec<Answer>, Refusal> {
+    let mut answers = Vec::new();
+    for (answer, name, key, about_customers, about_a_form) in ANSWERS {
+        if answer == ReviewAnswer::Shared && review.address().is_none() {
+            continue;
+        }
+        let label = if review.is_about_a_form() { about_a_form } else { about_customers };
+        let (result, refused) = match previewed(visit, review, answer, customers).await {
+            Ok(result) => (Some(result), String::new()),
+            Err(DecisionError::Storage(error)) => return Err(error.into()),
+            Err(error) => (None, refused(&error)),
+        };
+        answers.push(Answer { name, label, key, result, refused });
+    }
+    Ok(answers)
+}
+
+/// What an answer would do.
+async fn previewed(
+    visit: &Visit,
+    review: &Review,
+    answer: ReviewAnswer,
+    customers: &[ComparedCustomer],
+) -> Result<AnswerResult, DecisionError> {
+    let act = review.act(answer)?;
+    let shown = preview(visit.pool(), &visit.brand, &act).await?;
+    let is_asked = |view: &&CustomerView| review.open.review.customers.contains(&view.key);
+    let asked = customers.iter().map(|customer| &customer.view);
+    let known: BTreeSet<RecordKey> = asked
+        .chain(shown.before.iter().filter(is_asked))
+        .flat_map(|view| view.records.iter().map(|(record, _)| record.clone()))
+        .collect();
+    let others = shown.before.iter().filter(|view| !is_asked(view)).take(MOST_COMPARED);
+    let after = shown.after.iter().take(MOST_COMPARED);
+    Ok(AnswerResult {
+        state: shown.state.to_string(),
+        customers: after.map(|view| CustomerCard::new(visit, view, Some(&known))).collect(),
+        more: shown.after.len().saturating_sub(MOST_COMPARED),
+        others: others.map(|view| CustomerCard::new(visit, view, None)).collect(),
+    })
+}
+
+/// Gives an answer, and goes to the next question.
+pub(super) async fn answer(visit: &Visit) -> Result<Reply, Refusal> {
+    let (pool, brand, now) = (visit.pool(), &visit.brand, visit.now());
+    let order = list(pool, brand, true, now).await?;
+    let Some(review) = order.iter().find(|review| review.id == visit.id) else {
+        return Err(changed(visit).await?);
+    };
+    let (done, decided) = match visit.form.value("answer") {
+        "later" => (put_away(visit, review).await?, None),
+        name => ("answered", Some(give(visit, review, name).await?)),
+    };
+    let open = list_ids(pool, brand, now).await?;
+    let next = next_of(&order, &open, &visit.id);
+    let mut path = visit.path(&next.map_or("/reviews".to_owned(), |id| format!("/reviews/{id}")));
+    if let Some(decision) = decided {
+        path = format!("{path}?decided={decision}");
+    }
+    Ok(visit.redirect(&path, done))
+}
+
+/// The question that came after one and is still open. After the last one, the first.
+fn next_of<'a>(order: &'a [Review], open: &BTreeSet<String>, id: &str) -> Option<&'a str> {
+    let here = order.iter().position(|review| review.id == id).unwrap_or_default();
+    let (before, after) = order.split_at_checked(here)?;
+    let mut next = after.iter().chain(before).map(|review| review.id.as_str());
+    next.find(|next| *next != id && open.contains(*next))
+}
+
+async fn put_away(visit: &Visit, review: &Review) -> Result<&'static str, Refusal> {
+    let (now, by) = (visit.now(), (visit.attribution(), visit.now()));
+    let until = days_later(now, DAYS_AWAY);
+    if postpone(visit.pool(), &visit.brand, review, until, by).await? {
+        Ok("put-away")
+    } else {
+        Err(changed(visit).await?)
+    }
+}
+
+/// Decides what an answer says, if that would still do what the person saw. Returns the id of the decision.
+async fn give(visit: &Visit, review: &Review, name: &str) -> Result<Uuid, Refusal> {
+    let answer = ANSWERS.iter().find(|(_, own, ..)| *own == name);
+    let Some((answer, ..)) = answer else {
+        return Err(Refusal::Mistake("Choose one of the answers.".to_owned()));
+    };
+    let Ok(state) = visit.form.value(&format!("state-{name}")).parse::<StateToken>();
+    let act = review.act(*answer).map_err(|error| Refusal::Mistake(refused(&error)))?;
+    let by = (visit.attribution(), visit.now());
+    match decide(visit.pool(), &visit.brand, &act, Some(&state), by).await {
+        Ok(decided) => Ok(decided.decision_id),
+        Err(DecisionError::Storage(error)) => Err(error.into()),
+        Err(DecisionError::Changed) => Err(changed(visit).await?),
+        // What somebody decided meanwhile may be the reason.
+        Err(error) => Err(match decided_meanwhile(visit).await? {
+            Some(text) => Refusal::Changed(text),
+            None => Refusal::Mistake(refused(&error)),
+        }),
+    }
+}
+
+/// What changed since the person opened the question.
+async fn changed(visit: &Visit) -> Result<Refusal, Refusal> {
+    let text = decided_meanwhile(visit).await?.unwrap_or_else(|| {
+        "The data of these customers changed since you opened the question, so your answer was not stored. \
+         Go back to Reviews. If the question is still open, look at its customers again."
+            .to_owned()
+    });
+    Ok(Refusal::Changed(text))
+}
+
+/// What somebody decided about the customers since the person opened the question.
+async fn decided_meanwhile(visit: &Visit) -> Result<Option<String>, Refusal> {
+    let links = RecordLinks::new(&visit.brand);
+    let sent = visit.form.values("customer");
+    let customers = sent.into_iter().filter_map(|path| links.record(path)).collect();
+    let shown_at = visit.form.value("shown_at").parse().ok();
+    let Some(since) = shown_at.and_then(|at| Timestamp::from_microsecond(at).ok()) else {
+        return Ok(None);
+    };
+    let mut connection = visit.pool().acquire().await?;
+    let found = decided_since(&mut connection, &visit.brand, &customers, since).await?;
+    Ok(found.map(|row| {
+        let (by, what) = (&row.decided_by, row.verdict.as_str());
+        let did = match (row.undone_at, &row.undone_by) {
+            (None, _) => format!("{by} decided about these customers meanwhile: {what}."),
+            (Some(_), None) => format!("The decision of {by} was undone meanwhile: {what}."),
+            (Some(_), Some(undone)) => format!("{undone} undid the decision of {by} meanwhile: {what}."),
+        };
+        format!("{did} Your answer was not stored. If you disagree, undo that decision on the page Decisions.")
+    }))
+}

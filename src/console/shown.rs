@@ -1,0 +1,80 @@
+//! Times and values as pages show them.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::visit::Visit;
+
+/// A time on a page: short, and in full when the pointer is on it.
+#[derive(Serialize)]
+pub(super) struct ShownTime {
+    /// For machines.
+    iso: String,
+    /// Such as `14:05`, `Tue 14:05` or `3 Nov 2026`.
+    short: String,
+    /// With the date, the seconds and the zone.
+    full: String,
+}
+
+impl ShownTime {
+    fn new(at: Timestamp, now: Timestamp, zone: &TimeZone) -> Self {
+        let (there, today) = (at.to_zoned(zone.clone()), now.to_zoned(zone.clone()).date());
+        let days = there.date().until(today).map_or(i32::MAX, |span| span.get_days());
+        let format = match days {
+            0 => "%H:%M",
+            1..7 => "%a %H:%M",
+            _ => "%-d %b %Y",
+        };
+        Self {
+            iso: at.to_string(),
+            short: there.strftime(format).to_string(),
+            full: there.strftime("%A %-d %B %Y %H:%M:%S %Z").to_string(),
+        }
+    }
+}
+
+/// A value about a person, in the place of its content for people who may not see it.
+const MASKED: &str = "••••••";
+
+/// Of a value with fewer characters, viewers do not even see the first one: it would often say all.
+const FEWEST_SHOWN: usize = 4;
+
+impl Visit {
+    /// The time zone of the brand.
+    pub(super) fn time_zone(&self) -> &TimeZone {
+        &self.brand.rules.presenter.rules().time_zone
+    }
+
+    /// A time, in the zone of the brand.
+    pub(super) fn time(&self, at: Timestamp) -> ShownTime {
+        ShownTime::new(at, self.now(), self.time_zone())
+    }
+
+    /// A value about a person. Viewers see that there is one, and the first character of a longer one.
+    pub(super) fn value(&self, value: &str) -> String {
+        if self.sees_values() || value.is_empty() {
+            return value.to_owned();
+        }
+        let first = if value.chars().count() < FEWEST_SHOWN { 0 } else { 1 };
+        value.chars().take(first).chain(MASKED.chars()).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_short_and_in_full_in_the_zone_of_the_brand() {
+        let zone = TimeZone::get("Europe/Amsterdam").unwrap();
+        let now = "2026-11-21T12:00:00Z".parse().unwrap();
+        let shown = |at: &str| ShownTime::new(at.parse().unwrap(), now, &zone);
+        assert_eq!(shown("2026-11-21T08:05:07Z").short, "09:05");
+        assert_eq!(shown("2026-11-20T22:59:00Z").short, "Fri 23:59");
+        assert_eq!(shown("2026-11-20T23:01:00Z").short, "00:01");
+        assert_eq!(shown("2026-11-14T12:00:00Z").short, "14 Nov 2026");
+        assert_eq!(shown("2027-01-01T12:00:00Z").short, "1 Jan 2027");
+        assert_eq!(shown("2026-07-01T10:00:00Z").full, "Wednesday 1 July 2026 12:00:00 CEST");
+    }
+}

@@ -1,0 +1,76 @@
+//! Customers and records as pages show them. Viewers see masks.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::visit::Visit;
+use crate::admin::audit::Attribution;
+use crate::admin::decisions::CustomerView;
+use crate::customer::model::record::RecordKey;
+
+/// A customer in short, on a page.
+#[derive(Serialize)]
+pub(super) struct ShownView {
+    /// Empty if unknown.
+    name: String,
+    customer_id: String,
+    path: String,
+    /// Kind and text of each.
+    addresses: Vec<(String, String)>,
+    records: Vec<ShownRecord>,
+    events: i64,
+}
+
+/// A record on a page.
+#[derive(Serialize)]
+pub(super) struct ShownRecord {
+    /// The key; masked for viewers.
+    text: String,
+    /// The name in the record. Empty if it has none.
+    name: String,
+    /// The page of its customer.
+    path: String,
+}
+
+impl Visit {
+    /// The person who sees personal values, and when, for the audit log. `None` if they see masks.
+    pub(super) fn seen_by(&self) -> Option<(Attribution<'_>, Timestamp)> {
+        self.sees_values().then(|| (self.attribution(), self.now()))
+    }
+
+    /// A customer in short.
+    pub(super) fn shown_view(&self, view: &CustomerView) -> ShownView {
+        let records = view.records.iter();
+        ShownView {
+            name: self.full_name(&view.first_name, &view.last_name),
+            customer_id: self.value(&view.customer_id),
+            path: self.customer_path(&view.key),
+            addresses: view
+                .addresses
+                .iter()
+                .map(|(kind, text)| (kind.clone(), self.value(text)))
+                .collect(),
+            records: records.map(|(record, name)| self.shown_record(record, name)).collect(),
+            events: view.events,
+        }
+    }
+
+    /// A record, with the name in it.
+    pub(super) fn shown_record(&self, record: &RecordKey, name: &str) -> ShownRecord {
+        ShownRecord {
+            text: self.record_text(record),
+            name: self.value(name),
+            path: self.customer_path(&record.to_string()),
+        }
+    }
+
+    /// The key of a record. The id may be an address.
+    pub(super) fn record_text(&self, record: &RecordKey) -> String {
+        format!("{}:{}", record.kind, self.value(&record.id))
+    }
+
+    /// Both parts of a name, each masked for itself.
+    pub(super) fn full_name(&self, first: &str, last: &str) -> String {
+        format!("{} {}", self.value(first), self.value(last)).trim().to_owned()
+    }
+}

@@ -1,0 +1,88 @@
+//! A request of a person who may do what they ask for. Pages and acts get nothing else.
+
+use std::sync::Arc;
+
+use actix_web::web::Data;
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::form::Form;
+use super::record_links::RecordLinks;
+use super::reply::Refusal;
+use super::state::Console;
+use crate::admin::audit::Attribution;
+use crate::admin::console_access::Member;
+use crate::admin::role::Role;
+use crate::brand::Brand;
+use crate::customer::model::record::RecordKey;
+use crate::storage::pool::Pool;
+
+/// A request of a person who may do what they ask for.
+pub(super) struct Visit {
+    pub(super) console: Data<Console>,
+    pub(super) brand: Arc<Brand>,
+    pub(super) member: Member,
+    /// The brands for which this browser has a session, or had one.
+    pub(super) other_brands: Vec<String>,
+    /// The last part of the path that varies, such as the id of a review.
+    pub(super) id: String,
+    /// The fields of the query.
+    pub(super) query: Form,
+    /// The fields of the form, if one was sent.
+    pub(super) form: Form,
+}
+
+impl Visit {
+    pub(super) fn pool(&self) -> &Pool {
+        &self.console.pool
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.console.clock.now()
+    }
+
+    /// Whether the person may do what this role may do.
+    pub(super) fn may(&self, role: Role) -> bool {
+        self.member.role >= role
+    }
+
+    /// Whether personal values are shown.
+    pub(super) fn sees_values(&self) -> bool {
+        self.may(Role::Supervisor)
+    }
+
+    /// The person, and the reason that they wrote into the form, for the audit log.
+    pub(super) fn attribution(&self) -> Attribution<'_> {
+        let reason = match self.form.value("reason") {
+            "" => "console",
+            reason => reason,
+        };
+        Attribution { by: &self.member.person, reason }
+    }
+
+    /// A path of this brand. `path` begins with a slash.
+    pub(super) fn path(&self, path: &str) -> String {
+        format!("{}/{}{path}", self.console.urls.base(), self.brand.rules.slug)
+    }
+
+    /// The path of the page of a customer, by any of its records.
+    pub(super) fn customer_path(&self, record: &str) -> String {
+        self.path(&format!("/customers/{}", RecordLinks::new(&self.brand).path(record)))
+    }
+
+    /// The record in the path.
+    ///
+    /// # Errors
+    /// If the path contains none.
+    pub(super) fn record(&self) -> Result<RecordKey, Refusal> {
+        RecordLinks::new(&self.brand).record(&self.id).ok_or(Refusal::NotFound)
+    }
+
+    /// The id in the path.
+    ///
+    /// # Errors
+    /// If the path contains none.
+    pub(super) fn uuid(&self) -> Result<Uuid, Refusal> {
+        self.id.parse().map_err(|_| Refusal::NotFound)
+    }
+}

@@ -1,0 +1,67 @@
+//! Keys and people.
+
+use std::collections::BTreeSet;
+
+use hookpoint::storage::audit_log::{AuditFilter, list_audit};
+
+use super::*;
+
+/// The value of the field that shows something once.
+fn shown_once(page: &str) -> String {
+    let value = page.split("readonly value=\"").nth(1).unwrap().split('"').next().unwrap();
+    value.replace("&#x2f;", "/").replace("&amp;", "&")
+}
+
+#[tokio::test]
+async fn a_key_that_was_made_works_until_it_is_revoked() {
+    let app = TestApp::start_with(settings_with_console()).await;
+    let admin = Person::enter(&app, Role::Admin).await;
+    let made = admin.submit("/keys", &[("label", "Omnidesk <b>"), ("days", "")]).await;
+    assert_eq!(made.status, 200, "{}", made.body);
+    assert!(made.body.contains("Omnidesk &lt;b&gt;"), "{}", made.body);
+    let url = shown_once(&made.body);
+    let key = url.split("key=").nth(1).unwrap();
+    assert!(!admin.page("/keys").await.contains(key), "a key is shown once");
+
+    let lookup = format!("key={key}&primaryID=x");
+    app.until(&lookup, |answer| answer.status == 200).await;
+    let row = made.body.split("Omnidesk &lt;b&gt;").nth(1).unwrap();
+    let id = row.split("/keys/").nth(1).unwrap().split("/revoke").next().unwrap();
+    let revoked = admin.submit(&format!("/keys/{id}/revoke"), &[("reason", "test")]).await;
+    assert_eq!(revoked.header("location"), Some("/demo/keys?done=revoked"));
+    app.until(&lookup, |answer| answer.status == 401).await;
+    let again = admin.submit(&format!("/keys/{id}/revoke"), &[]).await;
+    assert_eq!(again.header("location"), Some("/demo/keys?done=nothing"));
+    assert_eq!(admin.submit("/keys", &[("label", "")]).await.status, 422);
+    assert_eq!(admin.submit("/keys", &[("label", "x"), ("days", "0")]).await.status, 422);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn who_is_invited_has_the_role_of_the_invitation() {
+    let app = TestApp::start_with(settings_with_console()).await;
+    let admin = Person::enter(&app, Role::Admin).await;
+    let invited = admin.submit("/people", &[("person", "Sanne <i>"), ("role", "viewer")]).await;
+    let link = shown_once(&invited.body);
+    let entered = submit(&app, "/login", "", &[("code", &link)]).await;
+    let cookie = entered.header("set-cookie").unwrap().split(';').next().unwrap().to_owned();
+    let sanne = Person { app: &app, cookie };
+    assert_eq!((sanne.open("/").await.status, sanne.open("/keys").await.status), (200, 403));
+    let people = admin.page("/people").await;
+    assert!(people.contains("Sanne &lt;i&gt;") && !people.contains("<i>"), "{people}");
+    for (person, role) in [("", "viewer"), ("x", "owner"), ("x", ""), ("a\u{7}", "viewer")] {
+        let refused = admin.submit("/people", &[("person", person), ("role", role)]).await;
+        assert_eq!(refused.status, 422, "{person:?} {role:?}");
+    }
+    let audit = list_audit(app.pool(), app.brand.id(), AuditFilter::ALL, 10).await.unwrap();
+    let acts: Vec<_> =
+        audit.iter().map(|row| (row.action.as_str(), row.done_by.as_str())).collect();
+    let expected = [
+        ("log in", "Sanne <i>"),
+        ("create console link", "Femke"),
+        ("log in", "Femke"),
+        ("create console link", "test"),
+    ];
+    assert_eq!(BTreeSet::from_iter(acts), BTreeSet::from_iter(expected));
+    app.stop().await;
+}

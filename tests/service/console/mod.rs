@@ -1,0 +1,121 @@
+//! The console, as people in a browser use it: with a cookie, over HTTP.
+
+mod access;
+mod brand;
+mod browser;
+mod client;
+mod customers;
+mod inbox;
+mod lists;
+mod overview;
+mod reviews;
+mod sources;
+
+use std::net::SocketAddr;
+
+use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::console_access::create_link;
+use hookpoint::admin::role::Role;
+
+use hookpoint::brand::Brand;
+
+use crate::settings::TestSettings;
+use crate::support::*;
+
+/// An application with a console, and the demo's people.
+pub async fn app_with_console() -> TestApp {
+    let app = TestApp::start_with(settings_with_console()).await;
+    app.apply(demo_changes(&app.brand)).await;
+    app.wait_until_current().await;
+    app
+}
+
+pub fn settings_with_console() -> TestSettings {
+    TestSettings::demo().with(|file| "127.0.0.1:0".clone_into(&mut file.console.listen))
+}
+
+/// The address of the console.
+pub fn console_of(app: &TestApp) -> SocketAddr {
+    let urls = app.application.console.as_ref().unwrap();
+    urls.origin().strip_prefix("http://").unwrap().parse().unwrap()
+}
+
+/// The code of a new link.
+pub async fn link(app: &TestApp, brand: &Brand, role: Role) -> String {
+    let attribution = Attribution { by: "test", reason: "test" };
+    let who = (role, "Femke");
+    let code = create_link(app.pool(), brand, who, attribution, app.clock.now()).await.unwrap();
+    format!("{}.{}", brand.rules.slug, code.reveal())
+}
+
+/// Opens a page with a cookie.
+pub async fn open(app: &TestApp, path: &str, cookie: &str) -> Response {
+    request(app, "GET", path, &[("Cookie", cookie)], "").await
+}
+
+/// Sends a form from a page of the console.
+pub async fn submit(app: &TestApp, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Response {
+    request(
+        app,
+        "POST",
+        path,
+        &[("Cookie", cookie), ("Sec-Fetch-Site", "same-origin")],
+        &form(fields),
+    )
+    .await
+}
+
+pub fn form(fields: &[(&str, &str)]) -> String {
+    let fields = fields.iter().map(|(name, value)| format!("{name}={}", encode(value)));
+    fields.collect::<Vec<_>>().join("&")
+}
+
+/// Sends a request to the console.
+pub async fn request(
+    app: &TestApp,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Response {
+    let (address, length) = (console_of(app), body.len().to_string());
+    let mut headers = headers.to_vec();
+    headers.push(("Content-Length", &length));
+    let request = head(address, method, path, &headers) + body;
+    exchange_undocumented(address, request.into_bytes()).await
+}
+
+/// A person in the console.
+pub struct Person<'a> {
+    pub app: &'a TestApp,
+    pub cookie: String,
+}
+
+impl<'a> Person<'a> {
+    /// Logs in with a link.
+    pub async fn enter(app: &'a TestApp, role: Role) -> Self {
+        let code = link(app, &app.brand, role).await;
+        let response = submit(app, "/login", "", &[("code", &code)]).await;
+        assert_eq!(response.status, 303, "{}", response.body);
+        let cookie = response.header("set-cookie").unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        Self { app, cookie }
+    }
+
+    /// Opens a page of the brand.
+    pub async fn open(&self, path: &str) -> Response {
+        open(self.app, &format!("/demo{path}"), &self.cookie).await
+    }
+
+    /// Opens a page that exists.
+    pub async fn page(&self, path: &str) -> String {
+        let response = self.open(path).await;
+        assert_eq!(response.status, 200, "{path}: {}", response.body);
+        response.body
+    }
+
+    /// Sends a form.
+    pub async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        submit(self.app, &format!("/demo{path}"), &self.cookie, fields).await
+    }
+}
