@@ -143,7 +143,11 @@ fn mistakes_have_their_exit_codes_and_say_what_to_do() {
     let shop = shop();
     let unknown = shop.run(&["customer", "join", ANNA, "omneo.profile:nobody", "--yes"]);
     refused(&unknown, 4, "omneo.profile:nobody");
-    refused(&shop.run(&["customer", "join", ANNA, "--yes"]), 2, "name at least two records");
+    refused(
+        &shop.run(&["customer", "join", ANNA, "--yes"]),
+        2,
+        "name records of at least two customers",
+    );
     refused(&shop.run(&["customer", "join", ANNA, "nonsense", "--yes"]), 2, "no key of a record");
     refused(&shop.run(&["customer", "separate", ANNA, "--yes"]), 2, "none would stay");
     let nil = "00000000-0000-0000-0000-000000000000";

@@ -13,7 +13,7 @@ pub enum DecisionError {
     #[error("there is no record with one of these keys, or its source deleted it")]
     NoRecord(RecordKey),
     /// It takes two.
-    #[error("name at least two records")]
+    #[error("name records of at least two customers; these are one customer, or only one record")]
     TooFew,
     /// All records of the customers are among those that would leave.
     #[error("these are all records of the customer, so none would stay; leave out those that stay")]

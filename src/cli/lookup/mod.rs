@@ -87,10 +87,13 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     let customers: Vec<Value> = serde_json::from_str(&found.body)?;
     print_summary(customers.len(), explanations.len());
     nobody.iter().for_each(print_nobody);
-    let mut explanations = explanations.into_iter().filter(|_| arguments.why);
+    // Both were read one after the other: a customer may have come or gone in between.
+    let mut explanations: Vec<Explanation> =
+        explanations.into_iter().filter(|_| arguments.why).collect();
     for customer in &customers {
         print_customer(customer);
-        explanations.next().iter().for_each(print_explanation);
+        let own = explanations.iter().position(|why| is_about(why, customer));
+        own.map(|own| explanations.remove(own)).iter().for_each(print_explanation);
     }
     for explanation in explanations {
         print_plain(&format!("({})", explanation.customer_id));
@@ -99,13 +102,19 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     Ok(())
 }
 
+/// Whether an explanation is about a customer of an answer.
+fn is_about(why: &Explanation, customer: &Value) -> bool {
+    customer.get("customerID").and_then(Value::as_str) == Some(why.customer_id.as_str())
+}
+
 fn print_explanations_as_json(
     found: &FoundCustomer,
     explanations: &[Explanation],
 ) -> anyhow::Result<()> {
     let customers: Vec<Value> = serde_json::from_str(&found.body)?;
-    let explained = explanations.iter().enumerate();
-    let explained = explained.map(|(n, why)| explanation_as_json(why, customers.get(n)));
+    let explained = explanations.iter().map(|why| {
+        explanation_as_json(why, customers.iter().find(|customer| is_about(why, customer)))
+    });
     print_json(&explained.collect::<Vec<_>>())
 }
 
