@@ -1,8 +1,8 @@
 //! The console: what people need to see and decide, in a browser. Pages are made on the server, and work without
 //! JavaScript. Everything that a page does is an action of `admin/`.
 //!
-//! A request goes through [`server`]: is it from our own page ([`cross_site`]), who is it ([`members`]), may they
-//! ([`route`])? Only then its page is made ([`pages`]).
+//! A request goes through `server.rs`: is it from our own page (`cross_site.rs`), who is it (`members.rs`), may they
+//! (`route.rs`)? Only then its page is made (`pages/`).
 
 mod assets;
 mod cross_site;
