@@ -139,7 +139,7 @@ pub async fn load(pool: &Pool, brand: &Brand, customers: u64) {
             let _ = writeln!(answers, "{id}\t{key}\t\\\\x{hash}\t{}", answer(n).to_json());
         }
         for (table, rows) in [
-            ("customers", names),
+            ("customers (brand_id, customer_key, customer_id)", names),
             ("customer_records", records),
             ("customer_addresses", addresses),
             ("answers", answers),
