@@ -154,14 +154,11 @@ impl<'a> ExplainedCustomer<'a> {
 
     /// The events that the answer shows, each with its record and its time.
     pub(super) fn shown_events(&self, events: &[Event]) -> Vec<(EventKey, RecordKey, Timestamp)> {
-        let presenter = &self.brand.rules.presenter;
-        let is_shown = |event: &&Event| {
-            let alone = presenter.answer(self.profile, std::slice::from_ref(*event)).answer;
-            !alone.timeline.is_empty()
-        };
+        let items = self.brand.rules.presenter.items(self.profile, events);
+        let shown = events.iter().zip(items).filter(|(_, item)| item.is_some());
         let sourced =
             |event: &Event| Some((event.key.clone(), event.record()?, event.occurred_at()));
-        events.iter().filter(is_shown).filter_map(sourced).collect()
+        shown.filter_map(|(event, _)| sourced(event)).collect()
     }
 
     /// The custom fields of the answer, each with the values that its template uses.

@@ -116,7 +116,7 @@ impl Refusal {
             }
             Self::LoggedOut => (
                 "Please log in",
-                "Your session is over. Ask for a new link: `hookpoint console link` prints one.",
+                "Your session is over. Ask an admin of your brand for a new link.",
             ),
             Self::Forbidden => {
                 ("Not allowed", "Your role may not do this. Ask an admin of your brand.")

@@ -12,11 +12,11 @@ pub(super) fn check_texts(file: &SettingsFile) -> impl Iterator<Item = SettingPr
     [
         ("lookup.path", lookup_path(&lookup.path)),
         ("server.listen", address(&server.listen)),
-        ("server.metrics_listen", metrics_address(&server.metrics_listen)),
+        ("server.metrics_listen", optional_address(&server.metrics_listen)),
         ("server.metrics_listen", same_address(&server.metrics_listen, &server.listen)),
-        ("console.listen", metrics_address(&console.listen)),
+        ("console.listen", optional_address(&console.listen)),
         ("console.listen", same_as_another(&console.listen, server)),
-        ("console.public_url", console_url(&console.public_url)),
+        ("console.public_url", public_url(&console.public_url)),
         ("database.url", database_url(&database.url)),
         ("lookup.key_parameter", key_parameter(&lookup.key_parameter)),
         ("server.public_url", public_url(&server.public_url)),
@@ -51,9 +51,9 @@ fn address(address: &str) -> Checked {
     (!is_right).then_some("must be an address and a port, such as \"127.0.0.1:8080\"")
 }
 
-/// Without an address, metrics are not served.
-fn metrics_address(metrics: &str) -> Checked {
-    if metrics.is_empty() { None } else { address(metrics) }
+/// Without an address, the metrics or the console are not served.
+fn optional_address(text: &str) -> Checked {
+    if text.is_empty() { None } else { address(text) }
 }
 
 fn same_address(metrics: &str, listen: &str) -> Checked {
@@ -93,12 +93,5 @@ fn public_url(url: &str) -> Checked {
     let is_right = url.is_empty() || bare_url(url).is_some();
     (!is_right).then_some(
         "must be a URL, such as \"https://api.brand.nl\", without a user, a query or a fragment",
-    )
-}
-
-fn console_url(url: &str) -> Checked {
-    let is_right = url.is_empty() || bare_url(url).is_some();
-    (!is_right).then_some(
-        "must be a URL, such as \"https://console.brand.nl\", without a user, a query or a fragment",
     )
 }

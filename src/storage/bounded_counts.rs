@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::StorageError;
-use super::deliveries::BacklogRow;
+use super::deliveries::{BacklogColumns, BacklogRow};
 use super::delivery_queue::first_id_at;
 use super::pool::Pool;
 
@@ -57,7 +57,7 @@ pub async fn count_reviews(
 /// # Errors
 /// When Postgres fails.
 pub async fn count_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>, StorageError> {
-    let rows: Vec<(String, String, f64, Time)> = sqlx::query_as(
+    let rows: Vec<BacklogColumns> = sqlx::query_as(
         "select source, state, count(*)::float8, min(waits_since) from (
             (select source, state, case when note = 'replayed' and claim_token is null then due_at else received_at end as waits_since
             from deliveries where brand_id = $1 and state = 'pending' order by priority, delivery_id limit 1001)
@@ -69,13 +69,7 @@ pub async fn count_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>
     .bind(brand_id)
     .fetch_all(pool)
     .await?;
-    let backlog = |(source, state, count, oldest_at): (String, String, f64, Time)| BacklogRow {
-        source,
-        state,
-        count,
-        oldest_at: oldest_at.to_jiff(),
-    };
-    Ok(rows.into_iter().map(backlog).collect())
+    Ok(rows.into_iter().map(BacklogRow::from).collect())
 }
 
 /// What happened in a time, counted from its end.

@@ -204,12 +204,21 @@ pub struct BacklogRow {
     pub oldest_at: Timestamp,
 }
 
+/// The columns of a [`BacklogRow`].
+pub(super) type BacklogColumns = (String, String, f64, Time);
+
+impl From<BacklogColumns> for BacklogRow {
+    fn from((source, state, count, oldest_at): BacklogColumns) -> Self {
+        Self { source, state, count, oldest_at: oldest_at.to_jiff() }
+    }
+}
+
 /// Pending and dead deliveries in the inbox of a brand. Floating-point counts, for the gauge.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn list_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>, StorageError> {
-    let rows: Vec<(String, String, f64, Time)> = sqlx::query_as(
+    let rows: Vec<BacklogColumns> = sqlx::query_as(
         "select source, state, count(*)::float8, min(case when note = 'replayed' and claim_token is null then due_at else received_at end)
         from deliveries where brand_id = $1 and state = 'pending' group by source, state
         union all
@@ -218,13 +227,7 @@ pub async fn list_backlog(pool: &Pool, brand_id: i32) -> Result<Vec<BacklogRow>,
     .bind(brand_id)
     .fetch_all(pool)
     .await?;
-    let backlog = |(source, state, count, oldest_at): (String, String, f64, Time)| BacklogRow {
-        source,
-        state,
-        count,
-        oldest_at: oldest_at.to_jiff(),
-    };
-    Ok(rows.into_iter().map(backlog).collect())
+    Ok(rows.into_iter().map(BacklogRow::from).collect())
 }
 
 /// Counts the deliveries by source and state, and how many of them took more than one attempt.
