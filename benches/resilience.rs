@@ -2,7 +2,7 @@
 //! lost.
 //!
 //! `cargo bench --bench resilience` runs a short form; `-- --seconds 60` is the long one. `-- freshness`, `-- outage`,
-//! `-- restart`, `-- inbox`, `-- collect`, `-- runs`, `-- rate-limit` and `-- hanging` run one of the scenarios.
+//! `-- restart`, `-- inbox`, `-- collect`, `-- runs`, `-- rate-limit`, `-- hanging` and `-- decisions` run one scenario.
 //! `--balancer own` or `--balancer haproxy` selects the balancer of `restart` (default: first the own one, then haproxy
 //! if it is installed). `inbox` sends 20,000 webhooks, kills 50 times and restarts Postgres 6 times, in any form;
 //! `--webhooks`, `--kills`, `--restarts` and `--seed` change that. It ends with an error if a promise is broken.
@@ -39,8 +39,8 @@ use harness::report::{Report, Scale};
 use harness::restart::LoadBalancer;
 use harness::sync_runs::Collection;
 use harness::{
-    Harness, failover, freshness, hanging_sources, inbox, machine, outage, patroni, restart,
-    sync_runs,
+    Harness, decisions, failover, freshness, hanging_sources, inbox, machine, outage, patroni,
+    restart, sync_runs,
 };
 
 fn main() {
@@ -105,6 +105,7 @@ fn main() {
         "runs",
         "rate-limit",
         "hanging",
+        "decisions",
         "failover",
     ];
     let mut named: Vec<&str> = scenarios
@@ -202,6 +203,13 @@ async fn run(
         print(
             "freshness: likewise, and the changes come as webhooks",
             freshness::run(&harness, scale, ChangePath::Webhooks).await,
+            &mut broken,
+        );
+    }
+    if is_asked("decisions") {
+        print(
+            "decisions: a person joins two customers and undoes it, and two replicas answer",
+            decisions::measure(&harness, 50).await,
             &mut broken,
         );
     }

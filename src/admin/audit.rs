@@ -15,13 +15,17 @@ use crate::storage::audit_log::{ActionRow, finish_action, insert_action};
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
-/// The person who wants an action, and the reason, for the audit log.
+pub use crate::storage::audit_log::Via;
+
+/// The person who wants an action, the reason, and where they asked for it, for the audit log.
 #[derive(Clone, Copy)]
 pub struct Attribution<'a> {
     /// The person's name.
     pub by: &'a str,
     /// The reason. Empty if none was given.
     pub reason: &'a str,
+    /// Where they asked for it.
+    pub via: Via,
 }
 
 /// An action that is about to begin.
@@ -89,6 +93,7 @@ impl Action {
             target: self.target,
             done_by: text::clean(attribution.by),
             reason: text::clean(attribution.reason),
+            via: Some(attribution.via),
             begun_at: now,
             outcome: outcome.to_owned(),
         }

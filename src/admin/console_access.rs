@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::audit::{Action, Attribution};
+use super::audit::{Action, Attribution, Via};
 use super::role::Role;
 use crate::brand::Brand;
 use crate::customer::model::text;
@@ -130,7 +130,7 @@ pub async fn log_in(
     delete_ended_sessions(&mut transaction, brand.id(), ends(now)).await?;
     insert_session(&mut transaction, brand.id(), &session, &hash(token.reveal())).await?;
     let action = Action::new("log in", session.session_id.to_string());
-    let attribution = Attribution { by: &session.person, reason: "console" };
+    let attribution = Attribution { by: &session.person, reason: "", via: Via::Console };
     let outcome = format!("role {}, with {}", session.role, link_name(code));
     action.done_in(&mut transaction, brand.id(), (attribution, now), &outcome).await?;
     transaction.commit().await.map_err(StorageError::from)?;

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 pub use super::explained_customer::ONLY_A_FORM;
 use super::explained_customer::{ExplainedCustomer, ValueSource};
 use crate::brand::Brand;
+use crate::customer::answer::profile::Profile;
 use crate::customer::identity::component::most_keys;
 use crate::customer::model::event::EventKey;
 use crate::customer::model::identifier::Identifier;
@@ -17,7 +18,7 @@ use crate::ingest::resolve::{LinkRestrictions, resolve_all};
 use crate::storage::StorageError;
 use crate::storage::component_rows::ComponentRows;
 use crate::storage::customers::{FoundCustomer, find_customer};
-use crate::storage::decisions::{DecisionRow, Which, list_decisions};
+use crate::storage::decisions::{DecisionRow, Verdict, Which, list_decisions};
 use crate::storage::load_component::{ComponentQuery, load_component};
 use crate::storage::pool::Connection;
 
@@ -54,6 +55,7 @@ pub struct Explanation {
 
 const PARTIAL: &str = "More records are connected than identity.component_cap allows, so only the records of this customer were examined.";
 const OVERSIZED: &str = "More records are connected than identity.component_cap allows. So phone numbers link none of them. Where the rest is still too large, e-mail addresses link none either.";
+const UNCONFIRMED: &str = "A decision confirmed an address that none of these records contains any more. So it does not find this customer.";
 const OUTDATED: &str = "The stored customer was computed with earlier settings. This explanation uses the current settings.";
 
 /// Explains a customer. Returns `None` if the customer no longer exists.
@@ -89,6 +91,10 @@ pub async fn explain(
     let mut decisions = list_decisions(db, brand.id(), Which::About(&records, &addresses)).await?;
     decisions.retain(|row| row.undone_at.is_none());
     let rendered = brand.rules.presenter.answer(customer.profile, &events);
+    let mut remarks = remarks(&customer, &stored, is_incomplete);
+    if decisions.iter().any(|row| confirms_nothing(row, customer.profile)) {
+        remarks.push(UNCONFIRMED);
+    }
     Ok(Some(Explanation {
         customer_id: customer.profile.customer_id.clone(),
         records: customer.names(),
@@ -102,7 +108,7 @@ pub async fn explain(
         record_values: customer.record_values(),
         custom_fields: customer.custom_fields(&rendered.answer),
         events: customer.shown_events(&events),
-        remarks: remarks(&customer, &stored, is_incomplete),
+        remarks,
     }))
 }
 
@@ -122,6 +128,12 @@ async fn load(
         return Ok((known, true));
     }
     Ok((known, false))
+}
+
+/// Whether a decision confirmed an address that no record of the customer contains any more.
+fn confirms_nothing(row: &DecisionRow, profile: &Profile) -> bool {
+    matches!(&row.verdict, Verdict::ConfirmedAddress(address, _)
+        if !profile.addresses.contains(address) && !profile.asserted.contains(address))
 }
 
 fn remarks(

@@ -106,8 +106,9 @@ impl<'a> ExplainedCustomer<'a> {
                 .map(|profile| profile.key.to_string())
                 .collect()
         };
-        let review_candidates = self.found.resolution.review_candidates.iter();
-        review_candidates
+        let resolution = &self.found.resolution;
+        let refused = resolution.review_candidates.iter().chain(&resolution.decided);
+        refused
             .filter(|candidate| candidate.clusters.contains(&self.position))
             .map(|candidate| {
                 (

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::audit::{Action, Attribution};
 use super::decisions::{CustomerView, views_of};
-use super::find_customers::customer_keys;
+use super::find_customers::{customer_keys, erasure_target};
 use crate::brand::Brand;
 use crate::counted::counted;
 use crate::customer::model::email::Email;
@@ -15,6 +15,7 @@ use crate::customer::model::folding::fold_name;
 use crate::customer::model::phone::Phone;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::text::{canonical_id, is_possible_id};
+use crate::erasure::erase::is_erased;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::ReadRules;
 use crate::settings::file::MultipleMatches;
@@ -37,6 +38,8 @@ pub struct SearchResult {
     pub customers: Vec<FoundCustomer>,
     /// Whether more match than are here.
     pub has_more: bool,
+    /// Whether nobody matches, and a person with this address or id was erased.
+    pub is_erased: bool,
 }
 
 /// A customer that a search found.
@@ -47,7 +50,8 @@ pub struct FoundCustomer {
     pub last_event_at: Option<Timestamp>,
 }
 
-/// Finds the customers that a text may mean; by name only if the person may see names. It writes an audit entry.
+/// Finds the customers that a text may mean. By name, and whether a person was erased, only for those who may see names. It
+/// writes an audit entry.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -64,13 +68,15 @@ pub async fn search_customers(
     while keys.len() > MOST_FOUND {
         keys.pop_last();
     }
+    let is_erased =
+        sees_names && keys.is_empty() && was_erased(&mut connection, brand, text).await?;
     let customers = found(&mut connection, brand, &keys).await?;
     let records = customers.iter().flat_map(|found| &found.view.records);
     let records = records.map(|(record, _)| record.clone()).collect();
     let target = counted(customers.len(), "customer", "customers");
     let action = Action::new("search customers", target).about_records(brand, &records);
     action.done_in(&mut connection, brand.id(), by, "shown").await?;
-    Ok(SearchResult { customers, has_more })
+    Ok(SearchResult { customers, has_more, is_erased })
 }
 
 /// The only customer besides one that a text may mean, by its first record. Otherwise says whether there are several.
@@ -115,6 +121,16 @@ async fn matching_keys(
         keys.extend(list_customers_named(db, brand.id(), &names, limit).await?);
     }
     Ok(keys)
+}
+
+/// Whether a person was erased whose address or id the text may be.
+async fn was_erased(db: &mut Connection, brand: &Brand, text: &str) -> Result<bool, StorageError> {
+    for question in questions(brand, text) {
+        if is_erased(db, brand, &erasure_target(&question)).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The questions that a text may be.

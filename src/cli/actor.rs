@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use crate::admin::audit::Attribution;
+use crate::admin::audit::{Attribution, Via};
 use crate::customer::model::text;
 use crate::settings::user_name;
 
@@ -37,7 +37,7 @@ impl Actor {
     }
 
     pub(super) fn attribution(&self) -> Attribution<'_> {
-        Attribution { by: &self.by, reason: &self.reason }
+        Attribution { by: &self.by, reason: &self.reason, via: Via::Command }
     }
 }
 

@@ -12,7 +12,7 @@ use super::session::Session;
 use super::wrapped::print_wrapped;
 use crate::brand::Brand;
 use crate::settings::Settings;
-use crate::storage::audit_log::{ActionRow, AuditFilter, list_audit};
+use crate::storage::audit_log::{ActionRow, AuditFilter, Via, list_audit};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuditCommand {
@@ -82,6 +82,7 @@ pub(super) fn row_as_json(brand: &Brand, row: &ActionRow) -> Value {
         "about": row.about(),
         "by": row.done_by,
         "reason": row.reason,
+        "via": row.via.map(Via::as_str),
         "outcome": row.outcome,
     })
 }
@@ -97,5 +98,6 @@ pub(super) fn print_action(brand: &Brand, row: &ActionRow) {
     let (slug, action) = (&brand.rules.slug, &row.action);
     print_wrapped(&format!("{at}  {slug}{source}  {action}{target}{about}  {outcome}"), 4);
     let reason = if row.reason.is_empty() { "no reason given" } else { row.reason.as_str() };
-    print_wrapped(&format!("    by {}: {}", plain(&row.done_by), plain(reason)), 4);
+    let place = if row.via == Some(Via::Console) { " in the console" } else { "" };
+    print_wrapped(&format!("    by {}{place}: {}", plain(&row.done_by), plain(reason)), 4);
 }

@@ -29,7 +29,13 @@ pub(super) fn question(
                 .map_err(|_| Failure::mistake(NO_PHONE_NUMBER))?
                 .into(),
         ),
-        (None, None) => Question::Id(canonical_id(id.unwrap_or_default())),
+        (None, None) => {
+            let id = canonical_id(id.unwrap_or_default());
+            if id.is_empty() {
+                return Err(Failure::mistake("--id is empty"));
+            }
+            Question::Id(id)
+        }
     })
 }
 
@@ -39,8 +45,10 @@ pub(super) fn address(
     email: Option<&str>,
     phone: Option<&str>,
 ) -> Result<Identifier, Failure> {
+    let none = || Failure::mistake("name an address, with --email or --phone");
+    email.or(phone).ok_or_else(none)?;
     match question(brand, email, phone, None)? {
         Question::Address(address) => Ok(address),
-        Question::Id(_) => Err(Failure::mistake("name an address, with --email or --phone")),
+        Question::Id(_) => Err(none()),
     }
 }

@@ -1,6 +1,7 @@
 //! Prints why a lookup finds nobody.
 
 use jiff::SignedDuration;
+use serde_json::{Value, json};
 
 use super::output::{plain, print_line, print_plain, span};
 use super::wrapped::print_wrapped;
@@ -35,6 +36,30 @@ pub(super) fn print_nobody(why: &NobodyExplanation) {
         print_line("  A lookup over HTTP also asks these sources:");
     }
     why.sources.iter().for_each(|source| print_line(&source_line(source)));
+}
+
+/// Why a lookup finds nobody, for scripts: in the place of an explanation of a customer.
+pub(super) fn nobody_as_json(why: &NobodyExplanation) -> Value {
+    let (kind, value) = &why.question;
+    let holders: Vec<String> = why.holders.iter().map(ToString::to_string).collect();
+    let source = |(source, last): &(Source, Option<LastQuery>)| {
+        json!({
+            "source": source.as_str(),
+            "asked_seconds_ago": last.map(|query| query.age_seconds.round()),
+            "knew_the_person": last.map(|query| query.is_known),
+        })
+    };
+    json!({
+        "answer": null,
+        "customer_id": null,
+        "nobody": {
+            "type": kind,
+            "value": value,
+            "is_erased": why.is_erased,
+            "only_in": holders,
+            "sources": why.sources.iter().map(source).collect::<Vec<_>>(),
+        },
+    })
 }
 
 fn source_line((source, last): &(Source, Option<LastQuery>)) -> String {

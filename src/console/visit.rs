@@ -10,7 +10,7 @@ use super::form::Form;
 use super::record_links::RecordLinks;
 use super::reply::Refusal;
 use super::state::Console;
-use crate::admin::audit::Attribution;
+use crate::admin::audit::{Attribution, Via};
 use crate::admin::console_access::Member;
 use crate::admin::role::Role;
 use crate::brand::Brand;
@@ -53,11 +53,12 @@ impl Visit {
 
     /// The person, and the reason that they wrote into the form, for the audit log.
     pub(super) fn attribution(&self) -> Attribution<'_> {
-        let reason = match self.form.value("reason") {
-            "" => "console",
-            reason => reason,
-        };
-        Attribution { by: &self.member.person, reason }
+        self.attribution_for(self.form.value("reason"))
+    }
+
+    /// The person, and a reason, for the audit log.
+    pub(super) fn attribution_for<'a>(&'a self, reason: &'a str) -> Attribution<'a> {
+        Attribution { by: &self.member.person, reason, via: Via::Console }
     }
 
     /// A path of this brand. `path` begins with a slash.

@@ -12,7 +12,7 @@ use crate::customer::model::record::{Record, RecordKey};
 use crate::customer::model::source::Source;
 use crate::ingest::batch::{ChangeBatch, links_of};
 use crate::storage::StorageError;
-use crate::storage::audit_log::{ActionRow, list_audit_about};
+use crate::storage::audit_log::{ActionRow, Via, list_audit_about};
 use crate::storage::bodies::{BodyRow, list_bodies_after};
 use crate::storage::export::get_everything;
 use crate::storage::lookup_history::{LookupFilter, LookupRow, PersonLookups, list_lookups};
@@ -99,7 +99,7 @@ fn asked(row: &LookupRow) -> Value {
 }
 
 fn done(row: &ActionRow) -> Value {
-    json!({ "action": row.action, "source": row.source.map(Source::as_str), "by": row.done_by, "reason": row.reason, "at": row.begun_at, "outcome": row.outcome })
+    json!({ "action": row.action, "source": row.source.map(Source::as_str), "by": row.done_by, "reason": row.reason, "via": row.via.map(Via::as_str), "at": row.begun_at, "outcome": row.outcome })
 }
 
 fn shown(row: &BodyRow) -> Value {

@@ -14,6 +14,30 @@ use crate::customer::model::source::Source;
 
 type Time = jiff_sqlx::Timestamp;
 
+/// Where a person asked for an action.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// With a command.
+    Command,
+    /// On a page of the console.
+    Console,
+}
+
+impl Via {
+    /// The name in commands, pages and the database.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Command => "command",
+            Self::Console => "console",
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        [Self::Command, Self::Console].into_iter().find(|via| via.as_str() == name)
+    }
+}
+
 /// An action of a person.
 #[derive(Clone)]
 pub struct ActionRow {
@@ -31,6 +55,8 @@ pub struct ActionRow {
     pub done_by: String,
     /// The reason. Empty if none was given, or if the action was about a person who is erased.
     pub reason: String,
+    /// Where they asked for it. `None`: stored by a version that did not record it.
+    pub via: Option<Via>,
     /// When it began.
     pub begun_at: Timestamp,
     /// The outcome; empty while it is unknown.
@@ -56,8 +82,8 @@ pub async fn insert_action(
     row: &ActionRow,
 ) -> Result<(), StorageError> {
     sqlx::query(
-        "insert into audit_log (brand_id, action_id, source, action, subjects, target, done_by, reason, begun_at, outcome)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        "insert into audit_log (brand_id, action_id, source, action, subjects, target, done_by, reason, begun_at, outcome, via)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
     )
     .bind(brand_id)
     .bind(row.action_id)
@@ -69,6 +95,7 @@ pub async fn insert_action(
     .bind(&row.reason)
     .bind(Time::from(row.begun_at))
     .bind(&row.outcome)
+    .bind(row.via.map(Via::as_str))
     .execute(db)
     .await?;
     Ok(())
@@ -94,13 +121,24 @@ pub async fn finish_action(
     Ok(())
 }
 
-type Columns = (Uuid, Option<String>, String, Vec<Vec<u8>>, String, String, String, Time, String);
+type Columns = (
+    Uuid,
+    Option<String>,
+    String,
+    Vec<Vec<u8>>,
+    String,
+    String,
+    String,
+    Time,
+    String,
+    Option<String>,
+);
 
 impl TryFrom<Columns> for ActionRow {
     type Error = StorageError;
 
     fn try_from(
-        (action_id, source, action, subjects, target, done_by, reason, begun_at, outcome): Columns,
+        (action_id, source, action, subjects, target, done_by, reason, begun_at, outcome, via): Columns,
     ) -> Result<Self, StorageError> {
         let source = source
             .map(|source| source.parse().map_err(StorageError::corrupt("audit_log")))
@@ -117,6 +155,7 @@ impl TryFrom<Columns> for ActionRow {
             target,
             done_by,
             reason,
+            via: via.as_deref().and_then(Via::parse),
             begun_at: begun_at.to_jiff(),
             outcome,
         })
@@ -156,7 +195,7 @@ pub async fn list_audit(
     limit: u32,
 ) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
-        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
+        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via
         from audit_log
         where brand_id = $1 and begun_at >= $3 and (begun_at, action_id) < ($4, $5)
             and ($6::text is null or action = $6) and ($7::text is null or done_by = $7)
@@ -219,7 +258,7 @@ pub async fn list_audit_about(
     limit: i64,
 ) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
-        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome
+        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via
         from audit_log
         where brand_id = $1 and (subject = any($2) or subjects && $2) order by begun_at desc, action_id limit $3",
     )

@@ -6,7 +6,7 @@ use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::{Source, SourceKind};
 use hookpoint::erasure::erase::add_suppressions;
-use hookpoint::storage::audit_log::{ActionRow, insert_action};
+use hookpoint::storage::audit_log::{ActionRow, Via, insert_action};
 use hookpoint::storage::suppressions::SuppressionHasher;
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -30,6 +30,7 @@ fn cancel(shop: &Shop) {
                 target: String::new(),
                 done_by: "Femke".to_owned(),
                 reason: reason.to_owned(),
+                via: Some(Via::Command),
                 begun_at: "2026-11-21T10:00:00Z".parse().unwrap(),
                 outcome: "cancelled".to_owned(),
             };

@@ -74,6 +74,7 @@ fn records_are_joined_shown_and_separated_again() {
     assert_eq!(history["decisions"][0]["undone_by"], "Femke");
     assert_eq!(history["actions"][0]["action"], "undo decision");
     assert_eq!(history["actions"][1]["by"], "Femke");
+    assert_eq!(history["actions"][1]["via"], "command");
     let list = |more: &[&str]| {
         let out = shop.run(&[&["decision", "list", "--json"], more].concat()).well();
         json_of("decision list", &out).as_array().unwrap().len()
@@ -81,6 +82,7 @@ fn records_are_joined_shown_and_separated_again() {
     assert_eq!((list(&[]), list(&["--all"])), (0, 1));
     let audit = shop.run(&["audit", "list"]).well();
     assert!(audit.contains("decide same person") && audit.contains("undo decision"), "{audit}");
+    assert!(audit.contains("by Femke: ticket 4711"), "{audit}");
     assert!(!audit.contains("anna") && !audit.contains("crm-1"), "{audit}");
 }
 
@@ -110,6 +112,10 @@ fn a_wrong_merge_is_separated_and_stays_separated() {
     assert_eq!(by_phone(&shop, "+31644556677").len(), 2);
     let open = json_of("review list", &shop.run(&["review", "list", "--json"]).well());
     assert_eq!(open, serde_json::json!([]), "what is decided is no question");
+    let why = shop.run(&["lookup", "--id", "father", "--why", "--json"]).well();
+    let apart = &json_of("lookup", &why)[0]["not_linked"];
+    assert_eq!(apart[0]["reason"], "a person decided that they differ", "{apart}");
+    assert_eq!(apart[0]["customers"], serde_json::json!(["omneo.profile:son"]));
 }
 
 #[test]

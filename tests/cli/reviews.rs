@@ -133,6 +133,10 @@ fn lookups_raise_and_count_questions_and_what_is_decided_does_not_come_back() {
     assert_eq!(met(&open), [(SWITCHBOARD, 5, "101"), (OFFICE, 2, "201"), (COUPLE, 1, "300")]);
     assert_eq!((&open[0]["level"], &open[0]["type"]), (&"lookup".into(), &"telephone".into()));
     assert_eq!(open[0]["customers"].as_array().unwrap().len(), 12, "all, not only those found");
+    let why = shop.run(&["lookup", "--phone", SWITCHBOARD]).well();
+    assert!(why.contains("More than 10 customers match."), "{why}");
+    let shown = shop.run(&["customer", "show", "--phone", SWITCHBOARD, "--json"]).well();
+    assert_eq!(json_of("customer show", &shown).as_array().unwrap().len(), 12);
     let shown = shop.run(&["review", "list"]).well();
     for part in [
         "12 customers",

@@ -5,11 +5,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use super::changes::wait_until_current;
 use super::connection::Connection;
+use super::figures::Latencies;
 use super::inbox::{BRAND, TIMEOUT, replica_settings};
 use super::replica::Replica;
 use super::report::Report;
@@ -104,7 +106,7 @@ async fn decide_while_webhooks_arrive(
         if n == 0 {
             // The first command needs somebody to decide about.
             while records(shop).await.len() < 2 {
-                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
         let records = records(shop).await;
@@ -228,6 +230,68 @@ fn couple() -> Vec<Webhook> {
     ]
 }
 
+/// How long it takes until both replicas answer by a decision, from the end of its command, which has stored it then.
+pub async fn measure(harness: &Harness, rounds: usize) -> Report {
+    let mut report = Report::default();
+    let shop = harness.shop_of("decisions-speed", BRAND).await;
+    let program = Program::new(harness, &shop);
+    let first = Replica::start(harness, "decisions-speed-0", &replica_settings(), &shop.url).await;
+    let other = Replica::start(harness, "decisions-speed-1", &replica_settings(), &shop.url).await;
+    let addresses = vec![first.address, other.address];
+    let sender = Sender::start("shop", Arc::new(couple()), vec![0, 1], addresses.clone(), 2);
+    sender.release(2);
+    sender.end(TIMEOUT).await;
+    wait_until_applied(&shop.database.pool).await;
+    let mut latencies = Latencies::default();
+    for _ in 0..rounds {
+        let joined = program.decide(&["customer", "join", RUBEN, IRIS]).await.unwrap();
+        let stored = Instant::now();
+        until_found(1, &addresses, &mut report).await;
+        latencies.record(stored.elapsed());
+        program.decide(&["decision", "undo", &joined]).await.unwrap();
+        let stored = Instant::now();
+        until_found(2, &addresses, &mut report).await;
+        latencies.record(stored.elapsed());
+    }
+    let [p50, p99] = [50.0, 99.0].map(|percent| latencies.percentile_ms(percent));
+    let (count, max) = (latencies.count(), latencies.max_ms());
+    let figure = format!("{count}, p50 {p50:.1} ms, p99 {p99:.1} ms, max {max:.1} ms");
+    report.figure("decided or undone, until both replicas answer by it", figure);
+    if max > 1_000.0 {
+        report.late.push(format!("an answer changed after {max:.0} ms, not within a second"));
+    }
+    shop.database.close().await;
+    report
+}
+
+/// Asks both replicas until they find so many customers by the phone.
+async fn until_found(customers: usize, addresses: &[SocketAddr], report: &mut Report) {
+    let give_up = Instant::now() + TIMEOUT;
+    for address in addresses {
+        let mut connection = Connection::new(*address);
+        let request = request(&by_phone());
+        loop {
+            let body = connection.ask(request.as_bytes()).await.unwrap().body.to_vec();
+            let found = serde_json::from_slice::<Vec<Value>>(&body).unwrap_or_default();
+            if found.len() == customers {
+                break;
+            }
+            if Instant::now() > give_up {
+                return report.broken.push(format!("{address} never found {customers} customers"));
+            }
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+fn by_phone() -> String {
+    format!("channelAddressType=phoneNumber&address=%2B{}", &LINE[1..])
+}
+
+fn request(asked: &str) -> String {
+    format!("GET /omnidesk/customerlookup?key={KEY}&{asked} HTTP/1.1\r\nHost: localhost\r\n\r\n")
+}
+
 /// Both replicas find so many customers by the phone, one by each id, and answer the same bytes.
 async fn expect_by_phone(
     customers: usize,
@@ -236,18 +300,14 @@ async fn expect_by_phone(
     addresses: &[SocketAddr],
     report: &mut Report,
 ) {
-    let phone = format!("channelAddressType=phoneNumber&address=%2B{}", &LINE[1..]);
     let by_id = ["primaryID=couple-ruben", "primaryID=couple-iris"].map(str::to_owned);
     let [one, other] = by_id;
-    for (asked, expected) in [(phone, customers), (one, 1), (other, 1)] {
+    for (asked, expected) in [(by_phone(), customers), (one, 1), (other, 1)] {
         let mut bodies = Vec::new();
         for address in addresses {
             let mut connection = Connection::new(*address);
             wait_until_current(shop, &mut connection, TIMEOUT).await;
-            let request = format!(
-                "GET /omnidesk/customerlookup?key={KEY}&{asked} HTTP/1.1\r\nHost: localhost\r\n\r\n"
-            );
-            bodies.push(connection.ask(request.as_bytes()).await.unwrap().body.to_vec());
+            bodies.push(connection.ask(request(&asked).as_bytes()).await.unwrap().body.to_vec());
         }
         let found = serde_json::from_slice::<Vec<Value>>(&bodies[0]).unwrap_or_default().len();
         if found != expected || bodies[0] != bodies[1] {

@@ -20,7 +20,7 @@ use self::act::{Fact, Plan};
 pub use self::error::DecisionError;
 pub use self::view::{CustomerView, StateToken, views_of};
 use self::view::{StateInput, list_views};
-use super::audit::{Action, Attribution};
+use super::audit::{Action, Attribution, Via};
 use crate::brand::Brand;
 use crate::customer::model::text;
 use crate::ingest::apply::{records_around, resolve_again};
@@ -57,7 +57,7 @@ pub async fn preview(pool: &Pool, brand: &Brand, act: &Act) -> Result<Preview, D
     let mut transaction = begin(pool, brand.id()).await?;
     let plan = Plan::new(&mut transaction, brand, act).await?;
     mark(&mut transaction).await?;
-    let nobody = (Attribution { by: "", reason: "" }, Timestamp::UNIX_EPOCH);
+    let nobody = (Attribution { by: "", reason: "", via: Via::Command }, Timestamp::UNIX_EPOCH);
     let done = carry_out(&mut transaction, brand, &plan, Uuid::nil(), nobody).await?;
     return_to_mark(&mut transaction).await?;
     let before = list_views(&mut transaction, brand, &done.before).await?;

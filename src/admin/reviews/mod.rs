@@ -225,6 +225,12 @@ impl Review {
         address(&self.open.review)
     }
 
+    /// Whether the answer can be that several people share the address: only one that would join records otherwise.
+    #[must_use]
+    pub fn may_be_shared(&self, brand: &Brand) -> bool {
+        self.address().is_some_and(|address| brand.rules.identity.may_link(&address))
+    }
+
     /// What has to be decided for an answer.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::shown::{print_booking, print_result, result_as_json};
-use crate::admin::audit::Attribution;
+use crate::admin::audit::{Attribution, Via};
 use crate::admin::cancel_booking::{CancelError, Refreshed, cancel, is_done, known};
 use crate::cli::exit::Failure;
 use crate::cli::output::{JsonArguments, confirm, print_json, print_line};
@@ -91,7 +91,7 @@ async fn cancel_confirmed(
             print_line("Nothing was cancelled.");
             return Ok(());
         }
-        let attribution = Attribution { by: &by, reason: &arguments.reason };
+        let attribution = Attribution { by: &by, reason: &arguments.reason, via: Via::Command };
         cancel(pool, account, what, attribution, &Clock::system()).await?
     };
     // As its source shows it now. An error must not invite to try again.

@@ -15,11 +15,12 @@ use crate::cli::audit::{print_action, row_as_json};
 use crate::cli::decision::act::{ActArguments, ActWords, run_act};
 use crate::cli::decision::shown::{decision_as_json, print_decision, print_view, view_as_json};
 use crate::cli::exit::Failure;
-use crate::cli::output::{OutputArguments, print_json, print_line};
+use crate::cli::output::{OutputArguments, print_error, print_json, print_line};
 use crate::cli::question::address;
 use crate::cli::session::Session;
 use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::record::RecordKey;
+use crate::lookup::query_customers::ReadRules;
 use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -133,14 +134,21 @@ async fn decide(session: &Session, command: &IdentityCommand) -> anyhow::Result<
     }
 }
 
+/// The most customers that are shown. A lookup finds fewer.
+const MOST_SHOWN: usize = 100;
+
 /// The customers that match, at least one.
 async fn matches(
     session: &Session,
     arguments: &ShowArguments,
 ) -> anyhow::Result<(Arc<Brand>, Vec<Match>)> {
     let (brand, question) = arguments.target.resolve(session)?;
-    let (pool, rules) = (&session.database.pool, session.read_rules());
-    let found = find_customers(pool, brand, &question, rules).await?;
+    let rules = ReadRules { max_customers: MOST_SHOWN.saturating_add(1), ..session.read_rules() };
+    let mut found = find_customers(&session.database.pool, brand, &question, rules).await?;
+    if found.len() > MOST_SHOWN {
+        found.truncate(MOST_SHOWN);
+        print_error(&format!("More than {MOST_SHOWN} customers match. These are some of them."));
+    }
     if found.is_empty() {
         let what = "no customer has this address or id; `hookpoint lookup --why` says more";
         return Err(Failure::not_found(what).into());

@@ -15,7 +15,7 @@ use self::instructions::Instructions;
 use super::serve;
 use super::serve::ShutdownSignal;
 use super::wrapped::print_wrapped;
-use crate::admin::audit::Attribution;
+use crate::admin::audit::{Attribution, Via};
 use crate::admin::console_access::create_link;
 use crate::admin::keys::{KeyTerms, key_row};
 use crate::admin::role::Role;
@@ -189,7 +189,7 @@ async fn console_link(application: &Application, brand: &Brand) -> anyhow::Resul
     let Some(urls) = &application.console else { return Ok(None) };
     let (pool, now) = (&application.database.pool, Clock::system().now());
     let (by, reason) = ("demo", "the demo was started");
-    let attribution = Attribution { by, reason };
+    let attribution = Attribution { by, reason, via: Via::Command };
     let code = create_link(pool, brand, (Role::Admin, by), attribution, now).await?;
     Ok(Some(urls.link(&brand.rules.slug, code.reveal())))
 }

@@ -19,9 +19,10 @@ use crate::cli::question::question;
 use crate::cli::session::Session;
 use crate::cli::shown_customer::print_customer;
 use crate::cli::shown_explanation::{explanation_as_json, print_explanation};
-use crate::cli::shown_nobody::print_nobody;
+use crate::cli::shown_nobody::{nobody_as_json, print_nobody};
 use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::identifier::IdentifierKind;
+use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
 use crate::lookup::query::{LookupQuery, Question};
 use crate::lookup::query_customers::{FoundCustomer, ReadRules, find, find_keys};
@@ -74,18 +75,18 @@ pub(super) async fn run(arguments: LookupArguments, settings: Settings) -> anyho
     let session = Session::read_only(settings).await?;
     let answer = answer(&session, &arguments).await;
     session.close().await;
-    let Answer { found, explanations, nobody, remarks } = answer?;
+    let Answer { found, explanations, has_more, nobody, remarks } = answer?;
     if arguments.json {
         remarks.iter().for_each(|remark| print_error(&plain(remark)));
         if arguments.why {
-            return print_explanations_as_json(&found, &explanations);
+            return print_explanations_as_json(&found, &explanations, nobody.as_ref());
         }
         print_line(&plain_json(&found.body));
         return Ok(());
     }
     remarks.iter().for_each(|remark| print_wrapped(&plain(remark), 2));
     let customers: Vec<Value> = serde_json::from_str(&found.body)?;
-    print_summary(customers.len(), explanations.len());
+    print_summary(customers.len(), explanations.len(), has_more);
     nobody.iter().for_each(print_nobody);
     // Both were read one after the other: a customer may have come or gone in between.
     let mut explanations: Vec<Explanation> =
@@ -110,18 +111,21 @@ fn is_about(why: &Explanation, customer: &Value) -> bool {
 fn print_explanations_as_json(
     found: &FoundCustomer,
     explanations: &[Explanation],
+    nobody: Option<&NobodyExplanation>,
 ) -> anyhow::Result<()> {
     let customers: Vec<Value> = serde_json::from_str(&found.body)?;
     let explained = explanations.iter().map(|why| {
         explanation_as_json(why, customers.iter().find(|customer| is_about(why, customer)))
     });
-    print_json(&explained.collect::<Vec<_>>())
+    print_json(&explained.chain(nobody.map(nobody_as_json)).collect::<Vec<_>>())
 }
 
 /// The answer to a lookup, with its explanations if they are needed.
 struct Answer {
     found: FoundCustomer,
     explanations: Vec<Explanation>,
+    /// Whether more customers match than are explained.
+    has_more: bool,
     /// Why nobody matches, if nobody does and the person asks why.
     nobody: Option<NobodyExplanation>,
     /// What a lookup over HTTP would say or do besides this answer.
@@ -151,8 +155,11 @@ async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Resul
     }
     // An empty answer needs the explanations too: it does not say whether nobody matches, or too many.
     let needs_reasons = arguments.why || found.customers.is_empty();
-    let explanations =
-        if needs_reasons { explanations(pool, brand, &question, rules).await? } else { Vec::new() };
+    let (explanations, has_more) = if needs_reasons {
+        explanations(pool, brand, &question, rules).await?
+    } else {
+        (Vec::new(), false)
+    };
     let is_nobody = found.customers.is_empty() && explanations.is_empty();
     let nobody = if is_nobody && arguments.why {
         Some(explain_nobody(&mut *pool.acquire().await?, brand, &question).await?)
@@ -160,7 +167,7 @@ async fn answer(session: &Session, arguments: &LookupArguments) -> anyhow::Resul
         None
     };
     let remarks = remarks(arguments, brand, &sources);
-    Ok(Answer { found, explanations, nobody, remarks })
+    Ok(Answer { found, explanations, has_more, nobody, remarks })
 }
 
 /// What a lookup over HTTP would say or do besides its answer.
@@ -183,7 +190,11 @@ fn remarks(
     let unreadable = unreadable.map(|(source, why)| {
         format!("{source} was not asked: its secret cannot be read here: {why}.")
     });
-    refusal.into_iter().chain(asked).chain(unreadable).collect()
+    let record = id.as_ref().filter(|id| id.parse::<RecordKey>().is_ok());
+    let record = record.map(|_| {
+        "Over HTTP, the key of a record finds nobody. It stands for its customer here.".to_owned()
+    });
+    refusal.into_iter().chain(record).chain(asked).chain(unreadable).collect()
 }
 
 /// The outcome for sources that are not asked, because their answers could not be stored.
@@ -204,12 +215,13 @@ fn source_remark(source: Source, outcome: &str) -> String {
 }
 
 /// Prints how many customers match. An answer without customers may have explanations: then too many match.
-fn print_summary(customers: usize, explanations: usize) {
+fn print_summary(customers: usize, explanations: usize, has_more: bool) {
+    let more = if has_more { "More than " } else { "" };
     match (customers, explanations) {
         (0, 0) => print_line("Nobody matches."),
         (0, n) => print_wrapped(
             &format!(
-                "At least {n} customers match. This is ambiguous, so Omnidesk gets none of them."
+                "{more}{n} customers match. This is ambiguous, so Omnidesk gets none of them."
             ),
             0,
         ),
@@ -220,16 +232,21 @@ fn print_summary(customers: usize, explanations: usize) {
     }
 }
 
+/// The explanations of the customers that match, as many as an answer may have, and whether more match.
 async fn explanations(
     pool: &Pool,
     brand: &Brand,
     question: &Question,
     rules: ReadRules,
-) -> anyhow::Result<Vec<Explanation>> {
+) -> anyhow::Result<(Vec<Explanation>, bool)> {
     let mut connection = pool.acquire().await?;
+    let most = rules.max_customers;
+    let more = ReadRules { max_customers: most.saturating_add(1), ..rules };
+    let keys = find_keys(&mut connection, brand, question, more).await?;
+    let has_more = keys.len() > most;
     let mut explanations = Vec::new();
-    for key in find_keys(&mut connection, brand, question, rules).await? {
-        explanations.extend(explain(&mut connection, brand, &key).await?);
+    for key in keys.iter().take(most) {
+        explanations.extend(explain(&mut connection, brand, key).await?);
     }
-    Ok(explanations)
+    Ok((explanations, has_more))
 }

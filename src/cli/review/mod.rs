@@ -175,7 +175,7 @@ async fn show(
     if output.is_json() {
         return print_json(&shown::review_with_customers(&brand.rules.slug, &review, &views));
     }
-    print_review(&review, &views);
+    print_review(brand, &review, &views);
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::admin::compared_review::kind_in_words;
 use crate::admin::decisions::CustomerView;
 use crate::admin::reviews::Review;
+use crate::brand::Brand;
 use crate::cli::decision::shown::{print_views, view_as_json};
 use crate::cli::output::{plain, print_line, span};
 use crate::cli::wrapped::print_wrapped;
@@ -56,7 +57,7 @@ fn met(review: &Review, at: impl Fn(Timestamp) -> String) -> Option<String> {
 }
 
 /// Prints an open question, its customers, and the answers.
-pub(super) fn print_review(review: &Review, customers: &[CustomerView]) {
+pub(super) fn print_review(brand: &Brand, review: &Review, customers: &[CustomerView]) {
     print_wrapped(&plain(&evidence(review)), 2);
     if let Some(met) = met(review, |at| at.strftime("%F %T UTC").to_string()) {
         print_wrapped(&met, 2);
@@ -77,7 +78,7 @@ pub(super) fn print_review(review: &Review, customers: &[CustomerView]) {
         print_line(&format!("  hookpoint review decide {id} same       {same}"));
         print_line(&format!("  hookpoint review decide {id} different  {different}"));
     }
-    if review.address().is_some() {
+    if review.may_be_shared(brand) {
         print_line(&format!("  hookpoint review decide {id} shared     several people have it"));
     }
     print_line(&format!("  hookpoint review later {id}"));

@@ -5,11 +5,10 @@ use jiff::{Span, Timestamp};
 use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
-use super::shown_decisions::shown_reason;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
-use crate::storage::audit_log::{ActionRow, AuditFilter, list_audit, list_audit_choices};
+use crate::storage::audit_log::{ActionRow, AuditFilter, Via, list_audit, list_audit_choices};
 use crate::storage::invalidation::LookupHash;
 use crate::storage::page_key::PageKey;
 
@@ -34,6 +33,8 @@ struct Entry {
     /// The beginning of the hash of the person that it is about.
     about: Option<String>,
     by: String,
+    /// Where they asked for it.
+    via: Option<&'static str>,
     reason: String,
     outcome: String,
 }
@@ -128,10 +129,11 @@ fn entry(visit: &Visit, row: ActionRow) -> Entry {
         at: visit.time(row.begun_at),
         about: row.about(),
         source: row.source.map(|source| source.as_str()),
-        reason: shown_reason(visit, &row.reason),
+        reason: visit.value(&row.reason),
         action: row.action,
         target: row.target,
         by: row.done_by,
+        via: row.via.map(Via::as_str),
         outcome: row.outcome,
     }
 }

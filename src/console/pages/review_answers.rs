@@ -73,7 +73,7 @@ pub(super) async fn answers(
 ) -> Result<Vec<Answer>, Refusal> {
     let mut answers = Vec::new();
     for (answer, name, key, about_customers, about_a_form) in ANSWERS {
-        if answer == ReviewAnswer::Shared && review.address().is_none() {
+        if answer == ReviewAnswer::Shared && !review.may_be_shared(&visit.brand) {
             continue;
         }
         let label = if review.is_about_a_form() { about_a_form } else { about_customers };

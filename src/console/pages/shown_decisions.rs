@@ -80,18 +80,12 @@ impl ShownDecision {
             records: confirmed.iter().take(most).map(|key| RecordLink::new(visit, key)).collect(),
             more: pairs.len().max(confirmed.len()).saturating_sub(most),
             decided: visit.time(row.decided_at),
-            reason: shown_reason(visit, &row.reason),
+            reason: visit.value(&row.reason),
             undone: row.undone_at.map(|at| visit.time(at)),
             undone_by: row.undone_by,
             by: row.decided_by,
         }
     }
-}
-
-/// The reason that a person wrote. It may name a customer.
-pub(super) fn shown_reason(visit: &Visit, reason: &str) -> String {
-    // The console writes its own name if a person gives no reason.
-    if reason == "console" { String::new() } else { visit.value(reason) }
 }
 
 /// Why a decision is refused, in words for a person in the console.

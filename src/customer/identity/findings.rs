@@ -43,6 +43,8 @@ pub struct Resolution {
     pub links: Vec<Link>,
     /// The open questions, without those that a decision or other evidence answered.
     pub review_candidates: Vec<ReviewCandidate>,
+    /// Evidence that joins nobody, because decisions say that all customers with it differ.
+    pub decided: Vec<ReviewCandidate>,
     /// Phone numbers that have a new owner.
     pub moved: Vec<Moved>,
     /// The number of components above the cap, in which some evidence could not link.
@@ -97,21 +99,25 @@ pub(crate) struct Findings<'a> {
 }
 
 impl Findings<'_> {
-    /// Drops questions that are settled: other evidence joined the customers, or decisions say that all of them differ.
+    /// Drops questions that other evidence answered: it joined the customers. Those that decisions answered are no longer open.
     pub(crate) fn into_resolution(self) -> Resolution {
         let mut all: Vec<Cluster<'_>> =
             self.clusters.into_iter().map(|resolved| resolved.cluster).collect();
         all.sort_by(|a, b| a.members.cmp(&b.members));
         let positions = positions_by_member(all.iter());
-        let mut review_candidates = Vec::new();
+        let (mut review_candidates, mut decided) = (Vec::new(), Vec::new());
         for OpenQuestion { level, evidence, conflict, members } in self.questions {
             let concerned: BTreeSet<usize> =
                 members.iter().filter_map(|member| positions.get(member).copied()).collect();
             let clusters: Vec<&Cluster<'_>> =
                 concerned.iter().filter_map(|n| all.get(*n)).collect();
-            if count_undecided_pairs(&clusters) > 0 {
-                let clusters = concerned.into_iter().collect();
+            let is_open = count_undecided_pairs(&clusters) > 0;
+            let clusters: Vec<usize> = concerned.into_iter().collect();
+            if is_open {
                 review_candidates.push(ReviewCandidate { level, evidence, conflict, clusters });
+            } else if clusters.len() > 1 {
+                let conflict = Conflict::DecidedDifferent;
+                decided.push(ReviewCandidate { level, evidence, conflict, clusters });
             }
         }
         Resolution {
@@ -119,6 +125,7 @@ impl Findings<'_> {
             unconfirmed: self.unconfirmed,
             links: self.links,
             review_candidates,
+            decided,
             moved: self.moved,
             oversized: self.oversized,
         }

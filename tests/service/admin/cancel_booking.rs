@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::cancel_booking::{CancelError, Refreshed, cancel};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
@@ -102,7 +102,8 @@ impl Bookings {
 
     async fn cancel(&self, booking: &str) -> Result<Refreshed, CancelError> {
         let what = self.app.brand.rules.sources.cancelling(booking).unwrap();
-        let attribution = Attribution { by: "Femke", reason: "the customer is ill" };
+        let attribution =
+            Attribution { by: "Femke", reason: "the customer is ill", via: Via::Command };
         cancel(self.app.pool(), &self.account, &what, attribution, &self.app.clock).await
     }
 

@@ -1,7 +1,7 @@
 //! Open questions that lookups raise: the same ones in any order of arrival, and never again what is decided.
 
 use hookpoint::admin::attention::{Need, get_situation};
-use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::decisions::DecisionError;
 use hookpoint::admin::reviews::{Review, ReviewAnswer, days_later, find, list, postpone};
 use hookpoint::customer::model::field_versions::{Scope, Update};
@@ -188,7 +188,7 @@ async fn questions_about_ids_follow_the_customers_as_they_are_now() {
     // Put away, it does not count. If one of its customers is gone, it cannot be put away.
     let put_away = async || {
         let now = app.clock.now();
-        let by = (Attribution { by: "Femke", reason: "" }, now);
+        let by = (Attribution { by: "Femke", reason: "", via: Via::Command }, now);
         postpone(app.pool(), &app.brand, review, days_later(now, 7), by).await.unwrap()
     };
     assert!(put_away().await);

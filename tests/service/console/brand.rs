@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hookpoint::storage::audit_log::{AuditFilter, list_audit};
+use hookpoint::storage::audit_log::{AuditFilter, Via, list_audit};
 
 use super::*;
 
@@ -54,6 +54,10 @@ async fn who_is_invited_has_the_role_of_the_invitation() {
         assert_eq!(refused.status, 422, "{person:?} {role:?}");
     }
     let audit = list_audit(app.pool(), app.brand.id(), AuditFilter::ALL, 10).await.unwrap();
+    assert!(
+        audit.iter().any(|row| row.via == Some(Via::Console)),
+        "what is done on a page says so"
+    );
     let acts: Vec<_> =
         audit.iter().map(|row| (row.action.as_str(), row.done_by.as_str())).collect();
     let expected = [

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::console_access::create_link;
 use hookpoint::admin::role::Role;
 use url::form_urlencoded::Serializer;
@@ -35,7 +35,7 @@ pub struct Page {
 
 impl Browser {
     pub async fn log_in(app: &TestApp, role: Role, person: &str) -> Self {
-        let by = Attribution { by: "test", reason: "" };
+        let by = Attribution { by: "test", reason: "", via: Via::Command };
         let now = app.clock.now();
         let code = create_link(app.pool(), &app.brand, (role, person), by, now).await.unwrap();
         let origin = app.application.console.as_ref().unwrap().origin();

@@ -13,7 +13,7 @@ mod sources;
 
 use std::net::SocketAddr;
 
-use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::console_access::create_link;
 use hookpoint::admin::role::Role;
 
@@ -42,7 +42,7 @@ pub fn console_of(app: &TestApp) -> SocketAddr {
 
 /// The code of a new link.
 pub async fn link(app: &TestApp, brand: &Brand, role: Role) -> String {
-    let attribution = Attribution { by: "test", reason: "test" };
+    let attribution = Attribution { by: "test", reason: "test", via: Via::Command };
     let who = (role, "Femke");
     let code = create_link(app.pool(), brand, who, attribution, app.clock.now()).await.unwrap();
     format!("{}.{}", brand.rules.slug, code.reveal())

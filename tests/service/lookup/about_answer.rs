@@ -1,6 +1,6 @@
 //! Custom fields about the answer itself: by what the customer's records are joined, and how recent the data is.
 
-use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::decisions::{Act, decide};
 use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::field_versions::{Scope, Update};
@@ -80,7 +80,7 @@ async fn an_answer_says_by_what_it_was_matched_and_how_recent_it_is() {
     app.apply(vec![Change::Event { key, update: update("2026-11-21T23:30:00Z", &reported) }]).await;
     assert_eq!(fields(&app).await[2], json!({"Data as of": "2026-11-22 00:30"}));
     let both = [PROFILE, CONTACT].map(|key| key.parse::<RecordKey>().unwrap()).into();
-    let by = (Attribution { by: "Femke", reason: "" }, app.clock.now());
+    let by = (Attribution { by: "Femke", reason: "", via: Via::Command }, app.clock.now());
     let decided = decide(app.pool(), &app.brand, &Act::Join(both), None, by).await;
     decided.unwrap_or_else(|error| panic!("{error}"));
     // The mailbox is no longer needed.

@@ -1,6 +1,6 @@
 //! An id that an answer gave out keeps its customer, and always finds it.
 
-use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::decisions::{Act, decide};
 use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::{Change, RecordKey};
@@ -51,7 +51,7 @@ impl TestApp {
     }
 
     async fn do_decide(&self, act: Act) -> uuid::Uuid {
-        let by = (Attribution { by: "Femke", reason: "" }, self.clock.now());
+        let by = (Attribution { by: "Femke", reason: "", via: Via::Command }, self.clock.now());
         let decided = decide(self.pool(), &self.brand, &act, None, by).await;
         decided.unwrap_or_else(|error| panic!("{error}")).decision_id
     }

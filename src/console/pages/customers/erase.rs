@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::acts::customer;
-use crate::admin::audit::{Attribution, record_view};
+use crate::admin::audit::record_view;
 use crate::admin::customers::{Erased, erase_customer};
 use crate::admin::decisions::CustomerView;
 use crate::admin::shown_customer::records_of;
@@ -89,7 +89,7 @@ pub(in crate::console::pages) async fn erase(visit: &Visit) -> Result<Reply, Ref
     }
     let (console, records) = (&visit.console, records_of(&view));
     // The audit log stores no reason of an erasure: it might name the person.
-    let by = Attribution { by: &visit.member.person, reason: "" };
+    let by = visit.attribution_for("");
     let place = (&console.suppressions, &console.clock);
     let mut no_progress = |_| {};
     let erasing = erase_customer(visit.pool(), &visit.brand, place, &records, by, &mut no_progress);

@@ -14,6 +14,7 @@ struct CustomersPage {
     text: String,
     customers: Vec<Found>,
     has_more: bool,
+    is_erased: bool,
     most: usize,
 }
 
@@ -45,6 +46,7 @@ pub(in crate::console::pages) async fn find(visit: &Visit) -> Result<Reply, Refu
         text: text.to_owned(),
         customers: shown.collect(),
         has_more: found.has_more,
+        is_erased: found.is_erased,
         most: MOST_FOUND,
     };
     page(visit, &shown)

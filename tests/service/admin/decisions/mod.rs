@@ -6,7 +6,7 @@ mod refusals;
 
 use std::collections::BTreeSet;
 
-use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::decisions::{Act, Decided, DecisionError, decide, preview};
 use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
@@ -63,7 +63,10 @@ fn couple() -> Vec<Change> {
 
 impl TestApp {
     pub async fn decide(&self, act: Act) -> Result<Decided, DecisionError> {
-        let by = (Attribution { by: "Femke", reason: "the caller said so" }, self.clock.now());
+        let by = (
+            Attribution { by: "Femke", reason: "the caller said so", via: Via::Command },
+            self.clock.now(),
+        );
         decide(self.pool(), &self.brand, &act, None, by).await
     }
 
@@ -166,7 +169,7 @@ async fn a_preview_changes_nothing_and_its_state_guards_the_decision() {
     let same = preview(app.pool(), &app.brand, &act).await.unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(first.state, same.state);
     app.apply(vec![says(SANNE, &[("email.work", "sanne@work.example")])]).await;
-    let by = (Attribution { by: "Femke", reason: "" }, app.clock.now());
+    let by = (Attribution { by: "Femke", reason: "", via: Via::Command }, app.clock.now());
     let late = decide(app.pool(), &app.brand, &act, Some(&first.state), by).await;
     assert!(matches!(late, Err(DecisionError::Changed)));
     assert_eq!(count(&app, "decisions").await + count(&app, "audit_log").await, 0);
@@ -189,7 +192,7 @@ async fn of_two_people_who_decide_at_once_one_is_refused() {
         async move { preview(app.pool(), &app.brand, &act).await.ok().map(|shown| shown.state) }
     };
     let (one, other) = (state(join.clone()).await, state(apart.clone()).await);
-    let by = (Attribution { by: "Femke", reason: "" }, app.clock.now());
+    let by = (Attribution { by: "Femke", reason: "", via: Via::Command }, app.clock.now());
     let (one, other) = tokio::join!(
         decide(app.pool(), &app.brand, &join, one.as_ref(), by),
         decide(app.pool(), &app.brand, &apart, other.as_ref(), by),
