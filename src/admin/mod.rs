@@ -13,6 +13,7 @@ pub mod decided_since;
 pub mod decisions;
 pub mod deliveries;
 pub mod delivery_body;
+pub mod delivery_jobs;
 pub mod effective_settings;
 pub mod explain;
 pub mod explain_nobody;

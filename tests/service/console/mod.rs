@@ -5,6 +5,7 @@ mod brand;
 mod browser;
 mod client;
 mod customers;
+mod delivery_jobs;
 mod inbox;
 mod lists;
 mod overview;
