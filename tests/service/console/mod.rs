@@ -8,6 +8,7 @@ mod customers;
 mod delivery_jobs;
 mod inbox;
 mod lists;
+mod odd_content;
 mod overview;
 mod reviews;
 mod sources;

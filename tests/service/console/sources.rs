@@ -8,6 +8,7 @@ use hookpoint::customer::model::source::Source;
 use hookpoint::demo::simulators::{ObjectKind, SimulatedData, SimulatorOptions, Simulators};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::sources::api::LiveWhen;
+use hookpoint::sources::secret::SecretRef;
 use hookpoint::storage::audit_log::{AuditFilter, list_audit};
 use hookpoint::storage::rejected_webhooks::{RejectedRow, insert_rejected};
 use hookpoint::storage::sync_streams::{StreamRow, list_streams};
@@ -123,4 +124,42 @@ async fn a_run_is_requested_once_and_can_be_stopped_before_it_begins() {
     let again = femke.post("/sources/omniotap/stop", &[("stream", "contacts")]).await;
     assert_eq!(again.location, "/demo/sources/omniotap?done=nothing");
     app.stop().await;
+}
+
+#[tokio::test]
+async fn the_connection_is_tested_when_a_supervisor_asks_and_not_more_often() {
+    let data = Arc::new(SimulatedData::new(Clock::system()));
+    let options = SimulatorOptions::default();
+    let simulators = Simulators::start(data, &Secrets::known(), options, Clock::system()).unwrap();
+    let settings = TestSettings::demo()
+        .without_sync()
+        .api(&simulators, Source::Omneo, LiveWhen::Off)
+        .api(&simulators, Source::OmnioTap, LiveWhen::Off)
+        .sources(|sources| {
+            sources.omneo.api.token = vec![SecretRef::Env("canary-wrong".to_owned())];
+        })
+        .with(|file| "127.0.0.1:0".clone_into(&mut file.console.listen));
+    let app = TestApp::start_with(settings).await;
+    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
+    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    assert!(!viewer.get("/sources/omneo").await.shown().has("Test the connection"));
+    assert_eq!(viewer.post("/sources/omneo/test", &[]).await.status, 403);
+    let page = femke.post("/sources/omneo/test", &[]).await.shown();
+    assert!(page.has("fails</span>") && page.has("Check the base URL"), "{}", page.text());
+    assert!(!page.has("canary"), "{}", page.text());
+    let again = femke.post("/sources/omneo/test", &[]).await;
+    assert_eq!(again.status, 422, "{}", again.text());
+    let page = femke.post("/sources/omniotap/test", &[]).await.shown();
+    assert!(page.has("works</span>") && !page.has("fails</span>"), "{}", page.text());
+    assert_eq!(femke.post("/sources/omnilab/test", &[]).await.status, 422, "it has no API");
+    app.clock.set(app.clock.now() + jiff::SignedDuration::from_secs(11));
+    femke.post("/sources/omneo/test", &[]).await.shown();
+    let audit = list_audit(app.pool(), app.brand.id(), AuditFilter::ALL, 20).await.unwrap();
+    let tests = audit.iter().filter(|row| row.action == "test connection");
+    let mut tests: Vec<_> = tests.map(|row| (row.target.as_str(), row.done_by.as_str())).collect();
+    tests.sort_unstable();
+    assert_eq!(tests, [("omneo", "Femke"), ("omneo", "Femke"), ("omniotap", "Femke")]);
+    assert!(audit.iter().any(|row| row.outcome.ends_with("failed: 0")));
+    app.stop().await;
+    simulators.stop().await;
 }
