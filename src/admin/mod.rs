@@ -30,4 +30,5 @@ pub mod search_customers;
 pub mod shown_customer;
 pub mod source_apis;
 pub mod sync_requests;
+pub mod test_connection;
 pub mod timeline;

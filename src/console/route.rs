@@ -64,6 +64,7 @@ routes! {
     Source, Get, "/sources/{id}", Viewer;
     StartSync, Post, "/sources/{id}/sync", Supervisor;
     StopSync, Post, "/sources/{id}/stop", Supervisor;
+    TestConnection, Post, "/sources/{id}/test", Supervisor;
     LogOut, Post, "/logout", Viewer;
     Customers, Get, "/customers", Viewer;
     FindCustomers, Post, "/customers", Viewer;
