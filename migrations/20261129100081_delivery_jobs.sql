@@ -18,7 +18,7 @@ create table delivery_jobs (
     is_cut boolean not null,
     -- How many were replayed or discarded so far, and how many had changed since they were counted.
     changed bigint not null default 0,
-    left_alone bigint not null default 0,
+    skipped bigint not null default 0,
     counted_at timestamptz not null,
     begun_at timestamptz,
     ended_at timestamptz,

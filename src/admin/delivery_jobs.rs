@@ -161,7 +161,7 @@ pub async fn work_off_part(
     let next = (job.job_id, act);
     let (taken, changed) = change_next(&mut transaction, brand.id(), next, PART, now).await?;
     job.changed = job.changed.saturating_add(changed);
-    job.left_alone = job.left_alone.saturating_add(taken.saturating_sub(changed));
+    job.skipped = job.skipped.saturating_add(taken.saturating_sub(changed));
     if taken < PART {
         end(&mut transaction, brand, &mut job, JobState::Done, now).await?;
     } else {

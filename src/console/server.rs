@@ -50,6 +50,7 @@ pub fn console_routes(config: &mut ServiceConfig, console: &Data<Console>) {
 }
 
 /// Gives the refusals of the HTTP library a page of the console.
+#[must_use]
 pub fn own_error_pages<B: 'static>() -> ErrorHandlers<B> {
     ErrorHandlers::new()
         .handler(StatusCode::METHOD_NOT_ALLOWED, |response| own_page(response, &Refusal::Method))

@@ -78,7 +78,7 @@ pub struct DeliveryJob {
     /// How many are replayed or discarded.
     pub changed: i64,
     /// How many had changed since they were counted, and were left alone.
-    pub left_alone: i64,
+    pub skipped: i64,
     /// When the deliveries were counted.
     pub counted_at: Timestamp,
     /// When somebody decided.
@@ -107,7 +107,7 @@ impl FromRow<'_, PgRow> for DeliveryJob {
             discardable: row.try_get("discardable")?,
             is_cut: row.try_get("is_cut")?,
             changed: row.try_get("changed")?,
-            left_alone: row.try_get("left_alone")?,
+            skipped: row.try_get("skipped")?,
             counted_at: row.try_get::<Time, _>("counted_at")?.to_jiff(),
             begun_at: later("begun_at")?,
             ended_at: later("ended_at")?,
@@ -301,7 +301,7 @@ pub async fn update_job(
     job: &DeliveryJob,
 ) -> Result<(), StorageError> {
     let query = sqlx::query(
-        "update delivery_jobs set state = $3, changed = $4, left_alone = $5, ended_at = $6
+        "update delivery_jobs set state = $3, changed = $4, skipped = $5, ended_at = $6
         where brand_id = $1 and job_id = $2",
     );
     query
@@ -309,7 +309,7 @@ pub async fn update_job(
         .bind(job.job_id)
         .bind(job.state.as_str())
         .bind(job.changed)
-        .bind(job.left_alone)
+        .bind(job.skipped)
         .bind(job.ended_at.map(Time::from))
         .execute(db)
         .await?;
