@@ -51,7 +51,7 @@ pub(super) fn mistakes(source: &str) -> Vec<String> {
     if source.len() > MAX_TEMPLATE_BYTES {
         return vec![format!("is longer than {MAX_TEMPLATE_BYTES} bytes")];
     }
-    let tokens = tokenize(source, false, SyntaxConfig::default(), WhitespaceConfig::default());
+    let tokens = tokenize(source, false, SyntaxConfig, WhitespaceConfig::default());
     // The compiler reports what is no token.
     let tokens: Vec<Token<'_>> = tokens.map_while(Result::ok).map(|(token, _)| token).collect();
     let ends = |token: &Token<'_>| matches!(token, Token::BlockEnd | Token::VariableEnd);
@@ -190,6 +190,13 @@ impl Object for Printed {}
 /// Prints a value.
 fn print(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
     let printed = state.get_or_set_temp_object("printed", Printed::default);
+    if let Some(text) = value.as_str() {
+        let before = printed.0.fetch_add(text.len(), Ordering::Relaxed);
+        if before.saturating_add(text.len()) > MAX_TEXT_BYTES {
+            return Err(too_large());
+        }
+        return Ok(out.write_str(text)?);
+    }
     let mut text = Bounded::new(printed.0.load(Ordering::Relaxed));
     write!(text, "{value}").map_err(|_| too_large())?;
     printed.0.fetch_add(text.bytes.len(), Ordering::Relaxed);
