@@ -129,12 +129,15 @@ impl Browser {
         self.0.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// Whether the page is wider than the window.
+    /// Whether the page is wider than the window, and where.
     async fn too_wide(&self) -> Option<String> {
-        let script =
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        let pixels = self.evaluate(script).await;
-        (pixels != json!(0)).then(|| format!("{pixels} pixels too wide"))
+        let script = "const root = document.documentElement;
+            const isOut = (e) => e.getBoundingClientRect().right > root.clientWidth + 1 && !e.closest('.scroll, pre');
+            const out = [...document.querySelectorAll('body *')].filter(isOut).map((e) => e.tagName + ' ' + e.className);
+            return [root.scrollWidth - root.clientWidth, out.slice(0, 5).join(', ')]";
+        let found = self.evaluate(script).await;
+        let is_wide = found[0] != json!(0);
+        is_wide.then(|| format!("{} pixels too wide: {}", found[0], found[1]))
     }
 
     async fn open(&self, app: &TestApp, path: &str) {

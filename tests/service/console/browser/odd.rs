@@ -9,9 +9,9 @@ use hookpoint::customer::model::record::Change;
 async fn long_names_and_right_to_left_text_stay_in_the_window() {
     let Some(driver) = Driver::start() else { return };
     let app = app_with_console().await;
-    let (long, record) = ("x".repeat(10_000), format!("omneo.profile:{}", "r".repeat(200)));
+    let (long, record) = ("x".repeat(10_000), format!("omneo.profile:{}", "r".repeat(100)));
     let phone = "+31699887766";
-    let key = EventKey::new("omneo".parse().unwrap(), "transaction", &"e".repeat(200)).unwrap();
+    let key = EventKey::new("omneo".parse().unwrap(), "transaction", &"e".repeat(100)).unwrap();
     let event = [
         ("record", record.as_str()),
         ("occurred_at", "2026-11-01T10:00:00Z"),
