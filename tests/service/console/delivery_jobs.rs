@@ -5,7 +5,7 @@ use hookpoint::admin::delivery_jobs::{cancel, work_off_part};
 use hookpoint::admin::role::Role;
 use hookpoint::storage::delivery_jobs::{DeliveryJob, JobState, list_jobs};
 
-use super::client::Browser;
+use super::Person;
 use super::inbox::{audited, receiver_with_console};
 use crate::support::{TestApp, until};
 
@@ -51,7 +51,7 @@ async fn last_job(app: &TestApp) -> DeliveryJob {
 }
 
 /// Counts what matches, and opens the job.
-async fn counted(browser: &Browser, query: &str) -> String {
+async fn counted(browser: &Person<'_>, query: &str) -> String {
     let counted = browser.post(&format!("/inbox/count{query}"), &[]).await;
     assert_eq!(counted.status, 303, "{}", counted.text());
     assert!(counted.location.ends_with(query), "the filters stay: {}", counted.location);
@@ -62,8 +62,8 @@ async fn counted(browser: &Browser, query: &str) -> String {
 async fn exactly_what_was_counted_is_replayed_once_and_others_see_the_progress() {
     let app = receiver_with_console().await;
     insert_dead(&app, 1, 1_300).await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
-    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     let job = counted(&femke, "?state=dead").await;
     // Those that come later, and one that somebody else discards meanwhile.
     insert_dead(&app, 2_001, 2_010).await;
@@ -99,7 +99,7 @@ async fn exactly_what_was_counted_is_replayed_once_and_others_see_the_progress()
     })
     .await;
     let done = last_job(&app).await;
-    assert_eq!((done.counted, done.changed, done.left_alone), (1_300, 1_299, 1));
+    assert_eq!((done.counted, done.changed, done.skipped), (1_300, 1_299, 1));
     assert_eq!((count(&app, "pending").await, count(&app, "dead").await), (1_299, 10));
     assert!(viewer.get(&job).await.shown().has("1299 of 1300"));
     let entry = ["replay deliveries", "ticket 7", "deliveries: 1299"].map(str::to_owned);
@@ -117,7 +117,7 @@ async fn a_job_that_runs_can_be_cancelled_and_nothing_of_it_happens_later() {
     let app = receiver_with_console().await;
     insert_dead(&app, 1, 1_100).await;
     stop_after_500(&app).await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let job = counted(&femke, "?source=omneo").await;
     femke.post(&format!("{job}/begin"), &[("act", "replay")]).await;
     let cancelled = femke.post(&format!("{job}/cancel"), &[("reason", "wrong ones")]).await;
@@ -143,7 +143,7 @@ async fn a_small_job_is_done_at_once_and_discards_only_what_can_be() {
         .execute(app.pool())
         .await
         .unwrap();
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let job = counted(&femke, "").await;
     let page = femke.get(&job).await.shown();
     assert!(page.has("Replay 3") && page.has("Discard 2"), "{}", page.text());

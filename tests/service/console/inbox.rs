@@ -4,7 +4,7 @@ use hookpoint::admin::role::Role;
 use hookpoint::storage::audit_log::{AuditFilter, list_audit};
 use serde_json::json;
 
-use super::client::{Browser, Page};
+use super::{Page, Person};
 use crate::inbox::{contact, states, work_off};
 use crate::support::{Options, TestApp, TestSettings, post};
 
@@ -59,7 +59,7 @@ async fn failures_are_grouped_by_reason_and_two_clicks_replay_once() {
     fail(&app, "omniotap", &["{\"id\": no", "{\"id\":  no", "{\"id\":   no"]).await;
     send(&app, "omniotap", &contact("e1", "c-1", "Anna", 1).to_string()).await;
     work_off(&app).await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let page = femke.get("/inbox").await.shown();
     let groups = page.links("/demo/inbox?source=omniotap&state=dead&reason=");
     assert_eq!(groups.len(), 1, "numbers do not make a reason: {}", page.text());
@@ -96,7 +96,7 @@ async fn failures_are_grouped_by_reason_and_two_clicks_replay_once() {
 async fn an_act_is_about_what_was_selected_and_a_discard_needs_a_reason() {
     let app = receiver_with_console().await;
     fail(&app, "omniotap", &["{\"id\": no", "{\"id\":  no"]).await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let seen = fields(&femke.get("/inbox?state=dead").await.shown(), "delivery");
     fail(&app, "omniotap", &["{\"id\":   no"]).await;
     let discard = async |reason: &str| {
@@ -123,7 +123,7 @@ async fn filters_combine_and_odd_ones_are_shown_as_text() {
     fail(&app, "omniotap", &["{\"id\": no"]).await;
     send(&app, "omniotap", &contact("e1", "c-1", "Anna", 1).to_string()).await;
     send(&app, "omneo", &json!({"id": "p-1", "email": "p-1@example.org"}).to_string()).await;
-    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     let rows = async |query: &str| {
         let page = viewer.get(&format!("/inbox{query}")).await.shown();
         page.links("/demo/inbox/").len()
@@ -155,7 +155,7 @@ async fn many_webhooks_are_paged_by_key() {
     .execute(app.pool())
     .await
     .unwrap();
-    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     for (filter, expected) in [("", 460), ("state=dead", 230), ("source=omneo&state=done", 230)] {
         let (mut path, mut seen) = (format!("/inbox?{filter}"), std::collections::BTreeSet::new());
         loop {
@@ -178,8 +178,8 @@ async fn the_content_of_a_webhook_is_hidden_until_somebody_asks_for_it_by_name()
     let app = receiver_with_console().await;
     send(&app, "omniotap", &contact("e1", "c-1", "<b>Anna", 1).to_string()).await;
     work_off(&app).await;
-    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let path = viewer.get("/inbox").await.shown().links("/demo/inbox/").remove(0);
     for browser in [&viewer, &femke] {
         let page = browser.get(&path).await.shown();
