@@ -73,6 +73,20 @@ impl Action {
         Ok(OpenEntry { pool, brand_id, action_id: row.action_id })
     }
 
+    /// Stores the audit entry of an action in the transaction that begins it. Returns the id of the entry, for
+    /// [`finish_in`].
+    pub(super) async fn begin_in(
+        self,
+        db: &mut Connection,
+        brand_id: i32,
+        attribution: Attribution<'_>,
+        now: Timestamp,
+    ) -> Result<Uuid, StorageError> {
+        let row = self.entry(attribution, now, "");
+        insert_action(db, brand_id, &row).await?;
+        Ok(row.action_id)
+    }
+
     /// Stores the audit entry of an action in the action's own transaction: both happen, or none.
     pub(super) async fn done_in(
         self,
@@ -114,6 +128,16 @@ pub async fn record_view(
 ) -> Result<(), StorageError> {
     let entry = Action::new(name, target).about_records(brand, records);
     insert_action(pool, brand.id(), &entry.entry(attribution, now, "shown")).await
+}
+
+/// Stores the outcome of an action, in the transaction that ends it.
+pub(super) async fn finish_in(
+    db: &mut Connection,
+    brand_id: i32,
+    action_id: Uuid,
+    outcome: &str,
+) -> Result<(), StorageError> {
+    finish_action(db, brand_id, action_id, outcome).await
 }
 
 /// The audit entry of an action whose outcome is not known yet.

@@ -7,16 +7,15 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::audit::{Action, Attribution};
+use super::delivery_jobs::{name, run_at_once};
 use crate::brand::Brand;
 use crate::customer::model::record::{Change, RecordKey};
 use crate::customer::model::source::Source;
 use crate::sources::Delivery;
 use crate::storage::StorageError;
-use crate::storage::deliveries::{
-    DeliveryFilter, ShownRow, discard_deliveries, find_delivery, replay_deliveries,
-};
-use crate::storage::inbox_pages::{SeenDelivery, discard_seen, replay_seen};
+use crate::storage::deliveries::{DeliveryFilter, ShownRow, find_delivery};
 use crate::storage::pool::Pool;
+use crate::storage::seen_deliveries::{DeliveryAct, SeenDelivery, change_seen};
 
 /// Finds a delivery of any of the brands. Its content is personal data: show it masked
 /// ([`masked_body`](super::delivery_body::masked_body)), or after [`record_reveal`].
@@ -51,49 +50,18 @@ pub async fn record_reveal(
     action.begin(pool, brand.id(), attribution, now).await?.end("shown").await
 }
 
-/// Has deliveries of a brand applied again. Returns how many.
+/// Replays or discards the deliveries of a brand that match, as a job. Returns how many.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn replay(
+pub async fn act_on_all(
     pool: &Pool,
     brand: &Brand,
-    filter: &DeliveryFilter,
+    (act, filter): (DeliveryAct, &DeliveryFilter),
     attribution: Attribution<'_>,
     now: Timestamp,
 ) -> Result<u64, StorageError> {
-    let action = Action::new("replay deliveries", target(filter));
-    let entry = action.begin(pool, brand.id(), attribution, now).await?;
-    let count = replay_deliveries(pool, brand.id(), filter, now).await?;
-    entry.end(&format!("deliveries: {count}")).await?;
-    Ok(count)
-}
-
-/// Discards the dead and the pending deliveries of a brand: they are not applied. Returns how many.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn discard(
-    pool: &Pool,
-    brand: &Brand,
-    filter: &DeliveryFilter,
-    attribution: Attribution<'_>,
-    now: Timestamp,
-) -> Result<u64, StorageError> {
-    let action = Action::new("discard deliveries", target(filter));
-    let entry = action.begin(pool, brand.id(), attribution, now).await?;
-    let count = discard_deliveries(pool, brand.id(), filter, now).await?;
-    entry.end(&format!("deliveries: {count}")).await?;
-    Ok(count)
-}
-
-/// What a person does with deliveries that they saw.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SeenAct {
-    /// They are applied again.
-    Replay,
-    /// They are not applied.
-    Discard,
+    run_at_once(pool, brand, (filter, act, target(filter)), attribution, now).await
 }
 
 /// Replays or discards deliveries of a brand that have not changed since a person saw them. So the same act twice is done
@@ -104,20 +72,13 @@ pub enum SeenAct {
 pub async fn act_on_seen(
     pool: &Pool,
     brand: &Brand,
-    (act, seen): (SeenAct, &[SeenDelivery]),
+    (act, seen): (DeliveryAct, &[SeenDelivery]),
     attribution: Attribution<'_>,
     now: Timestamp,
 ) -> Result<u64, StorageError> {
-    let name = match act {
-        SeenAct::Replay => "replay deliveries",
-        SeenAct::Discard => "discard deliveries",
-    };
-    let action = Action::new(name, seen_target(seen));
+    let action = Action::new(name(act), seen_target(seen));
     let entry = action.begin(pool, brand.id(), attribution, now).await?;
-    let count = match act {
-        SeenAct::Replay => replay_seen(pool, brand.id(), seen, now).await?,
-        SeenAct::Discard => discard_seen(pool, brand.id(), seen, now).await?,
-    };
+    let count = change_seen(pool, brand.id(), (act, seen), now).await?;
     entry.end(&format!("deliveries: {count}")).await?;
     Ok(count)
 }

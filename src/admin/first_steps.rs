@@ -4,7 +4,7 @@ use super::attention::Situation;
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::storage::StorageError;
-use crate::storage::api_keys::{KeyState, list_keys};
+use crate::storage::api_keys::{KeyState, list_keys_of};
 use crate::storage::pool::Pool;
 
 /// A step on this way.
@@ -37,8 +37,7 @@ pub async fn list_steps(
     backfills: bool,
     now: jiff::Timestamp,
 ) -> Result<Vec<(Step, bool)>, StorageError> {
-    let mut keys = list_keys(pool).await?;
-    keys.retain(|key| key.brand_id == brand.id());
+    let keys = list_keys_of(pool, brand.id()).await?;
     let mut steps = vec![
         (Step::Settings, true),
         (Step::Key, keys.iter().any(|key| key.state(now) == KeyState::Valid)),

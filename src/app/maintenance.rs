@@ -6,6 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::gauges::{show_source_health, show_stream};
+use crate::admin::delivery_jobs::work_off_part;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::erasure::reconcile::reconcile;
@@ -17,6 +18,7 @@ use crate::jobs::schedule::Schedule;
 use crate::lookup::change_listener::ChangeListener;
 use crate::settings::file::InboxSettings;
 use crate::storage::brands;
+use crate::storage::delivery_jobs::delete_old_jobs;
 use crate::storage::delivery_queue::delete_old_deliveries;
 use crate::storage::listener::HEARTBEAT_INTERVAL;
 use crate::storage::live_queries::delete_old_live_queries;
@@ -32,7 +34,10 @@ use crate::webhooks::endpoints::WebhookEndpoints;
 /// How long an erasure by a command may take. After that, the service completes it.
 pub(super) const ERASURE_TIMEOUT: SignedDuration = SignedDuration::from_mins(10);
 
-/// The pause between two batches of deleted rows. It leaves Postgres to lookups and changes.
+/// How long a job about deliveries is kept that was counted, and not begun.
+const COUNTED_JOB_AGE: SignedDuration = SignedDuration::from_hours(1);
+
+/// The pause between two batches of changed or deleted rows. It leaves Postgres to lookups and changes.
 const PRUNE_PAUSE: Duration = Duration::from_millis(50);
 
 /// What the scheduled jobs need.
@@ -57,6 +62,7 @@ pub(super) fn start(schedule: &Schedule<Maintenance>) {
     schedule.now_and_every(HEARTBEAT_INTERVAL, "send heartbeat", Maintenance::send_heartbeat);
     schedule.every(seconds(2), "save webhook counters", Maintenance::save_webhook_stats);
     schedule.every(seconds(2), "check storing", Maintenance::check_storing);
+    schedule.every(seconds(1), "work off delivery jobs", Maintenance::work_off_delivery_jobs);
     schedule.every(seconds(5), "drain histograms", Maintenance::drain_histograms);
     schedule.now_and_every(seconds(10), "watch inboxes", Maintenance::watch_inboxes);
     schedule.now_and_every(seconds(10), "watch streams", Maintenance::watch_streams);
@@ -147,12 +153,28 @@ impl Maintenance {
         }
     }
 
-    /// Deletes deliveries whose retention has ended, in small batches.
+    /// Replays and discards the deliveries of jobs, part by part.
+    async fn work_off_delivery_jobs(self: Arc<Self>) {
+        for brand in &self.brands {
+            // If this fails, the next run goes on.
+            while work_off_part(&self.pool, brand, None, self.clock.now())
+                .await
+                .is_ok_and(|more| more)
+            {
+                tokio::time::sleep(PRUNE_PAUSE).await;
+            }
+        }
+    }
+
+    /// Deletes deliveries whose retention has ended, in small batches, and jobs about deliveries.
     async fn prune_deliveries(self: Arc<Self>) {
         for brand in &self.brands {
             let finished = self.days_ago(self.inbox.retention_days);
             // If this fails, the next run deletes them.
             let _ = delete_old_rejected(&self.pool, brand.id(), finished).await;
+            let counted = self.clock.now().checked_sub(COUNTED_JOB_AGE);
+            let counted = counted.unwrap_or(Timestamp::UNIX_EPOCH);
+            let _ = delete_old_jobs(&self.pool, brand.id(), finished, counted).await;
             let known = self.days_ago(self.inbox.dedup_retention_days);
             while delete_old_deliveries(&self.pool, brand.id(), finished, known, 1_000)
                 .await

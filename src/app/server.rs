@@ -14,7 +14,7 @@ use socket2::SockRef;
 use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;
 
-use crate::console::{Console, console_routes};
+use crate::console::{Console, console_routes, own_error_pages};
 use crate::http::client_ip::Proxies;
 use crate::http::health;
 use crate::http::health::{Gauges, Health};
@@ -187,7 +187,9 @@ pub(super) fn console_server(
     listener: TcpListener,
     console: Data<Console>,
 ) -> std::io::Result<Server> {
-    let app = move || App::new().configure(|config| console_routes(config, &console));
+    let app = move || {
+        App::new().wrap(own_error_pages()).configure(|config| console_routes(config, &console))
+    };
     Ok(HttpServer::new(app)
         .workers(1)
         .max_connections(CONSOLE_CONNECTIONS)

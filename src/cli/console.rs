@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::actor::{Actor, ActorArguments};
 use super::exit::Failure;
-use super::output::{JsonArguments, plain, print_json, print_line};
+use super::open_browser::open_browser;
+use super::output::{JsonArguments, plain, print_error, print_json, print_line};
 use super::session::Session;
 use super::wrapped::print_wrapped;
 use crate::admin::console_access::{AccessError, LINK_MINUTES, create_link, end_session, sessions};
@@ -30,6 +31,9 @@ pub(super) enum ConsoleCommand {
         /// The person that the link is for, as the audit log names them. Default: you
         #[arg(long = "for", value_name = "NAME")]
         person: Option<String>,
+        /// Open the link in the browser of this machine, instead of printing it
+        #[arg(long, conflicts_with = "json")]
+        open: bool,
         #[command(flatten)]
         actor: ActorArguments,
         #[command(flatten)]
@@ -65,9 +69,13 @@ pub(super) async fn run(command: ConsoleCommand, settings: Settings) -> anyhow::
     };
     let now = Clock::system().now();
     let done = match command {
-        ConsoleCommand::Link { brand, role, person, actor, output } => {
+        ConsoleCommand::Link { brand, role, person, open, actor, output } => {
             let actor = actor.actor();
-            link(&session, brand.as_deref(), (role, person), &actor, now, output).await
+            let url = link(&session, brand.as_deref(), (role, person), &actor, now).await;
+            match url {
+                Ok(url) => show_link(&url, role, open, output).await,
+                Err(error) => Err(error),
+            }
         }
         ConsoleCommand::Sessions { brand, output } => {
             list(&session, brand.as_deref(), now, output).await
@@ -86,8 +94,7 @@ async fn link(
     (role, person): (Role, Option<String>),
     actor: &Actor,
     now: Timestamp,
-    output: JsonArguments,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<String> {
     let console = &session.file.console;
     if console.listen.is_empty() {
         return Err(Failure::mistake(
@@ -104,9 +111,27 @@ async fn link(
         AccessError::Person => Failure::mistake(error.to_string()).into(),
         error => anyhow::Error::from(error),
     })?;
-    let url = ConsoleUrls::new(console, &console.listen).link(&brand.rules.slug, code.reveal());
+    Ok(ConsoleUrls::new(console, &console.listen).link(&brand.rules.slug, code.reveal()))
+}
+
+/// Opens or prints a link.
+async fn show_link(
+    url: &str,
+    role: Role,
+    is_opened: bool,
+    output: JsonArguments,
+) -> anyhow::Result<()> {
     if output.json {
         return print_json(&json!({ "url": url, "role": role.as_str(), "minutes": LINK_MINUTES }));
+    }
+    if is_opened {
+        match open_browser(url).await {
+            Ok(()) => {
+                print_wrapped("The console is open in your browser. Click on Log in there.", 0);
+                return Ok(());
+            }
+            Err(reason) => print_error(&format!("No browser was opened: {reason}.")),
+        }
     }
     print_wrapped(
         &format!("Open this link in a browser. It works once, for {LINK_MINUTES} minutes:"),

@@ -19,6 +19,7 @@ mod inbox;
 mod init;
 mod key;
 mod lookup;
+mod open_browser;
 mod output;
 mod question;
 mod rebuild;

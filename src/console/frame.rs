@@ -86,6 +86,8 @@ const NOTICES: &[(&str, &str)] = &[
         "discarded-some",
         "Discarded, but not all: some had changed since you saw them, or were applied already.",
     ),
+    ("job-begun", "Begun: the webhooks are changed part by part. You can leave this page."),
+    ("job-cancelled", "Cancelled. What was changed before stays so."),
     (
         "sync-requested",
         "The run is requested. The service begins it within seconds, or after its other runs of this source.",

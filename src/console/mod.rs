@@ -22,6 +22,6 @@ mod templates;
 mod urls;
 mod visit;
 
-pub use self::server::console_routes;
+pub use self::server::{console_routes, own_error_pages};
 pub use self::state::{Console, ConsoleParts};
 pub use self::urls::ConsoleUrls;

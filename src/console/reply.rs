@@ -65,6 +65,10 @@ pub(super) fn builder(status: StatusCode) -> HttpResponseBuilder {
 pub(super) enum Refusal {
     /// There is no such page, or what it was about is gone.
     NotFound,
+    /// The page does not accept the method.
+    Method,
+    /// The form is too large.
+    TooLarge,
     /// The person has no session.
     LoggedOut,
     /// The person's role may not do this.
@@ -99,6 +103,8 @@ impl Refusal {
     pub(super) const fn status(&self) -> StatusCode {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LoggedOut => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
@@ -113,6 +119,13 @@ impl Refusal {
         let (title, text) = match self {
             Self::NotFound => {
                 ("Not found", "This page does not exist, or what it was about is gone.")
+            }
+            Self::Method => (
+                "Not a page",
+                "This address belongs to a form. Open the console, and go on from there.",
+            ),
+            Self::TooLarge => {
+                ("Too large", "This form has more text than the console accepts. Shorten it.")
             }
             Self::LoggedOut => (
                 "Please log in",

@@ -54,12 +54,17 @@ routes! {
     Inbox, Get, "/inbox", Viewer;
     ReplayDeliveries, Post, "/inbox/replay", Supervisor;
     DiscardDeliveries, Post, "/inbox/discard", Supervisor;
+    CountDeliveries, Post, "/inbox/count", Supervisor;
+    DeliveryJob, Get, "/inbox/jobs/{id}", Viewer;
+    BeginDeliveryJob, Post, "/inbox/jobs/{id}/begin", Supervisor;
+    CancelDeliveryJob, Post, "/inbox/jobs/{id}/cancel", Supervisor;
     Delivery, Get, "/inbox/{id}", Viewer;
     RevealDelivery, Post, "/inbox/{id}/reveal", Supervisor;
     Sources, Get, "/sources", Viewer;
     Source, Get, "/sources/{id}", Viewer;
     StartSync, Post, "/sources/{id}/sync", Supervisor;
     StopSync, Post, "/sources/{id}/stop", Supervisor;
+    TestConnection, Post, "/sources/{id}/test", Supervisor;
     LogOut, Post, "/logout", Viewer;
     Customers, Get, "/customers", Viewer;
     FindCustomers, Post, "/customers", Viewer;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use actix_web::dev::ServiceResponse;
 use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::{ErrorHandlerResponse, ErrorHandlers};
 use actix_web::web::{self, Bytes, Data, PayloadConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
@@ -45,6 +47,27 @@ pub fn console_routes(config: &mut ServiceConfig, console: &Data<Console>) {
     config.default_service(web::to(|console: Data<Console>| async move {
         refuse(&console, &Refusal::NotFound)
     }));
+}
+
+/// Gives the refusals of the HTTP library a page of the console.
+#[must_use]
+pub fn own_error_pages<B: 'static>() -> ErrorHandlers<B> {
+    ErrorHandlers::new()
+        .handler(StatusCode::METHOD_NOT_ALLOWED, |response| own_page(response, &Refusal::Method))
+        .handler(StatusCode::PAYLOAD_TOO_LARGE, |response| own_page(response, &Refusal::TooLarge))
+}
+
+fn own_page<B>(
+    response: ServiceResponse<B>,
+    refusal: &Refusal,
+) -> actix_web::Result<ErrorHandlerResponse<B>> {
+    let (request, _) = response.into_parts();
+    let page = match request.app_data::<Data<Console>>() {
+        Some(console) => refuse(console, refusal),
+        None => HttpResponse::new(refusal.status()),
+    };
+    let response = ServiceResponse::new(request, page.map_into_right_body());
+    Ok(ErrorHandlerResponse::Response(response))
 }
 
 async fn asset(path: web::Path<(String, String)>, console: Data<Console>) -> HttpResponse {

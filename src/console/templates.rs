@@ -17,6 +17,7 @@ templates!(
     "overview.html",
     "inbox.html",
     "delivery.html",
+    "delivery_job.html",
     "sources.html",
     "source.html",
     "customer_parts.html",

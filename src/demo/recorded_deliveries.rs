@@ -19,6 +19,13 @@ const RECORDED: [(Source, &str); 4] = [
     (Source::Syncaroo, include_str!("../../fixtures/demo/syncaroo.jsonl")),
 ];
 
+/// Webhooks that become dead letters, as they happen. Omneo's header alone reports that an order is deleted, which anybody
+/// could write; and Syncaroo's webhook is of a second connection, which the settings do not have yet.
+const UNREADABLE: [(Source, &str); 2] = [
+    (Source::Omneo, include_str!("../../fixtures/demo/dead_omneo.jsonl")),
+    (Source::Syncaroo, include_str!("../../fixtures/demo/dead_syncaroo.jsonl")),
+];
+
 /// The number of purchases of the busiest customer.
 pub const BUSY_PURCHASES: u32 = 10_000;
 
@@ -90,9 +97,20 @@ impl Recorded {
 /// # Errors
 /// Never, unless the recordings are broken.
 pub fn recorded() -> serde_json::Result<Vec<(Source, Recorded)>> {
-    let lines = RECORDED
-        .into_iter()
-        .flat_map(|(source, text)| text.lines().map(move |line| (source, line)));
+    parsed(&RECORDED)
+}
+
+/// The webhooks that become dead letters, each with its source.
+///
+/// # Errors
+/// Never, unless the recordings are broken.
+pub fn dead_letters() -> serde_json::Result<Vec<(Source, Recorded)>> {
+    parsed(&UNREADABLE)
+}
+
+fn parsed(files: &[(Source, &str)]) -> serde_json::Result<Vec<(Source, Recorded)>> {
+    let lines =
+        files.iter().flat_map(|(source, text)| text.lines().map(move |line| (*source, line)));
     let read: serde_json::Result<Vec<(Source, Recorded)>> =
         lines.map(|(source, line)| Ok((source, Recorded::parse(line)?))).collect();
     let mut all = read?;

@@ -106,6 +106,21 @@ pub async fn list_keys(pool: &Pool) -> Result<Vec<KeyRow>, StorageError> {
     rows.into_iter().map(KeyRow::try_from).collect()
 }
 
+/// Every key of a brand, revoked ones included, the oldest first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_keys_of(pool: &Pool, brand_id: i32) -> Result<Vec<KeyRow>, StorageError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at from api_keys
+        where brand_id = $1 order by created_at, key_id",
+    )
+    .bind(brand_id)
+    .fetch_all(pool)
+    .await?;
+    rows.into_iter().map(KeyRow::try_from).collect()
+}
+
 /// Stores a new key and notifies every replica.
 ///
 /// # Errors

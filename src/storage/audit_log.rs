@@ -110,14 +110,14 @@ fn bytes(hashes: &BTreeSet<SuppressionHash>) -> Vec<Vec<u8>> {
 /// # Errors
 /// When Postgres fails.
 pub async fn finish_action(
-    pool: &Pool,
+    db: impl sqlx::PgExecutor<'_>,
     brand_id: i32,
     action_id: Uuid,
     outcome: &str,
 ) -> Result<(), StorageError> {
     let query =
         sqlx::query("update audit_log set outcome = $3 where brand_id = $1 and action_id = $2");
-    query.bind(brand_id).bind(action_id).bind(outcome).execute(pool).await?;
+    query.bind(brand_id).bind(action_id).bind(outcome).execute(db).await?;
     Ok(())
 }
 

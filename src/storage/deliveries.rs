@@ -1,17 +1,20 @@
-//! Deliveries, for the commands of admins: count, list, show, replay, discard.
+//! Deliveries, for people: count, list, show.
 
 use std::collections::BTreeMap;
 
 use super::pool::Pool;
 use jiff::Timestamp;
+use serde::Deserialize;
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::StorageError;
 use super::delivery_queue::first_id_at;
 use crate::customer::model::source::Source;
 
-type Time = jiff_sqlx::Timestamp;
+pub(super) type Time = jiff_sqlx::Timestamp;
 
 /// A selection of deliveries. An empty field does not restrict it.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +31,8 @@ pub struct DeliveryFilter {
     pub since: Option<Timestamp>,
     /// Received before this time.
     pub until: Option<Timestamp>,
+    /// With this note. Numbers do not count: each is `…`.
+    pub reason: Option<String>,
 }
 
 /// A delivery in a list.
@@ -51,6 +56,23 @@ pub struct ListedRow {
     pub note: String,
 }
 
+impl FromRow<'_, PgRow> for ListedRow {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let time = |name| row.try_get::<Time, _>(name).map(Time::to_jiff);
+        Ok(Self {
+            delivery_id: row.try_get("delivery_id")?,
+            source: row.try_get("source")?,
+            event: row.try_get("event")?,
+            received_at: time("received_at")?,
+            state: row.try_get("state")?,
+            attempts: row.try_get("attempts")?,
+            due_at: time("due_at")?,
+            note: row.try_get("note")?,
+        })
+    }
+}
+
+/// A statement about the deliveries that a [`DeliveryFilter`] selects, with its parameters 1 to 9.
 macro_rules! which {
     ($statement:literal, $rest:literal) => {
         concat!(
@@ -58,13 +80,15 @@ macro_rules! which {
             " where brand_id = $1 and ($2::uuid[] is null or delivery_id = any($2)) and ($3::text is null or source = $3)
             and ($4::text[] is null or state = any($4)) and ($5::text is null or event = $5)
             and ($6::timestamptz is null or (received_at >= $6 and delivery_id >= $7))
-            and ($8::timestamptz is null or received_at < $8)",
+            and ($8::timestamptz is null or received_at < $8)
+            and ($9::text is null or regexp_replace(note, '[0-9]+', '…', 'g') = $9)",
             $rest
         )
     };
 }
+pub(super) use which;
 
-/// Binds a [`DeliveryFilter`] to a statement as the parameters 1 to 8.
+/// Binds a [`DeliveryFilter`] to a statement as the parameters 1 to 9.
 macro_rules! bound {
     ($query:expr, $brand_id:expr, $which:expr) => {
         $query
@@ -74,15 +98,23 @@ macro_rules! bound {
             .bind($which.states.as_deref())
             .bind($which.event.as_deref())
             .bind($which.since.map(Time::from))
-            .bind(first_id_at($which.since.map_or(Timestamp::UNIX_EPOCH, |since| {
-                since.saturating_sub(MAX_CLOCK_SKEW).unwrap_or(since)
-            })))
+            .bind($which.first_id())
             .bind($which.until.map(Time::from))
+            .bind($which.reason.as_deref())
     };
 }
+pub(super) use bound;
 
 /// The time of receipt may be later than the time in the id, so ids that are this much older are included.
 const MAX_CLOCK_SKEW: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+impl DeliveryFilter {
+    /// The smallest id that may be selected.
+    pub(super) fn first_id(&self) -> Uuid {
+        let since = self.since.unwrap_or(Timestamp::UNIX_EPOCH);
+        first_id_at(since.saturating_sub(MAX_CLOCK_SKEW).unwrap_or(since))
+    }
+}
 
 /// Deliveries of a brand, newest first.
 ///
@@ -96,32 +128,20 @@ pub async fn list_deliveries(
 ) -> Result<Vec<ListedRow>, StorageError> {
     let query = sqlx::query_as(which!(
         "select delivery_id, source, event, received_at, state, attempts, due_at, note from deliveries",
-        " order by delivery_id desc limit $9"
+        " order by delivery_id desc limit $10"
     ));
-    let rows: Vec<(Uuid, String, String, Time, String, i32, Time, String)> =
-        bound!(query, brand_id, which).bind(i64::from(limit)).fetch_all(pool).await?;
-    let listed = |(delivery_id, source, event, received_at, state, attempts, due_at, note): (
-        Uuid,
-        String,
-        String,
-        Time,
-        String,
-        i32,
-        Time,
-        String,
-    )| {
-        ListedRow {
-            delivery_id,
-            source,
-            event,
-            received_at: received_at.to_jiff(),
-            state,
-            attempts,
-            due_at: due_at.to_jiff(),
-            note,
-        }
-    };
-    Ok(rows.into_iter().map(listed).collect())
+    Ok(bound!(query, brand_id, which).bind(i64::from(limit)).fetch_all(pool).await?)
+}
+
+/// An attempt to apply a delivery that was not all there is to tell, or an act on it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct HistoryEntry {
+    /// When it ended.
+    pub at: Timestamp,
+    /// Of an attempt: `done`, `retried` or `dead`. Of an act: `replayed` or `discarded`.
+    pub outcome: String,
+    /// The result or the error of an attempt.
+    pub reason: String,
 }
 
 /// A delivery with its content.
@@ -132,6 +152,8 @@ pub struct ShownRow {
     pub headers: BTreeMap<String, String>,
     /// The bytes as they arrived.
     pub body: Vec<u8>,
+    /// Its last attempts and acts, the oldest first. Empty if the first attempt did all.
+    pub history: Vec<HistoryEntry>,
 }
 
 /// One delivery of a brand.
@@ -148,48 +170,17 @@ pub async fn find_delivery(
         return Ok(None);
     };
     let query = sqlx::query_as(
-        "select headers, body from deliveries where brand_id = $1 and delivery_id = $2",
+        "select headers, body, history from deliveries where brand_id = $1 and delivery_id = $2",
     );
-    let held: Option<(Json<BTreeMap<String, String>>, Vec<u8>)> =
+    let held: Option<ShownColumns> =
         query.bind(brand_id).bind(delivery_id).fetch_optional(pool).await?;
-    Ok(held.map(|(Json(headers), body)| ShownRow { listed, headers, body }))
+    Ok(held.map(|(Json(headers), body, history)| {
+        let history = history.map(|Json(history)| history).unwrap_or_default();
+        ShownRow { listed, headers, body, history }
+    }))
 }
 
-/// Sets finished, dead and discarded deliveries to pending, and makes waiting ones due now. Returns how many
-/// there are.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn replay_deliveries(
-    pool: &Pool,
-    brand_id: i32,
-    which: &DeliveryFilter,
-    now: Timestamp,
-) -> Result<u64, StorageError> {
-    let query = sqlx::query(which!(
-        "update deliveries set state = 'pending', attempts = 0, due_at = $9, finished_at = null, note = 'replayed'",
-        " and claim_token is null"
-    ));
-    Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
-}
-
-/// Discards dead and pending deliveries. Returns how many there are. A source whose webhooks have no id may
-/// send the same one again.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn discard_deliveries(
-    pool: &Pool,
-    brand_id: i32,
-    which: &DeliveryFilter,
-    now: Timestamp,
-) -> Result<u64, StorageError> {
-    let query = sqlx::query(which!(
-        "update deliveries set state = 'discarded', finished_at = $9",
-        " and claim_token is null and state in ('pending', 'dead')"
-    ));
-    Ok(bound!(query, brand_id, which).bind(Time::from(now)).execute(pool).await?.rows_affected())
-}
+type ShownColumns = (Json<BTreeMap<String, String>>, Vec<u8>, Option<Json<Vec<HistoryEntry>>>);
 
 /// Pending and dead deliveries of a source.
 #[derive(Debug, Clone, PartialEq)]

@@ -1,19 +1,19 @@
-//! Pages of deliveries, and acts on deliveries that a person saw. No statement reads more than a bounded number of rows,
-//! and it reads them by an index.
+//! Pages of deliveries. No statement reads more than a bounded number of rows, and it reads them by an index.
 
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::Timestamp;
+use sqlx::postgres::PgRow;
+use sqlx::{FromRow, Row};
 use uuid::Uuid;
 
 use super::StorageError;
-use super::deliveries::ListedRow;
+use super::deliveries::{ListedRow, Time};
 use super::delivery_queue::first_id_at;
 use super::pool::Pool;
+use super::seen_deliveries::SeenDelivery;
 use crate::customer::model::source::Source;
-
-type Time = jiff_sqlx::Timestamp;
 
 /// The state of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,21 +74,20 @@ pub struct PageFilter {
     pub since: Option<Timestamp>,
 }
 
-/// A delivery as a person saw it. Every change of the row changes the version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SeenDelivery {
-    /// Its id.
-    pub delivery_id: Uuid,
-    /// The version of its row.
-    pub version: u32,
-}
-
 /// A delivery of a page.
 pub struct PageRow {
     /// The columns of the list.
     pub listed: ListedRow,
     /// The version of the row.
     pub version: u32,
+}
+
+impl FromRow<'_, PgRow> for PageRow {
+    fn from_row(row: &PgRow) -> Result<Self, sqlx::Error> {
+        let version: i64 = row.try_get("version")?;
+        let listed = ListedRow::from_row(row)?;
+        Ok(Self { listed, version: u32::try_from(version).unwrap_or_default() })
+    }
 }
 
 impl PageRow {
@@ -172,23 +171,6 @@ fn best<'a>([dead, pending, of_source, all]: [&'a str; 4], filter: &PageFilter) 
     }
 }
 
-type Columns = (Uuid, String, String, Time, String, i32, Time, String, i64);
-
-fn page_row(columns: Columns) -> PageRow {
-    let (delivery_id, source, event, received_at, state, attempts, due_at, note, version) = columns;
-    let listed = ListedRow {
-        delivery_id,
-        source,
-        event,
-        received_at: received_at.to_jiff(),
-        state,
-        attempts,
-        due_at: due_at.to_jiff(),
-        note,
-    };
-    PageRow { listed, version: u32::try_from(version).unwrap_or_default() }
-}
-
 /// The newest deliveries that match, before an id, at most `limit`. If few of many match, a page may have fewer than
 /// `limit`, and yet a next page.
 ///
@@ -205,7 +187,7 @@ pub async fn list_page(
         (before.unwrap_or(Uuid::max()), filter.since.map_or(Uuid::nil(), first_id_at));
     let source = filter.source.map(Source::as_str);
     let one_more = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
-    let rows: Vec<Columns> = sqlx::query_as(best(LIST, filter))
+    let mut rows: Vec<PageRow> = sqlx::query_as(best(LIST, filter))
         .bind(brand_id)
         .bind(before)
         .bind(since)
@@ -216,7 +198,6 @@ pub async fn list_page(
         .bind(one_more)
         .fetch_all(pool)
         .await?;
-    let mut rows: Vec<PageRow> = rows.into_iter().map(page_row).collect();
     if rows.len() > limit {
         rows.truncate(limit);
         let next = rows.last().map(|row| row.listed.delivery_id);
@@ -230,24 +211,6 @@ pub async fn list_page(
         .fetch_optional(pool)
         .await?;
     Ok(Page { rows, next: last.map(|(id,)| id) })
-}
-
-/// One delivery, with the version of its row.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn find_version(
-    pool: &Pool,
-    brand_id: i32,
-    delivery_id: Uuid,
-) -> Result<Option<SeenDelivery>, StorageError> {
-    let query = sqlx::query_as(
-        "select xmin::text::bigint from deliveries where brand_id = $1 and delivery_id = $2",
-    );
-    let row: Option<(i64,)> = query.bind(brand_id).bind(delivery_id).fetch_optional(pool).await?;
-    Ok(row.and_then(|(version,)| {
-        Some(SeenDelivery { delivery_id, version: u32::try_from(version).ok()? })
-    }))
 }
 
 /// Dead letters of a source with the same reason.
@@ -292,67 +255,4 @@ pub async fn list_failure_groups(
         FailureGroup { source, reason, count, first_at: first.to_jiff(), last_at: last.to_jiff() }
     };
     Ok(rows.into_iter().map(group).collect())
-}
-
-/// A statement that changes deliveries as long as they are as a person saw them.
-macro_rules! change_seen {
-    ($set:literal, $condition:literal) => {
-        concat!(
-            "with seen as materialized (
-                select $1::integer as brand_id, delivery_id, version from unnest($2::uuid[], $3::bigint[]) as given (delivery_id, version)
-            )
-            update deliveries as row set ",
-            $set,
-            " from seen where row.brand_id = seen.brand_id and row.delivery_id = seen.delivery_id and row.xmin::text::bigint = seen.version
-            and row.claim_token is null",
-            $condition
-        )
-    };
-}
-
-/// Sets deliveries to pending that have not changed since a person saw them. Returns how many.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn replay_seen(
-    pool: &Pool,
-    brand_id: i32,
-    seen: &[SeenDelivery],
-    now: Timestamp,
-) -> Result<u64, StorageError> {
-    let statement = change_seen!(
-        "state = 'pending', attempts = 0, due_at = $4, finished_at = null, note = 'replayed'",
-        ""
-    );
-    change(pool, statement, brand_id, seen, now).await
-}
-
-/// Discards dead and pending deliveries that have not changed since a person saw them. Returns how many.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn discard_seen(
-    pool: &Pool,
-    brand_id: i32,
-    seen: &[SeenDelivery],
-    now: Timestamp,
-) -> Result<u64, StorageError> {
-    let statement = change_seen!(
-        "state = 'discarded', finished_at = $4",
-        " and row.state in ('pending', 'dead')"
-    );
-    change(pool, statement, brand_id, seen, now).await
-}
-
-async fn change(
-    pool: &Pool,
-    statement: &'static str,
-    brand_id: i32,
-    seen: &[SeenDelivery],
-    now: Timestamp,
-) -> Result<u64, StorageError> {
-    let ids: Vec<Uuid> = seen.iter().map(|seen| seen.delivery_id).collect();
-    let versions: Vec<i64> = seen.iter().map(|seen| i64::from(seen.version)).collect();
-    let query = sqlx::query(statement).bind(brand_id).bind(ids).bind(versions);
-    Ok(query.bind(Time::from(now)).execute(pool).await?.rows_affected())
 }

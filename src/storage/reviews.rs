@@ -47,6 +47,30 @@ pub async fn list_reviews(
     Ok(rows.into_iter().map(OpenReview::from).collect())
 }
 
+/// The newest questions that somebody put away until after now, or those that nobody did, at most `limit`.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_newest_reviews(
+    db: &mut Connection,
+    brand_id: i32,
+    (are_put_away, now): (bool, Timestamp),
+    limit: usize,
+) -> Result<Vec<OpenReview>, StorageError> {
+    let rows: Vec<Columns> = sqlx::query_as(
+        "select level, kind, value, conflict, customer_keys, found_at, postponed_until from match_reviews
+        where brand_id = $1 and coalesce(postponed_until > $2, false) = $3
+        order by found_at desc, level, kind, value limit $4",
+    )
+    .bind(brand_id)
+    .bind(Time::from(now))
+    .bind(are_put_away)
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(OpenReview::from).collect())
+}
+
 /// The open questions about a customer, the newest first.
 ///
 /// # Errors

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
 use hookpoint::demo::background_activity::{BackgroundActivity, newcomer};
-use hookpoint::demo::recorded_deliveries::BUSY_PURCHASES;
+use hookpoint::demo::recorded_deliveries::{BUSY_PURCHASES, dead_letters};
 use hookpoint::demo::seed::seed_simulators;
 use hookpoint::demo::simulators::{ObjectKind, SimulatedData};
+use hookpoint::demo::webhook_signer::Secrets;
 use serde_json::Value;
 
 use crate::support::now;
@@ -154,4 +155,22 @@ fn background_activity_continues_and_the_people_of_the_examples_do_not_change() 
             assert!(!text.contains(still), "{:?}", key.0);
         }
     }
+}
+
+#[test]
+fn the_dead_letters_of_the_story_cannot_be_applied_for_two_reasons() {
+    let text = format!(
+        "{}\n[brands.demo.sources.syncaroo]\nconnection_id = 555\n",
+        hookpoint::demo::SETTINGS
+    );
+    let settings = hookpoint::demo::settings(&text, &Secrets::known()).unwrap();
+    let sources = &settings.brands[0].sources;
+    let reason = |(source, recorded): &(Source, hookpoint::demo::recorded_deliveries::Recorded)| {
+        recorded.read(*source, sources).err().unwrap().to_string()
+    };
+    let mut reasons: Vec<String> = dead_letters().unwrap().iter().map(reason).collect();
+    assert_eq!(reasons.len(), 3);
+    reasons.sort();
+    reasons.dedup();
+    assert_eq!(reasons.len(), 2, "{reasons:?}");
 }

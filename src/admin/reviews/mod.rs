@@ -20,7 +20,9 @@ use crate::storage::component_rows::ReviewRow;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_reviews::{LookupSummary, count_lookups, postpone_lookup_review};
 use crate::storage::pool::{Connection, Pool};
-use crate::storage::reviews::{OpenReview, list_reviews, list_reviews_about, postpone_review};
+use crate::storage::reviews::{
+    OpenReview, list_newest_reviews, list_reviews, list_reviews_about, postpone_review,
+};
 use crate::storage::write_transaction::begin;
 
 /// An open question with its id. It is personal data, so it does not implement `Debug`.
@@ -58,7 +60,43 @@ pub async fn list(
     let mut connection = pool.acquire().await?;
     let mut open = list_open(&mut connection, brand).await?;
     open.retain(|open| all || !is_put_away(open, now));
-    let mut reviews = counted(&mut connection, brand, open).await?;
+    ranked(&mut connection, brand, open).await
+}
+
+/// A page ranks at most this many questions: the newest ones.
+pub const MOST_RANKED: usize = 1_000;
+
+/// The questions that somebody put away until later, or those that nobody did, in the order of [`list`]. If very many are
+/// stored, these are the newest ones, without those that only lookups met. Says whether that is so.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn list_bounded(
+    pool: &Pool,
+    brand: &Brand,
+    are_put_away: bool,
+    now: Timestamp,
+) -> Result<(Vec<Review>, bool), StorageError> {
+    let mut connection = pool.acquire().await?;
+    let (db, one_more) = (&mut *connection, MOST_RANKED.saturating_add(1));
+    let mut open = list_newest_reviews(db, brand.id(), (are_put_away, now), one_more).await?;
+    let is_cut = open.len() > MOST_RANKED;
+    if is_cut {
+        open.truncate(MOST_RANKED);
+    } else {
+        open = list_open(db, brand).await?;
+        open.retain(|open| is_put_away(open, now) == are_put_away);
+    }
+    Ok((ranked(db, brand, open).await?, is_cut))
+}
+
+/// The questions, each with the lookups that met it, in the order of [`list`].
+async fn ranked(
+    db: &mut Connection,
+    brand: &Brand,
+    open: Vec<OpenReview>,
+) -> Result<Vec<Review>, StorageError> {
+    let mut reviews = counted(db, brand, open).await?;
     reviews.sort_by_cached_key(|Review { id, open, lookups }| {
         let most = Reverse((lookups.count, lookups.is_more));
         (most, Reverse(lookups.last_at), Reverse(open.found_at), id.clone())

@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::counted::counted;
 use crate::customer::model::source::Source;
 use crate::demo::http_post::Sender;
-use crate::demo::recorded_deliveries::Recorded;
+use crate::demo::recorded_deliveries::{Recorded, dead_letters};
 use crate::demo::simulators::{Simulators, syncaroo};
 use crate::demo::webhook_signer::Secrets;
 use crate::jobs::tasks::BackgroundTasks;
@@ -23,7 +23,8 @@ use crate::storage::deliveries::list_backlog;
 use crate::sync::SyncRunner;
 use crate::upstream::UpstreamClients;
 
-/// Sends the recorded webhooks, reads the APIs of the systems, and waits until all of it is applied.
+/// Sends the recorded webhooks, reads the APIs of the systems, and waits until all of it is applied. At last come the
+/// webhooks that cannot be applied.
 pub(super) async fn fill(
     application: &Application,
     simulators: &Simulators,
@@ -39,6 +40,7 @@ pub(super) async fn fill(
     until_applied(application).await?;
     read_apis(application, file).await?;
     send(application, simulators, &then, secrets).await?;
+    send(application, simulators, &dead_letters()?, secrets).await?;
     until_applied(application).await
 }
 

@@ -59,6 +59,7 @@ impl FilterArguments {
             event: self.event.clone(),
             since: self.since,
             until: self.until,
+            reason: None,
         }
     }
 }

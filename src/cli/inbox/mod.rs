@@ -25,10 +25,11 @@ use super::exit::Failure;
 use super::output::{JsonArguments, print_json};
 use super::session::Session;
 use super::wrapped::print_wrapped;
-use crate::admin::deliveries::{discard, replay};
+use crate::admin::deliveries::act_on_all;
 use crate::clock::Clock;
 use crate::counted::counted;
 use crate::settings::Settings;
+use crate::storage::seen_deliveries::DeliveryAct;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum InboxCommand {
@@ -137,54 +138,45 @@ async fn run_in(session: &Session, command: &InboxCommand, now: Timestamp) -> an
             show(session, *id, (reveal.then_some(&actor), *output), now).await?;
         }
         InboxCommand::Replay(selection) => {
-            let count = for_selected(session, selection, Change::Replay, now).await?;
-            Change::Replay.print(count, selection.output)?;
+            let count = for_selected(session, selection, DeliveryAct::Replay, now).await?;
+            print_count(DeliveryAct::Replay, count, selection.output)?;
         }
         InboxCommand::Discard(selection) => {
-            let count = for_selected(session, selection, Change::Discard, now).await?;
-            Change::Discard.print(count, selection.output)?;
+            let count = for_selected(session, selection, DeliveryAct::Discard, now).await?;
+            print_count(DeliveryAct::Discard, count, selection.output)?;
         }
     }
     Ok(())
 }
 
-/// What happens to the selected deliveries.
-#[derive(Clone, Copy)]
-enum Change {
-    Replay,
-    Discard,
+/// Prints how many deliveries it was.
+fn print_count(act: DeliveryAct, count: u64, output: JsonArguments) -> anyhow::Result<()> {
+    if output.json {
+        let outcome = match act {
+            DeliveryAct::Replay => "replayed",
+            DeliveryAct::Discard => "discarded",
+        };
+        return print_json(&json!({ "outcome": outcome, "deliveries": count }));
+    }
+    let text = match act {
+        DeliveryAct::Replay => format!(
+            "{} to apply again. A running service starts at once; `hookpoint inbox status` shows how many are still pending.",
+            counted(count, "delivery", "deliveries")
+        ),
+        DeliveryAct::Discard => format!("{} discarded.", counted(count, "delivery", "deliveries")),
+    };
+    print_wrapped(&text, 0);
+    Ok(())
 }
 
-impl Change {
-    /// Prints how many deliveries it was.
-    fn print(self, count: u64, output: JsonArguments) -> anyhow::Result<()> {
-        if output.json {
-            let outcome = match self {
-                Self::Replay => "replayed",
-                Self::Discard => "discarded",
-            };
-            return print_json(&json!({ "outcome": outcome, "deliveries": count }));
+/// The message if the arguments name deliveries by their ids, and none of them changes.
+const fn nothing(act: DeliveryAct) -> &'static str {
+    match act {
+        DeliveryAct::Replay => {
+            "no delivery with these ids exists, or it is being applied now; `hookpoint inbox list` shows the ids"
         }
-        let text = match self {
-            Self::Replay => format!(
-                "{} to apply again. A running service starts at once; `hookpoint inbox status` shows how many are still pending.",
-                counted(count, "delivery", "deliveries")
-            ),
-            Self::Discard => format!("{} discarded.", counted(count, "delivery", "deliveries")),
-        };
-        print_wrapped(&text, 0);
-        Ok(())
-    }
-
-    /// The message if the arguments name deliveries by their ids, and none of them changes.
-    const fn nothing(self) -> &'static str {
-        match self {
-            Self::Replay => {
-                "no delivery with these ids exists, or it is being applied now; `hookpoint inbox list` shows the ids"
-            }
-            Self::Discard => {
-                "no delivery with these ids is dead or pending; `hookpoint inbox list` shows the states"
-            }
+        DeliveryAct::Discard => {
+            "no delivery with these ids is dead or pending; `hookpoint inbox list` shows the states"
         }
     }
 }
@@ -193,7 +185,7 @@ impl Change {
 async fn for_selected(
     session: &Session,
     selection: &SelectionArguments,
-    change: Change,
+    act: DeliveryAct,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
     let SelectionArguments { ids, which, actor, all, .. } = selection;
@@ -205,15 +197,11 @@ async fn for_selected(
     let (pool, filter, actor) = (&session.database.pool, which.which(ids), actor.actor());
     let mut count = 0_u64;
     for brand in session.select(which.brand.as_deref())? {
-        let by = actor.attribution();
-        let of_brand = match change {
-            Change::Replay => replay(pool, &brand, &filter, by, now).await?,
-            Change::Discard => discard(pool, &brand, &filter, by, now).await?,
-        };
+        let of_brand = act_on_all(pool, &brand, (act, &filter), actor.attribution(), now).await?;
         count = count.saturating_add(of_brand);
     }
     if count == 0 && !ids.is_empty() {
-        return Err(Failure::not_found(change.nothing()).into());
+        return Err(Failure::not_found(nothing(act)).into());
     }
     Ok(count)
 }

@@ -1,7 +1,7 @@
 //! `hookpoint inbox show`
 
 use jiff::Timestamp;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::list::as_json;
@@ -13,7 +13,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output::{JsonArguments, plain, plain_json, print_json, print_line, print_plain};
 use crate::cli::session::Session;
 use crate::cli::wrapped::print_wrapped;
-use crate::storage::deliveries::ShownRow;
+use crate::storage::deliveries::{HistoryEntry, ShownRow};
 
 /// Shows a delivery. Its content is masked, unless `reveal` names who wants to see it.
 pub(super) async fn show(
@@ -36,6 +36,7 @@ pub(super) async fn show(
         return print_json(&shown_as_json(brand, &row, is_revealed));
     }
     print_state(brand, &row);
+    print_history(&row.history);
     for (name, value) in &row.headers {
         print_plain(&format!("{name}: {}", shown_header(value, is_revealed)));
     }
@@ -56,9 +57,12 @@ fn shown_as_json(brand: &Brand, row: &ShownRow, is_revealed: bool) -> Value {
         .collect();
     let text = shown_body(&row.body, is_revealed);
     let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+    let entry = |entry: &HistoryEntry| json!({ "at": entry.at, "outcome": entry.outcome, "reason": entry.reason });
+    let history: Vec<Value> = row.history.iter().map(entry).collect();
     let mut value = as_json(brand, &row.listed);
     if let Some(members) = value.as_object_mut() {
         members.extend([
+            ("history".to_owned(), history.into()),
             ("is_revealed".to_owned(), is_revealed.into()),
             ("headers".to_owned(), headers.into()),
             ("body".to_owned(), body),
@@ -89,6 +93,17 @@ fn print_state(brand: &Brand, row: &ShownRow) {
         ("next try", &next),
     ] {
         print_wrapped(&plain(&format!("{name:<10}{value}")), 10);
+    }
+}
+
+/// Prints what happened to the delivery, the oldest first.
+fn print_history(history: &[HistoryEntry]) {
+    for (n, entry) in history.iter().enumerate() {
+        let name = if n == 0 { "history" } else { "" };
+        let reason =
+            if entry.reason.is_empty() { String::new() } else { format!(": {}", entry.reason) };
+        let at = entry.at.strftime("%F %T UTC");
+        print_wrapped(&plain(&format!("{name:<10}{at} {}{reason}", entry.outcome)), 10);
     }
 }
 

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use super::shown_delivery::{packed, state_words};
+use super::shown_delivery::{ShownEntry, packed, shown_history, state_words};
 use crate::admin::deliveries::{record_reveal, records_in};
 use crate::admin::delivery_body::{masked_body, revealed_body};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
 use crate::storage::deliveries::{ShownRow, find_delivery};
-use crate::storage::inbox_pages::{SeenDelivery, find_version};
+use crate::storage::seen_deliveries::{SeenDelivery, find_version};
 
 /// The most records that are named.
 const MAX_RECORDS: usize = 20;
@@ -28,6 +28,8 @@ struct DeliveryPage {
     attempts: i32,
     received: ShownTime,
     next: Option<ShownTime>,
+    history: Vec<ShownEntry>,
+    is_dead: bool,
     headers: Vec<(String, String)>,
     bytes: usize,
     body: String,
@@ -85,6 +87,8 @@ fn shown(visit: &Visit, row: &ShownRow, version: SeenDelivery, is_revealed: bool
         attempts: listed.attempts,
         received: visit.time(listed.received_at),
         next: (listed.state == "pending").then(|| visit.time(listed.due_at)),
+        history: shown_history(visit, &row.history),
+        is_dead: listed.state == "dead",
         headers: row.headers.iter().map(header).collect(),
         bytes: row.body.len(),
         body: if is_revealed { revealed_body(&row.body) } else { masked_body(&row.body) },

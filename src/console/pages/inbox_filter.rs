@@ -6,6 +6,7 @@ use url::form_urlencoded::Serializer;
 
 use crate::console::form::Form;
 use crate::customer::model::source::Source;
+use crate::storage::deliveries::DeliveryFilter;
 use crate::storage::inbox_pages::{DeliveryState, PageFilter};
 
 /// The choices of the age: value, label, hours.
@@ -73,6 +74,19 @@ impl Filters {
             reason: text(&self.reason),
             since: age
                 .and_then(|(.., hours)| now.checked_sub(SignedDuration::from_hours(*hours)).ok()),
+        }
+    }
+
+    /// The same filter, for a job.
+    pub(super) fn delivery_filter(&self, now: Timestamp) -> DeliveryFilter {
+        let PageFilter { source, state, event, reason, since } = self.page_filter(now);
+        DeliveryFilter {
+            source,
+            states: state.map(|state| vec![state.as_str().to_owned()]),
+            event,
+            reason,
+            since,
+            ..DeliveryFilter::default()
         }
     }
 

@@ -7,7 +7,7 @@ use crate::admin::keys::{KeyError, KeyTerms, create_key, revoke_key};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
-use crate::storage::api_keys::{KeyState, list_keys};
+use crate::storage::api_keys::{KeyState, list_keys_of};
 
 #[derive(Serialize)]
 struct KeysPage {
@@ -34,8 +34,7 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
 
 async fn page(visit: &Visit, made: Option<String>) -> Result<Reply, Refusal> {
     let now = visit.now();
-    let mut keys = list_keys(visit.pool()).await?;
-    keys.retain(|key| key.brand_id == visit.brand.id());
+    let mut keys = list_keys_of(visit.pool(), visit.brand.id()).await?;
     keys.sort_by_key(|key| (key.state(now) != KeyState::Valid, std::cmp::Reverse(key.created_at)));
     let shown = keys.into_iter().map(|key| Key {
         id: key.key_id.to_string(),
@@ -76,8 +75,8 @@ fn expiry(visit: &Visit) -> Result<Option<Timestamp>, Refusal> {
 /// Revokes a key of this brand.
 pub(super) async fn revoke(visit: &Visit) -> Result<Reply, Refusal> {
     let key_id = visit.uuid()?;
-    let keys = list_keys(visit.pool()).await?;
-    if !keys.iter().any(|key| key.key_id == key_id && key.brand_id == visit.brand.id()) {
+    let keys = list_keys_of(visit.pool(), visit.brand.id()).await?;
+    if !keys.iter().any(|key| key.key_id == key_id) {
         return Err(Refusal::NotFound);
     }
     let revoked = revoke_key(visit.pool(), key_id, visit.attribution(), visit.now()).await;

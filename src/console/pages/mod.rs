@@ -5,6 +5,7 @@ mod customer_card;
 mod customers;
 mod decisions;
 mod delivery;
+mod delivery_jobs;
 mod inbox;
 mod inbox_filter;
 mod keys;
@@ -34,12 +35,17 @@ pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, 
         ConsoleRoute::Inbox => inbox::list(visit).await,
         ConsoleRoute::ReplayDeliveries => inbox::replay(visit).await,
         ConsoleRoute::DiscardDeliveries => inbox::discard(visit).await,
+        ConsoleRoute::CountDeliveries => delivery_jobs::count(visit).await,
+        ConsoleRoute::DeliveryJob => delivery_jobs::show(visit).await,
+        ConsoleRoute::BeginDeliveryJob => delivery_jobs::begin(visit).await,
+        ConsoleRoute::CancelDeliveryJob => delivery_jobs::stop(visit).await,
         ConsoleRoute::Delivery => delivery::show(visit).await,
         ConsoleRoute::RevealDelivery => delivery::reveal(visit).await,
         ConsoleRoute::Sources => sources::list(visit).await,
         ConsoleRoute::Source => source::show(visit).await,
         ConsoleRoute::StartSync => source::start(visit).await,
         ConsoleRoute::StopSync => source::stop(visit).await,
+        ConsoleRoute::TestConnection => source::test(visit).await,
         ConsoleRoute::LogOut => people::log_out(visit).await,
         ConsoleRoute::Customers => customers::search::form(visit).await,
         ConsoleRoute::FindCustomers => customers::search::find(visit).await,

@@ -21,6 +21,8 @@ struct ReviewsPage {
     reviews: Vec<ListedReview>,
     /// Whether these are the questions that somebody put away.
     are_put_away: bool,
+    /// The most that are listed, if there are more.
+    cut_at: Option<usize>,
     /// The path of the next page.
     more: Option<String>,
     undo: Option<String>,
@@ -88,14 +90,15 @@ fn reason(review: &Review) -> String {
 pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
     let now = visit.now();
     let are_put_away = visit.query.value("show") == "put-away";
-    let mut all = reviews::list(visit.pool(), &visit.brand, true, now).await?;
-    all.retain(|review| review.is_put_away(now) == are_put_away);
+    let (mut all, is_cut) =
+        reviews::list_bounded(visit.pool(), &visit.brand, are_put_away, now).await?;
     // A page begins after the last question of the one before. If that one is answered, the list begins again.
     let after = visit.query.value("after");
     let first = all.iter().position(|review| review.id == after);
     all.drain(..first.map_or(0, |last| last.saturating_add(1)));
     let most = usize::try_from(PageKey::PER_PAGE).unwrap_or(usize::MAX);
     let last = all.get(most.saturating_sub(1)).filter(|_| all.len() > most);
+    let cut_at = is_cut.then_some(reviews::MOST_RANKED);
     let show = if are_put_away { "put-away" } else { "open" };
     let more = last.map(|last| visit.path(&format!("/reviews?show={show}&after={}", last.id)));
     all.truncate(most);
@@ -115,8 +118,13 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
         since: visit.time(review.open.found_at),
         until: review.open.postponed_until.filter(|_| are_put_away).map(|at| visit.time(at)),
     });
-    let page =
-        ReviewsPage { reviews: reviews.collect(), are_put_away, more, undo: undo_path(visit) };
+    let page = ReviewsPage {
+        reviews: reviews.collect(),
+        are_put_away,
+        cut_at,
+        more,
+        undo: undo_path(visit),
+    };
     visit.page("reviews.html", ("/reviews", "Reviews"), &page)
 }
 

@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
-use crate::storage::deliveries::ListedRow;
-use crate::storage::inbox_pages::{PageRow, SeenDelivery};
+use crate::storage::deliveries::{HistoryEntry, ListedRow};
+use crate::storage::inbox_pages::PageRow;
+use crate::storage::seen_deliveries::SeenDelivery;
 
 /// A delivery in a list.
 #[derive(Serialize)]
@@ -59,6 +60,33 @@ pub(super) fn state_words(row: &ListedRow) -> (&'static str, &'static str) {
         "dead" => ("failed", "bad"),
         _ => ("discarded", "neutral"),
     }
+}
+
+/// An attempt at a delivery, or an act on it.
+#[derive(Serialize)]
+pub(super) struct ShownEntry {
+    at: ShownTime,
+    outcome: &'static str,
+    tone: &'static str,
+    reason: String,
+}
+
+/// What happened to a delivery, the oldest first. A failure after a replay says so.
+pub(super) fn shown_history(visit: &Visit, history: &[HistoryEntry]) -> Vec<ShownEntry> {
+    let mut is_replayed = false;
+    let entry = |entry: &HistoryEntry| {
+        is_replayed |= entry.outcome == "replayed";
+        let (outcome, tone) = match entry.outcome.as_str() {
+            "replayed" => ("replayed by a person", "neutral"),
+            "discarded" => ("discarded by a person", "neutral"),
+            "done" => ("applied", "good"),
+            "retried" => ("failed, will be tried again", "warn"),
+            _ if is_replayed => ("failed again after a replay", "bad"),
+            _ => ("failed", "bad"),
+        };
+        ShownEntry { at: visit.time(entry.at), outcome, tone, reason: entry.reason.clone() }
+    };
+    history.iter().map(entry).collect()
 }
 
 /// The bytes of a delivery: its id, and the version of its row.

@@ -7,11 +7,13 @@ use super::shown_stream::ShownStream;
 use super::sources::{api_state, backlog, webhook_state};
 use crate::admin::source_apis::{SourceApi, list_source_apis};
 use crate::admin::sync_requests::{WantedStreams, cancel_sync, request_sync};
+use crate::admin::test_connection::{PAUSE, TestedConnection, test_connection};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
 use crate::counted::duration;
 use crate::customer::model::source::Source;
+use crate::doctor::finding::{Finding, Verdict};
 use crate::inbox::source_health::{SourceHealth, list_source_health_for_page};
 use crate::sources::setup::SecretOrigin;
 use crate::sources::webhook::{SECRET_PARAMETER, SecretIn};
@@ -38,6 +40,17 @@ struct SourcePage {
     streams: Vec<ShownStream>,
     /// A run can be started only if there is an API.
     has_api: bool,
+    /// What a test of the connection found, if a person just made one.
+    tested: Vec<TestedList>,
+}
+
+/// A list of the API that was read to test the connection.
+#[derive(Serialize)]
+struct TestedList {
+    name: String,
+    state: (&'static str, &'static str),
+    seen: String,
+    remedy: &'static str,
 }
 
 #[derive(Serialize)]
@@ -90,6 +103,42 @@ fn source(visit: &Visit) -> Result<Source, Refusal> {
 
 /// A source.
 pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
+    page(visit, Vec::new()).await
+}
+
+/// Tests the connection to the API of a source, and shows what came of it.
+pub(super) async fn test(visit: &Visit) -> Result<Reply, Refusal> {
+    let what = (source(visit)?, &visit.console.file.calls);
+    let by = (visit.attribution(), visit.now());
+    let mistake = match test_connection(visit.pool(), &visit.brand, what, by).await? {
+        TestedConnection::Findings(findings) => {
+            return page(visit, findings.into_iter().map(tested).collect()).await;
+        }
+        TestedConnection::TooSoon => {
+            format!("It was tested a moment ago. Try again in {} seconds.", PAUSE.as_secs())
+        }
+        TestedConnection::NotConnected => {
+            "The settings have no API of this source, so there is nothing to test.".to_owned()
+        }
+    };
+    Err(Refusal::Mistake(mistake))
+}
+
+fn tested(finding: Finding) -> TestedList {
+    TestedList {
+        name: finding.subject.unwrap_or_default(),
+        state: match finding.verdict {
+            Verdict::Pass => ("works", "good"),
+            Verdict::Warn => ("works, with a remark", "warn"),
+            Verdict::Fail => ("fails", "bad"),
+            Verdict::Skipped => ("not tried", "neutral"),
+        },
+        seen: finding.seen.into_owned(),
+        remedy: finding.remedy.unwrap_or_default(),
+    }
+}
+
+async fn page(visit: &Visit, tested: Vec<TestedList>) -> Result<Reply, Refusal> {
     let source = source(visit)?;
     let (pool, brand) = (visit.pool(), &visit.brand);
     let all = list_source_health_for_page(pool, brand).await?;
@@ -112,6 +161,7 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
         unread: unread.into_iter().map(|row| (row.field, row.count)).collect(),
         streams: api.streams(brand).map(|stream| ShownStream::new(visit, &api, stream)).collect(),
         has_api: brand.rules.accounts.contains_key(&source),
+        tested,
         api: api.account.as_ref().map(|account| shown_api(visit, &api, account)),
     };
     visit.page("source.html", ("/sources", name), &page)

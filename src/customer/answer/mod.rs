@@ -7,6 +7,7 @@ pub mod presentation_rules;
 pub mod profile;
 mod template_check;
 pub mod template_facts;
+mod template_limits;
 pub mod template_names;
 mod template_words;
 

@@ -14,7 +14,7 @@ use super::profile::{Profile, Sourced};
 use super::template_facts::{EventFacts, ProfileFacts};
 use super::{
     Address, Answer, CustomField, TimelineItem, about_answer, filters, template_check,
-    template_words,
+    template_limits, template_words,
 };
 use crate::customer::model::event::{Event, field};
 use crate::customer::model::text;
@@ -162,7 +162,8 @@ impl Presenter {
 
     /// Renders a template. `None` if the result is empty, the template fails, or no template exists (links only).
     fn render(&self, template: &str, context: &Value, failed: &Failed) -> Option<String> {
-        let rendered = self.environment.get_template(template).ok()?.render(context);
+        let template_of_name = self.environment.get_template(template).ok()?;
+        let rendered = template_limits::render(&template_of_name, context);
         if rendered.is_err() {
             failed.borrow_mut().insert(template.to_owned());
         }
@@ -195,12 +196,17 @@ fn compiled(
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_fuel(Some(FUEL));
+    template_limits::limit(&mut environment);
     filters::register(&mut environment, &rules.time_zone, rules.locale);
     let mut errors = Vec::new();
     for template in templates {
         let Template { name, source } = template;
         let problems = match environment.add_template_owned(name.clone(), source.clone()) {
-            Ok(()) => template_check::mistakes(&environment, name, source, template.has_event()),
+            Ok(()) => {
+                let limits = template_limits::mistakes(source);
+                let has_event = template.has_event();
+                [limits, template_check::mistakes(&environment, name, source, has_event)].concat()
+            }
             Err(error) => vec![template_words::in_words(&error, source)],
         };
         let problems = problems.into_iter();

@@ -16,4 +16,4 @@ pub use self::keys::check_keys;
 pub use self::reachability::{Addresses, check_reachability};
 pub use self::replicas::check_replicas;
 pub use self::settings::{check_mistakes, check_settings};
-pub use self::source_apis::check_source_apis;
+pub use self::source_apis::{check_source_api, check_source_apis};

@@ -39,6 +39,25 @@ pub async fn check_source_apis(
     findings
 }
 
+/// Reads the first page of each list of one source. Empty if its API is not connected.
+pub async fn check_source_api(
+    pool: &Pool,
+    brand: &Arc<Brand>,
+    source: Source,
+    settings: &CallSettings,
+    timeout: Duration,
+) -> Vec<Finding> {
+    let (background, clock) = (BackgroundTasks::new(), Clock::system());
+    let brands = std::slice::from_ref(brand);
+    let clients = UpstreamClients::new(pool, brands, settings, &background, &clock);
+    let findings = match clients.get(brand.id(), source) {
+        Some(client) => check_account(client, timeout).await,
+        None => Vec::new(),
+    };
+    background.end().await;
+    findings
+}
+
 async fn check_account(client: &Arc<UpstreamClient>, timeout: Duration) -> Vec<Finding> {
     let (brand, source) = (&client.brand, client.source);
     let streams = brand.rules.sources.api(source).streams();

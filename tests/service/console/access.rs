@@ -164,6 +164,25 @@ async fn every_answer_forbids_to_keep_embed_or_extend_it() {
 }
 
 #[tokio::test]
+async fn wrong_methods_and_too_large_forms_get_a_page_of_the_console() {
+    let app = TestApp::start_with(settings_with_console()).await;
+    let person = Person::enter(&app, Role::Admin).await;
+    let large = "x".repeat(300_000);
+    let answers = [
+        (405, person.submit("/sources", &[]).await),
+        (405, person.open("/logout").await),
+        (413, person.submit("/customers", &[("text", &large)]).await),
+        (413, submit(&app, "/login", "", &[("code", &large)]).await),
+    ];
+    for (status, answer) in answers {
+        assert_eq!(answer.status, status, "{}", answer.head);
+        assert!(answer.body.starts_with("<!doctype html>"), "{}", answer.body);
+        assert_eq!(answer.header("cache-control"), Some("no-store"), "{}", answer.head);
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn files_are_kept_for_good_under_the_hash_of_their_content() {
     let app = TestApp::start_with(settings_with_console()).await;
     let login = open(&app, "/login", "").await.body.replace("&#x2f;", "/");

@@ -1,26 +1,11 @@
-//! A browser that is logged in to the console: it has a cookie, sends forms, and reads pages as text.
+//! A person in the console: logs in, opens pages, sends forms, and reads pages as text.
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
+use super::*;
 
-use hookpoint::admin::audit::{Attribution, Via};
-use hookpoint::admin::console_access::create_link;
-use hookpoint::admin::role::Role;
-use url::form_urlencoded::Serializer;
-
-use crate::support::{Options, TestApp, TestSettings};
-
-/// An application with a console.
-pub async fn app_with_console() -> TestApp {
-    let settings =
-        TestSettings::demo().with(|file| "127.0.0.1:0".clone_into(&mut file.console.listen));
-    TestApp::start_with(Options::from(settings)).await
-}
-
-/// A person who is logged in.
-pub struct Browser {
-    host: String,
-    cookie: String,
+/// A person in the console.
+pub struct Person<'a> {
+    pub app: &'a TestApp,
+    pub cookie: String,
 }
 
 /// A page, or where a form leads.
@@ -33,67 +18,60 @@ pub struct Page {
     pub html: String,
 }
 
-impl Browser {
-    pub async fn log_in(app: &TestApp, role: Role, person: &str) -> Self {
-        let by = Attribution { by: "test", reason: "", via: Via::Command };
-        let now = app.clock.now();
-        let code = create_link(app.pool(), &app.brand, (role, person), by, now).await.unwrap();
-        let origin = app.application.console.as_ref().unwrap().origin();
-        let host = origin.strip_prefix("http://").unwrap().to_owned();
-        let nobody = Self { host, cookie: String::new() };
-        let code = format!("demo.{}", code.reveal());
-        let (head, _) = nobody.exchange("POST", "/login", form(&[("code", &code)])).await;
-        let cookie = header(&head, "set-cookie").split(';').next().unwrap().to_owned();
-        assert!(cookie.starts_with("hookpoint-demo="), "{head}");
-        Self { cookie, ..nobody }
+impl From<Response> for Page {
+    fn from(response: Response) -> Self {
+        let location = response.header("location").unwrap_or_default().to_owned();
+        Self { status: response.status, location, html: response.body }
+    }
+}
+
+impl<'a> Person<'a> {
+    /// Logs in with a link.
+    pub async fn enter(app: &'a TestApp, role: Role) -> Self {
+        Self::log_in(app, role, "Femke").await
     }
 
-    /// A page of the demo's brand.
+    /// Logs in under a name.
+    pub async fn log_in(app: &'a TestApp, role: Role, name: &str) -> Self {
+        let code = link_for(app, &app.brand, role, name).await;
+        let response = super::submit(app, "/login", "", &[("code", &code)]).await;
+        assert_eq!(response.status, 303, "{}", response.body);
+        let cookie = response.header("set-cookie").unwrap();
+        let cookie = cookie.split(';').next().unwrap().to_owned();
+        Self { app, cookie }
+    }
+
+    /// A path of the demo's brand.
+    fn path(path: &str) -> String {
+        if path.starts_with("/demo/") { path.to_owned() } else { format!("/demo{path}") }
+    }
+
+    /// Opens a page of the brand.
+    pub async fn open(&self, path: &str) -> Response {
+        super::open(self.app, &Self::path(path), &self.cookie).await
+    }
+
+    /// Opens a page that exists.
+    pub async fn page(&self, path: &str) -> String {
+        let response = self.open(path).await;
+        assert_eq!(response.status, 200, "{path}: {}", response.body);
+        response.body
+    }
+
+    /// Sends a form.
+    pub async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Response {
+        super::submit(self.app, &Self::path(path), &self.cookie, fields).await
+    }
+
+    /// Opens a page, to read it.
     pub async fn get(&self, path: &str) -> Page {
-        self.page("GET", path, String::new()).await
+        self.open(path).await.into()
     }
 
-    /// Sends a form to the demo's brand.
+    /// Sends a form, to read what comes of it.
     pub async fn post(&self, path: &str, fields: &[(&str, &str)]) -> Page {
-        self.page("POST", path, form(fields)).await
+        self.submit(path, fields).await.into()
     }
-
-    async fn page(&self, method: &str, path: &str, body: String) -> Page {
-        let path =
-            if path.starts_with("/demo/") { path.to_owned() } else { format!("/demo{path}") };
-        let (head, html) = self.exchange(method, &path, body).await;
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Page { status, location: header(&head, "location"), html }
-    }
-
-    async fn exchange(&self, method: &str, path: &str, body: String) -> (String, String) {
-        let Self { host, cookie } = self;
-        let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nOrigin: http://{host}\r\nCookie: {cookie}\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-            body.len()
-        );
-        let host = host.clone();
-        let exchange = move || {
-            let mut stream = TcpStream::connect(host).unwrap();
-            stream.write_all(request.as_bytes()).unwrap();
-            let mut text = String::new();
-            stream.read_to_string(&mut text).unwrap();
-            let (head, html) = text.split_once("\r\n\r\n").unwrap();
-            (head.to_owned(), html.to_owned())
-        };
-        tokio::task::spawn_blocking(exchange).await.unwrap()
-    }
-}
-
-fn form(fields: &[(&str, &str)]) -> String {
-    Serializer::new(String::new()).extend_pairs(fields).finish()
-}
-
-fn header(head: &str, name: &str) -> String {
-    let fields = head.lines().filter_map(|line| line.split_once(": "));
-    let mut values = fields.filter(|(own, _)| own.eq_ignore_ascii_case(name));
-    values.next().map(|(_, value)| value.to_owned()).unwrap_or_default()
 }
 
 impl Page {

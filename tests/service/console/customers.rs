@@ -12,14 +12,14 @@ use super::*;
 
 const LINE: &str = "+31644556677";
 
-fn update(fields: &[(&str, &str)]) -> Update {
+pub fn update(fields: &[(&str, &str)]) -> Update {
     let at = "2026-11-20T10:00:00Z".parse().unwrap();
     let fields =
         fields.iter().map(|(name, value)| ((*name).to_owned(), Some((*value).into()))).collect();
     Update { at, received_at: at, scope: Scope::Partial, fields }
 }
 
-fn person(record: &str, (first, last): (&str, &str), email: &str, phone: &str) -> Change {
+pub fn person(record: &str, (first, last): (&str, &str), email: &str, phone: &str) -> Change {
     let fields =
         [("name.first", first), ("name.last", last), ("email.main", email), ("phone.main", phone)];
     let said: Vec<(&str, &str)> =
@@ -67,14 +67,14 @@ fn hidden(html: &str, name: &str) -> String {
 }
 
 impl Person<'_> {
-    async fn search(&self, text: &str) -> String {
+    pub async fn search(&self, text: &str) -> String {
         let found = self.submit("/customers", &[("text", text)]).await;
         assert_eq!(found.status, 200, "{text}: {}", found.body);
         found.body
     }
 
     /// The path of the only customer that a search finds.
-    async fn path_of(&self, text: &str) -> String {
+    pub async fn path_of(&self, text: &str) -> String {
         let found = paths(&self.search(text).await);
         assert_eq!(found.len(), 1, "{text}: {found:?}");
         found[0].clone()

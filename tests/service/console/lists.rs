@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use hookpoint::admin::role::Role;
 
-use super::client::{Browser, Page, app_with_console};
+use super::{Page, Person, empty_app_with_console};
 use crate::support::{KEY, TestApp, demo_changes, encode, until};
 
 const THOMAS: &str = "channelAddressType=email&address=thomas%40example.org";
@@ -21,7 +21,7 @@ async fn until_written(app: &TestApp, lookups: i64) {
 
 #[tokio::test]
 async fn lookups_are_listed_and_found_by_what_people_know() {
-    let app = app_with_console().await;
+    let app = empty_app_with_console().await;
     app.apply(demo_changes(&app.brand)).await;
     app.wait_until_current().await;
     let answer = app.ask(&format!("key={KEY}&{THOMAS}&ticketID={}", encode("T-1"))).await;
@@ -30,7 +30,7 @@ async fn lookups_are_listed_and_found_by_what_people_know() {
     let customer = customer[0]["customerID"].as_str().unwrap().to_owned();
     app.ask(&format!("key={KEY}&channelAddressType=phoneNumber&address=12")).await;
     until_written(&app, 2).await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let list = femke.get("/lookups").await.shown();
     for text in ["e-mail address", "1 customer", "phone-malformed", "phone number", "Why", "miss"] {
         assert!(list.has(text), "{text}: {}", list.text());
@@ -52,7 +52,7 @@ async fn lookups_are_listed_and_found_by_what_people_know() {
     for (by, text) in [("request", "1"), ("address", "hello"), ("ticket", " "), ("magic", "x")] {
         assert_eq!(femke.post("/lookups", &[("by", by), ("text", text)]).await.status, 422, "{by}");
     }
-    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     let masked = viewer.get("/lookups").await.shown();
     assert!(masked.has("••••••") && !masked.has(&customer), "{}", masked.text());
     // Who searched is in the audit log, and about whom as a hash.
@@ -68,7 +68,7 @@ async fn lookups_are_listed_and_found_by_what_people_know() {
 
 #[tokio::test]
 async fn the_audit_log_is_filtered_by_action_person_and_time() {
-    let app = app_with_console().await;
+    let app = empty_app_with_console().await;
     for (at, by, action) in [
         ("2026-11-18T22:59:59Z", "Femke", "old"),
         ("2026-11-18T23:00:00Z", "Femke", "first of the 19th"),
@@ -81,7 +81,7 @@ async fn the_audit_log_is_filtered_by_action_person_and_time() {
         let insert = sqlx::query(insert).bind(app.brand.id()).bind(action).bind(by).bind(at);
         insert.execute(app.pool()).await.unwrap();
     }
-    let admin = Browser::log_in(&app, Role::Admin, "Anna").await;
+    let admin = Person::log_in(&app, Role::Admin, "Anna").await;
     let actions = |page: &Page| -> Vec<String> {
         let text = page.shown_rows();
         ["old", "first of the 19th", "last of the 19th", "first of the 20th", "log in"]
@@ -119,7 +119,7 @@ impl Page {
 
 /// What a list shows, page by page.
 async fn all_pages(
-    browser: &Browser,
+    browser: &Person<'_>,
     path: &str,
     pick: impl Fn(&Page) -> Vec<String>,
 ) -> Vec<String> {
@@ -137,7 +137,7 @@ async fn all_pages(
 
 #[tokio::test]
 async fn pages_lose_nothing_of_one_moment_and_show_nothing_twice() {
-    let app = app_with_console().await;
+    let app = empty_app_with_console().await;
     for insert in [
         "insert into audit_log (brand_id, action_id, action, target, done_by, reason, begun_at)
             select $1, gen_random_uuid(), 'test', 'target-' || n, 'Femke', '', '2026-11-20T10:00:00Z'
@@ -153,7 +153,7 @@ async fn pages_lose_nothing_of_one_moment_and_show_nothing_twice() {
     ] {
         sqlx::query(insert).bind(app.brand.id()).execute(app.pool()).await.unwrap();
     }
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let between = |page: &Page, before: &str| -> Vec<String> {
         let rows = page.shown_rows();
         let parts = rows.split(before).skip(1);

@@ -5,8 +5,10 @@ mod brand;
 mod browser;
 mod client;
 mod customers;
+mod delivery_jobs;
 mod inbox;
 mod lists;
+mod odd_content;
 mod overview;
 mod reviews;
 mod sources;
@@ -19,6 +21,7 @@ use hookpoint::admin::role::Role;
 
 use hookpoint::brand::Brand;
 
+pub use self::client::{Page, Person};
 use crate::settings::TestSettings;
 use crate::support::*;
 
@@ -28,6 +31,11 @@ pub async fn app_with_console() -> TestApp {
     app.apply(demo_changes(&app.brand)).await;
     app.wait_until_current().await;
     app
+}
+
+/// An application with a console, and nobody in it.
+pub async fn empty_app_with_console() -> TestApp {
+    TestApp::start_with(settings_with_console()).await
 }
 
 pub fn settings_with_console() -> TestSettings {
@@ -42,8 +50,13 @@ pub fn console_of(app: &TestApp) -> SocketAddr {
 
 /// The code of a new link.
 pub async fn link(app: &TestApp, brand: &Brand, role: Role) -> String {
+    link_for(app, brand, role, "Femke").await
+}
+
+/// The code of a new link for a person.
+pub async fn link_for(app: &TestApp, brand: &Brand, role: Role, person: &str) -> String {
     let attribution = Attribution { by: "test", reason: "test", via: Via::Command };
-    let who = (role, "Femke");
+    let who = (role, person);
     let code = create_link(app.pool(), brand, who, attribution, app.clock.now()).await.unwrap();
     format!("{}.{}", brand.rules.slug, code.reveal())
 }
@@ -83,39 +96,4 @@ pub async fn request(
     headers.push(("Content-Length", &length));
     let request = head(address, method, path, &headers) + body;
     exchange_undocumented(address, request.into_bytes()).await
-}
-
-/// A person in the console.
-pub struct Person<'a> {
-    pub app: &'a TestApp,
-    pub cookie: String,
-}
-
-impl<'a> Person<'a> {
-    /// Logs in with a link.
-    pub async fn enter(app: &'a TestApp, role: Role) -> Self {
-        let code = link(app, &app.brand, role).await;
-        let response = submit(app, "/login", "", &[("code", &code)]).await;
-        assert_eq!(response.status, 303, "{}", response.body);
-        let cookie = response.header("set-cookie").unwrap();
-        let cookie = cookie.split(';').next().unwrap().to_owned();
-        Self { app, cookie }
-    }
-
-    /// Opens a page of the brand.
-    pub async fn open(&self, path: &str) -> Response {
-        open(self.app, &format!("/demo{path}"), &self.cookie).await
-    }
-
-    /// Opens a page that exists.
-    pub async fn page(&self, path: &str) -> String {
-        let response = self.open(path).await;
-        assert_eq!(response.status, 200, "{path}: {}", response.body);
-        response.body
-    }
-
-    /// Sends a form.
-    pub async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Response {
-        submit(self.app, &format!("/demo{path}"), &self.cookie, fields).await
-    }
 }

@@ -2,14 +2,14 @@
 
 use hookpoint::admin::role::Role;
 
-use super::client::Browser;
+use super::Person;
 use super::inbox::{receiver_with_console, send};
 use crate::inbox::{contact, work_off};
 
 #[tokio::test]
 async fn a_new_brand_sees_its_first_steps_and_then_what_needs_a_person() {
     let app = receiver_with_console().await;
-    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     let page = viewer.get("/").await.shown();
     assert!(
         page.has("Connect this brand") && page.has("Nothing needs you now."),
@@ -45,7 +45,7 @@ async fn keys_that_end_soon_need_an_admin() {
         .await
         .unwrap();
     for (role, links) in [(Role::Viewer, 0), (Role::Admin, 1)] {
-        let browser = Browser::log_in(&app, role, "Ada").await;
+        let browser = Person::log_in(&app, role, "Ada").await;
         let page = browser.get("/").await.shown();
         assert!(page.has("all valid keys expire within 14 days"), "{}", page.text());
         let text = page.text();
@@ -68,7 +68,7 @@ async fn the_pages_read_a_bounded_number_of_rows_of_the_inbox_by_index() {
     .await
     .unwrap();
     sqlx::raw_sql("analyze deliveries").execute(app.pool()).await.unwrap();
-    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     let page = viewer.get("/").await.shown();
     assert!(page.has("more than 1,000 webhooks could not be applied"), "{}", page.text());
     let page = viewer.get("/sources").await.shown();

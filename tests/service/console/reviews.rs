@@ -5,7 +5,7 @@ use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::Change;
 use serde_json::Value;
 
-use super::client::{Browser, Page, app_with_console};
+use super::{Page, Person, empty_app_with_console};
 use crate::support::{KEY, TestApp, demo_changes, encode};
 
 const LINE: &str = "+31644556677";
@@ -23,7 +23,7 @@ fn person(record: &str, name: (&str, &str), email: &str, phone: &str) -> Change 
 
 /// A couple with one phone, and another one: two questions.
 async fn couples() -> TestApp {
-    let app = app_with_console().await;
+    let app = empty_app_with_console().await;
     app.apply(vec![
         person("omneo.profile:ruben", ("Ruben", "Smit"), "ruben@example.org", LINE),
         person("omniotap.contact:sanne", ("Sanne", "Jansen"), "sanne@example.org", LINE),
@@ -35,7 +35,7 @@ async fn couples() -> TestApp {
 }
 
 /// The path of the question about an address.
-async fn question(browser: &Browser, address: &str) -> String {
+async fn question(browser: &Person<'_>, address: &str) -> String {
     let list = browser.get("/reviews").await.shown();
     for path in list.links("/demo/reviews/") {
         if browser.get(&path).await.shown().has(&format!("<strong>{address}</strong>")) {
@@ -46,7 +46,7 @@ async fn question(browser: &Browser, address: &str) -> String {
 }
 
 /// Gives an answer on a page that was shown before.
-async fn answer(browser: &Browser, path: &str, page: &Page, answer: &str) -> Page {
+async fn answer(browser: &Person<'_>, path: &str, page: &Page, answer: &str) -> Page {
     let hidden = page.hidden();
     let hidden = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let more = [("answer", answer), ("reason", "ticket 4711")];
@@ -79,7 +79,7 @@ fn entry(by: &str, reason: &str) -> Vec<(String, String)> {
 #[tokio::test]
 async fn a_question_is_answered_the_next_one_follows_and_the_answer_is_undone() {
     let app = couples().await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let list = femke.get("/reviews").await.shown();
     assert!(list.has(LINE) && list.has("Their names disagree."), "{}", list.text());
     let (path, other) = (question(&femke, LINE).await, question(&femke, OTHER_LINE).await);
@@ -130,8 +130,8 @@ async fn a_question_is_answered_the_next_one_follows_and_the_answer_is_undone() 
 #[tokio::test]
 async fn of_two_people_who_answer_at_once_one_is_told_what_the_other_decided() {
     let app = couples().await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
-    let pieter = Browser::log_in(&app, Role::Admin, "Pieter").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
+    let pieter = Person::log_in(&app, Role::Admin, "Pieter").await;
     for (address, answers) in [(LINE, ["same", "different"]), (OTHER_LINE, ["same", "same"])] {
         let path = question(&femke, address).await;
         let pages = (femke.get(&path).await.shown(), pieter.get(&path).await.shown());
@@ -155,7 +155,7 @@ async fn of_two_people_who_answer_at_once_one_is_told_what_the_other_decided() {
 #[tokio::test]
 async fn an_answer_about_customers_that_changed_is_refused() {
     let app = couples().await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let path = question(&femke, LINE).await;
     let page = femke.get(&path).await.shown();
     let new = person("omniotap.contact:sanne", ("Sanne", "Jansen"), "sanne@work.example", LINE);
@@ -174,7 +174,7 @@ async fn an_answer_about_customers_that_changed_is_refused() {
 #[tokio::test]
 async fn a_question_is_put_away_until_later() {
     let app = couples().await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let (path, other) = (question(&femke, LINE).await, question(&femke, OTHER_LINE).await);
     let page = femke.get(&path).await.shown();
     let away = answer(&femke, &path, &page, "later").await;
@@ -199,8 +199,8 @@ async fn a_question_is_put_away_until_later() {
 #[tokio::test]
 async fn a_viewer_sees_masks_and_may_not_decide() {
     let app = couples().await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
-    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     let path = question(&femke, LINE).await;
     let page = femke.get(&path).await.shown();
     let other = question(&femke, OTHER_LINE).await;
@@ -235,14 +235,14 @@ async fn a_viewer_sees_masks_and_may_not_decide() {
 #[tokio::test]
 async fn whatever_the_data_it_is_shown_as_text() {
     const NAUGHTY: &str = "<script>alert('x')</script>{{ 7 * 7 }}\"><img src=x>";
-    let app = app_with_console().await;
+    let app = empty_app_with_console().await;
     let long = "ه".repeat(10_000);
     app.apply(vec![
         person("omneo.profile:<b>1", (NAUGHTY, &long), "one@example.org", LINE),
         person("omniotap.contact:2", ("\u{202e}Sanne", NAUGHTY), "two@example.org", LINE),
     ])
     .await;
-    let femke = Browser::log_in(&app, Role::Supervisor, NAUGHTY.trim()).await;
+    let femke = Person::log_in(&app, Role::Supervisor, NAUGHTY.trim()).await;
     let path = question(&femke, LINE).await;
     let page = femke.get(&path).await.shown();
     let hidden = page.hidden();
@@ -264,10 +264,10 @@ async fn whatever_the_data_it_is_shown_as_text() {
 
 #[tokio::test]
 async fn every_page_shows_the_data_of_the_demo() {
-    let app = app_with_console().await;
+    let app = empty_app_with_console().await;
     app.apply(demo_changes(&app.brand)).await;
     for role in [Role::Viewer, Role::Supervisor, Role::Admin] {
-        let browser = Browser::log_in(&app, role, "Femke").await;
+        let browser = Person::log_in(&app, role, "Femke").await;
         let list = browser.get("/reviews").await.shown();
         let questions = list.links("/demo/reviews/");
         assert!(!questions.is_empty(), "{}", list.text());

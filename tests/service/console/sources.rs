@@ -8,18 +8,19 @@ use hookpoint::customer::model::source::Source;
 use hookpoint::demo::simulators::{ObjectKind, SimulatedData, SimulatorOptions, Simulators};
 use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::sources::api::LiveWhen;
+use hookpoint::sources::secret::SecretRef;
 use hookpoint::storage::audit_log::{AuditFilter, list_audit};
 use hookpoint::storage::rejected_webhooks::{RejectedRow, insert_rejected};
 use hookpoint::storage::sync_streams::{StreamRow, list_streams};
 use serde_json::json;
 
-use super::client::{Browser, app_with_console};
+use super::{Person, empty_app_with_console};
 use crate::support::{TestApp, TestSettings, post, secret_of, until};
 
 #[tokio::test]
 async fn a_source_shows_its_url_without_its_secret_and_why_webhooks_were_rejected() {
-    let app = app_with_console().await;
-    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
+    let app = empty_app_with_console().await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     let list = viewer.get("/sources").await.shown();
     assert_eq!(list.links("/demo/sources/").len(), 4);
     for source in Source::ALL {
@@ -72,8 +73,8 @@ async fn a_person_starts_a_run_which_the_service_makes() {
         .without_sync()
         .with(|file| "127.0.0.1:0".clone_into(&mut file.console.listen));
     let app = TestApp::start_with(settings).await;
-    let viewer = Browser::log_in(&app, Role::Viewer, "Vera").await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let page = femke.get("/sources/omniotap").await.shown();
     assert!(page.has("never read") && page.has("Run now"));
     assert!(!viewer.get("/sources/omniotap").await.shown().has("Run now"));
@@ -104,8 +105,8 @@ async fn a_person_starts_a_run_which_the_service_makes() {
 
 #[tokio::test]
 async fn a_run_is_requested_once_and_can_be_stopped_before_it_begins() {
-    let app = app_with_console().await;
-    let femke = Browser::log_in(&app, Role::Supervisor, "Femke").await;
+    let app = empty_app_with_console().await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
     let at = jiff_sqlx::Timestamp::from(app.clock.now());
     sqlx::query(
         "insert into sync_streams (brand_id, source, stream, run_id, is_reconcile, started_at, finished_at, incremental_watermark, last_full_started_at, requested_at)
@@ -123,4 +124,42 @@ async fn a_run_is_requested_once_and_can_be_stopped_before_it_begins() {
     let again = femke.post("/sources/omniotap/stop", &[("stream", "contacts")]).await;
     assert_eq!(again.location, "/demo/sources/omniotap?done=nothing");
     app.stop().await;
+}
+
+#[tokio::test]
+async fn the_connection_is_tested_when_a_supervisor_asks_and_not_more_often() {
+    let data = Arc::new(SimulatedData::new(Clock::system()));
+    let options = SimulatorOptions::default();
+    let simulators = Simulators::start(data, &Secrets::known(), options, Clock::system()).unwrap();
+    let settings = TestSettings::demo()
+        .without_sync()
+        .api(&simulators, Source::Omneo, LiveWhen::Off)
+        .api(&simulators, Source::OmnioTap, LiveWhen::Off)
+        .sources(|sources| {
+            sources.omneo.api.token = vec![SecretRef::Env("canary-wrong".to_owned())];
+        })
+        .with(|file| "127.0.0.1:0".clone_into(&mut file.console.listen));
+    let app = TestApp::start_with(settings).await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
+    assert!(!viewer.get("/sources/omneo").await.shown().has("Test the connection"));
+    assert_eq!(viewer.post("/sources/omneo/test", &[]).await.status, 403);
+    let page = femke.post("/sources/omneo/test", &[]).await.shown();
+    assert!(page.has("fails</span>") && page.has("Check the base URL"), "{}", page.text());
+    assert!(!page.has("canary"), "{}", page.text());
+    let again = femke.post("/sources/omneo/test", &[]).await;
+    assert_eq!(again.status, 422, "{}", again.text());
+    let page = femke.post("/sources/omniotap/test", &[]).await.shown();
+    assert!(page.has("works</span>") && !page.has("fails</span>"), "{}", page.text());
+    assert_eq!(femke.post("/sources/omnilab/test", &[]).await.status, 422, "it has no API");
+    app.clock.set(app.clock.now() + jiff::SignedDuration::from_secs(11));
+    femke.post("/sources/omneo/test", &[]).await.shown();
+    let audit = list_audit(app.pool(), app.brand.id(), AuditFilter::ALL, 20).await.unwrap();
+    let tests = audit.iter().filter(|row| row.action == "test connection");
+    let mut tests: Vec<_> = tests.map(|row| (row.target.as_str(), row.done_by.as_str())).collect();
+    tests.sort_unstable();
+    assert_eq!(tests, [("omneo", "Femke"), ("omneo", "Femke"), ("omniotap", "Femke")]);
+    assert!(audit.iter().any(|row| row.outcome.ends_with("failed: 0")));
+    app.stop().await;
+    simulators.stop().await;
 }

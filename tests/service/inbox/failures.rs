@@ -104,10 +104,7 @@ async fn one_that_always_fails_keeps_nobody_else_and_heals_by_replay() {
     sqlx::raw_sql("drop trigger poison on records").execute(app.pool()).await.unwrap();
     let which =
         DeliveryFilter { states: Some(vec!["dead".to_owned()]), ..DeliveryFilter::default() };
-    assert_eq!(
-        replay_deliveries(app.pool(), app.brand.id(), &which, app.clock.now()).await.unwrap(),
-        1
-    );
+    assert_eq!(act(&app, DeliveryAct::Replay, &which).await, 1);
     work_off(&app).await;
     app.wait_until_current().await;
     assert_eq!(name(&app, "c-7").await, "Poison");

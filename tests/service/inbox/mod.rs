@@ -2,18 +2,20 @@
 
 mod duplicates;
 mod failures;
+mod history;
 mod replay;
 
+use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::deliveries::act_on_all;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::SourceKind;
 use hookpoint::erasure::erase::erase;
 use hookpoint::erasure::suppression_file::SuppressionFile;
 use hookpoint::inbox::processor::DeliveryProcessor;
 use hookpoint::settings::file::InboxSettings;
-use hookpoint::storage::deliveries::{
-    DeliveryFilter, ListedRow, discard_deliveries, list_deliveries, replay_deliveries,
-};
+use hookpoint::storage::deliveries::{DeliveryFilter, ListedRow, list_deliveries};
 use hookpoint::storage::delivery_queue::delete_old_deliveries;
+use hookpoint::storage::seen_deliveries::DeliveryAct;
 use jiff::ToSpan;
 use serde_json::{Value, json};
 
@@ -54,6 +56,16 @@ pub fn contact(event_id: &str, id: &str, first_name: &str, second: i64) -> Value
     let at = jiff::Timestamp::from_second(1_750_000_000 + second).unwrap().to_string();
     json!({"event_id": event_id, "tenant_id": "d290f1ee-6c54-4b01-90e6-d701748f0851", "entity_type": "contact", "action": "updated",
         "occurred_at": at, "data": {"id": id, "firstName": first_name, "lastName": "Bakker", "email": format!("{id}@example.org"), "updatedAt": at}})
+}
+
+/// Replays or discards all deliveries that match.
+pub async fn act(app: &TestApp, act: DeliveryAct, which: &DeliveryFilter) -> u64 {
+    let by = Attribution { by: "test", reason: "" };
+    act_on_all(app.pool(), &app.brand, (act, which), by, app.clock.now()).await.unwrap()
+}
+
+pub async fn replay_all(app: &TestApp) -> u64 {
+    act(app, DeliveryAct::Replay, &DeliveryFilter::default()).await
 }
 
 pub async fn work_off(app: &TestApp) {

@@ -22,11 +22,7 @@ async fn replaying_everything_changes_nothing_that_was_right() {
     let content = "select (select string_agg(record_key || state::text || live, ',' order by record_key) from records),
         (select string_agg(customer_key || body, ',' order by customer_key) from answers)";
     let before: (String, String) = sqlx::query_as(content).fetch_one(app.pool()).await.unwrap();
-    let replayed =
-        replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now())
-            .await
-            .unwrap();
-    assert_eq!(replayed, 5);
+    assert_eq!(replay_all(&app).await, 5);
     work_off(&app).await;
     let after: (String, String) = sqlx::query_as(content).fetch_one(app.pool()).await.unwrap();
     assert_eq!(after, before);
@@ -38,11 +34,10 @@ async fn replaying_everything_changes_nothing_that_was_right() {
 async fn what_is_discarded_is_not_applied_and_can_be_replayed() {
     let app = receiver().await;
     accepted(&app, "omniotap", &[], &contact("e1", "c-1", "Anna", 1)).await;
-    let (all, at) = (DeliveryFilter::default(), app.clock.now());
-    assert_eq!(discard_deliveries(app.pool(), app.brand.id(), &all, at).await.unwrap(), 1);
+    assert_eq!(act(&app, DeliveryAct::Discard, &DeliveryFilter::default()).await, 1);
     work_off(&app).await;
     assert_eq!(name(&app, "c-1").await, "");
-    assert_eq!(replay_deliveries(app.pool(), app.brand.id(), &all, at).await.unwrap(), 1);
+    assert_eq!(replay_all(&app).await, 1);
     work_off(&app).await;
     app.wait_until_current().await;
     assert_eq!(name(&app, "c-1").await, "Anna");
@@ -142,12 +137,7 @@ async fn who_was_erased_stays_away_through_second_deliveries_replays_and_slow_wo
     );
     accepted(&app, "omneo", &merge_event, &merged("again c-1@example.org")).await;
     work_off(&app).await;
-    assert_eq!(
-        replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now())
-            .await
-            .unwrap(),
-        1
-    );
+    assert_eq!(replay_all(&app).await, 1);
     work_off(&app).await;
     app.wait_until_current().await;
     assert_eq!((name(&app, "c-1").await.as_str(), name(&app, "c-2").await.as_str()), ("", "Bea"));

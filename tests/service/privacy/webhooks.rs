@@ -6,7 +6,6 @@ use std::process::{Command, Stdio};
 
 use hookpoint::customer::model::source::Source;
 use hookpoint::storage::database::Place;
-use hookpoint::storage::deliveries::{DeliveryFilter, replay_deliveries};
 use jiff::{Timestamp, ToSpan};
 use serde_json::{Value, json};
 
@@ -291,9 +290,7 @@ async fn nothing_of_a_webhook_reaches_a_log_line_a_metric_an_answer_or_a_list() 
     statuses.extend(send_webhooks(address, "third", app.clock.now()).await);
     restore(&app).await;
     app.wait_until_current().await;
-    replay_deliveries(app.pool(), app.brand.id(), &DeliveryFilter::default(), app.clock.now())
-        .await
-        .unwrap();
+    crate::inbox::replay_all(&app).await;
     work_is_done(&app).await;
     for status in [202, 400, 401, 404, 405, 413, 503] {
         assert!(statuses.contains(&status), "status {status} never occurred: {statuses:?}");

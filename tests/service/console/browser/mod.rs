@@ -1,6 +1,9 @@
 //! The console in a real browser, if chromium and its driver are installed. `.ci/run` installs them, and sets
 //! `HOOKPOINT_NEEDS_BROWSER`, which makes a missing browser a failure.
 
+mod acts;
+mod odd;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -126,6 +129,17 @@ impl Browser {
         self.0.execute(script, Vec::new()).await.unwrap()
     }
 
+    /// Whether the page is wider than the window, and where.
+    async fn too_wide(&self) -> Option<String> {
+        let script = "const root = document.documentElement;
+            const isOut = (e) => e.getBoundingClientRect().right > root.clientWidth + 1 && !e.closest('.scroll, pre');
+            const out = [...document.querySelectorAll('body *')].filter(isOut).map((e) => e.tagName + ' ' + e.className);
+            return [root.scrollWidth - root.clientWidth, out.slice(0, 5).join(', ')]";
+        let found = self.evaluate(script).await;
+        let is_wide = found[0] != json!(0);
+        is_wide.then(|| format!("{} pixels too wide: {}", found[0], found[1]))
+    }
+
     async fn open(&self, app: &TestApp, path: &str) {
         self.0.goto(&format!("http://{}{path}", console_of(app))).await.unwrap();
     }
@@ -193,11 +207,7 @@ async fn every_page_is_accessible_in_both_themes_at_all_widths_and_says_nothing_
             faults.extend(
                 browser.messages().await.into_iter().map(|message| format!("{at}: {message}")),
             );
-            let script = "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-            let too_wide = browser.evaluate(script).await;
-            if too_wide != json!(0) {
-                faults.push(format!("{at}: {too_wide} pixels too wide"));
-            }
+            faults.extend(browser.too_wide().await.map(|fault| format!("{at}: {fault}")));
             let Some(axe) = &axe else { continue };
             browser.evaluate(axe).await;
             let script = "const done = arguments[arguments.length - 1];

@@ -1,0 +1,6 @@
+-- Why: whoever looks at a delivery sees when it was tried, why it failed, and whether it failed again after a replay.
+-- Existing rows: nothing is known of their attempts.
+
+alter table deliveries
+    -- The last 10 attempts and acts, the oldest first: at, outcome, reason. Null if the first attempt did all.
+    add column history jsonb;
