@@ -102,7 +102,7 @@ fn acts_print_what_they_did() {
     );
     let replayed = json("inbox replay", &[&delivery]);
     assert_eq!(replayed, serde_json::json!({ "outcome": "replayed", "deliveries": 1 }));
-    let discarded = json("inbox discard", &["--all"]);
+    let discarded = json("inbox discard", &["--all", "--yes"]);
     assert_eq!(discarded, serde_json::json!({ "outcome": "discarded", "deliveries": 1 }));
 
     assert_eq!(
