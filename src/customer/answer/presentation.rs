@@ -195,6 +195,10 @@ fn compiled(
     environment.set_undefined_behavior(UndefinedBehavior::Chainable);
     environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
     environment.set_fuel(Some(FUEL));
+    environment.set_formatter(|out, state, value| {
+        filters::check_finite(value)?;
+        minijinja::escape_formatter(out, state, value)
+    });
     filters::register(&mut environment, &rules.time_zone, rules.locale);
     let mut errors = Vec::new();
     for template in templates {
