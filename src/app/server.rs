@@ -21,6 +21,7 @@ use crate::http::health::{Gauges, Health};
 use crate::http::idle_connections::Connections;
 use crate::http::middleware::{HookpointSpan, HttpContext, finish};
 use crate::http::openapi::{ApiDocument, docs, openapi};
+use crate::http::pages;
 use crate::http::problem::Problem;
 use crate::http::request_log::RequestLog;
 use crate::http::route::{ROUTES, Route};
@@ -55,13 +56,13 @@ pub(super) fn raise_file_limit() {
 fn routes(config: &mut ServiceConfig, lookup_path: &str) {
     for (route, pattern) in ROUTES {
         let resource = Resource::new(if route == Route::Lookup { lookup_path } else { pattern });
-        config.service(handled(resource, route));
+        config.service(handled(resource, route, pattern));
     }
     config.default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::NotFound) }));
 }
 
 /// A resource with the handlers of its route.
-fn handled(resource: Resource, route: Route) -> Resource {
+fn handled(resource: Resource, route: Route, pattern: &str) -> Resource {
     if route == Route::Webhook {
         let accepted =
             resource.route(web::post().to(receive)).route(web::method(Method::OPTIONS).to(options));
@@ -80,8 +81,14 @@ fn handled(resource: Resource, route: Route) -> Resource {
         Route::Caller => {
             resource.route(web::get().to(health::caller)).route(web::head().to(health::caller))
         }
+        Route::Problem if pattern.contains('{') => {
+            resource.route(web::get().to(pages::problem)).route(web::head().to(pages::problem))
+        }
         Route::Problem => {
-            resource.route(web::get().to(health::problem)).route(web::head().to(health::problem))
+            resource.route(web::get().to(pages::problems)).route(web::head().to(pages::problems))
+        }
+        Route::Home => {
+            resource.route(web::get().to(pages::home)).route(web::head().to(pages::home))
         }
         Route::OpenApi => resource.route(web::get().to(openapi)).route(web::head().to(openapi)),
         Route::Docs => resource.route(web::get().to(docs)).route(web::head().to(docs)),

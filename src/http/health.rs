@@ -1,4 +1,4 @@
-//! Health endpoints, problem pages and metrics.
+//! Health endpoints and metrics.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub async fn live() -> HttpResponse {
     HttpResponse::Ok().json(serde_json::json!({ "status": "live" }))
 }
 
-/// `GET /health/ready`: the API keys are loaded and the change listener was connected. If Postgres fails later, the
+/// `GET /health/ready`, and `GET /health`: the API keys are loaded and the change listener was connected. If Postgres fails later, the
 /// service stays ready but degraded, because it still returns cached answers.
 ///
 /// # Errors
@@ -83,25 +83,6 @@ fn parts(
         (Part::Storing.as_str(), storing),
         (Part::Applying.as_str(), applying),
     ]
-}
-
-/// The page of a problem, to which its `type` links.
-///
-/// # Errors
-/// When no problem has that code.
-pub async fn problem(request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let code = request.match_info().query("code");
-    let problem =
-        Problem::ALL.iter().find(|problem| problem.code() == code).ok_or(Problem::NotFound)?;
-    let (status, title, help, code) =
-        (problem.status(), problem.title(), problem.help(), problem.code());
-    let page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n\
-        <body style=\"font: 1rem/1.5 system-ui, sans-serif; max-width: 40rem; margin: 4rem auto; padding: 0 1rem\">\n\
-        <p>{status}</p>\n<h1>{title}</h1>\n<p>{help}</p>\n<p><code>{code}</code></p>\n</body>\n</html>\n"
-    );
-    let policy = ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'");
-    Ok(HttpResponse::Ok().insert_header(policy).content_type("text/html; charset=utf-8").body(page))
 }
 
 /// Gauges that are updated at each request for the metrics.

@@ -1,4 +1,4 @@
-//! Parts that every HTTP request passes: client address, API keys, rate limits, problems, health, the API document.
+//! Parts that every HTTP request passes: client address, API keys, rate limits, problems, health, pages, the API document.
 
 pub mod api_keys;
 pub mod client_ip;
@@ -6,6 +6,7 @@ pub mod health;
 pub mod idle_connections;
 pub mod middleware;
 pub mod openapi;
+pub mod pages;
 pub mod problem;
 pub mod rate_limits;
 pub mod readiness;

@@ -11,7 +11,7 @@ pub enum Route {
     Ready,
     /// How the service sees the caller.
     Caller,
-    /// A page about a problem.
+    /// A page about a problem, or about all.
     Problem,
     /// A webhook endpoint.
     Webhook,
@@ -19,22 +19,27 @@ pub enum Route {
     OpenApi,
     /// The API document as a page.
     Docs,
+    /// The first page.
+    Home,
     /// No route of the service.
     Unmatched,
 }
 
 /// THE route table: it registers the routes, names them in logs and metrics, and reserves their paths. The lookup's path is a
 /// setting, so its default stands here.
-pub const ROUTES: [(Route, &str); 9] = [
+pub const ROUTES: [(Route, &str); 12] = [
     (Route::Lookup, "/omnidesk/customerlookup"),
+    (Route::Ready, "/health"),
     (Route::Live, "/health/live"),
     (Route::Ready, "/health/ready"),
     (Route::Caller, "/health/caller"),
+    (Route::Problem, "/problems"),
     (Route::Problem, "/problems/{code}"),
     (Route::Webhook, "/webhooks/{brand}/{source}"),
     (Route::Webhook, "/webhooks/{brand}/{source}/{secret:[^/]*/?}"),
     (Route::OpenApi, "/openapi.json"),
     (Route::Docs, "/docs"),
+    (Route::Home, "/"),
 ];
 
 /// Whether the table reserves a path of a setting: the path itself, or everything below its first part.
@@ -52,7 +57,7 @@ fn first_part(path: &str) -> (&str, bool) {
 
 impl Route {
     /// The number of routes.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 10;
 
     /// The route of a path. Any path below that of the webhooks counts as theirs.
     #[must_use]
@@ -85,6 +90,7 @@ impl Route {
             Self::Webhook => "webhook",
             Self::OpenApi => "openapi",
             Self::Docs => "docs",
+            Self::Home => "home",
             Self::Unmatched => "unmatched",
         }
     }
@@ -101,7 +107,8 @@ impl Route {
             Self::OpenApi => 5,
             Self::Docs => 6,
             Self::Caller => 7,
-            Self::Unmatched => 8,
+            Self::Home => 8,
+            Self::Unmatched => 9,
         }
     }
 }
@@ -112,10 +119,19 @@ mod tests {
 
     #[test]
     fn a_lookup_cannot_have_the_path_of_another_route() {
-        for path in ["/docs", "/openapi.json", "/health/live", "/health/x", "/webhooks/a/b"] {
+        for path in [
+            "/",
+            "/docs",
+            "/openapi.json",
+            "/health",
+            "/health/live",
+            "/health/x",
+            "/problems",
+            "/webhooks/a/b",
+        ] {
             assert!(is_reserved(path), "{path}");
         }
-        for path in ["/omnidesk/customerlookup", "/health", "/docs/lookup", "/lookup"] {
+        for path in ["/omnidesk/customerlookup", "/docs/lookup", "/lookup"] {
             assert!(!is_reserved(path), "{path}");
         }
     }

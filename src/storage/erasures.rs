@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::pool::Connection;
+use super::pool::{Connection, Pool};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -81,6 +81,66 @@ pub async fn list_erasures(
         })
     };
     rows.into_iter().map(row).collect()
+}
+
+/// An erasure, for people who must show that it was done.
+#[derive(Debug, Clone)]
+pub struct PastErasure {
+    /// Its public id.
+    pub erasure_id: Uuid,
+    /// When the erasure was requested.
+    pub erased_at: Timestamp,
+    /// When nothing of the person was left in this database.
+    pub completed_at: Option<Timestamp>,
+    /// When the erasure was revoked.
+    pub revoked_at: Option<Timestamp>,
+    /// What it deleted.
+    pub counts: ErasedCounts,
+    /// Who erased. `None` if the audit log of this database does not have it, as after a restored backup.
+    pub done_by: Option<String>,
+}
+
+/// The columns of [`list_past_erasures`].
+type PastColumns = (Uuid, Time, Option<Time>, Option<Time>, i64, i64, i64, Option<String>);
+
+/// The erasures of a brand, newest first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_past_erasures(
+    pool: &Pool,
+    brand_id: i32,
+) -> Result<Vec<PastErasure>, StorageError> {
+    let query = sqlx::query_as(
+        "select erasure_id, erased_at, completed_at, revoked_at, records, events, deliveries, (
+            select min(done_by) from audit_log where audit_log.brand_id = $1 and action = 'erase customer' and outcome = 'erased: ' || erasure_id
+        )
+        from erasures where brand_id = $1 order by erased_at desc, erasure_id",
+    );
+    let rows: Vec<PastColumns> = query.bind(brand_id).fetch_all(pool).await?;
+    let number = |n: i64| u64::try_from(n).unwrap_or_default();
+    let row = |(
+        erasure_id,
+        erased_at,
+        completed_at,
+        revoked_at,
+        records,
+        events,
+        deliveries,
+        done_by,
+    ): PastColumns| PastErasure {
+        erasure_id,
+        erased_at: erased_at.to_jiff(),
+        completed_at: completed_at.map(Time::to_jiff),
+        revoked_at: revoked_at.map(Time::to_jiff),
+        counts: ErasedCounts {
+            records: number(records),
+            events: number(events),
+            deliveries: number(deliveries),
+        },
+        done_by,
+    };
+    Ok(rows.into_iter().map(row).collect())
 }
 
 /// Stores an erasure, unless it is stored already.

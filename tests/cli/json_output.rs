@@ -102,7 +102,7 @@ fn acts_print_what_they_did() {
     );
     let replayed = json("inbox replay", &[&delivery]);
     assert_eq!(replayed, serde_json::json!({ "outcome": "replayed", "deliveries": 1 }));
-    let discarded = json("inbox discard", &["--all"]);
+    let discarded = json("inbox discard", &["--all", "--yes"]);
     assert_eq!(discarded, serde_json::json!({ "outcome": "discarded", "deliveries": 1 }));
 
     assert_eq!(
@@ -114,6 +114,9 @@ fn acts_print_what_they_did() {
     assert_eq!((&erased["outcome"], &erased["brand"]), (&"erased".into(), &"shop".into()));
     assert_eq!((&erased["records"], &erased["events"]), (&1.into(), &1.into()));
     assert!(!erased.to_string().contains("anna"), "{erased}");
+    let erasures = json("customer erasures", &[]);
+    assert_eq!(erasures[0]["erasure_id"], erased["erasure_id"]);
+    assert_eq!((&erasures[0]["records"], &erasures[0]["revoked_at"]), (&1.into(), &Value::Null));
     let revoked = json("customer revoke-erasure", &["--email", "anna@example.org"]);
     assert_eq!((&revoked["outcome"], &revoked["erasures"]), (&"revoked".into(), &1.into()));
 }
@@ -139,6 +142,7 @@ fn lists_and_checks_print_the_documented_fields() {
         "sync status",
         "audit list",
         "booking actions",
+        "customer erasures",
         "version",
         "settings check",
         "sync run",

@@ -1,5 +1,7 @@
 //! `hookpoint customer`
 
+mod erasures;
+mod export_page;
 mod identity;
 mod person;
 mod privacy;
@@ -8,6 +10,7 @@ mod target;
 
 use clap::Subcommand;
 
+use self::erasures::ErasuresArguments;
 use self::identity::IdentityCommand;
 use self::privacy::PrivacyCommand;
 use crate::settings::Settings;
@@ -18,11 +21,14 @@ pub(super) enum CustomerCommand {
     Identity(IdentityCommand),
     #[command(flatten)]
     Privacy(PrivacyCommand),
+    /// List the erasures: when, by whom, and how much was deleted
+    Erasures(ErasuresArguments),
 }
 
 pub(super) async fn run(command: CustomerCommand, settings: Settings) -> anyhow::Result<()> {
     match command {
         CustomerCommand::Identity(command) => identity::run(command, settings).await,
         CustomerCommand::Privacy(command) => privacy::run(command, settings).await,
+        CustomerCommand::Erasures(arguments) => erasures::run(arguments, settings).await,
     }
 }

@@ -1,7 +1,8 @@
 //! `hookpoint customer erase`, `revoke-erasure` and `export`
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 
+use super::export_page::page;
 use super::person::Person;
 use super::receipt::{print_erased, print_revoked};
 use super::target::{TargetArguments, usage};
@@ -45,17 +46,27 @@ pub(in crate::cli) enum PrivacyCommand {
         #[command(flatten)]
         output: JsonArguments,
     },
-    /// Print all stored data about a person, as JSON
+    /// Print all stored data about a person: as JSON for programs, or as a page for the person
     #[command(override_usage = usage("export"))]
     Export {
         #[command(flatten)]
         target: TargetArguments,
         #[command(flatten)]
         actor: ActorArguments,
+        /// The form: `json`, or `html`, a page in the language of the brand that the person can read
+        #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ExportFormat::Json)]
+        format: ExportFormat,
         /// Print nothing else: without it, customers are shown if several match
         #[arg(long)]
         json: bool,
     },
+}
+
+/// The form of an export.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum ExportFormat {
+    Json,
+    Html,
 }
 
 impl PrivacyCommand {
@@ -93,6 +104,9 @@ async fn run_in(
     if let PrivacyCommand::Erase { yes, output, .. } = command {
         output.refuse_question(*yes)?;
     }
+    if let PrivacyCommand::Export { format: ExportFormat::Html, json: true, .. } = command {
+        return Err(Failure::mistake("choose one: --json, or --format html").into());
+    }
     let (brand, question) = command.target().resolve(session)?;
     let person = Person::new(session, brand, &question, command.prints_json())?;
     match command {
@@ -107,7 +121,9 @@ async fn run_in(
             let revoked = revoke_erasure(session, suppressions, &person, &actor.actor()).await?;
             print_revoked(brand, revoked, *output)
         }
-        PrivacyCommand::Export { actor, .. } => export(session, &person, &actor.actor()).await,
+        PrivacyCommand::Export { actor, format, .. } => {
+            export(session, &person, &actor.actor(), *format).await
+        }
     }
 }
 
@@ -158,10 +174,18 @@ async fn revoke_erasure(
     Ok(revoked)
 }
 
-async fn export(session: &Session, person: &Person<'_>, actor: &Actor) -> anyhow::Result<()> {
+async fn export(
+    session: &Session,
+    person: &Person<'_>,
+    actor: &Actor,
+    format: ExportFormat,
+) -> anyhow::Result<()> {
     let (pool, clock) = (&session.database.pool, Clock::system());
     let records = person.find(false).await?;
     let data = export_customer(pool, person.brand, &records, actor.attribution(), &clock).await?;
-    print_line(&plain_json(&serde_json::to_string_pretty(&data)?));
+    print_line(&match format {
+        ExportFormat::Json => plain_json(&serde_json::to_string_pretty(&data)?),
+        ExportFormat::Html => page(person.brand, &data, clock.now())?,
+    });
     Ok(())
 }

@@ -8,6 +8,7 @@ use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::app::Application;
+use crate::backoff::exponential_backoff;
 use crate::cli::sync::results::Results;
 use crate::cli::sync::run::sync_account;
 use crate::clock::Clock;
@@ -22,6 +23,13 @@ use crate::settings::SettingsFile;
 use crate::storage::deliveries::list_backlog;
 use crate::sync::SyncRunner;
 use crate::upstream::UpstreamClients;
+
+/// The number of attempts before a webhook is given up.
+const ATTEMPTS: u32 = 8;
+
+/// The first and the longest pause between attempts.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const MAX_PAUSE: Duration = Duration::from_secs(5);
 
 /// Sends the recorded webhooks, reads the APIs of the systems, and waits until all of it is applied. At last come the
 /// webhooks that cannot be applied.
@@ -61,7 +69,17 @@ async fn send(
         } else {
             recorded.body.clone()
         };
-        sender.send(secrets.sign(*source, recorded.headers(), &body, clock.now())).await?;
+        let mut failures = 0;
+        while let Err(error) =
+            sender.send(secrets.sign(*source, recorded.headers(), &body, clock.now())).await
+        {
+            // A busy machine may store a webhook too late. As its system does, the demo then sends it again.
+            failures += 1;
+            if failures == ATTEMPTS {
+                return Err(error.into());
+            }
+            tokio::time::sleep(exponential_backoff(FIRST_PAUSE, MAX_PAUSE, failures)).await;
+        }
         bar.inc(1);
     }
     bar.finish_and_clear();

@@ -83,8 +83,11 @@ impl Demo<'_> {
             "Starting an embedded Postgres, simulators of the four systems, and a brand with customers …",
             0,
         );
-        sweep_abandoned(&std::env::temp_dir(), PREFIX);
-        let data_dir = make_directory(&std::env::temp_dir(), PREFIX)?;
+        let temporary = std::env::temp_dir();
+        sweep_abandoned(&temporary, PREFIX);
+        let data_dir = make_directory(&temporary, PREFIX).map_err(|error| {
+            anyhow::anyhow!("the demo cannot store its data in {}: {error}", temporary.display())
+        })?;
         // The suppression list is deleted together with the demo's data.
         let suppressions = data_dir.join("suppressions.jsonl");
         settings.file.erasure.suppression_file = suppressions.display().to_string();

@@ -1,5 +1,7 @@
 //! The findings, as text or JSON.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use crate::cli::exit::Failure;
@@ -10,6 +12,9 @@ use crate::doctor::finding::{Counts, Finding, Verdict};
 
 /// The width of verdict and id, before the question.
 const INDENT: usize = 30;
+
+/// From this number on, checks that were skipped for one reason are printed together.
+const MANY: usize = 3;
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
@@ -41,7 +46,7 @@ impl Report {
             print_line(&plain_json(&serde_json::to_string_pretty(self)?));
         } else {
             self.target.iter().for_each(|target| print_line(&format!("{}\n", plain(target))));
-            self.findings.iter().for_each(print_finding);
+            self.print_findings();
             print_line(&format!("\n{}", self.summary()));
         }
         match self.counts.failed {
@@ -50,6 +55,24 @@ impl Report {
                 let checks = counted(failed, "check", "checks");
                 Err(Failure::problem(format!("{checks} failed")).into())
             }
+        }
+    }
+
+    /// Prints the findings. A reason for which many checks were skipped is printed once, at the end.
+    fn print_findings(&self) {
+        let mut skipped: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
+        for finding in self.findings.iter().filter(|finding| finding.verdict == Verdict::Skipped) {
+            skipped.entry(&finding.seen).or_default().push(finding);
+        }
+        skipped.retain(|_, findings| findings.len() >= MANY);
+        let is_in_group = |finding: &&Finding| {
+            finding.verdict == Verdict::Skipped && skipped.contains_key(finding.seen.as_ref())
+        };
+        self.findings.iter().filter(|finding| !is_in_group(finding)).for_each(print_finding);
+        for (reason, findings) in skipped {
+            print_beside(&format!("skip  {} checks", findings.len()), &plain(reason));
+            let names: Vec<String> = findings.into_iter().map(name).collect();
+            print_beside("      of:", &plain(&names.join(", ")));
         }
     }
 
@@ -63,6 +86,12 @@ impl Report {
             requests.unwrap_or_default()
         )
     }
+}
+
+/// The name of a check, with the part that was checked.
+fn name(finding: &Finding) -> String {
+    let subject = finding.subject.iter().map(|subject| format!(" ({subject})"));
+    format!("{}{}", finding.id, subject.collect::<String>())
 }
 
 fn print_finding(finding: &Finding) {

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use crate::brand::Brand;
 use crate::cli::output::{JsonArguments, plain, print_json, print_line, print_plain};
 use crate::cli::wrapped::print_wrapped;
-use crate::counted::counted;
 use crate::storage::deliveries::{DeliveryFilter, ListedRow, list_deliveries};
 use crate::storage::pool::Pool;
 
@@ -45,14 +44,29 @@ fn print_deliveries(brand: &Brand, rows: &[ListedRow]) {
     for row in rows {
         let (id, at) = (row.delivery_id.to_string(), row.received_at.strftime("%F %T").to_string());
         print_plain(&format!("  {id:<36}  {at:<19}  {:<8}  {}", row.source, row.state));
-        print_wrapped(&plain(&event_and_note(&row.event, row.attempts, &row.note)), 6);
+        let next = (row.state == "pending" && row.attempts > 0)
+            .then(|| format!(", next at {}", row.due_at.strftime("%F %T UTC")));
+        let tried = format!("{}{}", tried(&row.state, row.attempts), next.unwrap_or_default());
+        print_wrapped(&plain(&event_and_note(&row.event, &tried, &row.note)), 6);
     }
 }
 
 /// The line below that of a delivery.
-pub(super) fn event_and_note(event: &str, attempts: i32, note: &str) -> String {
+pub(super) fn event_and_note(event: &str, tried: &str, note: &str) -> String {
+    let tried = if tried.is_empty() { String::new() } else { format!(", {tried}") };
     let note = if note.is_empty() { String::new() } else { format!(": {note}") };
-    format!("    {event}, {}{note}", counted(attempts, "try", "tries"))
+    format!("    {event}{tried}{note}")
+}
+
+/// How often the service tried to apply a delivery. Empty if the first attempt succeeded, as usual.
+pub(super) fn tried(state: &str, attempts: i32) -> String {
+    match (state, attempts) {
+        ("done", ..=1) => String::new(),
+        ("pending", ..=0) => "not tried yet".to_owned(),
+        (_, ..=0) => "not tried".to_owned(),
+        (_, 1) => "tried once".to_owned(),
+        (_, attempts) => format!("tried {attempts} times"),
+    }
 }
 
 /// A delivery, for scripts.

@@ -22,7 +22,7 @@ use self::tail::{TailArguments, tail};
 use self::verify::{VerifyArguments, verify};
 use super::actor::ActorArguments;
 use super::exit::Failure;
-use super::output::{JsonArguments, print_json};
+use super::output::{JsonArguments, confirm, print_json, print_line};
 use super::session::Session;
 use super::wrapped::print_wrapped;
 use crate::admin::deliveries::act_on_all;
@@ -31,9 +31,33 @@ use crate::counted::counted;
 use crate::settings::Settings;
 use crate::storage::seen_deliveries::DeliveryAct;
 
+/// The end of the help of `status`.
+const COLUMNS: &str = "\
+Webhooks, since the first one:
+  received    verified and stored
+  rejected    not verified: wrong or missing secret or signature
+  duplicates  received before; they change nothing
+Deliveries that are stored now:
+  pending     not applied yet, or to be tried again
+  done        applied
+  retried     tried more than once, in any state
+  dead        could not be applied; a person must replay or discard them
+usual gap: how long the source is usually silent at most.";
+
+/// The end of the help of `list`.
+const STATES: &str = "\
+States:
+  pending     not applied yet, or to be tried again at the time that is shown
+  done        applied
+  dead        could not be applied, also not later; the reason is shown
+  discarded   a person decided not to apply it
+The service tries again by itself, with growing pauses, up to
+inbox.max_attempts times.";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum InboxCommand {
     /// Show counts and problems of the webhooks of each source
+    #[command(after_help = COLUMNS)]
     Status {
         /// Only this brand
         #[arg(long)]
@@ -42,6 +66,7 @@ pub(crate) enum InboxCommand {
         output: JsonArguments,
     },
     /// List deliveries, the newest first
+    #[command(after_help = STATES)]
     List {
         #[command(flatten)]
         which: FilterArguments,
@@ -72,7 +97,32 @@ pub(crate) enum InboxCommand {
     /// Apply deliveries again. This does not change data that is already correct
     Replay(SelectionArguments),
     /// Discard dead or pending deliveries: the service does not apply them
-    Discard(SelectionArguments),
+    Discard(DiscardArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DiscardArguments {
+    #[command(flatten)]
+    selection: SelectionArguments,
+    /// Do not ask for confirmation. Ids need none
+    #[arg(long)]
+    yes: bool,
+}
+
+impl DiscardArguments {
+    /// Whether to discard. A filter may select many deliveries, so it asks.
+    fn is_confirmed(&self) -> anyhow::Result<bool> {
+        let selection = &self.selection;
+        if self.yes || !selection.ids.is_empty() {
+            return Ok(true);
+        }
+        selection.check()?;
+        selection.output.refuse_question(false)?;
+        confirm(
+            "Discard all dead and pending deliveries that these arguments select? (`hookpoint inbox list` shows deliveries, and `hookpoint inbox replay --state discarded` takes it back.)",
+            "discard all dead and pending deliveries that these arguments select",
+        )
+    }
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +139,18 @@ pub(crate) struct SelectionArguments {
     all: bool,
     #[command(flatten)]
     output: JsonArguments,
+}
+
+impl SelectionArguments {
+    /// Fails if they select nothing.
+    fn check(&self) -> Result<(), Failure> {
+        if self.ids.is_empty() && self.which.is_everything() && !self.all {
+            let what =
+                "select deliveries: by ids, --source, --state, --event, --since, --until, or --all";
+            return Err(Failure::mistake(what));
+        }
+        Ok(())
+    }
 }
 
 impl InboxCommand {
@@ -141,7 +203,10 @@ async fn run_in(session: &Session, command: &InboxCommand, now: Timestamp) -> an
             let count = for_selected(session, selection, DeliveryAct::Replay, now).await?;
             print_count(DeliveryAct::Replay, count, selection.output)?;
         }
-        InboxCommand::Discard(selection) => {
+        InboxCommand::Discard(arguments) if !arguments.is_confirmed()? => {
+            print_line("Nothing was discarded.");
+        }
+        InboxCommand::Discard(DiscardArguments { selection, .. }) => {
             let count = for_selected(session, selection, DeliveryAct::Discard, now).await?;
             print_count(DeliveryAct::Discard, count, selection.output)?;
         }
@@ -188,12 +253,8 @@ async fn for_selected(
     act: DeliveryAct,
     now: Timestamp,
 ) -> anyhow::Result<u64> {
-    let SelectionArguments { ids, which, actor, all, .. } = selection;
-    if ids.is_empty() && which.is_everything() && !*all {
-        let what =
-            "select deliveries: by ids, --source, --state, --event, --since, --until, or --all";
-        return Err(Failure::mistake(what).into());
-    }
+    let SelectionArguments { ids, which, actor, .. } = selection;
+    selection.check()?;
     let (pool, filter, actor) = (&session.database.pool, which.which(ids), actor.actor());
     let mut count = 0_u64;
     for brand in session.select(which.brand.as_deref())? {

@@ -13,6 +13,7 @@ use crate::cli::exit::Failure;
 use crate::cli::output::{JsonArguments, plain, plain_json, print_json, print_line, print_plain};
 use crate::cli::session::Session;
 use crate::cli::wrapped::print_wrapped;
+use crate::counted::counted;
 use crate::storage::deliveries::{HistoryEntry, ShownRow};
 
 /// Shows a delivery. Its content is masked, unless `reveal` names who wants to see it.
@@ -89,7 +90,7 @@ fn print_state(brand: &Brand, row: &ShownRow) {
         ("received", &time(listed.received_at)),
         ("state", &listed.state),
         ("note", &listed.note),
-        ("tries", &listed.attempts.to_string()),
+        ("tried", &counted(listed.attempts, "time", "times")),
         ("next try", &next),
     ] {
         print_wrapped(&plain(&format!("{name:<10}{value}")), 10);

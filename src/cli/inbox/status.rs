@@ -36,6 +36,8 @@ pub(super) async fn status(
 /// The webhooks of a source.
 struct SourceStatus {
     health: SourceHealth,
+    /// The service saves its count every few seconds. It is never less than what is stored.
+    received: i64,
     done: i64,
     retried: i64,
     /// What a person should know or do.
@@ -55,7 +57,9 @@ async fn list_sources(
         remarks.extend(unread_values(health.source.as_str(), &unread));
         let of_source = || counts.iter().filter(|(source, ..)| source == health.source.as_str());
         let done = of_source().filter(|(_, state, ..)| state == "done");
+        let stored: i64 = of_source().map(|(_, _, count, _)| count).sum();
         sources.push(SourceStatus {
+            received: health.stats.accepted.max(stored),
             done: done.map(|(_, _, count, _)| count).sum(),
             retried: of_source().map(|(.., retried)| retried).sum(),
             remarks,
@@ -72,7 +76,7 @@ impl SourceStatus {
             "brand": brand.rules.slug,
             "source": health.source.as_str(),
             "verification": health.verification,
-            "received": health.stats.accepted,
+            "received": self.received,
             "rejected": health.stats.unverified,
             "duplicates": health.stats.duplicates,
             "pending": health.pending,
@@ -106,11 +110,10 @@ fn print_brand(brand: &Brand, sources: &[SourceStatus], now: Timestamp) {
 
 /// The counts of a source, as one line of the first table.
 fn counts(source: &SourceStatus) -> String {
-    let SourceStatus { health, done, retried, .. } = source;
+    let SourceStatus { health, received, done, retried, .. } = source;
     format!(
-        "  {:<9}{:>10}{:>10}{:>12}{:>9}{done:>10}{retried:>9}{:>7}",
+        "  {:<9}{received:>10}{:>10}{:>12}{:>9}{done:>10}{retried:>9}{:>7}",
         health.source.as_str(),
-        health.stats.accepted,
         health.stats.unverified,
         health.stats.duplicates,
         health.pending,

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::list::event_and_note;
+use super::list::{event_and_note, tried};
 use crate::brand::Brand;
 use crate::cli::output::{plain, plain_json, print_error, print_line, print_plain};
 use crate::cli::serve::ShutdownSignal;
@@ -182,7 +182,7 @@ fn print_row(brand: &Brand, row: &TailRow, json: bool) {
         row.source,
         row.state
     ));
-    let event = event_and_note(&row.event, row.attempts, &row.note);
+    let event = event_and_note(&row.event, &tried(&row.state, row.attempts), &row.note);
     print_wrapped(&plain(&format!("    {slug}: {}", event.trim_start())), 6);
 }
 

@@ -7,9 +7,11 @@ use iso_currency::Currency;
 use jiff::civil;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
-use minijinja::{Environment, Value};
+use minijinja::value::ValueKind;
+use minijinja::{Environment, ErrorKind, Value};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use rust_decimal::{Decimal, RoundingStrategy};
+use serde::Deserialize;
 
 use crate::customer::model::source::UnknownName;
 
@@ -32,6 +34,15 @@ impl Locale {
     /// The built-in messages: event type to template.
     #[must_use]
     pub fn messages(self) -> BTreeMap<String, String> {
+        self.texts().messages
+    }
+
+    /// The words for documented values of the sources, such as a status: value in [`plain_form`] to word.
+    pub(super) fn words(self) -> BTreeMap<String, String> {
+        self.texts().words
+    }
+
+    fn texts(self) -> Texts {
         let text = match self {
             Self::English => include_str!("messages/en.toml"),
             Self::Dutch => include_str!("messages/nl.toml"),
@@ -47,6 +58,14 @@ impl Locale {
     }
 }
 
+/// The texts of a language.
+#[derive(Default, Deserialize)]
+struct Texts {
+    words: BTreeMap<String, String>,
+    #[serde(flatten)]
+    messages: BTreeMap<String, String>,
+}
+
 impl FromStr for Locale {
     type Err = UnknownName;
 
@@ -59,7 +78,8 @@ impl FromStr for Locale {
     }
 }
 
-/// Adds `date`, `datetime`, `time`, `money`, `number` and `urlencode` to the built-in filters of the template engine.
+/// Adds `date`, `datetime`, `time`, `money`, `number`, `word` and `urlencode` to the built-in filters of the template
+/// engine.
 pub(crate) fn register(environment: &mut Environment<'static>, zone: &TimeZone, locale: Locale) {
     for (name, format) in [("date", "%Y-%m-%d"), ("datetime", DATETIME), ("time", "%H:%M")] {
         let zone = zone.clone();
@@ -71,27 +91,50 @@ pub(crate) fn register(environment: &mut Environment<'static>, zone: &TimeZone, 
             {
                 Ok(String::new())
             }
-            None => {
-                Err(minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, "not a date"))
-            }
+            None => Err(minijinja::Error::new(ErrorKind::InvalidOperation, "not a date")),
         });
     }
-    environment.add_filter("number", move |value: &Value| number(value, locale, None));
+    let words = locale.words();
+    environment.add_filter("word", move |value: &Value| {
+        let word = value.as_str().and_then(|text| words.get(&plain_form(text)));
+        word.map_or_else(|| value.clone(), |word| Value::from(word.as_str()))
+    });
+    environment.add_filter("number", move |value: &Value| {
+        check_finite(value)?;
+        Ok::<_, minijinja::Error>(number(value, locale, None))
+    });
     environment.add_filter("money", move |value: &Value, currency: Option<Value>| {
+        check_finite(value)?;
         let currency = currency
             .filter(|currency| !currency.is_undefined() && !currency.is_none())
             .map(|currency| currency.to_string());
         let code = currency.as_deref().map(str::trim).filter(|code| !code.is_empty());
         let amount = number(value, locale, Some(minor_units(code, value)));
-        match code.filter(|_| !amount.is_empty()) {
+        Ok::<_, minijinja::Error>(match code.filter(|_| !amount.is_empty()) {
             Some(code) => format!("{code} {amount}"),
             None => amount,
-        }
+        })
     });
     environment.add_filter("urlencode", |value: &Value| {
         let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         percent_encoding::utf8_percent_encode(&text, UNRESERVED).to_string()
     });
+}
+
+/// A value as the table of words has it: `NO_SHOW` and `no-show` are `no show`.
+fn plain_form(value: &str) -> String {
+    value.trim().to_lowercase().replace(['_', '-'], " ")
+}
+
+/// Rejects the result of a division by zero: `inf` is no text for an agent.
+pub(super) fn check_finite(value: &Value) -> Result<(), minijinja::Error> {
+    let is_number = value.kind() == ValueKind::Number;
+    match f64::try_from(value.clone()) {
+        Ok(number) if is_number && !number.is_finite() => {
+            Err(minijinja::Error::new(ErrorKind::InvalidOperation, "not a finite number"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Parses RFC 3339, or a date with or without a time (in UTC, as the sources write it). A date at midnight counts as a
@@ -232,6 +275,34 @@ mod tests {
             assert_eq!(number(&value, Locale::English, None), expected);
         }
         assert_eq!(number(&Value::from(1234.5), Locale::Dutch, None), "1.234,5");
+    }
+
+    #[test]
+    fn documented_values_have_a_word_and_others_stay() {
+        let word = |locale: Locale, value: &str| {
+            let mut environment = Environment::new();
+            register(&mut environment, &TimeZone::UTC, locale);
+            environment.render_str("{{ value | word }}", minijinja::context! { value }).unwrap()
+        };
+        for (value, english, dutch) in [
+            ("NO_SHOW", "no show", "niet gekomen"),
+            ("no-show", "no show", "niet gekomen"),
+            ("normal", "normal", "normaal"),
+            ("Solved", "Solved", "opgelost"),
+            ("On the moon", "On the moon", "On the moon"),
+        ] {
+            assert_eq!(
+                (word(Locale::English, value), word(Locale::Dutch, value)),
+                (english.to_owned(), dutch.to_owned())
+            );
+        }
+        for locale in [Locale::English, Locale::Dutch] {
+            let words = locale.words();
+            assert!(
+                !words.is_empty() && words.keys().all(|key| *key == plain_form(key)),
+                "{words:?}"
+            );
+        }
     }
 
     #[test]

@@ -98,7 +98,7 @@ impl PresentationRules {
             self.timeline_type, self.timeline_limit, self.hidden_events
         ));
         digest.update(format!("|{:?}|{:?}|", self.matched_by_field, self.data_as_of_field));
-        digest.update(format!("{DERIVATION_VERSION}"));
+        digest.update(format!("{DERIVATION_VERSION}|{:?}", self.locale.words()));
         let mut hash = [0; 16];
         hash.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);
         hash

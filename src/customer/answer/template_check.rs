@@ -8,12 +8,13 @@ use super::template_facts::ROOTS;
 use crate::customer::model::near_name::{did_you_mean, near_name};
 
 /// Names of filters, for suggestions: those of this service, and the usual ones of the engine.
-const FILTERS: [&str; 30] = [
+const FILTERS: [&str; 31] = [
     "date",
     "datetime",
     "time",
     "money",
     "number",
+    "word",
     "urlencode",
     "default",
     "lower",

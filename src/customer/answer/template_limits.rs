@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use std::io;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::filters::check_finite;
 use minijinja::machinery::{Token, WhitespaceConfig, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Object, Rest};
@@ -189,6 +190,7 @@ impl Object for Printed {}
 
 /// Prints a value.
 fn print(out: &mut Output<'_>, state: &State<'_, '_>, value: &Value) -> Result<(), Error> {
+    check_finite(value)?;
     let printed = state.get_or_set_temp_object("printed", Printed::default);
     if let Some(text) = value.as_str() {
         let before = printed.0.fetch_add(text.len(), Ordering::Relaxed);

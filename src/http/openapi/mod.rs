@@ -13,6 +13,7 @@ use minijinja::{Environment, UndefinedBehavior, context};
 use serde::Serialize;
 
 pub use self::error::DocumentError;
+use super::pages::SECURITY_POLICY;
 use super::problem::Problem;
 use super::route::{ROUTES, Route};
 use crate::customer::model::source::Source;
@@ -144,7 +145,7 @@ pub async fn openapi(document: Data<ApiDocument>) -> HttpResponse {
 /// `GET /docs`: the document as a page. It has no script, and loads nothing.
 pub async fn docs(document: Data<ApiDocument>) -> HttpResponse {
     HttpResponse::Ok()
-        .insert_header(("content-security-policy", document.page.security_policy.as_str()))
+        .insert_header(("content-security-policy", SECURITY_POLICY.as_str()))
         .content_type("text/html; charset=utf-8")
         .body(document.page.html.clone())
 }

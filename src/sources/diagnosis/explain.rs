@@ -90,21 +90,27 @@ pub fn explain(
         return Explanation { verified: false, reasons, complete: false };
     }
     if let Some(other) = valid_at(others, request) {
-        return failed(form, Some(vec![other]));
+        return failed(form, Some(vec![other]), Reason::SecretDiffers);
     }
     let mut secrets = secret_forms(verification.secrets());
     secrets.extend(others.iter().flat_map(secrets_of_other));
     match (verification.secret_in(), form) {
-        (Some(place), form) => failed(form, find_secret(request, place, &secrets)),
+        (Some(place), form) => {
+            failed(form, find_secret(request, place, &secrets), Reason::OtherSecret)
+        }
         (None, Some(Reason::HeaderMissing { header, .. })) => {
             explain_missing_header(endpoint.verifier, request, header, &secrets)
         }
-        (None, form) => failed(form, find_signature(endpoint.verifier, request, &secrets)),
+        (None, form) => {
+            let found = find_signature(endpoint.verifier, request, &secrets);
+            failed(form, found, Reason::SecretDiffers)
+        }
     }
 }
 
-/// The reasons: what is wrong with the form, and what else was found. If only the secret can be wrong, it differs.
-fn failed(form: Option<Reason>, found: Option<Vec<Reason>>) -> Explanation {
+/// The reasons: what is wrong with the form, and what else was found. If only the secret can be wrong, it differs, as
+/// `unexplained` says.
+fn failed(form: Option<Reason>, found: Option<Vec<Reason>>, unexplained: Reason) -> Explanation {
     let complete = found.is_some();
     let found = found.unwrap_or_else(|| match &form {
         // Without a whole signature or secret, nothing can be said about it.
@@ -116,7 +122,7 @@ fn failed(form: Option<Reason>, found: Option<Vec<Reason>>) -> Explanation {
             | Reason::MemberMissing { .. }
             | Reason::IdWithDot,
         ) => Vec::new(),
-        _ => vec![Reason::SecretDiffers],
+        _ => vec![unexplained],
     });
     let is_explained = |form: &Reason| {
         found.contains(form)

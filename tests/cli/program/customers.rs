@@ -87,7 +87,21 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     assert_eq!(export["deliveries"].as_array().map(Vec::len), Some(1));
     assert_eq!(export["deliveries"][0]["body"], "not json anna@example.org");
 
-    let (code, out, error) = run(&["customer", "erase", "--id", "omniotap.contact:crm-1", "--yes"]);
+    let (code, page, _) =
+        run(&["customer", "export", "--email", "anna@example.org", "--format", "html"]);
+    assert_eq!(code, 0);
+    for shown in [
+        "<!doctype html>",
+        "<h1>Your data</h1>",
+        "<dd>anna@example.org, +31612312311</dd>",
+        "not json anna@example.org",
+    ] {
+        assert!(page.contains(shown), "{shown}: {page}");
+    }
+    assert!(!page.contains("<script") && !page.contains("src="), "{page}");
+
+    let (code, out, error) =
+        run(&["customer", "erase", "--id", "omniotap.contact:crm-1", "--yes", "--by", "Femke"]);
     assert_eq!((code, error.as_str()), (0, ""));
     let receipt = out.split_once("Erased.").unwrap().1;
     assert!(
@@ -106,6 +120,14 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
     }
     assert_eq!(lookup("bert%40example.org"), bert);
     assert!(!std::fs::read_to_string(&suppression_file).unwrap().contains("anna"));
+
+    let (code, out, _) = run(&["customer", "erasures"]);
+    assert_eq!(code, 0);
+    assert!(
+        out.contains("by       Femke") && out.contains("1 record, 0 events, 1 delivery"),
+        "{out}"
+    );
+    assert!(!out.contains("anna") && !out.contains("crm-1"), "{out}");
 
     let (_, out, _) = run(&["lookup", "--email", "anna@example.org", "--why"]);
     assert!(out.contains("A person with it was erased"), "{out}");

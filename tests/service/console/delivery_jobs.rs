@@ -1,6 +1,6 @@
 //! Replay and discard of all webhooks that were counted, as a job.
 
-use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::delivery_jobs::{cancel, work_off_part};
 use hookpoint::admin::role::Role;
 use hookpoint::storage::delivery_jobs::{DeliveryJob, JobState, list_jobs};
@@ -122,7 +122,7 @@ async fn a_job_that_runs_can_be_cancelled_and_nothing_of_it_happens_later() {
     femke.post(&format!("{job}/begin"), &[("act", "replay")]).await;
     let cancelled = femke.post(&format!("{job}/cancel"), &[("reason", "wrong ones")]).await;
     assert_eq!(cancelled.location, format!("{job}?done=job-cancelled"));
-    let by = (Attribution { by: "test", reason: "" }, app.clock.now());
+    let by = (Attribution { by: "test", reason: "", via: Via::Command }, app.clock.now());
     let id = last_job(&app).await.job_id;
     assert!(!cancel(app.pool(), &app.brand, id, by).await.unwrap(), "once");
     go_on(&app).await;

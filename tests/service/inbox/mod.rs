@@ -5,7 +5,7 @@ mod failures;
 mod history;
 mod replay;
 
-use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::deliveries::act_on_all;
 use hookpoint::customer::model::record::RecordKey;
 use hookpoint::customer::model::source::SourceKind;
@@ -60,7 +60,7 @@ pub fn contact(event_id: &str, id: &str, first_name: &str, second: i64) -> Value
 
 /// Replays or discards all deliveries that match.
 pub async fn act(app: &TestApp, act: DeliveryAct, which: &DeliveryFilter) -> u64 {
-    let by = Attribution { by: "test", reason: "" };
+    let by = Attribution { by: "test", reason: "", via: Via::Command };
     act_on_all(app.pool(), &app.brand, (act, which), by, app.clock.now()).await.unwrap()
 }
 

@@ -232,7 +232,8 @@ async fn only_get_and_head_are_methods() {
         assert_eq!(head.header(name), get.header(name), "{name}");
     }
     for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE", "BREW"] {
-        let health = ["/health/live", "/health/ready", "/health/caller"];
+        let health =
+            ["/health", "/health/live", "/health/ready", "/health/caller", "/problems", "/"];
         for path in [&[target.as_str(), "/problems/key-missing"][..], &health].concat() {
             let response = app.send(method, path, &[]).await;
             assert_eq!(
@@ -250,7 +251,6 @@ async fn only_get_and_head_are_methods() {
 async fn unknown_paths_are_not_found_and_every_problem_has_a_page() {
     let app = TestApp::start().await;
     for path in [
-        "/",
         "/omnidesk",
         "/omnidesk/customerlookup/",
         "/omnidesk/customerlookup/canary",
@@ -272,7 +272,16 @@ async fn unknown_paths_are_not_found_and_every_problem_has_a_page() {
         );
         assert!(page.body.contains(problem.title()));
     }
-    for path in ["/health/live", "/health/ready", "/health/caller"] {
+    let all = app.send("GET", "/problems", &[]).await.body;
+    for problem in hookpoint::http::problem::Problem::ALL {
+        assert!(all.contains(&format!("<a href=\"problems/{}\">", problem.code())));
+    }
+    let home = app.send("GET", "/", &[]).await.body;
+    assert!(home.contains("<a href=\"docs\">"));
+    for hidden in [env!("CARGO_PKG_VERSION"), app.brand.rules.slug.as_str()] {
+        assert!(!home.contains(hidden), "{hidden}");
+    }
+    for path in ["/health/live", "/health/ready", "/health/caller", "/health"] {
         assert_eq!(app.send("GET", path, &[]).await.status, 200);
     }
     app.stop().await;

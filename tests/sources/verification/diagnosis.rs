@@ -13,6 +13,8 @@ use jiff::{Timestamp, ToSpan};
 use super::{NEW, OLD, OTHER, now, secrets, verification};
 
 const BODY: &str = r#"{"id":"body-of-1","name":"Lotte/é"}"#;
+const OTHER_SECRET: &str =
+    "the secret differs: the request has another secret than the one in the settings";
 const SECRET_DIFFERS: &str = "the secret differs: the sender used another secret than the one in the settings, or the body was changed after it was signed";
 
 /// A verifier with one secret.
@@ -428,7 +430,7 @@ fn a_secret_at_the_wrong_place_is_found() {
             TAP_SECRET,
             SAME,
             |request| request.path_secret = Some(OTHER.to_owned()),
-            &[SECRET_DIFFERS],
+            &[OTHER_SECRET],
         )
         .partly(),
     ];

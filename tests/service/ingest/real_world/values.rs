@@ -222,7 +222,11 @@ async fn a_header_in_two_lines_is_one_list_and_a_packed_body_is_refused() {
 
 #[tokio::test]
 async fn a_template_that_fails_is_counted_logged_once_and_named() {
-    let settings = TestSettings::demo().custom_field("favoriteColor", "{{ 7 // omneo.points }}");
+    // The second one would be `inf`, the third one `NaN`.
+    let settings = TestSettings::demo()
+        .custom_field("favoriteColor", "{{ 7 // omneo.points }}")
+        .custom_field("loyaltyTier", "{{ (7 / omneo.points) | round }}")
+        .custom_field("customerSince", "{{ (omneo.points / omneo.points) | number }}");
     let app = receiver_with(settings).await;
     for points in [0, 7, 0, 0] {
         app.clock.set(app.clock.now() + 1.second());
@@ -231,6 +235,16 @@ async fn a_template_that_fails_is_counted_logged_once_and_named() {
         let found = customer(&app, "primaryID=p-1").await.unwrap();
         assert_eq!(
             custom_field(&found, "favoriteColor"),
+            (points == 7).then(|| "1".to_owned()),
+            "{found}"
+        );
+        assert_eq!(
+            custom_field(&found, "loyaltyTier"),
+            (points == 7).then(|| "1.0".to_owned()),
+            "{found}"
+        );
+        assert_eq!(
+            custom_field(&found, "customerSince"),
             (points == 7).then(|| "1".to_owned()),
             "{found}"
         );
@@ -245,7 +259,10 @@ async fn a_template_that_fails_is_counted_logged_once_and_named() {
             .await
             .unwrap()
             .unwrap();
-    assert_eq!(explanation.failed_templates.iter().collect::<Vec<_>>(), ["custom_fields.2.value"]);
+    assert_eq!(
+        explanation.failed_templates.iter().collect::<Vec<_>>(),
+        ["custom_fields.1.value", "custom_fields.2.value", "custom_fields.3.value"]
+    );
     let text = logs().text();
     let warnings = text
         .lines()
