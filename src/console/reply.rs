@@ -116,7 +116,7 @@ impl Refusal {
             }
             Self::LoggedOut => (
                 "Please log in",
-                "Your session is over. Ask an admin of your brand for a new link.",
+                "Your session is over, or you have none. Log in, or ask an admin of your brand for a link.",
             ),
             Self::Forbidden => {
                 ("Not allowed", "Your role may not do this. Ask an admin of your brand.")

@@ -8,6 +8,7 @@ use minijinja::Environment;
 use super::assets;
 use super::templates::environment;
 use super::urls::ConsoleUrls;
+use crate::admin::console_accounts::passwords::Passwords;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::erasure::suppression_file::SuppressionFile;
@@ -34,6 +35,7 @@ pub struct Console {
     pub(super) assets_version: String,
     pub(super) proxies: Proxies,
     pub(super) attempts: WrongKeys,
+    pub(super) passwords: Passwords,
 }
 
 /// What the console is built from.
@@ -79,6 +81,7 @@ impl Console {
             environment: environment()?,
             assets_version: assets::version(),
             attempts: WrongKeys::new(ATTEMPTS),
+            passwords: Passwords::default(),
         })
     }
 }

@@ -45,9 +45,21 @@ impl ConsoleUrls {
         self.origin.starts_with("https:")
     }
 
+    /// The whole URL of a path.
+    #[must_use]
+    pub fn absolute(&self, path: &str) -> String {
+        format!("{}{}{path}", self.origin, self.base)
+    }
+
     /// The link with a code, for a person. The code is in the fragment, which browsers never send: it is in no log.
     #[must_use]
     pub fn link(&self, brand: &str, code: &str) -> String {
-        format!("{}{}/login#{brand}.{code}", self.origin, self.base)
+        self.absolute(&format!("/login#{brand}.{code}"))
+    }
+
+    /// The link of an invitation. Its code is in the fragment, too.
+    #[must_use]
+    pub fn invitation(&self, brand: &str, code: &str) -> String {
+        self.absolute(&format!("/invitation#{brand}.{code}"))
     }
 }

@@ -1,6 +1,7 @@
 //! The console, as people in a browser use it: with a cookie, over HTTP.
 
 mod access;
+mod accounts;
 mod brand;
 mod browser;
 mod client;
