@@ -16,6 +16,7 @@ mod audit;
 mod authority;
 mod cancellation_reasons;
 mod command;
+mod console_accounts;
 mod database_errors;
 mod decisions;
 mod downgrade;
