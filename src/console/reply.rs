@@ -75,6 +75,10 @@ pub(super) enum Refusal {
     TooMany(u64),
     /// The form has a mistake, in words for the person.
     Mistake(String),
+    /// The login provider did not let the person in, in words for the person.
+    LogIn(String),
+    /// The login provider knows the person, but no group of theirs has a role.
+    NoRole,
     /// What the person saw has changed since.
     Changed(String),
     /// A template of the console failed.
@@ -100,9 +104,9 @@ impl Refusal {
         match self {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::LoggedOut => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::CrossSite | Self::NoRole => StatusCode::FORBIDDEN,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Mistake(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Mistake(_) | Self::LogIn(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Changed(_) => StatusCode::CONFLICT,
             Self::Template | Self::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -129,6 +133,11 @@ impl Refusal {
                 return ("Too many attempts", format!("Try again in {seconds} seconds."));
             }
             Self::Mistake(text) => return ("This was not accepted", text.clone()),
+            Self::LogIn(text) => return ("You are not logged in", text.clone()),
+            Self::NoRole => (
+                "No role here",
+                "Your login provider knows you, but none of your groups has a role in this console. Ask an admin of your brand: they can add a group of yours to the settings, or invite you.",
+            ),
             Self::Changed(text) => return ("Something has changed", text.clone()),
             Self::Template | Self::Storage(_) => (
                 "An error",

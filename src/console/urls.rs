@@ -4,6 +4,9 @@ use url::Url;
 
 use crate::settings::file::ConsoleSettings;
 
+/// The path to which the login provider sends browsers back.
+pub(super) const CALLBACK: &str = "/oidc/callback";
+
 /// Where the console is, as people reach it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsoleUrls {

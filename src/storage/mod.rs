@@ -56,6 +56,7 @@ pub mod places;
 pub mod pool;
 mod pooled;
 mod postgres_version;
+pub mod provider_log_ins;
 pub mod purge;
 pub mod rate_limit;
 mod rate_limit_usage;

@@ -1,10 +1,11 @@
-//! The ways in: a link that works once, and the password of an account.
+//! The ways in: a link that works once, the password of an account, and the login provider.
 
 mod attempts;
 mod invitation;
 mod link;
 mod page;
 mod password;
+mod provider;
 
 use std::time::Instant;
 
@@ -18,6 +19,7 @@ use super::form::Form;
 use super::refusals::refuse;
 use super::reply::Refusal;
 use super::state::Console;
+use super::urls::CALLBACK;
 
 /// Registers the ways in.
 pub(super) fn log_in_routes(config: &mut ServiceConfig, base: &str) {
@@ -25,6 +27,9 @@ pub(super) fn log_in_routes(config: &mut ServiceConfig, base: &str) {
     config.service(at("/login").get(page::show).post(with_link));
     config.service(at("/login/password").post(with_password));
     config.service(at("/invitation").get(invitation::show).post(with_invitation));
+    // By a link, not by a form: browsers apply the policy of forms to where they are redirected, too.
+    config.service(at("/oidc/start").get(to_provider));
+    config.service(at(CALLBACK).get(from_provider));
 }
 
 async fn with_link(request: HttpRequest, body: Bytes, console: Data<Console>) -> HttpResponse {
@@ -56,6 +61,18 @@ async fn with_invitation(
         Err(refusal) => Err(refusal),
     };
     respond("AcceptInvitation", begun, &console, answer)
+}
+
+async fn to_provider(request: HttpRequest, console: Data<Console>) -> HttpResponse {
+    let begun = Instant::now();
+    let answer = Box::pin(provider::begin(&request, &console)).await;
+    respond("GoToLoginProvider", begun, &console, answer)
+}
+
+async fn from_provider(request: HttpRequest, console: Data<Console>) -> HttpResponse {
+    let begun = Instant::now();
+    let answer = Box::pin(provider::end(&request, &console)).await;
+    respond("ComeFromLoginProvider", begun, &console, answer)
 }
 
 /// The form, if it comes from a page of this console.

@@ -20,11 +20,17 @@ struct LogInPage {
     /// Whether the person has to say which brand. Strangers do not learn which ones there are.
     asks_for_brand: bool,
     link_minutes: i64,
+    /// The text of the button of the login provider, if there is one.
+    provider: Option<String>,
 }
 
 /// The ways in.
 pub(super) async fn show(request: HttpRequest, console: Data<Console>) -> HttpResponse {
-    let page = LogInPage { asks_for_brand: console.brands.len() > 1, link_minutes: LINK_MINUTES };
+    let page = LogInPage {
+        asks_for_brand: console.brands.len() > 1,
+        link_minutes: LINK_MINUTES,
+        provider: console.provider.as_ref().map(|provider| provider.settings().button.clone()),
+    };
     let query = Form::parse(request.query_string().as_bytes());
     let frame = Frame::without_person(&console.urls, &console.assets_version, "Log in");
     answer(&console, "login.html", &frame.with_notice(query.value("done")), &page)

@@ -8,6 +8,7 @@ mod client;
 mod customers;
 mod inbox;
 mod lists;
+mod oidc;
 mod overview;
 mod reviews;
 mod sources;
