@@ -1,5 +1,6 @@
 //! Logging in with a login provider, also with one that lies.
 
+mod interoperability;
 mod lies;
 mod log_in;
 pub mod provider;
