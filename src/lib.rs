@@ -22,6 +22,7 @@ pub mod inbox;
 pub mod ingest;
 pub mod jobs;
 pub mod lookup;
+pub mod oidc;
 pub mod settings;
 pub mod sources;
 pub mod storage;

@@ -8,6 +8,8 @@ pub mod audit;
 pub mod cancel_booking;
 pub mod compared_review;
 pub mod console_access;
+pub mod console_accounts;
+pub mod console_provider;
 pub mod customers;
 pub mod decided_since;
 pub mod decisions;

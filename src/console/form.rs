@@ -21,6 +21,11 @@ impl Form {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
     }
 
+    /// A value as it was typed, such as a password. Empty if there is none.
+    pub(super) fn typed(&self, name: &str) -> &str {
+        self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
+    }
+
     /// All values of a field.
     pub(super) fn values(&self, name: &str) -> Vec<&str> {
         let fields = self.0.iter().filter(|(key, _)| key == name);

@@ -74,8 +74,15 @@ const NAVIGATION: &[(&str, &[(&str, &str, Role)])] = &[
 const NOTICES: &[(&str, &str)] = &[
     ("logged-in", "Welcome."),
     ("logged-out", "You are logged out."),
+    (
+        "logged-out-here",
+        "You are logged out of this console. Your login provider still knows you: log out there, too, if others use this device.",
+    ),
     ("revoked", "The key is revoked. Every replica refuses it within a second."),
     ("ended", "The session is ended."),
+    ("role-set", "The role is changed, also for the sessions of this person."),
+    ("account-removed", "The account is removed. All its sessions are ended."),
+    ("password-changed", "Your password is changed. Your other sessions are ended."),
     ("replayed", "Replayed: the service applies the webhooks again now."),
     (
         "replayed-some",
@@ -119,15 +126,20 @@ impl Frame {
         }
     }
 
+    /// With what an act did: one of the names above.
+    pub(super) fn with_notice(self, name: &str) -> Self {
+        let notice = NOTICES.iter().find(|(own, _)| *own == name);
+        Self { notice: notice.map(|(_, text)| *text).unwrap_or_default(), ..self }
+    }
+
     /// The frame of a page. `section` is the path of the item of the navigation that the page belongs to.
     pub(super) fn new(visit: &Visit, section: &str, title: &str) -> Self {
         let console = &visit.console;
-        let notice = NOTICES.iter().find(|(name, _)| *name == visit.query.value("done"));
         Self {
             person: Some(FramePerson::new(visit, section)),
-            notice: notice.map(|(_, text)| *text).unwrap_or_default(),
             ..Self::without_person(&console.urls, &console.assets_version, title)
         }
+        .with_notice(visit.query.value("done"))
     }
 }
 

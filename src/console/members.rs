@@ -27,6 +27,16 @@ pub(super) fn session_cookie(console: &Console, brand: &Brand, token: &str) -> C
         .finish()
 }
 
+/// The value of the cookie that this browser has of a brand. It may be outdated.
+pub(super) fn session_value(
+    console: &Console,
+    brand: &Brand,
+    request: &HttpRequest,
+) -> Option<String> {
+    let cookie = request.cookie(&cookie_name(brand, console.urls.is_https()))?;
+    Some(cookie.value().to_owned())
+}
+
 /// The cookie that removes the cookie of a session.
 pub(super) fn removal_cookie(console: &Console, brand: &Brand) -> Cookie<'static> {
     let mut cookie = session_cookie(console, brand, "");
@@ -40,12 +50,10 @@ pub(super) async fn member_of(
     brand: &Brand,
     request: &HttpRequest,
 ) -> Result<Option<Member>, StorageError> {
-    let Some(cookie) = request.cookie(&cookie_name(brand, console.urls.is_https())) else {
-        return Ok(None);
-    };
+    let Some(token) = session_value(console, brand, request) else { return Ok(None) };
     // A page that refreshes itself is no sign of a person.
     let is_at_work = !request.headers().contains_key("hx-request");
-    find_member(&console.pool, brand, cookie.value(), is_at_work, console.clock.now()).await
+    find_member(&console.pool, brand, &token, is_at_work, console.clock.now()).await
 }
 
 /// The brands for which this browser has a cookie, by slug. A cookie may be outdated.

@@ -1,16 +1,18 @@
 //! The console: what people need to see and decide, in a browser. Pages are made on the server, and work without
 //! JavaScript. Everything that a page does is an action of `admin/`.
 //!
-//! A request goes through `server.rs`: is it from our own page (`cross_site.rs`), who is it (`members.rs`), may they
-//! (`route.rs`)? Only then its page is made (`pages/`).
+//! People come in through `log_in/`. Every other request goes through `server.rs`: is it from our own page
+//! (`cross_site.rs`), who is it (`members.rs`), may they (`route.rs`)? Only then its page is made (`pages/`).
 
 mod assets;
 mod cross_site;
 mod form;
 mod frame;
+mod log_in;
 mod members;
 mod pages;
 mod record_links;
+mod refusals;
 mod render;
 mod reply;
 pub mod route;

@@ -79,6 +79,10 @@ pub(super) enum Refusal {
     TooMany(u64),
     /// The form has a mistake, in words for the person.
     Mistake(String),
+    /// The login provider did not let the person in, in words for the person.
+    LogIn(String),
+    /// The login provider knows the person, but no group of theirs has a role.
+    NoRole,
     /// What the person saw has changed since.
     Changed(String),
     /// A template of the console failed.
@@ -106,9 +110,9 @@ impl Refusal {
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::LoggedOut => StatusCode::UNAUTHORIZED,
-            Self::Forbidden | Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::Forbidden | Self::CrossSite | Self::NoRole => StatusCode::FORBIDDEN,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Mistake(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Mistake(_) | Self::LogIn(_) => StatusCode::UNPROCESSABLE_ENTITY,
             Self::Changed(_) => StatusCode::CONFLICT,
             Self::Template | Self::Storage(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -129,7 +133,7 @@ impl Refusal {
             }
             Self::LoggedOut => (
                 "Please log in",
-                "Your session is over. Ask an admin of your brand for a new link.",
+                "Your session is over, or you have none. Log in, or ask an admin of your brand for a link.",
             ),
             Self::Forbidden => {
                 ("Not allowed", "Your role may not do this. Ask an admin of your brand.")
@@ -142,6 +146,11 @@ impl Refusal {
                 return ("Too many attempts", format!("Try again in {seconds} seconds."));
             }
             Self::Mistake(text) => return ("This was not accepted", text.clone()),
+            Self::LogIn(text) => return ("You are not logged in", text.clone()),
+            Self::NoRole => (
+                "No role here",
+                "Your login provider knows you, but none of your groups has a role in this console. Ask an admin of your brand: they can add a group of yours to the settings, or invite you.",
+            ),
             Self::Changed(text) => return ("Something has changed", text.clone()),
             Self::Template | Self::Storage(_) => (
                 "An error",

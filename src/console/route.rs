@@ -91,5 +91,11 @@ routes! {
     People, Get, "/people", Admin;
     InvitePerson, Post, "/people", Admin;
     EndSession, Post, "/people/{id}/end", Admin;
+    InviteToAccount, Post, "/people/accounts", Admin;
+    InviteAgain, Post, "/people/accounts/{id}/invite", Admin;
+    SetAccountRole, Post, "/people/accounts/{id}/role", Admin;
+    RemoveAccount, Post, "/people/accounts/{id}/remove", Admin;
+    OwnAccount, Get, "/account", Viewer;
+    ChangePassword, Post, "/account", Viewer;
     Audit, Get, "/audit", Viewer;
 }

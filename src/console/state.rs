@@ -7,13 +7,15 @@ use minijinja::Environment;
 
 use super::assets;
 use super::templates::environment;
-use super::urls::ConsoleUrls;
+use super::urls::{CALLBACK, ConsoleUrls};
+use crate::admin::console_accounts::passwords::Passwords;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::erasure::suppression_file::SuppressionFile;
 use crate::http::client_ip::Proxies;
 use crate::http::rate_limits::{Rates, WrongKeys};
-use crate::settings::SettingsFile;
+use crate::oidc::Provider;
+use crate::settings::{OidcSettings, SettingsFile, oidc_secret};
 use crate::storage::pool::Pool;
 
 /// What the console works with.
@@ -34,6 +36,9 @@ pub struct Console {
     pub(super) assets_version: String,
     pub(super) proxies: Proxies,
     pub(super) attempts: WrongKeys,
+    pub(super) passwords: Passwords,
+    /// The login provider, if the settings name one.
+    pub(super) provider: Option<Provider>,
 }
 
 /// What the console is built from.
@@ -73,12 +78,31 @@ impl Console {
             pool,
             clock,
             proxies: Proxies::from(&file.server),
+            provider: provider(&file.console.oidc, &urls),
             file,
             suppressions,
             urls,
             environment: environment()?,
             assets_version: assets::version(),
             attempts: WrongKeys::new(ATTEMPTS),
+            passwords: Passwords::default(),
         })
+    }
+}
+
+/// The login provider. Without its secret, nobody comes in with it; the log says so.
+fn provider(settings: &OidcSettings, urls: &ConsoleUrls) -> Option<Provider> {
+    if settings.issuer.is_empty() {
+        return None;
+    }
+    match oidc_secret(settings) {
+        Ok(secret) => Some(Provider::new(settings, secret, urls.absolute(CALLBACK))),
+        Err(problem) => {
+            tracing::error!(
+                problem = problem.what,
+                "the client secret of the login provider cannot be read, so nobody can log in with it"
+            );
+            None
+        }
     }
 }

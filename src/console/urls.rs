@@ -4,6 +4,9 @@ use url::Url;
 
 use crate::settings::file::ConsoleSettings;
 
+/// The path to which the login provider sends browsers back.
+pub(super) const CALLBACK: &str = "/oidc/callback";
+
 /// Where the console is, as people reach it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConsoleUrls {
@@ -45,9 +48,21 @@ impl ConsoleUrls {
         self.origin.starts_with("https:")
     }
 
+    /// The whole URL of a path.
+    #[must_use]
+    pub fn absolute(&self, path: &str) -> String {
+        format!("{}{}{path}", self.origin, self.base)
+    }
+
     /// The link with a code, for a person. The code is in the fragment, which browsers never send: it is in no log.
     #[must_use]
     pub fn link(&self, brand: &str, code: &str) -> String {
-        format!("{}{}/login#{brand}.{code}", self.origin, self.base)
+        self.absolute(&format!("/login#{brand}.{code}"))
+    }
+
+    /// The link of an invitation. Its code is in the fragment, too.
+    #[must_use]
+    pub fn invitation(&self, brand: &str, code: &str) -> String {
+        self.absolute(&format!("/invitation#{brand}.{code}"))
     }
 }

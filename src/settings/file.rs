@@ -10,6 +10,7 @@ pub use super::brand_file::{
     BrandSettings, CustomFieldSettings, IdentitySettings, TimelineSettings,
 };
 use super::networks;
+pub use super::oidc::{OidcRoleSettings, OidcSettings};
 use crate::sources::secret::SecretRef;
 
 /// The whole file.
@@ -112,11 +113,16 @@ impl Default for ServerSettings {
 pub struct ConsoleSettings {
     pub listen: String,
     pub public_url: String,
+    pub oidc: OidcSettings,
 }
 
 impl Default for ConsoleSettings {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8090".to_owned(), public_url: String::new() }
+        Self {
+            listen: "127.0.0.1:8090".to_owned(),
+            public_url: String::new(),
+            oidc: OidcSettings::default(),
+        }
     }
 }
 

@@ -31,6 +31,10 @@ pub struct SessionRow {
     pub role: String,
     /// The person.
     pub person: String,
+    /// How they came in: link, password or provider.
+    pub came_by: String,
+    /// Their account. `None` for a link and for the login provider.
+    pub account_id: Option<Uuid>,
     /// When the person came in.
     pub created_at: Timestamp,
     /// When the person last opened a page, to within a minute.
@@ -96,14 +100,16 @@ pub async fn insert_session(
 ) -> Result<(), StorageError> {
     sqlx::query(
         "insert into console_sessions
-            (brand_id, session_id, token_hash, role, person, created_at, last_used_at)
-        values ($1, $2, $3, $4, $5, $6, $7)",
+            (brand_id, session_id, token_hash, role, person, came_by, account_id, created_at, last_used_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     )
     .bind(brand_id)
     .bind(session.session_id)
     .bind(token_hash.as_slice())
     .bind(&session.role)
     .bind(&session.person)
+    .bind(&session.came_by)
+    .bind(session.account_id)
     .bind(Time::from(session.created_at))
     .bind(Time::from(session.last_used_at))
     .execute(db)
@@ -120,14 +126,15 @@ pub struct SessionEnds {
     pub used_before: Timestamp,
 }
 
-type Columns = (Uuid, String, String, Time, Time);
+type Columns = (Uuid, String, String, String, Option<Uuid>, Time, Time);
 
-fn session((session_id, role, person, created_at, last_used_at): Columns) -> SessionRow {
+fn session(columns: Columns) -> SessionRow {
+    let (session_id, role, person, came_by, account_id, created_at, last_used_at) = columns;
     let (created_at, last_used_at) = (created_at.to_jiff(), last_used_at.to_jiff());
-    SessionRow { session_id, role, person, created_at, last_used_at }
+    SessionRow { session_id, role, person, came_by, account_id, created_at, last_used_at }
 }
 
-/// The session with a cookie, if it goes on.
+/// The session with a cookie, if it goes on. If it is of an account, its role is that of the account now.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -138,8 +145,11 @@ pub async fn find_session(
     ends: SessionEnds,
 ) -> Result<Option<SessionRow>, StorageError> {
     let found: Option<Columns> = sqlx::query_as(
-        "select session_id, role, person, created_at, last_used_at from console_sessions
-        where brand_id = $1 and token_hash = $2 and created_at >= $3 and last_used_at >= $4",
+        "select session_id, coalesce(account.role, session.role), person, came_by, session.account_id,
+            session.created_at, last_used_at
+        from console_sessions session
+        left join console_accounts account using (brand_id, account_id)
+        where brand_id = $1 and token_hash = $2 and session.created_at >= $3 and last_used_at >= $4",
     )
     .bind(brand_id)
     .bind(token_hash.as_slice())
@@ -181,9 +191,12 @@ pub async fn list_sessions(
     ends: SessionEnds,
 ) -> Result<Vec<SessionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
-        "select session_id, role, person, created_at, last_used_at from console_sessions
-        where brand_id = $1 and created_at >= $2 and last_used_at >= $3
-        order by created_at desc, session_id",
+        "select session_id, coalesce(account.role, session.role), person, came_by, session.account_id,
+            session.created_at, last_used_at
+        from console_sessions session
+        left join console_accounts account using (brand_id, account_id)
+        where brand_id = $1 and session.created_at >= $2 and last_used_at >= $3
+        order by session.created_at desc, session_id",
     )
     .bind(brand_id)
     .bind(Time::from(ends.began_before))
@@ -210,6 +223,25 @@ pub async fn delete_session(
     .fetch_optional(db)
     .await?;
     Ok(deleted.map(|(person,)| person))
+}
+
+/// Ends the session with a cookie. Returns its id if there was one.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn delete_session_of_token(
+    db: &mut Connection,
+    brand_id: i32,
+    token_hash: &SecretHash,
+) -> Result<Option<Uuid>, StorageError> {
+    let deleted: Option<(Uuid,)> = sqlx::query_as(
+        "delete from console_sessions where brand_id = $1 and token_hash = $2 returning session_id",
+    )
+    .bind(brand_id)
+    .bind(token_hash.as_slice())
+    .fetch_optional(db)
+    .await?;
+    Ok(deleted.map(|(session_id,)| session_id))
 }
 
 /// Removes sessions that are over.

@@ -16,6 +16,7 @@ mod audit;
 mod authority;
 mod cancellation_reasons;
 mod command;
+mod console_accounts;
 mod console_link;
 mod database_errors;
 mod decisions;

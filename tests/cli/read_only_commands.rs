@@ -3,7 +3,7 @@
 use crate::shop::{Shop, anna_and_bert};
 
 /// Commands that only look. `DELIVERY` stands for one that is there.
-const READ_ONLY_COMMANDS: [&[&str]; 19] = [
+const READ_ONLY_COMMANDS: [&[&str]; 21] = [
     &["brand", "list"],
     &["key", "list"],
     &["key", "list", "--brand", "shop"],
@@ -23,6 +23,8 @@ const READ_ONLY_COMMANDS: [&[&str]; 19] = [
     &["customer", "history", "--email", "anna@example.org"],
     &["decision", "list"],
     &["review", "list"],
+    &["console", "sessions"],
+    &["console", "accounts"],
 ];
 
 fn tables(shop: &Shop) -> Vec<String> {

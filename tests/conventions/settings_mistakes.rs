@@ -17,7 +17,7 @@ const ROOTS: &str =
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 100] = [
+const MISTAKES: [(&str, usize, &str, &str); 109] = [
     // Syntax and types.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "Did you mean `listen`?"),
     ("[servr]\nlisten = \"x\"", 1, "servr", "Did you mean `[server]`?"),
@@ -62,6 +62,15 @@ const MISTAKES: [(&str, usize, &str, &str); 100] = [
     ("[telemetry.traces]\nservice_name = \"\"", 2, "telemetry.traces.service_name", "must not be empty"),
     ("[telemetry]\nendpoint = \"https://collector/v1/traces\"", 2, "telemetry.endpoint", "it belongs in [telemetry.traces]"),
     ("[database]\ndata_dir = \"/srv/data\"\n[erasure]\nsuppression_file = \"/srv/data/suppressions.jsonl\"", 4, "erasure.suppression_file", "must not be inside /srv/data"),
+    ("[console.oidc]\nissuer = \"login.brand.nl\"\nclient_id = \"x\"\nroles = [{ group = \"x\", brand = \"demo\", role = \"viewer\" }]\n[brands.demo]", 2, "console.oidc.issuer", "such as \"https://login.brand.nl\""),
+    ("[console.oidc]\nissuer = \"https://login.brand.nl\"\nroles = [{ group = \"x\", brand = \"demo\", role = \"viewer\" }]\n[brands.demo]", 1, "console.oidc.client_id", "must not be empty if console.oidc.issuer is set"),
+    ("[console.oidc]\nissuer = \"https://login.brand.nl\"\nclient_id = \"x\"", 1, "console.oidc.roles", "without it, nobody can log in"),
+    ("[console.oidc]\nroles = [{ group = \"x\", brand = \"shop\", role = \"viewer\" }]", 2, "console.oidc.roles.0.brand", "must be a brand of these settings"),
+    ("[console.oidc]\nroles = [{ group = \"\", brand = \"demo\", role = \"viewer\" }]\n[brands.demo]", 2, "console.oidc.roles.0.group", "must not be empty"),
+    ("[console.oidc]\nroles = [{ group = \"x\", brand = \"demo\", role = \"owner\" }]\n[brands.demo]", 2, "console.oidc.roles.0.role", "must be one of: \"viewer\", \"supervisor\" or \"admin\""),
+    ("[console.oidc]\nclient_secret = [{ env = \"A_B\" }, { env = \"C_D\" }]", 2, "console.oidc.client_secret", "only one can be used"),
+    ("[console.oidc]\nissuer = \"https://login.brand.nl\"\nclient_id = \"x\"\nclient_secret = [{ env = \"HOOKPOINT_NOT_SET\" }]\nroles = [{ group = \"x\", brand = \"demo\", role = \"viewer\" }]\n[brands.demo]", 4, "console.oidc.client_secret", "the environment variable HOOKPOINT_NOT_SET, which is not set"),
+    ("[console.oidc]\nclient_secret = [\"topsecret\"]", 2, "console.oidc.client_secret.0", "such as { env = \"NAME\" }"),
     // Brands.
     ("[limits]\n[brands.Demo]", 2, "brands.Demo", "lower-case letters, digits, - and _"),
     ("[brands.\"a.b\"]", 1, "brands.a.b", "lower-case letters, digits, - and _"),

@@ -12,9 +12,9 @@ use crate::cli::session::open_read_only;
 use crate::clock::Clock;
 use crate::doctor::finding::{Finding, Observation, Verdict};
 use crate::doctor::service::{
-    Addresses, ServiceCheck, check_database, check_disks, check_keys, check_mistakes,
-    check_open_error, check_reachability, check_replicas, check_settings, check_source_apis,
-    check_suppression_file, completed,
+    Addresses, ServiceCheck, check_database, check_disks, check_keys, check_login_provider,
+    check_mistakes, check_open_error, check_reachability, check_replicas, check_settings,
+    check_source_apis, check_suppression_file, completed,
 };
 use crate::settings::{Mistake, Settings, SettingsFile, shared_hash, suppression_file};
 use crate::storage::database::{Database, OpenError, Place};
@@ -38,6 +38,8 @@ pub(super) async fn examine(
     findings.extend(check_disks(&places(&settings)));
     let reached = reachability(&settings, timeout).await;
     findings.extend(reached.unwrap_or_else(|error| failed(ServiceCheck::Service, &error)));
+    let oidc = &settings.file.console.oidc;
+    findings.push(check_login_provider(oidc, timeout, Clock::system().now()).await);
     findings.extend(Box::pin(stored(settings, timeout)).await);
     Ok(Report::of_service(completed(findings)))
 }

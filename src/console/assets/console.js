@@ -4,11 +4,13 @@
 
 // The code of a link is after the #, which is never sent. It leaves the history of the browser at once. The person clicks:
 // otherwise a page of somebody else, or a program that scans mails, could use a link.
-const login = document.getElementById("login");
-if (login && location.hash.length > 1) {
-  login.elements.code.value = location.hash.slice(1);
+const withCode = document.querySelector("form[data-code]");
+if (withCode && location.hash.length > 1) {
+  withCode.elements.code.value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
-  login.querySelector("button").focus();
+  document.querySelectorAll("[data-without-code]").forEach((other) => { other.hidden = true; });
+  const next = withCode.querySelector("input[type=password]") || withCode.querySelector("button");
+  next.focus();
 }
 
 document.addEventListener("submit", (event) => {

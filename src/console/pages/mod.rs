@@ -1,5 +1,6 @@
 //! The pages and acts. Each shows or does what an action of `admin/` says; there is no logic of the product here.
 
+mod accounts;
 mod audit;
 mod customer_card;
 mod customers;
@@ -12,6 +13,7 @@ mod keys;
 mod lookups;
 mod overview;
 mod overview_words;
+mod own_account;
 mod people;
 mod review;
 mod review_answers;
@@ -72,6 +74,12 @@ pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, 
         ConsoleRoute::People => people::list(visit).await,
         ConsoleRoute::InvitePerson => people::invite(visit).await,
         ConsoleRoute::EndSession => people::end(visit).await,
+        ConsoleRoute::InviteToAccount => accounts::invite(visit).await,
+        ConsoleRoute::InviteAgain => accounts::invite_again(visit).await,
+        ConsoleRoute::SetAccountRole => accounts::set_role(visit).await,
+        ConsoleRoute::RemoveAccount => accounts::remove(visit).await,
+        ConsoleRoute::OwnAccount => own_account::show(visit),
+        ConsoleRoute::ChangePassword => own_account::change_password(visit).await,
         ConsoleRoute::Audit => audit::list(visit).await,
     }
 }

@@ -47,6 +47,8 @@ pub enum ServiceCheck {
     Keys,
     /// The APIs of the sources answer.
     SourceApi,
+    /// The login provider of the console answers.
+    LoginProvider,
     /// The service answers on this machine.
     Service,
     /// All replicas run with the same settings.
@@ -65,7 +67,7 @@ use ServiceCheck as C;
 
 impl ServiceCheck {
     /// All checks, in the order of the output.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 28] = [
         C::Settings,
         C::Secrets,
         C::Brands,
@@ -87,6 +89,7 @@ impl ServiceCheck {
         C::Disk,
         C::Keys,
         C::SourceApi,
+        C::LoginProvider,
         C::Service,
         C::Replicas,
         C::PublicHealth,
@@ -206,6 +209,11 @@ impl ServiceCheck {
                 "source-api",
                 "Can the service read the API of the source?",
                 "Check the base URL, the credentials and their permissions in the settings of the source.",
+            ),
+            C::LoginProvider => (
+                "login-provider",
+                "Does the login provider of the console answer?",
+                "Check console.oidc.issuer: it is exactly what <issuer>/.well-known/openid-configuration says. Check DNS, certificate and firewall.",
             ),
             C::Service => (
                 "service",

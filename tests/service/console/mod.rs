@@ -1,6 +1,7 @@
 //! The console, as people in a browser use it: with a cookie, over HTTP.
 
 mod access;
+mod accounts;
 mod brand;
 mod browser;
 mod client;
@@ -9,6 +10,7 @@ mod delivery_jobs;
 mod inbox;
 mod lists;
 mod odd_content;
+mod oidc;
 mod overview;
 mod reviews;
 mod sources;

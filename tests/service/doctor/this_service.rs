@@ -13,10 +13,11 @@ use hookpoint::demo::webhook_signer::Secrets;
 use hookpoint::doctor::finding::Verdict::{Fail, Pass, Warn};
 use hookpoint::doctor::service::{
     Addresses, ServiceCheck as Check, check_database, check_disks, check_exposure, check_facts,
-    check_keys, check_mistakes, check_open_error, check_reachability, check_replicas,
-    check_settings, check_source_apis, check_suppression_file, completed, judge_space,
+    check_keys, check_login_provider, check_mistakes, check_open_error, check_reachability,
+    check_replicas, check_settings, check_source_apis, check_suppression_file, completed,
+    judge_space,
 };
-use hookpoint::settings::{Settings, shared_hash};
+use hookpoint::settings::{OidcSettings, Settings, shared_hash};
 use hookpoint::sources::api::LiveWhen;
 use hookpoint::sources::secret::SecretRef;
 use hookpoint::storage::database::{Database, OpenError, Place, PoolSize, Url};
@@ -306,6 +307,9 @@ async fn each_check_passes_or_finds_what_is_broken() {
     the_database_is_checked(&app, &mut broken).await;
     app.stop().await;
     source_apis_are_checked(&mut broken).await;
+    let oidc = OidcSettings { issuer: "http://127.0.0.1:1".to_owned(), ..OidcSettings::default() };
+    let finding = check_login_provider(&oidc, ENDLESS, Timestamp::UNIX_EPOCH).await;
+    broken.is(&[finding], Check::LoginProvider, Fail);
     assert_eq!(broken.0, Check::ALL.into(), "each check finds something broken");
 }
 

@@ -198,7 +198,8 @@ async fn every_page_is_accessible_in_both_themes_at_all_widths_and_says_nothing_
     let (browser, axe) = (driver.browser(true).await, axe());
     browser.follow_link(&app, Role::Admin).await;
     let mut faults = Vec::new();
-    for path in browser.navigation().await {
+    let further = ["/demo/account", "/login", "/invitation"].map(str::to_owned);
+    for path in browser.navigation().await.into_iter().chain(further) {
         for (theme, width) in [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)] {
             browser.set_theme(theme).await;
             browser.0.set_window_size(width, 900).await.unwrap();
@@ -241,6 +242,38 @@ async fn a_link_logs_in_and_leaves_no_code_in_the_history() {
     browser.0.back().await.unwrap();
     let url = browser.0.current_url().await.unwrap();
     assert_eq!(url.fragment(), None, "the page before has no code either");
+    browser.0.close().await.unwrap();
+    app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_sets_a_password_with_which_the_person_comes_back() {
+    use hookpoint::admin::console_accounts::manage::invite;
+
+    let Some(driver) = Driver::start() else { return };
+    let app = app_with_console().await;
+    let (by, who) =
+        (Attribution { by: "test", reason: "", via: Via::Command }, (Role::Viewer, "Sanne"));
+    let code = invite(app.pool(), &app.brand, who, by, app.clock.now()).await.unwrap();
+    let browser = driver.browser(true).await;
+    browser.open(&app, &format!("/invitation#demo.{}", code.reveal())).await;
+    until("the code is filled in", async || {
+        let script = "return document.querySelector('input[name=code]').value.length > 0";
+        browser.evaluate(script).await == json!(true)
+    })
+    .await;
+    let password = "een zin over fietsen";
+    browser.type_into("input[name=password]", password).await;
+    browser.type_into("input[name=again]", password).await;
+    browser.click("form[data-code] button").await;
+    browser.until("h1", "Overview").await;
+    assert_eq!(browser.0.current_url().await.unwrap().fragment(), None);
+    browser.click(".top form button").await;
+    browser.until("h1", "Log in").await;
+    browser.type_into("input[name=name]", "sanne").await;
+    browser.type_into("input[name=password]", password).await;
+    browser.click("form[action$='/login/password'] button").await;
+    browser.until("h1", "Overview").await;
     browser.0.close().await.unwrap();
     app.stop().await;
 }

@@ -1,0 +1,190 @@
+//! Logging in with a password, and changing one's own.
+
+use jiff::{SignedDuration, Timestamp};
+use sha2::{Digest, Sha256};
+
+use super::manage::name_key;
+use super::password_rules::{PasswordProblem, check_password};
+use super::passwords::{HashError, Passwords, Verified};
+use crate::admin::audit::{Action, Attribution, Via};
+use crate::admin::console_access::{
+    AccessError, AccessSecret, CameBy, Entrant, Member, begin_session,
+};
+use crate::brand::Brand;
+use crate::storage::StorageError;
+use crate::storage::console_accounts::{
+    PasswordRow, delete_sessions_of_account, find_account, get_account, replace_password,
+    store_log_in,
+};
+use crate::storage::password_attempts::{AttemptLimits, begin_attempt, forget_attempts};
+use crate::storage::pool::{Connection, Pool};
+
+/// A person who guesses is slowed down, and nobody is locked out for good.
+const LIMITS: AttemptLimits = AttemptLimits {
+    free: 10,
+    first_wait: SignedDuration::from_secs(30),
+    longest_wait: SignedDuration::from_mins(15),
+    kept_for: SignedDuration::from_hours(24),
+};
+
+/// No brand has this id.
+const NO_BRAND: i32 = -1;
+
+/// A password did not let a person in, or was not changed.
+#[derive(Debug, thiserror::Error)]
+pub enum PasswordError {
+    /// The brand, the name or the password is wrong. Nobody learns which.
+    #[error("wrong name or password")]
+    Wrong,
+    /// Too many wrong passwords in a row. The value is the seconds to wait.
+    #[error("too many wrong passwords")]
+    Wait(u64),
+    /// The new password is not accepted.
+    #[error(transparent)]
+    NotAccepted(#[from] PasswordProblem),
+    /// It could not be compared.
+    #[error(transparent)]
+    Hash(#[from] HashError),
+    /// There are no random bits, or Postgres failed.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+}
+
+impl From<StorageError> for PasswordError {
+    fn from(error: StorageError) -> Self {
+        Self::Access(error.into())
+    }
+}
+
+impl From<sqlx::Error> for PasswordError {
+    fn from(error: sqlx::Error) -> Self {
+        StorageError::from(error).into()
+    }
+}
+
+/// What somebody typed.
+pub struct Attempt<'a> {
+    /// The name of the brand, as it was typed.
+    pub slug: &'a str,
+    /// The brand of this name, if there is one.
+    pub brand: Option<&'a Brand>,
+    /// The name of the person.
+    pub name: &'a str,
+    /// The password.
+    pub password: &'a str,
+    /// The cookie that the browser had before.
+    pub replaces: Option<&'a str>,
+}
+
+/// Begins a session with a password. Returns the value of its cookie. The time and the answer do not tell whether there
+/// is such an account.
+///
+/// # Errors
+/// If the password is wrong, if there were too many wrong ones, or if Postgres fails.
+pub async fn log_in_with_password(
+    pool: &Pool,
+    passwords: &Passwords,
+    attempt: &Attempt<'_>,
+    now: Timestamp,
+) -> Result<AccessSecret, PasswordError> {
+    let brand_id = attempt.brand.map_or(NO_BRAND, Brand::id);
+    let counted = counted_name(attempt.slug, attempt.name);
+    count(pool, &counted, now).await?;
+    let found = find_account(pool, brand_id, &name_key(attempt.name)).await?;
+    let stored = found.as_ref().and_then(|account| account.password_hash.clone());
+    let verified = passwords.verify(attempt.password, stored).await?;
+    let (Some(account), Some(brand), Verified::Right { rehashed }) =
+        (found, attempt.brand, verified)
+    else {
+        return Err(PasswordError::Wrong);
+    };
+    let old = account.password_hash.as_deref().unwrap_or_default();
+    let new = rehashed.as_deref().unwrap_or(old);
+    let mut transaction = pool.begin().await?;
+    // Since it was read, the password may have been changed, or the account removed.
+    let changed = (old, new);
+    if !replace_password(&mut transaction, brand.id(), account.account_id, changed).await? {
+        return Err(PasswordError::Wrong);
+    }
+    forget_attempts(&mut transaction, &counted).await?;
+    let token = enter(&mut transaction, brand, account, attempt.replaces, now).await?;
+    transaction.commit().await?;
+    Ok(token)
+}
+
+/// Begins a session of an account.
+pub(super) async fn enter(
+    db: &mut Connection,
+    brand: &Brand,
+    account: PasswordRow,
+    replaces: Option<&str>,
+    now: Timestamp,
+) -> Result<AccessSecret, AccessError> {
+    store_log_in(db, brand.id(), account.account_id, now).await?;
+    let entrant = Entrant {
+        role: account.role,
+        person: account.name,
+        came_by: CameBy::Password,
+        account_id: Some(account.account_id),
+        with: format!("account {}", account.account_id),
+        replaces,
+    };
+    begin_session(db, brand, entrant, now).await
+}
+
+/// Changes the password of the person with a session. Their other sessions end.
+///
+/// # Errors
+/// If the old password is wrong, if the new one is not accepted, if the person has no account, or if Postgres fails.
+pub async fn change_password(
+    pool: &Pool,
+    passwords: &Passwords,
+    (brand, member): (&Brand, &Member),
+    (old, new): (&str, &str),
+    now: Timestamp,
+) -> Result<(), PasswordError> {
+    let account_id = member.account_id.ok_or(PasswordError::Wrong)?;
+    let account = get_account(pool, brand.id(), account_id).await?.ok_or(PasswordError::Wrong)?;
+    check_password(new, &account.name)?;
+    let counted = counted_name(&brand.rules.slug, &account.name);
+    count(pool, &counted, now).await?;
+    let stored = account.password_hash.clone();
+    if matches!(passwords.verify(old, stored).await?, Verified::Wrong) {
+        return Err(PasswordError::Wrong);
+    }
+    let hash = passwords.hash(new).await?;
+    let changed = (account.password_hash.as_deref().unwrap_or_default(), hash.as_str());
+    let mut transaction = pool.begin().await?;
+    if !replace_password(&mut transaction, brand.id(), account_id, changed).await? {
+        return Err(PasswordError::Wrong);
+    }
+    forget_attempts(&mut transaction, &counted).await?;
+    let kept = Some(member.session_id);
+    let ended = delete_sessions_of_account(&mut transaction, brand.id(), account_id, kept).await?;
+    let action = Action::new("change console password", account_id.to_string());
+    let attribution = Attribution { by: &account.name, reason: "", via: Via::Console };
+    let outcome = format!("changed; other sessions ended: {ended}");
+    action.done_in(&mut transaction, brand.id(), (attribution, now), &outcome).await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// Counts an attempt, unless the name must wait.
+async fn count(pool: &Pool, counted: &[u8; 32], now: Timestamp) -> Result<(), PasswordError> {
+    match begin_attempt(pool, counted, LIMITS, now).await? {
+        None => Ok(()),
+        Some(until) => {
+            let seconds = until.duration_since(now).as_secs();
+            Err(PasswordError::Wait(u64::try_from(seconds).unwrap_or_default().max(1)))
+        }
+    }
+}
+
+/// What wrong passwords are counted by: the brand and the name, whether they exist or not.
+fn counted_name(slug: &str, name: &str) -> [u8; 32] {
+    let mut digest = Sha256::new();
+    digest.update(name_key(slug).as_bytes());
+    digest.update([0]);
+    digest.update(name_key(name).as_bytes());
+    digest.finalize().into()
+}

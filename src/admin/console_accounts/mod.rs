@@ -1,0 +1,7 @@
+//! Accounts of people in the console, each by an invitation.
+
+pub mod invitations;
+pub mod log_in;
+pub mod manage;
+pub mod password_rules;
+pub mod passwords;

@@ -1,0 +1,153 @@
+//! Logging in with the login provider: the browser goes there, and comes back with a code.
+
+use actix_web::cookie::{Cookie, SameSite, time};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::attempts::count_attempt;
+use crate::admin::console_access::AccessError;
+use crate::admin::console_provider::{
+    LOG_IN_MINUTES, ProvidedRole, begin_provider_log_in, end_provider_log_in, enter_from_provider,
+};
+use crate::console::form::Form;
+use crate::console::members::{session_cookie, session_value};
+use crate::console::reply::{Refusal, Reply};
+use crate::console::state::Console;
+use crate::oidc::{Identity, LogInSecrets, OidcProblem, Provider};
+
+/// No brand's cookie has this name: they have a hyphen there.
+fn cookie_name(console: &Console) -> &'static str {
+    if console.urls.is_https() { "__Host-hookpoint_log_in" } else { "hookpoint_log_in" }
+}
+
+fn cookie(console: &Console, value: &str) -> Cookie<'static> {
+    Cookie::build(cookie_name(console), value.to_owned())
+        .path("/")
+        .http_only(true)
+        .secure(console.urls.is_https())
+        // Strict would not be sent when the provider sends the browser back.
+        .same_site(SameSite::Lax)
+        .max_age(time::Duration::minutes(LOG_IN_MINUTES))
+        .finish()
+}
+
+/// Sends the browser to the login provider.
+pub(super) async fn begin(
+    request: &HttpRequest,
+    console: &Console,
+) -> Result<HttpResponse, Refusal> {
+    let provider = console.provider.as_ref().ok_or(Refusal::NotFound)?;
+    count_attempt(console, request)?;
+    let now = console.clock.now();
+    let value = begin_provider_log_in(&console.pool, now).await.map_err(access_refusal)?;
+    let secrets = LogInSecrets::of_cookie(value.reveal());
+    let url = provider.authorization_url(&secrets, now).await.map_err(refusal)?;
+    let cookie = cookie(console, value.reveal());
+    Ok(Reply::Redirect(url.into()).response(vec![cookie]))
+}
+
+/// Begins the sessions of the person whom the login provider sent back.
+pub(super) async fn end(request: &HttpRequest, console: &Console) -> Result<HttpResponse, Refusal> {
+    let provider = console.provider.as_ref().ok_or(Refusal::NotFound)?;
+    let query = Form::parse(request.query_string().as_bytes());
+    let secrets = log_in_of(request, console, &query).await?;
+    if let Some(refused) = refused(&query) {
+        return Err(Refusal::LogIn(refused.to_owned()));
+    }
+    let now = console.clock.now();
+    let identity = provider.identify(query.value("code"), &secrets, now).await.map_err(refusal)?;
+    let roles = roles_of(&identity, provider, request, console);
+    if roles.is_empty() {
+        tracing::warn!("somebody without a role logged in with the login provider");
+        return Err(Refusal::NoRole);
+    }
+    let who = (identity.name.as_str(), identity.subject.as_str());
+    let tokens = enter_from_provider(&console.pool, who, &roles, now).await;
+    let tokens = tokens.map_err(access_refusal)?;
+    let sessions = roles.iter().zip(&tokens);
+    let mut cookies: Vec<Cookie<'static>> =
+        sessions.map(|(role, token)| session_cookie(console, role.brand, token.reveal())).collect();
+    let mut done = cookie(console, "");
+    done.make_removal();
+    cookies.push(done);
+    let slug = roles.first().map(|role| role.brand.rules.slug.as_str()).unwrap_or_default();
+    let path = format!("{}/{slug}/?done=logged-in", console.urls.base());
+    Ok(Reply::Redirect(path).response(cookies))
+}
+
+/// The log-in that this browser began, if the answer is about it, and if it is still open. It is not open a second time.
+async fn log_in_of(
+    request: &HttpRequest,
+    console: &Console,
+    query: &Form,
+) -> Result<LogInSecrets, Refusal> {
+    let unknown = || {
+        tracing::warn!("an answer of the login provider belongs to no log-in of this browser");
+        Refusal::LogIn(format!(
+            "This log-in was begun in another browser, was used before, or took longer than {LOG_IN_MINUTES} minutes. Begin again."
+        ))
+    };
+    let value = request.cookie(cookie_name(console)).ok_or_else(unknown)?;
+    let secrets = LogInSecrets::of_cookie(value.value());
+    if !secrets.is_state(query.value("state")) {
+        return Err(unknown());
+    }
+    let now = console.clock.now();
+    if !end_provider_log_in(&console.pool, value.value(), now).await? {
+        return Err(unknown());
+    }
+    Ok(secrets)
+}
+
+/// Why the login provider sent no code, in our words.
+fn refused(query: &Form) -> Option<&'static str> {
+    match (query.value("error"), query.value("code")) {
+        ("", code) if !code.is_empty() => None,
+        ("access_denied", _) => Some(
+            "The login provider did not let you in, or you cancelled. If that is wrong, ask those who run it.",
+        ),
+        ("temporarily_unavailable" | "server_error", _) => {
+            Some("The login provider has a problem now. Try again soon.")
+        }
+        _ => Some(
+            "The login provider did not log you in. Try again. If it stays so, ask an admin: the settings of the provider and of this service may not fit.",
+        ),
+    }
+}
+
+/// What the person may do, in the brands of this service.
+fn roles_of<'a>(
+    identity: &Identity,
+    provider: &Provider,
+    request: &HttpRequest,
+    console: &'a Console,
+) -> Vec<ProvidedRole<'a>> {
+    let roles = identity.roles(provider.settings()).into_iter();
+    let roles = roles.filter_map(|(slug, role)| {
+        let brand = console.brands.get(&slug)?;
+        Some(ProvidedRole { brand, role, replaces: session_value(console, brand, request) })
+    });
+    roles.collect()
+}
+
+fn refusal(problem: OidcProblem) -> Refusal {
+    tracing::warn!(reason = %problem, "a log-in with the login provider failed");
+    let text = match problem {
+        OidcProblem::Unreachable | OidcProblem::TimedOut => {
+            "The login provider does not answer. Try again soon, or ask an admin of your brand for a link."
+        }
+        OidcProblem::CodeRejected => {
+            "The login provider did not confirm your log-in. Begin again. If it stays so, ask an admin."
+        }
+        _ => {
+            "The login provider sent an answer that this service does not accept. Ask an admin: the log of the service says why."
+        }
+    };
+    Refusal::LogIn(text.to_owned())
+}
+
+fn access_refusal(error: AccessError) -> Refusal {
+    match error {
+        AccessError::Storage(error) => error.into(),
+        error => Refusal::Mistake(error.to_string()),
+    }
+}
