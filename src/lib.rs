@@ -4,6 +4,7 @@
 //! and a call to a source.
 
 pub mod admin;
+pub mod agent_page;
 pub mod app;
 pub mod backoff;
 pub mod brand;
@@ -22,6 +23,7 @@ pub mod inbox;
 pub mod ingest;
 pub mod jobs;
 pub mod lookup;
+pub mod record_links;
 pub mod settings;
 pub mod sources;
 pub mod storage;

@@ -7,9 +7,10 @@ use uuid::Uuid;
 
 use super::actor::{Actor, ActorArguments};
 use super::exit::Failure;
-use super::output::{JsonArguments, plain, print_json, print_line};
+use super::output::{JsonArguments, confirm, plain, print_json, print_line};
 use super::session::Session;
 use super::wrapped::print_wrapped;
+use crate::admin::agent_links::revoke_agent_links;
 use crate::admin::console_access::{AccessError, LINK_MINUTES, create_link, end_session, sessions};
 use crate::admin::role::Role;
 use crate::clock::Clock;
@@ -43,6 +44,19 @@ pub(super) enum ConsoleCommand {
         #[command(flatten)]
         output: JsonArguments,
     },
+    /// Revoke all links to the agent page that were given out, and end the pages that they opened. Asks first
+    RevokeAgentLinks {
+        /// The brand. Needed if the settings have several brands
+        #[arg(long)]
+        brand: Option<String>,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        actor: ActorArguments,
+        #[command(flatten)]
+        output: JsonArguments,
+    },
     /// End a session at once
     End {
         /// Id of the session, from `console sessions`
@@ -58,6 +72,9 @@ pub(super) enum ConsoleCommand {
 }
 
 pub(super) async fn run(command: ConsoleCommand, settings: Settings) -> anyhow::Result<()> {
+    if let ConsoleCommand::RevokeAgentLinks { yes, output, .. } = &command {
+        output.refuse_question(*yes)?;
+    }
     let session = if matches!(command, ConsoleCommand::Sessions { .. }) {
         Session::read_only(settings).await?
     } else {
@@ -71,6 +88,9 @@ pub(super) async fn run(command: ConsoleCommand, settings: Settings) -> anyhow::
         }
         ConsoleCommand::Sessions { brand, output } => {
             list(&session, brand.as_deref(), now, output).await
+        }
+        ConsoleCommand::RevokeAgentLinks { brand, yes, actor, output } => {
+            revoke_links(&session, brand.as_deref(), yes, &actor.actor(), now, output).await
         }
         ConsoleCommand::End { id, brand, actor, output } => {
             end(&session, brand.as_deref(), id, &actor.actor(), now, output).await
@@ -147,6 +167,28 @@ async fn list(
         );
         print_line(&plain(&line));
     }
+    Ok(())
+}
+
+async fn revoke_links(
+    session: &Session,
+    slug: Option<&str>,
+    is_confirmed: bool,
+    actor: &Actor,
+    now: Timestamp,
+    output: JsonArguments,
+) -> anyhow::Result<()> {
+    let brand = session.choose(slug)?;
+    let question = "Revoke all links to the agent page that were given out?";
+    if !is_confirmed && !confirm(question, "revoke all links")? {
+        print_line("Nothing was revoked.");
+        return Ok(());
+    }
+    revoke_agent_links(&session.database.pool, brand, actor.attribution(), now).await?;
+    if output.json {
+        return print_json(&json!({ "brand": brand.rules.slug, "outcome": "revoked" }));
+    }
+    print_line("Revoked. Tickets that are opened from now on get new links.");
     Ok(())
 }
 

@@ -76,6 +76,10 @@ const NOTICES: &[(&str, &str)] = &[
     ("logged-out", "You are logged out."),
     ("revoked", "The key is revoked. Every replica refuses it within a second."),
     ("ended", "The session is ended."),
+    (
+        "links-revoked",
+        "All links to the agent page are revoked. Tickets that are opened from now on get new ones.",
+    ),
     ("replayed", "Replayed: the service applies the webhooks again now."),
     (
         "replayed-some",

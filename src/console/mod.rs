@@ -6,11 +6,9 @@
 
 mod assets;
 mod cross_site;
-mod form;
 mod frame;
 mod members;
 mod pages;
-mod record_links;
 mod render;
 mod reply;
 pub mod route;

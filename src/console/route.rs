@@ -86,5 +86,6 @@ routes! {
     People, Get, "/people", Admin;
     InvitePerson, Post, "/people", Admin;
     EndSession, Post, "/people/{id}/end", Admin;
+    RevokeAgentLinks, Post, "/people/revoke-agent-links", Admin;
     Audit, Get, "/audit", Viewer;
 }

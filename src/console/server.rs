@@ -9,7 +9,6 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 
 use super::assets;
 use super::cross_site::is_own_form;
-use super::form::{Form, MAX_FORM_BYTES};
 use super::frame::Frame;
 use super::members::{brands_of_browser, member_of, removal_cookie, session_cookie};
 use super::pages;
@@ -19,6 +18,7 @@ use super::route::ConsoleRoute;
 use super::state::Console;
 use super::visit::Visit;
 use crate::admin::console_access::{AccessError, LINK_MINUTES, log_in};
+use crate::http::form::{Form, MAX_FORM_BYTES};
 
 /// Registers the pages of the console.
 pub fn console_routes(config: &mut ServiceConfig, console: &Data<Console>) {

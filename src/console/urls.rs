@@ -39,6 +39,12 @@ impl ConsoleUrls {
         &self.origin
     }
 
+    /// The origin and the base, as a URL.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("{}{}", self.origin, self.base)
+    }
+
     /// Whether people reach it with https only.
     #[must_use]
     pub fn is_https(&self) -> bool {
@@ -48,6 +54,6 @@ impl ConsoleUrls {
     /// The link with a code, for a person. The code is in the fragment, which browsers never send: it is in no log.
     #[must_use]
     pub fn link(&self, brand: &str, code: &str) -> String {
-        format!("{}{}/login#{brand}.{code}", self.origin, self.base)
+        format!("{}/login#{brand}.{code}", self.base_url())
     }
 }

@@ -19,13 +19,19 @@ pub enum Route {
     OpenApi,
     /// The API document as a page.
     Docs,
+    /// The agent page: what a link opens.
+    AgentLink,
+    /// A file that the agent page loads.
+    AgentAsset,
+    /// The agent page of a customer.
+    AgentView,
     /// No route of the service.
     Unmatched,
 }
 
 /// THE route table: it registers the routes, names them in logs and metrics, and reserves their paths. The lookup's path is a
 /// setting, so its default stands here.
-pub const ROUTES: [(Route, &str); 9] = [
+pub const ROUTES: [(Route, &str); 12] = [
     (Route::Lookup, "/omnidesk/customerlookup"),
     (Route::Live, "/health/live"),
     (Route::Ready, "/health/ready"),
@@ -35,6 +41,9 @@ pub const ROUTES: [(Route, &str); 9] = [
     (Route::Webhook, "/webhooks/{brand}/{source}/{secret:[^/]*/?}"),
     (Route::OpenApi, "/openapi.json"),
     (Route::Docs, "/docs"),
+    (Route::AgentLink, "/agent"),
+    (Route::AgentAsset, "/agent/assets/{name}"),
+    (Route::AgentView, "/agent/view/{id}"),
 ];
 
 /// Whether the table reserves a path of a setting: the path itself, or everything below its first part.
@@ -52,7 +61,7 @@ fn first_part(path: &str) -> (&str, bool) {
 
 impl Route {
     /// The number of routes.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 12;
 
     /// The route of a path. Any path below that of the webhooks counts as theirs.
     #[must_use]
@@ -85,6 +94,9 @@ impl Route {
             Self::Webhook => "webhook",
             Self::OpenApi => "openapi",
             Self::Docs => "docs",
+            Self::AgentLink => "agent_link",
+            Self::AgentAsset => "agent_asset",
+            Self::AgentView => "agent_view",
             Self::Unmatched => "unmatched",
         }
     }
@@ -101,7 +113,10 @@ impl Route {
             Self::OpenApi => 5,
             Self::Docs => 6,
             Self::Caller => 7,
-            Self::Unmatched => 8,
+            Self::AgentLink => 8,
+            Self::AgentAsset => 9,
+            Self::AgentView => 10,
+            Self::Unmatched => 11,
         }
     }
 }
@@ -112,7 +127,15 @@ mod tests {
 
     #[test]
     fn a_lookup_cannot_have_the_path_of_another_route() {
-        for path in ["/docs", "/openapi.json", "/health/live", "/health/x", "/webhooks/a/b"] {
+        for path in [
+            "/docs",
+            "/openapi.json",
+            "/health/live",
+            "/health/x",
+            "/webhooks/a/b",
+            "/agent",
+            "/agent/x",
+        ] {
             assert!(is_reserved(path), "{path}");
         }
         for path in ["/omnidesk/customerlookup", "/health", "/docs/lookup", "/lookup"] {

@@ -1,6 +1,7 @@
 //! All SQL. A row becomes a domain type here.
 
 pub mod account_status;
+pub mod agent_links;
 pub mod answers;
 pub mod api_keys;
 pub mod audit_log;
@@ -16,6 +17,7 @@ mod connection;
 mod connection_trust;
 pub mod console_access;
 mod customer_input;
+pub mod customer_reports;
 pub mod customer_states;
 pub mod customer_summaries;
 pub mod customers;

@@ -66,6 +66,7 @@ pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, 
         ConsoleRoute::People => people::list(visit).await,
         ConsoleRoute::InvitePerson => people::invite(visit).await,
         ConsoleRoute::EndSession => people::end(visit).await,
+        ConsoleRoute::RevokeAgentLinks => people::revoke_links(visit).await,
         ConsoleRoute::Audit => audit::list(visit).await,
     }
 }

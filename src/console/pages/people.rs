@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
+use crate::admin::agent_links::revoke_agent_links;
 use crate::admin::console_access::{
     AccessError, IDLE_MINUTES, LINK_MINUTES, SESSION_HOURS, create_link, end_session, sessions,
 };
 use crate::admin::role::{Role, UnknownRole};
+use crate::agent_page::links::AgentLinks;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
@@ -17,6 +19,8 @@ struct PeoplePage {
     link_minutes: i64,
     session_hours: i64,
     idle_minutes: i64,
+    /// Whether answers link to the agent page.
+    has_agent_page: bool,
     /// A link that was just made: for whom, and the link.
     made: Option<(String, String)>,
 }
@@ -52,6 +56,7 @@ async fn page(visit: &Visit, made: Option<(String, String)>) -> Result<Reply, Re
         link_minutes: LINK_MINUTES,
         session_hours: SESSION_HOURS,
         idle_minutes: IDLE_MINUTES,
+        has_agent_page: visit.brand.agent_links.as_ref().is_some_and(AgentLinks::open_agent_page),
         made,
     };
     visit.page("people.html", ("/people", "People"), &page)
@@ -80,6 +85,12 @@ pub(super) async fn end(visit: &Visit) -> Result<Reply, Refusal> {
     let (attribution, now) = (visit.attribution(), visit.now());
     let ended = end_session(visit.pool(), &visit.brand, visit.uuid()?, attribution, now).await?;
     Ok(visit.redirect(&visit.path("/people"), if ended { "ended" } else { "nothing" }))
+}
+
+/// Revokes all links to the agent page.
+pub(super) async fn revoke_links(visit: &Visit) -> Result<Reply, Refusal> {
+    revoke_agent_links(visit.pool(), &visit.brand, visit.attribution(), visit.now()).await?;
+    Ok(visit.redirect(&visit.path("/people"), "links-revoked"))
 }
 
 /// Ends the own session.

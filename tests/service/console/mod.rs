@@ -2,7 +2,7 @@
 
 mod access;
 mod brand;
-mod browser;
+pub mod browser;
 mod client;
 mod customers;
 mod inbox;
