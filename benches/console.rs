@@ -30,7 +30,7 @@ use harness::figures::{Figures, Latencies};
 use harness::lookups::{LookupTarget, Lookups};
 use harness::replica::{Replica, ReplicaSettings};
 use harness::{Harness, Shop, customers, machine};
-use hookpoint::admin::audit::Attribution;
+use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::console_access::create_link;
 use hookpoint::admin::role::Role;
 use jiff::Timestamp;
@@ -150,7 +150,7 @@ const SEARCH: &str = "customers, a search";
 
 impl Visitor {
     async fn enter(shop: &Shop, console: SocketAddr) -> Self {
-        let by = Attribution { by: "bench", reason: "" };
+        let by = Attribution { by: "bench", reason: "", via: Via::Command };
         let who = (Role::Admin, "Femke");
         let code = create_link(&shop.database.pool, &shop.brand, who, by, Timestamp::now()).await;
         let code = format!("code={}.{}", shop.brand.rules.slug, code.unwrap().reveal());

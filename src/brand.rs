@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
+use crate::agent_page::links::AgentLinks;
+use crate::agent_page::settings::AgentPageSettings;
 use crate::customer::answer::presentation::Presenter;
 use crate::customer::answer::profile::{MergeRules, Precedence};
 use crate::customer::identity::rules::IdentityRules;
@@ -41,6 +43,8 @@ pub struct BrandRules {
     pub unreadable_secrets: BTreeMap<Source, String>,
     /// Namespaces of ids, such as order numbers, that `primaryID` may name.
     pub reference_ids: Vec<String>,
+    /// The page with the whole customer, to which answers can link.
+    pub agent_page: AgentPageSettings,
 }
 
 impl BrandRules {
@@ -91,6 +95,8 @@ pub struct Brand {
     pub secret: BrandSecret,
     /// Secret of the hashes in the suppression list.
     pub suppression_key: SuppressionKey,
+    /// What links to the agent page need. Only the running service gives out links.
+    pub agent_links: Option<AgentLinks>,
     id: i32,
 }
 
@@ -103,7 +109,7 @@ impl Brand {
         secret: BrandSecret,
         suppression_key: SuppressionKey,
     ) -> Self {
-        Self { rules, secret, suppression_key, id }
+        Self { rules, secret, suppression_key, agent_links: None, id }
     }
 
     /// The brand's id in every table.

@@ -4,6 +4,7 @@
 //! and a call to a source.
 
 pub mod admin;
+pub mod agent_page;
 pub mod app;
 pub mod backoff;
 pub mod brand;
@@ -23,6 +24,7 @@ pub mod ingest;
 pub mod jobs;
 pub mod lookup;
 pub mod oidc;
+pub mod record_links;
 pub mod settings;
 pub mod sources;
 pub mod storage;

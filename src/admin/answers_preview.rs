@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::brand::Brand;
+use crate::customer::answer::agent_page::{SHOWN, with_link};
 use crate::customer::answer::presentation::{Presenter, TemplateError};
 use crate::lookup::query_customers::{render, render_with};
 use crate::storage::StorageError;
@@ -35,8 +36,8 @@ pub async fn preview_answer(
     let rendered = render(db, brand, customer_key).await?;
     Ok(before.zip(rendered).map(|(before, rendered)| AnswerPreview {
         customer_key: customer_key.to_owned(),
-        before,
-        after: rendered.answer.to_json(),
+        before: with_link(&before, SHOWN).into_owned(),
+        after: rendered.answer.for_people().to_json(),
         failed_templates: rendered.failed_templates,
     }))
 }
@@ -80,8 +81,8 @@ pub async fn try_template(
     let after = render_with(db, brand, &presenter, customer_key).await?;
     Ok(Ok(before.zip(after).map(|(before, after)| AnswerPreview {
         customer_key: customer_key.to_owned(),
-        before: before.answer.to_json(),
-        after: after.answer.to_json(),
+        before: before.answer.for_people().to_json(),
+        after: after.answer.for_people().to_json(),
         failed_templates: after.failed_templates,
     })))
 }

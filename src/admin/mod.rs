@@ -1,5 +1,6 @@
 //! Actions and explanations for people. Commands call these functions. An action writes its audit entry.
 
+pub mod agent_links;
 pub mod answer_difference;
 pub mod answers_preview;
 pub mod ask_sources;
@@ -25,6 +26,7 @@ pub mod first_steps;
 pub mod history;
 pub mod keys;
 pub mod past_lookups;
+pub mod report_customer;
 pub mod reviews;
 pub mod role;
 pub mod rules_preview;

@@ -57,7 +57,13 @@ pub async fn show_customer(
         return Ok(None);
     };
     let reviews = about(db, brand, &view.key).await?;
-    Ok(Some(ShownCustomer { view, answer: rendered.answer, explanation, reviews, history }))
+    Ok(Some(ShownCustomer {
+        view,
+        answer: rendered.answer.for_people(),
+        explanation,
+        reviews,
+        history,
+    }))
 }
 
 /// The customer of a record, in short.

@@ -11,7 +11,8 @@ use crate::customer::model::event::Event;
 use crate::customer::model::record::RecordKey;
 use crate::lookup::query_customers::profile;
 use crate::storage::StorageError;
-use crate::storage::events::{TimelinePlace, list_events_after_place};
+pub use crate::storage::events::EventFilter;
+use crate::storage::events::{TimelinePlace, list_event_types, list_events_after_place};
 use crate::storage::pool::Pool;
 
 /// The events of a page.
@@ -37,7 +38,7 @@ pub struct TimelineEvent {
     pub is_hidden: bool,
 }
 
-/// A page of the timeline of the customer of a record. `None` if the record has no customer (any more). If a person sees
+/// A page of the wanted events of the customer of a record. `None` if the record has no customer (any more). If a person sees
 /// the content, it writes an audit entry.
 ///
 /// # Errors
@@ -46,7 +47,7 @@ pub async fn timeline_page(
     pool: &Pool,
     brand: &Brand,
     record: &RecordKey,
-    after: &TimelinePlace,
+    (after, filter): (&TimelinePlace, &EventFilter),
     seen_by: Option<(Attribution<'_>, Timestamp)>,
 ) -> Result<Option<TimelinePage>, StorageError> {
     let mut connection = pool.acquire().await?;
@@ -56,7 +57,8 @@ pub async fn timeline_page(
     let Some(profile) = profile(db, brand, &view.key).await? else { return Ok(None) };
     let records: Vec<String> = view.records.iter().map(|(key, _)| key.to_string()).collect();
     let wanted = EVENTS_PER_PAGE.saturating_add(1);
-    let mut rows = list_events_after_place(db, brand.id(), &records, after, wanted).await?;
+    let mut rows =
+        list_events_after_place(db, brand.id(), &records, (after, filter), wanted).await?;
     let has_more = rows.len() > EVENTS_PER_PAGE;
     rows.truncate(EVENTS_PER_PAGE);
     let next = rows.last().filter(|_| has_more).map(|(place, _)| place.clone());
@@ -69,4 +71,18 @@ pub async fn timeline_page(
         item,
     });
     Ok(Some(TimelinePage { view, events: shown.collect(), next }))
+}
+
+/// The sources and types of the events of a customer, in order, without those of some types: what a filter can choose.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn event_types(
+    pool: &Pool,
+    brand: &Brand,
+    view: &CustomerView,
+    hidden: &[String],
+) -> Result<Vec<(String, String)>, StorageError> {
+    let records: Vec<String> = view.records.iter().map(|(key, _)| key.to_string()).collect();
+    list_event_types(&mut *pool.acquire().await?, brand.id(), &records, hidden).await
 }

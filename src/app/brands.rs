@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::agent_page::links::{AgentLinks, LinkPlaces};
 use crate::brand::{Brand, BrandRules};
+use crate::clock::Clock;
 use crate::storage::StorageError;
 use crate::storage::brands::{BrandRow, find_brand, get_or_insert_brand};
 use crate::storage::database::Database;
@@ -19,10 +21,34 @@ pub async fn open_brands(
     pool: &Pool,
     rules: Vec<BrandRules>,
 ) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
+    open(pool, rules, |_| None).await
+}
+
+/// Like [`open_brands`], for the service: its answers link to the agent page.
+///
+/// # Errors
+/// When Postgres fails.
+pub(super) async fn open_brands_with_links(
+    pool: &Pool,
+    rules: Vec<BrandRules>,
+    (places, clock): (&LinkPlaces, &Clock),
+) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
+    let links = |rules: &BrandRules| AgentLinks::new(&rules.agent_page, &rules.slug, places, clock);
+    open(pool, rules, links).await
+}
+
+async fn open(
+    pool: &Pool,
+    rules: Vec<BrandRules>,
+    links: impl Fn(&BrandRules) -> Option<AgentLinks>,
+) -> Result<HashMap<i32, Arc<Brand>>, StorageError> {
     let mut open = HashMap::new();
     for rules in rules {
         let row = get_or_insert_brand(pool, &rules.slug).await?;
-        open.insert(row.brand_id, Arc::new(brand(rules, row)));
+        let agent_links = links(&rules);
+        let mut brand = brand(rules, row);
+        brand.agent_links = agent_links;
+        open.insert(row.brand_id, Arc::new(brand));
     }
     Ok(open)
 }

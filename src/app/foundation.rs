@@ -4,6 +4,7 @@ use super::error::StartError;
 use super::listeners::Listeners;
 use super::server::raise_file_limit;
 use super::warnings::warn_about_database;
+use crate::agent_page::links::{LinkPlaces, PublicUrl};
 use crate::clock::Clock;
 use crate::console::ConsoleUrls;
 use crate::settings::SettingsFile;
@@ -32,6 +33,15 @@ impl Foundation {
         warn_about_database(file, database).await?;
         let (pool, further_pools) = (database.pool.clone(), FurtherPools::of(&database.pool));
         Ok(Self { pool, further_pools, listeners, clock })
+    }
+
+    /// Where the pages are to which answers can link.
+    pub(super) fn link_places(&self, file: &SettingsFile) -> LinkPlaces {
+        let address = self.listeners.address(&file.server).to_string();
+        LinkPlaces {
+            service: PublicUrl::new(&file.server.public_url, &address),
+            console: self.console_urls(file).map(|urls| urls.base_url()),
+        }
     }
 
     /// Where the console is, if it is served.

@@ -1,10 +1,14 @@
 //! The state that the HTTP handlers use.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix_web::web::Data;
 
+use super::foundation::Foundation;
 use super::services::{Services, rates};
+use crate::agent_page::{AgentPage, AgentPageParts};
+use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::http::client_ip::Proxies;
 use crate::http::health::{Gauges, Health};
@@ -81,4 +85,21 @@ pub(super) fn api_document(
         port,
     };
     ApiDocument::render(settings).map(Data::new)
+}
+
+/// The state of the agent page.
+pub(super) fn agent_page(
+    file: &SettingsFile,
+    brands: HashMap<i32, Arc<Brand>>,
+    foundation: &Foundation,
+) -> Result<Data<AgentPage>, minijinja::Error> {
+    AgentPage::new(AgentPageParts {
+        brands,
+        pool: foundation.pool.clone(),
+        clock: foundation.clock.clone(),
+        proxies: Proxies::from(&file.server),
+        wrong_tokens: WrongKeys::new(rates(file)),
+        url: foundation.link_places(file).service,
+    })
+    .map(Data::new)
 }

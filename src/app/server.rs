@@ -7,13 +7,14 @@ use actix_web::dev::{Server, ServerHandle};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
-use actix_web::web::{self, Data, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer, Resource};
+use actix_web::web::{self, Data, PayloadConfig, ServiceConfig};
+use actix_web::{App, FromRequest, Handler, HttpResponse, HttpServer, Resource, Responder};
 use rustix::process::{Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
 use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;
 
+use crate::agent_page::{self, AgentPage, MAX_BODY_BYTES};
 use crate::console::{Console, console_routes, own_error_pages};
 use crate::http::client_ip::Proxies;
 use crate::http::health;
@@ -70,43 +71,59 @@ fn handled(resource: Resource, route: Route, pattern: &str) -> Resource {
             Err::<HttpResponse, _>(Problem::WebhookMethodNotAllowed)
         }));
     }
+    if matches!(route, Route::AgentLink | Route::AgentView) {
+        let accepted = if route == Route::AgentLink {
+            with_get(resource, agent_page::open).route(web::post().to(agent_page::exchange))
+        } else {
+            with_get(resource, agent_page::view).route(web::post().to(agent_page::report))
+        };
+        return accepted.app_data(PayloadConfig::new(MAX_BODY_BYTES)).default_service(web::to(
+            || async { Err::<HttpResponse, _>(Problem::PageMethodNotAllowed) },
+        ));
+    }
     let resource = match route {
-        Route::Lookup => resource.route(web::get().to(lookup)).route(web::head().to(lookup)),
-        Route::Live => {
-            resource.route(web::get().to(health::live)).route(web::head().to(health::live))
-        }
-        Route::Ready => {
-            resource.route(web::get().to(health::ready)).route(web::head().to(health::ready))
-        }
-        Route::Caller => {
-            resource.route(web::get().to(health::caller)).route(web::head().to(health::caller))
-        }
-        Route::Problem if pattern.contains('{') => {
-            resource.route(web::get().to(pages::problem)).route(web::head().to(pages::problem))
-        }
-        Route::Problem => {
-            resource.route(web::get().to(pages::problems)).route(web::head().to(pages::problems))
-        }
-        Route::Home => {
-            resource.route(web::get().to(pages::home)).route(web::head().to(pages::home))
-        }
-        Route::OpenApi => resource.route(web::get().to(openapi)).route(web::head().to(openapi)),
-        Route::Docs => resource.route(web::get().to(docs)).route(web::head().to(docs)),
-        Route::Webhook | Route::Unmatched => resource,
+        Route::Lookup => with_get(resource, lookup),
+        Route::Live => with_get(resource, health::live),
+        Route::Ready => with_get(resource, health::ready),
+        Route::Caller => with_get(resource, health::caller),
+        Route::Problem if pattern.contains('{') => with_get(resource, pages::problem),
+        Route::Problem => with_get(resource, pages::problems),
+        Route::Home => with_get(resource, pages::home),
+        Route::OpenApi => with_get(resource, openapi),
+        Route::Docs => with_get(resource, docs),
+        Route::AgentAsset => with_get(resource, agent_page::asset),
+        Route::Webhook | Route::AgentLink | Route::AgentView | Route::Unmatched => resource,
     };
     resource
         .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::MethodNotAllowed) }))
 }
 
-/// Builds the server of lookups and webhooks.
+/// A resource that answers GET, and HEAD in the same way.
+fn with_get<F, Args>(resource: Resource, handler: F) -> Resource
+where
+    F: Handler<Args> + Clone,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    resource.route(web::get().to(handler.clone())).route(web::head().to(handler))
+}
+
+/// The state of the handlers of the public server.
+pub(super) struct PublicState {
+    pub lookup_service: Data<LookupService>,
+    pub webhook_service: Data<WebhookService>,
+    pub health: Data<Health>,
+    pub document: Data<ApiDocument>,
+    pub agent_page: Data<AgentPage>,
+}
+
+/// Builds the server of lookups, webhooks and the agent page.
 pub(super) fn public_server(
     file: &SettingsFile,
     listener: TcpListener,
-    lookup_service: Data<LookupService>,
-    webhook_service: Data<WebhookService>,
-    health: Data<Health>,
-    document: Data<ApiDocument>,
+    state: PublicState,
 ) -> std::io::Result<Server> {
+    let PublicState { lookup_service, webhook_service, health, document, agent_page } = state;
     let public_url = file.server.public_url.trim_end_matches('/').to_owned();
     let http_context = Data::new(HttpContext {
         lookup_path: file.lookup.path.clone(),
@@ -135,6 +152,7 @@ pub(super) fn public_server(
             .app_data(webhook_service.clone())
             .app_data(health.clone())
             .app_data(document.clone())
+            .app_data(agent_page.clone())
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<HookpointSpan>::new())
             .configure(move |config| routes(config, &path))

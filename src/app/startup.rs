@@ -6,17 +6,18 @@ use std::time::Duration;
 use actix_web::web::Data;
 use jiff::Timestamp;
 
-use super::brands::open_brands;
+use super::brands::open_brands_with_links;
 use super::error::StartError;
 use super::foundation::Foundation;
 use super::generation::Generation;
 use super::jobs::BackgroundJobs;
 use super::maintenance::Maintenance;
-use super::request_state::{api_document, gauges, health, lookup_service};
-use super::server::{console_server, metrics_server, public_server, run};
+use super::request_state::{agent_page, api_document, gauges, health, lookup_service};
+use super::server::{PublicState, console_server, metrics_server, public_server, run};
 use super::services::{Resources, Services};
 use super::suppressions::{open_suppression_file, reconcile_all};
 use super::warnings::warn_about_open_access;
+use crate::agent_page::AgentPage;
 use crate::brand::BrandRules;
 use crate::console::{Console, ConsoleParts, ConsoleUrls};
 use crate::http::readiness::Readiness;
@@ -35,7 +36,8 @@ impl Generation {
     ) -> Result<Self, StartError> {
         let Foundation { pool, further_pools, clock, .. } = foundation;
         let suppressions = open_suppression_file(&file, pool, &rules).await?;
-        let brands = open_brands(pool, rules).await?;
+        let links = (&foundation.link_places(&file), clock);
+        let brands = open_brands_with_links(pool, rules, links).await?;
         // This must come before the first answer: a restored backup may have brought back erased people.
         let most = file.erasure.max_erased_percent;
         reconcile_all(pool, &brands, &suppressions, most, (clock.now(), erasures_before)).await?;
@@ -94,15 +96,15 @@ impl Generation {
         let Foundation { pool, listeners, clock, .. } = foundation;
         let document = api_document(file, listeners.address(&file.server).port())?;
         let sockets = listeners.try_clone().map_err(StartError::listen(&file.server.listen))?;
-        let public = public_server(
-            file,
-            sockets.public,
-            lookup_service(file, services, clock),
-            services.webhook_service.clone(),
-            health(file, services, readiness),
+        let state = PublicState {
+            lookup_service: lookup_service(file, services, clock),
+            webhook_service: services.webhook_service.clone(),
+            health: health(file, services, readiness),
             document,
-        )
-        .map_err(StartError::listen(&file.server.listen))?;
+            agent_page: self.agent_page(foundation)?,
+        };
+        let public = public_server(file, sockets.public, state)
+            .map_err(StartError::listen(&file.server.listen))?;
         let metrics = sockets
             .metrics
             .map(|listener| metrics_server(listener, gauges(services, jobs, pool)))
@@ -121,6 +123,11 @@ impl Generation {
 }
 
 impl Generation {
+    fn agent_page(&self, foundation: &Foundation) -> Result<Data<AgentPage>, StartError> {
+        let page = agent_page(&self.file, self.brands.clone(), foundation);
+        page.map_err(std::io::Error::other).map_err(StartError::listen(&self.file.server.listen))
+    }
+
     fn console(
         &self,
         foundation: &Foundation,

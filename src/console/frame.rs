@@ -83,6 +83,10 @@ const NOTICES: &[(&str, &str)] = &[
     ("role-set", "The role is changed, also for the sessions of this person."),
     ("account-removed", "The account is removed. All its sessions are ended."),
     ("password-changed", "Your password is changed. Your other sessions are ended."),
+    (
+        "links-revoked",
+        "All links to the agent page are revoked. Tickets that are opened from now on get new ones.",
+    ),
     ("replayed", "Replayed: the service applies the webhooks again now."),
     (
         "replayed-some",

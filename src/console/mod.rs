@@ -6,12 +6,10 @@
 
 mod assets;
 mod cross_site;
-mod form;
 mod frame;
 mod log_in;
 mod members;
 mod pages;
-mod record_links;
 mod refusals;
 mod render;
 mod reply;

@@ -97,5 +97,6 @@ routes! {
     RemoveAccount, Post, "/people/accounts/{id}/remove", Admin;
     OwnAccount, Get, "/account", Viewer;
     ChangePassword, Post, "/account", Viewer;
+    RevokeAgentLinks, Post, "/people/revoke-agent-links", Admin;
     Audit, Get, "/audit", Viewer;
 }

@@ -11,7 +11,6 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 
 use super::assets;
 use super::cross_site::is_own_form;
-use super::form::{Form, MAX_FORM_BYTES};
 use super::log_in::log_in_routes;
 use super::members::{brands_of_browser, member_of, removal_cookie};
 use super::pages;
@@ -20,6 +19,7 @@ use super::reply::{Refusal, Reply};
 use super::route::ConsoleRoute;
 use super::state::Console;
 use super::visit::Visit;
+use crate::http::form::{Form, MAX_FORM_BYTES};
 
 /// Registers the pages of the console.
 pub fn console_routes(config: &mut ServiceConfig, console: &Data<Console>) {

@@ -42,6 +42,12 @@ impl ConsoleUrls {
         &self.origin
     }
 
+    /// The origin and the base, as a URL.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("{}{}", self.origin, self.base)
+    }
+
     /// Whether people reach it with https only.
     #[must_use]
     pub fn is_https(&self) -> bool {

@@ -6,8 +6,6 @@ use actix_web::web::Data;
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::form::Form;
-use super::record_links::RecordLinks;
 use super::reply::Refusal;
 use super::state::Console;
 use crate::admin::audit::{Attribution, Via};
@@ -15,6 +13,8 @@ use crate::admin::console_access::Member;
 use crate::admin::role::Role;
 use crate::brand::Brand;
 use crate::customer::model::record::RecordKey;
+use crate::http::form::Form;
+use crate::record_links::RecordLinks;
 use crate::storage::pool::Pool;
 
 /// A request of a person who may do what they ask for.

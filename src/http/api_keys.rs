@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::rate_limits::{KeyLimits, Rates};
 use crate::brand::Brand;
 use crate::storage::StorageError;
+use crate::storage::agent_links::list_agent_generations;
 use crate::storage::api_keys::{KeyRow, KeyState, list_keys, update_last_used};
 
 /// The prefix of every key, so that people and scanners recognise a leaked key.
@@ -115,11 +116,13 @@ impl ApiKeyCache {
         Self { brands, rates, keys: RwLock::default() }
     }
 
-    /// Reads the keys from the database. A key that stays keeps the state of its limits.
+    /// Reads the keys from the database, and which links to the agent page work. A key that stays keeps the state of its
+    /// limits.
     ///
     /// # Errors
     /// When Postgres fails. The cache then keeps its keys.
     pub async fn refresh(&self, pool: &Pool) -> Result<(), StorageError> {
+        self.refresh_links(pool).await?;
         let rows = list_keys(pool).await?;
         let mut keys = self.keys.write();
         let live = rows.into_iter().filter(|row| !row.is_revoked());
@@ -128,6 +131,20 @@ impl ApiKeyCache {
                 Some((row.hash, keys.get(&row.hash).cloned().or_else(|| self.live_key(row))?))
             })
             .collect();
+        Ok(())
+    }
+
+    /// Reads which links to the agent page work, if a brand gives them out.
+    async fn refresh_links(&self, pool: &Pool) -> Result<(), StorageError> {
+        if self.brands.values().all(|brand| brand.agent_links.is_none()) {
+            return Ok(());
+        }
+        for (brand_id, generation) in list_agent_generations(pool).await? {
+            let brand = self.brands.get(&brand_id);
+            if let Some(links) = brand.and_then(|brand| brand.agent_links.as_ref()) {
+                links.set_generation(generation);
+            }
+        }
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use tracing::Span;
 use tracing_actix_web::{RequestId, RootSpanBuilder};
 
 use super::idle_connections;
-use super::problem::Problem;
+use super::problem::{OwnBody, Problem};
 use super::request_body_guard;
 use super::request_body_guard::HeldBody;
 use super::request_log::{Answered, RequestLog};
@@ -129,14 +129,15 @@ async fn answer<B: MessageBody + 'static>(
     Ok(response)
 }
 
-/// An error gets the body of its problem.
+/// An error gets the body of its problem, unless it is a page for people.
 fn with_problem<B: MessageBody>(
     response: ServiceResponse<EitherBody<B, String>>,
     context: &HttpContext,
     request_id: &str,
 ) -> (ServiceResponse<EitherBody<B, String>>, Option<Problem>) {
     let status = response.status();
-    if !status.is_client_error() && !status.is_server_error() {
+    let has_own = response.response().extensions().contains::<OwnBody>();
+    if has_own || !status.is_client_error() && !status.is_server_error() {
         return (response, None);
     }
     let problem = response.response().extensions().get::<Problem>().copied();

@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 pub mod client_ip;
+pub mod form;
 pub mod health;
 pub mod idle_connections;
 pub mod middleware;

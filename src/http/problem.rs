@@ -9,6 +9,10 @@ use actix_web::{HttpResponse, HttpResponseBuilder, ResponseError};
 /// The only method that the endpoints of webhooks accept.
 pub const WEBHOOK_METHOD: &str = "POST";
 
+/// An extension of an error response that has its own body, for people. The middleware then writes none.
+#[derive(Debug, Clone, Copy)]
+pub struct OwnBody;
+
 macro_rules! catalogue {
     ($($variant:ident, $status:ident, $code:literal, $title:literal, $help:literal;)+) => {
         /// An error that a client can see.
@@ -69,6 +73,7 @@ catalogue! {
     BrandNetworkForbidden, FORBIDDEN, "brand-network-forbidden", "Your network may not use the keys of this brand", "An admin lists the allowed networks in the brand's setting allowed_networks.";
     NotFound, NOT_FOUND, "not-found", "This path does not exist", "Check the path of the CRM sync url. In the URL of a webhook, check the brand and the source.";
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path accepts only GET and HEAD", "Send a GET request.";
+    PageMethodNotAllowed, METHOD_NOT_ALLOWED, "page-method-not-allowed", "This path accepts only GET, HEAD and POST", "Open the link in a browser.";
     WebhookMethodNotAllowed, METHOD_NOT_ALLOWED, "webhook-method-not-allowed", "This path accepts only POST", "Send the webhook as a POST request.";
     WebhookUnverified, UNAUTHORIZED, "webhook-unverified", "The webhook could not be verified", "Compare the secret at the source with the secret in the settings. The log and `hookpoint inbox status` have the reason, and `hookpoint inbox verify` explains it.";
     BodyEncoded, UNSUPPORTED_MEDIA_TYPE, "body-encoded", "The body is compressed or otherwise encoded", "Send the body without Content-Encoding.";
@@ -145,6 +150,7 @@ impl Problem {
     fn add_headers(self, response: &mut HttpResponseBuilder) {
         let header = match self {
             Self::MethodNotAllowed => (header::ALLOW, "GET, HEAD"),
+            Self::PageMethodNotAllowed => (header::ALLOW, "GET, HEAD, POST"),
             Self::WebhookMethodNotAllowed => (header::ALLOW, WEBHOOK_METHOD),
             // RFC 9110, section 15.5.16.
             Self::BodyEncoded => (header::ACCEPT_ENCODING, "identity"),

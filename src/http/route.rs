@@ -21,13 +21,19 @@ pub enum Route {
     Docs,
     /// The first page.
     Home,
+    /// The agent page: what a link opens.
+    AgentLink,
+    /// A file that the agent page loads.
+    AgentAsset,
+    /// The agent page of a customer.
+    AgentView,
     /// No route of the service.
     Unmatched,
 }
 
 /// THE route table: it registers the routes, names them in logs and metrics, and reserves their paths. The lookup's path is a
 /// setting, so its default stands here.
-pub const ROUTES: [(Route, &str); 12] = [
+pub const ROUTES: [(Route, &str); 15] = [
     (Route::Lookup, "/omnidesk/customerlookup"),
     (Route::Ready, "/health"),
     (Route::Live, "/health/live"),
@@ -40,6 +46,9 @@ pub const ROUTES: [(Route, &str); 12] = [
     (Route::OpenApi, "/openapi.json"),
     (Route::Docs, "/docs"),
     (Route::Home, "/"),
+    (Route::AgentLink, "/agent"),
+    (Route::AgentAsset, "/agent/assets/{name}"),
+    (Route::AgentView, "/agent/view/{id}"),
 ];
 
 /// Whether the table reserves a path of a setting: the path itself, or everything below its first part.
@@ -57,7 +66,7 @@ fn first_part(path: &str) -> (&str, bool) {
 
 impl Route {
     /// The number of routes.
-    pub const COUNT: usize = 10;
+    pub const COUNT: usize = 13;
 
     /// The route of a path. Any path below that of the webhooks counts as theirs.
     #[must_use]
@@ -91,6 +100,9 @@ impl Route {
             Self::OpenApi => "openapi",
             Self::Docs => "docs",
             Self::Home => "home",
+            Self::AgentLink => "agent_link",
+            Self::AgentAsset => "agent_asset",
+            Self::AgentView => "agent_view",
             Self::Unmatched => "unmatched",
         }
     }
@@ -108,7 +120,10 @@ impl Route {
             Self::Docs => 6,
             Self::Caller => 7,
             Self::Home => 8,
-            Self::Unmatched => 9,
+            Self::AgentLink => 9,
+            Self::AgentAsset => 10,
+            Self::AgentView => 11,
+            Self::Unmatched => 12,
         }
     }
 }
@@ -128,6 +143,8 @@ mod tests {
             "/health/x",
             "/problems",
             "/webhooks/a/b",
+            "/agent",
+            "/agent/x",
         ] {
             assert!(is_reserved(path), "{path}");
         }

@@ -6,6 +6,7 @@
 //! and [`read_through`] asks it. [`change_listener`] invalidates cached answers. [`trace`] has
 //! what the log line of a lookup says, and [`history`] records it in Postgres.
 
+mod agent_links;
 pub mod cache;
 pub mod change_listener;
 pub mod coalescing;

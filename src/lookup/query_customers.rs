@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use crate::storage::pool::{Connection, Pool};
 
+use super::agent_links::with_links;
 use super::freshness::{sources_to_query, sources_to_query_by_id};
 use super::query::Question;
 use super::result::CustomerKeys;
@@ -78,7 +79,8 @@ pub struct FoundCustomer {
 impl FoundCustomer {
     /// Builds the text in one allocation of the exact size, because cached bodies must not take more memory than
     /// needed.
-    fn new(rows: Vec<AnswerRow>, may_be_cached: bool) -> Self {
+    fn new(brand: &Brand, rows: Vec<AnswerRow>, may_be_cached: bool) -> Self {
+        let rows = with_links(brand, rows);
         let length = rows
             .iter()
             .map(|row| row.body.len().saturating_add(1))
@@ -158,7 +160,7 @@ pub async fn find_batch(
             return Some(ambiguous(brand, rows, rules.why_ambiguous(), true));
         }
         let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
-        is_current.then(|| FoundCustomer::new(rows, true).needing(sources_to_query))
+        is_current.then(|| FoundCustomer::new(brand, rows, true).needing(sources_to_query))
     };
     Ok(known.into_iter().zip(addresses).map(read).collect())
 }
@@ -258,7 +260,7 @@ async fn find_once(
             None => return Ok(None),
         }
     }
-    Ok(Some(FoundCustomer::new(shown, may_be_cached).needing(sources_to_query)))
+    Ok(Some(FoundCustomer::new(brand, shown, may_be_cached).needing(sources_to_query)))
 }
 
 /// If too many customers match: how many of them the history names.
@@ -280,7 +282,7 @@ fn ambiguous(
         .increment(1);
     let some = rows.into_iter().take(MOST_NAMED).map(|row| row.customer_key);
     let customers = CustomerKeys::too_many(some);
-    FoundCustomer { customers, ..FoundCustomer::new(Vec::new(), may_be_cached) }
+    FoundCustomer { customers, ..FoundCustomer::new(brand, Vec::new(), may_be_cached) }
 }
 
 /// The answer, rendered with the current settings. `None` if the customer was replaced meanwhile.

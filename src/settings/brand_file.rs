@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
 use super::networks;
+use crate::agent_page::settings::AgentPageSettings;
 use crate::sources::SourceSettings;
 
 /// A brand.
@@ -23,6 +24,7 @@ pub struct BrandSettings {
     pub custom_fields: Vec<CustomFieldSettings>,
     pub matched_by_field: String,
     pub data_as_of_field: String,
+    pub agent_page: AgentPageSettings,
     pub timeline: TimelineSettings,
     pub identity: IdentitySettings,
     pub sources: SourceSettings,
@@ -46,6 +48,7 @@ impl Default for BrandSettings {
             custom_fields: Vec::new(),
             matched_by_field: String::new(),
             data_as_of_field: String::new(),
+            agent_page: AgentPageSettings::default(),
             timeline: TimelineSettings::default(),
             identity: IdentitySettings::default(),
             sources: SourceSettings::default(),

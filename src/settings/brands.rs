@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 
+use super::agent_page::{check_agent_page, usage};
 use super::file::BrandSettings;
 use super::identity::identity;
 use super::secrets::{Secrets, accounts, verifiers};
@@ -48,6 +49,7 @@ pub(super) fn check(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>) -> C
     check_sources(&settings.sources, &mut found);
     check_custom_fields(settings, &mut found);
     check_timeline_limit(settings.timeline.limit, &mut found);
+    found.extend(check_agent_page(&settings.agent_page));
     let webhook_verifiers = verifiers(&settings.sources, fetch, &mut found, &mut secrets);
     let accounts = accounts(&settings.sources, fetch, &mut found, &mut secrets);
     // Templates are checked also if the zone or the language is wrong.
@@ -70,6 +72,7 @@ pub(super) fn check(slug: &str, settings: &BrandSettings, fetch: Fetch<'_>) -> C
         accounts,
         unreadable_secrets: unreadable(&secrets.missing),
         reference_ids: settings.reference_ids.clone(),
+        agent_page: settings.agent_page.clone(),
     });
     CheckedBrand { rules, mistakes: found, missing: secrets.missing, warnings }
 }
@@ -166,6 +169,7 @@ fn presentation_rules(
         timeline_type: settings.timeline.kind.clone(),
         timeline_limit: settings.timeline.limit,
         hidden_events: settings.timeline.hide.clone(),
+        agent_page: usage(&settings.agent_page),
         merging: format!(
             "{:?}|{:?}|{}",
             settings.precedence, settings.identity.precedence, settings.default_region

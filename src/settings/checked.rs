@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::agent_page::check_with_service;
 use super::document::Document;
 use super::environment::{default_files, find_file};
 use super::file::SettingsFile;
@@ -223,6 +224,9 @@ impl Checked {
                 document.problem(problem.below(&format!("brands.{slug}")))
             };
             let checked = brands::check(slug, brand, fetch);
+            let (wrong, doubtful) = check_with_service(file, &brand.agent_page);
+            self.mistakes.extend(wrong.into_iter().filter_map(of_brand));
+            self.warnings.extend(doubtful.into_iter().filter_map(of_brand));
             self.mistakes.extend(checked.mistakes.into_iter().filter_map(of_brand));
             self.missing.extend(checked.missing.into_iter().filter_map(of_brand));
             self.warnings.extend(checked.warnings.into_iter().filter_map(of_brand));

@@ -4,6 +4,7 @@
 //! [`SettingsFile`] is the content of the file. [`Checked`] turns it into the values that the program uses. Nothing
 //! else reads the environment.
 
+mod agent_page;
 mod brand_file;
 mod brands;
 mod checked;

@@ -3,7 +3,7 @@
 use super::file::BrandSettings;
 use crate::customer::answer::presentation::PresentationRules;
 use crate::customer::answer::template_facts::{CUSTOMER_NAMES, EVENT_NAMES};
-use crate::customer::answer::template_names::{UsedName, used_names};
+use crate::customer::answer::template_names::{UsedName, templates_with_agent_page, used_names};
 use crate::customer::model::near_name::{did_you_mean, near_name};
 use crate::customer::model::source::Source;
 use crate::sources::{SettingProblem, SourceSettings, TemplateNames};
@@ -39,6 +39,11 @@ pub(super) fn doubtful_settings(
     for used in used_names(presentation) {
         let what = names.unknown_name(&used);
         warnings.extend(what.map(|what| SettingProblem::new(used.template, what)));
+    }
+    if !presentation.agent_page.is_on() {
+        let what = "prints nothing for `agent_page`, because agent_page.mode is \"off\"";
+        let printing = templates_with_agent_page(presentation).into_iter();
+        warnings.extend(printing.map(|template| SettingProblem::new(template, what)));
     }
     warnings
 }

@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::StorageError;
 
-/// The channel on which every replica learns that it must load the keys again.
+/// The channel on which every replica learns that it must load again what it knows of access: the keys, and which links to the
+/// agent page work.
 pub const KEYS_CHANNEL: &str = "hookpoint_keys";
 
 /// A stored API key.

@@ -21,6 +21,8 @@ pub enum Via {
     Command,
     /// On a page of the console.
     Console,
+    /// On the agent page, without an account.
+    AgentPage,
 }
 
 impl Via {
@@ -30,11 +32,12 @@ impl Via {
         match self {
             Self::Command => "command",
             Self::Console => "console",
+            Self::AgentPage => "agent page",
         }
     }
 
     fn parse(name: &str) -> Option<Self> {
-        [Self::Command, Self::Console].into_iter().find(|via| via.as_str() == name)
+        [Self::Command, Self::Console, Self::AgentPage].into_iter().find(|via| via.as_str() == name)
     }
 }
 

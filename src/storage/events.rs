@@ -175,11 +175,36 @@ impl TimelinePlace {
             event_type: String::new(),
         }
     }
+
+    /// The place as a text. The id of an event may be personal data.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let Self { at, source, external_id, event_type } = self;
+        serde_json::json!([at, source, external_id, event_type]).to_string()
+    }
+
+    /// The place in a text.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let (at, source, external_id, event_type) = serde_json::from_str(text).ok()?;
+        Some(Self { at, source, external_id, event_type })
+    }
+}
+
+/// Which events of a timeline are wanted.
+#[derive(Clone, Default)]
+pub struct EventFilter {
+    /// Only those of this source. Empty for all.
+    pub source: String,
+    /// Only those of this type. Empty for all.
+    pub event_type: String,
+    /// Without those of these types.
+    pub hidden: Vec<String>,
 }
 
 type PlacedColumns = (String, Json<FieldVersions>, jiff_sqlx::Timestamp, String, String, String);
 
-/// The events of some records after a place in their timeline, each with its place.
+/// The wanted events of some records after a place in their timeline, each with its place.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -187,7 +212,7 @@ pub async fn list_events_after_place(
     db: &mut Connection,
     brand_id: i32,
     records: &[String],
-    after: &TimelinePlace,
+    (after, filter): (&TimelinePlace, &EventFilter),
     limit: usize,
 ) -> Result<Vec<(TimelinePlace, Event)>, StorageError> {
     let rows: Vec<PlacedColumns> = sqlx::query_as(
@@ -197,6 +222,7 @@ pub async fn list_events_after_place(
             select event_key, state, occurred_at, source, external_id, event_type from events
             where brand_id = $1 and record_key = owner.record_key and live and occurred_at <= $3
                 and (occurred_at < $3 or (source, external_id, event_type) > ($4, $5, $6))
+                and ($8 = '' or source = $8) and ($9 = '' or event_type = $9) and event_type <> all($10)
             order by occurred_at desc, source, external_id, event_type
             limit $7
         ) as next
@@ -210,6 +236,9 @@ pub async fn list_events_after_place(
     .bind(&after.external_id)
     .bind(&after.event_type)
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(&filter.source)
+    .bind(&filter.event_type)
+    .bind(&filter.hidden)
     .fetch_all(db)
     .await?;
     let placed = |(key, state, at, source, external_id, event_type): PlacedColumns| {
@@ -217,4 +246,21 @@ pub async fn list_events_after_place(
         Ok((place, event((key, state))?))
     };
     rows.into_iter().map(placed).collect()
+}
+
+/// The sources and types of the events of some records, in order, without those of some types.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_event_types(
+    db: &mut Connection,
+    brand_id: i32,
+    records: &[String],
+    hidden: &[String],
+) -> Result<Vec<(String, String)>, StorageError> {
+    let query = sqlx::query_as(
+        "select distinct source, event_type from events
+        where brand_id = $1 and record_key = any($2) and live and event_type <> all($3) order by source, event_type",
+    );
+    Ok(query.bind(brand_id).bind(records).bind(hidden).fetch_all(db).await?)
 }

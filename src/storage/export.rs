@@ -8,6 +8,7 @@ use sqlx::types::Json;
 
 use super::StorageError;
 use super::records::texts;
+use crate::customer::answer::agent_page::{PLACEHOLDER, SHOWN};
 use crate::customer::model::record::RecordKey;
 
 /// All data about some records, from sources and from people, and everything derived from it.
@@ -20,7 +21,12 @@ pub async fn get_everything(
     keys: &BTreeSet<RecordKey>,
 ) -> Result<Value, StorageError> {
     let query = sqlx::query_as(include_str!("export.sql"));
-    let (Json(everything),): (Json<Value>,) =
-        query.bind(brand_id).bind(texts(keys)).fetch_one(db).await?;
+    let (Json(everything),): (Json<Value>,) = query
+        .bind(brand_id)
+        .bind(texts(keys))
+        .bind(PLACEHOLDER.to_string())
+        .bind(SHOWN)
+        .fetch_one(db)
+        .await?;
     Ok(everything)
 }

@@ -14,7 +14,7 @@ select json_build_object(
                 select coalesce(json_agg(json_build_object('type', own.kind, 'address', own.address) order by own.kind, own.address), '[]')
                 from customer_addresses as own where own.brand_id = $1 and own.customer_key = known.customer_key
             ),
-            'answer', (select body::json from answers where answers.brand_id = $1 and answers.customer_key = known.customer_key)
+            'answer', (select replace(body, $3, $4)::json from answers where answers.brand_id = $1 and answers.customer_key = known.customer_key)
         )), '[]')
         from customer join customers as known on known.brand_id = $1 and known.customer_key = customer.customer_key
     ),
@@ -73,5 +73,12 @@ select json_build_object(
             'postponed_until', postponed_until
         ) order by postponed_until), '[]')
         from postponed_lookup_reviews where brand_id = $1 and customer_keys && $2
+    ),
+    'customer_reports', (
+        select coalesce(json_agg(json_build_object(
+            'record_keys', array(select own.key from unnest(record_keys) as own (key) where own.key = any($2) order by 1),
+            'reports', reports, 'last_ticket', last_ticket, 'first_at', first_at, 'last_at', last_at, 'settled_at', settled_at
+        ) order by first_at), '[]')
+        from customer_reports where brand_id = $1 and record_keys && $2
     )
 )

@@ -18,4 +18,9 @@ select key from (
     (select record_key from given_ids where brand_id = $1 and record_key > $2 order by record_key limit $3)
     union
     (select distinct record_key from confirmed_addresses where brand_id = $1 and record_key > $2 order by record_key limit $3)
+    union
+    (
+        select distinct own.key from customer_reports cross join unnest(record_keys || customer_key) as own (key)
+        where brand_id = $1 and own.key > $2 order by own.key limit $3
+    )
 ) as keys (key) order by key limit $3

@@ -23,7 +23,7 @@ const HEARTBEAT_CHANNEL: &str = "hookpoint_beat";
 pub enum Notification {
     /// Customers changed.
     Changed(Invalidation),
-    /// API keys were created or revoked.
+    /// API keys were created or revoked, or links to the agent page were revoked.
     Keys,
     /// A heartbeat. It only shows that notifications arrive.
     Heartbeat(Option<Heartbeat>),

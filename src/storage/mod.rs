@@ -1,6 +1,7 @@
 //! All SQL. A row becomes a domain type here.
 
 pub mod account_status;
+pub mod agent_links;
 pub mod answers;
 pub mod api_keys;
 pub mod audit_log;
@@ -17,6 +18,7 @@ mod connection_trust;
 pub mod console_access;
 pub mod console_accounts;
 mod customer_input;
+pub mod customer_reports;
 pub mod customer_states;
 pub mod customer_summaries;
 pub mod customers;

@@ -52,6 +52,11 @@ pub async fn delete_facts(
         .bind(&keys)
         .execute(&mut *db)
         .await?;
+    sqlx::query("delete from customer_reports where brand_id = $1 and (customer_key = any($2) or record_keys && $2)")
+        .bind(brand_id)
+        .bind(&keys)
+        .execute(&mut *db)
+        .await?;
     let pairs = delete_pairs(db, brand_id, &keys).await?;
     let named = owners.into_iter().chain(pairs).flat_map(|(one, other)| [one, other]).flatten();
     Ok((counts, named.map(|key| record_key(&key)).collect::<Result<_, _>>()?))

@@ -10,6 +10,7 @@
     clippy::disallowed_methods
 )]
 
+mod agent_links;
 mod audit;
 #[path = "../upstream/authority.rs"]
 #[allow(dead_code, reason = "a part of the tests of calls")]

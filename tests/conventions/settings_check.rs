@@ -292,6 +292,15 @@ fn what_is_valid_but_probably_wrong_is_a_warning() {
             "60 calls per minute",
         ),
         ("[server]\nworkers = 1".to_owned(), "there is no brand"),
+        (field("{{ agent_page }}"), "agent_page.mode is \"off\""),
+        (
+            "[brands.demo.agent_page]\nmode = \"link\"".to_owned(),
+            "only work on this machine, because server.public_url is empty",
+        ),
+        (
+            "[brands.demo.agent_page]\nmode = \"login\"".to_owned(),
+            "only work on this machine, because console.public_url is empty",
+        ),
     ] {
         let checked = check(&text);
         assert_eq!(in_words(&checked.mistakes), "", "{text}");
@@ -310,9 +319,13 @@ fn what_is_valid_but_probably_wrong_is_a_warning() {
 #[test]
 fn names_that_exist_are_no_warning() {
     let text = r#"
+[server]
+public_url = "https://api.brand.nl"
 [brands.demo]
 reference_ids = ["omneo.identity.loyalty_card", "omniotap.customer_number"]
+agent_page = { mode = "link" }
 custom_fields = [
+    { name = "c", value = "{{ agent_page }}" },
     { name = "a", value = "{{ omneo.custom_x }}{{ omneo['custom_a-b'] }}{{ attributes.custom_x }}{{ omneo.tags | join }}" },
     { name = "b", value = "{% for tag in omneo.tags %}{{ tag.name }}{{ loop.index }}{% endfor %}{{ customer.id }}" },
 ]

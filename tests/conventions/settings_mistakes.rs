@@ -80,6 +80,11 @@ const MISTAKES: [(&str, usize, &str, &str); 109] = [
     ("[brands.demo]\ndefault_region = \"nl\"", 2, "brands.demo.default_region", "two capital letters such as \"NL\""),
     ("[brands.demo]\n[brands.demo.precedence]\nlast_name = [\"crm\"]", 3, "brands.demo.precedence.last_name.0", KINDS),
     ("[brands.demo.sources.hubspot]\nx = 1", 1, "brands.demo.sources.hubspot", "this table can have omniotap, omneo, omnilab, syncaroo"),
+    ("[brands.demo.agent_page]\nmode = \"on\"", 2, "brands.demo.agent_page.mode", "must be one of: \"off\", \"link\" or \"login\""),
+    ("[brands.demo.agent_page]\nlink_days = 0", 2, "brands.demo.agent_page.link_days", "between 1 and 366"),
+    ("[lookup]\nstale_if_error_seconds = 90000\n[brands.demo.agent_page]\nmode = \"link\"\nlink_days = 1", 5, "brands.demo.agent_page.link_days", "longer than an answer is cached"),
+    ("[console]\nlisten = \"\"\n[brands.demo.agent_page]\nmode = \"login\"", 4, "brands.demo.agent_page.mode", "console.listen is empty"),
+    ("[brands.demo.timeline.messages]\n\"omneo.order\" = \"{{ agent_page }}\"", 2, "brands.demo.timeline.messages.omneo.order", "there is no `agent_page` here"),
     // Templates.
     ("[brands.demo]\ncustom_fields = [\n { name = \"a\", value = \"{{ person.id }}\" },\n]", 3, "brands.demo.custom_fields.0.value", ROOTS),
     ("[brands.demo]\ncustom_fields = [\n { name = \"a\", value = \"{{ omneo.tier }\" },\n]", 3, "brands.demo.custom_fields.0.value", "`}}` is missing"),

@@ -11,6 +11,7 @@
 )]
 
 mod admin;
+mod agent_page;
 mod console;
 #[path = "../harness/couples.rs"]
 mod couples;

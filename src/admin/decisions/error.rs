@@ -51,6 +51,11 @@ pub enum DecisionError {
     /// The answer does not fit the question.
     #[error("this answer does not fit the question: only an address can be shared")]
     NotAnAddress,
+    /// Somebody has to say which records are of another person.
+    #[error(
+        "the answer must name the records of the other person: separate them, with `hookpoint customer separate`"
+    )]
+    NameRecords,
     /// The result is no longer what the preview showed.
     #[error("something changed since this was shown, so nothing was decided; look at it again")]
     Changed,

@@ -1,5 +1,6 @@
 //! Open questions, for a person who answers them: are these customers one person? Those that lookups meet most come first.
 
+mod from_agents;
 mod from_lookups;
 
 use std::cmp::Reverse;
@@ -7,6 +8,7 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
+use self::from_agents::list_from_agents;
 use self::from_lookups::list_from_lookups;
 use super::audit::{Action, Attribution};
 use super::decisions::{Act, DecisionError};
@@ -17,6 +19,7 @@ use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
 use crate::storage::bounded_counts::{BoundedCount, count_reviews};
 use crate::storage::component_rows::ReviewRow;
+use crate::storage::customer_reports::{postpone_report, settle_report};
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_reviews::{LookupSummary, count_lookups, postpone_lookup_review};
 use crate::storage::pool::{Connection, Pool};
@@ -60,7 +63,9 @@ pub async fn list(
     let mut connection = pool.acquire().await?;
     let mut open = list_open(&mut connection, brand).await?;
     open.retain(|open| all || !is_put_away(open, now));
-    ranked(&mut connection, brand, open).await
+    let mut agents = from_agents(&mut connection, brand).await?;
+    agents.retain(|review| all || !review.is_put_away(now));
+    ranked(&mut connection, brand, (open, agents)).await
 }
 
 /// A page ranks at most this many questions: the newest ones.
@@ -87,16 +92,19 @@ pub async fn list_bounded(
         open = list_open(db, brand).await?;
         open.retain(|open| is_put_away(open, now) == are_put_away);
     }
-    Ok((ranked(db, brand, open).await?, is_cut))
+    let mut agents = from_agents(db, brand).await?;
+    agents.retain(|review| review.is_put_away(now) == are_put_away);
+    Ok((ranked(db, brand, (open, agents)).await?, is_cut))
 }
 
-/// The questions, each with the lookups that met it, in the order of [`list`].
+/// The questions, each with the lookups that met it, and those of agents, in the order of [`list`].
 async fn ranked(
     db: &mut Connection,
     brand: &Brand,
-    open: Vec<OpenReview>,
+    (open, from_agents): (Vec<OpenReview>, Vec<Review>),
 ) -> Result<Vec<Review>, StorageError> {
     let mut reviews = counted(db, brand, open).await?;
+    reviews.extend(from_agents);
     reviews.sort_by_cached_key(|Review { id, open, lookups }| {
         let most = Reverse((lookups.count, lookups.is_more));
         (most, Reverse(lookups.last_at), Reverse(open.found_at), id.clone())
@@ -104,11 +112,17 @@ async fn ranked(
     Ok(reviews)
 }
 
-/// All open questions.
+/// All open questions but those that agents raised.
 async fn list_open(db: &mut Connection, brand: &Brand) -> Result<Vec<OpenReview>, StorageError> {
     let mut open = list_reviews(db, brand.id()).await?;
     open.extend(list_from_lookups(db, brand, of_several(brand, &open)).await?);
     Ok(open)
+}
+
+/// The open questions that agents raised.
+async fn from_agents(db: &mut Connection, brand: &Brand) -> Result<Vec<Review>, StorageError> {
+    let found = list_from_agents(db, brand.id()).await?.into_iter();
+    Ok(found.map(|(open, lookups)| Review { id: id(brand, &open), open, lookups }).collect())
 }
 
 /// The addresses and ids of stored questions about several customers. A question about a form is about one customer only, and
@@ -127,13 +141,16 @@ pub async fn list_ids(
     brand: &Brand,
     now: Timestamp,
 ) -> Result<BTreeSet<String>, StorageError> {
-    let open = list_open(&mut *pool.acquire().await?, brand).await?;
+    let mut connection = pool.acquire().await?;
+    let mut open = list_open(&mut connection, brand).await?;
+    let from_agents = list_from_agents(&mut connection, brand.id()).await?.into_iter();
+    open.extend(from_agents.map(|(open, _)| open));
     let open = open.iter().filter(|open| !is_put_away(open, now));
     Ok(open.map(|open| id(brand, open)).collect())
 }
 
 /// How many open questions nobody put away, and when the newest of them came. If very many are stored, those that only lookups
-/// met are not counted.
+/// met or agents raised are not counted.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -147,8 +164,10 @@ pub async fn count(
         let mut connection = pool.acquire().await?;
         let stored = list_reviews(&mut connection, brand.id()).await?;
         let stored = of_several(brand, &stored);
-        let from_lookups = list_from_lookups(&mut connection, brand, stored).await?;
-        for open in from_lookups.iter().filter(|open| !is_put_away(open, now)) {
+        let mut others = list_from_lookups(&mut connection, brand, stored).await?;
+        let from_agents = list_from_agents(&mut connection, brand.id()).await?.into_iter();
+        others.extend(from_agents.map(|(open, _)| open));
+        for open in others.iter().filter(|open| !is_put_away(open, now)) {
             counted.number = counted.number.saturating_add(1);
             newest = newest.max(Some(open.found_at));
         }
@@ -198,7 +217,11 @@ pub async fn about(
     customer_key: &str,
 ) -> Result<Vec<Review>, StorageError> {
     let open = list_reviews_about(db, brand.id(), customer_key).await?;
-    counted(db, brand, open).await
+    let mut reviews = counted(db, brand, open).await?;
+    let mut from_agents = from_agents(db, brand).await?;
+    from_agents.retain(|review| review.open.review.customers.iter().any(|key| key == customer_key));
+    reviews.extend(from_agents);
+    Ok(reviews)
 }
 
 /// The open question with an id.
@@ -212,6 +235,10 @@ pub async fn find(
 ) -> Result<Option<Review>, StorageError> {
     let mut connection = pool.acquire().await?;
     let db = &mut *connection;
+    let from_agents = from_agents(db, brand).await?;
+    if let Some(found) = from_agents.into_iter().find(|review| review.id == wanted) {
+        return Ok(Some(found));
+    }
     let is_wanted = |open: &OpenReview| id(brand, open) == wanted;
     let mut open = list_reviews(db, brand.id()).await?;
     if !open.iter().any(is_wanted) {
@@ -251,6 +278,18 @@ impl Review {
         self.open.review.level == from_lookups::LEVEL
     }
 
+    /// Whether an agent raised the question: is this customer one person?
+    #[must_use]
+    pub fn is_from_agents(&self) -> bool {
+        self.open.review.level == from_agents::LEVEL
+    }
+
+    /// Whether an answer only ends the question, and decides about no records: a reported customer is one person.
+    #[must_use]
+    pub fn is_settled_by(&self, answer: ReviewAnswer) -> bool {
+        self.is_from_agents() && answer == ReviewAnswer::Same
+    }
+
     /// Whether it is about more customers than a person can decide about at once. Then it names only some of them.
     #[must_use]
     pub const fn is_too_large(&self) -> bool {
@@ -279,6 +318,7 @@ impl Review {
         match (answer, self.address(), form) {
             (ReviewAnswer::Shared, Some(address), _) => Ok(Act::Share(address)),
             (ReviewAnswer::Shared, None, _) => Err(DecisionError::NotAnAddress),
+            _ if self.is_from_agents() => Err(DecisionError::NameRecords),
             _ if self.is_too_large() => Err(DecisionError::TooManyCustomers),
             (ReviewAnswer::Same, Some(address), Some(customer)) => {
                 Ok(Act::Confirm(address, customer))
@@ -329,7 +369,9 @@ pub async fn postpone(
     let mut transaction = begin(pool, brand.id()).await?;
     let row = &review.open.review;
     let asked = asked(brand, row).filter(|_| review.is_from_lookups());
-    let is_open = if let Some(asked) = asked {
+    let is_open = if review.is_from_agents() {
+        postpone_report(&mut transaction, brand.id(), &row.value, until).await?
+    } else if let Some(asked) = asked {
         let customers = &row.customers;
         postpone_lookup_review(&mut transaction, brand.id(), asked, customers, until).await?
     } else {
@@ -342,4 +384,28 @@ pub async fn postpone(
     }
     transaction.commit().await?;
     Ok(is_open)
+}
+
+/// Decides that a reported customer is one person, with an audit entry. Returns whether the question was open, and about the
+/// same customer.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn settle(
+    pool: &Pool,
+    brand: &Brand,
+    review: &Review,
+    (attribution, now): (Attribution<'_>, Timestamp),
+) -> Result<bool, StorageError> {
+    let mut transaction = begin(pool, brand.id()).await?;
+    let open = from_agents(&mut transaction, brand).await?;
+    let row = &review.open.review;
+    let customer = row.customers.first().filter(|_| open.iter().any(|open| open.id == review.id));
+    let Some(customer) = customer else { return Ok(false) };
+    settle_report(&mut transaction, brand.id(), (&row.value, customer), now).await?;
+    let records = review.customers().into_iter().collect();
+    let action = Action::new("settle report", review.id.clone()).about_records(brand, &records);
+    action.done_in(&mut transaction, brand.id(), (attribution, now), "one person").await?;
+    transaction.commit().await?;
+    Ok(true)
 }

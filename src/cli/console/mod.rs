@@ -45,6 +45,19 @@ pub(super) enum ConsoleCommand {
         #[command(flatten)]
         output: JsonArguments,
     },
+    /// Revoke all links to the agent page that were given out, and end the pages that they opened. Asks first
+    RevokeAgentLinks {
+        /// The brand. Needed if the settings have several brands
+        #[arg(long)]
+        brand: Option<String>,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
+        #[command(flatten)]
+        actor: ActorArguments,
+        #[command(flatten)]
+        output: JsonArguments,
+    },
     /// End a session at once
     End {
         /// Id of the session, from `console sessions`
@@ -122,6 +135,11 @@ async fn run_in(session: &Session, command: ConsoleCommand, now: Timestamp) -> a
         }
         ConsoleCommand::Sessions { brand, output } => {
             sessions::list(session, brand.as_deref(), now, output).await
+        }
+        ConsoleCommand::RevokeAgentLinks { brand, yes, actor, output } => {
+            output.refuse_question(yes)?;
+            let brand = brand.as_deref();
+            sessions::revoke_links(session, brand, yes, &actor.actor(), now, output).await
         }
         ConsoleCommand::End { id, brand, actor, output } => {
             sessions::end(session, brand.as_deref(), id, &actor.actor(), now, output).await

@@ -1,16 +1,17 @@
-//! `hookpoint console link`, `sessions` and `end`
+//! `hookpoint console link`, `sessions`, `end` and `revoke-agent-links`
 
 use jiff::Timestamp;
 use serde_json::json;
 use uuid::Uuid;
 
 use super::urls::console_urls;
+use crate::admin::agent_links::revoke_agent_links;
 use crate::admin::console_access::{AccessError, LINK_MINUTES, create_link, end_session, sessions};
 use crate::admin::role::Role;
 use crate::cli::actor::Actor;
 use crate::cli::exit::Failure;
 use crate::cli::open_browser::open_browser;
-use crate::cli::output::{JsonArguments, plain, print_error, print_json, print_line};
+use crate::cli::output::{JsonArguments, confirm, plain, print_error, print_json, print_line};
 use crate::cli::session::Session;
 use crate::cli::wrapped::print_wrapped;
 
@@ -94,6 +95,29 @@ pub(super) async fn list(
         );
         print_line(&plain(&line));
     }
+    Ok(())
+}
+
+/// Revokes all links to the agent page.
+pub(super) async fn revoke_links(
+    session: &Session,
+    slug: Option<&str>,
+    is_confirmed: bool,
+    actor: &Actor,
+    now: Timestamp,
+    output: JsonArguments,
+) -> anyhow::Result<()> {
+    let brand = session.choose(slug)?;
+    let question = "Revoke all links to the agent page that were given out?";
+    if !is_confirmed && !confirm(question, "revoke all links")? {
+        print_line("Nothing was revoked.");
+        return Ok(());
+    }
+    revoke_agent_links(&session.database.pool, brand, actor.attribution(), now).await?;
+    if output.json {
+        return print_json(&json!({ "brand": brand.rules.slug, "outcome": "revoked" }));
+    }
+    print_line("Revoked. Tickets that are opened from now on get new links.");
     Ok(())
 }
 

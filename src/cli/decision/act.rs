@@ -100,7 +100,10 @@ fn failure(error: DecisionError) -> anyhow::Error {
         ))
         .into(),
         DecisionError::NoDecision => Failure::not_found(error.to_string()).into(),
-        DecisionError::TooFew | DecisionError::NothingStays | DecisionError::NotAnAddress => {
+        DecisionError::TooFew
+        | DecisionError::NothingStays
+        | DecisionError::NotAnAddress
+        | DecisionError::NameRecords => {
             Failure::mistake(error.to_string()).into()
         }
         DecisionError::Contradicts(ids) | DecisionError::AlreadyDecided(ids) => {

@@ -12,6 +12,7 @@ use anyhow::Context;
 
 pub(super) use self::arguments::DemoArguments;
 use self::instructions::Instructions;
+use self::settings_file::suppression_file;
 use super::serve;
 use super::serve::ShutdownSignal;
 use super::wrapped::print_wrapped;
@@ -88,12 +89,11 @@ impl Demo<'_> {
         let data_dir = make_directory(&temporary, PREFIX).map_err(|error| {
             anyhow::anyhow!("the demo cannot store its data in {}: {error}", temporary.display())
         })?;
-        // The suppression list is deleted together with the demo's data.
-        let suppressions = data_dir.join("suppressions.jsonl");
-        settings.file.erasure.suppression_file = suppressions.display().to_string();
+        settings.file.erasure.suppression_file = suppression_file(&data_dir).display().to_string();
         let place = Place::Embedded(layout(&data_dir));
         let result = Box::pin(self.run_in(settings, &place, simulators, shutdown)).await;
         let _ = std::fs::remove_dir_all(&data_dir);
+        let _ = std::fs::remove_file(suppression_file(&data_dir));
         result
     }
 

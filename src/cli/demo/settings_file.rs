@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::demo::webhook_signer::Secrets;
 
+/// The suppression list of the demo, beside its data. It is deleted with the data: an erasure in one demo must not erase
+/// the same example customer in the next one.
+pub(super) fn suppression_file(data_dir: &Path) -> PathBuf {
+    data_dir.with_extension("suppressions.jsonl")
+}
+
 /// Writes the settings to a file, for commands that run beside the demo. Each secret gets a file of its own.
 pub(super) fn write_settings(
     data_dir: &Path,
@@ -14,8 +20,9 @@ pub(super) fn write_settings(
     secrets: &Secrets,
 ) -> anyhow::Result<PathBuf> {
     let mut text = format!(
-        "[database]\ndata_dir = {:?}\n\n[console]\nlisten = {console:?}\n\n{brand}",
-        data_dir.display().to_string()
+        "[database]\ndata_dir = {:?}\n\n[erasure]\nsuppression_file = {:?}\n\n[console]\nlisten = {console:?}\n\n{brand}",
+        data_dir.display().to_string(),
+        suppression_file(data_dir).display().to_string()
     );
     for (name, secret) in secrets.by_name() {
         let file = data_dir.join(name.to_lowercase());

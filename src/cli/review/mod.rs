@@ -4,6 +4,7 @@ mod shown;
 
 use clap::{Args, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use serde_json::json;
 
 use self::shown::{not_shown, print_review, print_reviews, review_as_json};
 use super::actor::ActorArguments;
@@ -12,7 +13,9 @@ use super::exit::Failure;
 use super::output::{OutputArguments, print_error, print_json, print_line};
 use super::session::Session;
 use crate::admin::decisions::views_of;
-use crate::admin::reviews::{DAYS_AWAY, Review, ReviewAnswer, days_later, find, list, postpone};
+use crate::admin::reviews::{
+    DAYS_AWAY, Review, ReviewAnswer, days_later, find, list, postpone, settle,
+};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::settings::Settings;
@@ -78,7 +81,7 @@ pub(super) struct LaterArguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 pub(super) enum AnswerArgument {
-    /// The customers are one person. About one customer: the address is theirs
+    /// The customers are one person. About one customer: the address is theirs, or it is one person
     Same,
     /// The customers are different people. About one customer: the address is not theirs
     Different,
@@ -118,6 +121,9 @@ async fn run_in(session: &Session, command: ReviewCommand, now: Timestamp) -> an
                 AnswerArgument::Different => ReviewAnswer::Different,
                 AnswerArgument::Shared => ReviewAnswer::Shared,
             };
+            if review.is_settled_by(answer) {
+                return settle_report(session, (brand, &review), now, &act).await;
+            }
             let wanted = review.act(answer).map_err(|error| Failure::mistake(error.to_string()))?;
             let words = ActWords { question: "Decide this?", action: "decide this" };
             run_act(session, brand, &wanted, &act, words).await
@@ -188,6 +194,29 @@ async fn later(
     let review = open_review(session, brand, &arguments.id).await?;
     let how = (&arguments.actor, &arguments.output);
     put_away(session, (brand, review), (arguments.days, now), how).await
+}
+
+/// Decides that a reported customer is one person. No record changes, so there is nothing to preview.
+async fn settle_report(
+    session: &Session,
+    (brand, review): (&Brand, &Review),
+    now: Timestamp,
+    act: &ActArguments,
+) -> anyhow::Result<()> {
+    let (actor, output) = act.put_away()?;
+    let actor = actor.actor();
+    if !settle(&session.database.pool, brand, review, (actor.attribution(), now)).await? {
+        return Err(Failure::not_found("this question is no longer open").into());
+    }
+    if output.is_json() {
+        return print_json(
+            &json!({ "brand": brand.rules.slug, "id": review.id, "outcome": "settled" }),
+        );
+    }
+    print_line(
+        "Decided: it is one person. Agents can raise the question again if another record joins it.",
+    );
+    Ok(())
 }
 
 async fn put_away(

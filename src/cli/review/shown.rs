@@ -50,10 +50,14 @@ fn concerned(review: &Review) -> String {
 fn met(review: &Review, at: impl Fn(Timestamp) -> String) -> Option<String> {
     let LookupSummary { count, is_more, last_at, last_ticket } = &review.lookups;
     let more = if *is_more { "more than " } else { "" };
-    let lookups = counted(*count, "lookup", "lookups");
+    let (met, lookups) = if review.is_from_agents() {
+        ("reported", counted(*count, "time", "times"))
+    } else {
+        ("met by", counted(*count, "lookup", "lookups"))
+    };
     let ticket = last_ticket.as_ref().map(|ticket| format!(", last ticket {ticket}"));
     let last = at((*last_at)?);
-    Some(format!("met by {more}{lookups}, the last {last}{}", ticket.unwrap_or_default()))
+    Some(format!("{met} {more}{lookups}, the last {last}{}", ticket.unwrap_or_default()))
 }
 
 /// Prints an open question, its customers, and the answers.
@@ -69,14 +73,21 @@ pub(super) fn print_review(brand: &Brand, review: &Review, customers: &[Customer
     print_views(customers);
     print_line("\nTo answer it:");
     let id = &review.id;
-    let (same, different) = if review.is_about_a_form() {
-        ("the address belongs to this customer", "the address belongs to somebody else")
+    let (same, different) = if review.is_from_agents() {
+        ("it is one person", None)
+    } else if review.is_about_a_form() {
+        ("the address belongs to this customer", Some("the address belongs to somebody else"))
     } else {
-        ("they are one person", "they are different people")
+        ("they are one person", Some("they are different people"))
     };
     if !review.is_too_large() {
         print_line(&format!("  hookpoint review decide {id} same       {same}"));
-        print_line(&format!("  hookpoint review decide {id} different  {different}"));
+        let different = different
+            .map(|different| format!("  hookpoint review decide {id} different  {different}"));
+        let separate = || {
+            "  hookpoint customer separate RECORD ...   it is not: name the records of the other person".to_owned()
+        };
+        print_line(&different.unwrap_or_else(separate));
     }
     if review.may_be_shared(brand) {
         print_line(&format!("  hookpoint review decide {id} shared     several people have it"));
@@ -96,6 +107,9 @@ fn evidence(review: &Review) -> String {
     }
     let (kind, value, conflict) =
         (kind_in_words(&question.kind), &question.value, &question.conflict);
+    if review.is_from_agents() {
+        return format!("{conflict}: {value}");
+    }
     if review.is_from_lookups() {
         return format!("lookups of the {kind} {value} find {}", concerned(review));
     }

@@ -11,11 +11,11 @@ use super::password::refusal;
 use crate::admin::console_accounts::invitations::accept_invitation;
 use crate::admin::console_accounts::manage::INVITATION_DAYS;
 use crate::admin::console_accounts::password_rules::{MAX_CHARACTERS, MIN_CHARACTERS};
-use crate::console::form::Form;
 use crate::console::frame::Frame;
 use crate::console::members::session_value;
 use crate::console::reply::Refusal;
 use crate::console::state::Console;
+use crate::http::form::Form;
 
 #[derive(Serialize)]
 struct InvitationPage {

@@ -5,10 +5,10 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::attempts::wrong_code;
 use super::page::enter;
 use crate::admin::console_access::{AccessError, LINK_MINUTES, log_in as log_in_with_code};
-use crate::console::form::Form;
 use crate::console::members::session_value;
 use crate::console::reply::Refusal;
 use crate::console::state::Console;
+use crate::http::form::Form;
 
 /// Begins a session.
 pub(super) async fn log_in(

@@ -15,11 +15,11 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 pub(super) use self::invitation::same_twice;
 pub(super) use self::password::refusal as password_refusal;
 use super::cross_site::is_own_form;
-use super::form::Form;
 use super::refusals::refuse;
 use super::reply::Refusal;
 use super::state::Console;
 use super::urls::CALLBACK;
+use crate::http::form::Form;
 
 /// Registers the ways in.
 pub(super) fn log_in_routes(config: &mut ServiceConfig, base: &str) {

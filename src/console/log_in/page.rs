@@ -7,13 +7,13 @@ use serde::Serialize;
 
 use crate::admin::console_access::{AccessSecret, LINK_MINUTES};
 use crate::brand::Brand;
-use crate::console::form::Form;
 use crate::console::frame::Frame;
 use crate::console::members::session_cookie;
 use crate::console::refusals::refuse;
 use crate::console::render::render;
 use crate::console::reply::{Reply, builder};
 use crate::console::state::Console;
+use crate::http::form::Form;
 
 #[derive(Serialize)]
 struct LogInPage {

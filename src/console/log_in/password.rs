@@ -10,10 +10,10 @@ use crate::admin::console_access::AccessError;
 use crate::admin::console_accounts::log_in::{Attempt, PasswordError, log_in_with_password};
 use crate::admin::console_accounts::passwords::HashError;
 use crate::brand::Brand;
-use crate::console::form::Form;
 use crate::console::members::session_value;
 use crate::console::reply::Refusal;
 use crate::console::state::Console;
+use crate::http::form::Form;
 
 /// How long people wait who came when too many others logged in.
 const BUSY_SECONDS: u64 = 10;

@@ -8,10 +8,10 @@ use crate::admin::console_access::AccessError;
 use crate::admin::console_provider::{
     LOG_IN_MINUTES, ProvidedRole, begin_provider_log_in, end_provider_log_in, enter_from_provider,
 };
-use crate::console::form::Form;
 use crate::console::members::{session_cookie, session_value};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::state::Console;
+use crate::http::form::Form;
 use crate::oidc::{Identity, LogInSecrets, OidcProblem, Provider};
 
 /// No brand's cookie has this name: they have a hyphen there.

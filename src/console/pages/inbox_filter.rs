@@ -4,8 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use url::form_urlencoded::Serializer;
 
-use crate::console::form::Form;
 use crate::customer::model::source::Source;
+use crate::http::form::Form;
 use crate::storage::deliveries::DeliveryFilter;
 use crate::storage::inbox_pages::{DeliveryState, PageFilter};
 

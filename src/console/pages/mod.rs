@@ -80,6 +80,7 @@ pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, 
         ConsoleRoute::RemoveAccount => accounts::remove(visit).await,
         ConsoleRoute::OwnAccount => own_account::show(visit),
         ConsoleRoute::ChangePassword => own_account::change_password(visit).await,
+        ConsoleRoute::RevokeAgentLinks => people::revoke_links(visit).await,
         ConsoleRoute::Audit => audit::list(visit).await,
     }
 }

@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 
+use crate::admin::agent_links::revoke_agent_links;
 use crate::admin::console_access::{
     AccessError, CameBy, IDLE_MINUTES, LINK_MINUTES, SESSION_HOURS, create_link, end_session,
     sessions,
 };
 use crate::admin::console_accounts::manage::{INVITATION_DAYS, accounts};
 use crate::admin::role::{Role, UnknownRole};
+use crate::agent_page::links::AgentLinks;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
@@ -23,6 +25,8 @@ struct PeoplePage {
     invitation_days: i64,
     session_hours: i64,
     idle_minutes: i64,
+    /// Whether answers link to the agent page.
+    has_agent_page: bool,
     /// A link that was just made.
     made: Option<MadeLink>,
 }
@@ -77,6 +81,7 @@ pub(super) async fn page(visit: &Visit, made: Option<MadeLink>) -> Result<Reply,
         invitation_days: INVITATION_DAYS,
         session_hours: SESSION_HOURS,
         idle_minutes: IDLE_MINUTES,
+        has_agent_page: visit.brand.agent_links.as_ref().is_some_and(AgentLinks::open_agent_page),
         made,
     };
     visit.page("people.html", ("/people", "People"), &page)
@@ -145,6 +150,12 @@ pub(super) async fn end(visit: &Visit) -> Result<Reply, Refusal> {
     let (attribution, now) = (visit.attribution(), visit.now());
     let ended = end_session(visit.pool(), &visit.brand, visit.uuid()?, attribution, now).await?;
     Ok(visit.redirect(&visit.path("/people"), if ended { "ended" } else { "nothing" }))
+}
+
+/// Revokes all links to the agent page.
+pub(super) async fn revoke_links(visit: &Visit) -> Result<Reply, Refusal> {
+    revoke_agent_links(visit.pool(), &visit.brand, visit.attribution(), visit.now()).await?;
+    Ok(visit.redirect(&visit.path("/people"), "links-revoked"))
 }
 
 /// Ends the own session.

@@ -12,20 +12,21 @@ use crate::admin::compared_review::{
 };
 use crate::admin::reviews::{DAYS_AWAY, Review, find};
 use crate::admin::role::Role;
-use crate::console::record_links::RecordLinks;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
 use crate::counted::counted;
 use crate::customer::model::record::RecordKey;
+use crate::record_links::RecordLinks;
 
 #[derive(Serialize)]
 struct ReviewPage {
     id: String,
     is_about_a_form: bool,
+    is_from_agents: bool,
     question: ShownQuestion,
     since: ShownTime,
-    /// How many lookups met it, in words. Empty if none did.
+    /// How many lookups met it, or how often agents reported it, in words. Empty if none did.
     lookups: String,
     last_ticket: Option<String>,
     /// Until when it is put away.
@@ -86,6 +87,7 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
     let page = ReviewPage {
         id: review.id.clone(),
         is_about_a_form: review.is_about_a_form(),
+        is_from_agents: review.is_from_agents(),
         question: ShownQuestion::new(visit, &review),
         since: visit.time(open.found_at),
         lookups: match (review.lookups.count, review.lookups.is_more) {

@@ -12,12 +12,12 @@ use crate::admin::compared_review::{ComparedCustomer, MOST_COMPARED};
 use crate::admin::decided_since::decided_since;
 use crate::admin::decisions::{CustomerView, DecisionError, StateToken, decide, preview};
 use crate::admin::reviews::{
-    DAYS_AWAY, Review, ReviewAnswer, days_later, list, list_ids, postpone,
+    DAYS_AWAY, Review, ReviewAnswer, days_later, list, list_ids, postpone, settle,
 };
-use crate::console::record_links::RecordLinks;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::visit::Visit;
 use crate::customer::model::record::RecordKey;
+use crate::record_links::RecordLinks;
 
 /// An answer that a person can choose.
 #[derive(Serialize)]
@@ -76,7 +76,12 @@ pub(super) async fn answers(
         if answer == ReviewAnswer::Shared && !review.may_be_shared(&visit.brand) {
             continue;
         }
-        let label = if review.is_about_a_form() { about_a_form } else { about_customers };
+        let label = match answer {
+            _ if review.is_about_a_form() => about_a_form,
+            ReviewAnswer::Same if review.is_from_agents() => "It is one person",
+            ReviewAnswer::Different if review.is_from_agents() => "It is several people",
+            _ => about_customers,
+        };
         let (result, refused) = match previewed(visit, review, answer, customers).await {
             Ok(result) => (Some(result), String::new()),
             Err(DecisionError::Storage(error)) => return Err(error.into()),
@@ -94,6 +99,9 @@ async fn previewed(
     answer: ReviewAnswer,
     customers: &[ComparedCustomer],
 ) -> Result<AnswerResult, DecisionError> {
+    if review.is_settled_by(answer) {
+        return Ok(unchanged(visit, customers));
+    }
     let act = review.act(answer)?;
     let shown = preview(visit.pool(), &visit.brand, &act).await?;
     let is_asked = |view: &&CustomerView| review.open.review.customers.contains(&view.key);
@@ -112,6 +120,17 @@ async fn previewed(
     })
 }
 
+/// What an answer does that only ends the question.
+fn unchanged(visit: &Visit, customers: &[ComparedCustomer]) -> AnswerResult {
+    let card = |customer: &ComparedCustomer| CustomerCard::new(visit, &customer.view, None);
+    AnswerResult {
+        state: String::new(),
+        customers: customers.iter().map(card).collect(),
+        more: 0,
+        others: Vec::new(),
+    }
+}
+
 /// Gives an answer, and goes to the next question.
 pub(super) async fn answer(visit: &Visit) -> Result<Reply, Refusal> {
     let (pool, brand, now) = (visit.pool(), &visit.brand, visit.now());
@@ -121,7 +140,7 @@ pub(super) async fn answer(visit: &Visit) -> Result<Reply, Refusal> {
     };
     let (done, decided) = match visit.form.value("answer") {
         "later" => (put_away(visit, review).await?, None),
-        name => ("answered", Some(give(visit, review, name).await?)),
+        name => ("answered", give(visit, review, name).await?),
     };
     let open = list_ids(pool, brand, now).await?;
     let next = next_of(&order, &open, &visit.id);
@@ -150,17 +169,23 @@ async fn put_away(visit: &Visit, review: &Review) -> Result<&'static str, Refusa
     }
 }
 
-/// Decides what an answer says, if that would still do what the person saw. Returns the id of the decision.
-async fn give(visit: &Visit, review: &Review, name: &str) -> Result<Uuid, Refusal> {
+/// Decides what an answer says, if that would still do what the person saw. Returns the id of the decision, if it is one about
+/// records.
+async fn give(visit: &Visit, review: &Review, name: &str) -> Result<Option<Uuid>, Refusal> {
     let answer = ANSWERS.iter().find(|(_, own, ..)| *own == name);
     let Some((answer, ..)) = answer else {
         return Err(Refusal::Mistake("Choose one of the answers.".to_owned()));
     };
+    if review.is_settled_by(*answer) {
+        let by = (visit.attribution(), visit.now());
+        let is_done = settle(visit.pool(), &visit.brand, review, by).await?;
+        return if is_done { Ok(None) } else { Err(changed(visit).await?) };
+    }
     let Ok(state) = visit.form.value(&format!("state-{name}")).parse::<StateToken>();
     let act = review.act(*answer).map_err(|error| Refusal::Mistake(refused(&error)))?;
     let by = (visit.attribution(), visit.now());
     match decide(visit.pool(), &visit.brand, &act, Some(&state), by).await {
-        Ok(decided) => Ok(decided.decision_id),
+        Ok(decided) => Ok(Some(decided.decision_id)),
         Err(DecisionError::Storage(error)) => Err(error.into()),
         Err(DecisionError::Changed) => Err(changed(visit).await?),
         // What somebody decided meanwhile may be the reason.

@@ -69,6 +69,9 @@ fn reason(review: &Review) -> String {
     if review.is_about_a_form() {
         return "Only a form contains it.".to_owned();
     }
+    if review.is_from_agents() {
+        return "An agent reported that it is not, or not only, one person.".to_owned();
+    }
     if review.is_from_lookups() {
         return "Lookups find all of them.".to_owned();
     }

@@ -97,6 +97,9 @@ pub(super) fn refused(error: &DecisionError) -> String {
         DecisionError::NoRecord(_) => {
             "One of the records does not exist any more, or its source deleted it."
         }
+        DecisionError::NameRecords => {
+            "Open the customer above, and separate the records of the other person there."
+        }
         DecisionError::NoEffect => {
             "It would have no effect: merges of the source contradict it. The page of the customer says why."
         }

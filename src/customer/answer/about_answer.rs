@@ -28,8 +28,10 @@ pub(super) fn fields(
         .collect()
 }
 
-/// The evidence in words. Records that nothing joins are one record, with those that its source merged into it.
-fn matched_by(kinds: &str, locale: Locale) -> String {
+/// The evidence in words: the kinds of [`Profile::matched_by`]. Records that nothing joins are one record, with those that
+/// its source merged into it.
+#[must_use]
+pub fn matched_by(kinds: &str, locale: Locale) -> String {
     if kinds.is_empty() {
         return match locale {
             Locale::English => "one record".to_owned(),

@@ -19,7 +19,7 @@ use crate::customer::model::source::UnknownName;
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The format of a date with its time.
-pub(super) const DATETIME: &str = "%Y-%m-%d %H:%M";
+pub const DATETIME: &str = "%Y-%m-%d %H:%M";
 
 /// A language of the built-in messages and of number formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The documented response for Omnidesk: exactly these keys, in this order, all values strings.
 
 mod about_answer;
+pub mod agent_page;
 pub mod filters;
 pub mod presentation;
 pub mod presentation_rules;
@@ -11,6 +12,7 @@ mod template_limits;
 pub mod template_names;
 mod template_words;
 
+pub use self::about_answer::matched_by;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use minijinja::{Environment, UndefinedBehavior, Value};
 use parking_lot::Mutex;
 
+use super::agent_page::{AgentPageUse, PLACEHOLDER, cleaned};
 pub use super::presentation_rules::PresentationRules;
 use super::presentation_rules::{Template, field_template, message_template, url_template};
 use super::profile::{Profile, Sourced};
@@ -91,16 +92,16 @@ impl Presenter {
     #[must_use]
     pub fn answer(&self, profile: &Profile, events: &[Event]) -> Rendered {
         let failed = Failed::default();
-        let facts = ProfileFacts::new(profile);
-        let facts = Value::from_serialize(&facts);
+        let agent_page = self.rules.agent_page;
+        let facts = Value::from_serialize(ProfileFacts::new(profile, agent_page));
         let fields = self.rules.custom_fields.iter().enumerate().filter_map(|(n, (name, _))| {
-            let value = self.render(&field_template(n), &facts, &failed)?;
-            Some(CustomField { name: name.clone(), value })
+            let rendered = self.rendered(&field_template(n), &facts, &failed)?;
+            Some(CustomField { name: name.clone(), value: cleaned(&rendered, agent_page)? })
         });
         let part = |part: &Option<Sourced<String>>| {
             part.as_ref().map(|sourced| sourced.value.clone()).unwrap_or_default()
         };
-        let answer = Answer {
+        let mut answer = Answer {
             addresses: profile
                 .addresses
                 .iter()
@@ -109,18 +110,25 @@ impl Presenter {
             customer_firstname: part(&profile.first_name),
             customer_id: profile.customer_id.clone(),
             customer_lastname: part(&profile.last_name),
-            custom_fields: fields
-                .chain(about_answer::fields(&self.rules, profile, events))
-                .collect(),
+            custom_fields: Vec::new(),
             timeline: events.iter().filter_map(|event| self.item(event, &facts, &failed)).collect(),
         };
+        if agent_page.is_on() {
+            answer = answer.without_forged();
+        }
+        if agent_page == AgentPageUse::FieldsAndEvents {
+            let without_url = answer.timeline.iter_mut().filter(|item| item.url.is_empty());
+            without_url.for_each(|item| item.url.push(PLACEHOLDER));
+        }
+        answer.custom_fields =
+            fields.chain(about_answer::fields(&self.rules, profile, events)).collect();
         Rendered { answer, failed_templates: failed.into_inner() }
     }
 
-    /// Renders some events of a customer. `None` for those that no answer contains.
+    /// Renders some events of a customer, with their own URLs only. `None` for those that no answer contains.
     #[must_use]
     pub fn items(&self, profile: &Profile, events: &[Event]) -> Vec<Option<TimelineItem>> {
-        let facts = Value::from_serialize(ProfileFacts::new(profile));
+        let facts = Value::from_serialize(ProfileFacts::new(profile, AgentPageUse::Off));
         let failed = Failed::default();
         events.iter().map(|event| self.item(event, &facts, &failed)).collect()
     }
@@ -162,12 +170,17 @@ impl Presenter {
 
     /// Renders a template. `None` if the result is empty, the template fails, or no template exists (links only).
     fn render(&self, template: &str, context: &Value, failed: &Failed) -> Option<String> {
+        text::non_empty(&self.rendered(template, context, failed)?)
+    }
+
+    /// The output of a template as it is. `None` if the template fails, or does not exist.
+    fn rendered(&self, template: &str, context: &Value, failed: &Failed) -> Option<String> {
         let template_of_name = self.environment.get_template(template).ok()?;
         let rendered = template_limits::render(&template_of_name, context);
         if rendered.is_err() {
             failed.borrow_mut().insert(template.to_owned());
         }
-        text::non_empty(&rendered.ok()?)
+        rendered.ok()
     }
 }
 
@@ -182,8 +195,9 @@ pub struct Rendered {
 /// The names of templates that failed.
 type Failed = RefCell<BTreeSet<String>>;
 
-/// Whether a link from a source is a web address. Others are left out.
-fn is_link(url: &str) -> bool {
+/// Whether a link from a source or a template is a web address.
+#[must_use]
+pub fn is_link(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 

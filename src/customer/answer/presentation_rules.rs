@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
+use super::agent_page::AgentPageUse;
 use super::filters::Locale;
 use crate::customer::DERIVATION_VERSION;
 use crate::customer::model::event::Event;
@@ -35,6 +36,8 @@ pub struct PresentationRules {
     pub timeline_limit: usize,
     /// Event types that are hidden from agents.
     pub hidden_events: Vec<String>,
+    /// Where an answer has the link to the agent page.
+    pub agent_page: AgentPageUse,
     /// Other settings that affect answers, as text. It is part of the hash, so a change makes stored answers be
     /// rendered again.
     pub merging: String,
@@ -98,6 +101,10 @@ impl PresentationRules {
             self.timeline_type, self.timeline_limit, self.hidden_events
         ));
         digest.update(format!("|{:?}|{:?}|", self.matched_by_field, self.data_as_of_field));
+        // Without the agent page, answers stay as they are.
+        if self.agent_page.is_on() {
+            digest.update(format!("{:?}|", self.agent_page));
+        }
         digest.update(format!("{DERIVATION_VERSION}|{:?}", self.locale.words()));
         let mut hash = [0; 16];
         hash.iter_mut().zip(digest.finalize()).for_each(|(to, from)| *to = from);

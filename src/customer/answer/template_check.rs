@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use minijinja::{Environment, ErrorKind};
 
-use super::template_facts::ROOTS;
+use super::template_facts::{AGENT_PAGE, ROOTS};
 use crate::customer::model::near_name::{did_you_mean, near_name};
 
 /// Names of filters, for suggestions: those of this service, and the usual ones of the engine.
@@ -70,7 +70,8 @@ pub(super) fn mistakes(
     source: &str,
     has_event: bool,
 ) -> Vec<String> {
-    let roots: Vec<&str> = ROOTS.into_iter().filter(|root| has_event || *root != "event").collect();
+    let of_others = if has_event { AGENT_PAGE } else { "event" };
+    let roots: Vec<&str> = ROOTS.into_iter().filter(|root| *root != of_others).collect();
     let Ok(template) = environment.get_template(name) else { return Vec::new() };
     let used: BTreeSet<String> = template.undeclared_variables(false).into_iter().collect();
     let unknown = used.iter().filter(|name| !roots.contains(&name.as_str())).map(|unknown| {

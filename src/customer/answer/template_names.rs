@@ -6,7 +6,7 @@ use minijinja::Environment;
 
 use super::presentation_rules::PresentationRules;
 use super::template_check::tags;
-use super::template_facts::ROOTS;
+use super::template_facts::{AGENT_PAGE, ROOTS};
 
 /// A name in a template.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +39,20 @@ pub fn used_names(rules: &PresentationRules) -> Vec<UsedName> {
         }));
     }
     used
+}
+
+/// The brand's own templates that print the link to the agent page.
+#[must_use]
+pub fn templates_with_agent_page(rules: &PresentationRules) -> Vec<String> {
+    let prints = |source: &str| {
+        let mut environment = Environment::new();
+        environment.add_template("own", source).is_ok()
+            && environment
+                .get_template("own")
+                .is_ok_and(|own| own.undeclared_variables(false).contains(AGENT_PAGE))
+    };
+    let own = rules.own_templates().into_iter();
+    own.filter(|template| prints(&template.source)).map(|template| template.name).collect()
 }
 
 /// `omneo` and `tier` for `omneo.tier.length`.

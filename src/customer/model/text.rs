@@ -13,13 +13,19 @@ pub const MAX_CHARS: usize = 1_000;
 /// folds white space into single spaces, and cuts after [`MAX_CHARS`].
 #[must_use]
 pub fn clean(raw: &str) -> String {
+    clean_but(raw, None)
+}
+
+/// Like [`clean`], but keeps one character that it would remove.
+#[must_use]
+pub fn clean_but(raw: &str, kept: Option<char>) -> String {
     let mut out = String::with_capacity(raw.len().min(MAX_CHARS));
     let mut length = 0_usize;
     let mut space = false;
     for c in raw.chars() {
         if c.is_whitespace() {
             space = !out.is_empty();
-        } else if !is_unreadable(c) {
+        } else if !is_unreadable(c) || kept == Some(c) {
             if length >= MAX_CHARS {
                 break;
             }

@@ -164,6 +164,21 @@ fn two_demos_run_side_by_side_and_leave_nothing() {
         let response = demo.ask("key=demo&channelAddressType=phoneNumber&address=%2B31612312311");
         assert!(response.contains("thomas@example.org"), "{response}");
     }
+    // An erasure in one demo must not erase the example customer in later demos.
+    let erase = ["customer", "erase", "--email", "charlotte@example.com", "--yes"];
+    let erases_in = |demo: &Path| {
+        let settings = demo.join("hookpoint.toml");
+        settings.exists() && run(&settings, &erase).status.success()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let erased = loop {
+        let mut demos = std::fs::read_dir(&scratch.0).unwrap().flatten().map(|demo| demo.path());
+        if let Some(demo) = demos.find(|demo| erases_in(demo)) {
+            break demo;
+        }
+        assert!(Instant::now() < deadline, "no demo has settings for commands");
+    };
+    assert!(erased.with_extension("suppressions.jsonl").exists(), "it goes with the demo");
     one.signal("INT");
     assert!(one.wait().success());
     assert!(

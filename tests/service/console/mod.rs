@@ -3,7 +3,7 @@
 mod access;
 mod accounts;
 mod brand;
-mod browser;
+pub mod browser;
 mod client;
 mod customers;
 mod delivery_jobs;

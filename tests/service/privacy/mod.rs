@@ -12,6 +12,7 @@ mod webhooks;
 
 use std::net::SocketAddr;
 
+use hookpoint::agent_page::settings::AgentPageMode;
 use hookpoint::brand::Brand;
 use hookpoint::customer::model::record::Change;
 use hookpoint::customer::model::source::Source;
@@ -152,6 +153,7 @@ async fn while_it_hangs<T>(app: &TestApp, asking: impl Future<Output = T>) -> T 
 async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
     let limits = TestSettings::demo().with(|file| {
         (file.limits.wrong_keys_per_minute, file.limits.not_found_per_minute) = (20, 1);
+        file.brands.values_mut().next().unwrap().agent_page.mode = AgentPageMode::Link;
     });
     let app = app_with_canaries(limits).await;
     let beside = |change: fn(&mut SettingsFile)| Options {
@@ -174,7 +176,7 @@ async fn no_key_address_or_name_reaches_a_log_line_or_a_metric() {
     statuses.extend(drive(app.application.address, "9").await);
     restore(&app).await;
     app.stop().await;
-    for status in [200, 400, 401, 403, 404, 405, 429, 500] {
+    for status in [200, 400, 401, 403, 404, 405, 410, 429, 500] {
         assert!(statuses.contains(&status), "status {status} never occurred");
     }
     tracing::trace!(target: "hookpoint::canary", LEAKED);

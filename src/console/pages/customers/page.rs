@@ -10,6 +10,7 @@ use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::shown_customers::ShownView;
 use crate::console::visit::Visit;
+use crate::customer::answer::presentation::is_link;
 use crate::customer::answer::{Answer, TimelineItem};
 
 /// How many events the page shows; the timeline has all of them.
@@ -112,12 +113,11 @@ impl CustomField {
 
 impl Item {
     pub(super) fn new(visit: &Visit, item: &TimelineItem) -> Self {
-        let is_link = item.url.starts_with("https://") || item.url.starts_with("http://");
         Self {
             at: item.last_update.clone(),
             source: item.source,
             message: visit.value(&item.message),
-            url: (is_link && visit.sees_values()).then(|| item.url.clone()),
+            url: (is_link(&item.url) && visit.sees_values()).then(|| item.url.clone()),
         }
     }
 }

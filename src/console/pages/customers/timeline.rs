@@ -3,12 +3,12 @@
 use serde::Serialize;
 
 use super::page::Item;
-use crate::admin::timeline::{EVENTS_PER_PAGE, TimelineEvent, timeline_page};
-use crate::console::record_links::RecordLinks;
+use crate::admin::timeline::{EVENTS_PER_PAGE, EventFilter, TimelineEvent, timeline_page};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::shown_customers::ShownView;
 use crate::console::visit::Visit;
+use crate::record_links::RecordLinks;
 use crate::storage::events::TimelinePlace;
 
 #[derive(Serialize)]
@@ -41,13 +41,17 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
     let text = visit.query.value("after");
     let after = match text {
         "" => TimelinePlace::start(),
-        text => links.text(text).and_then(|text| place(&text)).ok_or(Refusal::NotFound)?,
+        text => links
+            .text(text)
+            .and_then(|text| TimelinePlace::from_text(&text))
+            .ok_or(Refusal::NotFound)?,
     };
-    let found = timeline_page(visit.pool(), &visit.brand, &record, &after, visit.seen_by()).await?;
+    let wanted = (&after, &EventFilter::default());
+    let found = timeline_page(visit.pool(), &visit.brand, &record, wanted, visit.seen_by()).await?;
     let found = found.ok_or(Refusal::NotFound)?;
     let path = visit.customer_path(&found.view.key);
     let next =
-        found.next.map(|next| format!("{path}/timeline?after={}", links.path(&text_of(&next))));
+        found.next.map(|next| format!("{path}/timeline?after={}", links.path(&next.to_text())));
     let page = CustomerTimelinePage {
         view: visit.shown_view(&found.view),
         path,
@@ -57,15 +61,6 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
         per_page: EVENTS_PER_PAGE,
     };
     visit.page("customer_timeline.html", ("/customers", "Timeline"), &page)
-}
-
-fn text_of(TimelinePlace { at, source, external_id, event_type }: &TimelinePlace) -> String {
-    serde_json::json!([at, source, external_id, event_type]).to_string()
-}
-
-fn place(text: &str) -> Option<TimelinePlace> {
-    let (at, source, external_id, event_type) = serde_json::from_str(text).ok()?;
-    Some(TimelinePlace { at, source, external_id, event_type })
 }
 
 impl ShownEvent {

@@ -20,14 +20,14 @@ fn say(text: &str) {
 }
 
 /// The driver of the browser. It ends with the test, with all that it started.
-struct Driver {
+pub struct Driver {
     child: Child,
     port: u16,
 }
 
 impl Driver {
     /// `None` if there is no browser here.
-    fn start() -> Option<Self> {
+    pub fn start() -> Option<Self> {
         let is_installed =
             |name: &str| Command::new(name).arg("--version").stdout(Stdio::null()).status().is_ok();
         if !is_installed("chromedriver") || !is_installed("chromium") {
@@ -52,7 +52,7 @@ impl Driver {
         Some(Self { child, port: port.unwrap() })
     }
 
-    async fn browser(&self, has_javascript: bool) -> Browser {
+    pub async fn browser(&self, has_javascript: bool) -> Browser {
         let javascript = if has_javascript { 1 } else { 2 };
         let options = json!({
             "args": ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
@@ -104,7 +104,7 @@ impl WebDriverCompatibleCommand for ChromiumCommand {
     }
 }
 
-struct Browser(Client);
+pub struct Browser(pub Client);
 
 impl Browser {
     async fn command(&self, path: &'static str, body: Value) -> Value {
@@ -112,20 +112,20 @@ impl Browser {
     }
 
     /// What the page wrote into the console of the browser, violations of its policy included.
-    async fn messages(&self) -> Vec<String> {
+    pub async fn messages(&self) -> Vec<String> {
         let log = self.command("se/log", json!({ "type": "browser" })).await;
         let messages = log.as_array().unwrap().iter();
         messages.map(|entry| entry["message"].as_str().unwrap().to_owned()).collect()
     }
 
-    async fn set_theme(&self, theme: &str) {
+    pub async fn set_theme(&self, theme: &str) {
         let features = json!([{ "name": "prefers-color-scheme", "value": theme }]);
         let parameters = json!({ "features": features });
         let body = json!({ "cmd": "Emulation.setEmulatedMedia", "params": parameters });
         self.command("goog/cdp/execute", body).await;
     }
 
-    async fn evaluate(&self, script: &str) -> Value {
+    pub async fn evaluate(&self, script: &str) -> Value {
         self.0.execute(script, Vec::new()).await.unwrap()
     }
 
@@ -144,8 +144,18 @@ impl Browser {
         self.0.goto(&format!("http://{}{path}", console_of(app))).await.unwrap();
     }
 
+    /// What axe-core finds on the page.
+    pub async fn violations(&self, axe: &str) -> Vec<String> {
+        self.evaluate(axe).await;
+        let script = "const done = arguments[arguments.length - 1];
+            axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
+                .then((found) => done(found.violations.map((v) => v.id + ' ' + v.nodes.map((n) => n.html).join(' | '))))";
+        let found = self.0.execute_async(script, Vec::new()).await.unwrap();
+        serde_json::from_value(found).unwrap()
+    }
+
     /// Waits until an element contains a text: the page may still be loading.
-    async fn until(&self, selector: &str, text: &str) {
+    pub async fn until(&self, selector: &str, text: &str) {
         until(&format!("{selector} contains {text}"), async || {
             let Ok(element) = self.0.find(Locator::Css(selector)).await else { return false };
             element.text().await.is_ok_and(|shown| shown.contains(text))
@@ -153,11 +163,11 @@ impl Browser {
         .await;
     }
 
-    async fn click(&self, selector: &str) {
+    pub async fn click(&self, selector: &str) {
         self.0.find(Locator::Css(selector)).await.unwrap().click().await.unwrap();
     }
 
-    async fn type_into(&self, selector: &str, text: &str) {
+    pub async fn type_into(&self, selector: &str, text: &str) {
         self.0.find(Locator::Css(selector)).await.unwrap().send_keys(text).await.unwrap();
     }
 
@@ -182,7 +192,7 @@ impl Browser {
 }
 
 /// The accessibility checks of axe-core, if they are here. `.ci/run` fetches them.
-fn axe() -> Option<String> {
+pub fn axe() -> Option<String> {
     let file = std::env::var_os("HOOKPOINT_AXE");
     if file.is_none() {
         assert!(std::env::var_os("HOOKPOINT_NEEDS_BROWSER").is_none(), "axe-core is missing");
@@ -210,14 +220,8 @@ async fn every_page_is_accessible_in_both_themes_at_all_widths_and_says_nothing_
             );
             faults.extend(browser.too_wide().await.map(|fault| format!("{at}: {fault}")));
             let Some(axe) = &axe else { continue };
-            browser.evaluate(axe).await;
-            let script = "const done = arguments[arguments.length - 1];
-                axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] })
-                    .then((found) => done(found.violations.map((v) => v.id + ' ' + v.nodes.map((n) => n.html).join(' | '))))";
-            let found = browser.0.execute_async(script, Vec::new()).await.unwrap();
-            for violation in found.as_array().unwrap() {
-                faults.push(format!("{at}: {violation}"));
-            }
+            let violations = browser.violations(axe).await.into_iter();
+            faults.extend(violations.map(|violation| format!("{at}: {violation}")));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));

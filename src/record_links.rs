@@ -12,17 +12,20 @@ use crate::storage::invalidation::LookupHash;
 /// Encrypts the keys of records of a brand.
 ///
 /// The nonce is a keyed hash of the text, so two texts never share one, and equal texts are encrypted equally.
-pub(super) struct RecordLinks<'a> {
+pub struct RecordLinks<'a> {
     brand: &'a Brand,
 }
 
 impl<'a> RecordLinks<'a> {
-    pub(super) const fn new(brand: &'a Brand) -> Self {
+    /// Encrypts with the secret of a brand.
+    #[must_use]
+    pub const fn new(brand: &'a Brand) -> Self {
         Self { brand }
     }
 
     /// The path of the customer of a record, or another text that must not be in a URL.
-    pub(super) fn path(&self, text: &str) -> String {
+    #[must_use]
+    pub fn path(&self, text: &str) -> String {
         let nonce = self.nonce(text);
         let mut sealed = text.as_bytes().to_vec();
         let key = self.key();
@@ -34,13 +37,15 @@ impl<'a> RecordLinks<'a> {
         URL_SAFE_NO_PAD.encode([nonce.as_slice(), &sealed].concat())
     }
 
-    /// The record of a path. `None` if this console did not make the path.
-    pub(super) fn record(&self, path: &str) -> Option<RecordKey> {
+    /// The record of a path. `None` if it was not made for this brand.
+    #[must_use]
+    pub fn record(&self, path: &str) -> Option<RecordKey> {
         self.text(path)?.parse().ok()
     }
 
-    /// The text of a path. `None` if this console did not make the path.
-    pub(super) fn text(&self, path: &str) -> Option<String> {
+    /// The text of a path. `None` if it was not made for this brand.
+    #[must_use]
+    pub fn text(&self, path: &str) -> Option<String> {
         let bytes = URL_SAFE_NO_PAD.decode(path).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_LEN)?;
         let mut text = sealed.to_vec();

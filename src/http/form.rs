@@ -1,15 +1,16 @@
 //! The fields of a form or a query.
 
 /// The most bytes of a form.
-pub(super) const MAX_FORM_BYTES: usize = 256 * 1024;
+pub const MAX_FORM_BYTES: usize = 256 * 1024;
 
 /// The fields of a form or a query. It is personal data, so it does not implement `Debug`.
 #[derive(Default)]
-pub(super) struct Form(Vec<(String, String)>);
+pub struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Reads `application/x-www-form-urlencoded`.
-    pub(super) fn parse(bytes: &[u8]) -> Self {
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> Self {
         // No text in Postgres has the character NUL.
         let plain = |text: std::borrow::Cow<'_, str>| text.replace('\0', "");
         let fields = url::form_urlencoded::parse(bytes);
@@ -17,17 +18,20 @@ impl Form {
     }
 
     /// The first value of a field, without spaces around it. Empty if there is none.
-    pub(super) fn value(&self, name: &str) -> &str {
+    #[must_use]
+    pub fn value(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value.trim())
     }
 
     /// A value as it was typed, such as a password. Empty if there is none.
-    pub(super) fn typed(&self, name: &str) -> &str {
+    #[must_use]
+    pub fn typed(&self, name: &str) -> &str {
         self.0.iter().find(|(key, _)| key == name).map_or("", |(_, value)| value)
     }
 
     /// All values of a field.
-    pub(super) fn values(&self, name: &str) -> Vec<&str> {
+    #[must_use]
+    pub fn values(&self, name: &str) -> Vec<&str> {
         let fields = self.0.iter().filter(|(key, _)| key == name);
         fields.map(|(_, value)| value.trim()).collect()
     }
