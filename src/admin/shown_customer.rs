@@ -16,6 +16,7 @@ use crate::lookup::query_customers::render;
 use crate::storage::StorageError;
 use crate::storage::customers::find_owner;
 use crate::storage::pool::{Connection, Pool};
+use crate::storage::write_transaction::begin_reading;
 
 /// The most audit entries that are shown.
 pub const MOST_ACTIONS: i64 = 50;
@@ -53,10 +54,13 @@ pub async fn show_customer(
     let history = history(db, brand, &records, MOST_ACTIONS).await?;
     log_view(db, brand, ("view customer", &records), seen_by).await?;
     let Some(rendered) = render(db, brand, &view.key).await? else { return Ok(None) };
-    let Some(explanation) = Box::pin(explain(db, brand, &view.key)).await? else {
-        return Ok(None);
-    };
     let reviews = about(db, brand, &view.key).await?;
+    // Never two connections at once: others may have all the rest.
+    drop(connection);
+    let mut reading = begin_reading(pool).await?;
+    let explanation = Box::pin(explain(&mut reading, brand, &view.key)).await?;
+    reading.commit().await?;
+    let Some(explanation) = explanation else { return Ok(None) };
     Ok(Some(ShownCustomer {
         view,
         answer: rendered.answer.for_people(),

@@ -56,6 +56,14 @@ pub async fn try_begin(
 pub(super) const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
      set local enable_hashjoin = off; set local enable_mergejoin = off; set local jit = off; set local plan_cache_mode = force_generic_plan";
 
+/// Begins a transaction to read a component for a person. It reads by indexes, however large the tables are.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn begin_reading(pool: &Pool) -> Result<Transaction, StorageError> {
+    Ok(pool.begin_with(sqlx::AssertSqlSafe(format!("begin read only; {PLANS}"))).await?)
+}
+
 /// Begins a read-only transaction beside one that holds the brand's lock and has not written yet, so that both
 /// see the same data. `None` if no connection is free: a caller that has a connection must not wait for another
 /// one.
