@@ -17,7 +17,7 @@ const ROOTS: &str =
 
 /// A settings text with one mistake, the line and key that the message names, and what it says would be right.
 #[rustfmt::skip]
-const MISTAKES: [(&str, usize, &str, &str); 109] = [
+const MISTAKES: [(&str, usize, &str, &str); 114] = [
     // Syntax and types.
     ("[server]\nlissten = \"x\"", 2, "server.lissten", "Did you mean `listen`?"),
     ("[servr]\nlisten = \"x\"", 1, "servr", "Did you mean `[server]`?"),
