@@ -63,15 +63,18 @@ pub async fn enter_from_provider(
     roles: &[ProvidedRole<'_>],
     now: Timestamp,
 ) -> Result<Vec<AccessSecret>, AccessError> {
-    // Two people may have one name. The audit log tells them apart, without the id that the provider has for them.
+    // Two people may have one name, and people can change theirs. So each name has what tells them apart, without the id
+    // that the provider has for them.
     let person = format!("person {}", short_name(subject));
-    let shown: String = text::clean(name).chars().take(MAX_NAME_CHARACTERS).collect();
+    let room = MAX_NAME_CHARACTERS.saturating_sub(person.len().saturating_add(3));
+    let shown: String = text::clean(name).chars().take(room).collect();
+    let shown = if shown.is_empty() { person.clone() } else { format!("{shown} ({person})") };
     let mut transaction = pool.begin().await.map_err(StorageError::from)?;
     let mut tokens = Vec::new();
     for ProvidedRole { brand, role, replaces } in roles {
         let entrant = Entrant {
             role: role.as_str().to_owned(),
-            person: if shown.is_empty() { person.clone() } else { shown.clone() },
+            person: shown.clone(),
             came_by: CameBy::Provider,
             account_id: None,
             with: format!("the login provider, {person}"),

@@ -84,6 +84,8 @@ pub async fn begin(
     let begun = begin_in(&mut transaction, brand, (job.job_id, act), target, by).await?;
     if begun {
         transaction.commit().await?;
+    } else {
+        transaction.rollback().await?;
     }
     Ok(begun)
 }
@@ -156,6 +158,7 @@ pub async fn work_off_part(
     let mut transaction = pool.begin().await?;
     let job = lock_running_job(&mut transaction, brand.id(), job_id).await?;
     let Some((mut job, act)) = job.and_then(|job| job.act.map(|act| (job, act))) else {
+        transaction.rollback().await?;
         return Ok(false);
     };
     let next = (job.job_id, act);
@@ -214,7 +217,7 @@ pub async fn cancel(
             transaction.commit().await?;
             return Ok(true);
         }
-        drop(transaction);
+        transaction.rollback().await?;
         let job = find_job(pool, brand.id(), job_id).await?;
         if job.is_none_or(|job| job.state != JobState::Running) {
             return Ok(false);

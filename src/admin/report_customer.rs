@@ -27,12 +27,15 @@ pub async fn report_customer(
 ) -> Result<Option<Reported>, StorageError> {
     let mut transaction = begin(pool, brand.id()).await?;
     let view = view_of_record(&mut transaction, brand, record).await?;
-    let Some(view) = view else { return Ok(None) };
+    let Some(view) = view else {
+        transaction.rollback().await?;
+        return Ok(None);
+    };
     let records = records_of(&view);
     let about = (view.key.as_str(), &records);
     let reported = report(&mut transaction, brand.id(), about, ticket, now).await?;
-    let target = ticket.map(|ticket| format!("ticket {ticket}")).unwrap_or_default();
-    let action = Action::new("report customer", target).about_records(brand, &records);
+    // Without the ticket: that goes with the customer, and the audit log stays.
+    let action = Action::new("report customer", String::new()).about_records(brand, &records);
     let outcome = match reported {
         Reported::Raised => "raised",
         Reported::Counted => "counted",

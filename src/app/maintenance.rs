@@ -156,12 +156,16 @@ impl Maintenance {
     /// Replays and discards the deliveries of jobs, part by part.
     async fn work_off_delivery_jobs(self: Arc<Self>) {
         for brand in &self.brands {
-            // If this fails, the next run goes on.
-            while work_off_part(&self.pool, brand, None, self.clock.now())
-                .await
-                .is_ok_and(|more| more)
-            {
-                tokio::time::sleep(PRUNE_PAUSE).await;
+            loop {
+                match work_off_part(&self.pool, brand, None, self.clock.now()).await {
+                    Ok(true) => tokio::time::sleep(PRUNE_PAUSE).await,
+                    Ok(false) => break,
+                    Err(error) => {
+                        let brand = &brand.rules.slug;
+                        tracing::warn!(%brand, %error, "a job about webhooks waits; it goes on soon");
+                        break;
+                    }
+                }
             }
         }
     }

@@ -4,7 +4,8 @@ use actix_web::HttpRequest;
 use actix_web::cookie::{Cookie, SameSite, time};
 
 use super::state::Console;
-use crate::admin::console_access::{Member, SESSION_HOURS, find_member};
+use crate::admin::audit::{Attribution, Via};
+use crate::admin::console_access::{Member, SESSION_HOURS, end_session, find_member};
 use crate::brand::Brand;
 use crate::storage::StorageError;
 
@@ -38,7 +39,7 @@ pub(super) fn session_value(
 }
 
 /// The cookie that removes the cookie of a session.
-pub(super) fn removal_cookie(console: &Console, brand: &Brand) -> Cookie<'static> {
+fn removal_cookie(console: &Console, brand: &Brand) -> Cookie<'static> {
     let mut cookie = session_cookie(console, brand, "");
     cookie.make_removal();
     cookie
@@ -54,6 +55,28 @@ pub(super) async fn member_of(
     // A page that refreshes itself is no sign of a person.
     let is_at_work = !request.headers().contains_key("hx-request");
     find_member(&console.pool, brand, &token, is_at_work, console.clock.now()).await
+}
+
+/// Ends the sessions that this browser has in other brands than some. Returns what removes their cookies.
+///
+/// # Errors
+/// If Postgres fails.
+pub(super) async fn end_other_sessions(
+    console: &Console,
+    request: &HttpRequest,
+    kept: &[i32],
+) -> Result<Vec<Cookie<'static>>, StorageError> {
+    let mut removed = Vec::new();
+    let brands = brands_of_browser(console, request).into_iter();
+    for brand in brands.filter(|brand| !kept.contains(&brand.id())) {
+        if let Some(member) = member_of(console, brand, request).await? {
+            let by = Attribution { by: &member.person, reason: "", via: Via::Console };
+            let now = console.clock.now();
+            end_session(&console.pool, brand, member.session_id, by, now).await?;
+        }
+        removed.push(removal_cookie(console, brand));
+    }
+    Ok(removed)
 }
 
 /// The brands for which this browser has a cookie, by slug. A cookie may be outdated.

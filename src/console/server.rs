@@ -12,7 +12,7 @@ use actix_web::{HttpRequest, HttpResponse, Resource};
 use super::assets;
 use super::cross_site::is_own_form;
 use super::log_in::log_in_routes;
-use super::members::{brands_of_browser, member_of, removal_cookie};
+use super::members::{brands_of_browser, end_other_sessions, member_of};
 use super::pages;
 use super::refusals::{refuse, refuse_in};
 use super::reply::{Refusal, Reply};
@@ -83,11 +83,14 @@ async fn respond(
     let begun = Instant::now();
     let response = match visit(route, &request, &body, &console).await {
         Ok(visit) => match Box::pin(pages::answer(route, &visit)).await {
-            Ok(reply) => {
-                let logs_out = route == ConsoleRoute::LogOut;
-                let removed = logs_out.then(|| removal_cookie(&console, &visit.brand));
-                reply.response(removed.into_iter().collect())
+            Ok(reply) if route == ConsoleRoute::LogOut => {
+                // The next person at this browser must find no brand open.
+                match end_other_sessions(&console, &request, &[]).await {
+                    Ok(removed) => reply.response(removed),
+                    Err(error) => refuse_in(&visit, &error.into()),
+                }
             }
+            Ok(reply) => reply.response(Vec::new()),
             Err(refusal) => refuse_in(&visit, &refusal),
         },
         Err(refusal) => refuse(&console, &refusal),

@@ -146,7 +146,9 @@ impl SameWebhooks {
 /// The most contents that are counted at once. They take some ten megabytes.
 const MAX_CONTENTS: u64 = 50_000;
 
-fn network_of(address: IpAddr) -> IpAddr {
+/// The network of an address: an IPv4 address, or the /64 of an IPv6 address.
+#[must_use]
+pub fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
         v4 @ IpAddr::V4(_) => v4,

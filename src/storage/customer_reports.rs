@@ -28,6 +28,8 @@ pub struct OpenReport {
     pub reported_key: String,
     /// The key that it has now.
     pub customer_key: String,
+    /// The records that it has now.
+    pub record_keys: Vec<String>,
     /// How often it was reported.
     pub reports: u64,
     /// The last ticket.
@@ -117,7 +119,7 @@ async fn delete(
     Ok(())
 }
 
-type Columns = (String, String, i32, Option<String>, Time, Time, Option<Time>);
+type Columns = (String, String, Vec<String>, i32, Option<String>, Time, Time, Option<Time>);
 
 /// The open reports, the newest first: those that nobody decided, and whose records are still one customer.
 ///
@@ -128,7 +130,10 @@ pub async fn list_open_reports(
     brand_id: i32,
 ) -> Result<Vec<OpenReport>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
-        "select report.customer_key, own.customer_key, report.reports, report.last_ticket, report.first_at, report.last_at,
+        "select report.customer_key, own.customer_key, array(
+                select record_key from customer_records as whole
+                where whole.brand_id = $1 and whole.customer_key = own.customer_key order by record_key
+            ), report.reports, report.last_ticket, report.first_at, report.last_at,
             report.postponed_until
         from customer_reports as report
         cross join lateral (
@@ -142,18 +147,28 @@ pub async fn list_open_reports(
     .bind(brand_id)
     .fetch_all(db)
     .await?;
-    let open =
-        |(reported_key, customer_key, reports, last_ticket, first_at, last_at, until): Columns| {
-            OpenReport {
-                reported_key,
-                customer_key,
-                reports: u64::try_from(reports).unwrap_or_default(),
-                last_ticket,
-                first_at: first_at.to_jiff(),
-                last_at: last_at.to_jiff(),
-                postponed_until: until.map(Time::to_jiff),
-            }
-        };
+    let open = |row: Columns| {
+        let (
+            reported_key,
+            customer_key,
+            record_keys,
+            reports,
+            last_ticket,
+            first_at,
+            last_at,
+            until,
+        ) = row;
+        OpenReport {
+            reported_key,
+            customer_key,
+            record_keys,
+            reports: u64::try_from(reports).unwrap_or_default(),
+            last_ticket,
+            first_at: first_at.to_jiff(),
+            last_at: last_at.to_jiff(),
+            postponed_until: until.map(Time::to_jiff),
+        }
+    };
     Ok(rows.into_iter().map(open).collect())
 }
 

@@ -133,7 +133,7 @@ pub async fn list_deliveries(
     Ok(bound!(query, brand_id, which).bind(i64::from(limit)).fetch_all(pool).await?)
 }
 
-/// An attempt to apply a delivery that was not all there is to tell, or an act on it.
+/// An attempt to apply a delivery that failed or was repeated, or an act on it.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct HistoryEntry {
     /// When it ended.

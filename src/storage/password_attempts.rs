@@ -69,6 +69,21 @@ pub async fn begin_attempt(
     Ok(Some(waits.map_or(now, |(until,)| until.to_jiff())))
 }
 
+/// Takes back an attempt whose password was not compared.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn take_back_attempt(pool: &Pool, name_hash: &[u8; 32]) -> Result<(), StorageError> {
+    sqlx::query(
+        "update console_password_attempts set wrong_in_a_row = wrong_in_a_row - 1, waits_until = last_at
+        where name_hash = $1",
+    )
+    .bind(name_hash.as_slice())
+    .execute(pool)
+    .await?;
+    Ok(())
+}
+
 /// Removes the count of a name, after the right password.
 ///
 /// # Errors

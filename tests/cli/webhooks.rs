@@ -282,7 +282,7 @@ fn a_tail_prints_each_delivery_when_it_arrives_and_when_its_state_changes() {
         line.ends_with(&format!("{id}  omniotap  pending")),
         "neither the old one nor that of another source: {line}"
     );
-    assert_eq!(lines.next().unwrap(), "    shop: contact.created, 0 tries");
+    assert_eq!(lines.next().unwrap(), "    shop: contact.created, not tried yet");
     shop.sql(&format!(
         "update deliveries set state = 'dead', attempts = 2, finished_at = now(), note = 'the body is not JSON' where delivery_id = '{id}'"
     ));

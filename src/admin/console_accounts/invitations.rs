@@ -1,7 +1,10 @@
 //! Accepting an invitation: the person sets a password, and is in.
 
+use std::net::IpAddr;
+
 use jiff::Timestamp;
 
+use super::attempts::Counted;
 use super::log_in::{PasswordError, enter};
 use super::password_rules::check_password;
 use super::passwords::Passwords;
@@ -11,6 +14,18 @@ use crate::brand::Brand;
 use crate::storage::console_accounts::{find_invited, take_invitation};
 use crate::storage::pool::Pool;
 
+/// An invitation that somebody accepts.
+pub struct Accepted<'a> {
+    /// The code of the invitation.
+    pub code: &'a str,
+    /// The new password.
+    pub password: &'a str,
+    /// The cookie that the browser had before.
+    pub replaces: Option<&'a str>,
+    /// The network of the browser. Wrong passwords from there are forgotten.
+    pub network: Option<IpAddr>,
+}
+
 /// Sets the password of an invited person, and begins a session. `None` if the code is unknown, used or too old.
 ///
 /// # Errors
@@ -19,7 +34,7 @@ pub async fn accept_invitation(
     pool: &Pool,
     passwords: &Passwords,
     brand: &Brand,
-    (code, password, replaces): (&str, &str, Option<&str>),
+    Accepted { code, password, replaces, network }: Accepted<'_>,
     now: Timestamp,
 ) -> Result<Option<AccessSecret>, PasswordError> {
     let code = hash(code);
@@ -33,6 +48,8 @@ pub async fn accept_invitation(
     let action = Action::new("set console password", account.account_id.to_string());
     let attribution = Attribution { by: &account.name, reason: "", via: Via::Console };
     action.done_in(&mut transaction, brand.id(), (attribution, now), "set").await?;
+    let counted = Counted::of_name(&brand.rules.slug, &account.name, network);
+    counted.forget(&mut transaction).await?;
     let token = enter(&mut transaction, brand, account, replaces, now).await?;
     transaction.commit().await?;
     Ok(Some(token))

@@ -1,8 +1,10 @@
 //! Logging in with a password, and changing one's own.
 
-use jiff::{SignedDuration, Timestamp};
-use sha2::{Digest, Sha256};
+use std::net::IpAddr;
 
+use jiff::Timestamp;
+
+use super::attempts::Counted;
 use super::manage::name_key;
 use super::password_rules::{PasswordProblem, check_password};
 use super::passwords::{HashError, Passwords, Verified};
@@ -16,16 +18,7 @@ use crate::storage::console_accounts::{
     PasswordRow, delete_sessions_of_account, find_account, get_account, replace_password,
     store_log_in,
 };
-use crate::storage::password_attempts::{AttemptLimits, begin_attempt, forget_attempts};
 use crate::storage::pool::{Connection, Pool};
-
-/// A person who guesses is slowed down, and nobody is locked out for good.
-const LIMITS: AttemptLimits = AttemptLimits {
-    free: 10,
-    first_wait: SignedDuration::from_secs(30),
-    longest_wait: SignedDuration::from_mins(15),
-    kept_for: SignedDuration::from_hours(24),
-};
 
 /// No brand has this id.
 const NO_BRAND: i32 = -1;
@@ -72,6 +65,8 @@ pub struct Attempt<'a> {
     pub name: &'a str,
     /// The password.
     pub password: &'a str,
+    /// The network of the browser.
+    pub network: Option<IpAddr>,
     /// The cookie that the browser had before.
     pub replaces: Option<&'a str>,
 }
@@ -88,11 +83,11 @@ pub async fn log_in_with_password(
     now: Timestamp,
 ) -> Result<AccessSecret, PasswordError> {
     let brand_id = attempt.brand.map_or(NO_BRAND, Brand::id);
-    let counted = counted_name(attempt.slug, attempt.name);
-    count(pool, &counted, now).await?;
+    let counted = Counted::of_name(attempt.slug, attempt.name, attempt.network);
+    counted.begin(pool, now).await?;
     let found = find_account(pool, brand_id, &name_key(attempt.name)).await?;
     let stored = found.as_ref().and_then(|account| account.password_hash.clone());
-    let verified = passwords.verify(attempt.password, stored).await?;
+    let verified = counted.compared(pool, passwords.verify(attempt.password, stored).await).await?;
     let (Some(account), Some(brand), Verified::Right { rehashed }) =
         (found, attempt.brand, verified)
     else {
@@ -106,7 +101,7 @@ pub async fn log_in_with_password(
     if !replace_password(&mut transaction, brand.id(), account.account_id, changed).await? {
         return Err(PasswordError::Wrong);
     }
-    forget_attempts(&mut transaction, &counted).await?;
+    counted.forget(&mut transaction).await?;
     let token = enter(&mut transaction, brand, account, attempt.replaces, now).await?;
     transaction.commit().await?;
     Ok(token)
@@ -146,10 +141,11 @@ pub async fn change_password(
     let account_id = member.account_id.ok_or(PasswordError::Wrong)?;
     let account = get_account(pool, brand.id(), account_id).await?.ok_or(PasswordError::Wrong)?;
     check_password(new, &account.name)?;
-    let counted = counted_name(&brand.rules.slug, &account.name);
-    count(pool, &counted, now).await?;
+    let counted = Counted::of_account(account_id);
+    counted.begin(pool, now).await?;
     let stored = account.password_hash.clone();
-    if matches!(passwords.verify(old, stored).await?, Verified::Wrong) {
+    let verified = counted.compared(pool, passwords.verify(old, stored).await).await?;
+    if matches!(verified, Verified::Wrong) {
         return Err(PasswordError::Wrong);
     }
     let hash = passwords.hash(new).await?;
@@ -158,7 +154,7 @@ pub async fn change_password(
     if !replace_password(&mut transaction, brand.id(), account_id, changed).await? {
         return Err(PasswordError::Wrong);
     }
-    forget_attempts(&mut transaction, &counted).await?;
+    counted.forget(&mut transaction).await?;
     let kept = Some(member.session_id);
     let ended = delete_sessions_of_account(&mut transaction, brand.id(), account_id, kept).await?;
     let action = Action::new("change console password", account_id.to_string());
@@ -167,24 +163,4 @@ pub async fn change_password(
     action.done_in(&mut transaction, brand.id(), (attribution, now), &outcome).await?;
     transaction.commit().await?;
     Ok(())
-}
-
-/// Counts an attempt, unless the name must wait.
-async fn count(pool: &Pool, counted: &[u8; 32], now: Timestamp) -> Result<(), PasswordError> {
-    match begin_attempt(pool, counted, LIMITS, now).await? {
-        None => Ok(()),
-        Some(until) => {
-            let seconds = until.duration_since(now).as_secs();
-            Err(PasswordError::Wait(u64::try_from(seconds).unwrap_or_default().max(1)))
-        }
-    }
-}
-
-/// What wrong passwords are counted by: the brand and the name, whether they exist or not.
-fn counted_name(slug: &str, name: &str) -> [u8; 32] {
-    let mut digest = Sha256::new();
-    digest.update(name_key(slug).as_bytes());
-    digest.update([0]);
-    digest.update(name_key(name).as_bytes());
-    digest.finalize().into()
 }

@@ -1,5 +1,6 @@
 //! Accounts of people in the console, each by an invitation.
 
+mod attempts;
 pub mod invitations;
 pub mod log_in;
 pub mod manage;

@@ -17,15 +17,18 @@ const CONFLICT: &str = "an agent reported that it is not one person";
 /// The kind of their value: the key that the customer had when it was reported.
 const KIND: &str = "customer";
 
-/// The questions that agents raised, each with its reports in the place of the lookups that met it.
+/// A question, its reports in the place of the lookups that met it, and the records of its customer.
+pub(super) type Question = (OpenReview, LookupSummary, Vec<String>);
+
+/// The questions that agents raised.
 pub(super) async fn list_from_agents(
     db: &mut Connection,
     brand_id: i32,
-) -> Result<Vec<(OpenReview, LookupSummary)>, StorageError> {
+) -> Result<Vec<Question>, StorageError> {
     Ok(list_open_reports(db, brand_id).await?.into_iter().map(question).collect())
 }
 
-fn question(report: OpenReport) -> (OpenReview, LookupSummary) {
+fn question(report: OpenReport) -> Question {
     let review = ReviewRow {
         level: LEVEL.to_owned(),
         kind: KIND.to_owned(),
@@ -33,12 +36,12 @@ fn question(report: OpenReport) -> (OpenReview, LookupSummary) {
         conflict: CONFLICT.to_owned(),
         customers: vec![report.customer_key],
     };
-    let OpenReport { first_at: found_at, postponed_until, .. } = report;
+    let OpenReport { first_at: found_at, postponed_until, record_keys, .. } = report;
     let reports = LookupSummary {
         count: report.reports,
         is_more: false,
         last_at: Some(report.last_at),
         last_ticket: report.last_ticket,
     };
-    (OpenReview { review, found_at, postponed_until }, reports)
+    (OpenReview { review, found_at, postponed_until }, reports, record_keys)
 }

@@ -9,17 +9,17 @@ use std::collections::BTreeSet;
 
 use jiff::{SignedDuration, Timestamp};
 
-use self::from_agents::list_from_agents;
+use self::from_agents::{Question, list_from_agents};
 use self::from_lookups::list_from_lookups;
 pub use self::review::{Review, ReviewAnswer};
-use self::review::{asked, id, is_put_away};
+use self::review::{asked, id, id_with, is_put_away};
 use super::audit::{Action, Attribution};
 use crate::brand::Brand;
 use crate::storage::StorageError;
 use crate::storage::bounded_counts::{BoundedCount, count_reviews};
 use crate::storage::customer_reports::{postpone_report, settle_report};
 use crate::storage::invalidation::LookupHash;
-use crate::storage::lookup_reviews::{count_lookups, postpone_lookup_review};
+use crate::storage::lookup_reviews::{count_lookups, list_records_of, postpone_lookup_review};
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::reviews::{
     OpenReview, list_newest_reviews, list_reviews, list_reviews_about, postpone_review,
@@ -99,7 +99,11 @@ async fn list_open(db: &mut Connection, brand: &Brand) -> Result<Vec<OpenReview>
 /// The open questions that agents raised.
 async fn from_agents(db: &mut Connection, brand: &Brand) -> Result<Vec<Review>, StorageError> {
     let found = list_from_agents(db, brand.id()).await?.into_iter();
-    Ok(found.map(|(open, lookups)| Review { id: id(brand, &open), open, lookups }).collect())
+    let review = |(open, lookups, records): Question| {
+        // If another record comes to the customer, it is another question.
+        Review { id: id_with(brand, &open, &records), open, lookups }
+    };
+    Ok(found.map(review).collect())
 }
 
 /// The addresses and ids of stored questions about several customers. A question about a form is about one customer only, and
@@ -119,11 +123,11 @@ pub async fn list_ids(
     now: Timestamp,
 ) -> Result<BTreeSet<String>, StorageError> {
     let mut connection = pool.acquire().await?;
-    let mut open = list_open(&mut connection, brand).await?;
-    let from_agents = list_from_agents(&mut connection, brand.id()).await?.into_iter();
-    open.extend(from_agents.map(|(open, _)| open));
-    let open = open.iter().filter(|open| !is_put_away(open, now));
-    Ok(open.map(|open| id(brand, open)).collect())
+    let open = list_open(&mut connection, brand).await?;
+    let open = open.iter().filter(|open| !is_put_away(open, now)).map(|open| id(brand, open));
+    let from_agents = from_agents(&mut connection, brand).await?.into_iter();
+    let from_agents = from_agents.filter(|review| !review.is_put_away(now));
+    Ok(open.chain(from_agents.map(|review| review.id)).collect())
 }
 
 /// How many open questions nobody put away, and when the newest of them came. If very many are stored, those that only lookups
@@ -143,7 +147,7 @@ pub async fn count(
         let stored = of_several(brand, &stored);
         let mut others = list_from_lookups(&mut connection, brand, stored).await?;
         let from_agents = list_from_agents(&mut connection, brand.id()).await?.into_iter();
-        others.extend(from_agents.map(|(open, _)| open));
+        others.extend(from_agents.map(|(open, ..)| open));
         for open in others.iter().filter(|open| !is_put_away(open, now)) {
             counted.number = counted.number.saturating_add(1);
             newest = newest.max(Some(open.found_at));
@@ -265,9 +269,14 @@ pub async fn settle(
     let open = from_agents(&mut transaction, brand).await?;
     let row = &review.open.review;
     let customer = row.customers.first().filter(|_| open.iter().any(|open| open.id == review.id));
-    let Some(customer) = customer else { return Ok(false) };
+    let Some(customer) = customer else {
+        transaction.rollback().await?;
+        return Ok(false);
+    };
     settle_report(&mut transaction, brand.id(), (&row.value, customer), now).await?;
-    let records = review.customers().into_iter().collect();
+    let customers = BTreeSet::from([customer]);
+    let records = list_records_of(&mut transaction, brand.id(), &customers).await?;
+    let records = records.into_keys().collect();
     let action = Action::new("settle report", review.id.clone()).about_records(brand, &records);
     action.done_in(&mut transaction, brand.id(), (attribution, now), "one person").await?;
     transaction.commit().await?;

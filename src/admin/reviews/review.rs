@@ -121,10 +121,16 @@ pub(super) fn is_put_away(open: &OpenReview, now: Timestamp) -> bool {
 /// A keyed hash of the question: it says nothing about a person. If the question changes, so does its id: an answer is about
 /// the customers that a person saw.
 pub(super) fn id(brand: &Brand, open: &OpenReview) -> String {
+    id_with(brand, open, &[])
+}
+
+/// The id of a question that is also about these records.
+pub(super) fn id_with(brand: &Brand, open: &OpenReview, records: &[String]) -> String {
     let review = &open.review;
     let customers = review.customers.join("\0");
     let question = [&review.level, &review.kind, &review.value, &review.conflict, &customers];
-    let question = question.map(String::as_str).join("\0");
+    let question = question.into_iter().chain(records).map(String::as_str);
+    let question = question.collect::<Vec<_>>().join("\0");
     let LookupHash(hash) = LookupHash::new(&brand.secret, "review", &question);
     hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }

@@ -4,11 +4,11 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use serde::Serialize;
 
-use super::attempts::wrong_code;
+use super::attempts::{network, wrong_code};
 use super::link::code_of;
 use super::page::{answer, enter};
 use super::password::refusal;
-use crate::admin::console_accounts::invitations::accept_invitation;
+use crate::admin::console_accounts::invitations::{Accepted, accept_invitation};
 use crate::admin::console_accounts::manage::INVITATION_DAYS;
 use crate::admin::console_accounts::password_rules::{MAX_CHARACTERS, MIN_CHARACTERS};
 use crate::console::frame::Frame;
@@ -51,7 +51,8 @@ pub(super) async fn accept(
     let Some(brand) = console.brands.get(slug) else { return Err(wrong()) };
     let password = same_twice(form)?;
     let (old, now) = (session_value(console, brand, request), console.clock.now());
-    let given = (code, password, old.as_deref());
+    let given =
+        Accepted { code, password, replaces: old.as_deref(), network: network(console, request) };
     let accepted = accept_invitation(&console.pool, &console.passwords, brand, given, now).await;
     match accepted.map_err(refusal)? {
         Some(token) => Ok(enter(console, brand, &token)),

@@ -9,6 +9,7 @@ mod provider;
 
 use std::time::Instant;
 
+use actix_web::http::header::{HeaderValue, REFERRER_POLICY};
 use actix_web::web::{Bytes, Data, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
@@ -72,7 +73,11 @@ async fn to_provider(request: HttpRequest, console: Data<Console>) -> HttpRespon
 async fn from_provider(request: HttpRequest, console: Data<Console>) -> HttpResponse {
     let begun = Instant::now();
     let answer = Box::pin(provider::end(&request, &console)).await;
-    respond("ComeFromLoginProvider", begun, &console, answer)
+    let mut response = respond("ComeFromLoginProvider", begun, &console, answer);
+    // The URL of this page has the code: what the page loads must not name it.
+    let policy = HeaderValue::from_static("strict-origin");
+    response.headers_mut().insert(REFERRER_POLICY, policy);
+    response
 }
 
 /// The form, if it comes from a page of this console.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::attempts::count_attempt;
+use super::attempts::{count_attempt, network};
 use super::page::enter;
 use crate::admin::console_access::AccessError;
 use crate::admin::console_accounts::log_in::{Attempt, PasswordError, log_in_with_password};
@@ -32,6 +32,7 @@ pub(super) async fn log_in(
         brand,
         name: form.value("name"),
         password: form.typed("password"),
+        network: network(console, request),
         replaces: old.as_deref(),
     };
     let (pool, now) = (&console.pool, console.clock.now());

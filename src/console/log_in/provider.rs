@@ -8,7 +8,7 @@ use crate::admin::console_access::AccessError;
 use crate::admin::console_provider::{
     LOG_IN_MINUTES, ProvidedRole, begin_provider_log_in, end_provider_log_in, enter_from_provider,
 };
-use crate::console::members::{session_cookie, session_value};
+use crate::console::members::{end_other_sessions, session_cookie, session_value};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::state::Console;
 use crate::http::form::Form;
@@ -36,6 +36,9 @@ pub(super) async fn begin(
     console: &Console,
 ) -> Result<HttpResponse, Refusal> {
     let provider = console.provider.as_ref().ok_or(Refusal::NotFound)?;
+    if is_from_elsewhere(request) {
+        return Ok(Reply::Redirect(format!("{}/login", console.urls.base())).response(Vec::new()));
+    }
     count_attempt(console, request)?;
     let now = console.clock.now();
     let value = begin_provider_log_in(&console.pool, now).await.map_err(access_refusal)?;
@@ -43,6 +46,15 @@ pub(super) async fn begin(
     let url = provider.authorization_url(&secrets, now).await.map_err(refusal)?;
     let cookie = cookie(console, value.reveal());
     Ok(Reply::Redirect(url.into()).response(vec![cookie]))
+}
+
+/// Whether another site, or a picture on any page, leads here: nobody asked to log in.
+fn is_from_elsewhere(request: &HttpRequest) -> bool {
+    let says = |name: &str, good: &[&str]| {
+        let value = request.headers().get(name).and_then(|value| value.to_str().ok());
+        value.is_some_and(|value| !good.contains(&value))
+    };
+    says("sec-fetch-site", &["same-origin", "none"]) || says("sec-fetch-dest", &["document"])
 }
 
 /// Begins the sessions of the person whom the login provider sent back.
@@ -66,6 +78,9 @@ pub(super) async fn end(request: &HttpRequest, console: &Console) -> Result<Http
     let sessions = roles.iter().zip(&tokens);
     let mut cookies: Vec<Cookie<'static>> =
         sessions.map(|(role, token)| session_cookie(console, role.brand, token.reveal())).collect();
+    // Whoever had this browser before may be somebody else.
+    let kept: Vec<i32> = roles.iter().map(|role| role.brand.id()).collect();
+    cookies.extend(end_other_sessions(console, request, &kept).await?);
     let mut done = cookie(console, "");
     done.make_removal();
     cookies.push(done);

@@ -101,7 +101,7 @@ impl PresentationRules {
             self.timeline_type, self.timeline_limit, self.hidden_events
         ));
         digest.update(format!("|{:?}|{:?}|", self.matched_by_field, self.data_as_of_field));
-        // Without the agent page, answers stay as they are.
+        // A brand without the agent page keeps its hash.
         if self.agent_page.is_on() {
             digest.update(format!("{:?}|", self.agent_page));
         }

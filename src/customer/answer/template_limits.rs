@@ -21,7 +21,10 @@ const MAX_TEXT_BYTES: usize = 16_384;
 /// The largest number by which a template can multiply, because a text can be multiplied, too.
 const MAX_FACTOR: u64 = 1_000;
 
-/// The most items of `range`.
+/// The same, for a number with a decimal point.
+const MAX_FACTOR_OF_FLOATS: f64 = 1_000.0;
+
+/// The most items of `range`, and of a list.
 const MAX_RANGE: isize = 1_000;
 
 /// The statements that a template can use.
@@ -74,11 +77,18 @@ fn mistakes_in_tag(tokens: &[Token<'_>]) -> Vec<String> {
         let computes = matches!(*name, "set" | "for") && has_computation(inside);
         if computes {
             found.push(format!(
-                "`{{% {name} %}}` takes a value as it is, or with filters; `~`, `+`, `*` and lists can be used where a value is printed"
+                "`{{% {name} %}}` takes a value as it is, or with filters; to compute a text, write it between `{{% set name %}}` and `{{% endset %}}`"
             ));
         }
     }
+    let lists = positions(inside, |token| matches!(token, Token::BracketOpen | Token::BraceOpen));
     let factors: Vec<usize> = positions(inside, |token| matches!(token, Token::Mul));
+    let joins = inside.iter().any(|token| matches!(token, Token::Tilde | Token::Plus));
+    if (lists.len() > 1 && joins)
+        || (lists.iter().any(|at| is_list(inside, *at)) && !factors.is_empty())
+    {
+        found.push("a list cannot be multiplied, and several lists cannot be joined".to_owned());
+    }
     if factors.len() > 1 || factors.iter().any(|at| !has_small_factor(inside, *at)) {
         found.push(format!(
             "`*` needs a number up to {MAX_FACTOR} on one side, and can be used once in each tag"
@@ -91,16 +101,19 @@ fn positions(tokens: &[Token<'_>], wanted: impl Fn(&Token<'_>) -> bool) -> Vec<u
     tokens.iter().enumerate().filter(|(_, token)| wanted(token)).map(|(at, _)| at).collect()
 }
 
-/// Whether a tag joins texts, makes a list, or calls itself again.
-fn has_computation(inside: &[Token<'_>]) -> bool {
-    // After a value, a bracket selects a part of it.
-    let is_list = |at: usize| match at.checked_sub(1).and_then(|before| inside.get(before)) {
+/// Whether a bracket begins a list. After a value, it selects a part of it.
+fn is_list(inside: &[Token<'_>], at: usize) -> bool {
+    match at.checked_sub(1).and_then(|before| inside.get(before)) {
         Some(Token::Ident(name)) => KEYWORDS.contains(name),
         before => !matches!(before, Some(Token::BracketClose | Token::ParenClose)),
-    };
+    }
+}
+
+/// Whether a tag joins texts, makes a list, or calls itself again.
+fn has_computation(inside: &[Token<'_>]) -> bool {
     inside.iter().enumerate().any(|(at, token)| match token {
         Token::Tilde | Token::Plus | Token::Mul | Token::Pow | Token::BraceOpen => true,
-        Token::BracketOpen => is_list(at),
+        Token::BracketOpen => is_list(inside, at),
         Token::Ident(name) => *name == "recursive",
         _ => false,
     })
@@ -110,7 +123,7 @@ fn has_computation(inside: &[Token<'_>]) -> bool {
 fn has_small_factor(inside: &[Token<'_>], at: usize) -> bool {
     let is_small = |token: Option<&Token<'_>>| match token {
         Some(Token::Int(number)) => *number <= MAX_FACTOR,
-        Some(Token::Float(_)) => true,
+        Some(Token::Float(number)) => *number <= MAX_FACTOR_OF_FLOATS,
         _ => false,
     };
     let before = |by: usize| at.checked_sub(by).and_then(|before| inside.get(before));
@@ -126,6 +139,9 @@ pub(super) fn limit(environment: &mut Environment<'_>) {
     environment.add_filter("join", join);
     environment.add_filter("tojson", to_json);
     environment.add_filter("map", map);
+    environment.add_filter("list", list);
+    environment.add_filter("split", split);
+    environment.add_filter("string", string);
     environment.add_function("range", range);
     REMOVED_FILTERS.iter().for_each(|name| environment.remove_filter(name));
     REMOVED_FUNCTIONS.iter().for_each(|name| environment.remove_global(name));
@@ -234,6 +250,31 @@ fn to_json(value: &Value) -> Result<String, Error> {
     Ok(json.text())
 }
 
+/// The items of a value, or the characters of a text. As texts, they would take more room each time.
+fn list(value: &Value) -> Result<Vec<Value>, Error> {
+    let most = MAX_RANGE.unsigned_abs();
+    let items: Vec<Value> = value.try_iter()?.take(most.saturating_add(1)).collect();
+    if items.len() > most {
+        return Err(Error::new(ErrorKind::InvalidOperation, "the list has too many items"));
+    }
+    Ok(items)
+}
+
+fn split(text: &Value, separator: Option<Value>, most: Option<i64>) -> Result<Vec<Value>, Error> {
+    let parts = minijinja::filters::split(
+        &text.to_string().into(),
+        separator.map(|by| by.to_string().into()),
+        most,
+    )?;
+    list(&parts)
+}
+
+fn string(value: &Value) -> Result<String, Error> {
+    let mut text = Bounded::new(0);
+    write!(text, "{value}").map_err(|_| too_large())?;
+    Ok(text.text())
+}
+
 /// The same attribute of all items. With a filter, it would make many large values.
 fn map(state: &State<'_, '_>, value: Value, arguments: Rest<Value>) -> Result<Vec<Value>, Error> {
     let is_attribute = arguments.len() == 1
@@ -282,6 +323,10 @@ mod tests {
             "{{ '}}' * 1000 * 1000 }}",
             "{{ long * list[0] }}",
             "{{ ([1] * 100000) * 1000 }}",
+            "{{ ([1] * 1e9) | list | length }}",
+            "{{ ('1000000000' | int * [1]) | list | length }}",
+            "{{ 'x' * 1e9 }}",
+            "{{ [[['\"'] ~ ''] ~ ''] ~ '' }}",
             "{% set x = long ~ long %}{% set x = x ~ x %}",
             "{% set x = '%}' ~ long %}",
             "{# {% #}{% set x = long + long %}",
@@ -317,6 +362,9 @@ mod tests {
             "{{ long | indent(1000000000) }}",
             "{{ [long, long] | chain([long]) }}",
             "{{ long * 1000 }}",
+            &format!("{{{{ 'abc'{} }}}}", "|list|string".repeat(20)),
+            &format!("{{{{ long{} }}}}", "|split('')|string".repeat(20)),
+            &format!("{{{{ 'abc'{} }}}}", "|list|upper".repeat(20)),
             "{% set a = namespace(x=1) %}",
             "{% for i in range(1000) %}{% for j in range(1000) %}{{ i }}{% endfor %}{% endfor %}",
             &format!("{{% for i in range(1000) %}}{raw}{{% endfor %}}"),

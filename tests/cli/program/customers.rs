@@ -23,7 +23,7 @@ fn insert_people(scratch: &Scratch) {
                 "insert into deliveries (brand_id, delivery_id, source, event, headers, body, received_at, priority, state, due_at, finished_at)
                 select brand_id, gen_random_uuid(), 'omniotap', 'contact.created', '{}', $1, now(), 1, 'dead', now(), now() from brands";
             sqlx::query(insert)
-                .bind(format!("not json {mail}").into_bytes())
+                .bind(format!("not json {mail} <script>").into_bytes())
                 .execute(&pool)
                 .await
                 .unwrap();
@@ -85,7 +85,7 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
         serde_json::json!({"at": "2026-01-01T00:00:00Z", "value": "Anna"})
     );
     assert_eq!(export["deliveries"].as_array().map(Vec::len), Some(1));
-    assert_eq!(export["deliveries"][0]["body"], "not json anna@example.org");
+    assert_eq!(export["deliveries"][0]["body"], "not json anna@example.org <script>");
 
     let (code, page, _) =
         run(&["customer", "export", "--email", "anna@example.org", "--format", "html"]);
@@ -99,6 +99,7 @@ fn customers_are_exported_erased_and_taken_back_beside_the_service() {
         assert!(page.contains(shown), "{shown}: {page}");
     }
     assert!(!page.contains("<script") && !page.contains("src="), "{page}");
+    assert!(page.contains("&lt;script&gt;"), "markup of a source is text: {page}");
 
     let (code, out, error) =
         run(&["customer", "erase", "--id", "omniotap.contact:crm-1", "--yes", "--by", "Femke"]);

@@ -92,6 +92,59 @@ async fn one_log_in_opens_every_brand_in_which_the_person_has_a_role() {
         let path = format!("/{}/", name.trim_start_matches("hookpoint-"));
         assert_eq!(open(&app, &path, &cookie).await.status, 401, "the session before has ended");
     }
+    // Somebody else with this browser, who has a role in one brand only.
+    let shared = femke.cookies.clone();
+    provider.set_groups(json!(["desk"]));
+    assert_eq!(femke.log_in(&provider).await.status, 303);
+    assert_eq!((femke.open("/demo/").await.status, femke.open("/shop/").await.status), (200, 401));
+    for (name, value) in shared {
+        let path = format!("/{}/", name.trim_start_matches("hookpoint-"));
+        assert_eq!(open(&app, &path, &format!("{name}={value}")).await.status, 401, "{path}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn log_out_leaves_no_brand_open() {
+    let provider = LoginProvider::start().await;
+    provider.set_groups(json!(["desk", "owners"]));
+    let settings = settings_with(&provider.issuer).and_brand("shop", BrandSettings::default());
+    let settings = settings.with(|file| {
+        file.console.oidc.roles.push(OidcRoleSettings {
+            group: "owners".to_owned(),
+            brand: "shop".to_owned(),
+            role: Role::Admin,
+        });
+    });
+    let app = TestApp::start_with(settings).await;
+    let mut femke = Browser::new(&app);
+    assert_eq!(femke.log_in(&provider).await.status, 303);
+    let cookies: Vec<String> =
+        femke.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let cookies = cookies.join("; ");
+    assert_eq!(open(&app, "/shop/", &cookies).await.status, 200);
+    let out = submit(&app, "/demo/logout", &cookies, &[]).await;
+    let removed = out.head.to_lowercase().matches("max-age=0").count();
+    assert_eq!((out.status, removed), (303, 2), "{}", out.head);
+    for path in ["/demo/", "/shop/"] {
+        assert_eq!(open(&app, path, &cookies).await.status, 401, "{path}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn no_other_site_can_begin_a_log_in() {
+    let provider = LoginProvider::start().await;
+    let app = TestApp::start_with(settings_with(&provider.issuer)).await;
+    for header in [
+        ("Sec-Fetch-Site", "cross-site"),
+        ("Sec-Fetch-Site", "same-site"),
+        ("Sec-Fetch-Dest", "image"),
+    ] {
+        let answer = request(&app, "GET", "/oidc/start", &[header], "").await;
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/login")), "{header:?}");
+        assert!(answer.header("set-cookie").is_none(), "{header:?}");
+    }
     app.stop().await;
 }
 
