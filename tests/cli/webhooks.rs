@@ -289,7 +289,7 @@ fn a_tail_prints_each_delivery_when_it_arrives_and_when_its_state_changes() {
     let line = lines.next().unwrap();
     assert!(line.ends_with(&format!("{id}  omniotap  dead")), "{line}");
     let below = lines.next().unwrap();
-    assert_eq!(below, "    shop: contact.created, 2 tries: the body is not JSON");
+    assert_eq!(below, "    shop: contact.created, tried 2 times: the body is not JSON");
     let signal = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(signal.success() && child.wait().unwrap().success());
     assert_eq!(lines.next(), None);

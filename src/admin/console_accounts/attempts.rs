@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::log_in::PasswordError;
 use super::manage::name_key;
+use super::password_error::PasswordError;
 use super::passwords::HashError;
 use crate::storage::StorageError;
 use crate::storage::password_attempts::{

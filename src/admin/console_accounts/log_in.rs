@@ -6,14 +6,14 @@ use jiff::Timestamp;
 
 use super::attempts::Counted;
 use super::manage::name_key;
-use super::password_rules::{PasswordProblem, check_password};
-use super::passwords::{HashError, Passwords, Verified};
+pub use super::password_error::PasswordError;
+use super::password_rules::check_password;
+use super::passwords::{Passwords, Verified};
 use crate::admin::audit::{Action, Attribution, Via};
 use crate::admin::console_access::{
     AccessError, AccessSecret, CameBy, Entrant, Member, begin_session,
 };
 use crate::brand::Brand;
-use crate::storage::StorageError;
 use crate::storage::console_accounts::{
     PasswordRow, delete_sessions_of_account, find_account, get_account, replace_password,
     store_log_in,
@@ -22,38 +22,6 @@ use crate::storage::pool::{Connection, Pool};
 
 /// No brand has this id.
 const NO_BRAND: i32 = -1;
-
-/// A password did not let a person in, or was not changed.
-#[derive(Debug, thiserror::Error)]
-pub enum PasswordError {
-    /// The brand, the name or the password is wrong. Nobody learns which.
-    #[error("wrong name or password")]
-    Wrong,
-    /// Too many wrong passwords in a row. The value is the seconds to wait.
-    #[error("too many wrong passwords")]
-    Wait(u64),
-    /// The new password is not accepted.
-    #[error(transparent)]
-    NotAccepted(#[from] PasswordProblem),
-    /// It could not be compared.
-    #[error(transparent)]
-    Hash(#[from] HashError),
-    /// There are no random bits, or Postgres failed.
-    #[error(transparent)]
-    Access(#[from] AccessError),
-}
-
-impl From<StorageError> for PasswordError {
-    fn from(error: StorageError) -> Self {
-        Self::Access(error.into())
-    }
-}
-
-impl From<sqlx::Error> for PasswordError {
-    fn from(error: sqlx::Error) -> Self {
-        StorageError::from(error).into()
-    }
-}
 
 /// What somebody typed.
 pub struct Attempt<'a> {
