@@ -18,6 +18,7 @@ use super::{assets, token};
 use crate::admin::agent_links::{find_generation, log_agent_view};
 use crate::http::form::Form;
 use crate::http::problem::Problem;
+use crate::storage::invalidation::LookupHash;
 
 /// The most bytes of a form: a token, or the number of a ticket.
 pub const MAX_BODY_BYTES: usize = 4 * 1_024;
@@ -62,6 +63,7 @@ async fn exchanged(
     let form = Form::parse(body);
     let opened = token::open(&page.brands, Purpose::Link, form.value("token"), page.clock.now());
     let opened = opened.map_err(|invalid| refusal_of(page, request, invalid))?;
+    count_visit(page, &opened)?;
     check_generation(page, &opened).await?;
     let seen = log_agent_view(&page.pool, &opened.brand, &opened.record, page.clock.now()).await?;
     if !seen {
@@ -140,8 +142,16 @@ async fn visitor(page: &AgentPage, request: &HttpRequest, id: &str) -> Result<Op
         return Err(Refusal::Off);
     }
     let opened = opened(page, request, id).ok_or(Refusal::Gone)?;
+    count_visit(page, &opened)?;
     check_generation(page, &opened).await?;
     Ok(opened)
+}
+
+/// Counts a request about a customer.
+fn count_visit(page: &AgentPage, opened: &Opened) -> Result<(), Refusal> {
+    let LookupHash(customer) =
+        LookupHash::new(&opened.brand.secret, "agent page", &opened.record.to_string());
+    page.visits.take(customer).map_err(Refusal::TooMany)
 }
 
 async fn check_generation(page: &AgentPage, opened: &Opened) -> Result<(), Refusal> {

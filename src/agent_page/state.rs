@@ -9,7 +9,7 @@ use super::links::{AgentLinks, PATH, PublicUrl};
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::http::client_ip::Proxies;
-use crate::http::rate_limits::WrongKeys;
+use crate::http::rate_limits::{Repeated, WrongKeys};
 use crate::storage::pool::Pool;
 
 /// What the agent page is built from.
@@ -28,6 +28,10 @@ pub struct AgentPageParts {
     pub url: PublicUrl,
 }
 
+/// Requests for the page of one customer, by everybody together. Whoever has a link needs no account, and each request reads
+/// much.
+const VISITS_PER_MINUTE: u32 = 60;
+
 /// What the agent page works with.
 pub struct AgentPage {
     pub(super) brands: HashMap<i32, Arc<Brand>>,
@@ -35,6 +39,8 @@ pub struct AgentPage {
     pub(super) clock: Clock,
     pub(super) proxies: Proxies,
     pub(super) wrong_tokens: WrongKeys,
+    /// Counts requests about each customer.
+    pub(super) visits: Repeated,
     pub(super) url: PublicUrl,
     pub(super) environment: Environment<'static>,
 }
@@ -61,7 +67,8 @@ impl AgentPage {
         for (name, text) in TEMPLATES {
             environment.add_template(name, text)?;
         }
-        Ok(Self { brands, pool, clock, proxies, wrong_tokens, url, environment })
+        let visits = Repeated::new(VISITS_PER_MINUTE);
+        Ok(Self { brands, pool, clock, proxies, wrong_tokens, visits, url, environment })
     }
 
     /// Whether any brand has an agent page.

@@ -6,7 +6,8 @@
 //! - identical webhooks: a sender that replays a recorded webhook again and again. Each one would be stored and cause
 //!   calls to the source;
 //! - lookups that find nobody, by key: a caller that tries numbers. It raises an alarm, and rejects only if the
-//!   settings say so.
+//!   settings say so;
+//! - requests for the agent page of one customer: whoever has a link needs no account.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::num::NonZeroU32;
@@ -111,15 +112,15 @@ impl WrongKeys {
     }
 }
 
-/// Identical webhooks, by their content. It holds a bounded number of contents.
+/// Requests about the same thing, such as identical webhooks, by its hash. It holds a bounded number of things.
 #[derive(Debug)]
-pub struct SameWebhooks {
+pub struct Repeated {
     quota: Quota,
     contents: Cache<[u8; 16], Arc<DefaultDirectRateLimiter>>,
 }
 
-impl SameWebhooks {
-    /// A counter without any webhook.
+impl Repeated {
+    /// A counter without any request.
     #[must_use]
     pub fn new(per_minute: u32) -> Self {
         let contents = Cache::builder()
@@ -129,7 +130,7 @@ impl SameWebhooks {
         Self { quota: Quota::per_minute(at_least_one(per_minute)), contents }
     }
 
-    /// Counts a webhook, by the hash of its source and content.
+    /// Counts a request, by the hash of what it is about.
     ///
     /// # Errors
     /// The seconds to wait, if the limit is reached.
@@ -137,7 +138,7 @@ impl SameWebhooks {
         check(&self.contents.get_with(content, || Arc::new(RateLimiter::direct(self.quota))))
     }
 
-    /// Removes the count of a content, because the webhook was not stored.
+    /// Removes the count of a thing, because the request did nothing.
     pub fn forget(&self, content: [u8; 16]) {
         self.contents.invalidate(&content);
     }

@@ -21,7 +21,7 @@ use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
 use crate::http::client_ip::Proxies;
 use crate::http::problem::{Problem, WEBHOOK_METHOD};
-use crate::http::rate_limits::SameWebhooks;
+use crate::http::rate_limits::Repeated;
 use crate::inbox::wake_handles::WakeHandles;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::SettingsFile;
@@ -40,7 +40,7 @@ pub struct WebhookService {
     pub endpoints: Arc<WebhookEndpoints>,
     pub(crate) delivery_writer: Arc<DeliveryWriter>,
     pool: Pool,
-    same: SameWebhooks,
+    same: Repeated,
     verification: WebhookVerification,
     body_limits: BodyLimits,
     answer: Duration,
@@ -109,7 +109,7 @@ impl WebhookService {
                 brands.iter().map(|brand| brand.id()),
             ),
             pool,
-            same: SameWebhooks::new(limits.identical_webhooks_per_minute),
+            same: Repeated::new(limits.identical_webhooks_per_minute),
             verification: WebhookVerification::new(),
             body_limits: BodyLimits {
                 memory: BodyMemoryBudget::new(settings.body_memory_megabytes),

@@ -205,6 +205,22 @@ async fn a_token_that_nobody_made_opens_nothing_and_looks_like_an_old_one() {
 }
 
 #[tokio::test]
+async fn whoever_has_a_link_cannot_ask_without_end() {
+    let app = app_with(settings(), couple()).await;
+    let other = link_of(&app, "sanne@example.org").await;
+    let visitor = Visitor::enter(&app, &link_of(&app, EMAIL).await).await;
+    // The limit recovers while time passes, so more requests may be needed than it says.
+    let mut limited = visitor.open("").await;
+    while limited.status == 200 {
+        limited = visitor.open("").await;
+    }
+    assert_eq!(limited.status, 429, "{}", limited.body);
+    assert!(limited.header("retry-after").is_some() && !limited.body.contains("Ruben"));
+    assert!(Visitor::enter(&app, &other).await.page("").await.contains("Sanne"), "another page");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn a_link_of_one_brand_opens_nothing_of_another() {
     let settings = settings().with(|file| {
         let brand = file.brands.values().next().unwrap().clone();
