@@ -2,5 +2,5 @@
 -- Existing rows: nothing is known of their attempts.
 
 alter table deliveries
-    -- The last 10 attempts and acts, the oldest first: at, outcome, reason. Null if the first attempt did all.
+    -- The last 10 attempts and acts, the oldest first: at, outcome, reason. Null if the first attempt succeeded.
     add column history jsonb;

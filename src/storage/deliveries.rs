@@ -152,7 +152,7 @@ pub struct ShownRow {
     pub headers: BTreeMap<String, String>,
     /// The bytes as they arrived.
     pub body: Vec<u8>,
-    /// Its last attempts and acts, the oldest first. Empty if the first attempt did all.
+    /// Its last attempts and acts, the oldest first. Empty if the first attempt succeeded.
     pub history: Vec<HistoryEntry>,
 }
 

@@ -9,7 +9,7 @@ set state = disposition.state,
     claim_token = null,
     attempts = row.attempts - disposition.not_attempted,
     finished_at = case when disposition.state <> 'pending' then $8::timestamptz end,
-    -- Nothing, if it was not tried, or if the first attempt did all.
+    -- Nothing, if it was not tried, or if the first attempt succeeded.
     history = case
         when disposition.not_attempted = 1 or (row.history is null and row.attempts = 1 and disposition.state = 'done') then row.history
         else coalesce(jsonb_path_query_array(row.history, '$[last - 8 to last]'), '[]') || jsonb_build_object(

@@ -1,4 +1,4 @@
-//! Counts wrong passwords in a row, so that whoever guesses must wait.
+//! Counts wrong passwords in a row, so that somebody who guesses must wait.
 
 use std::net::IpAddr;
 
@@ -15,7 +15,7 @@ use crate::storage::password_attempts::{
 };
 use crate::storage::pool::{Connection, Pool};
 
-/// Wrong passwords for one name from one network. So whoever guesses elsewhere does not lock a person out.
+/// Wrong passwords for one name from one network. So an attacker in another network does not lock a person out.
 const LIMITS: AttemptLimits = AttemptLimits {
     free: 10,
     first_wait: SignedDuration::from_secs(30),

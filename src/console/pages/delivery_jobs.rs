@@ -117,7 +117,7 @@ pub(super) async fn count(visit: &Visit) -> Result<Reply, Refusal> {
     Ok(Reply::Redirect(visit.path(&format!("/inbox/jobs/{job_id}{}", filters.query(None)))))
 }
 
-/// Whoever discards webhooks says why.
+/// Refuses to discard webhooks without a reason.
 pub(super) fn needs_reason(visit: &Visit) -> Result<(), Refusal> {
     if !visit.form.value("reason").is_empty() {
         return Ok(());

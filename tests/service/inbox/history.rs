@@ -1,4 +1,4 @@
-//! What happened to a delivery: attempts and acts, and nothing where the first attempt did all.
+//! What happened to a delivery: attempts and acts, and nothing if the first attempt succeeded.
 
 use hookpoint::storage::deliveries::{HistoryEntry, find_delivery};
 
