@@ -117,9 +117,9 @@ async fn begin(
 #[test]
 fn a_restored_backup_gives_no_reasons_back() {
     let mut shop = shop();
-    shop.back_up();
+    let copy = shop.back_up();
     shop.run(&["customer", "erase", "--email", "anna@example.org", "--yes"]).well();
-    shop.restore();
+    shop.restore(copy);
     assert!(shop.dump().contains(OF_ANNA), "yesterday it was there");
     shop.serve().stop();
     assert_hers_are_gone(&shop);

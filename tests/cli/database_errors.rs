@@ -435,7 +435,7 @@ fn a_mistake_in_the_url_is_one_of_the_settings() {
 /// A command on the shop's server, with another user, password or database.
 fn on_server_of(shop: &Shop, user: &str, database: &str) -> RunEnd {
     let url = shop.url().replace("//hookpoint@", &format!("//{user}@"));
-    let url = url.replace("/shop?", &format!("/{database}?"));
+    let url = url.replace(&format!("/{}?", shop.database), &format!("/{database}?"));
     run(shop.command(&["migrate"]).env("DATABASE_URL", url))
 }
 
@@ -444,10 +444,10 @@ fn a_real_postgres_refuses_in_words() {
     let shop = Shop::empty();
     let missing = said(on_server_of(&shop, "hookpoint", "nothing"));
     assert!(missing.contains(":5432/nothing (from DATABASE_URL): the database does"), "{missing}");
-    let stranger = said(on_server_of(&shop, "canary-user", "shop"));
+    let stranger = said(on_server_of(&shop, "canary-user", &shop.database));
     assert!(stranger.contains("pg_hba.conf of the server does not let"), "{stranger}");
-    shop.sql("alter database shop set default_transaction_read_only = on");
-    let read_only = said(on_server_of(&shop, "hookpoint", "shop"));
+    shop.sql(&format!("alter database {} set default_transaction_read_only = on", shop.database));
+    let read_only = said(on_server_of(&shop, "hookpoint", &shop.database));
     let reason = "(from DATABASE_URL): the schema cannot be updated: this Postgres is read-only";
     assert!(read_only.contains(reason), "{read_only}");
 }
@@ -461,7 +461,7 @@ fn a_real_postgres_refuses_a_wrong_password_and_a_role_without_rights() {
     rules.write_all(b"local all canary_guest scram-sha-256\n").unwrap();
     shop.texts("select pg_reload_conf()::text");
     let wrong = loop {
-        let ended = said(on_server_of(&shop, "canary_guest:canary-wrong", "shop"));
+        let ended = said(on_server_of(&shop, "canary_guest:canary-wrong", &shop.database));
         // Until Postgres has read its rules again.
         if !ended.contains("pg_hba.conf of the server does not let") {
             break ended;
@@ -469,7 +469,7 @@ fn a_real_postgres_refuses_a_wrong_password_and_a_role_without_rights() {
     };
     assert!(wrong.contains("the password is wrong or missing"), "{wrong}");
     assert!(wrong.ends_with("(SQLSTATE 28P01)\n"), "{wrong}");
-    let without_rights = said(on_server_of(&shop, "canary_guest:canary-right", "shop"));
+    let without_rights = said(on_server_of(&shop, "canary_guest:canary-right", &shop.database));
     let reason = "the schema cannot be updated: the role lacks a right: it must own the database";
     assert!(without_rights.contains(reason), "{without_rights}");
 }

@@ -16,6 +16,9 @@ mod audit;
 #[allow(dead_code, reason = "a part of the tests of calls")]
 mod authority;
 mod cancellation_reasons;
+#[path = "../harness/cluster.rs"]
+#[allow(dead_code, reason = "a part of the harness")]
+mod cluster;
 mod command;
 mod console_accounts;
 mod console_link;

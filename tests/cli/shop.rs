@@ -1,4 +1,4 @@
-//! A brand's shop: a Postgres of the test's own, a settings file, and the command beside it.
+//! A brand's shop: a database of the test's own, a settings file, and the command beside it.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -15,28 +15,19 @@ use hookpoint::erasure::suppression_file::SuppressionFile;
 use hookpoint::ingest::apply::apply;
 use hookpoint::settings::Settings;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
-use hookpoint::storage::embedded::{Embedded, Layout};
 use jiff::Timestamp;
 use serde_json::json;
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-use crate::command::{RunEnd, Running, Scratch, binaries, command, run};
+use crate::cluster;
+use crate::command::{RunEnd, Running, Scratch, command, run};
 
 pub struct Shop {
-    embedded: Option<Embedded>,
     runtime: tokio::runtime::Runtime,
     pub scratch: Scratch,
     pub settings: PathBuf,
-    database: String,
-}
-
-impl Drop for Shop {
-    fn drop(&mut self) {
-        if let Some(embedded) = self.embedded.take() {
-            self.runtime.block_on(embedded.stop());
-        }
-    }
+    pub database: String,
 }
 
 /// Runs one statement or several.
@@ -54,49 +45,33 @@ impl Shop {
 
     /// The same with more in its settings, where SECRET is the path of a file with a secret.
     pub fn with(more: &str) -> Self {
+        Self::on(more, cluster::empty_database())
+    }
+
+    /// A database with its schema and its brand.
+    pub fn open() -> Self {
+        let shop = Self::on("", cluster::database());
+        shop.apply(Vec::new());
+        shop
+    }
+
+    fn on(more: &str, database: impl Future<Output = String>) -> Self {
         let scratch = Scratch::new();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
             .build()
             .unwrap();
-        let data_dir = scratch.0.join("server");
-        let layout = Layout {
-            data_dir: data_dir.clone(),
-            postgres_bin: None,
-            cache_dir: binaries(),
-            fetch: true,
-            durable: false,
-        };
-        let embedded = runtime.block_on(Embedded::start(layout)).unwrap();
+        let database = runtime.block_on(database);
         let secret = scratch.file("secret", "known-to-few", 0o600);
-        let settings = scratch.settings(&data_dir, &more.replace("SECRET", &format!("{secret:?}")));
-        let shop = Self {
-            embedded: Some(embedded),
-            runtime,
-            scratch,
-            settings,
-            database: "shop".to_owned(),
-        };
-        shop.runtime.block_on(execute(&shop.options("postgres"), "create database shop")).unwrap();
-        shop
-    }
-
-    /// A database with its schema and its brand.
-    pub fn open() -> Self {
-        let shop = Self::empty();
-        shop.apply(Vec::new());
-        shop
-    }
-
-    fn options(&self, database: &str) -> PgConnectOptions {
-        self.embedded.as_ref().unwrap().connect_options().database(database)
+        let more = more.replace("SECRET", &format!("{secret:?}"));
+        let settings = scratch.settings(&scratch.0.join("no-server"), &more);
+        Self { runtime, scratch, settings, database }
     }
 
     pub fn url(&self) -> String {
-        let options = self.options("postgres");
-        let socket = options.get_socket().unwrap().display().to_string();
-        format!("postgres://hookpoint@localhost/{}?host={socket}", self.database)
+        let socket = cluster::socket_directory();
+        format!("postgres://hookpoint@localhost/{}?host={}", self.database, socket.display())
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {
@@ -115,12 +90,12 @@ impl Shop {
 
     /// Values of one column.
     pub fn texts(&self, sql: &str) -> Vec<String> {
-        self.runtime.block_on(execute(&self.options(&self.database), sql)).unwrap()
+        self.runtime.block_on(execute(&cluster::connect_options(&self.database), sql)).unwrap()
     }
 
     pub fn sql(&self, sql: &str) {
         let ran = self.runtime.block_on(execute(
-            &self.options(&self.database),
+            &cluster::connect_options(&self.database),
             &format!("{sql}; select '' where false"),
         ));
         ran.unwrap_or_else(|error| panic!("{error}: {sql}"));
@@ -161,31 +136,29 @@ impl Shop {
         });
     }
 
-    /// Puts a copy of the database, as it is now, beside it.
-    pub fn back_up(&self) {
-        let copy =
-            "select pg_terminate_backend(pid)::text from pg_stat_activity where datname = 'shop'";
-        self.runtime.block_on(execute(&self.options("postgres"), copy)).unwrap();
-        self.runtime
-            .block_on(execute(&self.options("postgres"), "create database backup template shop"))
-            .unwrap();
+    /// A copy of the database as it is now.
+    pub fn back_up(&self) -> String {
+        self.sql(
+            "select pg_terminate_backend(pid) from pg_stat_activity
+             where datname = current_database() and pid <> pg_backend_pid()",
+        );
+        self.runtime.block_on(cluster::copy_of(&self.database))
     }
 
-    /// Goes on with the copy.
-    pub fn restore(&mut self) {
-        self.database = "backup".to_owned();
+    /// Goes on with a copy.
+    pub fn restore(&mut self, copy: String) {
+        self.database = copy;
     }
 
     /// Every row of every table, bytes as text.
     pub fn dump(&self) -> String {
         let tables = self.texts("select table_name::text from information_schema.tables where table_schema = 'public' order by 1");
         assert!(tables.len() > 20, "{tables:?}");
-        let rows = tables.iter().flat_map(|table| {
-            self.texts(&format!(
-                "select coalesce(string_agg(each::text, chr(10)), '') from {table} as each"
-            ))
-        });
-        rows.collect::<Vec<_>>().join("\n")
+        let rows = tables
+            .iter()
+            .map(|table| format!("(select string_agg(each::text, chr(10)) from {table} as each)"));
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        self.texts(&format!("select concat_ws(chr(10), {rows})")).remove(0)
     }
 }
 

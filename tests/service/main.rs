@@ -12,6 +12,9 @@
 
 mod admin;
 mod agent_page;
+#[path = "../harness/cluster.rs"]
+#[allow(dead_code, reason = "a part of the harness")]
+mod cluster;
 mod console;
 #[path = "../harness/couples.rs"]
 mod couples;

@@ -11,6 +11,9 @@
 
 mod caller;
 mod clients;
+#[path = "../harness/cluster.rs"]
+#[allow(dead_code, reason = "a part of the harness")]
+mod cluster;
 mod demo;
 mod faults;
 mod omneo;

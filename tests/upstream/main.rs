@@ -13,6 +13,9 @@ mod auth;
 mod authority;
 mod breaker;
 mod client;
+#[path = "../harness/cluster.rs"]
+#[allow(dead_code, reason = "a part of the harness")]
+mod cluster;
 mod http2;
 mod privacy;
 mod rate_limit_headers;

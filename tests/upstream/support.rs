@@ -2,8 +2,8 @@
 //! the tests.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::app::open_brands;
@@ -23,14 +23,15 @@ use hookpoint::sources::omnilab::OmniLabRequest;
 use hookpoint::sources::secret::Secret;
 use hookpoint::sources::syncaroo::{PlaceKind, SyncarooRequest};
 use hookpoint::sources::{Delivery, Unreadable};
-use hookpoint::storage::database::{Database, Place, PoolSize, Url};
-use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
+use hookpoint::storage::database::{Database, PoolSize};
 use hookpoint::storage::pool::Pool;
 use hookpoint::upstream::{CallError, CallPriority, UpstreamClient, UpstreamClientFactory, Window};
 use jiff::Timestamp;
 use reqwest::Certificate;
 use serde_json::json;
-use uuid::Uuid;
+
+pub use crate::cluster::database;
+use crate::cluster::place;
 
 /// The API key of every test's account.
 pub const TOKEN: &str = "the-token-of-the-tests";
@@ -40,78 +41,10 @@ pub fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
 }
 
-/// The data directory of temporary servers. `postgres` must reach it even if the tests run as root.
-fn scratch() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let reachable = |dir: &Path| {
-        use std::os::unix::fs::PermissionsExt;
-        dir.ancestors().all(|dir| {
-            std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0)
-        })
-    };
-    if reachable(target) { target.to_owned() } else { std::env::temp_dir() }
-}
-
-struct Cluster {
-    embedded: Embedded,
-    template: tokio::sync::Mutex<bool>,
-}
-
-/// The server ends with this process, however the process ends. The next run removes its directory.
-fn cluster() -> &'static Cluster {
-    static CLUSTER: OnceLock<Cluster> = OnceLock::new();
-    CLUSTER.get_or_init(|| {
-        let start = || {
-            sweep_abandoned(&scratch(), "hookpoint-accounts-");
-            let data_dir = scratch().join(format!("hookpoint-accounts-{}", std::process::id()));
-            let layout = Layout {
-                data_dir,
-                postgres_bin: None,
-                cache_dir: scratch().join("postgres-binaries"),
-                fetch: true,
-                durable: false,
-            };
-            tokio::runtime::Runtime::new().unwrap().block_on(Embedded::start(layout)).unwrap()
-        };
-        Cluster {
-            embedded: std::thread::spawn(start).join().unwrap(),
-            template: tokio::sync::Mutex::new(false),
-        }
-    })
-}
-
-fn url(database: &str) -> Place {
-    let socket = cluster().embedded.layout().data_dir.join("run");
-    Place::Server(Url::from_environment(format!(
-        "postgres://hookpoint@localhost/{database}?host={}",
-        socket.display()
-    )))
-}
-
 pub async fn open(database: &str) -> Database {
     let size =
         PoolSize { connections: 6, acquire_timeout: Duration::from_secs(60), statement: None };
-    Database::open(&url(database), size, false).await.unwrap()
-}
-
-/// A new database with the schema.
-pub async fn database() -> String {
-    let server = open("postgres").await;
-    let mut made = cluster().template.lock().await;
-    if !*made {
-        sqlx::query("create database template").execute(&server.pool).await.unwrap();
-        let template = open("template").await;
-        hookpoint::storage::migrate(&template.pool).await.unwrap();
-        template.close().await;
-        *made = true;
-    }
-    let name = format!("test_{}", Uuid::new_v4().simple());
-    sqlx::query(sqlx::AssertSqlSafe(format!("create database {name} template template")))
-        .execute(&server.pool)
-        .await
-        .unwrap();
-    server.close().await;
-    name
+    Database::open(&place(database), size, false).await.unwrap()
 }
 
 /// An API whose requests are paths, URLs and posted bodies, and whose parsed replies are the bodies.

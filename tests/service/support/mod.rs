@@ -8,7 +8,7 @@ mod logs;
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
@@ -29,20 +29,19 @@ use hookpoint::sources::webhook::{
     OutgoingWebhook, SecretIn, UnverifiedWebhook, Verification, VerificationError, WebhookVerifier,
 };
 use hookpoint::storage::api_keys::{KeyRow, insert_key};
-use hookpoint::storage::database::{Database, Place, PoolSize, Url};
-use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
+use hookpoint::storage::database::{Database, Place, PoolSize};
 use hookpoint::storage::pool::Pool;
 use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
 use self::database::SIZE;
-pub use self::database::{
-    database, layout, server, socket_directory, until_locks_are_awaited, until_used_by,
-};
+pub use self::database::{database, server, until_locks_are_awaited, until_used_by};
 pub use self::documented::{api_document, documented, operations, schema};
 pub use self::http::{Response, encode, exchange, exchange_undocumented, head, post, send};
 pub use self::logs::{Logs, adopt_logs, logs};
+use crate::cluster;
+pub use crate::cluster::{layout, scratch, socket_directory};
 pub use crate::settings::TestSettings;
 
 /// The API key of every test's brand.
@@ -51,18 +50,6 @@ pub const KEY: &str = "xyzzy";
 /// The current time in tests.
 pub fn now() -> Timestamp {
     "2026-11-21T12:00:00Z".parse().unwrap()
-}
-
-/// The data directory of temporary servers. `postgres` must reach it even if the tests run as root.
-pub fn scratch() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let reachable = |dir: &Path| {
-        use std::os::unix::fs::PermissionsExt;
-        dir.ancestors().all(|dir| {
-            std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0)
-        })
-    };
-    if reachable(target) { target.to_owned() } else { std::env::temp_dir() }
 }
 
 /// The time after which a wait counts as endless. No test judges how long something takes.
