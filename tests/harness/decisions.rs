@@ -233,7 +233,7 @@ fn couple() -> Vec<Webhook> {
 /// How long it takes until both replicas answer by a decision, from the end of its command, which has stored it then.
 pub async fn measure(harness: &Harness, rounds: usize) -> Report {
     let mut report = Report::default();
-    let shop = harness.shop_of("decisions-speed", BRAND).await;
+    let shop = harness.shop_of("decisions_speed", BRAND).await;
     let program = Program::new(harness, &shop);
     let first = Replica::start(harness, "decisions-speed-0", &replica_settings(), &shop.url).await;
     let other = Replica::start(harness, "decisions-speed-1", &replica_settings(), &shop.url).await;

@@ -4,10 +4,49 @@ use serde_json::json;
 
 use super::*;
 use crate::console::browser::{Browser, Driver, axe};
+use crate::console::odd_content::apply_busy_customer;
 
 async fn stored_keys(browser: &Browser) -> Value {
     let script = "return Object.keys(sessionStorage).concat(Object.keys(localStorage)).concat(document.cookie ? [document.cookie] : [])";
     browser.evaluate(script).await
+}
+
+/// What is wrong with the open page, in both themes and on a narrow screen.
+async fn faults(browser: &Browser, axe: Option<&String>) -> Vec<String> {
+    let mut faults = browser.messages().await;
+    for (theme, width) in [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)] {
+        browser.set_theme(theme).await;
+        browser.0.set_window_size(width, 900).await.unwrap();
+        let script =
+            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
+        let too_wide = browser.evaluate(script).await;
+        if too_wide != json!(0) {
+            faults.push(format!("{theme} {width}: {too_wide} pixels too wide"));
+        }
+        if let Some(axe) = axe {
+            faults.extend(browser.violations(axe).await);
+        }
+    }
+    faults
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_full_of_events_is_accessible_in_both_languages_and_holds_its_layout() {
+    let Some(driver) = Driver::start() else { return };
+    let (browser, axe) = (driver.browser(true).await, axe());
+    for (locale, words) in [("en", "Events"), ("nl", "Gebeurtenissen")] {
+        let settings = settings().with(|file| {
+            locale.clone_into(&mut file.brands.values_mut().next().unwrap().locale);
+        });
+        let app = app_with(settings, Vec::new()).await;
+        apply_busy_customer(&app).await;
+        browser.0.goto(&link_of(&app, "busy@example.org").await).await.unwrap();
+        browser.until("#events", words).await;
+        let faults = faults(&browser, axe.as_ref()).await;
+        assert!(faults.is_empty(), "{locale}: {}", faults.join("\n"));
+        app.stop().await;
+    }
+    browser.0.close().await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -23,20 +62,7 @@ async fn a_link_opens_the_page_and_leaves_nothing_behind() {
     assert_eq!((url.fragment(), url.query()), (None, None));
     assert_eq!(browser.evaluate("return document.referrer.includes('#')").await, json!(false));
     assert_eq!(stored_keys(&browser).await, json!([]), "nothing is in storage");
-    let mut faults = browser.messages().await;
-    for (theme, width) in [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)] {
-        browser.set_theme(theme).await;
-        browser.0.set_window_size(width, 900).await.unwrap();
-        let script =
-            "return document.documentElement.scrollWidth - document.documentElement.clientWidth";
-        let too_wide = browser.evaluate(script).await;
-        if too_wide != json!(0) {
-            faults.push(format!("{theme} {width}: {too_wide} pixels too wide"));
-        }
-        if let Some(axe) = &axe {
-            faults.extend(browser.violations(axe).await);
-        }
-    }
+    let faults = faults(&browser, axe.as_ref()).await;
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 
     browser.type_into("input[name=ticket]", "4711").await;

@@ -4,6 +4,7 @@ use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::source::Source;
 
 use super::*;
+use crate::console::odd_content::{apply_busy_customer, assert_bounded_and_as_text};
 
 fn event(what: &str, id: &str, day: u32, data: &[(&str, &str)]) -> Change {
     let at = format!("2026-{:02}-{:02}T10:00:00Z", day / 28 + 1, day % 28 + 1);
@@ -94,6 +95,17 @@ async fn all_events_are_there_page_by_page_and_filters_and_hidden_types_count() 
     for wrong in ["?after=x", "?after=AAAA"] {
         assert_eq!(visitor.open(wrong).await.status, 410, "{wrong}");
     }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_customer_with_ten_thousand_events_and_a_very_long_name_has_a_page_of_a_bounded_size() {
+    let app = app_with(settings(), Vec::new()).await;
+    apply_busy_customer(&app).await;
+    let visitor = Visitor::enter(&app, &link_of(&app, "busy@example.org").await).await;
+    let page = visitor.page("").await;
+    assert!(page.contains("rel=\"next\""), "{page:.5000}");
+    assert_bounded_and_as_text(&page);
     app.stop().await;
 }
 

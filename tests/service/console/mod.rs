@@ -9,7 +9,7 @@ mod customers;
 mod delivery_jobs;
 mod inbox;
 mod lists;
-mod odd_content;
+pub mod odd_content;
 mod oidc;
 mod overview;
 mod reviews;

@@ -14,9 +14,8 @@ const NAUGHTY: &str = "<b>odd</b>{{ 7*7 }}odd{% raw %}'\"&amp;";
 /// What a page would contain if it took a value for HTML or for a template.
 const TAKEN_LITERALLY: [&str; 3] = ["<b>odd", "49odd", "&amp;amp;amp;"];
 
-#[tokio::test]
-async fn a_customer_with_ten_thousand_events_and_a_very_long_name_has_pages_of_a_bounded_size() {
-    let app = TestApp::start_with(settings_with_console()).await;
+/// A customer with a name of more than 10,000 characters and with 10,000 events.
+pub async fn apply_busy_customer(app: &TestApp) {
     let (record, long) = ("omneo.profile:busy", NAUGHTY.repeat(300));
     assert!(long.chars().count() > 10_000);
     app.apply(vec![person(record, ("Noor", &long), "busy@example.org", "")]).await;
@@ -30,6 +29,19 @@ async fn a_customer_with_ten_thousand_events_and_a_very_long_name_has_pages_of_a
         app.apply((first..first + 2_500).map(event).collect()).await;
     }
     app.wait_until_current().await;
+}
+
+pub fn assert_bounded_and_as_text(page: &str) {
+    assert!(page.len() < 300_000, "{} bytes: {page:.2000}", page.len());
+    for literal in TAKEN_LITERALLY {
+        assert!(!page.contains(literal), "{literal}: {page:.5000}");
+    }
+}
+
+#[tokio::test]
+async fn a_customer_with_ten_thousand_events_and_a_very_long_name_has_pages_of_a_bounded_size() {
+    let app = TestApp::start_with(settings_with_console()).await;
+    apply_busy_customer(&app).await;
     let admin = Person::enter(&app, Role::Admin).await;
     let path = admin.path_of("busy@example.org").await;
     let mut pages = vec![admin.search("busy@example.org").await];
@@ -39,10 +51,7 @@ async fn a_customer_with_ten_thousand_events_and_a_very_long_name_has_pages_of_a
     let join = [("act", "join"), ("with", "nobody@example.org")];
     pages.push(admin.submit(&format!("{path}/preview"), &join).await.body);
     for page in pages {
-        assert!(page.len() < 300_000, "{} bytes: {page:.2000}", page.len());
-        for literal in TAKEN_LITERALLY {
-            assert!(!page.contains(literal), "{literal}: {page:.5000}");
-        }
+        assert_bounded_and_as_text(&page);
     }
     app.stop().await;
 }
