@@ -20,6 +20,7 @@ use crate::storage::component_rows::ComponentRows;
 use crate::storage::customers::{FoundCustomer, find_customer};
 use crate::storage::decisions::{DecisionRow, Verdict, Which, list_decisions};
 use crate::storage::load_component::{ComponentQuery, load_component};
+use crate::storage::outranked_addresses::list_outranked;
 use crate::storage::pool::Connection;
 
 /// The explanation of a customer. It is personal data, for an admin only. So it does not implement `Debug`.
@@ -88,6 +89,7 @@ pub async fn explain(
     let events = customer.timeline();
     let records = customer.profile.record_keys.iter().cloned().collect();
     let addresses = customer.profile.addresses.iter().cloned().collect();
+    let outranked = list_outranked(db, brand.id(), customer_key).await?;
     let mut decisions = list_decisions(db, brand.id(), Which::About(&records, &addresses)).await?;
     decisions.retain(|row| row.undone_at.is_none());
     let rendered = brand.rules.presenter.answer(customer.profile, &events);
@@ -102,7 +104,7 @@ pub async fn explain(
         decisions,
         review_candidates: customer.review_candidates(),
         finds_only: customer.finds_only(&holders),
-        finds_not: customer.finds_not(),
+        finds_not: customer.finds_not(&outranked),
         unread: customer.unread(&events),
         failed_templates: rendered.failed_templates,
         record_values: customer.record_values(),

@@ -21,6 +21,9 @@ use crate::storage::component_rows::ComponentRows;
 pub const ONLY_A_FORM: &str =
     "only a form contains it: a trusted record or a person must confirm it";
 
+/// Why an address does not find its customer: lookups find whoever has it in a trusted record.
+const OUTRANKED: &str = "only a form has it here, and another customer's trusted record has it: lookups find that customer";
+
 /// A customer of a resolved component.
 pub(super) struct ExplainedCustomer<'a> {
     pub profile: &'a Profile,
@@ -138,8 +141,12 @@ impl<'a> ExplainedCustomer<'a> {
         addresses.filter_map(|address| Some((address.clone(), reason(address)?))).collect()
     }
 
-    /// Phone numbers that have a new owner, and addresses that only a form contains.
-    pub(super) fn finds_not(&self) -> Vec<(Identifier, &'static str)> {
+    /// Phone numbers that have a new owner, and addresses that only a form contains. Of a customer without any trusted record,
+    /// those that find the customers who have them in a trusted one.
+    pub(super) fn finds_not(
+        &self,
+        outranked: &BTreeSet<Identifier>,
+    ) -> Vec<(Identifier, &'static str)> {
         const MOVED: &str = "it has a new owner: another person's record had it years later";
         let moved = self.found.resolution.moved.iter();
         let lost = moved
@@ -148,8 +155,10 @@ impl<'a> ExplainedCustomer<'a> {
             .filter(|number| !self.profile.addresses.contains(number));
         let finds = self.brand.rules.identity.lookup_by_self_asserted;
         let asserted = self.profile.asserted.iter().filter(|_| !finds);
+        let outranked = outranked.iter().filter(|address| self.profile.addresses.contains(address));
         lost.map(|number| (number.clone(), MOVED))
             .chain(asserted.map(|address| (address.clone(), ONLY_A_FORM)))
+            .chain(outranked.map(|address| (address.clone(), OUTRANKED)))
             .collect()
     }
 

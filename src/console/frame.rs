@@ -87,7 +87,10 @@ const NOTICES: &[(&str, &str)] = &[
         "links-revoked",
         "All links to the agent page are revoked. Tickets that are opened from now on get new ones.",
     ),
-    ("replayed", "Replayed: the service applies the webhooks again now."),
+    (
+        "replayed",
+        "Replayed: the service applies the webhooks again, which takes moments. Those that fail again come back to the failed ones.",
+    ),
     (
         "replayed-some",
         "Replayed, but not all: some had changed since you saw them, and were left alone.",

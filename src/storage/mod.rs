@@ -51,6 +51,7 @@ pub mod load_component;
 pub mod lookup_history;
 pub mod lookup_reviews;
 pub mod names;
+pub mod outranked_addresses;
 pub mod oversized_components;
 pub mod page_key;
 pub mod password_attempts;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::StorageError;
-use super::pool::{Pool, Transaction};
+use super::pool::{Connection, Pool, Transaction};
 
 /// Begins a transaction with the lock of the brand, which excludes all other writers. While it waits for
 /// another writer, it gives its connection back from time to time, so that a hanging writer does not block
@@ -78,8 +78,8 @@ pub async fn try_begin_concurrent(pool: &Pool) -> Result<Option<Transaction>, St
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn mark(transaction: &mut Transaction) -> Result<(), StorageError> {
-    sqlx::query("savepoint marked").execute(&mut **transaction).await?;
+pub async fn mark(db: &mut Connection) -> Result<(), StorageError> {
+    sqlx::query("savepoint marked").execute(&mut *db).await?;
     Ok(())
 }
 
@@ -87,7 +87,7 @@ pub async fn mark(transaction: &mut Transaction) -> Result<(), StorageError> {
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn return_to_mark(transaction: &mut Transaction) -> Result<(), StorageError> {
-    sqlx::query("rollback to savepoint marked").execute(&mut **transaction).await?;
+pub async fn return_to_mark(db: &mut Connection) -> Result<(), StorageError> {
+    sqlx::query("rollback to savepoint marked").execute(&mut *db).await?;
     Ok(())
 }

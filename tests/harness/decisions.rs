@@ -43,8 +43,9 @@ struct Program {
 
 impl Program {
     fn new(harness: &Harness, shop: &Shop) -> Self {
-        let settings = harness.directory("decisions-person").join("hookpoint.toml");
-        std::fs::write(&settings, replica_settings().settings.text()).unwrap();
+        let directory = harness.directory("decisions-person");
+        let settings = directory.join("hookpoint.toml");
+        std::fs::write(&settings, replica_settings().text_in(&directory)).unwrap();
         Self { settings, url: shop.url.clone() }
     }
 

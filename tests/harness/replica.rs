@@ -63,6 +63,17 @@ impl ReplicaSettings {
         Self { settings: self.settings.lookup_deadline_ms(deadline_ms), ..self }
     }
 
+    /// The text of the settings file in a directory. The suppression file is there, too: nothing is written elsewhere.
+    pub fn text_in(&self, directory: &Path) -> String {
+        let settings = self.settings.clone().with(|file| {
+            if file.erasure.suppression_file.is_empty() {
+                let suppressions = directory.join("suppressions.jsonl");
+                file.erasure.suppression_file = suppressions.display().to_string();
+            }
+        });
+        settings.text()
+    }
+
     /// With the address of a replica, for another one in its place.
     pub fn at(self, address: SocketAddr) -> Self {
         self.with(|file| file.server.listen = address.to_string())
@@ -151,7 +162,7 @@ impl Starting {
 
     fn begin(directory: &Path, replica_settings: &ReplicaSettings, url: Option<&str>) -> Self {
         let settings = directory.join("hookpoint.toml");
-        std::fs::write(&settings, replica_settings.settings.text()).unwrap();
+        std::fs::write(&settings, replica_settings.text_in(directory)).unwrap();
         let log = directory.join("hookpoint.log");
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let begins = stderr.metadata().unwrap().len();

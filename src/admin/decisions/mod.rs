@@ -55,13 +55,24 @@ pub struct Decided {
 /// If the act is refused, or if Postgres fails.
 pub async fn preview(pool: &Pool, brand: &Brand, act: &Act) -> Result<Preview, DecisionError> {
     let mut transaction = begin(pool, brand.id()).await?;
-    let plan = Plan::new(&mut transaction, brand, act).await?;
-    mark(&mut transaction).await?;
+    let shown = preview_in(&mut transaction, brand, act).await;
+    let rolled_back = transaction.rollback().await.map_err(StorageError::from);
+    let shown = shown?;
+    rolled_back?;
+    Ok(shown)
+}
+
+async fn preview_in(
+    db: &mut Connection,
+    brand: &Brand,
+    act: &Act,
+) -> Result<Preview, DecisionError> {
+    let plan = Plan::new(db, brand, act).await?;
+    mark(db).await?;
     let nobody = (Attribution { by: "", reason: "", via: Via::Command }, Timestamp::UNIX_EPOCH);
-    let done = carry_out(&mut transaction, brand, &plan, Uuid::nil(), nobody).await?;
-    return_to_mark(&mut transaction).await?;
-    let before = list_views(&mut transaction, brand, &done.before).await?;
-    transaction.rollback().await.map_err(StorageError::from)?;
+    let done = carry_out(db, brand, &plan, Uuid::nil(), nobody).await?;
+    return_to_mark(db).await?;
+    let before = list_views(db, brand, &done.before).await?;
     Ok(Preview { before, after: done.after, state: done.state })
 }
 
@@ -78,14 +89,32 @@ pub async fn decide(
     by: (Attribution<'_>, Timestamp),
 ) -> Result<Decided, DecisionError> {
     let mut transaction = begin(pool, brand.id()).await?;
-    let plan = Plan::new(&mut transaction, brand, act).await?;
+    match decide_in(&mut transaction, brand, act, expected, by).await {
+        Ok(decided) => {
+            transaction.commit().await.map_err(StorageError::from)?;
+            Ok(decided)
+        }
+        Err(error) => {
+            // Without this, its connection would be closed. That it was refused matters more than an error here.
+            let _ = transaction.rollback().await;
+            Err(error)
+        }
+    }
+}
+
+async fn decide_in(
+    db: &mut Connection,
+    brand: &Brand,
+    act: &Act,
+    expected: Option<&StateToken>,
+    by: (Attribution<'_>, Timestamp),
+) -> Result<Decided, DecisionError> {
+    let plan = Plan::new(db, brand, act).await?;
     let decision_id = plan.decision_id();
-    let done = carry_out(&mut transaction, brand, &plan, decision_id, by).await?;
+    let done = carry_out(db, brand, &plan, decision_id, by).await?;
     if expected.is_some_and(|expected| *expected != done.state) {
-        transaction.rollback().await.map_err(StorageError::from)?;
         return Err(DecisionError::Changed);
     }
-    transaction.commit().await.map_err(StorageError::from)?;
     Ok(Decided { decision_id, customers: done.after })
 }
 

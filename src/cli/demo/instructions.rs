@@ -14,6 +14,7 @@ use crate::demo::background_activity::{PAUSE, REGULAR, newcomer};
 use crate::demo::examples;
 use crate::demo::simulators::Simulators;
 use crate::demo::webhook_signer::Secrets;
+use crate::settings::SettingsFile;
 use crate::storage::brands::BrandCounts;
 
 /// The parts that the printed instructions describe.
@@ -25,14 +26,13 @@ pub(super) struct Instructions<'a> {
     pub(super) metrics_address: Option<SocketAddr>,
     /// A link to the console.
     pub(super) console: Option<String>,
-    /// The address of the console, as in the settings.
-    pub(super) console_address: String,
     pub(super) counts: BrandCounts,
     pub(super) simulators: &'a Simulators,
     pub(super) secrets: &'a Secrets,
     pub(super) data_dir: Option<PathBuf>,
+    pub(super) settings: &'a SettingsFile,
     /// The brand's settings, as TOML text.
-    pub(super) settings: &'a str,
+    pub(super) brand: &'a str,
 }
 
 impl Instructions<'_> {
@@ -124,7 +124,7 @@ impl Instructions<'_> {
 
     /// Prints commands that run beside the demo, and writes the settings file that they use.
     fn print_commands(&self, data_dir: &Path) -> anyhow::Result<()> {
-        let file = write_settings(data_dir, &self.console_address, self.settings, self.secrets)?;
+        let file = write_settings(data_dir, self.settings, self.brand, self.secrets)?;
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("hookpoint"));
         print_line("\nShow the state of the APIs and the webhooks, and explain a lookup:");
         for command in [
@@ -134,6 +134,10 @@ impl Instructions<'_> {
         ] {
             print_line(&format!("  {} --settings {} {command}", program.display(), file.display()));
         }
+        print_wrapped(
+            "\nTry other settings: edit this file, then run the same command with reload.",
+            0,
+        );
         Ok(())
     }
 

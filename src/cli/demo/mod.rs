@@ -12,9 +12,9 @@ use anyhow::Context;
 
 pub(super) use self::arguments::DemoArguments;
 use self::instructions::Instructions;
-use self::settings_file::suppression_file;
+use self::settings_file::{settings_file, suppression_file};
 use super::serve;
-use super::serve::ShutdownSignal;
+use super::serve::{Reloader, ShutdownSignal};
 use super::wrapped::print_wrapped;
 use crate::admin::audit::{Attribution, Via};
 use crate::admin::console_access::create_link;
@@ -23,7 +23,6 @@ use crate::admin::role::Role;
 use crate::app::Application;
 use crate::brand::Brand;
 use crate::clock::Clock;
-use crate::console::ConsoleUrls;
 use crate::demo;
 use crate::demo::background_activity::{BackgroundActivity, newcomer};
 use crate::demo::seed;
@@ -77,7 +76,7 @@ impl Demo<'_> {
     ) -> anyhow::Result<()> {
         let mut settings = demo::settings(self.text, self.secrets)
             .map_err(|mistakes| anyhow::anyhow!("{mistakes:?}"))?;
-        configure(&mut settings, self.arguments);
+        configure(&mut settings, self.arguments)?;
         telemetry::start(&settings.file.telemetry);
         telemetry::metrics();
         print_wrapped(
@@ -109,6 +108,9 @@ impl Demo<'_> {
         let Settings { file, brands, .. } = settings;
         let application =
             Application::start_unprepared(&file, brands, database, Clock::system()).await?;
+        let reloader = data_dir.as_deref().map(settings_file);
+        let reloader = reloader.map(|path| Reloader::listen(Some(path), place.clone()));
+        let reloader = reloader.transpose()?;
         let background = BackgroundTasks::new();
         let started = tokio::select! {
             data = self.prepare(&application, &mut simulators, &file, data_dir) => data.map(Some),
@@ -117,7 +119,7 @@ impl Demo<'_> {
         let ended = match started {
             Ok(Some(data)) => {
                 background.spawn_endless(BackgroundActivity::new(data).run_forever());
-                serve::run_until_signal(application, shutdown, None).await
+                serve::run_until_signal(application, shutdown, reloader).await
             }
             Ok(None) => {
                 application.stop().await;
@@ -158,12 +160,12 @@ impl Demo<'_> {
             address: application.address,
             metrics_address: application.metrics_address,
             console: console_link(application, brand).await?,
-            console_address: console_address(application),
             counts: count_brand(&application.database.pool, brand.id(), now).await?,
             simulators,
             secrets: self.secrets,
             data_dir,
-            settings: self.text,
+            settings: file,
+            brand: self.text,
         };
         instructions.print()?;
         Ok(data)
@@ -197,11 +199,10 @@ async fn console_link(application: &Application, brand: &Brand) -> anyhow::Resul
     Ok(Some(urls.link(&brand.rules.slug, code.reveal())))
 }
 
-/// The address of the console, for commands beside the demo.
-fn console_address(application: &Application) -> String {
-    let urls = application.console.as_ref();
-    let origin = urls.map(ConsoleUrls::origin).unwrap_or_default();
-    origin.trim_start_matches("http://").to_owned()
+/// A port on which nothing listens, so that two demos can run side by side, and a reload finds the same one in the file.
+fn free_address() -> anyhow::Result<String> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    Ok(listener.local_addr()?.to_string())
 }
 
 fn layout(data_dir: &Path) -> Layout {
@@ -215,12 +216,12 @@ fn layout(data_dir: &Path) -> Layout {
     }
 }
 
-fn configure(settings: &mut Settings, arguments: &DemoArguments) {
+fn configure(settings: &mut Settings, arguments: &DemoArguments) -> anyhow::Result<()> {
     let file = &mut settings.file;
     file.server.listen = arguments.listen.to_string();
     // Any free port, so that two demos can run side by side.
     file.server.metrics_listen = "127.0.0.1:0".to_owned();
-    file.console.listen = "127.0.0.1:0".to_owned();
+    file.console.listen = free_address()?;
     file.server.drain_seconds = 0;
     file.telemetry.level = "warn".to_owned();
     // `fill` runs the backfill itself, to show its progress.
@@ -230,4 +231,5 @@ fn configure(settings: &mut Settings, arguments: &DemoArguments) {
         file.limits.wrong_keys_per_minute = limit.saturating_mul(60);
         file.limits.not_found_per_minute = limit.saturating_mul(60);
     }
+    Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use self::reloader::Reloader;
+pub(super) use self::reloader::Reloader;
 use super::systemd::{self, ServiceManager};
 use crate::app::Application;
 use crate::clock::Clock;

@@ -52,7 +52,7 @@ pub(super) async fn next(reloader: &mut Option<Reloader>, application: &Applicat
 
 impl Reloader {
     /// Receives SIGHUP, from now on. `path` is the argument of `--settings`.
-    pub(super) fn listen(path: Option<PathBuf>, place: Place) -> std::io::Result<Self> {
+    pub(in crate::cli) fn listen(path: Option<PathBuf>, place: Place) -> std::io::Result<Self> {
         let hangup = signal(SignalKind::hangup())?;
         Ok(Self { hangup, path, last_request: None, in_progress: None, place })
     }

@@ -55,13 +55,14 @@ document.addEventListener("change", (event) => {
     .forEach((box) => { box.checked = all.checked; });
 });
 
-// Keys of a page: an element with data-key is clicked when its key is pressed outside of a field.
+// Keys of a page: a button with data-key is chosen when its key is pressed outside of a field. Enter presses it: one stray key
+// decides nothing.
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return;
   const target = document.querySelector('[data-key="' + CSS.escape(event.key) + '"]');
   if (target) {
     event.preventDefault();
-    target.click();
+    target.focus();
   }
 });
 

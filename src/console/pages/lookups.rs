@@ -119,7 +119,11 @@ fn wanted(visit: &Visit, by: &str) -> Result<LookupSearch, Refusal> {
         return Err(mistake("Write what to search for."));
     }
     match by {
-        "ticket" => Ok(LookupSearch::Ticket(text.to_owned())),
+        "ticket" => {
+            // As people write the number of a ticket.
+            let number = text.strip_prefix('#').filter(|rest| rest.parse::<u64>().is_ok());
+            Ok(LookupSearch::Ticket(number.unwrap_or(text).to_owned()))
+        }
         "customer" => Ok(LookupSearch::Customer(text.to_owned())),
         "id" => Ok(LookupSearch::Question(Question::Id(canonical_id(text)))),
         "request" => text.parse().map(LookupSearch::Request).map_err(|_| {

@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use super::customer_card::shown_name;
 use super::review_answers::{Answer, answers};
-use super::reviews::{ShownQuestion, undo_path};
+use super::reviews::{ShownQuestion, last_answer};
+use super::shown_decisions::ShownDecision;
 use crate::admin::compared_review::{
     Agreement, ComparedCustomer, MOST_COMPARED, compare, compared_customers,
 };
@@ -41,7 +42,7 @@ struct ReviewPage {
     /// The customers in question, and the time: if the question is gone when it is answered, they say what happened.
     customers: Vec<String>,
     shown_at: i64,
-    undo: Option<String>,
+    last_answer: Option<ShownDecision>,
 }
 
 /// A customer.
@@ -104,7 +105,7 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
         days_away: DAYS_AWAY,
         customers: open.review.customers.iter().map(|key| links.path(key)).collect(),
         shown_at: now.as_microsecond(),
-        undo: undo_path(visit),
+        last_answer: last_answer(visit).await?,
     };
     visit.page("review.html", ("/reviews", "Review"), &page)
 }

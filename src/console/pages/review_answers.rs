@@ -25,6 +25,8 @@ pub(super) struct Answer {
     /// Its name in the form.
     name: &'static str,
     label: &'static str,
+    /// What it means for the time to come.
+    meaning: &'static str,
     /// The key of the keyboard.
     key: &'static str,
     /// What it would do. `None` if it cannot be chosen.
@@ -46,24 +48,44 @@ struct AnswerResult {
     others: Vec<CustomerCard>,
 }
 
-/// Each answer with its name, its key, and what it says about customers, or about the address of a form.
-const ANSWERS: [(ReviewAnswer, &str, &str, &str, &str); 3] = [
-    (ReviewAnswer::Same, "same", "s", "They are one person", "The address is theirs"),
-    (
-        ReviewAnswer::Different,
-        "different",
-        "d",
-        "They are different people",
-        "The address is not theirs",
-    ),
-    (
-        ReviewAnswer::Shared,
-        "shared",
-        "h",
-        "Several people share the address",
-        "Several people share the address",
-    ),
+/// Each answer with its name and its key.
+const ANSWERS: [(ReviewAnswer, &str, &str); 3] = [
+    (ReviewAnswer::Same, "same", "s"),
+    (ReviewAnswer::Different, "different", "d"),
+    (ReviewAnswer::Shared, "shared", "h"),
 ];
+
+/// What an answer says, and what it means for the time to come.
+fn words(review: &Review, answer: ReviewAnswer) -> (&'static str, &'static str) {
+    match (answer, review.is_about_a_form(), review.is_from_agents()) {
+        (ReviewAnswer::Same, true, _) => {
+            ("The address is theirs", "From now on, a lookup of the address finds this customer.")
+        }
+        (ReviewAnswer::Different, true, _) => (
+            "The address is not theirs",
+            "A lookup of the address does not find this customer, whatever a form says.",
+        ),
+        (ReviewAnswer::Same, _, true) => (
+            "It is one person",
+            "Nothing changes. The question comes back only if another record joins this customer.",
+        ),
+        (ReviewAnswer::Different, _, true) => ("It is several people", ""),
+        (ReviewAnswer::Same, ..) => (
+            "They are one person",
+            "Their records stay together, whatever the systems send from now on.",
+        ),
+        (ReviewAnswer::Different, ..) => (
+            "They are different people",
+            "Only these customers stay apart, whatever the systems send from now on. What they have in common finds each \
+             of them, and may still join the records of others.",
+        ),
+        (ReviewAnswer::Shared, ..) => (
+            "Several people share the address",
+            "The address never joins records again, of nobody. It finds everybody who has it. These customers can still \
+             be joined by something else, such as an e-mail address.",
+        ),
+    }
+}
 
 /// The answers to a question, each with what it would do.
 pub(super) async fn answers(
@@ -72,22 +94,17 @@ pub(super) async fn answers(
     customers: &[ComparedCustomer],
 ) -> Result<Vec<Answer>, Refusal> {
     let mut answers = Vec::new();
-    for (answer, name, key, about_customers, about_a_form) in ANSWERS {
+    for (answer, name, key) in ANSWERS {
         if answer == ReviewAnswer::Shared && !review.may_be_shared(&visit.brand) {
             continue;
         }
-        let label = match answer {
-            _ if review.is_about_a_form() => about_a_form,
-            ReviewAnswer::Same if review.is_from_agents() => "It is one person",
-            ReviewAnswer::Different if review.is_from_agents() => "It is several people",
-            _ => about_customers,
-        };
+        let (label, meaning) = words(review, answer);
         let (result, refused) = match previewed(visit, review, answer, customers).await {
             Ok(result) => (Some(result), String::new()),
             Err(DecisionError::Storage(error)) => return Err(error.into()),
             Err(error) => (None, refused(&error)),
         };
-        answers.push(Answer { name, label, key, result, refused });
+        answers.push(Answer { name, label, meaning, key, result, refused });
     }
     Ok(answers)
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
-use uuid::Uuid;
 
+use super::shown_decisions::ShownDecision;
 use crate::admin::audit::record_view;
 use crate::admin::compared_review::kind_in_words;
+use crate::admin::decisions::{DecisionError, find_decision};
 use crate::admin::reviews;
 use crate::admin::reviews::Review;
 use crate::console::reply::{Refusal, Reply};
@@ -25,7 +26,7 @@ struct ReviewsPage {
     cut_at: Option<usize>,
     /// The path of the next page.
     more: Option<String>,
-    undo: Option<String>,
+    last_answer: Option<ShownDecision>,
 }
 
 #[derive(Serialize)]
@@ -126,13 +127,18 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
         are_put_away,
         cut_at,
         more,
-        undo: undo_path(visit),
+        last_answer: last_answer(visit).await?,
     };
     visit.page("reviews.html", ("/reviews", "Reviews"), &page)
 }
 
-/// The page that undoes the answer that was just given.
-pub(super) fn undo_path(visit: &Visit) -> Option<String> {
-    let decision: Uuid = visit.query.value("decided").parse().ok()?;
-    Some(visit.path(&format!("/decisions/{decision}")))
+/// The answer that was just given, if it is a decision about records or addresses.
+pub(super) async fn last_answer(visit: &Visit) -> Result<Option<ShownDecision>, Refusal> {
+    let Ok(decision) = visit.query.value("decided").parse() else { return Ok(None) };
+    let mut connection = visit.pool().acquire().await?;
+    match find_decision(&mut connection, &visit.brand, decision).await {
+        Ok(row) => Ok(Some(ShownDecision::new(visit, row, 1))),
+        Err(DecisionError::Storage(error)) => Err(error.into()),
+        Err(_) => Ok(None),
+    }
 }

@@ -179,6 +179,14 @@ fn two_demos_run_side_by_side_and_leave_nothing() {
         assert!(Instant::now() < deadline, "no demo has settings for commands");
     };
     assert!(erased.with_extension("suppressions.jsonl").exists(), "it goes with the demo");
+    // The file says what runs, so other settings can be tried.
+    let file = erased.join("hookpoint.toml");
+    let settings = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, settings.replace("drain_seconds = 0", "drain_seconds = 1")).unwrap();
+    let reloaded = run(&file, &["reload"]);
+    let said = text(&reloaded.stdout);
+    assert!(reloaded.status.success(), "{said}{}", text(&reloaded.stderr));
+    assert!(said.ends_with(": reloaded\n"), "nothing needs a restart: {said}");
     one.signal("INT");
     assert!(one.wait().success());
     assert!(

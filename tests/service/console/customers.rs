@@ -342,6 +342,24 @@ async fn customers_are_joined_as_they_were_shown() {
 }
 
 #[tokio::test]
+async fn an_address_that_finds_somebody_else_is_shown_as_such() {
+    let form = format!("{}:form-7", SourceKind::OmniLabParticipant);
+    let app = with(vec![
+        person("omneo.profile:anna", ("Anna", "Verburg"), "anna@example.org", LINE),
+        person(&form, ("Zita", "Bakker"), "anna@example.org", ""),
+    ])
+    .await;
+    assert_eq!(app.by_email("anna@example.org").await.len(), 1);
+    let femke = Person::enter(&app, Role::Supervisor).await;
+    let page = femke.page(&femke.path_of("form-7").await).await;
+    assert!(page.contains("lookups find that customer"), "{page}");
+    assert!(!page.contains("finds the customer, and links records"), "{page}");
+    let page = femke.page(&femke.path_of(LINE).await).await;
+    assert!(page.contains("finds the customer, and links records"), "{page}");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn an_address_is_confirmed_rejected_or_shared() {
     const TYPED: &str = "+31655667788";
     let form = format!("{}:form", SourceKind::OmniLabParticipant);

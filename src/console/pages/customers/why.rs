@@ -118,7 +118,8 @@ impl ShownAddress {
             let kind = address.kind.parse().ok()?;
             Some(Identifier { kind, value: address.address.clone() })
         });
-        let own = own.map(|address| {
+        let finds = |address: &Identifier| !why.finds_not.iter().any(|(other, _)| other == address);
+        let own = own.filter(finds).map(|address| {
             let reason = why.finds_only.iter().find(|(other, _)| *other == address);
             match reason {
                 Some((_, reason)) => Self::new(visit, &address, (reason, "warn")),

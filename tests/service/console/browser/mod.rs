@@ -315,7 +315,10 @@ async fn a_question_is_answered_with_a_key_and_undone_and_lookups_follow() {
     browser.0.find(question).await.unwrap().click().await.unwrap();
     browser.until("h1", "Are these customers one person?").await;
     browser.type_into("body", "s").await;
+    assert_eq!(app.by_phone(phone).await.len(), 2, "one key decides nothing");
+    browser.type_into("button:focus", "\u{e007}").await;
     browser.until(".notice", "Your answer is stored").await;
+    browser.until("main", "Your last answer: same person").await;
     until("both are one", async || app.by_phone(phone).await.len() == 1).await;
 
     browser.click("a.button[href*='/decisions/']").await;
