@@ -150,8 +150,9 @@ pub async fn run(harness: &Harness, collection: Collection) -> Report {
 
 /// Compares everything with `hookpoint sync run`.
 async fn sync_run(harness: &Harness, replica_settings: &ReplicaSettings, shop: &Shop) -> String {
-    let settings = harness.directory("sync-run").join("hookpoint.toml");
-    std::fs::write(&settings, replica_settings.settings.text()).unwrap();
+    let directory = harness.directory("sync-run");
+    let settings = directory.join("hookpoint.toml");
+    std::fs::write(&settings, replica_settings.text_in(&directory)).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
     command
         .arg("--settings")
