@@ -89,6 +89,7 @@ impl Demo<'_> {
             anyhow::anyhow!("the demo cannot store its data in {}: {error}", temporary.display())
         })?;
         settings.file.erasure.suppression_file = suppression_file(&data_dir).display().to_string();
+        settings.file.database.data_dir = data_dir.display().to_string();
         let place = Place::Embedded(layout(&data_dir));
         let result = Box::pin(self.run_in(settings, &place, simulators, shutdown)).await;
         let _ = std::fs::remove_dir_all(&data_dir);
@@ -220,7 +221,7 @@ fn configure(settings: &mut Settings, arguments: &DemoArguments) -> anyhow::Resu
     let file = &mut settings.file;
     file.server.listen = arguments.listen.to_string();
     // Any free port, so that two demos can run side by side.
-    file.server.metrics_listen = "127.0.0.1:0".to_owned();
+    file.server.metrics_listen = free_address()?;
     file.console.listen = free_address()?;
     file.server.drain_seconds = 0;
     file.telemetry.level = "warn".to_owned();

@@ -103,7 +103,7 @@ async fn a_customer_with_ten_thousand_events_and_a_very_long_name_has_a_page_of_
     let app = app_with(settings(), Vec::new()).await;
     apply_busy_customer(&app).await;
     let visitor = Visitor::enter(&app, &link_of(&app, "busy@example.org").await).await;
-    let page = visitor.page("").await;
+    let page = visitor.open("").await.body;
     assert!(page.contains("rel=\"next\""), "{page:.5000}");
     assert_bounded_and_as_text(&page);
     app.stop().await;
