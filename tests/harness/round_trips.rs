@@ -65,7 +65,7 @@ pub async fn fill(pool: &Pool, brand_id: i32, people: u32) {
             "insert into given_ids select {brand_id}, 'omneo.profile:p' || n, 'omneo:p' || n, '2026-01-01Z' from people where n % 10 = 0"
         ),
         format!(
-            "insert into erasures (brand_id, erasure_id, erased_at) values ({brand_id}, '00000000-0000-0000-0000-000000000001', '2026-01-01Z')"
+            "insert into erasures (brand_id, erasure_id, erased_at, completed_at) values ({brand_id}, '00000000-0000-0000-0000-000000000001', '2026-01-01Z', '2026-01-01Z')"
         ),
         format!(
             "insert into suppression_hashes select {brand_id}, sha256(convert_to('erased' || n, 'UTF8')), '00000000-0000-0000-0000-000000000001' from people"
