@@ -25,6 +25,7 @@ pub mod jobs;
 pub mod lookup;
 pub mod oidc;
 pub mod record_links;
+pub mod sealed_texts;
 pub mod settings;
 pub mod sources;
 pub mod storage;

@@ -79,21 +79,40 @@ pub async fn search_customers(
     Ok(SearchResult { customers, has_more, is_erased })
 }
 
-/// The only customer besides one that a text may mean, by its first record. Otherwise says whether there are several.
+/// Whom a text may mean besides one customer. It is personal data, so it does not implement `Debug`.
+pub enum OtherCustomers {
+    /// Nobody.
+    None,
+    /// Only that customer.
+    Same,
+    /// One other, by its first record.
+    One(RecordKey),
+    /// Several others: at most [`MOST_OTHERS`] of them.
+    Several(Vec<CustomerView>),
+}
+
+/// The most other customers from whom a person chooses one.
+pub const MOST_OTHERS: usize = 20;
+
+/// The customers besides one that a text may mean.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn find_one_customer(
+pub async fn find_other_customers(
     db: &mut Connection,
     brand: &Brand,
     text: &str,
     besides: &str,
-) -> Result<Result<RecordKey, bool>, StorageError> {
+) -> Result<OtherCustomers, StorageError> {
     let mut keys = matching_keys(db, brand, text, true).await?;
-    keys.remove(besides);
-    let several = keys.len() > 1;
-    let only = keys.pop_first().filter(|_| !several);
-    Ok(only.and_then(|key| key.parse().ok()).ok_or(several))
+    let is_same = keys.remove(besides);
+    if keys.len() > 1 {
+        let keys = keys.into_iter().take(MOST_OTHERS).collect();
+        return Ok(OtherCustomers::Several(views_of(db, brand, &keys).await?));
+    }
+    let only = keys.pop_first().and_then(|key| key.parse().ok());
+    let nobody = if is_same { OtherCustomers::Same } else { OtherCustomers::None };
+    Ok(only.map_or(nobody, OtherCustomers::One))
 }
 
 /// The keys of the customers that a text may mean: at least one more than are shown, if there are more.
@@ -143,8 +162,8 @@ fn questions(brand: &Brand, text: &str) -> Vec<Question> {
     email.into_iter().chain(phone).chain(id).collect()
 }
 
-/// How the folded names begin that a text may mean, with the family name first. The text may be a family name, both
-/// names in either order, or a name of one word.
+/// How the folded names begin that a text may mean, with the family name first. The text may be a family name, with its
+/// particles or without, both names in either order, or a name of one word.
 fn beginnings(text: &str) -> Vec<String> {
     let words = if text.contains('@') { Vec::new() } else { fold_name(text) };
     if words.is_empty() || words.len() > MOST_WORDS {
@@ -155,8 +174,27 @@ fn beginnings(text: &str) -> Vec<String> {
         Some(format!("{} {}", family.join(" "), given.join(" ")))
     };
     let both = (1..=words.len()).filter_map(split);
-    std::iter::once(words.join(" ")).chain(both).collect()
+    let whole = words.join(" ");
+    let particles = with_particles(&whole);
+    std::iter::once(whole).chain(both).chain(particles).collect()
 }
+
+/// Particles as they often are before a family name.
+const BEFORE_FAMILY_NAMES: [&str; 12] =
+    ["de", "den", "der", "ten", "ter", "van", "van de", "van den", "van der", "van t", "von", "el"];
+
+/// A family name that was typed without its particles (`vries`), or in one word with them (`devries`).
+fn with_particles(name: &str) -> Vec<String> {
+    let before = BEFORE_FAMILY_NAMES.iter().map(|particles| format!("{particles} {name}"));
+    let apart = BEFORE_FAMILY_NAMES.iter().filter_map(|particles| {
+        let rest = name.strip_prefix(&particles.replace(' ', ""))?;
+        (rest.chars().count() >= FEWEST_LETTERS).then(|| format!("{particles} {rest}"))
+    });
+    before.chain(apart).collect()
+}
+
+/// A family name without its particles has so many letters at least.
+const FEWEST_LETTERS: usize = 3;
 
 async fn found(
     db: &mut Connection,
@@ -189,11 +227,15 @@ mod tests {
 
     #[test]
     fn a_name_may_be_a_family_name_or_both_in_either_order() {
-        assert_eq!(beginnings("Bakker"), ["bakker", " bakker"]);
+        assert_eq!(beginnings("Bakker")[..2], ["bakker", " bakker"]);
         assert_eq!(
-            beginnings("Zoë de Vries"),
+            beginnings("Zoë de Vries")[..4],
             ["zoe de vries", "de vries zoe", "vries zoe de", " zoe de vries"]
         );
+        for text in ["Vries", "de Vries", "devries", "DeVries"] {
+            assert!(beginnings(text).contains(&"de vries".to_owned()), "{text}");
+        }
+        assert!(beginnings("vanderberg").contains(&"van der berg".to_owned()));
         assert_eq!(beginnings("a@example.org"), Vec::<String>::new());
         assert_eq!(beginnings(" … "), Vec::<String>::new());
         assert_eq!(beginnings("a b c d e f g"), Vec::<String>::new());

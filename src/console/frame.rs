@@ -18,6 +18,10 @@ pub(super) struct Frame {
     person: Option<FramePerson>,
     /// What an act did, in words. Empty if the page does not follow an act.
     notice: &'static str,
+    /// What is wrong in the form that was sent. Empty if nothing is.
+    mistake: String,
+    /// The reason in that form, for its field.
+    reason: String,
 }
 
 /// The person, and where they can go.
@@ -130,6 +134,8 @@ impl Frame {
             title: title.to_owned(),
             person: None,
             notice: "",
+            mistake: String::new(),
+            reason: String::new(),
         }
     }
 
@@ -139,11 +145,18 @@ impl Frame {
         Self { notice: notice.map(|(_, text)| *text).unwrap_or_default(), ..self }
     }
 
+    /// With what is wrong in a form.
+    pub(super) fn with_mistake(self, mistake: &str) -> Self {
+        Self { mistake: mistake.to_owned(), ..self }
+    }
+
     /// The frame of a page. `section` is the path of the item of the navigation that the page belongs to.
     pub(super) fn new(visit: &Visit, section: &str, title: &str) -> Self {
         let console = &visit.console;
         Self {
             person: Some(FramePerson::new(visit, section)),
+            mistake: visit.mistake.clone(),
+            reason: visit.sent_again("reason"),
             ..Self::without_person(&console.urls, &console.assets_version, title)
         }
         .with_notice(visit.query.value("done"))

@@ -6,6 +6,7 @@
 
 mod assets;
 mod cross_site;
+mod form_address;
 mod frame;
 mod log_in;
 mod members;
@@ -21,6 +22,7 @@ mod state;
 mod templates;
 mod urls;
 mod visit;
+mod way_back;
 
 pub use self::server::{console_routes, own_error_pages};
 pub use self::state::{Console, ConsoleParts};

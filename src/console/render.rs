@@ -33,7 +33,8 @@ impl Visit {
         page: &impl Serialize,
     ) -> Result<Reply, Refusal> {
         let frame = Frame::new(self, section, title);
-        render(&self.console.environment, template, &frame, page).map(Reply::Page)
+        let html = render(&self.console.environment, template, &frame, page)?;
+        Ok(if self.mistake.is_empty() { Reply::Page(html) } else { Reply::FormAgain(html) })
     }
 
     /// Goes to a page of this brand after an act. `done` is one of the names of `frame.rs`.

@@ -15,6 +15,8 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; st
 pub(super) enum Reply {
     /// A page.
     Page(String),
+    /// The page of a form again, with what is wrong in the form.
+    FormAgain(String),
     /// Go to another page. After an act, so that a reload does not repeat it.
     Redirect(String),
     /// A file to save: its name and its content.
@@ -27,13 +29,14 @@ impl Reply {
         let status = match self {
             Self::Redirect(_) => StatusCode::SEE_OTHER,
             Self::Page(_) | Self::File(..) => StatusCode::OK,
+            Self::FormAgain(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let mut response = builder(status);
         for cookie in cookies {
             response.cookie(cookie);
         }
         match self {
-            Self::Page(html) => response.body(html),
+            Self::Page(html) | Self::FormAgain(html) => response.body(html),
             Self::Redirect(path) => response.insert_header((LOCATION, path)).finish(),
             Self::File(name, content) => response
                 .insert_header((CONTENT_TYPE, "application/json"))

@@ -70,6 +70,7 @@ routes! {
     FindCustomers, Post, "/customers", Viewer;
     Customer, Get, "/customers/{id}", Viewer;
     CustomerTimeline, Get, "/customers/{id}/timeline", Viewer;
+    CustomerActPreview, Get, "/customers/{id}/preview", Supervisor;
     PreviewCustomerAct, Post, "/customers/{id}/preview", Supervisor;
     DecideCustomerAct, Post, "/customers/{id}/decide", Supervisor;
     ExportCustomer, Post, "/customers/{id}/export", Supervisor;

@@ -8,9 +8,11 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{ErrorHandlerResponse, ErrorHandlers};
 use actix_web::web::{self, Bytes, Data, PayloadConfig, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Resource};
+use uuid::Uuid;
 
 use super::assets;
 use super::cross_site::is_own_form;
+use super::form_address::form_in;
 use super::log_in::log_in_routes;
 use super::members::{brands_of_browser, end_other_sessions, member_of};
 use super::pages;
@@ -19,6 +21,7 @@ use super::reply::{Refusal, Reply};
 use super::route::ConsoleRoute;
 use super::state::Console;
 use super::visit::Visit;
+use super::way_back::pages_of;
 use crate::http::form::{Form, MAX_FORM_BYTES};
 
 /// Registers the pages of the console.
@@ -43,6 +46,7 @@ pub fn console_routes(config: &mut ServiceConfig, console: &Data<Console>) {
         }
         config.service(resource);
     }
+    config.service(at("/{brand}/{rest:.*}").to(unknown_page));
     config.default_service(web::to(|console: Data<Console>| async move {
         refuse(&console, &Refusal::NotFound)
     }));
@@ -82,7 +86,7 @@ async fn respond(
 ) -> HttpResponse {
     let begun = Instant::now();
     let response = match visit(route, &request, &body, &console).await {
-        Ok(visit) => match Box::pin(pages::answer(route, &visit)).await {
+        Ok(mut visit) => match Box::pin(pages::answer(route, &visit)).await {
             Ok(reply) if route == ConsoleRoute::LogOut => {
                 // The next person at this browser must find no brand open.
                 match end_other_sessions(&console, &request, &[]).await {
@@ -91,17 +95,62 @@ async fn respond(
                 }
             }
             Ok(reply) => reply.response(Vec::new()),
-            Err(refusal) => refuse_in(&visit, &refusal),
+            Err(refusal) => refused(&mut visit, refusal).await,
         },
-        Err(refusal) => refuse(&console, &refusal),
+        Err(response) => response,
     };
     let (status, duration_us) = (response.status().as_u16(), begun.elapsed().as_micros());
     tracing::info!(route = route.name(), status, duration_us, "console request");
     response
 }
 
-/// Finds out who asks, and whether they may.
+/// The page of a refusal. If a form has a mistake, it is the page of the form again, with what was sent.
+async fn refused(visit: &mut Visit, refusal: Refusal) -> HttpResponse {
+    if let Refusal::Mistake(text) = &refusal {
+        text.clone_into(&mut visit.mistake);
+        if !visit.route.is_act() {
+            visit.query = Form::default();
+        }
+        // The page of a delivery sends the forms of the inbox.
+        if let Ok(id) = visit.form.value("from").parse::<Uuid>() {
+            (visit.route, visit.id) = (ConsoleRoute::RevealDelivery, id.to_string());
+        }
+        let has_form =
+            |page: &ConsoleRoute| *page != ConsoleRoute::Overview && visit.may(page.role());
+        for page in pages_of(visit.route).into_iter().filter(has_form) {
+            if let Ok(reply @ Reply::FormAgain(_)) = Box::pin(pages::answer(page, visit)).await {
+                return reply.response(Vec::new());
+            }
+        }
+        visit.mistake.clear();
+    }
+    refuse_in(visit, &refusal)
+}
+
+/// The page for an address below a brand that is none of the console.
+async fn unknown_page(request: HttpRequest, console: Data<Console>) -> HttpResponse {
+    match person(ConsoleRoute::Overview, &request, &Bytes::new(), &console).await {
+        Ok(visit) => refuse_in(&visit, &Refusal::NotFound),
+        Err(_) => refuse(&console, &Refusal::NotFound),
+    }
+}
+
+/// Finds out who asks, and whether they may. Otherwise, the response says why not.
 async fn visit(
+    route: ConsoleRoute,
+    request: &HttpRequest,
+    body: &Bytes,
+    console: &Data<Console>,
+) -> Result<Visit, HttpResponse> {
+    match person(route, request, body, console).await {
+        Ok(visit) if visit.may(route.role()) => Ok(visit),
+        Ok(visit) => Err(refuse_in(&visit, &Refusal::Forbidden)),
+        Err(refusal) => Err(refuse(console, &refusal)),
+    }
+}
+
+/// Finds out who asks.
+async fn person(
     route: ConsoleRoute,
     request: &HttpRequest,
     body: &Bytes,
@@ -114,19 +163,19 @@ async fn visit(
     // A stranger does not learn which brands there are.
     let brand = console.brands.get(slug).ok_or(Refusal::LoggedOut)?;
     let member = member_of(console, brand, request).await?.ok_or(Refusal::LoggedOut)?;
-    if member.role < route.role() {
-        return Err(Refusal::Forbidden);
-    }
     let variable = request.match_info().iter().find(|(name, _)| *name != "brand");
     let brands = brands_of_browser(console, request);
+    let query = Form::parse(request.query_string().as_bytes());
     Ok(Visit {
         console: console.clone(),
+        route,
+        form: if route.is_act() { Form::parse(body) } else { form_in(brand, route, &query) },
         brand: Arc::clone(brand),
         member,
         other_brands: brands.iter().map(|brand| brand.rules.slug.clone()).collect(),
         id: variable.map(|(_, value)| value.to_owned()).unwrap_or_default(),
-        query: Form::parse(request.query_string().as_bytes()),
-        form: Form::parse(body),
+        query,
+        mistake: String::new(),
     })
 }
 

@@ -25,6 +25,7 @@ templates!(
     "customers.html",
     "customer.html",
     "customer_timeline.html",
+    "customer_join.html",
     "customer_preview.html",
     "customer_erase.html",
     "customer_erased.html",

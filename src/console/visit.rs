@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::reply::Refusal;
+use super::route::ConsoleRoute;
 use super::state::Console;
 use crate::admin::audit::{Attribution, Via};
 use crate::admin::console_access::Member;
@@ -20,6 +21,7 @@ use crate::storage::pool::Pool;
 /// A request of a person who may do what they ask for.
 pub(super) struct Visit {
     pub(super) console: Data<Console>,
+    pub(super) route: ConsoleRoute,
     pub(super) brand: Arc<Brand>,
     pub(super) member: Member,
     /// The brands for which this browser has a session, or had one.
@@ -28,8 +30,10 @@ pub(super) struct Visit {
     pub(super) id: String,
     /// The fields of the query.
     pub(super) query: Form,
-    /// The fields of the form, if one was sent.
+    /// The fields of the form that was sent, or that the address of a page has (`form_address.rs`).
     pub(super) form: Form,
+    /// What is wrong in the form, if its page is shown again.
+    pub(super) mistake: String,
 }
 
 impl Visit {
@@ -53,12 +57,20 @@ impl Visit {
 
     /// The person, and the reason that they wrote into the form, for the audit log.
     pub(super) fn attribution(&self) -> Attribution<'_> {
-        self.attribution_for(self.form.value("reason"))
+        // A form with a mistake did nothing.
+        let is_refused = !self.mistake.is_empty();
+        self.attribution_for(if is_refused { "" } else { self.form.value("reason") })
     }
 
     /// The person, and a reason, for the audit log.
     pub(super) fn attribution_for<'a>(&'a self, reason: &'a str) -> Attribution<'a> {
         Attribution { by: &self.member.person, reason, via: Via::Console }
+    }
+
+    /// The value of a field of a form that is shown again. Empty if none is.
+    pub(super) fn sent_again(&self, field: &str) -> String {
+        let value = if self.mistake.is_empty() { "" } else { self.form.value(field) };
+        value.to_owned()
     }
 
     /// A path of this brand. `path` begins with a slash.

@@ -17,6 +17,12 @@ impl Form {
         Self(fields.map(|(name, value)| (plain(name), plain(value))).collect())
     }
 
+    /// As it is sent.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.0).finish()
+    }
+
     /// The first value of a field, without spaces around it. Empty if there is none.
     #[must_use]
     pub fn value(&self, name: &str) -> &str {

@@ -64,8 +64,8 @@ impl FromStr for DeliveryState {
 pub struct PageFilter {
     /// From this source.
     pub source: Option<Source>,
-    /// In this state.
-    pub state: Option<DeliveryState>,
+    /// In one of these states. Empty: in any.
+    pub states: Vec<DeliveryState>,
     /// With this event.
     pub event: Option<String>,
     /// With this note, as [`FailureGroup::reason`] has it.
@@ -116,7 +116,7 @@ macro_rules! matching {
             " from (",
             $from,
             " order by delivery_id desc limit 10000) as read
-            where ($4::text is null or source = $4) and ($5::text is null or state = $5) and ($6::text is null or event = $6)
+            where ($4::text is null or source = $4) and (cardinality($5::text[]) = 0 or state = any($5)) and ($6::text is null or event = $6)
             and ($7::text is null or regexp_replace(note, '[0-9]+', '…', 'g') = $7)
             order by delivery_id desc ",
             $rest
@@ -124,7 +124,7 @@ macro_rules! matching {
     };
 }
 
-/// A statement for each index: dead letters, pending deliveries, a source, all.
+/// A statement for each index: dead letters, pending deliveries, both, a source, all.
 macro_rules! by_index {
     ($select:literal, $rest:literal) => {
         [
@@ -134,19 +134,30 @@ macro_rules! by_index {
                     where brand_id = $1 and state = 'pending' and priority = priorities.priority and delivery_id < $2 and delivery_id >= $3
                     order by delivery_id desc limit 10000
                 ) as of_priority", $rest),
+            matching!($select, "select open.* from (
+                    (select *, xmin::text::bigint as version from deliveries
+                    where brand_id = $1 and state = 'dead' and delivery_id < $2 and delivery_id >= $3
+                    order by delivery_id desc limit 10000)
+                    union all
+                    select of_priority.* from (values (0), (1), (2)) as priorities (priority) cross join lateral (
+                        select *, xmin::text::bigint as version from deliveries
+                        where brand_id = $1 and state = 'pending' and priority = priorities.priority and delivery_id < $2 and delivery_id >= $3
+                        order by delivery_id desc limit 10000
+                    ) as of_priority
+                ) as open", $rest),
             matching!($select, "select *, xmin::text::bigint as version from deliveries where brand_id = $1 and source = $4 and delivery_id < $2 and delivery_id >= $3", $rest),
             matching!($select, "select *, xmin::text::bigint as version from deliveries where brand_id = $1 and delivery_id < $2 and delivery_id >= $3", $rest),
         ]
     };
 }
 
-const LIST: [&str; 4] = by_index!(
+const LIST: [&str; 5] = by_index!(
     "delivery_id, source, event, received_at, state, attempts, due_at, note, version",
     "limit $8"
 );
 
 /// The last delivery that [`LIST`] looks at, if there may be more.
-const LAST_READ: [&str; 4] = [
+const LAST_READ: [&str; 5] = [
     "select delivery_id from deliveries where brand_id = $1 and state = 'dead' and delivery_id < $2 and delivery_id >= $3 and ($4::text is null or true)
     order by delivery_id desc offset 9999 limit 1",
     "select of_priority.delivery_id from (values (0), (1), (2)) as priorities (priority) cross join lateral (
@@ -155,6 +166,18 @@ const LAST_READ: [&str; 4] = [
         order by delivery_id desc limit 10000
     ) as of_priority
     order by delivery_id desc offset 9999 limit 1",
+    "select open.delivery_id from (
+        (select delivery_id from deliveries
+        where brand_id = $1 and state = 'dead' and delivery_id < $2 and delivery_id >= $3 and ($4::text is null or true)
+        order by delivery_id desc limit 10000)
+        union all
+        select of_priority.delivery_id from (values (0), (1), (2)) as priorities (priority) cross join lateral (
+            select delivery_id from deliveries
+            where brand_id = $1 and state = 'pending' and priority = priorities.priority and delivery_id < $2 and delivery_id >= $3
+            order by delivery_id desc limit 10000
+        ) as of_priority
+    ) as open
+    order by delivery_id desc offset 9999 limit 1",
     "select delivery_id from deliveries where brand_id = $1 and source = $4 and delivery_id < $2 and delivery_id >= $3
     order by delivery_id desc offset 9999 limit 1",
     "select delivery_id from deliveries where brand_id = $1 and delivery_id < $2 and delivery_id >= $3 and ($4::text is null or true)
@@ -162,10 +185,11 @@ const LAST_READ: [&str; 4] = [
 ];
 
 /// The statement whose index fits a filter best.
-fn best<'a>([dead, pending, of_source, all]: [&'a str; 4], filter: &PageFilter) -> &'a str {
-    match filter.state {
-        Some(DeliveryState::Dead) => dead,
-        Some(DeliveryState::Pending) => pending,
+fn best<'a>([dead, pending, open, of_source, all]: [&'a str; 5], filter: &PageFilter) -> &'a str {
+    match filter.states[..] {
+        [DeliveryState::Dead] => dead,
+        [DeliveryState::Pending] => pending,
+        [DeliveryState::Dead, DeliveryState::Pending] => open,
         _ if filter.source.is_some() => of_source,
         _ => all,
     }
@@ -186,13 +210,14 @@ pub async fn list_page(
     let (before, since) =
         (before.unwrap_or(Uuid::max()), filter.since.map_or(Uuid::nil(), first_id_at));
     let source = filter.source.map(Source::as_str);
+    let states: Vec<&str> = filter.states.iter().map(|state| state.as_str()).collect();
     let one_more = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
     let mut rows: Vec<PageRow> = sqlx::query_as(best(LIST, filter))
         .bind(brand_id)
         .bind(before)
         .bind(since)
         .bind(source)
-        .bind(filter.state.map(DeliveryState::as_str))
+        .bind(states)
         .bind(filter.event.as_deref())
         .bind(filter.reason.as_deref())
         .bind(one_more)

@@ -11,8 +11,31 @@ use super::passwords::Passwords;
 use crate::admin::audit::{Action, Attribution, Via};
 use crate::admin::console_access::{AccessSecret, hash};
 use crate::brand::Brand;
+use crate::storage::StorageError;
 use crate::storage::console_accounts::{find_invited, take_invitation};
 use crate::storage::pool::Pool;
+
+/// Whom an open invitation is for.
+pub struct Invited {
+    /// The person.
+    pub name: String,
+    /// What they may do.
+    pub role: String,
+}
+
+/// Whom a code invites. `None` if it is unknown, used or too old.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn find_invitation(
+    pool: &Pool,
+    brand: &Brand,
+    code: &str,
+    now: Timestamp,
+) -> Result<Option<Invited>, StorageError> {
+    let account = find_invited(pool, brand.id(), &hash(code), now).await?;
+    Ok(account.map(|account| Invited { name: account.name, role: account.role }))
+}
 
 /// An invitation that somebody accepts.
 pub struct Accepted<'a> {

@@ -73,7 +73,7 @@ impl Instructions<'_> {
     fn print_console(&self) {
         if let Some(link) = &self.console {
             print_line(&format!(
-                "Open the console. The link works once, for {LINK_MINUTES} minutes:\n  {link}\n"
+                "Open the console as an admin, who may do everything. The link works once, for {LINK_MINUTES} minutes:\n  {link}\n"
             ));
         }
     }

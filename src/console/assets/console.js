@@ -2,6 +2,16 @@
 // copies texts, and refreshes the marked parts of a page.
 "use strict";
 
+// What an act did is said once: a reload of the page does not say it again.
+const address = new URL(location.href);
+if (address.searchParams.has("done")) {
+  address.searchParams.delete("done");
+  history.replaceState(null, "", address);
+}
+
+// The stylesheet shows some buttons only if this file is here to make them work.
+document.documentElement.classList.add("has-script");
+
 // The code of a link is after the #, which is never sent. It leaves the history of the browser at once. The person clicks:
 // otherwise a page of somebody else, or a program that scans mails, could use a link.
 const withCode = document.querySelector("form[data-code]");
@@ -9,8 +19,9 @@ if (withCode && location.hash.length > 1) {
   withCode.elements.code.value = location.hash.slice(1);
   history.replaceState(null, "", location.pathname);
   document.querySelectorAll("[data-without-code]").forEach((other) => { other.hidden = true; });
-  const next = withCode.querySelector("input[type=password]") || withCode.querySelector("button");
-  next.focus();
+  withCode.querySelector("button").focus();
+  // An invitation is only looked at: the code works until a password is set.
+  if (withCode.dataset.code === "look") withCode.requestSubmit();
 }
 
 document.addEventListener("submit", (event) => {

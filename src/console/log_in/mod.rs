@@ -36,7 +36,10 @@ pub(super) fn log_in_routes(config: &mut ServiceConfig, base: &str) {
 async fn with_link(request: HttpRequest, body: Bytes, console: Data<Console>) -> HttpResponse {
     let begun = Instant::now();
     let answer = match own_form(&request, &body, &console) {
-        Ok(form) => Box::pin(link::log_in(&request, &form, &console)).await,
+        Ok(form) => {
+            let entered = Box::pin(link::log_in(&request, &form, &console)).await;
+            entered.or_else(|refusal| page::show_again(&console, &form, refusal))
+        }
         Err(refusal) => Err(refusal),
     };
     respond("LogInWithLink", begun, &console, answer)
@@ -45,7 +48,10 @@ async fn with_link(request: HttpRequest, body: Bytes, console: Data<Console>) ->
 async fn with_password(request: HttpRequest, body: Bytes, console: Data<Console>) -> HttpResponse {
     let begun = Instant::now();
     let answer = match own_form(&request, &body, &console) {
-        Ok(form) => Box::pin(password::log_in(&request, &form, &console)).await,
+        Ok(form) => {
+            let entered = Box::pin(password::log_in(&request, &form, &console)).await;
+            entered.or_else(|refusal| page::show_again(&console, &form, refusal))
+        }
         Err(refusal) => Err(refusal),
     };
     respond("LogInWithPassword", begun, &console, answer)

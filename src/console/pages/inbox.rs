@@ -26,6 +26,8 @@ struct InboxPage {
     path: String,
     /// The filters, as a query.
     query: String,
+    /// The same, with the place in the list.
+    own_query: String,
     is_filtered: bool,
     sources: Vec<Choice>,
     states: Vec<Choice>,
@@ -39,6 +41,8 @@ struct InboxPage {
     jobs: Vec<ShownJob>,
     next: Option<String>,
     is_first: bool,
+    /// Whether those are shown that failed or wait, and nothing else is left out.
+    is_open: bool,
 }
 
 /// Dead letters with the same reason.
@@ -63,11 +67,13 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
     let jobs = list_jobs(pool, brand_id, JOBS).await?;
     let dead: i64 = groups.iter().map(|group| group.count).sum();
     let is_group = !filters.reason.is_empty();
+    let own_query = filters.query(before.map(|id| id.to_string()).as_deref());
     let shown = InboxPage {
-        path: visit
-            .path(&format!("/inbox{}", filters.query(before.map(|id| id.to_string()).as_deref()))),
+        path: visit.path(&format!("/inbox{own_query}")),
+        own_query,
         query: filters.query(None),
         is_filtered: filters.is_set(),
+        is_open: !filters.is_set(),
         sources: filters.sources(),
         states: filters.states(),
         ages: filters.ages(),
@@ -146,7 +152,7 @@ fn changed(act: DeliveryAct) -> Refusal {
 fn seen(visit: &Visit) -> Result<Vec<SeenDelivery>, Refusal> {
     let chosen = visit.form.values("delivery");
     if chosen.is_empty() {
-        let text = "Select at least one webhook first. Go back, and select some.";
+        let text = "Nothing is selected. Select at least one webhook first.";
         return Err(Refusal::Mistake(text.to_owned()));
     }
     let seen: Option<Vec<Vec<SeenDelivery>>> = chosen.into_iter().map(unpacked).collect();

@@ -17,11 +17,51 @@ const AGES: [(&str, &str, i64); 4] = [
     ("month", "the last 30 days", 30 * 24),
 ];
 
+/// The states that deliveries are in.
+#[derive(Debug, Default, PartialEq, Eq, Clone, Copy)]
+pub(super) enum StateFilter {
+    /// Those that failed or wait: they may need a person.
+    #[default]
+    Open,
+    /// Those in one state.
+    One(DeliveryState),
+    All,
+}
+
+/// The name of all states in the URL.
+const ALL_STATES: &str = "all";
+
+impl StateFilter {
+    fn read(name: &str) -> Self {
+        if name == ALL_STATES {
+            return Self::All;
+        }
+        name.parse().map(Self::One).unwrap_or_default()
+    }
+
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Open => "",
+            Self::One(state) => state.as_str(),
+            Self::All => ALL_STATES,
+        }
+    }
+
+    /// The states. Empty: all.
+    fn states(self) -> Vec<DeliveryState> {
+        match self {
+            Self::Open => vec![DeliveryState::Dead, DeliveryState::Pending],
+            Self::One(state) => vec![state],
+            Self::All => Vec::new(),
+        }
+    }
+}
+
 /// The filters as a person set them. What is not valid is not set.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Filters {
     pub(super) source: Option<Source>,
-    pub(super) state: Option<DeliveryState>,
+    pub(super) state: StateFilter,
     pub(super) event: String,
     pub(super) reason: String,
     age: String,
@@ -41,7 +81,7 @@ impl Filters {
         let age = AGES.iter().find(|(value, ..)| *value == query.value("age"));
         Self {
             source: query.value("source").parse().ok(),
-            state: query.value("state").parse().ok(),
+            state: StateFilter::read(query.value("state")),
             event: query.value("event").to_owned(),
             reason: query.value("reason").to_owned(),
             age: age.map(|(value, ..)| (*value).to_owned()).unwrap_or_default(),
@@ -52,7 +92,7 @@ impl Filters {
     pub(super) fn of_group(source: &str, reason: &str) -> Self {
         Self {
             source: source.parse().ok(),
-            state: Some(DeliveryState::Dead),
+            state: StateFilter::One(DeliveryState::Dead),
             reason: reason.to_owned(),
             ..Self::default()
         }
@@ -69,7 +109,7 @@ impl Filters {
         let text = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
         PageFilter {
             source: self.source,
-            state: self.state,
+            states: self.state.states(),
             event: text(&self.event),
             reason: text(&self.reason),
             since: age
@@ -79,10 +119,11 @@ impl Filters {
 
     /// The same filter, for a job.
     pub(super) fn delivery_filter(&self, now: Timestamp) -> DeliveryFilter {
-        let PageFilter { source, state, event, reason, since } = self.page_filter(now);
+        let PageFilter { source, states, event, reason, since } = self.page_filter(now);
         DeliveryFilter {
             source,
-            states: state.map(|state| vec![state.as_str().to_owned()]),
+            states: (!states.is_empty())
+                .then(|| states.iter().map(|state| state.as_str().to_owned()).collect()),
             event,
             reason,
             since,
@@ -94,7 +135,7 @@ impl Filters {
     pub(super) fn query(&self, before: Option<&str>) -> String {
         let fields = [
             ("source", self.source.map_or("", Source::as_str)),
-            ("state", self.state.map_or("", DeliveryState::as_str)),
+            ("state", self.state.as_str()),
             ("event", &self.event),
             ("age", &self.age),
             ("reason", &self.reason),
@@ -118,17 +159,21 @@ impl Filters {
     }
 
     pub(super) fn states(&self) -> Vec<Choice> {
-        let choice = |state: DeliveryState| Choice {
+        let choice = |state: StateFilter| Choice {
             value: state.as_str(),
             label: match state {
-                DeliveryState::Pending => "waiting",
-                DeliveryState::Done => "applied",
-                DeliveryState::Dead => "failed",
-                DeliveryState::Discarded => "discarded",
+                StateFilter::Open => "failed or waiting",
+                StateFilter::One(DeliveryState::Pending) => "waiting",
+                StateFilter::One(DeliveryState::Done) => "applied",
+                StateFilter::One(DeliveryState::Dead) => "failed",
+                StateFilter::One(DeliveryState::Discarded) => "discarded",
+                StateFilter::All => "all",
             },
-            is_chosen: self.state == Some(state),
+            is_chosen: self.state == state,
         };
-        DeliveryState::ALL.map(choice).into()
+        let one = DeliveryState::ALL.into_iter().map(StateFilter::One);
+        let all = [StateFilter::Open].into_iter().chain(one).chain([StateFilter::All]);
+        all.map(choice).collect()
     }
 
     pub(super) fn ages(&self) -> Vec<Choice> {
@@ -146,7 +191,7 @@ mod tests {
         let read = |query: &str| Filters::read(&Form::parse(query.as_bytes()));
         let filters = Filters {
             source: Some(Source::ALL[0]),
-            state: Some(DeliveryState::Dead),
+            state: StateFilter::One(DeliveryState::Dead),
             event: "a&b".to_owned(),
             reason: "50 % of … \"x\"".to_owned(),
             age: "week".to_owned(),
@@ -155,5 +200,7 @@ mod tests {
         assert_eq!(read(query.trim_start_matches('?')), filters);
         assert_eq!(read("source=nobody&state=gone&age=ever"), Filters::default());
         assert_eq!(Filters::default().query(None), "");
+        let all = Filters { state: StateFilter::All, ..Filters::default() };
+        assert_eq!((all.query(None).as_str(), read("state=all")), ("?state=all", all));
     }
 }

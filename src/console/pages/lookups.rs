@@ -71,8 +71,22 @@ struct Found {
     has_moved: bool,
 }
 
-/// The newest lookups.
+/// Goes to the page of a search.
+pub(super) fn ask(visit: &Visit) -> Result<Reply, Refusal> {
+    let too_long = "This text is too long to search for. Shorten it.";
+    let page = visit.go_and_ask(&visit.path("/lookups"));
+    page.ok_or_else(|| Refusal::Mistake(too_long.to_owned()))
+}
+
+/// The newest lookups, or those that match.
 pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
+    match visit.form.value("by") {
+        by if !by.is_empty() && visit.mistake.is_empty() => search(visit, by).await,
+        _ => list(visit).await,
+    }
+}
+
+async fn list(visit: &Visit) -> Result<Reply, Refusal> {
     let before = visit.query.value("before").parse().unwrap_or(PageKey::NEWEST);
     let (pool, brand) = (visit.pool(), &visit.brand);
     let mut lookups = list_past_lookups(pool, brand, before, PageKey::READ).await?;
@@ -84,9 +98,7 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
     page(visit, &lookups, older)
 }
 
-/// The lookups that match. What a person searches for is sent in a form, so it is in no URL.
-pub(super) async fn search(visit: &Visit) -> Result<Reply, Refusal> {
-    let by = visit.form.value("by");
+async fn search(visit: &Visit, by: &str) -> Result<Reply, Refusal> {
     let search = wanted(visit, by)?;
     let lookup = &visit.console.file.lookup;
     let rules = ReadRules {

@@ -18,6 +18,8 @@ pub(super) struct ShownDelivery {
     path: String,
     /// For the form: the delivery as it was seen.
     seen: String,
+    /// Whether it was selected in a form that was not accepted.
+    is_selected: bool,
     source: String,
     event: String,
     state: &'static str,
@@ -33,10 +35,12 @@ impl ShownDelivery {
         let listed = &row.listed;
         let (state, tone) = state_words(listed);
         let waits = listed.state == "pending";
+        let seen = packed(&[row.seen()]);
         Self {
             id: listed.delivery_id.to_string(),
             path: visit.path(&format!("/inbox/{}", listed.delivery_id)),
-            seen: packed(&[row.seen()]),
+            is_selected: visit.form.values("delivery").contains(&seen.as_str()),
+            seen,
             source: listed.source.clone(),
             event: listed.event.clone(),
             state,

@@ -245,8 +245,14 @@ async fn no_url_and_no_log_line_has_anything_of_a_person() {
     // Every page that the pages lead to, from the navigation on.
     let found = admin.submit("/customers", &[("text", email)]).await;
     assert!(found.body.contains(name), "{}", found.body);
+    let path = admin.path_of(email).await;
+    let asked = [
+        admin.address_of("/customers", &[("text", name)]).await,
+        admin.address_of("/lookups", &[("by", "address"), ("text", email)]).await,
+        admin.address_of(&format!("{path}/preview"), &[("act", "join"), ("with", phone)]).await,
+    ];
     let (mut open, mut seen) = (urls_of(&found.body), BTreeSet::new());
-    open.extend(urls_of(&admin.page("/").await));
+    open.extend(urls_of(&admin.page("/").await).into_iter().chain(asked));
     while let Some(url) = open.pop() {
         assert!(!url.contains('@') && !url.contains("%40"), "{url}");
         for datum in [email, phone, "31612312311", name, "Thomas"] {

@@ -58,9 +58,20 @@ impl<'a> Person<'a> {
         response.body
     }
 
-    /// Sends a form.
+    /// Sends a form. Goes on to the page that answers it, as browsers do, if the form asks for something.
     pub async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Response {
-        super::submit(self.app, &Self::path(path), &self.cookie, fields).await
+        let response = super::submit(self.app, &Self::path(path), &self.cookie, fields).await;
+        match response.header("location") {
+            Some(location) if location.contains("?asked=") => self.open(location).await,
+            _ => response,
+        }
+    }
+
+    /// The address of the page that answers a form.
+    pub async fn address_of(&self, path: &str, fields: &[(&str, &str)]) -> String {
+        let response = super::submit(self.app, &Self::path(path), &self.cookie, fields).await;
+        assert_eq!(response.status, 303, "{path}: {}", response.body);
+        response.header("location").unwrap().to_owned()
     }
 
     /// Opens a page, to read it.

@@ -124,7 +124,7 @@ async fn a_customer_is_found_by_everything_that_is_known_about_it() {
     assert_eq!(paths(&both).len(), 2, "both people on one phone: {both}");
     let nobody = femke.search("nobody@example.org").await;
     assert!(nobody.contains("Nobody matches") && nobody.contains("value=\"nobody@example.org\""));
-    for odd in ["", " ", "%", "'", "\u{0}", "a\u{1f}b", &"x".repeat(5_000), "👩‍👩‍👧 de 王"]
+    for odd in ["", " ", "%", "'", "\u{0}", "a\u{1f}b", &"x".repeat(4_000), "👩‍👩‍👧 de 王"]
     {
         femke.search(odd).await;
     }

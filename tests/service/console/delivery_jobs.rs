@@ -144,7 +144,7 @@ async fn a_small_job_is_done_at_once_and_discards_only_what_can_be() {
         .await
         .unwrap();
     let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
-    let job = counted(&femke, "").await;
+    let job = counted(&femke, "?state=all").await;
     let page = femke.get(&job).await.shown();
     assert!(page.has("Replay 3") && page.has("Discard 2"), "{}", page.text());
     femke.post(&format!("{job}/begin"), &[("act", "discard"), ("reason", "tests")]).await;

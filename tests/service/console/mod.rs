@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod addresses;
 mod brand;
 pub mod browser;
 mod client;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::join;
 use crate::admin::customers::export_customer;
 use crate::admin::decisions::{Act, CustomerView, DecisionError, decide, preview};
-use crate::admin::search_customers::find_one_customer;
 use crate::admin::shown_customer::{log_view, records_of, view_of_record};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown_customers::ShownView;
@@ -29,9 +29,22 @@ struct PreviewPage {
     after: Vec<ShownView>,
 }
 
+/// Goes to the page that shows what an act would do.
+pub(in crate::console::pages) async fn ask(visit: &Visit) -> Result<Reply, Refusal> {
+    let path = format!("{}/preview", visit.customer_path(&visit.record()?.to_string()));
+    match visit.go_and_ask(&path) {
+        Some(page) => Ok(page),
+        // Many records were selected: they do not fit into an address.
+        None => show(visit).await,
+    }
+}
+
 /// Shows what an act would do.
 pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
     let customer = customer(visit).await?;
+    if let Some(choice) = join::choice(visit, &customer).await? {
+        return Ok(choice);
+    }
     let act = act(visit, &customer).await?;
     let shown = Box::pin(preview(visit.pool(), &visit.brand, &act)).await.map_err(refusal)?;
     let records: BTreeSet<RecordKey> = shown.before.iter().flat_map(records_of).collect();
@@ -94,7 +107,7 @@ async fn act(visit: &Visit, customer: &CustomerView) -> Result<Act, Refusal> {
     let own = || customer.key.parse::<RecordKey>().map_err(|_| Refusal::NotFound);
     match visit.form.value("act") {
         "separate" => Ok(Act::Separate(leaving(visit, customer)?)),
-        "join" => Ok(Act::Join([own()?, other(visit, customer).await?].into())),
+        "join" => Ok(Act::Join([own()?, join::other(visit, customer).await?].into())),
         "confirm" => Ok(Act::Confirm(address(visit)?, own()?)),
         "reject" => Ok(Act::Reject(address(visit)?, own()?)),
         "share" => Ok(Act::Share(address(visit)?)),
@@ -141,21 +154,6 @@ fn leaving(visit: &Visit, customer: &CustomerView) -> Result<BTreeSet<RecordKey>
         return Err(Refusal::Mistake("Select the records that leave this customer.".to_owned()));
     }
     Ok(leaving)
-}
-
-/// The customer that joins, by what the person typed.
-async fn other(visit: &Visit, customer: &CustomerView) -> Result<RecordKey, Refusal> {
-    let text = visit.form.value("with");
-    let mut connection = visit.pool().acquire().await?;
-    let found = find_one_customer(&mut connection, &visit.brand, text, &customer.key).await?;
-    found.map_err(|several| {
-        let text = if several {
-            "Several other customers match. Open the right one, and type the key of one of its records."
-        } else {
-            "No other customer matches. Type an address, a customer id or the key of a record of the other customer."
-        };
-        Refusal::Mistake(text.to_owned())
-    })
 }
 
 fn address(visit: &Visit) -> Result<Identifier, Refusal> {

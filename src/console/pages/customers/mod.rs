@@ -3,6 +3,7 @@
 pub(super) mod acts;
 pub(super) mod erase;
 mod history;
+mod join;
 pub(super) mod page;
 pub(super) mod search;
 pub(super) mod timeline;

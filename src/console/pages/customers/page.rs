@@ -31,6 +31,8 @@ struct CustomerPage {
     facts: Facts,
     reviews: Vec<OpenQuestion>,
     history: ShownHistory,
+    /// Whom the person wanted to join, if that was not accepted.
+    with: String,
 }
 
 #[derive(Serialize)]
@@ -85,6 +87,7 @@ impl CustomerPage {
             facts: Facts::new(visit, explanation),
             reviews: reviews.iter().map(|review| OpenQuestion::new(visit, review)).collect(),
             history: ShownHistory::new(visit, history),
+            with: visit.sent_again("with"),
             view: visit.shown_view(view),
         }
     }

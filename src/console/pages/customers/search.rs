@@ -1,4 +1,4 @@
-//! Finds customers by anything that a person may know about them. The text is never in a URL.
+//! Finds customers by anything that a person may know about them. The text is in no URL that can be read.
 
 use serde::Serialize;
 
@@ -12,6 +12,8 @@ use crate::console::visit::Visit;
 struct CustomersPage {
     /// What was searched. Empty before the first search.
     text: String,
+    /// Whether the search was made.
+    is_searched: bool,
     customers: Vec<Found>,
     has_more: bool,
     is_erased: bool,
@@ -24,17 +26,25 @@ struct Found {
     last_event: Option<ShownTime>,
 }
 
-/// The page before a search.
-pub(in crate::console::pages) async fn form(visit: &Visit) -> Result<Reply, Refusal> {
-    page(visit, &CustomersPage::default())
+/// Goes to the page of the search.
+pub(in crate::console::pages) fn ask(visit: &Visit) -> Result<Reply, Refusal> {
+    let too_long = "This text is too long to search for. Shorten it.";
+    let page = visit.go_and_ask(&visit.path("/customers"));
+    page.ok_or_else(|| Refusal::Mistake(too_long.to_owned()))
 }
 
-/// Searches.
-pub(in crate::console::pages) async fn find(visit: &Visit) -> Result<Reply, Refusal> {
+/// The search, and what it finds.
+pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
     let text = visit.form.value("text");
-    if text.is_empty() {
-        return form(visit).await;
-    }
+    let page = if text.is_empty() || !visit.mistake.is_empty() {
+        CustomersPage { text: text.to_owned(), ..CustomersPage::default() }
+    } else {
+        find(visit, text).await?
+    };
+    visit.page("customers.html", ("/customers", "Customers"), &page)
+}
+
+async fn find(visit: &Visit, text: &str) -> Result<CustomersPage, Refusal> {
     // Who sees masks would find out a name letter by letter.
     let (sees_names, by) = (visit.sees_values(), (visit.attribution(), visit.now()));
     let found = search_customers(visit.pool(), &visit.brand, text, sees_names, by).await?;
@@ -42,16 +52,12 @@ pub(in crate::console::pages) async fn find(visit: &Visit) -> Result<Reply, Refu
         view: visit.shown_view(view),
         last_event: last_event_at.map(|at| visit.time(at)),
     });
-    let shown = CustomersPage {
+    Ok(CustomersPage {
         text: text.to_owned(),
+        is_searched: true,
         customers: shown.collect(),
         has_more: found.has_more,
         is_erased: found.is_erased,
         most: MOST_FOUND,
-    };
-    page(visit, &shown)
-}
-
-fn page(visit: &Visit, page: &CustomersPage) -> Result<Reply, Refusal> {
-    visit.page("customers.html", ("/customers", "Customers"), page)
+    })
 }

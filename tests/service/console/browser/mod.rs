@@ -261,17 +261,19 @@ async fn an_invitation_sets_a_password_with_which_the_person_comes_back() {
     let code = invite(app.pool(), &app.brand, who, by, app.clock.now()).await.unwrap();
     let browser = driver.browser(true).await;
     browser.open(&app, &format!("/invitation#demo.{}", code.reveal())).await;
-    until("the code is filled in", async || {
-        let script = "return document.querySelector('input[name=code]').value.length > 0";
-        browser.evaluate(script).await == json!(true)
-    })
-    .await;
+    browser.until("main", "viewer: see everything").await;
     let password = "een zin over fietsen";
     browser.type_into("input[name=password]", password).await;
+    browser.type_into("input[name=again]", "een andere zin").await;
+    browser.click("form button").await;
+    browser.until("[role=alert]", "The two passwords differ").await;
+    browser.type_into("input[name=password]", password).await;
     browser.type_into("input[name=again]", password).await;
-    browser.click("form[data-code] button").await;
+    browser.click("form button").await;
     browser.until("h1", "Overview").await;
-    assert_eq!(browser.0.current_url().await.unwrap().fragment(), None);
+    browser.until(".notice", "Welcome").await;
+    let url = browser.0.current_url().await.unwrap();
+    assert_eq!((url.fragment(), url.query()), (None, None), "a reload does not say it again");
     browser.click(".top form button").await;
     browser.until("h1", "Log in").await;
     browser.type_into("input[name=name]", "sanne").await;
