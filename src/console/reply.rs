@@ -17,8 +17,14 @@ pub(super) enum Reply {
     Page(String),
     /// Go to another page. After an act, so that a reload does not repeat it.
     Redirect(String),
-    /// A file to save: its name and its content.
-    File(&'static str, String),
+    /// A file to save.
+    File {
+        /// Its name. It names no person.
+        name: String,
+        /// Its type.
+        media_type: &'static str,
+        content: String,
+    },
 }
 
 impl Reply {
@@ -26,7 +32,7 @@ impl Reply {
     pub(super) fn response(self, cookies: Vec<Cookie<'static>>) -> HttpResponse {
         let status = match self {
             Self::Redirect(_) => StatusCode::SEE_OTHER,
-            Self::Page(_) | Self::File(..) => StatusCode::OK,
+            Self::Page(_) | Self::File { .. } => StatusCode::OK,
         };
         let mut response = builder(status);
         for cookie in cookies {
@@ -35,8 +41,8 @@ impl Reply {
         match self {
             Self::Page(html) => response.body(html),
             Self::Redirect(path) => response.insert_header((LOCATION, path)).finish(),
-            Self::File(name, content) => response
-                .insert_header((CONTENT_TYPE, "application/json"))
+            Self::File { name, media_type, content } => response
+                .insert_header((CONTENT_TYPE, media_type))
                 .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
                 .body(content),
         }
