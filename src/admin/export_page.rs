@@ -1,5 +1,5 @@
-//! The export of a person as a page to hand out: one file, without scripts, that loads nothing. It names no colleague
-//! and no other person's record, and has no ids of the service's own tables.
+//! The export of a person as a page to hand out: one file, without scripts, that loads nothing. It does not say which
+//! colleague did what, and has no record of another person and no id of the service's own tables.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
