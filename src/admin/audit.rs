@@ -11,7 +11,7 @@ use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::Source;
 use crate::customer::model::text;
 use crate::storage::StorageError;
-use crate::storage::audit_log::{ActionRow, finish_action, insert_action};
+use crate::storage::audit_log::{ActionRow, finish_action, insert_action, short_subject};
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
@@ -107,11 +107,19 @@ impl Action {
             target: self.target,
             done_by: text::clean(attribution.by),
             reason: text::clean(attribution.reason),
+            is_reason_erased: false,
             via: Some(attribution.via),
             begun_at: now,
             outcome: outcome.to_owned(),
         }
     }
+}
+
+/// The beginning of a hash of the person of some records, as the audit log shows it.
+#[must_use]
+pub fn short_id(brand: &Brand, records: &BTreeSet<RecordKey>) -> String {
+    let subjects = Action::new("", String::new()).about_records(brand, records).subjects;
+    short_subject(&subjects).unwrap_or_default()
 }
 
 /// Stores that a person saw data about customers: what they looked at, by an id of this service or a count, and the

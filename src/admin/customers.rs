@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::audit::{Action, Attribution};
+use super::erasure_reason::ErasureReason;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::counted::counted;
@@ -26,7 +27,7 @@ pub struct Erased {
     pub namesakes: Vec<NamesakeRow>,
 }
 
-/// Erases the person with these records for good.
+/// Erases the person with these records for good. The audit log keeps only the reason from the list, not a text.
 ///
 /// # Errors
 /// If the suppression file or Postgres fails.
@@ -35,12 +36,15 @@ pub async fn erase_customer(
     brand: &Brand,
     (suppressions, clock): (&SuppressionFile, &Clock),
     records: &BTreeSet<RecordKey>,
-    attribution: Attribution<'_>,
+    (attribution, reason): (Attribution<'_>, Option<ErasureReason>),
     on_progress: &mut (dyn FnMut(Progress) + Send),
 ) -> Result<Erased, ErasureError> {
     let namesakes = list_same_names(&mut *pool.acquire().await?, brand.id(), records).await?;
-    // The entry names no records: after an erasure, nothing may lead to the person.
-    let action = Action::new("erase customer", counted(records.len(), "record", "records"));
+    let attribution =
+        Attribution { reason: reason.map_or("", ErasureReason::as_str), ..attribution };
+    // The suppression list has the same hashes, so they tell nobody more about the person.
+    let action = Action::new("erase customer", counted(records.len(), "record", "records"))
+        .about_records(brand, records);
     let entry = action.begin(pool, brand.id(), attribution, clock.now()).await?;
     let receipt = erase(pool, brand, suppressions, records, clock.now(), on_progress).await?;
     entry.end(&format!("erased: {}", receipt.erasure_id)).await?;

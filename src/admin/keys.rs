@@ -20,6 +20,9 @@ pub enum KeyError {
     /// The system provides no random bits.
     #[error("the operating system returned no random numbers")]
     Random,
+    /// The brand already has a key with this id.
+    #[error("the key was already created")]
+    AlreadyCreated,
     /// No brand has a key with this id.
     #[error("there is no key with this id")]
     Unknown,
@@ -36,19 +39,30 @@ pub struct CreatedKey {
     pub key: NewKey,
 }
 
-/// The purpose and the end of a new key.
+/// The id, the purpose and the end of a new key.
 #[derive(Debug, Clone, Copy)]
 pub struct KeyTerms<'a> {
+    /// Its id. A brand has no second key with the same id, so a form that is sent twice creates one key.
+    pub key_id: Uuid,
     /// What the key is for.
     pub label: &'a str,
     /// When it expires. `None`: never.
     pub expires_at: Option<Timestamp>,
 }
 
+impl<'a> KeyTerms<'a> {
+    /// A new id for a key with this label, which never expires.
+    #[must_use]
+    pub fn new(label: &'a str) -> Self {
+        Self { key_id: Uuid::now_v7(), label, expires_at: None }
+    }
+}
+
 /// Creates a key of a brand.
 ///
 /// # Errors
-/// If the label is not allowed, if there are no random bits, or if Postgres fails.
+/// If the label is not allowed, if the brand already has a key with the id, if there are no random bits, or if Postgres
+/// fails.
 pub async fn create_key(
     pool: &Pool,
     brand: &Brand,
@@ -60,7 +74,10 @@ pub async fn create_key(
     let row = key_row(brand, terms, key.reveal(), now)?;
     let action = Action::new("create key", row.key_id.to_string());
     let entry = action.begin(pool, brand.id(), attribution, now).await?;
-    insert_key(pool, &row).await?;
+    if !insert_key(pool, &row).await? {
+        entry.end("already created").await?;
+        return Err(KeyError::AlreadyCreated);
+    }
     entry.end("created").await?;
     Ok(CreatedKey { key_id: row.key_id, key })
 }
@@ -94,13 +111,13 @@ pub fn key_row(
     key: &str,
     now: Timestamp,
 ) -> Result<KeyRow, KeyError> {
-    let KeyTerms { label, expires_at } = terms;
+    let KeyTerms { key_id, label, expires_at } = terms;
     if text::clean(label) != label || !(1..=100).contains(&label.chars().count()) {
         return Err(KeyError::Label);
     }
     Ok(KeyRow {
         brand_id: brand.id(),
-        key_id: Uuid::now_v7(),
+        key_id,
         label: label.to_owned(),
         hash: hash_key(key.as_bytes()),
         created_at: now,

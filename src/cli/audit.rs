@@ -82,6 +82,7 @@ pub(super) fn row_as_json(brand: &Brand, row: &ActionRow) -> Value {
         "about": row.about(),
         "by": row.done_by,
         "reason": row.reason,
+        "reason_erased": row.is_reason_erased,
         "via": row.via.map(Via::as_str),
         "outcome": row.outcome,
     })
@@ -97,7 +98,7 @@ pub(super) fn print_action(brand: &Brand, row: &ActionRow) {
         if row.target.is_empty() { String::new() } else { format!(" {}", plain(&row.target)) };
     let (slug, action) = (&brand.rules.slug, &row.action);
     print_wrapped(&format!("{at}  {slug}{source}  {action}{target}{about}  {outcome}"), 4);
-    let reason = if row.reason.is_empty() { "no reason given" } else { row.reason.as_str() };
+    let reason = if row.reason.is_empty() { row.without_reason() } else { row.reason.as_str() };
     let place = if row.via == Some(Via::Console) { " in the console" } else { "" };
     print_wrapped(&format!("    by {}{place}: {}", plain(&row.done_by), plain(reason)), 4);
 }

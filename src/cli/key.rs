@@ -88,7 +88,7 @@ async fn create(
     let expires_at = expires_in_days
         .map(|days| now.checked_add(Span::new().hours(24 * i64::from(days))))
         .transpose()?;
-    let terms = KeyTerms { label, expires_at };
+    let terms = KeyTerms { expires_at, ..KeyTerms::new(label) };
     let created = create_key(&session.database.pool, brand, terms, actor.attribution(), now).await;
     created.map_err(|error| match error {
         KeyError::Label => Failure::mistake(format!("--{error}")).into(),

@@ -35,6 +35,8 @@ struct FramePerson {
     navigation: Vec<NavigationGroup>,
     can_decide: bool,
     is_admin: bool,
+    /// Whether the page has masks in place of values about people.
+    sees_masks: bool,
 }
 
 #[derive(Serialize)]
@@ -73,6 +75,10 @@ const NAVIGATION: &[(&str, &[(&str, &str, Role)])] = &[
         ],
     ),
 ];
+
+/// The items whose pages have values about people.
+const WITH_VALUES: [&str; 6] =
+    ["/customers", "/reviews", "/decisions", "/lookups", "/inbox", "/audit"];
 
 /// What acts did, by the name in the query of the page that follows.
 const NOTICES: &[(&str, &str)] = &[
@@ -191,6 +197,7 @@ impl FramePerson {
             navigation: groups.collect(),
             can_decide: visit.may(Role::Supervisor),
             is_admin: visit.may(Role::Admin),
+            sees_masks: !visit.sees_values() && WITH_VALUES.contains(&section),
         }
     }
 }

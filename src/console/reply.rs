@@ -19,8 +19,14 @@ pub(super) enum Reply {
     FormAgain(String),
     /// Go to another page. After an act, so that a reload does not repeat it.
     Redirect(String),
-    /// A file to save: its name and its content.
-    File(&'static str, String),
+    /// A file to save.
+    File {
+        /// Its name. It names no person.
+        name: String,
+        /// Its type.
+        media_type: &'static str,
+        content: String,
+    },
 }
 
 impl Reply {
@@ -28,7 +34,7 @@ impl Reply {
     pub(super) fn response(self, cookies: Vec<Cookie<'static>>) -> HttpResponse {
         let status = match self {
             Self::Redirect(_) => StatusCode::SEE_OTHER,
-            Self::Page(_) | Self::File(..) => StatusCode::OK,
+            Self::Page(_) | Self::File { .. } => StatusCode::OK,
             Self::FormAgain(_) => StatusCode::UNPROCESSABLE_ENTITY,
         };
         let mut response = builder(status);
@@ -38,8 +44,8 @@ impl Reply {
         match self {
             Self::Page(html) | Self::FormAgain(html) => response.body(html),
             Self::Redirect(path) => response.insert_header((LOCATION, path)).finish(),
-            Self::File(name, content) => response
-                .insert_header((CONTENT_TYPE, "application/json"))
+            Self::File { name, media_type, content } => response
+                .insert_header((CONTENT_TYPE, media_type))
                 .insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")))
                 .body(content),
         }

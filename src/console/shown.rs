@@ -5,6 +5,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::visit::Visit;
+use crate::customer::model::record::RecordKey;
+use crate::storage::invalidation::LookupHash;
 
 /// A time on a page: short, and in full when the pointer is on it.
 #[derive(Serialize)]
@@ -37,9 +39,6 @@ impl ShownTime {
 /// A value about a person, in the place of its content for people who may not see it.
 const MASKED: &str = "••••••";
 
-/// Of a value with fewer characters, viewers do not even see the first one: it would often say all.
-const FEWEST_SHOWN: usize = 4;
-
 impl Visit {
     /// The time zone of the brand.
     pub(super) fn time_zone(&self) -> &TimeZone {
@@ -51,13 +50,20 @@ impl Visit {
         ShownTime::new(at, self.now(), self.time_zone())
     }
 
-    /// A value about a person. Viewers see that there is one, and the first character of a longer one.
+    /// A value about a person. Viewers see only that there is one.
     pub(super) fn value(&self, value: &str) -> String {
-        if self.sees_values() || value.is_empty() {
-            return value.to_owned();
-        }
-        let first = if value.chars().count() < FEWEST_SHOWN { 0 } else { 1 };
-        value.chars().take(first).chain(MASKED.chars()).collect()
+        if self.sees_values() || value.is_empty() { value.to_owned() } else { MASKED.to_owned() }
+    }
+
+    /// The id of a record, which may be an address. Viewers see a keyed hash, to tell records apart.
+    pub(super) fn record_id(&self, record: &RecordKey) -> String {
+        if self.sees_values() { record.id.clone() } else { self.record_mark(&record.to_string()) }
+    }
+
+    /// A mark of a record or a customer, by its key. It says nothing about the key.
+    pub(super) fn record_mark(&self, key: &str) -> String {
+        let LookupHash(hash) = LookupHash::new(&self.brand.secret, "console record", key);
+        hash.iter().take(3).fold("#".to_owned(), |mark, byte| format!("{mark}{byte:02x}"))
     }
 }
 

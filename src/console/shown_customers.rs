@@ -11,7 +11,6 @@ use crate::customer::model::record::RecordKey;
 /// A customer in short, on a page.
 #[derive(Serialize)]
 pub(super) struct ShownView {
-    /// Empty if unknown.
     name: String,
     customer_id: String,
     path: String,
@@ -42,7 +41,7 @@ impl Visit {
     pub(super) fn shown_view(&self, view: &CustomerView) -> ShownView {
         let records = view.records.iter();
         ShownView {
-            name: self.full_name(&view.first_name, &view.last_name),
+            name: self.customer_name(view),
             customer_id: self.value(&view.customer_id),
             path: self.customer_path(&view.key),
             addresses: view
@@ -64,13 +63,25 @@ impl Visit {
         }
     }
 
-    /// The key of a record. The id may be an address.
-    pub(super) fn record_text(&self, record: &RecordKey) -> String {
-        format!("{}:{}", record.kind, self.value(&record.id))
+    /// The key of a record that may not be stored any more.
+    pub(super) fn record_key_text(&self, key: &str) -> String {
+        key.parse().map_or_else(|_| self.value(key), |record| self.record_text(&record))
     }
 
-    /// Both parts of a name, each masked for itself.
-    pub(super) fn full_name(&self, first: &str, last: &str) -> String {
-        format!("{} {}", self.value(first), self.value(last)).trim().to_owned()
+    /// The key of a record. The id may be an address.
+    pub(super) fn record_text(&self, record: &RecordKey) -> String {
+        format!("{}:{}", record.kind, self.record_id(record))
+    }
+
+    /// The name of a customer, or that it has none. Viewers see a mark instead, to tell customers apart.
+    pub(super) fn customer_name(&self, view: &CustomerView) -> String {
+        if !self.sees_values() {
+            return format!("Customer {}", self.record_mark(&view.key));
+        }
+        let name = format!("{} {}", view.first_name, view.last_name);
+        match name.trim() {
+            "" => "(no name)".to_owned(),
+            name => name.to_owned(),
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 
 use crate::storage::pool::Pool;
 use base64::Engine;
@@ -107,13 +107,15 @@ pub struct ApiKeyCache {
     brands: HashMap<i32, Arc<Brand>>,
     rates: Rates,
     keys: RwLock<HashMap<[u8; 32], Arc<LiveKey>>>,
+    /// Keys whose last use is still to be saved, although they may not be valid any more.
+    removed: Mutex<Vec<Arc<LiveKey>>>,
 }
 
 impl ApiKeyCache {
     /// An empty cache for these brands.
     #[must_use]
     pub fn new(brands: HashMap<i32, Arc<Brand>>, rates: Rates) -> Self {
-        Self { brands, rates, keys: RwLock::default() }
+        Self { brands, rates, keys: RwLock::default(), removed: Mutex::default() }
     }
 
     /// Reads the keys from the database, and which links to the agent page work. A key that stays keeps the state of its
@@ -126,11 +128,14 @@ impl ApiKeyCache {
         let rows = list_keys(pool).await?;
         let mut keys = self.keys.write();
         let live = rows.into_iter().filter(|row| !row.is_revoked());
-        *keys = live
+        let live: HashMap<_, _> = live
             .filter_map(|row| {
                 Some((row.hash, keys.get(&row.hash).cloned().or_else(|| self.live_key(row))?))
             })
             .collect();
+        let old = std::mem::replace(&mut *keys, live);
+        let removed = old.into_iter().filter(|(hash, _)| !keys.contains_key(hash));
+        self.removed.lock().extend(removed.map(|(_, key)| key));
         Ok(())
     }
 
@@ -175,13 +180,16 @@ impl ApiKeyCache {
     /// # Errors
     /// When Postgres fails. The times are then saved at the next call.
     pub async fn write_last_used(&self, pool: &Pool) -> Result<(), StorageError> {
-        let used: Vec<(Arc<LiveKey>, i64)> = {
-            let keys = self.keys.read();
-            keys.values()
-                .map(|key| (Arc::clone(key), key.last_used_at.swap(0, Ordering::Relaxed)))
-                .filter(|(_, at)| *at != 0)
-                .collect()
-        };
+        let mut keys: Vec<Arc<LiveKey>> = self.keys.read().values().map(Arc::clone).collect();
+        keys.append(&mut self.removed.lock());
+        let used: Vec<(Arc<LiveKey>, i64)> = keys
+            .into_iter()
+            .map(|key| {
+                let at = key.last_used_at.swap(0, Ordering::Relaxed);
+                (key, at)
+            })
+            .filter(|(_, at)| *at != 0)
+            .collect();
         if used.is_empty() {
             return Ok(());
         }
@@ -196,6 +204,7 @@ impl ApiKeyCache {
             for (key, at) in &used {
                 key.last_used_at.fetch_max(*at, Ordering::Relaxed);
             }
+            self.removed.lock().extend(used.into_iter().map(|(key, _)| key));
         }
         written
     }

@@ -75,7 +75,7 @@ catalogue! {
     MethodNotAllowed, METHOD_NOT_ALLOWED, "method-not-allowed", "This path accepts only GET and HEAD", "Send a GET request.";
     PageMethodNotAllowed, METHOD_NOT_ALLOWED, "page-method-not-allowed", "This path accepts only GET, HEAD and POST", "Open the link in a browser.";
     WebhookMethodNotAllowed, METHOD_NOT_ALLOWED, "webhook-method-not-allowed", "This path accepts only POST", "Send the webhook as a POST request.";
-    WebhookUnverified, UNAUTHORIZED, "webhook-unverified", "The webhook could not be verified", "Compare the secret at the source with the secret in the settings. The log and `hookpoint inbox status` have the reason, and `hookpoint inbox verify` explains it.";
+    WebhookUnverified, UNAUTHORIZED, "webhook-unverified", "The webhook could not be verified", "Compare the secret at the source with the secret in the settings. The page of the source in the console, `hookpoint inbox status` and the log have the reason, and `hookpoint inbox verify` explains it.";
     BodyEncoded, UNSUPPORTED_MEDIA_TYPE, "body-encoded", "The body is compressed or otherwise encoded", "Send the body without Content-Encoding.";
     BodyTooLarge, PAYLOAD_TOO_LARGE, "body-too-large", "The body is too large", "An operator sets the limit with inbox.max_body_kilobytes.";
     SourceNotConnected, SERVICE_UNAVAILABLE, "source-not-connected", "This source is not connected", "An admin sets the verification of webhooks in the settings of the source.";

@@ -122,15 +122,16 @@ pub async fn list_keys_of(pool: &Pool, brand_id: i32) -> Result<Vec<KeyRow>, Sto
     rows.into_iter().map(KeyRow::try_from).collect()
 }
 
-/// Stores a new key and notifies every replica.
+/// Stores a new key and notifies every replica; `false` if the brand already has a key with this id.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn insert_key(pool: &Pool, key: &KeyRow) -> Result<(), StorageError> {
-    sqlx::query(
+pub async fn insert_key(pool: &Pool, key: &KeyRow) -> Result<bool, StorageError> {
+    let inserted = sqlx::query(
         "with notified as (select pg_notify($7, ''))
         insert into api_keys (brand_id, key_id, label, hash, created_at, expires_at)
-        select $1, $2, $3, $4, $5, $6 from notified",
+        select $1, $2, $3, $4, $5, $6 from notified
+        on conflict (brand_id, key_id) do nothing",
     )
     .bind(key.brand_id)
     .bind(key.key_id)
@@ -141,7 +142,7 @@ pub async fn insert_key(pool: &Pool, key: &KeyRow) -> Result<(), StorageError> {
     .bind(KEYS_CHANNEL)
     .execute(pool)
     .await?;
-    Ok(())
+    Ok(inserted.rows_affected() > 0)
 }
 
 /// Revokes a key and notifies every replica; `false` if no such live key exists.

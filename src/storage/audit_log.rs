@@ -58,6 +58,8 @@ pub struct ActionRow {
     pub done_by: String,
     /// The reason. Empty if none was given, or if the action was about a person who is erased.
     pub reason: String,
+    /// Whether an erasure deleted the reason.
+    pub is_reason_erased: bool,
     /// Where they asked for it. `None`: stored by a version that did not record it.
     pub via: Option<Via>,
     /// When it began.
@@ -70,9 +72,21 @@ impl ActionRow {
     /// The beginning of a hash of the person that the action is about. The same person has the same one.
     #[must_use]
     pub fn about(&self) -> Option<String> {
-        let subject = self.subjects.first()?;
-        Some(subject.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+        short_subject(&self.subjects)
     }
+
+    /// Why the action has no reason, in words.
+    #[must_use]
+    pub const fn without_reason(&self) -> &'static str {
+        if self.is_reason_erased { "reason removed by the erasure" } else { "no reason given" }
+    }
+}
+
+/// The beginning of a hash of a person or a thing, to tell it apart from others.
+#[must_use]
+pub fn short_subject(subjects: &BTreeSet<SuppressionHash>) -> Option<String> {
+    let subject = subjects.first()?;
+    Some(subject.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Stores an action before it begins.
@@ -135,13 +149,26 @@ type Columns = (
     Time,
     String,
     Option<String>,
+    bool,
 );
 
 impl TryFrom<Columns> for ActionRow {
     type Error = StorageError;
 
     fn try_from(
-        (action_id, source, action, subjects, target, done_by, reason, begun_at, outcome, via): Columns,
+        (
+            action_id,
+            source,
+            action,
+            subjects,
+            target,
+            done_by,
+            reason,
+            begun_at,
+            outcome,
+            via,
+            is_reason_erased,
+        ): Columns,
     ) -> Result<Self, StorageError> {
         let source = source
             .map(|source| source.parse().map_err(StorageError::corrupt("audit_log")))
@@ -158,6 +185,7 @@ impl TryFrom<Columns> for ActionRow {
             target,
             done_by,
             reason,
+            is_reason_erased,
             via: via.as_deref().and_then(Via::parse),
             begun_at: begun_at.to_jiff(),
             outcome,
@@ -198,7 +226,7 @@ pub async fn list_audit(
     limit: u32,
 ) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
-        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via
+        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via, is_reason_erased
         from audit_log
         where brand_id = $1 and begun_at >= $3 and (begun_at, action_id) < ($4, $5)
             and ($6::text is null or action = $6) and ($7::text is null or done_by = $7)
@@ -261,7 +289,7 @@ pub async fn list_audit_about(
     limit: i64,
 ) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
-        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via
+        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via, is_reason_erased
         from audit_log
         where brand_id = $1 and (subject = any($2) or subjects && $2) order by begun_at desc, action_id limit $3",
     )

@@ -234,10 +234,11 @@ pub async fn complete_erasures(
     at: Timestamp,
 ) -> Result<ErasedCounts, StorageError> {
     let ids: Vec<Uuid> = erasures.iter().copied().collect();
-    // The reason of an action is free text and may contain personal data, so it is deleted too.
+    // The reason of an action is free text and may contain personal data, so it is deleted too. That of an erasure is one of
+    // a list.
     let reasons = sqlx::query(
-        "update audit_log as row set reason = ''
-        where row.brand_id = $1 and row.reason <> '' and exists (
+        "update audit_log as row set reason = '', is_reason_erased = true
+        where row.brand_id = $1 and row.reason <> '' and row.action <> 'erase customer' and exists (
             select from suppression_hashes
             where suppression_hashes.brand_id = $1 and suppression_hashes.erasure_id = any($2) and (suppression_hashes.hash = row.subject or suppression_hashes.hash = any(row.subjects))
         )",

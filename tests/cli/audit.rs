@@ -131,10 +131,10 @@ fn each_act_is_written_down_once_with_who_when_what_and_why_and_names_nobody() {
     for (entry, action) in entries.iter().zip(newest_first) {
         assert!(entry[0].contains(&format!("  shop  {action}")), "{entry:?}");
         // Why she was exported went with her.
-        let why = if ["erase customer", "export customer"].contains(&action) {
-            "no reason given"
-        } else {
-            "request 4711"
+        let why = match action {
+            "erase customer" => "no reason given",
+            "export customer" => "reason removed by the erasure",
+            _ => "request 4711",
         };
         assert_eq!(entry.last().unwrap(), &format!("    by Femke: {why}"));
     }

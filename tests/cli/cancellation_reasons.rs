@@ -30,6 +30,7 @@ fn cancel(shop: &Shop) {
                 target: String::new(),
                 done_by: "Femke".to_owned(),
                 reason: reason.to_owned(),
+                is_reason_erased: false,
                 via: Some(Via::Command),
                 begun_at: "2026-11-21T10:00:00Z".parse().unwrap(),
                 outcome: "cancelled".to_owned(),

@@ -1,7 +1,6 @@
 //! `hookpoint customer`
 
 mod erasures;
-mod export_page;
 mod identity;
 mod person;
 mod privacy;

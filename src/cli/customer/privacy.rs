@@ -2,16 +2,16 @@
 
 use clap::{Subcommand, ValueEnum};
 
-use super::export_page::page;
 use super::person::Person;
 use super::receipt::{print_erased, print_revoked};
 use super::target::{TargetArguments, usage};
 use crate::admin::customers::{Erased, erase_customer, export_customer, revoke};
+use crate::admin::export_page::page;
 use crate::admin::find_customers::erasure_target;
 use crate::app::open_suppression_file;
 use crate::cli::actor::{Actor, ActorArguments};
 use crate::cli::exit::Failure;
-use crate::cli::output::{JsonArguments, confirm, plain_json, print_line, progress_bar};
+use crate::cli::output::{JsonArguments, confirm, plain, plain_json, print_line, progress_bar};
 use crate::cli::session::{Session, open};
 use crate::clock::Clock;
 use crate::erasure::erase::Progress;
@@ -151,7 +151,8 @@ async fn erase(
         bar.set_length(progress.total.max(progress.done));
         bar.set_position(progress.done);
     };
-    let (by, place) = (actor.attribution(), (suppressions, &clock));
+    // The command takes no reason.
+    let (by, place) = ((actor.attribution(), None), (suppressions, &clock));
     let erased = erase_customer(pool, brand, place, &records, by, &mut on_progress).await?;
     bar.finish_and_clear();
     Ok(Some(erased))
@@ -185,7 +186,11 @@ async fn export(
     let data = export_customer(pool, person.brand, &records, actor.attribution(), &clock).await?;
     print_line(&match format {
         ExportFormat::Json => plain_json(&serde_json::to_string_pretty(&data)?),
-        ExportFormat::Html => page(person.brand, &data, clock.now())?,
+        // Text of the sources cannot control the terminal.
+        ExportFormat::Html => {
+            let page = page(person.brand, &data, clock.now())?;
+            page.lines().map(plain).collect::<Vec<_>>().join("\n")
+        }
     });
     Ok(())
 }

@@ -183,7 +183,7 @@ impl Demo<'_> {
                 .reveal()
                 .to_owned(),
         };
-        let terms = KeyTerms { label: "demo", expires_at: None };
+        let terms = KeyTerms::new("demo");
         let row = key_row(brand, terms, &key, Clock::system().now())?;
         insert_key(&application.database.pool, &row).await?;
         Ok(key)

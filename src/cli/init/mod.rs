@@ -69,7 +69,7 @@ async fn make_key(settings: Settings, brand: &str) -> anyhow::Result<CreatedKey>
     let created = match session.find(brand) {
         Ok(brand) => {
             let (actor, now) = (Actor::of(None), Clock::system().now());
-            let terms = KeyTerms { label: "Omnidesk", expires_at: None };
+            let terms = KeyTerms::new("Omnidesk");
             let pool = &session.database.pool;
             create_key(pool, brand, terms, actor.attribution(), now)
                 .await

@@ -30,8 +30,9 @@ document.addEventListener("submit", (event) => {
     event.preventDefault();
     return;
   }
-  // Two clicks send one form.
+  // Two clicks send one form. After a file, the page stays, and another file can be saved.
   const form = event.target;
+  if ("file" in form.dataset) return;
   if (form.dataset.sent) {
     event.preventDefault();
   } else if (form.method === "post") {

@@ -36,6 +36,8 @@ struct Entry {
     /// Where they asked for it.
     via: Option<&'static str>,
     reason: String,
+    /// Why there is no reason.
+    without_reason: &'static str,
     outcome: String,
 }
 
@@ -130,6 +132,7 @@ fn entry(visit: &Visit, row: ActionRow) -> Entry {
         about: row.about(),
         source: row.source.map(|source| source.as_str()),
         reason: visit.value(&row.reason),
+        without_reason: row.without_reason(),
         action: row.action,
         target: row.target,
         by: row.done_by,

@@ -40,7 +40,7 @@ impl CustomerCard {
     ) -> Self {
         let record = |(key, name): &(RecordKey, String)| CardRecord {
             kind: key.kind.as_str(),
-            id: visit.value(&key.id),
+            id: visit.record_id(key),
             name: visit.value(name),
             is_pulled_in: known.is_some_and(|known| !known.contains(key)),
         };
@@ -48,20 +48,11 @@ impl CustomerCard {
             |(kind, value): &(String, String)| (kind_in_words(kind).to_owned(), visit.value(value));
         Self {
             path: visit.customer_path(&view.key),
-            name: shown_name(visit, view),
+            name: visit.customer_name(view),
             customer_id: visit.value(&view.customer_id),
             addresses: view.addresses.iter().map(address).collect(),
             records: view.records.iter().map(record).collect(),
             events: view.events,
         }
-    }
-}
-
-/// The name of a customer, or that it has none.
-pub(super) fn shown_name(visit: &Visit, view: &CustomerView) -> String {
-    let name = format!("{} {}", view.first_name, view.last_name);
-    match name.trim() {
-        "" => "(no name)".to_owned(),
-        name => visit.value(name),
     }
 }

@@ -108,7 +108,7 @@ fn records(visit: &Visit, row: &ShownRow) -> Vec<TouchedRecord> {
     let touched = |key: crate::customer::model::record::RecordKey| TouchedRecord {
         kind: key.kind.as_str().to_owned(),
         path: visit.customer_path(&key.to_string()),
-        id: visit.value(&key.id),
+        id: visit.record_id(&key),
     };
     records.into_iter().map(touched).collect()
 }

@@ -2,6 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::admin::keys::{KeyError, KeyTerms, create_key, revoke_key};
 use crate::console::reply::{Refusal, Reply};
@@ -12,13 +13,25 @@ use crate::storage::api_keys::{KeyState, list_keys_of};
 #[derive(Serialize)]
 struct KeysPage {
     keys: Vec<Key>,
-    /// The URL with a key that was just made, to paste into Omnidesk.
-    made: Option<String>,
+    made: Option<Made>,
+    /// The id of the key that the form makes. Sent twice, it makes one key.
+    new_id: String,
+}
+
+/// What a form made.
+#[derive(Serialize)]
+struct Made {
+    /// The URL with the new key, to paste into Omnidesk. `None` if the form was sent before, and made the key then.
+    url: Option<String>,
+    /// The end of the id of the key.
+    short_id: String,
 }
 
 #[derive(Serialize)]
 struct Key {
     id: String,
+    /// The end of the id, to tell keys apart.
+    short_id: String,
     label: String,
     state: &'static str,
     is_valid: bool,
@@ -32,12 +45,13 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
     page(visit, None).await
 }
 
-async fn page(visit: &Visit, made: Option<String>) -> Result<Reply, Refusal> {
+async fn page(visit: &Visit, made: Option<Made>) -> Result<Reply, Refusal> {
     let now = visit.now();
     let mut keys = list_keys_of(visit.pool(), visit.brand.id()).await?;
     keys.sort_by_key(|key| (key.state(now) != KeyState::Valid, std::cmp::Reverse(key.created_at)));
     let shown = keys.into_iter().map(|key| Key {
         id: key.key_id.to_string(),
+        short_id: short_id(key.key_id),
         state: key.state(now).as_str(),
         is_valid: key.state(now) == KeyState::Valid,
         created: visit.time(key.created_at),
@@ -45,16 +59,30 @@ async fn page(visit: &Visit, made: Option<String>) -> Result<Reply, Refusal> {
         expires: key.expires_at.map(|at| visit.time(at)),
         label: key.label,
     });
-    visit.page("keys.html", ("/keys", "Keys"), &KeysPage { keys: shown.collect(), made })
+    let new_id = Uuid::now_v7().to_string();
+    visit.page("keys.html", ("/keys", "Keys"), &KeysPage { keys: shown.collect(), made, new_id })
+}
+
+/// The end of an id: ids that were made at almost the same time have the same beginning.
+fn short_id(id: Uuid) -> String {
+    let id = id.to_string();
+    id.get(id.len().saturating_sub(6)..).unwrap_or_default().to_owned()
 }
 
 /// Makes a key, and shows its URL once.
 pub(super) async fn create(visit: &Visit) -> Result<Reply, Refusal> {
-    let terms = KeyTerms { label: visit.form.value("label"), expires_at: expiry(visit)? };
+    let key_id = visit.form.value("id").parse().map_err(|_| {
+        Refusal::Mistake("The form is incomplete. Open the page Keys, and try again.".to_owned())
+    })?;
+    let terms = KeyTerms { key_id, label: visit.form.value("label"), expires_at: expiry(visit)? };
     let created =
         create_key(visit.pool(), &visit.brand, terms, visit.attribution(), visit.now()).await;
-    let created = created.map_err(refusal)?;
-    page(visit, Some(visit.console.file.lookup_url(created.key.reveal()))).await
+    let url = match created {
+        Ok(created) => Some(visit.console.file.lookup_url(created.key.reveal())),
+        Err(KeyError::AlreadyCreated) => None,
+        Err(error) => return Err(refusal(error)),
+    };
+    page(visit, Some(Made { url, short_id: short_id(key_id) })).await
 }
 
 /// When the key expires. The field is empty for never, or has a number of days.
@@ -88,6 +116,8 @@ fn refusal(error: KeyError) -> Refusal {
     match error {
         KeyError::Unknown => Refusal::NotFound,
         KeyError::Storage(error) => error.into(),
-        KeyError::Label | KeyError::Random => Refusal::Mistake(format!("The {error}.")),
+        KeyError::AlreadyCreated | KeyError::Label | KeyError::Random => {
+            Refusal::Mistake(format!("The {error}."))
+        }
     }
 }

@@ -182,7 +182,7 @@ fn shown(visit: &Visit, PastLookup { row, customers }: &PastLookup) -> Lookup {
 
 fn found(visit: &Visit, customer: &PastCustomer) -> Found {
     Found {
-        key: visit.value(&customer.key),
+        key: visit.record_key_text(&customer.key),
         path: customer.now.as_deref().map(|now| visit.customer_path(now)),
         has_moved: customer.now.as_ref().is_some_and(|now| *now != customer.key),
     }

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::customer_card::shown_name;
 use super::review_answers::{Answer, answers};
 use super::reviews::{ShownQuestion, last_answer};
 use super::shown_decisions::ShownDecision;
@@ -113,7 +112,7 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
 fn column(visit: &Visit, customer: &ComparedCustomer) -> Column {
     Column {
         path: visit.customer_path(&customer.view.key),
-        name: shown_name(visit, &customer.view),
+        name: visit.customer_name(&customer.view),
         events: customer.view.events,
         newest_event: customer.newest_event.map(|at| visit.time(at)),
     }
@@ -156,7 +155,7 @@ fn cell(kind: &'static str, text: String) -> Cell {
 }
 
 fn record_cell(visit: &Visit, key: &RecordKey, name: &str) -> Cell {
-    Cell { note: visit.value(name), ..cell(key.kind.as_str(), visit.value(&key.id)) }
+    Cell { note: visit.value(name), ..cell(key.kind.as_str(), visit.record_id(key)) }
 }
 
 /// A row whose values are compared. Those that not everybody with a value has are marked.

@@ -46,7 +46,7 @@ struct RecordLink {
 impl RecordLink {
     fn new(visit: &Visit, key: &RecordKey) -> Self {
         let path = visit.customer_path(&key.to_string());
-        Self { path, kind: key.kind.as_str(), id: visit.value(&key.id) }
+        Self { path, kind: key.kind.as_str(), id: visit.record_id(key) }
     }
 }
 

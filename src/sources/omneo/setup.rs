@@ -8,7 +8,8 @@ use crate::sources::setup::{
 pub const SETUP: WebhookSetup = WebhookSetup {
     name: "Omneo",
     url_goes_to: "In CX Manager > Settings > Webhooks, create a webhook for each event, all with this URL. \
-                  deploy/connect.md lists the events.",
+                  Take these events: profile.*, identity.created, transaction.*, order.*, reward.*, benefit.*, point.*, \
+                  tier.*, balance.updated, aggregation.updated, interaction.created, rating.*.",
     verifications: &[
         VerificationChoice {
             name: "signature",

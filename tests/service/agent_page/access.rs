@@ -286,7 +286,7 @@ async fn an_erased_person_is_gone_at_once_also_from_an_open_page() {
     let records = [RUBEN.parse().unwrap()].into();
     let by = Attribution { by: "Femke", reason: "", via: Via::Command };
     let place = (&suppressions, &app.clock);
-    erase_customer(app.pool(), &app.brand, place, &records, by, &mut |_| ()).await.unwrap();
+    erase_customer(app.pool(), &app.brand, place, &records, (by, None), &mut |_| ()).await.unwrap();
     assert_gone(&visitor.open("").await, "erased");
     assert_gone(&visitor.press("").await, "erased");
     assert_gone(&send_token(&app, token_of(&link)).await, "erased");

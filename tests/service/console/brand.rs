@@ -16,8 +16,18 @@ fn shown_once(page: &str) -> String {
 async fn a_key_that_was_made_works_until_it_is_revoked() {
     let app = TestApp::start_with(settings_with_console()).await;
     let admin = Person::enter(&app, Role::Admin).await;
-    let made = admin.submit("/keys", &[("label", "Omnidesk <b>"), ("days", "")]).await;
+    let form = admin.page("/keys").await;
+    let new_id = form.split("name=\"id\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let fields = [("id", new_id), ("label", "Omnidesk <b>"), ("days", "")];
+    let made = admin.submit("/keys", &fields).await;
     assert_eq!(made.status, 200, "{}", made.body);
+    // A reload sends the form again.
+    let reloaded = admin.submit("/keys", &fields).await.body;
+    assert!(reloaded.contains("No second key was made"), "{reloaded}");
+    assert_eq!(reloaded.matches("<td>Omnidesk &lt;b&gt;</td>").count(), 1, "{reloaded}");
+    let short_id = &new_id[new_id.len() - 6..];
+    let question = format!("Revoke the key {short_id} (Omnidesk &lt;b&gt;)?");
+    assert!(reloaded.contains(&question) && !reloaded.contains("hkp_"), "{reloaded}");
     assert!(made.body.contains("Omnidesk &lt;b&gt;"), "{}", made.body);
     let url = shown_once(&made.body);
     let key = url.split("key=").nth(1).unwrap();
@@ -32,8 +42,11 @@ async fn a_key_that_was_made_works_until_it_is_revoked() {
     app.until(&lookup, |answer| answer.status == 401).await;
     let again = admin.submit(&format!("/keys/{id}/revoke"), &[]).await;
     assert_eq!(again.header("location"), Some("/demo/keys?done=nothing"));
-    assert_eq!(admin.submit("/keys", &[("label", "")]).await.status, 422);
-    assert_eq!(admin.submit("/keys", &[("label", "x"), ("days", "0")]).await.status, 422);
+    assert_eq!(admin.submit("/keys", &[("id", new_id), ("label", "")]).await.status, 422);
+    for (id, days) in [(new_id, "0"), ("", ""), ("x", "")] {
+        let refused = admin.submit("/keys", &[("id", id), ("label", "x"), ("days", days)]).await;
+        assert_eq!(refused.status, 422, "{id} {days}");
+    }
     app.stop().await;
 }
 

@@ -6,6 +6,7 @@ use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::Change;
 use hookpoint::customer::model::source::SourceKind;
+use hookpoint::record_links::RecordLinks;
 use hookpoint::storage::audit_log::{ActionRow, AuditFilter, list_audit};
 
 use super::*;
@@ -135,12 +136,16 @@ async fn a_customer_is_found_by_everything_that_is_known_about_it() {
     let before = searches.len();
     let viewer = Person::enter(&app, Role::Viewer).await;
     let masked = viewer.search("thomas@example.org").await;
-    assert!(masked.contains("T•••••• B••••••"), "{masked}");
+    assert!(masked.contains("Customer #") && masked.contains(">••••••<"), "{masked}");
+    assert!(masked.contains("supervisors and admins see them"), "{masked}");
+    let both = viewer.search(LINE).await;
+    let names: BTreeSet<&str> = both.split("Customer #").skip(1).map(|text| &text[..6]).collect();
+    assert_eq!(names.len(), 2, "two people on one phone are told apart: {both}");
     for value in ["Thomas", "Bakker", "+31612312311", "679964aa"] {
         assert!(!masked.contains(value), "{value}: {masked}");
     }
     assert!(viewer.search("Thomas Bakker").await.contains("Nobody matches"), "letter by letter");
-    assert_eq!(audit(&app, "search customers").await.len(), before + 2, "viewers search, too");
+    assert_eq!(audit(&app, "search customers").await.len(), before + 3, "viewers search, too");
     app.stop().await;
 }
 
@@ -323,6 +328,9 @@ async fn customers_are_joined_as_they_were_shown() {
     }
     let join = [("act", "join"), ("with", "sanne@example.org")];
     let shown = femke.submit(&format!("{path}/preview"), &join).await;
+    let announced = plain(&shown.body);
+    assert!(announced.contains("The customer id <code>sanne</code> becomes <code>ruben</code>."));
+    assert!(announced.contains("Yes, join them"), "{announced}");
     let state = hidden(&shown.body, "state");
     // Meanwhile, a source says more.
     app.apply(vec![person("omniotap.contact:sanne", ("Sanne", "Smit"), "s@example.org", LINE)])
@@ -338,6 +346,19 @@ async fn customers_are_joined_as_they_were_shown() {
     assert_eq!(app.by_phone(LINE).await.len(), 1);
     let page = femke.page(&path).await;
     assert!(page.contains("same person") && page.contains("2 records"), "{page}");
+    // From the page of the one whose id changed, one comes back to it.
+    let other = RecordLinks::new(&app.brand).path("omniotap.contact:sanne");
+    let other = format!("/customers/{other}");
+    let page = plain(&femke.page(&other).await);
+    assert!(page.contains(&format!("action=\"/demo{other}/preview\"")), "{page}");
+    let undo = [("act", "undo"), ("decision", &hidden(&page, "decision"))];
+    let shown = femke.submit(&format!("{other}/preview"), &undo).await;
+    assert!(shown.body.contains("Yes, undo it"), "{}", shown.body);
+    assert!(plain(&shown.body).contains(&format!("action=\"/demo{other}/decide\"")));
+    let undone = femke.decide(&other, &undo).await;
+    assert_eq!(undone.header("location"), Some(format!("/demo{other}?done=undone").as_str()));
+    app.wait_until_current().await;
+    assert_eq!(app.by_phone(LINE).await.len(), 2);
     app.stop().await;
 }
 
@@ -401,12 +422,27 @@ async fn an_export_is_a_file_with_everything() {
     let app = with(couple()).await;
     let femke = Person::enter(&app, Role::Supervisor).await;
     let path = femke.path_of("ruben@example.org").await;
-    let file = femke.submit(&format!("{path}/export"), &[("reason", "request 7")]).await;
-    assert_eq!(file.header("content-disposition"), Some("attachment; filename=\"customer.json\""));
+    let form = |format| [("format", format), ("reason", "request 7")];
+    let file = femke.submit(&format!("{path}/export"), &form("json")).await;
     let data: serde_json::Value = serde_json::from_str(&file.body).unwrap();
     assert!(data.to_string().contains("ruben@example.org") && !file.body.contains("sanne@"));
+    assert_eq!(data["actions"][0]["by"], "Femke");
+    let page = femke.submit(&format!("{path}/export"), &form("html")).await;
+    for shown in ["<h1>Your data</h1>", "ruben@example.org", "request 7", "export customer"] {
+        assert!(page.body.contains(shown), "{shown}: {}", page.body);
+    }
+    for hidden in ["Femke", "sanne", "outcome", "decision_id", "request_id"] {
+        assert!(!page.body.contains(hidden), "{hidden}: {}", page.body);
+    }
     let exports = audit(&app, "export customer").await;
-    assert_eq!((exports.len(), exports[0].reason.as_str()), (1, "request 7"));
+    assert_eq!((exports.len(), exports[0].reason.as_str()), (2, "request 7"));
+    // The name says what and when, and as the audit log does about whom.
+    let about = exports[0].about().unwrap();
+    for (file, end) in [(file, "-internal.json"), (page, ".html")] {
+        let name = format!("attachment; filename=\"customer-data-2026-11-21-{about}{end}\"");
+        assert_eq!(file.header("content-disposition"), Some(name.as_str()));
+    }
+    assert_eq!(femke.submit(&format!("{path}/export"), &form("")).await.status, 422);
     app.stop().await;
 }
 
@@ -420,6 +456,10 @@ async fn an_erasure_needs_a_typed_confirmation_and_leaves_a_receipt() {
     let path = admin.path_of("ruben@example.org").await;
     let ask = admin.page(&format!("{path}/erase")).await;
     assert!(ask.contains("cannot be undone") && ask.contains("ruben@example.org"), "{ask}");
+    assert!(ask.contains("Omneo, Omnidesk and your backups may still have"), "{ask}");
+    assert!(ask.contains("pattern=\"ERASE|ruben\""), "the browser checks the word first: {ask}");
+    let with_reason = [("format", "html"), ("reason", "Ruben asked")];
+    admin.submit(&format!("{path}/export"), &with_reason).await;
     for wrong in ["", "erase", "Ruben"] {
         let refused = admin.submit(&format!("{path}/erase"), &[("confirmation", wrong)]).await;
         assert_eq!(refused.status, 422, "{wrong}");
@@ -437,10 +477,15 @@ async fn an_erasure_needs_a_typed_confirmation_and_leaves_a_receipt() {
         assert_eq!(refused.status, 409, "{stale}");
     }
     assert_eq!(app.by_id("ruben").await.len(), 1);
-    let fields = [("confirmation", "ruben"), ("state", state)];
+    let with_name = [("confirmation", "ruben"), ("state", state), ("reason", "Ruben asked")];
+    assert_eq!(admin.submit(&format!("{path}/erase"), &with_name).await.status, 422);
+    let reason = ("reason", "request of the person");
+    let fields = [("confirmation", "ruben"), ("state", state), reason];
     let erased = admin.submit(&format!("{path}/erase"), &fields).await;
     assert_eq!(erased.status, 200, "{}", erased.body);
-    assert!(erased.body.contains("<dt>Records</dt><dd>1</dd>"), "{}", erased.body);
+    for shown in ["<dt>Deleted records</dt><dd>1</dd>", "<dd>Femke</dd>", "21 November 2026"] {
+        assert!(erased.body.contains(shown), "{shown}: {}", erased.body);
+    }
     assert!(erased.body.contains("Not erased") && erased.body.contains("omneo.profile:other"));
     assert!(!erased.body.contains("ruben"), "the receipt names nobody: {}", erased.body);
     app.wait_until_current().await;
@@ -451,7 +496,11 @@ async fn an_erasure_needs_a_typed_confirmation_and_leaves_a_receipt() {
     let nobody = admin.search("ruben@example.org").await;
     assert!(nobody.contains("a person with this address or id was erased"), "{nobody}");
     let entries = audit(&app, "erase customer").await;
-    assert_eq!((entries.len(), entries[0].reason.as_str()), (1, ""));
-    assert!(entries[0].subjects.is_empty() && entries[0].outcome.starts_with("erased: "));
+    assert_eq!((entries.len(), entries[0].reason.as_str()), (1, "request of the person"));
+    assert!(entries[0].outcome.starts_with("erased: "));
+    let exports = audit(&app, "export customer").await;
+    assert_eq!((exports[0].reason.as_str(), exports[0].about()), ("", entries[0].about()));
+    let log = admin.page("/audit").await;
+    assert!(log.contains("reason removed by the erasure") && !log.contains("Ruben"), "{log}");
     app.stop().await;
 }

@@ -27,6 +27,7 @@ async fn a_source_shows_its_url_without_its_secret_and_why_webhooks_were_rejecte
         let page = viewer.get(&format!("/sources/{source}")).await.shown();
         assert!(page.has(&format!("/webhooks/demo/{source}")), "{}", page.text());
         assert!(!page.has(&secret_of(source)), "{source}");
+        assert!(!page.has("deploy/"), "a person in the console has no such file: {source}");
         assert!(
             page.has("No webhook was rejected lately.") && page.has("The API is not connected.")
         );

@@ -37,6 +37,8 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
     );
     let rows = list_keys(&store.await.unwrap().pool).await.unwrap();
     assert!(rows.iter().any(|row| row.last_used_at == Some(now() + 1.hour())), "{rows:?}");
+    let of_revoked = rows.iter().find(|row| row.key_id == second).unwrap().last_used_at;
+    assert!(of_revoked.is_some(), "a revoked key keeps its last use: {rows:?}");
 }
 
 #[tokio::test]

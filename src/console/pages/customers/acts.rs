@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::id_changes::{IdChange, id_changes};
 use super::join;
-use crate::admin::customers::export_customer;
 use crate::admin::decisions::{Act, CustomerView, DecisionError, decide, preview};
 use crate::admin::shown_customer::{log_view, records_of, view_of_record};
 use crate::console::reply::{Refusal, Reply};
@@ -23,6 +23,9 @@ struct PreviewPage {
     path: String,
     title: &'static str,
     question: &'static str,
+    /// The answer yes, on the button.
+    yes: &'static str,
+    ids: Vec<IdChange>,
     fields: Vec<(&'static str, String)>,
     state: String,
     before: Vec<ShownView>,
@@ -51,14 +54,16 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
     let mut connection = visit.pool().acquire().await?;
     let view = ("preview decision", &records);
     log_view(&mut connection, &visit.brand, view, visit.seen_by()).await?;
-    let (title, question) = words(&act);
+    let (title, question, yes) = words(&act);
     let sent = |name: &'static str| {
         visit.form.values(name).into_iter().map(move |value| (name, value.to_owned()))
     };
     let page = PreviewPage {
-        path: visit.customer_path(&customer.key),
+        path: visit.customer_path(&visit.record()?.to_string()),
         title,
         question,
+        yes,
+        ids: id_changes(visit, &shown),
         fields: FIELDS.into_iter().flat_map(sent).collect(),
         state: shown.state.to_string(),
         before: shown.before.iter().map(|view| visit.shown_view(view)).collect(),
@@ -86,15 +91,6 @@ pub(in crate::console::pages) async fn decide_shown(visit: &Visit) -> Result<Rep
     }
 }
 
-/// All stored data about the person, as a file.
-pub(in crate::console::pages) async fn export(visit: &Visit) -> Result<Reply, Refusal> {
-    let records = records_of(&customer(visit).await?);
-    let (attribution, clock) = (visit.attribution(), &visit.console.clock);
-    let data = export_customer(visit.pool(), &visit.brand, &records, attribution, clock).await?;
-    let text = serde_json::to_string_pretty(&data).unwrap_or_default();
-    Ok(Reply::File("customer.json", text))
-}
-
 /// The customer of the path.
 pub(super) async fn customer(visit: &Visit) -> Result<CustomerView, Refusal> {
     let mut connection = visit.pool().acquire().await?;
@@ -119,24 +115,33 @@ async fn act(visit: &Visit, customer: &CustomerView) -> Result<Act, Refusal> {
     }
 }
 
-/// The title of the preview of an act, and what the person decides.
-const fn words(act: &Act) -> (&'static str, &'static str) {
+/// The title of the preview of an act, what the person decides, and the answer yes.
+const fn words(act: &Act) -> (&'static str, &'static str, &'static str) {
     match act {
-        Act::Join(_) => ("Join customers", "Are these customers the same person?"),
+        Act::Join(_) => {
+            ("Join customers", "Are these customers the same person?", "Yes, join them")
+        }
         Act::Separate(_) | Act::KeepApart(_) => (
             "Separate records",
             "Are the records that leave another person than the records that stay?",
+            "Yes, separate them",
         ),
         Act::Share(_) => (
             "Share an address",
             "Does this address belong to several people, so that it links nobody?",
+            "Yes, several people have it",
         ),
-        Act::Confirm(..) => ("Confirm an address", "Does this address belong to this customer?"),
+        Act::Confirm(..) => (
+            "Confirm an address",
+            "Does this address belong to this customer?",
+            "Yes, it is theirs",
+        ),
         Act::Reject(..) => (
             "Reject an address",
             "Does this address belong to somebody else? The forms that contain it then leave this customer.",
+            "Yes, it is not theirs",
         ),
-        Act::Undo(_) => ("Undo a decision", "Was this decision wrong?"),
+        Act::Undo(_) => ("Undo a decision", "Was this decision wrong?", "Yes, undo it"),
     }
 }
 

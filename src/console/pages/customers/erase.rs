@@ -8,12 +8,15 @@ use super::acts::customer;
 use crate::admin::audit::record_view;
 use crate::admin::customers::{Erased, erase_customer};
 use crate::admin::decisions::CustomerView;
+use crate::admin::erasure_reason::ErasureReason;
 use crate::admin::shown_customer::records_of;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::shown_customers::{ShownRecord, ShownView};
 use crate::console::visit::Visit;
+use crate::customer::model::source::Source;
 use crate::erasure::erase::ErasureError;
+use crate::sources::webhook_setup;
 use crate::storage::invalidation::LookupHash;
 
 /// The word to type, if not the customer id.
@@ -24,6 +27,11 @@ struct EraseCustomerPage {
     view: ShownView,
     path: String,
     confirmation: &'static str,
+    /// What the browser accepts as the confirmation: a regular expression.
+    pattern: String,
+    reasons: [&'static str; ErasureReason::ALL.len()],
+    /// The sources that still have the person.
+    sources: Vec<&'static str>,
     /// Who the person saw. If somebody else belongs to the customer meanwhile, nobody is erased.
     state: String,
 }
@@ -32,6 +40,8 @@ struct EraseCustomerPage {
 struct ErasedPage {
     erasure_id: String,
     at: ShownTime,
+    reason: &'static str,
+    sources: Vec<&'static str>,
     records: u64,
     events: u64,
     deliveries: u64,
@@ -57,10 +67,39 @@ pub(in crate::console::pages) async fn ask(visit: &Visit) -> Result<Reply, Refus
     let page = EraseCustomerPage {
         state: state_of(visit, &view),
         path: visit.customer_path(&view.key),
+        sources: sources_of(&view),
+        pattern: format!("{CONFIRMATION}|{}", literally(&view.customer_id)),
+        reasons: ErasureReason::ALL.map(ErasureReason::as_str),
         view: visit.shown_view(&view),
         confirmation: CONFIRMATION,
     };
     visit.page("customer_erase.html", ("/customers", "Erase a customer"), &page)
+}
+
+/// The sources of the records, in words. They keep their data.
+fn sources_of(view: &CustomerView) -> Vec<&'static str> {
+    let sources: BTreeSet<Source> = view.records.iter().map(|(key, _)| key.kind.source()).collect();
+    sources.into_iter().map(|source| webhook_setup(source).name).collect()
+}
+
+/// A regular expression of browsers that matches just this text.
+fn literally(text: &str) -> String {
+    let escaped = |letter: char| match letter {
+        letter if letter.is_ascii_alphanumeric() => letter.to_string(),
+        letter => format!("\\u{{{:x}}}", u32::from(letter)),
+    };
+    text.chars().map(escaped).collect()
+}
+
+/// The reason from the list. The audit log stores no other text about an erasure: it might name the person.
+fn reason(visit: &Visit) -> Result<Option<ErasureReason>, Refusal> {
+    let text = visit.form.value("reason");
+    let reason = ErasureReason::parse(text);
+    if reason.is_none() && !text.is_empty() {
+        let words = "Nothing was erased. Choose one of the reasons, or none.";
+        return Err(Refusal::Mistake(words.to_owned()));
+    }
+    Ok(reason)
 }
 
 /// A keyed hash of who is erased: all records and addresses.
@@ -88,16 +127,24 @@ pub(in crate::console::pages) async fn erase(visit: &Visit) -> Result<Reply, Ref
         ));
     }
     let (console, records) = (&visit.console, records_of(&view));
-    // The audit log stores no reason of an erasure: it might name the person.
-    let by = visit.attribution_for("");
+    let reason = reason(visit)?;
+    let by = (visit.attribution_for(""), reason);
     let place = (&console.suppressions, &console.clock);
     let mut no_progress = |_| {};
     let erasing = erase_customer(visit.pool(), &visit.brand, place, &records, by, &mut no_progress);
     let erased = Box::pin(erasing).await.map_err(refusal)?;
-    visit.page("customer_erased.html", ("/customers", "Erased"), &receipt(visit, erased))
+    visit.page(
+        "customer_erased.html",
+        ("/customers", "Erased"),
+        &receipt(visit, erased, (&view, reason)),
+    )
 }
 
-fn receipt(visit: &Visit, Erased { receipt, namesakes }: Erased) -> ErasedPage {
+fn receipt(
+    visit: &Visit,
+    Erased { receipt, namesakes }: Erased,
+    (view, reason): (&CustomerView, Option<ErasureReason>),
+) -> ErasedPage {
     let namesakes = namesakes.into_iter().map(|row| Namesake {
         record: visit.shown_record(&row.record, ""),
         kind: row.kind,
@@ -106,6 +153,8 @@ fn receipt(visit: &Visit, Erased { receipt, namesakes }: Erased) -> ErasedPage {
     ErasedPage {
         erasure_id: receipt.erasure_id.to_string(),
         at: visit.time(receipt.erased_at),
+        reason: reason.map_or("none given", ErasureReason::as_str),
+        sources: sources_of(view),
         records: receipt.counts.records,
         events: receipt.counts.events,
         deliveries: receipt.counts.deliveries,

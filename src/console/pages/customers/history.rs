@@ -39,6 +39,8 @@ struct Action {
     what: String,
     by: String,
     reason: String,
+    /// Why there is no reason.
+    without_reason: &'static str,
     outcome: String,
     at: ShownTime,
 }
@@ -80,6 +82,7 @@ impl Action {
             what: row.action.clone(),
             by: row.done_by.clone(),
             reason: visit.value(&row.reason),
+            without_reason: row.without_reason(),
             outcome: row.outcome.clone(),
             at: visit.time(row.begun_at),
         }

@@ -12,6 +12,7 @@ use crate::console::shown_customers::ShownView;
 use crate::console::visit::Visit;
 use crate::customer::answer::presentation::is_link;
 use crate::customer::answer::{Answer, TimelineItem};
+use crate::customer::model::record::RecordKey;
 
 /// How many events the page shows; the timeline has all of them.
 const MOST_EVENTS: usize = 10;
@@ -68,16 +69,17 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
     let record = visit.record()?;
     let shown = show_customer(visit.pool(), &visit.brand, &record, visit.seen_by());
     let shown = Box::pin(shown).await?.ok_or(Refusal::NotFound)?;
-    let page = CustomerPage::new(visit, &shown);
+    let page = CustomerPage::new(visit, &record, &shown);
     visit.page("customer.html", ("/customers", "Customer"), &page)
 }
 
 impl CustomerPage {
-    fn new(visit: &Visit, customer: &ShownCustomer) -> Self {
+    fn new(visit: &Visit, record: &RecordKey, customer: &ShownCustomer) -> Self {
         let ShownCustomer { view, answer, explanation, reviews, history } = customer;
         let events = answer.timeline.iter().take(MOST_EVENTS);
         Self {
-            path: visit.customer_path(&view.key),
+            // A join can change the key of the customer. Its acts and their undoing return to this page.
+            path: visit.customer_path(&record.to_string()),
             addresses: ShownAddress::list(visit, answer, explanation),
             fields: CustomField::list(visit, answer),
             events: events.map(|item| Item::new(visit, item)).collect(),

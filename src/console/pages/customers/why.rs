@@ -169,9 +169,8 @@ impl Facts {
                 .collect(),
         });
         let unread = why.unread.iter().map(|(of, values)| {
-            let (kind, id) = of.split_once(':').unwrap_or((of.as_str(), ""));
             let values = values.iter().map(|(name, text)| (name.clone(), visit.value(text)));
-            (format!("{kind}:{}", visit.value(id)), values.collect())
+            (visit.record_key_text(of), values.collect())
         });
         Self {
             records: records.collect(),

@@ -1,0 +1,88 @@
+//! The export of a person as a page to hand out: one file, without scripts, that loads nothing. It does not say which
+//! colleague did what, and has no record of another person and no id of the service's own tables.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use minijinja::{Environment, Value, context};
+
+use crate::brand::Brand;
+use crate::customer::answer::filters::Locale;
+
+const PAGE: &str = include_str!("export_page.html");
+const WORDS: &str = include_str!("export_page.toml");
+
+/// The page cannot be rendered.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportPageError {
+    /// The words of the page cannot be parsed.
+    #[error("the words of the page cannot be parsed")]
+    Words(#[from] toml::de::Error),
+    /// The template fails.
+    #[error("the page cannot be rendered: {}", .0.kind())]
+    Template(#[from] minijinja::Error),
+}
+
+/// Renders an export in the language and the time zone of the brand.
+///
+/// # Errors
+/// If the page cannot be rendered.
+pub fn page(
+    brand: &Brand,
+    data: &serde_json::Value,
+    now: Timestamp,
+) -> Result<String, ExportPageError> {
+    let rules = brand.rules.presenter.rules();
+    let language = match rules.locale {
+        Locale::English => "en",
+        Locale::Dutch => "nl",
+    };
+    let words: toml::Table = toml::from_str(WORDS)?;
+    let mut environment = Environment::new();
+    environment.set_trim_blocks(true);
+    environment.set_lstrip_blocks(true);
+    let zone = rules.time_zone.clone();
+    environment.add_filter("when", move |value: &Value| when(value, &zone));
+    // By its name, all values are escaped.
+    environment.add_template("export_page.html", PAGE)?;
+    let page = environment.get_template("export_page.html")?.render(context! {
+        brand => brand.rules.slug,
+        zone => rules.time_zone_name,
+        now => now.to_string(),
+        shown_fields => words.get("shown"),
+        words => words.get(language),
+        data,
+    });
+    Ok(page?)
+}
+
+/// A time in the brand's time zone. Any other text stays as it is.
+fn when(value: &Value, zone: &TimeZone) -> Value {
+    let at = value.as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    at.map_or_else(
+        || value.clone(),
+        |at| Value::from(at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string()),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_shown_section_and_field_has_words_in_each_language() {
+        let words: toml::Table = toml::from_str(WORDS).unwrap();
+        let shown = words["shown"].as_table().unwrap();
+        for language in ["en", "nl"] {
+            let sections = words[language]["sections"].as_table().unwrap();
+            let (named, listed): (BTreeSet<_>, BTreeSet<_>) =
+                (sections.keys().collect(), shown.keys().collect());
+            assert_eq!(named, listed, "{language}");
+            let fields = words[language]["fields"].as_table().unwrap();
+            for field in shown.values().flat_map(|list| list.as_array().unwrap()) {
+                assert!(fields.contains_key(field.as_str().unwrap()), "{language}: {field}");
+            }
+        }
+    }
+}

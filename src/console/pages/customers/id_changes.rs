@@ -1,0 +1,28 @@
+//! Customer ids that a decision would change. Omnidesk and people know a customer by its id.
+
+use serde::Serialize;
+
+use crate::admin::decisions::{CustomerView, Preview};
+use crate::admin::shown_customer::records_of;
+use crate::console::visit::Visit;
+
+/// A customer id that no customer would show any more, and the one in its place.
+#[derive(Serialize)]
+pub(super) struct IdChange {
+    old: String,
+    new: String,
+}
+
+/// The ids that a decision would change.
+pub(super) fn id_changes(visit: &Visit, shown: &Preview) -> Vec<IdChange> {
+    let is_gone = |view: &&CustomerView| {
+        shown.after.iter().all(|after| after.customer_id != view.customer_id)
+    };
+    let change = |before: &CustomerView| {
+        let first = before.key.parse().ok()?;
+        let after = shown.after.iter().find(|after| records_of(after).contains(&first))?;
+        let (old, new) = (visit.value(&before.customer_id), visit.value(&after.customer_id));
+        Some(IdChange { old, new })
+    };
+    shown.before.iter().filter(is_gone).filter_map(change).collect()
+}
