@@ -42,9 +42,8 @@ pub async fn erase_customer(
     let namesakes = list_same_names(&mut *pool.acquire().await?, brand.id(), records).await?;
     let attribution =
         Attribution { reason: reason.map_or("", ErasureReason::as_str), ..attribution };
-    // The suppression list has the same hashes, so they tell nobody more about the person.
-    let action = Action::new("erase customer", counted(records.len(), "record", "records"))
-        .about_records(brand, records);
+    // The entry names no records: after an erasure, nothing may lead to the person.
+    let action = Action::new("erase customer", counted(records.len(), "record", "records"));
     let entry = action.begin(pool, brand.id(), attribution, clock.now()).await?;
     let receipt = erase(pool, brand, suppressions, records, clock.now(), on_progress).await?;
     entry.end(&format!("erased: {}", receipt.erasure_id)).await?;
