@@ -9,6 +9,7 @@ use crate::customer::model::text;
 use crate::http::api_keys::{NewKey, hash_key};
 use crate::storage::StorageError;
 use crate::storage::api_keys::{KeyRow, insert_key, list_keys};
+use crate::storage::invalidation::LookupHash;
 use crate::storage::pool::Pool;
 
 /// A key was not created or revoked.
@@ -56,6 +57,13 @@ impl<'a> KeyTerms<'a> {
     pub fn new(label: &'a str) -> Self {
         Self { key_id: Uuid::now_v7(), label, expires_at: None }
     }
+}
+
+/// The id of the key that a form makes: sent twice, it makes one key. Whoever sends the form cannot choose the id of a key.
+#[must_use]
+pub fn key_id_of_form(brand: &Brand, form: Uuid) -> Uuid {
+    let LookupHash(hash) = LookupHash::new(&brand.secret, "key of a form", &form.to_string());
+    uuid::Builder::from_random_bytes(hash).into_uuid()
 }
 
 /// Creates a key of a brand.

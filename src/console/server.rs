@@ -115,8 +115,9 @@ async fn refused(visit: &mut Visit, refusal: Refusal) -> HttpResponse {
         if let Ok(id) = visit.form.value("from").parse::<Uuid>() {
             (visit.route, visit.id) = (ConsoleRoute::RevealDelivery, id.to_string());
         }
-        let has_form =
-            |page: &ConsoleRoute| *page != ConsoleRoute::Overview && visit.may(page.role());
+        // These two have no form that could be shown again, and a preview would be made twice.
+        let without_form = [ConsoleRoute::Overview, ConsoleRoute::CustomerActPreview];
+        let has_form = |page: &ConsoleRoute| !without_form.contains(page) && visit.may(page.role());
         for page in pages_of(visit.route).into_iter().filter(has_form) {
             if let Ok(reply @ Reply::FormAgain(_)) = Box::pin(pages::answer(page, visit)).await {
                 return reply.response(Vec::new());
@@ -131,6 +132,7 @@ async fn refused(visit: &mut Visit, refusal: Refusal) -> HttpResponse {
 async fn unknown_page(request: HttpRequest, console: Data<Console>) -> HttpResponse {
     match person(ConsoleRoute::Overview, &request, &Bytes::new(), &console).await {
         Ok(visit) => refuse_in(&visit, &Refusal::NotFound),
+        Err(error @ Refusal::Storage(_)) => refuse(&console, &error),
         Err(_) => refuse(&console, &Refusal::NotFound),
     }
 }
@@ -169,7 +171,11 @@ async fn person(
     Ok(Visit {
         console: console.clone(),
         route,
-        form: if route.is_act() { Form::parse(body) } else { form_in(brand, route, &query) },
+        form: if route.is_act() {
+            Form::parse(body)
+        } else {
+            form_in(brand, route, member.session_id, &query)
+        },
         brand: Arc::clone(brand),
         member,
         other_brands: brands.iter().map(|brand| brand.rules.slug.clone()).collect(),

@@ -57,9 +57,9 @@ impl Visit {
 
     /// The person, and the reason that they wrote into the form, for the audit log.
     pub(super) fn attribution(&self) -> Attribution<'_> {
-        // A form with a mistake did nothing.
-        let is_refused = !self.mistake.is_empty();
-        self.attribution_for(if is_refused { "" } else { self.form.value("reason") })
+        // A form with a mistake did nothing, and a page that is only read has no reason.
+        let is_done = self.route.is_act() && self.mistake.is_empty();
+        self.attribution_for(if is_done { self.form.value("reason") } else { "" })
     }
 
     /// The person, and a reason, for the audit log.

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::admin::keys::{KeyError, KeyTerms, create_key, revoke_key};
+use crate::admin::keys::{KeyError, KeyTerms, create_key, key_id_of_form, revoke_key};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
@@ -14,8 +14,8 @@ use crate::storage::api_keys::{KeyState, list_keys_of};
 struct KeysPage {
     keys: Vec<Key>,
     made: Option<Made>,
-    /// The id of the key that the form makes. Sent twice, it makes one key.
-    new_id: String,
+    /// Tells this form from others: sent twice, it makes one key.
+    form: String,
 }
 
 /// What a form made.
@@ -59,8 +59,8 @@ async fn page(visit: &Visit, made: Option<Made>) -> Result<Reply, Refusal> {
         expires: key.expires_at.map(|at| visit.time(at)),
         label: key.label,
     });
-    let new_id = Uuid::now_v7().to_string();
-    visit.page("keys.html", ("/keys", "Keys"), &KeysPage { keys: shown.collect(), made, new_id })
+    let form = Uuid::new_v4().to_string();
+    visit.page("keys.html", ("/keys", "Keys"), &KeysPage { keys: shown.collect(), made, form })
 }
 
 /// The end of an id: ids that were made at almost the same time have the same beginning.
@@ -71,9 +71,10 @@ fn short_id(id: Uuid) -> String {
 
 /// Makes a key, and shows its URL once.
 pub(super) async fn create(visit: &Visit) -> Result<Reply, Refusal> {
-    let key_id = visit.form.value("id").parse().map_err(|_| {
+    let form = visit.form.value("form").parse().map_err(|_| {
         Refusal::Mistake("The form is incomplete. Open the page Keys, and try again.".to_owned())
     })?;
+    let key_id = key_id_of_form(&visit.brand, form);
     let terms = KeyTerms { key_id, label: visit.form.value("label"), expires_at: expiry(visit)? };
     let created =
         create_key(visit.pool(), &visit.brand, terms, visit.attribution(), visit.now()).await;

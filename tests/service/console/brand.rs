@@ -17,15 +17,18 @@ async fn a_key_that_was_made_works_until_it_is_revoked() {
     let app = TestApp::start_with(settings_with_console()).await;
     let admin = Person::enter(&app, Role::Admin).await;
     let form = admin.page("/keys").await;
-    let new_id = form.split("name=\"id\" value=\"").nth(1).unwrap().split('"').next().unwrap();
-    let fields = [("id", new_id), ("label", "Omnidesk <b>"), ("days", "")];
+    let sent = form.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let fields = [("form", sent), ("label", "Omnidesk <b>"), ("days", "")];
     let made = admin.submit("/keys", &fields).await;
     assert_eq!(made.status, 200, "{}", made.body);
     // A reload sends the form again.
     let reloaded = admin.submit("/keys", &fields).await.body;
     assert!(reloaded.contains("No second key was made"), "{reloaded}");
     assert_eq!(reloaded.matches("<td>Omnidesk &lt;b&gt;</td>").count(), 1, "{reloaded}");
-    let short_id = &new_id[new_id.len() - 6..];
+    let row = made.body.split("Omnidesk &lt;b&gt;").nth(1).unwrap();
+    let id = row.split("/keys/").nth(1).unwrap().split("/revoke").next().unwrap();
+    assert_ne!(id, sent, "whoever sends the form cannot choose the id of a key");
+    let short_id = &id[id.len() - 6..];
     let question = format!("Revoke the key {short_id} (Omnidesk &lt;b&gt;)?");
     assert!(reloaded.contains(&question) && !reloaded.contains("hkp_"), "{reloaded}");
     assert!(made.body.contains("Omnidesk &lt;b&gt;"), "{}", made.body);
@@ -35,16 +38,14 @@ async fn a_key_that_was_made_works_until_it_is_revoked() {
 
     let lookup = format!("key={key}&primaryID=x");
     app.until(&lookup, |answer| answer.status == 200).await;
-    let row = made.body.split("Omnidesk &lt;b&gt;").nth(1).unwrap();
-    let id = row.split("/keys/").nth(1).unwrap().split("/revoke").next().unwrap();
     let revoked = admin.submit(&format!("/keys/{id}/revoke"), &[("reason", "test")]).await;
     assert_eq!(revoked.header("location"), Some("/demo/keys?done=revoked"));
     app.until(&lookup, |answer| answer.status == 401).await;
     let again = admin.submit(&format!("/keys/{id}/revoke"), &[]).await;
     assert_eq!(again.header("location"), Some("/demo/keys?done=nothing"));
-    assert_eq!(admin.submit("/keys", &[("id", new_id), ("label", "")]).await.status, 422);
-    for (id, days) in [(new_id, "0"), ("", ""), ("x", "")] {
-        let refused = admin.submit("/keys", &[("id", id), ("label", "x"), ("days", days)]).await;
+    assert_eq!(admin.submit("/keys", &[("form", sent), ("label", "")]).await.status, 422);
+    for (id, days) in [(sent, "0"), ("", ""), ("x", "")] {
+        let refused = admin.submit("/keys", &[("form", id), ("label", "x"), ("days", days)]).await;
         assert_eq!(refused.status, 422, "{id} {days}");
     }
     app.stop().await;

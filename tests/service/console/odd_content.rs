@@ -99,7 +99,7 @@ async fn names_that_look_like_html_or_templates_are_text_on_every_page() {
     .await;
     let admin = Person::enter(&app, Role::Admin).await;
     let id = "019aa000-0000-7000-8000-000000000001";
-    let reason = [("id", id), ("label", NAUGHTY), ("days", ""), ("reason", NAUGHTY)];
+    let reason = [("form", id), ("label", NAUGHTY), ("days", ""), ("reason", NAUGHTY)];
     let mut pages = vec![admin.submit("/keys", &reason).await.body];
     let invited = [("person", NAUGHTY), ("role", "viewer"), ("reason", NAUGHTY)];
     pages.push(admin.submit("/people", &invited).await.body);
