@@ -1,5 +1,5 @@
 //! The export of a person as a page to hand out: one file, without scripts, that loads nothing. It does not say which
-//! colleague did what, and has no record of another person and no id of the service's own tables.
+//! employee did what or why, and has no id of the service's own tables. It has webhooks as the systems sent them.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;

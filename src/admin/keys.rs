@@ -59,7 +59,7 @@ impl<'a> KeyTerms<'a> {
     }
 }
 
-/// The id of the key that a form makes: sent twice, it makes one key. Whoever sends the form cannot choose the id of a key.
+/// The id of the key that a form makes: sent twice, it makes one key. Who sends the form cannot choose the id.
 #[must_use]
 pub fn key_id_of_form(brand: &Brand, form: Uuid) -> Uuid {
     let LookupHash(hash) = LookupHash::new(&brand.secret, "key of a form", &form.to_string());

@@ -22,11 +22,7 @@ const BASE: &str = "/tmp";
 
 /// Where fetched Postgres binaries are kept, for all tests.
 pub fn binaries() -> PathBuf {
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let is_reachable = target
-        .ancestors()
-        .all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
-    if is_reachable { target } else { Path::new(BASE) }.join("postgres-binaries")
+    crate::cluster::scratch().join("postgres-binaries")
 }
 
 impl Scratch {

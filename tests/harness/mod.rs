@@ -7,6 +7,7 @@ pub mod baselines;
 pub mod changes;
 pub mod chaos;
 pub mod client;
+pub mod cluster;
 pub mod comparison;
 pub mod connection;
 pub mod customers;
@@ -40,6 +41,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use cluster::scratch;
 use hookpoint::app::open_brands;
 use hookpoint::brand::Brand;
 use hookpoint::http::api_keys::hash_key;
@@ -79,16 +81,6 @@ pub struct Shop {
     pub url: String,
 }
 
-/// A directory that Postgres can reach, also if the tests run as root.
-pub fn parent() -> PathBuf {
-    use std::os::unix::fs::PermissionsExt;
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let reachable = target
-        .ancestors()
-        .all(|dir| std::fs::metadata(dir).is_ok_and(|meta| meta.permissions().mode() & 0o001 != 0));
-    if reachable { target.to_owned() } else { std::env::temp_dir() }
-}
-
 /// The URL of a database.
 pub fn url_at(socket: &Path, database: &str) -> String {
     format!("postgres://hookpoint@localhost/{database}?host={}", socket.display())
@@ -111,8 +103,8 @@ impl Harness {
     async fn start_with(durable: bool) -> Self {
         const PREFIX: &str = "hookpoint-harness-";
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        sweep_abandoned(&parent(), PREFIX);
-        let data_dir = parent().join(format!(
+        sweep_abandoned(&scratch(), PREFIX);
+        let data_dir = scratch().join(format!(
             "{PREFIX}{}-{}",
             std::process::id(),
             NUMBER.fetch_add(1, Ordering::Relaxed)
@@ -126,7 +118,7 @@ impl Harness {
         let layout = Layout {
             data_dir,
             postgres_bin: None,
-            cache_dir: parent().join("postgres-binaries"),
+            cache_dir: scratch().join("postgres-binaries"),
             fetch: true,
             durable,
         };

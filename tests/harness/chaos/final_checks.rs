@@ -12,12 +12,13 @@ use hookpoint::demo::webhook_signer::Secrets;
 use super::fault_phase::FaultTargets;
 use super::lookup_load::{self, LookupLoad, SOURCE_ONLY};
 use super::{Chaos, Flow, HEALED, demo, reconcile, wait_until, webhook_forger};
+use crate::harness::cluster::scratch;
 use crate::harness::inbox::apply_in_order;
 use crate::harness::report::Report;
 use crate::harness::sync_runs::differences;
 use crate::harness::webhook_checks::{ask_for_answers, check_deliveries_except, waiting};
 use crate::harness::webhooks::Webhook;
-use crate::harness::{Shop, comparison, inbox, parent};
+use crate::harness::{Shop, comparison, inbox};
 
 /// Checks that the final data is exactly the data of the acknowledged webhooks.
 pub async fn check_all(
@@ -131,7 +132,7 @@ pub async fn check_all(
 /// Keeps the logs of a run that found a failure.
 pub fn keep_logs(directory: &Path, chaos: Chaos, report: &mut Report) {
     for name in LOGS {
-        let kept = parent().join(format!(
+        let kept = scratch().join(format!(
             "chaos-{}-{}",
             chaos.seed,
             name.split_once('/').unwrap().1.replace('/', "-")

@@ -27,6 +27,7 @@ use hookpoint::storage::brands::get_or_insert_brand;
 
 use self::rounds::{go_through, reconcile, reconcile_repeatedly, wait_until};
 use self::setup::{demo, mount, start};
+use super::cluster::scratch;
 use super::process::Process;
 use super::replica::ReplicaSettings;
 use super::report::Report;
@@ -38,7 +39,7 @@ use super::webhook_checks::waiting;
 use super::webhooks::sender::Sender;
 use super::webhooks::sequence::WebhookSequence;
 use super::webhooks::{Webhook, signing};
-use super::{Harness, changes, inbox, parent};
+use super::{Harness, changes, inbox};
 use fault_phase::FaultTargets;
 use lookup_load::{CHANGING, DEADLINE, LookupLoad, SOURCE_ONLY, UNCHANGING};
 use replicas::Member;
@@ -123,7 +124,7 @@ fn disorder(of: usize, rng: &mut Rng) -> Vec<usize> {
 
 pub async fn run(chaos: Chaos) -> Report {
     let mut report = Report::default();
-    let directory = parent().join(format!("hookpoint-chaos-{}", std::process::id()));
+    let directory = scratch().join(format!("hookpoint-chaos-{}", std::process::id()));
     let (disk, files) = (directory.join("disk"), directory.join("files"));
     std::fs::create_dir_all(&disk).unwrap();
     if chaos.has_mounts {

@@ -1,20 +1,47 @@
 //! Decisions that are refused: contradictions, repetitions, and what does not exist.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use hookpoint::admin::decisions::{Act, DecisionError};
+use hookpoint::admin::audit::{Attribution, Via};
+use hookpoint::admin::decisions::{Act, DecisionError, decide, preview};
 use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::{Change, SourceMerge};
+use hookpoint::storage::database::{Database, PoolSize};
 use uuid::Uuid;
 
 use super::{LINE, RUBEN, SANNE, count, couple, key, keys, person, phone};
-use crate::support::TestApp;
+use crate::support::{TestApp, now};
 
 async fn error(app: &TestApp, act: Act) -> DecisionError {
     match app.decide(act).await {
         Ok(_) => panic!("it was decided"),
         Err(error) => error,
     }
+}
+
+/// A new connection would plan every statement again.
+#[tokio::test]
+async fn a_refused_preview_or_decision_keeps_its_connection() {
+    let app = TestApp::start().await;
+    app.apply(couple()).await;
+    let size =
+        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(60), statement: None };
+    let only = Database::open(&app.place, size, false).await.unwrap();
+    let backend = "select pg_backend_pid()";
+    let (before,): (i32,) = sqlx::query_as(backend).fetch_one(&only.pool).await.unwrap();
+    let act = || Act::Join(keys(&[RUBEN, "omneo.profile:nobody"]));
+    assert!(matches!(
+        preview(&only.pool, &app.brand, &act()).await,
+        Err(DecisionError::NoRecord(_))
+    ));
+    let by = (Attribution { by: "Femke", reason: "", via: Via::Command }, now());
+    let refused = decide(&only.pool, &app.brand, &act(), None, by).await;
+    assert!(matches!(refused, Err(DecisionError::NoRecord(_))));
+    let (after,): (i32,) = sqlx::query_as(backend).fetch_one(&only.pool).await.unwrap();
+    assert_eq!(before, after);
+    only.close().await;
+    app.stop().await;
 }
 
 #[tokio::test]
