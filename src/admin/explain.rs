@@ -59,7 +59,7 @@ const OVERSIZED: &str = "More records are connected than identity.component_cap 
 const UNCONFIRMED: &str = "A decision confirmed an address that none of these records contains any more. So it does not find this customer.";
 const OUTDATED: &str = "The stored customer was computed with earlier settings. This explanation uses the current settings.";
 
-/// Explains a customer. Returns `None` if the customer no longer exists.
+/// Explains a customer, in a transaction that `begin_reading` began. Returns `None` if the customer no longer exists.
 ///
 /// # Errors
 /// If Postgres fails.

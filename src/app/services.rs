@@ -169,7 +169,7 @@ fn delivery_connections(file: &SettingsFile) -> Use {
         connections: file.inbox.database_connections,
         timeout: Duration::from_millis(file.inbox.ack_timeout_ms),
         statement: Some(STORE_TIMEOUT),
-        setup: "set enable_seqscan = off; set jit = off",
+        setup: "set enable_seqscan = off",
     }
 }
 
@@ -181,7 +181,7 @@ fn lookup_connections(file: &SettingsFile) -> Use {
         timeout: Duration::ZERO,
         // No lookup waits that long. The timeout only stops statements in Postgres that were abandoned.
         statement: Some(deadline(file).saturating_mul(2)),
-        setup: "set plan_cache_mode = force_generic_plan; set jit = off",
+        setup: "set plan_cache_mode = force_generic_plan",
     }
 }
 

@@ -87,9 +87,10 @@ impl Parts {
         nodes: &BTreeSet<Node>,
         linking: &Linking,
     ) -> Result<Self, StorageError> {
-        let confirmed =
-            list_confirmed(db, brand.id()).await?.iter().map(ToString::to_string).collect();
-        let kinds = brand.rules.identity.self_asserted.iter().map(|kind| kind.as_str()).collect();
+        let kinds = &brand.rules.identity.self_asserted;
+        let confirmed = list_confirmed(db, brand.id(), &BTreeSet::new(), kinds).await?;
+        let confirmed = confirmed.iter().map(ToString::to_string).collect();
+        let kinds = kinds.iter().map(|kind| kind.as_str()).collect();
         let mut search = Search {
             db,
             brand_id: brand.id(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::pool::Connection;
+use super::records::texts;
 
 use super::StorageError;
 use crate::customer::identity::source_merges::Aliases;
@@ -71,23 +72,26 @@ pub async fn list_unconfirmed(
     if unconfirmed.is_empty() {
         return Ok(unconfirmed);
     }
-    for key in list_confirmed(db, brand_id).await? {
-        unconfirmed.remove(&key);
-    }
+    let confirmed = list_confirmed(db, brand_id, &unconfirmed, &BTreeSet::new()).await?;
+    unconfirmed.retain(|key| !confirmed.contains(key));
     Ok(unconfirmed)
 }
 
 /// The records that a person confirmed with a decision: those that the decision names or, if one is deleted,
-/// the record that it was merged into.
+/// the record that it was merged into. Those among some records, and all of some kinds.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn list_confirmed(
     db: &mut Connection,
     brand_id: i32,
+    records: &BTreeSet<RecordKey>,
+    kinds: &BTreeSet<SourceKind>,
 ) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let query = sqlx::query_as(include_str!("list_confirmed.sql")).bind(brand_id);
+    let kinds: Vec<&str> = kinds.iter().map(|kind| kind.as_str()).collect();
     let rows: Vec<(String, bool, bool, Option<String>, Option<jiff_sqlx::Timestamp>)> =
-        sqlx::query_as(include_str!("list_confirmed.sql")).bind(brand_id).fetch_all(db).await?;
+        query.bind(texts(records)).bind(kinds).fetch_all(db).await?;
     let (mut named, mut live, mut merges) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
     for (key, is_named, is_live, winner, at) in rows {
         let key: RecordKey = key.parse().map_err(StorageError::corrupt("decisions"))?;

@@ -25,7 +25,7 @@ const TABLES: [&str; 7] = [
 const COPY: &str = include_str!("copy_derived.sql");
 
 /// All tables in the state of one moment. `write_changes.sql` sends no notifications.
-const BEGIN: &str = "begin isolation level repeatable read; set local temp_buffers = '128MB'; set local jit = off; \
+const BEGIN: &str = "begin isolation level repeatable read; set local temp_buffers = '128MB'; \
      set local hookpoint.notify = 'off'";
 
 /// The customers that the derivation has written. Only these may differ from the stored ones.

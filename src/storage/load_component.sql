@@ -82,7 +82,7 @@ stored (customer_key) as materialized (
 -- The tables have grown since Postgres last collected statistics.
 -- Each row is an object with one member: the kind of the row, and its columns.
 select '"stats_stale"' from pg_class
-where oid = any(array['records', 'identifiers', 'events', 'customers']::regclass[]) and pg_relation_size(oid) > 32768 * greatest(relpages, 4)
+where oid = any(array['records', 'identifiers', 'events', 'customers']::regclass[]) and pg_relation_size(oid) > 32768::bigint * greatest(relpages, 4)
 union all
 select '"truncated"' from (select count(*) as followed from followed) as counted_once where followed >= $13
 union all

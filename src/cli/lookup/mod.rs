@@ -30,6 +30,7 @@ use crate::settings::Settings;
 use crate::sources::api::SourceOutcomes;
 use crate::storage::database_facts::is_writable;
 use crate::storage::pool::Pool;
+use crate::storage::write_transaction::begin_reading;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -239,14 +240,15 @@ async fn explanations(
     question: &Question,
     rules: ReadRules,
 ) -> anyhow::Result<(Vec<Explanation>, bool)> {
-    let mut connection = pool.acquire().await?;
+    let mut reading = begin_reading(pool).await?;
     let most = rules.max_customers;
     let more = ReadRules { max_customers: most.saturating_add(1), ..rules };
-    let keys = find_keys(&mut connection, brand, question, more).await?;
+    let keys = find_keys(&mut reading, brand, question, more).await?;
     let has_more = keys.len() > most;
     let mut explanations = Vec::new();
     for key in keys.iter().take(most) {
-        explanations.extend(explain(&mut connection, brand, key).await?);
+        explanations.extend(explain(&mut reading, brand, key).await?);
     }
+    reading.commit().await?;
     Ok((explanations, has_more))
 }

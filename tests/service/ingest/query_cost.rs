@@ -235,3 +235,19 @@ async fn every_table_that_grows_can_be_analysed() {
     hookpoint::storage::statistics::analyze(app.pool()).await.unwrap();
     app.stop().await;
 }
+
+/// Postgres counts the pages of a table in an `integer`, and what is computed from it may be larger.
+#[tokio::test]
+async fn a_change_is_applied_though_postgres_says_that_every_table_is_as_large_as_can_be() {
+    let app = TestApp::start().await;
+    let mut session = app.session().await;
+    let statement = "update pg_class set relpages = 2147483647, reltuples = 1e12 where relnamespace = 'public'::regnamespace";
+    sqlx::query(statement).execute(&mut session).await.unwrap();
+    let address = ("email.main", "anne@example.org");
+    app.apply(vec![contact("anne", 0, &[("name.first", "Anne"), address])]).await;
+    app.apply(vec![contact("anne", 1, &[("name.first", "Anneke"), address])]).await;
+    let found = app.by_email("anne@example.org").await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["customerFirstname"], "Anneke");
+    app.stop().await;
+}
