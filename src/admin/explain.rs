@@ -89,7 +89,9 @@ pub async fn explain(
     let events = customer.timeline();
     let records = customer.profile.record_keys.iter().cloned().collect();
     let addresses = customer.profile.addresses.iter().cloned().collect();
-    let outranked = list_outranked(db, brand.id(), customer_key).await?;
+    let own = BTreeSet::from([customer_key.to_owned()]);
+    let outranked = list_outranked(db, brand.id(), &own).await?;
+    let outranked = outranked.into_values().flatten().collect();
     let mut decisions = list_decisions(db, brand.id(), Which::About(&records, &addresses)).await?;
     decisions.retain(|row| row.undone_at.is_none());
     let rendered = brand.rules.presenter.answer(customer.profile, &events);

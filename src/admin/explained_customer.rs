@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::decisions::FINDS_ANOTHER;
 use crate::brand::Brand;
 use crate::customer::answer::Answer;
 use crate::customer::answer::profile::Profile;
@@ -20,9 +21,6 @@ use crate::storage::component_rows::ComponentRows;
 /// Why an address does not find its customer: a person can confirm it.
 pub const ONLY_A_FORM: &str =
     "only a form contains it: a trusted record or a person must confirm it";
-
-/// Why an address does not find its customer: lookups find whoever has it in a trusted record.
-const OUTRANKED: &str = "only a form has it here, and another customer's trusted record has it: lookups find that customer";
 
 /// A customer of a resolved component.
 pub(super) struct ExplainedCustomer<'a> {
@@ -158,7 +156,7 @@ impl<'a> ExplainedCustomer<'a> {
         let outranked = outranked.iter().filter(|address| self.profile.addresses.contains(address));
         lost.map(|number| (number.clone(), MOVED))
             .chain(asserted.map(|address| (address.clone(), ONLY_A_FORM)))
-            .chain(outranked.map(|address| (address.clone(), OUTRANKED)))
+            .chain(outranked.map(|address| (address.clone(), FINDS_ANOTHER)))
             .collect()
     }
 

@@ -88,7 +88,7 @@ const NOTICES: &[(&str, &str)] = &[
         "logged-out-here",
         "You are logged out of this console. Your login provider still knows you: log out there, too, if others use this device.",
     ),
-    ("revoked", "The key is revoked. Every replica refuses it within a second."),
+    ("revoked", "The key is revoked. The service refuses it within a second."),
     ("ended", "The session is ended."),
     ("role-set", "The role is changed, also for the sessions of this person."),
     ("account-removed", "The account is removed. All its sessions are ended."),
@@ -128,7 +128,7 @@ const NOTICES: &[(&str, &str)] = &[
         "This question is not open any more: somebody answered it, or its customers changed.",
     ),
     ("undone", "The decision is undone. Lookups show it at once."),
-    ("nothing", "Nothing was left to do: somebody else was faster."),
+    ("nothing", "Nothing changed: it was done already, by you or by somebody else."),
 ];
 
 impl Frame {

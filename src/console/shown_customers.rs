@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::visit::Visit;
 use crate::admin::audit::Attribution;
-use crate::admin::decisions::CustomerView;
+use crate::admin::compared_review::kind_in_words;
+use crate::admin::decisions::{CustomerView, FINDS_ANOTHER, ViewedAddress};
 use crate::customer::model::record::RecordKey;
 
 /// A customer in short, on a page.
@@ -14,10 +15,20 @@ pub(super) struct ShownView {
     name: String,
     customer_id: String,
     path: String,
-    /// Kind and text of each.
-    addresses: Vec<(String, String)>,
+    addresses: Vec<ShownAddress>,
     records: Vec<ShownRecord>,
     events: i64,
+}
+
+/// An address of a customer on a page.
+#[derive(Serialize)]
+pub(super) struct ShownAddress {
+    /// Such as `phone number`.
+    kind: String,
+    /// The address; masked for viewers.
+    text: String,
+    /// What a lookup by it does, if it does not find the customer.
+    note: Option<&'static str>,
 }
 
 /// A record on a page.
@@ -44,14 +55,20 @@ impl Visit {
             name: self.customer_name(view),
             customer_id: self.value(&view.customer_id),
             path: self.customer_path(&view.key),
-            addresses: view
-                .addresses
-                .iter()
-                .map(|(kind, text)| (kind.clone(), self.value(text)))
-                .collect(),
+            addresses: self.shown_addresses(view),
             records: records.map(|(record, name)| self.shown_record(record, name)).collect(),
             events: view.events,
         }
+    }
+
+    /// The addresses of a customer.
+    pub(super) fn shown_addresses(&self, view: &CustomerView) -> Vec<ShownAddress> {
+        let shown = |ViewedAddress { kind, text, finds }: &ViewedAddress| ShownAddress {
+            kind: kind_in_words(kind).to_owned(),
+            text: self.value(text),
+            note: (!finds).then_some(FINDS_ANOTHER),
+        };
+        view.addresses.iter().map(shown).collect()
     }
 
     /// A record, with the name in it.

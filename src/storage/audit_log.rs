@@ -291,13 +291,12 @@ pub async fn list_audit_about(
     let rows: Vec<Columns> = sqlx::query_as(
         // First found by the subjects: Postgres expects many entries about anybody, and would read all of them by time.
         "with about as materialized (
-            select action_id from audit_log where brand_id = $1 and subject = any($2)
-            union
-            select action_id from audit_log where brand_id = $1 and subjects && $2
+            select * from audit_log where brand_id = $1 and subject = any($2)
+            union all
+            select * from audit_log where brand_id = $1 and subjects && $2 and (subject = any($2)) is not true
         )
         select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via, is_reason_erased
-        from about join audit_log using (action_id)
-        where brand_id = $1 order by begun_at desc, action_id limit $3",
+        from about order by begun_at desc, action_id limit $3",
     )
     .bind(brand_id)
     .bind(bytes(subjects))

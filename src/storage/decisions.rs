@@ -37,7 +37,7 @@ impl Verdict {
         match self {
             Self::SamePerson(_) => "same person",
             Self::DifferentPeople(_) => "different people",
-            Self::SharedValue(_) => "shared value",
+            Self::SharedValue(_) => "shared address",
             Self::ConfirmedAddress(..) => "confirmed address",
         }
     }

@@ -58,7 +58,7 @@ impl Verdict {
         match self {
             Self::SamePerson(_) => "decide same person",
             Self::DifferentPeople(_) => "decide different people",
-            Self::SharedValue(_) => "decide shared value",
+            Self::SharedValue(_) => "decide shared address",
             Self::ConfirmedAddress(..) => "confirm address",
         }
     }

@@ -18,7 +18,7 @@ use uuid::Uuid;
 pub use self::act::{Act, find_decision, find_shared};
 use self::act::{Fact, Plan};
 pub use self::error::DecisionError;
-pub use self::view::{CustomerView, StateToken, views_of};
+pub use self::view::{CustomerView, FINDS_ANOTHER, StateToken, ViewedAddress, views_of};
 use self::view::{StateInput, list_views};
 use super::audit::{Action, Attribution, Via};
 use crate::brand::Brand;

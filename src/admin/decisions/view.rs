@@ -9,10 +9,12 @@ use sha2::{Digest, Sha256};
 
 use super::act::Plan;
 use crate::brand::Brand;
+use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey};
 use crate::storage::StorageError;
 use crate::storage::component_rows::StoredCustomer;
 use crate::storage::customer_summaries::{CustomerSummary, list_customers};
+use crate::storage::outranked_addresses::list_outranked;
 use crate::storage::pool::Connection;
 use crate::storage::records::list_records;
 
@@ -27,12 +29,28 @@ pub struct CustomerView {
     pub first_name: String,
     /// Family name; empty if unknown.
     pub last_name: String,
-    /// Kind and text of each address.
-    pub addresses: Vec<(String, String)>,
+    /// The addresses, as answers show them.
+    pub addresses: Vec<ViewedAddress>,
     /// Each record, with the name in it. Without a name, it may be deleted.
     pub records: Vec<(RecordKey, String)>,
     /// How many events its records have.
     pub events: i64,
+}
+
+/// What is said of an address by which lookups do not find the customer.
+pub const FINDS_ANOTHER: &str =
+    "a lookup by it finds another customer: here only a form has it, there a trusted record";
+
+/// An address of a customer. It is personal data, so it does not implement `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ViewedAddress {
+    /// Its kind, such as `email`.
+    pub kind: String,
+    /// The address.
+    pub text: String,
+    /// Whether lookups by it find the customer. Otherwise only a form has it here, and a trusted record of another customer has
+    /// it, too: lookups find that one.
+    pub finds: bool,
 }
 
 impl CustomerView {
@@ -40,7 +58,9 @@ impl CustomerView {
     fn texts(&self) -> Vec<String> {
         let Self { key, customer_id, first_name, last_name, addresses, records, events: _ } = self;
         let own = [key, customer_id, first_name, last_name].map(String::clone);
-        let addresses = addresses.iter().flat_map(|(kind, text)| [kind.clone(), text.clone()]);
+        let addresses = addresses.iter().flat_map(|ViewedAddress { kind, text, finds }| {
+            [kind.clone(), text.clone(), finds.to_string()]
+        });
         let records = records.iter().flat_map(|(key, name)| [key.to_string(), name.clone()]);
         own.into_iter().chain(addresses).chain(records).collect()
     }
@@ -138,18 +158,20 @@ pub async fn views_of(
     let records: Vec<String> =
         customers.iter().flat_map(|customer| &customer.records).map(ToString::to_string).collect();
     let records = list_records(db, brand.id(), &records).await?;
+    let outranked = list_outranked(db, brand.id(), keys).await?;
     let view = |customer: CustomerSummary| {
         let answer: Value = serde_json::from_str(&customer.answer).unwrap_or_default();
         let named = |key: RecordKey| {
             let name = records.get(&key).map(name).unwrap_or_default();
             (key, name)
         };
+        let outranked = outranked.get(&customer.key);
         CustomerView {
-            key: customer.key,
             customer_id: customer.customer_id,
             first_name: text(&answer, "customerFirstname"),
             last_name: text(&answer, "customerLastname"),
-            addresses: addresses(&answer),
+            addresses: addresses(&answer, outranked),
+            key: customer.key,
             records: customer.records.into_iter().map(named).collect(),
             events: customer.events,
         }
@@ -162,9 +184,15 @@ fn name(record: &Record) -> String {
     [name.first, name.last].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-fn addresses(answer: &Value) -> Vec<(String, String)> {
+fn addresses(answer: &Value, outranked: Option<&BTreeSet<Identifier>>) -> Vec<ViewedAddress> {
     let listed = answer.get("addresses").and_then(Value::as_array).into_iter().flatten();
-    listed.map(|address| (text(address, "type"), text(address, "address"))).collect()
+    let viewed = |address: &Value| {
+        let (kind, text) = (text(address, "type"), text(address, "address"));
+        let is_this = |other: &Identifier| other.kind.as_str() == kind && other.value == text;
+        let finds = !outranked.is_some_and(|outranked| outranked.iter().any(is_this));
+        ViewedAddress { kind, text, finds }
+    };
+    listed.map(viewed).collect()
 }
 
 fn text(value: &Value, key: &str) -> String {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::admin::decisions::CustomerView;
+use crate::admin::decisions::{CustomerView, FINDS_ANOTHER, ViewedAddress};
 use crate::cli::output::{plain, print_line};
 use crate::cli::wrapped::print_wrapped;
 use crate::customer::model::record::RecordKey;
@@ -23,8 +23,9 @@ pub(in crate::cli) fn print_view(view: &CustomerView) {
     let name = format!("{} {}", view.first_name, view.last_name);
     let name = if name.trim().is_empty() { "(no name)" } else { name.trim() };
     print_wrapped(&plain(&format!("{name}  ({})", view.customer_id)), 2);
-    for (kind, address) in &view.addresses {
-        print_wrapped(&plain(&format!("  {kind:<12}{address}")), 14);
+    for ViewedAddress { kind, text, finds } in &view.addresses {
+        let note = if *finds { String::new() } else { format!("  ({FINDS_ANOTHER})") };
+        print_wrapped(&plain(&format!("  {kind:<12}{text}{note}")), 14);
     }
     print_wrapped(&format!("  {:<12}{}", "events", view.events), 14);
     for (n, (record, name)) in view.records.iter().enumerate() {
@@ -35,7 +36,7 @@ pub(in crate::cli) fn print_view(view: &CustomerView) {
 
 /// A customer, for scripts.
 pub(in crate::cli) fn view_as_json(view: &CustomerView) -> Value {
-    let address = |(kind, address): &(String, String)| json!({ "type": kind, "address": address });
+    let address = |ViewedAddress { kind, text, finds }: &ViewedAddress| json!({ "type": kind, "address": text, "finds_customer": finds });
     let record = |(record, name): &(RecordKey, String)| json!({ "record": record.to_string(), "name": name });
     json!({
         "key": view.key,

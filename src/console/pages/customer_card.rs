@@ -4,19 +4,19 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::admin::compared_review::kind_in_words;
 use crate::admin::decisions::CustomerView;
+use crate::console::shown_customers::ShownAddress;
 use crate::console::visit::Visit;
 use crate::customer::model::record::RecordKey;
 
 /// A customer, with a link to its page.
 #[derive(Serialize)]
 pub(super) struct CustomerCard {
-    path: String,
+    /// `None` for a customer as it would be: its page shows it as it is.
+    path: Option<String>,
     name: String,
     customer_id: String,
-    /// The kind and the value of each.
-    addresses: Vec<(String, String)>,
+    addresses: Vec<ShownAddress>,
     records: Vec<CardRecord>,
     events: i64,
 }
@@ -44,15 +44,18 @@ impl CustomerCard {
             name: visit.value(name),
             is_pulled_in: known.is_some_and(|known| !known.contains(key)),
         };
-        let address =
-            |(kind, value): &(String, String)| (kind_in_words(kind).to_owned(), visit.value(value));
         Self {
-            path: visit.customer_path(&view.key),
+            path: Some(visit.customer_path(&view.key)),
             name: visit.customer_name(view),
             customer_id: visit.value(&view.customer_id),
-            addresses: view.addresses.iter().map(address).collect(),
+            addresses: visit.shown_addresses(view),
             records: view.records.iter().map(record).collect(),
             events: view.events,
         }
+    }
+
+    /// The same, of a customer as it would be.
+    pub(super) fn as_it_would_be(self) -> Self {
+        Self { path: None, ..self }
     }
 }

@@ -65,6 +65,8 @@ struct DecisionPage {
 #[derive(Serialize)]
 struct Undo {
     state: String,
+    /// Whether no customer changes.
+    is_unchanged: bool,
     before: Vec<CustomerCard>,
     after: Vec<CustomerCard>,
 }
@@ -100,12 +102,18 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
 }
 
 fn undo_of(visit: &Visit, shown: &Preview) -> Undo {
-    let customers = |views: &[_]| {
+    let cards = |views: &[_]| -> Vec<CustomerCard> {
         let some = views.iter().take(MOST_CUSTOMERS);
         some.map(|view| CustomerCard::new(visit, view, None)).collect()
     };
+    let after = cards(&shown.after).into_iter().map(CustomerCard::as_it_would_be);
     let state = shown.state.to_string();
-    Undo { state, before: customers(&shown.before), after: customers(&shown.after) }
+    Undo {
+        state,
+        is_unchanged: shown.before == shown.after,
+        before: cards(&shown.before),
+        after: after.collect(),
+    }
 }
 
 /// Undoes a decision, if that would still do what the person saw.
@@ -123,7 +131,7 @@ fn refusal(error: DecisionError) -> Refusal {
         DecisionError::Storage(error) => error.into(),
         DecisionError::NoDecision => Refusal::NotFound,
         DecisionError::AlreadyUndone => Refusal::Changed(
-            "Somebody undid this decision meanwhile. The page Decisions says who. Nothing is left to do."
+            "This decision is undone already. The page Decisions says by whom. Nothing is left to do."
                 .to_owned(),
         ),
         DecisionError::Changed => Refusal::Changed(

@@ -121,8 +121,8 @@ fn column(visit: &Visit, customer: &ComparedCustomer) -> Column {
 fn rows(visit: &Visit, review: &Review, customers: &[ComparedCustomer]) -> Vec<Row> {
     let some = |text: &str| if text.is_empty() { Vec::new() } else { vec![text.to_owned()] };
     let addresses = |customer: &ComparedCustomer, is_listed: fn(&str) -> bool| -> Vec<String> {
-        let listed = customer.view.addresses.iter().filter(|(kind, _)| is_listed(kind));
-        listed.map(|(_, value)| value.clone()).collect()
+        let listed = customer.view.addresses.iter().filter(|address| is_listed(&address.kind));
+        listed.map(|address| address.text.clone()).collect()
     };
     let each = |label, values: &dyn Fn(&ComparedCustomer) -> Vec<String>| {
         let values: Vec<Vec<String>> = customers.iter().map(values).collect();

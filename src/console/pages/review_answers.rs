@@ -76,13 +76,13 @@ fn words(review: &Review, answer: ReviewAnswer) -> (&'static str, &'static str) 
         ),
         (ReviewAnswer::Different, ..) => (
             "They are different people",
-            "Only these customers stay apart, whatever the systems send from now on. What they have in common finds each \
-             of them, and may still join the records of others.",
+            "Only these customers stay apart, whatever the systems send from now on. What they have in common still finds \
+             each of them, and may join the records of others. Right, for example, if a phone number has a new owner.",
         ),
         (ReviewAnswer::Shared, ..) => (
-            "Several people share the address",
-            "The address never joins records again, of nobody. It finds everybody who has it. These customers can still \
-             be joined by something else, such as an e-mail address.",
+            "Several people have it",
+            "Right for a couple, a family or an office: it finds everybody who has it, and joins nobody's records from \
+             now on. Something else, such as an e-mail address, can still join these customers.",
         ),
     }
 }
@@ -131,7 +131,9 @@ async fn previewed(
     let after = shown.after.iter().take(MOST_COMPARED);
     Ok(AnswerResult {
         state: shown.state.to_string(),
-        customers: after.map(|view| CustomerCard::new(visit, view, Some(&known))).collect(),
+        customers: after
+            .map(|view| CustomerCard::new(visit, view, Some(&known)).as_it_would_be())
+            .collect(),
         more: shown.after.len().saturating_sub(MOST_COMPARED),
         others: others.map(|view| CustomerCard::new(visit, view, None)).collect(),
     })

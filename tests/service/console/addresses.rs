@@ -86,7 +86,7 @@ async fn of_several_matches_a_person_chooses_whom_to_join() {
     let one = femke.post(&preview, &[("act", "join"), ("with", &chosen[1])]).await.shown();
     assert!(one.has("Are these customers the same person?"), "{}", one.text());
     for (with, message) in [
-        ("ruben@example.org", "Only this customer itself matches."),
+        ("ruben@example.org", "This is the same customer"),
         ("nobody@example.org", "No customer matches."),
     ] {
         let again = femke.post(&preview, &[("act", "join"), ("with", with)]).await;

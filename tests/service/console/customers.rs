@@ -373,10 +373,17 @@ async fn an_address_that_finds_somebody_else_is_shown_as_such() {
     assert_eq!(app.by_email("anna@example.org").await.len(), 1);
     let femke = Person::enter(&app, Role::Supervisor).await;
     let page = femke.page(&femke.path_of("form-7").await).await;
-    assert!(page.contains("lookups find that customer"), "{page}");
-    assert!(!page.contains("finds the customer, and links records"), "{page}");
-    let page = femke.page(&femke.path_of(LINE).await).await;
-    assert!(page.contains("finds the customer, and links records"), "{page}");
+    assert!(page.contains("a lookup by it finds another customer"), "{page}");
+    assert!(!page.contains("finds the customer, and joins records"), "{page}");
+    let path = femke.path_of(LINE).await;
+    let page = femke.page(&path).await;
+    assert!(page.contains("finds the customer, and joins records"), "{page}");
+    // Before somebody decides, too.
+    let share = [("act", "share"), ("kind", "email"), ("address", "anna@example.org")];
+    let preview = femke.submit(&format!("{path}/preview"), &share).await.body;
+    assert!(preview.contains("Do several people have the e-mail address anna@example.org?"));
+    assert!(preview.contains("No customer changes now"), "{preview}");
+    assert!(preview.contains("a lookup by it finds another customer"), "{preview}");
     app.stop().await;
 }
 

@@ -6,13 +6,15 @@ use serde::Serialize;
 
 use super::id_changes::{IdChange, id_changes};
 use super::join;
-use crate::admin::decisions::{Act, CustomerView, DecisionError, decide, preview};
+use crate::admin::compared_review::kind_in_words;
+use crate::admin::decisions::{Act, CustomerView, DecisionError, decide, find_decision, preview};
 use crate::admin::shown_customer::{log_view, records_of, view_of_record};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown_customers::ShownView;
 use crate::console::visit::Visit;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
+use crate::storage::decisions::DecisionRow;
 
 /// The fields of the form of an act. The preview repeats them.
 const FIELDS: [&str; 6] = ["act", "record", "with", "kind", "address", "decision"];
@@ -21,10 +23,12 @@ const FIELDS: [&str; 6] = ["act", "record", "with", "kind", "address", "decision
 struct PreviewPage {
     /// The page of the customer.
     path: String,
-    title: &'static str,
-    question: &'static str,
+    title: String,
+    question: String,
     /// The answer yes, on the button.
     yes: &'static str,
+    /// Whether no customer changes now.
+    is_unchanged: bool,
     ids: Vec<IdChange>,
     fields: Vec<(&'static str, String)>,
     state: String,
@@ -54,7 +58,13 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
     let mut connection = visit.pool().acquire().await?;
     let view = ("preview decision", &records);
     log_view(&mut connection, &visit.brand, view, visit.seen_by()).await?;
-    let (title, question, yes) = words(&act);
+    let undone = match &act {
+        Act::Undo(id) => Some(find_decision(&mut connection, &visit.brand, *id).await),
+        _ => None,
+    };
+    let undone = undone.transpose().map_err(refusal)?;
+    drop(connection);
+    let (title, question, yes) = words(visit, &act, undone.as_ref());
     let sent = |name: &'static str| {
         visit.form.values(name).into_iter().map(move |value| (name, value.to_owned()))
     };
@@ -63,13 +73,14 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
         title,
         question,
         yes,
+        is_unchanged: shown.before == shown.after,
         ids: id_changes(visit, &shown),
         fields: FIELDS.into_iter().flat_map(sent).collect(),
         state: shown.state.to_string(),
         before: shown.before.iter().map(|view| visit.shown_view(view)).collect(),
         after: shown.after.iter().map(|view| visit.shown_view(view)).collect(),
     };
-    visit.page("customer_preview.html", ("/customers", title), &page)
+    visit.page("customer_preview.html", ("/customers", &page.title), &page)
 }
 
 /// Decides what was shown.
@@ -116,32 +127,50 @@ async fn act(visit: &Visit, customer: &CustomerView) -> Result<Act, Refusal> {
 }
 
 /// The title of the preview of an act, what the person decides, and the answer yes.
-const fn words(act: &Act) -> (&'static str, &'static str, &'static str) {
+fn words(visit: &Visit, act: &Act, undone: Option<&DecisionRow>) -> (String, String, &'static str) {
+    let named = |address: &Identifier| {
+        let kind = kind_in_words(address.kind.as_str());
+        (kind.to_owned(), format!("{kind} {}", visit.value(&address.value)))
+    };
     match act {
-        Act::Join(_) => {
-            ("Join customers", "Are these customers the same person?", "Yes, join them")
-        }
+        Act::Join(_) => (
+            "Join customers".to_owned(),
+            "Are these customers the same person?".to_owned(),
+            "Yes, join them",
+        ),
         Act::Separate(_) | Act::KeepApart(_) => (
-            "Separate records",
-            "Are the records that leave another person than the records that stay?",
+            "Separate records".to_owned(),
+            "Do the records that you selected belong to somebody else?".to_owned(),
             "Yes, separate them",
         ),
-        Act::Share(_) => (
-            "Share an address",
-            "Does this address belong to several people, so that it links nobody?",
-            "Yes, several people have it",
-        ),
-        Act::Confirm(..) => (
-            "Confirm an address",
-            "Does this address belong to this customer?",
-            "Yes, it is theirs",
-        ),
-        Act::Reject(..) => (
-            "Reject an address",
-            "Does this address belong to somebody else? The forms that contain it then leave this customer.",
-            "Yes, it is not theirs",
-        ),
-        Act::Undo(_) => ("Undo a decision", "Was this decision wrong?", "Yes, undo it"),
+        Act::Share(address) => {
+            let (kind, address) = named(address);
+            let question = format!(
+                "Do several people have the {address}? Then it finds everybody who has it, and joins nobody's records any more."
+            );
+            (format!("A {kind} that several people have"), question, "Yes, several people have it")
+        }
+        Act::Confirm(address, _) => {
+            let (kind, address) = named(address);
+            let question = format!("Does the {address} belong to this customer?");
+            (format!("Confirm a {kind}"), question, "Yes, it is theirs")
+        }
+        Act::Reject(address, _) => {
+            let (kind, address) = named(address);
+            let question = format!(
+                "Does the {address} belong to somebody else? The forms that contain it then leave this customer."
+            );
+            (format!("Reject a {kind}"), question, "Yes, it is not theirs")
+        }
+        Act::Undo(_) => {
+            let what = undone.map(|row| {
+                let address = row.verdict.address().map(|address| named(address).1);
+                let about = address.map(|address| format!(" ({address})")).unwrap_or_default();
+                format!(", \"{}\"{about} by {}", row.verdict.as_str(), row.decided_by)
+            });
+            let question = format!("Was this decision wrong{}?", what.unwrap_or_default());
+            ("Undo a decision".to_owned(), question, "Yes, undo it")
+        }
     }
 }
 
@@ -179,7 +208,7 @@ fn refusal(error: DecisionError) -> Refusal {
         DecisionError::Changed | DecisionError::NoRecord(_) => changed(),
         DecisionError::NoDecision => Refusal::NotFound,
         DecisionError::Contradicts(_) => Refusal::Mistake(
-            "This contradicts a decision in force. The page of the customer lists it: undo it there first."
+            "This contradicts a decision in force. Undo that one first: it is under History, at the end of the page of the customer."
                 .to_owned(),
         ),
         DecisionError::NoEffect => Refusal::Mistake(

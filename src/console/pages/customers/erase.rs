@@ -105,7 +105,8 @@ fn reason(visit: &Visit) -> Result<Option<ErasureReason>, Refusal> {
 /// A keyed hash of who is erased: all records and addresses.
 fn state_of(visit: &Visit, view: &CustomerView) -> String {
     let records = view.records.iter().map(|(key, _)| key.to_string());
-    let addresses = view.addresses.iter().map(|(kind, text)| format!("{kind} {text}"));
+    let addresses =
+        view.addresses.iter().map(|address| format!("{} {}", address.kind, address.text));
     let all: BTreeSet<String> = records.chain(addresses).collect();
     let all = all.into_iter().collect::<Vec<_>>().join("\u{0}");
     let LookupHash(hash) = LookupHash::new(&visit.brand.secret, "console erasure", &all);

@@ -54,7 +54,7 @@ pub(super) async fn other(visit: &Visit, customer: &CustomerView) -> Result<Reco
     let text = match found(visit, customer).await? {
         OtherCustomers::One(record) => return Ok(record),
         OtherCustomers::Same => {
-            "Only this customer itself matches. Type an address, a customer id or the key of a record of the other customer."
+            "This is the same customer: the two are joined already, or you named this one. Type an address, a customer id or the key of a record of the other customer."
         }
         OtherCustomers::None => {
             "No customer matches. Type an address, a customer id or the key of a record of the other customer."

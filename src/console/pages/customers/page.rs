@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::history::ShownHistory;
 use super::why::{Facts, ShownAddress, Why};
+use crate::admin::compared_review::kind_in_words;
 use crate::admin::reviews::Review;
 use crate::admin::shown_customer::{ShownCustomer, show_customer};
 use crate::console::reply::{Refusal, Reply};
@@ -57,7 +58,7 @@ pub(super) struct Item {
 #[derive(Serialize)]
 struct OpenQuestion {
     path: String,
-    level: String,
+    kind: String,
     value: String,
     conflict: String,
     customers: usize,
@@ -132,7 +133,7 @@ impl OpenQuestion {
         let question = &review.open.review;
         Self {
             path: visit.path(&format!("/reviews/{}", review.id)),
-            level: question.level.clone(),
+            kind: kind_in_words(&question.kind).to_owned(),
             value: visit.value(&question.value),
             conflict: question.conflict.clone(),
             customers: question.customers.len(),

@@ -6,7 +6,7 @@ use super::page::Item;
 use crate::admin::timeline::{EVENTS_PER_PAGE, EventFilter, TimelineEvent, timeline_page};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
-use crate::console::shown_customers::ShownView;
+use crate::console::shown_customers::{ShownRecord, ShownView};
 use crate::console::visit::Visit;
 use crate::record_links::RecordLinks;
 use crate::storage::events::TimelinePlace;
@@ -30,6 +30,8 @@ struct ShownEvent {
     day: Option<String>,
     source: &'static str,
     event_type: String,
+    /// The record that it belongs to, if it is known.
+    record: Option<ShownRecord>,
     item: Option<Item>,
     is_hidden: bool,
 }
@@ -71,6 +73,7 @@ impl ShownEvent {
             day: event.day().map(|day| day.strftime("%-d %b %Y").to_string()),
             source: event.key.source.as_str(),
             event_type: event.key.event_type(),
+            record: event.record().map(|record| visit.shown_record(&record, "")),
             item: item.as_ref().map(|item| Item::new(visit, item)),
             is_hidden: *is_hidden,
         }

@@ -2,11 +2,14 @@
 
 use serde::Serialize;
 
+use crate::admin::compared_review::kind_in_words;
 use crate::admin::explain::{Explanation, ONLY_A_FORM};
 use crate::console::shown::ShownTime;
 use crate::console::shown_customers::ShownRecord;
 use crate::console::visit::Visit;
 use crate::customer::answer::Answer;
+use crate::customer::identity::conflict::Conflict;
+use crate::customer::identity::evidence::Level;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 
@@ -30,6 +33,8 @@ struct Apart {
     level: &'static str,
     evidence: String,
     reason: &'static str,
+    /// Whether a person decided that they differ: then nobody can join them before that is undone.
+    is_decided: bool,
     others: Vec<Other>,
 }
 
@@ -44,6 +49,9 @@ struct Other {
 /// An address in the records.
 #[derive(Serialize)]
 pub(super) struct ShownAddress {
+    /// Such as `phone number`.
+    label: &'static str,
+    /// What a form sends about it.
     kind: &'static str,
     text: String,
     /// What a form sends about it. Empty for viewers.
@@ -83,7 +91,13 @@ impl Why {
     pub(super) fn new(visit: &Visit, why: &Explanation) -> Self {
         let link = |(level, evidence, records): &(&'static str, String, Vec<RecordKey>)| Link {
             level,
-            evidence: visit.value(evidence),
+            // Of a decision, it is only one of the records.
+            evidence: match *level {
+                level if level == Level::Decision.as_str() => {
+                    "a person decided it: see History below".to_owned()
+                }
+                _ => visit.value(evidence),
+            },
             records: records.iter().map(|record| visit.shown_record(record, "")).collect(),
         };
         Self {
@@ -107,6 +121,7 @@ fn apart(
         level,
         evidence: visit.value(evidence),
         reason,
+        is_decided: *reason == Conflict::DecidedDifferent.as_str(),
         others: others.iter().filter_map(other).collect(),
     }
 }
@@ -124,7 +139,7 @@ impl ShownAddress {
             match reason {
                 Some((_, reason)) => Self::new(visit, &address, (reason, "warn")),
                 None => {
-                    Self::new(visit, &address, ("finds the customer, and links records", "good"))
+                    Self::new(visit, &address, ("finds the customer, and joins records", "good"))
                 }
             }
         });
@@ -139,6 +154,7 @@ impl ShownAddress {
         (effect, tone): (&'static str, &'static str),
     ) -> Self {
         Self {
+            label: kind_in_words(address.kind.as_str()),
             kind: address.kind.as_str(),
             text: visit.value(&address.value),
             value: if visit.sees_values() { address.value.clone() } else { String::new() },

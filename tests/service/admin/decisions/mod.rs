@@ -234,7 +234,7 @@ async fn the_audit_log_says_who_decided_what_and_names_nobody() {
         rows,
         [
             said("decide same person", joined, "decided"),
-            said("decide shared value", shared, "decided"),
+            said("decide shared address", shared, "decided"),
             said("undo decision", joined, "undone"),
         ]
     );
