@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use hookpoint::admin::decisions::{Act, preview};
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
 use hookpoint::inbox::processor::DeliveryProcessor;
@@ -234,6 +235,36 @@ async fn every_table_that_grows_can_be_analysed() {
     let app = TestApp::start().await;
     hookpoint::storage::statistics::analyze(app.pool()).await.unwrap();
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_decision_would_do_is_shown_at_a_cost_that_does_not_depend_on_how_many_people_decided_before()
+ {
+    let app = TestApp::start().await;
+    let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
+    // Stop the application, because its maintenance jobs read tables, too.
+    app.stop().await;
+    let size =
+        PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10), statement: None };
+    let filling = Database::open(&place, size, false).await.unwrap();
+    // A decision about every tenth.
+    fill(&filling.pool, brand.id(), 20_000).await;
+    filling.close().await;
+    until_used_by(0, &name).await;
+    let counting =
+        Database::open(&place, PoolSize { connections: 1, ..size }, false).await.unwrap();
+    let before = rows_read(&counting.pool).await;
+    let database = Database::open(&place, size, false).await.unwrap();
+    let records = ["omneo.profile:p5", "omneo.profile:p15"];
+    let act = Act::Join(records.map(|key| key.parse().unwrap()).into());
+    let shown = preview(&database.pool, &brand, &act).await.unwrap();
+    assert_eq!((shown.before.len(), shown.after.len()), (2, 1));
+    // A connection reports its statistics when it closes.
+    database.close().await;
+    until_used_by(1, &name).await;
+    let rows = rows_read(&counting.pool).await - before;
+    assert!(rows < 1_000, "{rows} rows were read");
+    counting.close().await;
 }
 
 /// Postgres counts the pages of a table in an `integer`, and what is computed from it may be larger.
