@@ -57,7 +57,7 @@ async fn keys_that_were_revoked_long_ago_are_left_out() {
     for (label, days) in [("old", 91), ("newer", 89)] {
         let insert = "insert into api_keys (brand_id, key_id, label, hash, created_at, revoked_at)
             select $1, gen_random_uuid(), $2, sha256(convert_to($2, 'utf8')), at, at
-            from (select $3::text::timestamptz - make_interval(days => $4) as at)";
+            from (select $3::text::timestamptz - make_interval(days => $4) as at) as revoked";
         let insert = sqlx::query(insert).bind(app.brand.id()).bind(label);
         let insert = insert.bind(app.clock.now().to_string()).bind(days);
         insert.execute(app.pool()).await.unwrap();
