@@ -12,6 +12,7 @@ use crate::customer::model::source::Source;
 use crate::customer::model::text;
 use crate::storage::StorageError;
 use crate::storage::audit_log::{ActionRow, finish_action, insert_action, short_subject};
+use crate::storage::customer_summaries::list_owners;
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::suppressions::{SuppressionHash, SuppressionHasher};
 
@@ -33,19 +34,22 @@ pub(super) struct Action {
     name: &'static str,
     source: Option<Source>,
     subjects: BTreeSet<SuppressionHash>,
+    /// The records that it is about, and what hashes them.
+    records: Option<(SuppressionHasher, BTreeSet<RecordKey>)>,
     target: String,
 }
 
 impl Action {
     /// An action. Its target is an id of this service, or a count; never personal data.
     pub(super) fn new(name: &'static str, target: String) -> Self {
-        Self { name, source: None, subjects: BTreeSet::new(), target }
+        Self { name, source: None, subjects: BTreeSet::new(), records: None, target }
     }
 
-    /// An action about these records. The entry has their hashes.
+    /// An action about these records. The entry has their hashes, and one for each customer that has them.
     pub(super) fn about_records(self, brand: &Brand, records: &BTreeSet<RecordKey>) -> Self {
         let hasher = SuppressionHasher::new(&brand.suppression_key);
-        Self { subjects: records.iter().map(|key| hasher.record(key)).collect(), ..self }
+        let subjects = records.iter().map(|key| hasher.record(key)).collect();
+        Self { subjects, records: Some((hasher, records.clone())), ..self }
     }
 
     /// Also about an address. The entry has its hash.
@@ -68,9 +72,9 @@ impl Action {
         attribution: Attribution<'_>,
         now: Timestamp,
     ) -> Result<OpenEntry<'a>, StorageError> {
-        let row = self.entry(attribution, now, "");
-        insert_action(pool, brand_id, &row).await?;
-        Ok(OpenEntry { pool, brand_id, action_id: row.action_id })
+        let action_id =
+            self.store(&mut *pool.acquire().await?, brand_id, (attribution, now), "").await?;
+        Ok(OpenEntry { pool, brand_id, action_id })
     }
 
     /// Stores the audit entry of an action in the transaction that begins it. Returns the id of the entry, for
@@ -82,9 +86,7 @@ impl Action {
         attribution: Attribution<'_>,
         now: Timestamp,
     ) -> Result<Uuid, StorageError> {
-        let row = self.entry(attribution, now, "");
-        insert_action(db, brand_id, &row).await?;
-        Ok(row.action_id)
+        self.store(db, brand_id, (attribution, now), "").await
     }
 
     /// Stores the audit entry of an action in the action's own transaction: both happen, or none.
@@ -92,14 +94,22 @@ impl Action {
         self,
         db: &mut Connection,
         brand_id: i32,
-        (attribution, now): (Attribution<'_>, Timestamp),
+        by: (Attribution<'_>, Timestamp),
         outcome: &str,
     ) -> Result<(), StorageError> {
-        insert_action(db, brand_id, &self.entry(attribution, now, outcome)).await
+        self.store(db, brand_id, by, outcome).await.map(drop)
     }
 
-    fn entry(self, attribution: Attribution<'_>, now: Timestamp, outcome: &str) -> ActionRow {
-        ActionRow {
+    /// Stores the entry. Returns its id.
+    async fn store(
+        self,
+        db: &mut Connection,
+        brand_id: i32,
+        (attribution, now): (Attribution<'_>, Timestamp),
+        outcome: &str,
+    ) -> Result<Uuid, StorageError> {
+        let row = ActionRow {
+            customers: self.customers(db, brand_id).await?,
             action_id: Uuid::new_v4(),
             source: self.source,
             action: self.name.to_owned(),
@@ -111,15 +121,36 @@ impl Action {
             via: Some(attribution.via),
             begun_at: now,
             outcome: outcome.to_owned(),
-        }
+        };
+        insert_action(db, brand_id, &row).await?;
+        Ok(row.action_id)
+    }
+
+    /// One hash for each customer that has the records: always the same one, whichever of its records are named.
+    async fn customers(
+        &self,
+        db: &mut Connection,
+        brand_id: i32,
+    ) -> Result<BTreeSet<SuppressionHash>, StorageError> {
+        let Some((hasher, records)) = self.records.as_ref().filter(|(_, all)| !all.is_empty())
+        else {
+            return Ok(BTreeSet::new());
+        };
+        let owners = list_owners(db, brand_id, records).await?;
+        let hash = |record: &RecordKey| {
+            let key: Option<RecordKey> = owners.get(record).and_then(|key| key.parse().ok());
+            hasher.record(key.as_ref().unwrap_or(record))
+        };
+        Ok(records.iter().map(hash).collect())
     }
 }
 
-/// The beginning of a hash of the person of some records, as the audit log shows it.
+/// The beginning of the hash of a customer, as the audit log shows it.
 #[must_use]
-pub fn short_id(brand: &Brand, records: &BTreeSet<RecordKey>) -> String {
-    let subjects = Action::new("", String::new()).about_records(brand, records).subjects;
-    short_subject(&subjects).unwrap_or_default()
+pub fn short_id(brand: &Brand, customer_key: &str) -> String {
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
+    let record: Option<RecordKey> = customer_key.parse().ok();
+    record.map(|record| short_subject(&hasher.record(&record))).unwrap_or_default()
 }
 
 /// Stores that a person saw data about customers: what they looked at, by an id of this service or a count, and the
@@ -132,10 +163,10 @@ pub async fn record_view(
     brand: &Brand,
     (name, target): (&'static str, String),
     records: &BTreeSet<RecordKey>,
-    (attribution, now): (Attribution<'_>, Timestamp),
+    by: (Attribution<'_>, Timestamp),
 ) -> Result<(), StorageError> {
     let entry = Action::new(name, target).about_records(brand, records);
-    insert_action(pool, brand.id(), &entry.entry(attribution, now, "shown")).await
+    entry.done_in(&mut *pool.acquire().await?, brand.id(), by, "shown").await
 }
 
 /// Stores the outcome of an action, in the transaction that ends it.

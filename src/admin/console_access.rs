@@ -219,10 +219,11 @@ pub(super) async fn begin_session(
         Some(old) => delete_session_of_token(db, brand.id(), &hash(old)).await?,
         None => None,
     };
-    if let Some(replaced) = replaced {
+    if let Some((replaced, person)) = replaced {
         let action = Action::new("end console session", replaced.to_string());
-        let outcome = "ended: somebody logged in with the same browser";
-        action.done_in(db, brand.id(), (attribution, now), outcome).await?;
+        let outcome =
+            format!("ended: the session of {person}; somebody logged in with the same browser");
+        action.done_in(db, brand.id(), (attribution, now), &outcome).await?;
     }
     delete_ended_sessions(db, brand.id(), ends(now)).await?;
     insert_session(db, brand.id(), &session, &hash(token.reveal())).await?;
@@ -279,9 +280,10 @@ pub async fn end_session(
 ) -> Result<bool, StorageError> {
     let mut transaction = pool.begin().await?;
     let ended = delete_session(&mut transaction, brand.id(), session_id).await?;
-    if ended.is_some() {
+    if let Some(person) = &ended {
         let action = Action::new("end console session", session_id.to_string());
-        action.done_in(&mut transaction, brand.id(), (attribution, now), "ended").await?;
+        let outcome = format!("ended: the session of {person}");
+        action.done_in(&mut transaction, brand.id(), (attribution, now), &outcome).await?;
     }
     transaction.commit().await?;
     Ok(ended.is_some())

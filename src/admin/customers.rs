@@ -16,6 +16,7 @@ use crate::erasure::erase::{
 use crate::erasure::export::export;
 use crate::erasure::suppression_file::SuppressionFile;
 use crate::storage::StorageError;
+use crate::storage::audit_log::{ERASE, ERASED};
 use crate::storage::person::{NamesakeRow, list_same_names};
 use crate::storage::pool::Pool;
 
@@ -43,10 +44,10 @@ pub async fn erase_customer(
     let attribution =
         Attribution { reason: reason.map_or("", ErasureReason::as_str), ..attribution };
     // The entry names no records: after an erasure, nothing may lead to the person.
-    let action = Action::new("erase customer", counted(records.len(), "record", "records"));
+    let action = Action::new(ERASE, counted(records.len(), "record", "records"));
     let entry = action.begin(pool, brand.id(), attribution, clock.now()).await?;
     let receipt = erase(pool, brand, suppressions, records, clock.now(), on_progress).await?;
-    entry.end(&format!("erased: {}", receipt.erasure_id)).await?;
+    entry.end(&format!("{ERASED}{}", receipt.erasure_id)).await?;
     Ok(Erased { receipt, namesakes })
 }
 

@@ -1,10 +1,12 @@
-//! The export of a person as a page to hand out: one file, without scripts, that loads nothing. It does not say which
-//! employee did what or why, and has no id of the service's own tables. It has webhooks as the systems sent them.
+//! The export of a person to hand out. As a page: one file, without scripts, that loads nothing. Or as JSON, with the
+//! same content. It does not say which employee did what or why, and has no id of the service's own tables. It has
+//! webhooks as the systems sent them.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use minijinja::{Environment, Value, context};
 
+use super::export_for_person::for_person;
 use crate::brand::Brand;
 use crate::customer::answer::filters::Locale;
 
@@ -22,6 +24,24 @@ pub enum ExportPageError {
     Template(#[from] minijinja::Error),
 }
 
+/// What the person gets of an export, and the words of the page.
+fn given(data: &serde_json::Value) -> Result<(serde_json::Value, toml::Table), ExportPageError> {
+    let words: toml::Table = toml::from_str(WORDS)?;
+    let none = toml::Table::new();
+    let shown = words.get("shown").and_then(toml::Value::as_table).unwrap_or(&none);
+    Ok((for_person(data, shown), words))
+}
+
+/// What the person gets of an export, as JSON.
+///
+/// # Errors
+/// If the words of the page cannot be parsed.
+pub fn json_for_person(data: &serde_json::Value) -> Result<String, ExportPageError> {
+    let (data, _) = given(data)?;
+    // With `#`, it is written on many lines.
+    Ok(format!("{data:#}"))
+}
+
 /// Renders an export in the language and the time zone of the brand.
 ///
 /// # Errors
@@ -36,7 +56,7 @@ pub fn page(
         Locale::English => "en",
         Locale::Dutch => "nl",
     };
-    let words: toml::Table = toml::from_str(WORDS)?;
+    let (data, words) = given(data)?;
     let mut environment = Environment::new();
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);

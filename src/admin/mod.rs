@@ -22,6 +22,7 @@ pub mod erasure_reason;
 pub mod explain;
 pub mod explain_nobody;
 mod explained_customer;
+pub mod export_for_person;
 pub mod export_page;
 pub mod find_customers;
 pub mod first_steps;

@@ -9,20 +9,26 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// See everything, with personal values masked.
+    /// See customers, sources, webhooks and the audit log, with personal values masked.
     Viewer,
     /// See personal values; decide who is who; replay and discard webhooks; export.
     Supervisor,
-    /// Keys, erasures, people.
+    /// Keys, settings, erasures, people.
     Admin,
 }
 
 impl Role {
     /// All roles, each with what it may do.
     pub const ALL: [(Self, &str); 3] = [
-        (Self::Viewer, "see everything, with personal values masked"),
-        (Self::Supervisor, "also see personal values, decide who is who, replay webhooks, export"),
-        (Self::Admin, "also manage keys, erase people, and invite people to the console"),
+        (Self::Viewer, "see all pages but Keys, Settings and People, with personal values masked"),
+        (
+            Self::Supervisor,
+            "also see personal values, decide who is who, replay and discard webhooks, start runs, export a person",
+        ),
+        (
+            Self::Admin,
+            "also see Keys, Settings and People: make keys, try templates, invite people; and erase a person",
+        ),
     ];
 
     /// The name in commands, pages and the database.

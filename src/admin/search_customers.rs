@@ -15,12 +15,13 @@ use crate::customer::model::folding::fold_name;
 use crate::customer::model::phone::Phone;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::text::{canonical_id, is_possible_id};
-use crate::erasure::erase::is_erased;
+use crate::erasure::erase::erasures_of;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::ReadRules;
 use crate::settings::file::MultipleMatches;
 use crate::storage::StorageError;
 use crate::storage::customer_summaries::list_owners;
+use crate::storage::erasures::{PastErasure, find_past_erasures};
 use crate::storage::events::list_newest_events;
 use crate::storage::names::list_customers_named;
 use crate::storage::person::list_holders;
@@ -38,8 +39,8 @@ pub struct SearchResult {
     pub customers: Vec<FoundCustomer>,
     /// Whether more match than are here.
     pub has_more: bool,
-    /// Whether nobody matches, and a person with this address or id was erased.
-    pub is_erased: bool,
+    /// If nobody matches: the erasures of a person with this address or id, the newest first.
+    pub erasures: Vec<PastErasure>,
 }
 
 /// A customer that a search found.
@@ -68,15 +69,18 @@ pub async fn search_customers(
     while keys.len() > MOST_FOUND {
         keys.pop_last();
     }
-    let is_erased =
-        sees_names && keys.is_empty() && was_erased(&mut connection, brand, text).await?;
+    let erasures = if sees_names && keys.is_empty() {
+        erasures(&mut connection, brand, text).await?
+    } else {
+        Vec::new()
+    };
     let customers = found(&mut connection, brand, &keys).await?;
     let records = customers.iter().flat_map(|found| &found.view.records);
     let records = records.map(|(record, _)| record.clone()).collect();
     let target = counted(customers.len(), "customer", "customers");
     let action = Action::new("search customers", target).about_records(brand, &records);
     action.done_in(&mut connection, brand.id(), by, "shown").await?;
-    Ok(SearchResult { customers, has_more, is_erased })
+    Ok(SearchResult { customers, has_more, erasures })
 }
 
 /// Whom a text may mean besides one customer. It is personal data, so it does not implement `Debug`.
@@ -142,14 +146,20 @@ async fn matching_keys(
     Ok(keys)
 }
 
-/// Whether a person was erased whose address or id the text may be.
-async fn was_erased(db: &mut Connection, brand: &Brand, text: &str) -> Result<bool, StorageError> {
+/// The erasures of a person whose address or id the text may be.
+async fn erasures(
+    db: &mut Connection,
+    brand: &Brand,
+    text: &str,
+) -> Result<Vec<PastErasure>, StorageError> {
+    let mut found = BTreeSet::new();
     for question in questions(brand, text) {
-        if is_erased(db, brand, &erasure_target(&question)).await? {
-            return Ok(true);
-        }
+        found.extend(erasures_of(db, brand, &erasure_target(&question)).await?);
     }
-    Ok(false)
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    find_past_erasures(db, brand.id(), &found).await
 }
 
 /// The questions that a text may be.

@@ -93,7 +93,7 @@ pub(super) fn print_action(brand: &Brand, row: &ActionRow) {
     let outcome = if row.outcome.is_empty() { "outcome unknown" } else { row.outcome.as_str() };
     let at = row.begun_at.to_zoned(TimeZone::UTC).strftime("%F %T UTC");
     let source = row.source.map(|source| format!("  {source}")).unwrap_or_default();
-    let about = row.about().map(|about| format!(" #{about}")).unwrap_or_default();
+    let about = row.about().iter().map(|about| format!(" #{about}")).collect::<String>();
     let target =
         if row.target.is_empty() { String::new() } else { format!(" {}", plain(&row.target)) };
     let (slug, action) = (&brand.rules.slug, &row.action);

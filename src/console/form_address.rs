@@ -38,8 +38,14 @@ impl Visit {
     /// Goes to the page that answers the form that was sent. `path` is that of the page, which has the same pattern as the
     /// form. `None` if the form is too large for an address.
     pub(super) fn go_and_ask(&self, path: &str) -> Option<Reply> {
-        let purpose = purpose(self.route, self.member.session_id);
-        let sealed = SealedTexts::new(&self.brand, &purpose).seal(&self.form.to_text());
+        self.go_with(self.route, path, &self.form)
+    }
+
+    /// Goes to a page with fields that only this session can read, and only there. `None` if they are too large for an
+    /// address.
+    pub(super) fn go_with(&self, page: ConsoleRoute, path: &str, form: &Form) -> Option<Reply> {
+        let purpose = purpose(page, self.member.session_id);
+        let sealed = SealedTexts::new(&self.brand, &purpose).seal(&form.to_text());
         let fits = !sealed.is_empty() && sealed.len() <= MAX_BYTES;
         fits.then(|| Reply::Redirect(format!("{path}?{FIELD}={sealed}")))
     }

@@ -22,6 +22,7 @@ mod state;
 mod templates;
 mod urls;
 mod visit;
+mod wanted_page;
 mod way_back;
 
 pub use self::server::{console_routes, own_error_pages};

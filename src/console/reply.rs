@@ -80,6 +80,8 @@ pub(super) enum Refusal {
     TooLarge,
     /// The person has no session.
     LoggedOut,
+    /// The person has no session, and sent a form.
+    LoggedOutAct,
     /// The person's role may not do this.
     Forbidden,
     /// The form comes from another site.
@@ -118,7 +120,7 @@ impl Refusal {
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::LoggedOut => StatusCode::UNAUTHORIZED,
+            Self::LoggedOut | Self::LoggedOutAct => StatusCode::UNAUTHORIZED,
             Self::Forbidden | Self::CrossSite | Self::NoRole => StatusCode::FORBIDDEN,
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Mistake(_) | Self::LogIn(_) => StatusCode::UNPROCESSABLE_ENTITY,
@@ -143,6 +145,10 @@ impl Refusal {
             Self::LoggedOut => (
                 "Please log in",
                 "Your session is over, or you have none. Log in, or ask an admin of your brand for a link.",
+            ),
+            Self::LoggedOutAct => (
+                "Nothing was stored",
+                "Your session is over, or you have none. So what you just sent was not stored, and nothing was done. Log in, and do it again.",
             ),
             Self::Forbidden => {
                 ("Not allowed", "Your role may not do this. Ask an admin of your brand.")

@@ -76,6 +76,7 @@ routes! {
     ExportCustomer, Post, "/customers/{id}/export", Supervisor;
     AskToEraseCustomer, Get, "/customers/{id}/erase", Admin;
     EraseCustomer, Post, "/customers/{id}/erase", Admin;
+    Erasure, Get, "/erasures/{id}", Viewer;
     Reviews, Get, "/reviews", Viewer;
     Review, Get, "/reviews/{id}", Viewer;
     AnswerReview, Post, "/reviews/{id}/answer", Supervisor;

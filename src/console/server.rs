@@ -16,12 +16,14 @@ use super::form_address::form_in;
 use super::log_in::log_in_routes;
 use super::members::{brands_of_browser, end_other_sessions, member_of};
 use super::pages;
-use super::refusals::{refuse, refuse_in};
+use super::refusals::{refuse, refuse_in, refuse_stranger};
 use super::reply::{Refusal, Reply};
 use super::route::ConsoleRoute;
 use super::state::Console;
 use super::visit::Visit;
+use super::wanted_page::WantedPage;
 use super::way_back::pages_of;
+use crate::customer::model::text::MAX_CHARS;
 use crate::http::form::{Form, MAX_FORM_BYTES};
 
 /// Registers the pages of the console.
@@ -86,7 +88,7 @@ async fn respond(
 ) -> HttpResponse {
     let begun = Instant::now();
     let response = match visit(route, &request, &body, &console).await {
-        Ok(mut visit) => match Box::pin(pages::answer(route, &visit)).await {
+        Ok(mut visit) => match Box::pin(answered(route, &visit)).await {
             Ok(reply) if route == ConsoleRoute::LogOut => {
                 // The next person at this browser must find no brand open.
                 match end_other_sessions(&console, &request, &[]).await {
@@ -102,6 +104,17 @@ async fn respond(
     let (status, duration_us) = (response.status().as_u16(), begun.elapsed().as_micros());
     tracing::info!(route = route.name(), status, duration_us, "console request");
     response
+}
+
+/// Makes a page, or does an act. A reason that would be cut is refused first.
+async fn answered(route: ConsoleRoute, visit: &Visit) -> Result<Reply, Refusal> {
+    if route.is_act() && visit.form.value("reason").chars().count() > MAX_CHARS {
+        let text = format!(
+            "Nothing was done: the reason has more than {MAX_CHARS} characters. Shorten it."
+        );
+        return Err(Refusal::Mistake(text));
+    }
+    pages::answer(route, visit).await
 }
 
 /// The page of a refusal. If a form has a mistake, it is the page of the form again, with what was sent.
@@ -147,6 +160,13 @@ async fn visit(
     match person(route, request, body, console).await {
         Ok(visit) if visit.may(route.role()) => Ok(visit),
         Ok(visit) => Err(refuse_in(&visit, &Refusal::Forbidden)),
+        Err(Refusal::LoggedOut) => {
+            let brand = request.match_info().query("brand");
+            let asked = (brand, id_in(request), request.query_string());
+            let wanted = WantedPage::of(route, asked);
+            let sent = (route.is_act() && route != ConsoleRoute::LogOut).then(|| Form::parse(body));
+            Err(refuse_stranger(console, wanted.as_ref(), sent.as_ref()))
+        }
         Err(refusal) => Err(refuse(console, &refusal)),
     }
 }
@@ -165,7 +185,6 @@ async fn person(
     // A stranger does not learn which brands there are.
     let brand = console.brands.get(slug).ok_or(Refusal::LoggedOut)?;
     let member = member_of(console, brand, request).await?.ok_or(Refusal::LoggedOut)?;
-    let variable = request.match_info().iter().find(|(name, _)| *name != "brand");
     let brands = brands_of_browser(console, request);
     let query = Form::parse(request.query_string().as_bytes());
     Ok(Visit {
@@ -179,10 +198,16 @@ async fn person(
         brand: Arc::clone(brand),
         member,
         other_brands: brands.iter().map(|brand| brand.rules.slug.clone()).collect(),
-        id: variable.map(|(_, value)| value.to_owned()).unwrap_or_default(),
+        id: id_in(request).to_owned(),
         query,
         mistake: String::new(),
     })
+}
+
+/// The part of the path that varies. Empty if none does.
+fn id_in(request: &HttpRequest) -> &str {
+    let variable = request.match_info().iter().find(|(name, _)| *name != "brand");
+    variable.map(|(_, value)| value).unwrap_or_default()
 }
 
 /// Goes to the first brand of the person.

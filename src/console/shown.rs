@@ -1,6 +1,7 @@
 //! Times and values as pages show them.
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
@@ -36,6 +37,31 @@ impl ShownTime {
     }
 }
 
+/// How times end in stored texts.
+const UTC: &str = " UTC";
+
+/// The length of a time before that.
+const TIME_LENGTH: usize = "2026-11-21 12:00:00".len();
+
+fn with_times_in(text: &str, zone: &TimeZone) -> String {
+    let (mut shown, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once(UTC) {
+        let at = before.len().checked_sub(TIME_LENGTH).and_then(|at| before.split_at_checked(at));
+        let time = at.and_then(|(_, time)| time.parse::<DateTime>().ok());
+        match (at, time.and_then(|time| time.to_zoned(TimeZone::UTC).ok())) {
+            (Some((before, _)), Some(time)) => {
+                shown.push_str(before);
+                let there = time.with_time_zone(zone.clone());
+                shown.push_str(&there.strftime("%F %T %Z").to_string());
+            }
+            _ => shown.extend([before, UTC]),
+        }
+        rest = after;
+    }
+    shown.push_str(rest);
+    shown
+}
+
 /// A value about a person, in the place of its content for people who may not see it.
 const MASKED: &str = "••••••";
 
@@ -48,6 +74,11 @@ impl Visit {
     /// A time, in the zone of the brand.
     pub(super) fn time(&self, at: Timestamp) -> ShownTime {
         ShownTime::new(at, self.now(), self.time_zone())
+    }
+
+    /// A stored text with its times, such as `2026-11-21 12:00:00 UTC`, in the zone of the brand.
+    pub(super) fn with_own_times(&self, text: &str) -> String {
+        with_times_in(text, self.time_zone())
     }
 
     /// A value about a person. Viewers see only that there is one.
@@ -81,6 +112,17 @@ mod tests {
         assert_eq!(shown("2026-11-20T23:01:00Z").short, "00:01");
         assert_eq!(shown("2026-11-14T12:00:00Z").short, "14 Nov 2026");
         assert_eq!(shown("2027-01-01T12:00:00Z").short, "1 Jan 2027");
+        for (stored, shown) in [
+            ("until 2026-12-06 22:18:45 UTC", "until 2026-12-06 23:18:45 CET"),
+            (
+                "event x, since 2026-07-01 10:00:00 UTC, before 2026-12-06 22:18:45 UTC: é",
+                "event x, since 2026-07-01 12:00:00 CEST, before 2026-12-06 23:18:45 CET: é",
+            ),
+            ("é UTC, in UTC", "é UTC, in UTC"),
+            ("2026-13-06 22:18:45 UTC", "2026-13-06 22:18:45 UTC"),
+        ] {
+            assert_eq!(with_times_in(stored, &zone), shown);
+        }
         assert_eq!(shown("2026-07-01T10:00:00Z").full, "Wednesday 1 July 2026 12:00:00 CEST");
     }
 }

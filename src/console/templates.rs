@@ -2,6 +2,8 @@
 
 use minijinja::{Environment, UndefinedBehavior};
 
+use crate::customer::model::text::MAX_CHARS;
+
 macro_rules! templates {
     ($($name:literal),+ $(,)?) => {
         /// All templates. Their names end in `.html`, which makes minijinja escape every value.
@@ -28,7 +30,7 @@ templates!(
     "customer_join.html",
     "customer_preview.html",
     "customer_erase.html",
-    "customer_erased.html",
+    "erasure.html",
     "keys.html",
     "people.html",
     "own_account.html",
@@ -48,6 +50,7 @@ pub(super) fn environment() -> Result<Environment<'static>, minijinja::Error> {
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
+    environment.add_global("max_reason", MAX_CHARS);
     for (name, text) in TEMPLATES {
         environment.add_template(name, text)?;
     }

@@ -165,7 +165,19 @@ pub async fn is_erased(
     brand: &Brand,
     target: &ErasureTarget,
 ) -> Result<bool, StorageError> {
-    Ok(!find_erasures(db, brand.id(), &hashes(brand, target)).await?.is_empty())
+    Ok(!erasures_of(db, brand, target).await?.is_empty())
+}
+
+/// The erasures that contain an address or an id, and are not revoked.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn erasures_of(
+    db: &mut Connection,
+    brand: &Brand,
+    target: &ErasureTarget,
+) -> Result<BTreeSet<Uuid>, StorageError> {
+    find_erasures(db, brand.id(), &hashes(brand, target)).await
 }
 
 /// The hashes by which the suppression list knows an address or an id.

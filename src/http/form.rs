@@ -17,6 +17,12 @@ impl Form {
         Self(fields.map(|(name, value)| (plain(name), plain(value))).collect())
     }
 
+    /// A form with these fields.
+    #[must_use]
+    pub const fn of(fields: Vec<(String, String)>) -> Self {
+        Self(fields)
+    }
+
     /// As it is sent.
     #[must_use]
     pub fn to_text(&self) -> String {

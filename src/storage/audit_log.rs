@@ -52,6 +52,9 @@ pub struct ActionRow {
     pub action: String,
     /// The people and things that it is about, as hashes.
     pub subjects: BTreeSet<SuppressionHash>,
+    /// One hash for each customer among them: that of its first record. Empty if it is about none, and for entries of
+    /// earlier versions.
+    pub customers: BTreeSet<SuppressionHash>,
     /// The target: one of our own ids, or a count; never personal data.
     pub target: String,
     /// The person who requested it.
@@ -69,10 +72,20 @@ pub struct ActionRow {
 }
 
 impl ActionRow {
-    /// The beginning of a hash of the person that the action is about. The same person has the same one.
+    /// The beginning of a hash of each customer that the action is about. The same customer has the same one.
     #[must_use]
-    pub fn about(&self) -> Option<String> {
-        short_subject(&self.subjects)
+    pub fn about(&self) -> Vec<String> {
+        if self.customers.is_empty() {
+            return self.subjects.first().map(short_subject).into_iter().collect();
+        }
+        self.customers.iter().map(short_subject).collect()
+    }
+
+    /// The erasure that the action was, if it was one. It has no hash of the person.
+    #[must_use]
+    pub fn erasure(&self) -> Option<Uuid> {
+        let id = self.outcome.strip_prefix(ERASED).filter(|_| self.action == ERASE)?;
+        id.parse().ok()
     }
 
     /// Why the action has no reason, in words.
@@ -82,11 +95,16 @@ impl ActionRow {
     }
 }
 
+/// The action of an erasure.
+pub const ERASE: &str = "erase customer";
+
+/// How the outcome of an erasure begins. Its id follows.
+pub const ERASED: &str = "erased: ";
+
 /// The beginning of a hash of a person or a thing, to tell it apart from others.
 #[must_use]
-pub fn short_subject(subjects: &BTreeSet<SuppressionHash>) -> Option<String> {
-    let subject = subjects.first()?;
-    Some(subject.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect())
+pub fn short_subject(subject: &SuppressionHash) -> String {
+    subject.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Stores an action before it begins.
@@ -99,8 +117,8 @@ pub async fn insert_action(
     row: &ActionRow,
 ) -> Result<(), StorageError> {
     sqlx::query(
-        "insert into audit_log (brand_id, action_id, source, action, subjects, target, done_by, reason, begun_at, outcome, via)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "insert into audit_log (brand_id, action_id, source, action, subjects, target, done_by, reason, begun_at, outcome, via, customers)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
     )
     .bind(brand_id)
     .bind(row.action_id)
@@ -113,6 +131,7 @@ pub async fn insert_action(
     .bind(Time::from(row.begun_at))
     .bind(&row.outcome)
     .bind(row.via.map(Via::as_str))
+    .bind(bytes(&row.customers))
     .execute(db)
     .await?;
     Ok(())
@@ -150,6 +169,7 @@ type Columns = (
     String,
     Option<String>,
     bool,
+    Vec<Vec<u8>>,
 );
 
 impl TryFrom<Columns> for ActionRow {
@@ -168,6 +188,7 @@ impl TryFrom<Columns> for ActionRow {
             outcome,
             via,
             is_reason_erased,
+            customers,
         ): Columns,
     ) -> Result<Self, StorageError> {
         let source = source
@@ -177,11 +198,13 @@ impl TryFrom<Columns> for ActionRow {
             hash.try_into().map(SuppressionHash).map_err(|_| StorageError::Corrupt("audit_log"))
         };
         let subjects = subjects.into_iter().map(hash).collect::<Result<_, _>>()?;
+        let customers = customers.into_iter().map(hash).collect::<Result<_, _>>()?;
         Ok(Self {
             action_id,
             source,
             action,
             subjects,
+            customers,
             target,
             done_by,
             reason,
@@ -226,7 +249,7 @@ pub async fn list_audit(
     limit: u32,
 ) -> Result<Vec<ActionRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
-        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via, is_reason_erased
+        "select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via, is_reason_erased, customers
         from audit_log
         where brand_id = $1 and begun_at >= $3 and (begun_at, action_id) < ($4, $5)
             and ($6::text is null or action = $6) and ($7::text is null or done_by = $7)
@@ -295,7 +318,7 @@ pub async fn list_audit_about(
             union all
             select * from audit_log where brand_id = $1 and subjects && $2 and (subject = any($2)) is not true
         )
-        select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via, is_reason_erased
+        select action_id, source, action, subjects || array_remove(array[subject], null), target, done_by, reason, begun_at, outcome, via, is_reason_erased, customers
         from about order by begun_at desc, action_id limit $3",
     )
     .bind(brand_id)

@@ -225,7 +225,7 @@ pub async fn delete_session(
     Ok(deleted.map(|(person,)| person))
 }
 
-/// Ends the session with a cookie. Returns its id if there was one.
+/// Ends the session with a cookie. Returns its id and its person if there was one.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -233,15 +233,11 @@ pub async fn delete_session_of_token(
     db: &mut Connection,
     brand_id: i32,
     token_hash: &SecretHash,
-) -> Result<Option<Uuid>, StorageError> {
-    let deleted: Option<(Uuid,)> = sqlx::query_as(
-        "delete from console_sessions where brand_id = $1 and token_hash = $2 returning session_id",
-    )
-    .bind(brand_id)
-    .bind(token_hash.as_slice())
-    .fetch_optional(db)
-    .await?;
-    Ok(deleted.map(|(session_id,)| session_id))
+) -> Result<Option<(Uuid, String)>, StorageError> {
+    let deleted = sqlx::query_as(
+        "delete from console_sessions where brand_id = $1 and token_hash = $2 returning session_id, person",
+    );
+    Ok(deleted.bind(brand_id).bind(token_hash.as_slice()).fetch_optional(db).await?)
 }
 
 /// Removes sessions that are over.

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::pool::{Connection, Pool};
+use super::pool::Connection;
 use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::StorageError;
+use super::audit_log::{ERASE, ERASED};
 
 type Time = jiff_sqlx::Timestamp;
 
@@ -96,51 +97,80 @@ pub struct PastErasure {
     pub revoked_at: Option<Timestamp>,
     /// What it deleted.
     pub counts: ErasedCounts,
+    /// How many hashes the suppression list has for it now. None if it was revoked.
+    pub suppressions: u64,
     /// Who erased. `None` if the audit log of this database does not have it, as after a restored backup.
     pub done_by: Option<String>,
+    /// Why, if they gave a reason. It is one of a list.
+    pub reason: Option<String>,
 }
 
 /// The columns of [`list_past_erasures`].
-type PastColumns = (Uuid, Time, Option<Time>, Option<Time>, i64, i64, i64, Option<String>);
+type PastColumns =
+    (Uuid, Time, Option<Time>, Option<Time>, i64, i64, i64, i64, Option<String>, Option<String>);
 
 /// The erasures of a brand, newest first.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn list_past_erasures(
-    pool: &Pool,
+    db: impl sqlx::PgExecutor<'_>,
     brand_id: i32,
+) -> Result<Vec<PastErasure>, StorageError> {
+    list_past(db, brand_id, None).await
+}
+
+/// Those of some erasures that a brand has, newest first.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_past_erasures(
+    db: impl sqlx::PgExecutor<'_>,
+    brand_id: i32,
+    erasures: &BTreeSet<Uuid>,
+) -> Result<Vec<PastErasure>, StorageError> {
+    list_past(db, brand_id, Some(erasures.iter().copied().collect())).await
+}
+
+async fn list_past(
+    db: impl sqlx::PgExecutor<'_>,
+    brand_id: i32,
+    only: Option<Vec<Uuid>>,
 ) -> Result<Vec<PastErasure>, StorageError> {
     let query = sqlx::query_as(
         "select erasure_id, erased_at, completed_at, revoked_at, records, events, deliveries, (
-            select min(done_by) from audit_log where audit_log.brand_id = $1 and action = 'erase customer' and outcome = 'erased: ' || erasure_id
-        )
-        from erasures where brand_id = $1 order by erased_at desc, erasure_id",
+            select count(*) from suppression_hashes as own where own.brand_id = $1 and own.erasure_id = erasures.erasure_id
+        ), act.done_by, act.reason
+        from erasures left join lateral (
+            select done_by, nullif(reason, '') as reason from audit_log
+            where audit_log.brand_id = $1 and action = $3 and outcome = $4 || erasures.erasure_id
+            order by begun_at limit 1
+        ) as act on true
+        where brand_id = $1 and ($2::uuid[] is null or erasure_id = any($2)) order by erased_at desc, erasure_id",
     );
-    let rows: Vec<PastColumns> = query.bind(brand_id).fetch_all(pool).await?;
+    let query = query.bind(brand_id).bind(only).bind(ERASE).bind(ERASED);
+    let rows: Vec<PastColumns> = query.fetch_all(db).await?;
+    Ok(rows.into_iter().map(past_erasure).collect())
+}
+
+fn past_erasure(
+    (erasure_id, erased_at, completed, revoked, records, events, deliveries, hashes, by, reason): PastColumns,
+) -> PastErasure {
     let number = |n: i64| u64::try_from(n).unwrap_or_default();
-    let row = |(
-        erasure_id,
-        erased_at,
-        completed_at,
-        revoked_at,
-        records,
-        events,
-        deliveries,
-        done_by,
-    ): PastColumns| PastErasure {
+    PastErasure {
         erasure_id,
         erased_at: erased_at.to_jiff(),
-        completed_at: completed_at.map(Time::to_jiff),
-        revoked_at: revoked_at.map(Time::to_jiff),
+        completed_at: completed.map(Time::to_jiff),
+        revoked_at: revoked.map(Time::to_jiff),
         counts: ErasedCounts {
             records: number(records),
             events: number(events),
             deliveries: number(deliveries),
         },
-        done_by,
-    };
-    Ok(rows.into_iter().map(row).collect())
+        suppressions: number(hashes),
+        done_by: by,
+        reason,
+    }
 }
 
 /// Stores an erasure, unless it is stored already.

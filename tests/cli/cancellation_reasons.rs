@@ -26,6 +26,7 @@ fn cancel(shop: &Shop) {
                 action_id: Uuid::new_v4(),
                 source: Some(Source::OmniLab),
                 action: "cancel booking".to_owned(),
+                customers: std::collections::BTreeSet::new(),
                 subjects: [SuppressionHasher::new(&brand.suppression_key).event(&event)].into(),
                 target: String::new(),
                 done_by: "Femke".to_owned(),

@@ -61,6 +61,8 @@ fn as_json(brand: &Brand, row: &PastErasure) -> Value {
         "records": row.counts.records,
         "events": row.counts.events,
         "deliveries": row.counts.deliveries,
+        "suppressions": row.suppressions,
+        "reason": row.reason,
     })
 }
 

@@ -6,7 +6,7 @@ use super::person::Person;
 use super::receipt::{print_erased, print_revoked};
 use super::target::{TargetArguments, usage};
 use crate::admin::customers::{Erased, erase_customer, export_customer, revoke};
-use crate::admin::export_page::page;
+use crate::admin::export_page::{json_for_person, page};
 use crate::admin::find_customers::erasure_target;
 use crate::app::open_suppression_file;
 use crate::cli::actor::{Actor, ActorArguments};
@@ -53,7 +53,8 @@ pub(in crate::cli) enum PrivacyCommand {
         target: TargetArguments,
         #[command(flatten)]
         actor: ActorArguments,
-        /// The form: `json`, or `html`, a page in the language of the brand that the person can read
+        /// The form: `json`, everything, for programs; or to hand out to the person, without names of employees: `html`,
+        /// a page in the language of the brand, or `person-json`, the same content for machines
         #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ExportFormat::Json)]
         format: ExportFormat,
         /// Print nothing else: without it, customers are shown if several match
@@ -67,6 +68,7 @@ pub(in crate::cli) enum PrivacyCommand {
 pub(in crate::cli) enum ExportFormat {
     Json,
     Html,
+    PersonJson,
 }
 
 impl PrivacyCommand {
@@ -104,8 +106,10 @@ async fn run_in(
     if let PrivacyCommand::Erase { yes, output, .. } = command {
         output.refuse_question(*yes)?;
     }
-    if let PrivacyCommand::Export { format: ExportFormat::Html, json: true, .. } = command {
-        return Err(Failure::mistake("choose one: --json, or --format html").into());
+    if let PrivacyCommand::Export { format, json: true, .. } = command
+        && *format != ExportFormat::Json
+    {
+        return Err(Failure::mistake("choose one: --json, or --format").into());
     }
     let (brand, question) = command.target().resolve(session)?;
     let person = Person::new(session, brand, &question, command.prints_json())?;
@@ -186,6 +190,7 @@ async fn export(
     let data = export_customer(pool, person.brand, &records, actor.attribution(), &clock).await?;
     print_line(&match format {
         ExportFormat::Json => plain_json(&serde_json::to_string_pretty(&data)?),
+        ExportFormat::PersonJson => plain_json(&json_for_person(&data)?),
         // Text of the sources cannot control the terminal.
         ExportFormat::Html => {
             let page = page(person.brand, &data, clock.now())?;

@@ -25,6 +25,18 @@ if (withCode && location.hash.length > 1) {
 }
 
 document.addEventListener("submit", (event) => {
+  // What an act needs is asked for before its question.
+  const needs = event.submitter && event.submitter.dataset.needs;
+  const needed = needs && event.target.elements[needs];
+  if (needed && !needed.value.trim()) {
+    event.preventDefault();
+    needed.setCustomValidity("Write a reason: this needs one.");
+    needed.reportValidity();
+    const clear = () => needed.setCustomValidity("");
+    needed.addEventListener("input", clear, { once: true });
+    needed.addEventListener("blur", clear, { once: true });
+    return;
+  }
   const question = event.submitter && event.submitter.dataset.confirm;
   if (question && !window.confirm(question)) {
     event.preventDefault();

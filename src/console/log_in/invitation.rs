@@ -87,7 +87,7 @@ async fn set_password(
     let given =
         Accepted { code, password, replaces: old.as_deref(), network: network(console, request) };
     let accepted = accept_invitation(&console.pool, &console.passwords, brand, given, now).await;
-    Ok(accepted.map_err(refusal)?.map(|token| enter(console, brand, &token)))
+    Ok(accepted.map_err(refusal)?.map(|token| enter(console, brand, &token, form)))
 }
 
 /// The page that takes the code, with the remark that the one that was sent does not work.

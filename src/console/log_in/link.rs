@@ -26,7 +26,7 @@ pub(super) async fn log_in(
     let Some(brand) = console.brands.get(slug) else { return Err(wrong()) };
     let (old, now) = (session_value(console, brand, request), console.clock.now());
     match log_in_with_code(&console.pool, brand, code, old.as_deref(), now).await {
-        Ok(Some(token)) => Ok(enter(console, brand, &token)),
+        Ok(Some(token)) => Ok(enter(console, brand, &token, form)),
         Ok(None) => Err(wrong()),
         Err(AccessError::Storage(error)) => Err(error.into()),
         Err(error) => Err(Refusal::Mistake(error.to_string())),

@@ -13,6 +13,7 @@ use crate::console::refusals::refuse;
 use crate::console::render::render;
 use crate::console::reply::{Refusal, Reply, builder};
 use crate::console::state::Console;
+use crate::console::wanted_page::{FIELD, WantedPage, first_page_of};
 use crate::http::form::Form;
 
 #[derive(Serialize)]
@@ -25,16 +26,22 @@ struct LogInPage {
     /// What was typed before, if that was not accepted.
     brand: String,
     name: String,
+    /// The page that the person asked for, and the same as a query. Empty if there is none.
+    wanted: String,
+    wanted_query: String,
 }
 
 impl LogInPage {
     fn new(console: &Console, sent: &Form) -> Self {
         let provider = console.provider.as_ref();
+        let wanted = WantedPage::parse(sent.value(FIELD));
         Self {
             asks_for_brand: console.brands.len() > 1,
             link_minutes: LINK_MINUTES,
             provider: provider.map(|provider| provider.settings().button.clone()),
             brand: sent.value("brand").to_owned(),
+            wanted: wanted.as_ref().map(WantedPage::to_text).unwrap_or_default(),
+            wanted_query: wanted.as_ref().map(WantedPage::as_query).unwrap_or_default(),
             name: sent.value("name").to_owned(),
         }
     }
@@ -45,7 +52,9 @@ pub(super) async fn show(request: HttpRequest, console: Data<Console>) -> HttpRe
     let query = Form::parse(request.query_string().as_bytes());
     let frame = Frame::without_person(&console.urls, &console.assets_version, "Log in");
     let frame = frame.with_notice(query.value("done"));
-    let page = LogInPage::new(&console, &Form::default());
+    // A name or a brand is only taken from a form.
+    let wanted = Form::of(vec![(FIELD.to_owned(), query.value(FIELD).to_owned())]);
+    let page = LogInPage::new(&console, &wanted);
     answer(&console, (StatusCode::OK, "login.html"), &frame, &page)
 }
 
@@ -88,9 +97,16 @@ pub(super) fn answer(
     }
 }
 
-/// Goes to the first page of a brand, with the cookie of a new session.
-pub(super) fn enter(console: &Console, brand: &Brand, token: &AccessSecret) -> HttpResponse {
-    let path = format!("{}/{}/?done=logged-in", console.urls.base(), brand.rules.slug);
+/// Goes to the page of a brand that the person asked for, or to the first one, with the cookie of a new session.
+pub(super) fn enter(
+    console: &Console,
+    brand: &Brand,
+    token: &AccessSecret,
+    form: &Form,
+) -> HttpResponse {
+    let wanted = WantedPage::parse(form.value(FIELD));
+    let page = first_page_of(&brand.rules.slug, wanted.as_ref());
+    let path = format!("{}{page}", console.urls.base());
     let cookie = session_cookie(console, brand, token.reveal());
     Reply::Redirect(path).response(vec![cookie])
 }

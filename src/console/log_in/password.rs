@@ -37,7 +37,7 @@ pub(super) async fn log_in(
     };
     let (pool, now) = (&console.pool, console.clock.now());
     match (log_in_with_password(pool, &console.passwords, &attempt, now).await, brand) {
-        (Ok(token), Some(brand)) => Ok(enter(console, brand, &token)),
+        (Ok(token), Some(brand)) => Ok(enter(console, brand, &token, form)),
         (Ok(_), None) => Err(Refusal::LoggedOut),
         (Err(error), _) => Err(refusal(error)),
     }

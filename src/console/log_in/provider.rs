@@ -2,6 +2,8 @@
 
 use actix_web::cookie::{Cookie, SameSite, time};
 use actix_web::{HttpRequest, HttpResponse};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::attempts::count_attempt;
 use crate::admin::console_access::AccessError;
@@ -11,6 +13,7 @@ use crate::admin::console_provider::{
 use crate::console::members::{end_other_sessions, session_cookie, session_value};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::state::Console;
+use crate::console::wanted_page::{FIELD, WantedPage, first_page_of};
 use crate::http::form::Form;
 use crate::oidc::{Identity, LogInSecrets, OidcProblem, Provider};
 
@@ -30,6 +33,29 @@ fn cookie(console: &Console, value: &str) -> Cookie<'static> {
         .finish()
 }
 
+/// The name of the cookie with the page that the person asked for: the login provider does not learn it.
+fn page_cookie_name(console: &Console) -> &'static str {
+    if console.urls.is_https() { "__Host-hookpoint_log_in_page" } else { "hookpoint_log_in_page" }
+}
+
+/// What keeps the page that the person asked for, or removes it.
+fn page_cookie(console: &Console, wanted: Option<&WantedPage>) -> Cookie<'static> {
+    let value = wanted.map(|page| URL_SAFE_NO_PAD.encode(page.to_text())).unwrap_or_default();
+    let mut cookie = cookie(console, &value);
+    cookie.set_name(page_cookie_name(console));
+    if wanted.is_none() {
+        cookie.make_removal();
+    }
+    cookie
+}
+
+/// The page that the person asked for before they went to the login provider.
+fn wanted_of(request: &HttpRequest, console: &Console) -> Option<WantedPage> {
+    let cookie = request.cookie(page_cookie_name(console))?;
+    let text = URL_SAFE_NO_PAD.decode(cookie.value()).ok()?;
+    WantedPage::parse(std::str::from_utf8(&text).ok()?)
+}
+
 /// Sends the browser to the login provider.
 pub(super) async fn begin(
     request: &HttpRequest,
@@ -44,8 +70,10 @@ pub(super) async fn begin(
     let value = begin_provider_log_in(&console.pool, now).await.map_err(access_refusal)?;
     let secrets = LogInSecrets::of_cookie(value.reveal());
     let url = provider.authorization_url(&secrets, now).await.map_err(refusal)?;
-    let cookie = cookie(console, value.reveal());
-    Ok(Reply::Redirect(url.into()).response(vec![cookie]))
+    let wanted = Form::parse(request.query_string().as_bytes());
+    let wanted = WantedPage::parse(wanted.value(FIELD));
+    let cookies = vec![cookie(console, value.reveal()), page_cookie(console, wanted.as_ref())];
+    Ok(Reply::Redirect(url.into()).response(cookies))
 }
 
 /// Whether another site, or a picture on any page, leads here: nobody asked to log in.
@@ -83,10 +111,21 @@ pub(super) async fn end(request: &HttpRequest, console: &Console) -> Result<Http
     cookies.extend(end_other_sessions(console, request, &kept).await?);
     let mut done = cookie(console, "");
     done.make_removal();
-    cookies.push(done);
-    let slug = roles.first().map(|role| role.brand.rules.slug.as_str()).unwrap_or_default();
-    let path = format!("{}/{slug}/?done=logged-in", console.urls.base());
+    cookies.extend([done, page_cookie(console, None)]);
+    let path = first_path(&roles, wanted_of(request, console).as_ref(), console);
     Ok(Reply::Redirect(path).response(cookies))
+}
+
+/// Where the person goes: to the page that they asked for, if they have a role in its brand.
+fn first_path(
+    roles: &[ProvidedRole<'_>],
+    wanted: Option<&WantedPage>,
+    console: &Console,
+) -> String {
+    let slugs = || roles.iter().map(|role| role.brand.rules.slug.as_str());
+    let asked = slugs().find(|slug| wanted.is_some_and(|page| page.brand() == *slug));
+    let slug = asked.or_else(|| slugs().next()).unwrap_or_default();
+    format!("{}{}", console.urls.base(), first_page_of(slug, wanted))
 }
 
 /// The log-in that this browser began, if the answer is about it, and if it is still open. It is not open a second time.

@@ -22,6 +22,8 @@ struct AuditPage {
     from: String,
     until: String,
     is_filtered: bool,
+    /// Whether no day is from the first one until the last one.
+    is_backwards: bool,
 }
 
 #[derive(Serialize)]
@@ -30,8 +32,10 @@ struct Entry {
     action: String,
     source: Option<&'static str>,
     target: String,
-    /// The beginning of the hash of the person that it is about.
-    about: Option<String>,
+    /// The beginning of the hash of each customer that it is about.
+    about: Vec<String>,
+    /// The id of the erasure that it was, and the path of the receipt.
+    erasure: Option<(String, String)>,
     by: String,
     /// Where they asked for it.
     via: Option<&'static str>,
@@ -67,10 +71,11 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
     let label = |choice: &'_ Choice| choice.label.clone();
     let (action, done_by) =
         (actions.iter().find(is_chosen).map(label), people.iter().find(is_chosen).map(label));
+    let from = beginning(visit, "from", 0)?.unwrap_or(Timestamp::UNIX_EPOCH);
     let filter = AuditFilter {
         action: action.as_deref(),
         done_by: done_by.as_deref(),
-        from: beginning(visit, "from", 0)?.unwrap_or(Timestamp::UNIX_EPOCH),
+        from,
         before: before(visit)?,
     };
     let mut rows = list_audit(visit.pool(), visit.brand.id(), filter, PageKey::READ).await?;
@@ -82,6 +87,7 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
         people,
         from: chosen("from"),
         until: chosen("until"),
+        is_backwards: beginning(visit, "until", 1)?.is_some_and(|end| end <= from),
         is_filtered: FILTERS.iter().any(|name| !visit.query.value(name).is_empty()),
     };
     visit.page("audit.html", ("/audit", "Audit log"), &page)
@@ -127,9 +133,13 @@ fn beginning(visit: &Visit, field: &str, days_later: i32) -> Result<Option<Times
 }
 
 fn entry(visit: &Visit, row: ActionRow) -> Entry {
+    let erasure = row.erasure();
+    let outcome = if erasure.is_some() { "erased" } else { row.outcome.as_str() };
     Entry {
         at: visit.time(row.begun_at),
         about: row.about(),
+        erasure: erasure.map(|id| (id.to_string(), visit.path(&format!("/erasures/{id}")))),
+        outcome: visit.with_own_times(outcome),
         source: row.source.map(|source| source.as_str()),
         reason: visit.value(&row.reason),
         without_reason: row.without_reason(),
@@ -137,6 +147,5 @@ fn entry(visit: &Visit, row: ActionRow) -> Entry {
         target: row.target,
         by: row.done_by,
         via: row.via.map(Via::as_str),
-        outcome: row.outcome,
     }
 }

@@ -30,7 +30,7 @@ impl ShownJob {
         Self {
             path: visit.path(&format!("/inbox/jobs/{}", job.job_id)),
             act: act_words(job.act),
-            selection: job.selection.clone(),
+            selection: visit.with_own_times(&job.selection),
             state,
             tone,
             counted: job.counted,

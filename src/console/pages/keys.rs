@@ -10,9 +10,16 @@ use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
 use crate::storage::api_keys::{KeyState, list_keys_of};
 
+/// For so many days, a revoked key is shown.
+const SHOWN_DAYS: i64 = 90;
+
 #[derive(Serialize)]
 struct KeysPage {
     keys: Vec<Key>,
+    /// How many keys are left out, because they were revoked long ago.
+    left_out: usize,
+    /// After so many days.
+    most_days: i64,
     made: Option<Made>,
     /// Tells this form from others: sent twice, it makes one key.
     form: String,
@@ -48,6 +55,13 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
 async fn page(visit: &Visit, made: Option<Made>) -> Result<Reply, Refusal> {
     let now = visit.now();
     let mut keys = list_keys_of(visit.pool(), visit.brand.id()).await?;
+    let stored = keys.len();
+    let oldest = now
+        .saturating_sub(SignedDuration::from_hours(SHOWN_DAYS.saturating_mul(24)))
+        .unwrap_or(now);
+    let are_all_shown = visit.query.value("show") == "all";
+    keys.retain(|key| are_all_shown || key.revoked_at.is_none_or(|at| at >= oldest));
+    let left_out = stored.saturating_sub(keys.len());
     keys.sort_by_key(|key| (key.state(now) != KeyState::Valid, std::cmp::Reverse(key.created_at)));
     let shown = keys.into_iter().map(|key| Key {
         id: key.key_id.to_string(),
@@ -60,7 +74,9 @@ async fn page(visit: &Visit, made: Option<Made>) -> Result<Reply, Refusal> {
         label: key.label,
     });
     let form = Uuid::new_v4().to_string();
-    visit.page("keys.html", ("/keys", "Keys"), &KeysPage { keys: shown.collect(), made, form })
+    let keys = shown.collect();
+    let page = KeysPage { keys, left_out, most_days: SHOWN_DAYS, made, form };
+    visit.page("keys.html", ("/keys", "Keys"), &page)
 }
 
 /// The end of an id: ids that were made at almost the same time have the same beginning.

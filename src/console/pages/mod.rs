@@ -7,6 +7,7 @@ mod customers;
 mod decisions;
 mod delivery;
 mod delivery_jobs;
+mod erasure;
 mod inbox;
 mod inbox_filter;
 mod keys;
@@ -59,6 +60,7 @@ pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, 
         ConsoleRoute::ExportCustomer => customers::export::export(visit).await,
         ConsoleRoute::AskToEraseCustomer => customers::erase::ask(visit).await,
         ConsoleRoute::EraseCustomer => customers::erase::erase(visit).await,
+        ConsoleRoute::Erasure => erasure::show(visit).await,
         ConsoleRoute::Reviews => reviews::list(visit).await,
         ConsoleRoute::Review => review::show(visit).await,
         ConsoleRoute::AnswerReview => review_answers::answer(visit).await,

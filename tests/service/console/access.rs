@@ -276,3 +276,94 @@ async fn no_url_and_no_log_line_has_anything_of_a_person() {
     }
     app.stop().await;
 }
+
+/// The field with the page that a person asked for.
+fn wanted_in(login: &Page) -> String {
+    let text = login.text();
+    let field = text.split("name=\"to\" value=\"").nth(1).unwrap_or_else(|| panic!("{text}"));
+    field.split('"').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn who_logs_in_goes_to_the_page_that_they_asked_for() {
+    let app = TestApp::start_with(settings_with_console()).await;
+    let asked = "/demo/audit?from=2026-11-19&asked=x";
+    let refused = Page::from(open(&app, asked, "").await);
+    assert_eq!(refused.status, 401);
+    let login = &refused.links("/login?to=")[0];
+    let login = Page::from(open(&app, login, "").await).shown();
+    let wanted = wanted_in(&login);
+    assert_eq!(wanted, "/demo/audit?from=2026-11-19");
+    let code = link(&app, &app.brand, Role::Viewer).await;
+    // A wrong code does not lose it.
+    let fields = [("code", "demo.x"), ("to", wanted.as_str())];
+    let wrong = Page::from(submit(&app, "/login", "", &fields).await);
+    assert_eq!((wrong.status, wanted_in(&wrong)), (422, wanted.clone()));
+    let fields = [("code", code.as_str()), ("to", &wanted)];
+    let entered = submit(&app, "/login", "", &fields).await;
+    let location = "/demo/audit?from=2026-11-19&done=logged-in";
+    assert_eq!((entered.status, entered.header("location")), (303, Some(location)));
+    // Nobody is sent anywhere else.
+    for odd in [
+        "//evil.example/",
+        "https://evil.example/demo/",
+        "/\\evil.example/",
+        "/demo/../..//evil.example/",
+        "/demo/logout",
+        "/shop/",
+        "/login",
+        "",
+    ] {
+        let code = link(&app, &app.brand, Role::Viewer).await;
+        let entered = submit(&app, "/login", "", &[("code", &code), ("to", odd)]).await;
+        assert_eq!(entered.header("location"), Some("/demo/?done=logged-in"), "{odd}");
+        let login = open(&app, &format!("/login?to={}", encode(odd)), "").await;
+        assert!(!login.body.contains("evil"), "{}", login.body);
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_form_without_a_session_says_that_nothing_was_stored() {
+    let app = TestApp::start_with(settings_with_console()).await;
+    let person = Person::enter(&app, Role::Supervisor).await;
+    advance(&app, 31);
+    let id = "00000000-0000-4000-8000-000000000000";
+    let fields = [("answer", "same"), ("reason", "she <b> called")];
+    let refused = person.post(&format!("/reviews/{id}/answer"), &fields).await;
+    assert_eq!(refused.status, 401);
+    for shown in
+        ["Nothing was stored", "value=\"she <b> called\"", "to=%2Fdemo%2Freviews%2F00000000"]
+    {
+        assert!(refused.has(shown), "{shown}: {}", refused.text());
+    }
+    assert!(!refused.html.contains("<b>"), "{}", refused.html);
+    let stranger =
+        Page::from(request(&app, "POST", "/demo/reviews/x/answer", &[], "reason=y").await);
+    assert!(stranger.status == 403 && !stranger.has("value=\"y\""), "{}", stranger.text());
+    let page = person.get("/inbox").await;
+    assert!(page.status == 401 && !page.has("Nothing was stored"), "{}", page.text());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_reason_that_would_be_cut_is_refused() {
+    let app = TestApp::start_with(settings_with_console()).await;
+    let admin = Person::enter(&app, Role::Admin).await;
+    let keys = admin.page("/keys").await;
+    assert!(keys.contains("maxlength=\"1000\"") && keys.contains("(optional;"), "{keys}");
+    let form = keys.split("name=\"form\" value=\"").nth(1).unwrap().split('"').next().unwrap();
+    let fields = |reason| [("form", form), ("label", "x"), ("days", ""), ("reason", reason)];
+    let (whole, long) = ("é".repeat(1_000), "é".repeat(1_001));
+    let refused = admin.submit("/keys", &fields(&long)).await;
+    assert!(refused.status == 422 && refused.body.contains("has more than 1000 characters"));
+    assert_eq!(admin.submit("/keys", &fields(&whole)).await.status, 200);
+    let (stored,): (String,) = sqlx::query_as(
+        "select reason from audit_log where action = 'create key' order by begun_at limit 1",
+    )
+    .fetch_one(app.pool())
+    .await
+    .unwrap();
+    assert_eq!(stored, whole);
+    app.stop().await;
+}

@@ -52,6 +52,26 @@ async fn a_key_that_was_made_works_until_it_is_revoked() {
 }
 
 #[tokio::test]
+async fn keys_that_were_revoked_long_ago_are_left_out() {
+    let app = TestApp::start_with(settings_with_console()).await;
+    for (label, days) in [("old", 91), ("newer", 89)] {
+        let insert = "insert into api_keys (brand_id, key_id, label, hash, created_at, revoked_at)
+            select $1, gen_random_uuid(), $2, sha256(convert_to($2, 'utf8')), at, at
+            from (select $3::text::timestamptz - make_interval(days => $4) as at) as revoked";
+        let insert = sqlx::query(insert).bind(app.brand.id()).bind(label);
+        let insert = insert.bind(app.clock.now().to_string()).bind(days);
+        insert.execute(app.pool()).await.unwrap();
+    }
+    let admin = Person::enter(&app, Role::Admin).await;
+    let page = admin.page("/keys").await;
+    assert!(page.contains("<td>newer</td>") && !page.contains("<td>old</td>"), "{page}");
+    assert!(page.contains("1 key was revoked more than 90 days ago, and is left out."), "{page}");
+    let all = admin.page("/keys?show=all").await;
+    assert!(all.contains("<td>old</td>") && !all.contains("left out"), "{all}");
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn who_is_invited_has_the_role_of_the_invitation() {
     let app = TestApp::start_with(settings_with_console()).await;
     let admin = Person::enter(&app, Role::Admin).await;

@@ -430,7 +430,7 @@ async fn an_export_is_a_file_with_everything() {
     let femke = Person::enter(&app, Role::Supervisor).await;
     let path = femke.path_of("ruben@example.org").await;
     let form = |format| [("format", format), ("reason", "request 7")];
-    let file = femke.submit(&format!("{path}/export"), &form("json")).await;
+    let file = femke.submit(&format!("{path}/export"), &form("internal")).await;
     let data: serde_json::Value = serde_json::from_str(&file.body).unwrap();
     assert!(data.to_string().contains("ruben@example.org") && !file.body.contains("sanne@"));
     assert_eq!(data["actions"][0]["by"], "Femke");
@@ -441,11 +441,18 @@ async fn an_export_is_a_file_with_everything() {
     for hidden in ["Femke", "request 7", "sanne", "outcome", "decision_id", "request_id"] {
         assert!(!page.body.contains(hidden), "{hidden}: {}", page.body);
     }
+    let given = femke.submit(&format!("{path}/export"), &form("json")).await;
+    let data: serde_json::Value = serde_json::from_str(&given.body).unwrap();
+    assert_eq!(data["records"][0]["key"], "omneo.profile:ruben");
+    assert!(given.body.contains("ruben@example.org") && given.body.contains("export customer"));
+    for hidden in ["Femke", "request 7", "sanne", "outcome", "decision_id", "request_id"] {
+        assert!(!given.body.contains(hidden), "{hidden}: {}", given.body);
+    }
     let exports = audit(&app, "export customer").await;
-    assert_eq!((exports.len(), exports[0].reason.as_str()), (2, "request 7"));
+    assert_eq!((exports.len(), exports[0].reason.as_str()), (3, "request 7"));
     // The name says what and when, and as the audit log does about whom.
-    let about = exports[0].about().unwrap();
-    for (file, end) in [(file, "-internal.json"), (page, ".html")] {
+    let about = exports[0].about().remove(0);
+    for (file, end) in [(file, "-internal.json"), (given, ".json"), (page, ".html")] {
         let name = format!("attachment; filename=\"customer-data-2026-11-21-{about}{end}\"");
         assert_eq!(file.header("content-disposition"), Some(name.as_str()));
     }
@@ -488,13 +495,25 @@ async fn an_erasure_needs_a_typed_confirmation_and_leaves_a_receipt() {
     assert_eq!(admin.submit(&format!("{path}/erase"), &with_name).await.status, 422);
     let reason = ("reason", "request of the person");
     let fields = [("confirmation", "ruben"), ("state", state), reason];
-    let erased = admin.submit(&format!("{path}/erase"), &fields).await;
+    let address = admin.address_of(&format!("{path}/erase"), &fields).await;
+    let (receipt, sealed) = address.split_once("?asked=").unwrap();
+    assert!(!sealed.contains("omneo") && !sealed.contains("other"), "{sealed}");
+    let erased = admin.open(&address).await;
     assert_eq!(erased.status, 200, "{}", erased.body);
     for shown in ["<dt>Deleted records</dt><dd>1</dd>", "<dd>Femke</dd>", "21 November 2026"] {
         assert!(erased.body.contains(shown), "{shown}: {}", erased.body);
     }
     assert!(erased.body.contains("Not erased") && erased.body.contains("omneo.profile:other"));
     assert!(!erased.body.contains("ruben"), "the receipt names nobody: {}", erased.body);
+    // It stays, and the others see it without the records of the same name.
+    for person in [&admin, &femke] {
+        let page = person.page(receipt).await;
+        for shown in ["<dt>Deleted records</dt><dd>1</dd>", "request of the person", "complete"] {
+            assert!(page.contains(shown), "{shown}: {page}");
+        }
+        assert!(!page.contains("Not erased") && !page.contains("other"), "{page}");
+    }
+    assert!(!femke.open(&address).await.body.contains("Not erased"), "another session");
     app.wait_until_current().await;
     assert!(app.by_id("ruben").await.is_empty());
     assert_eq!(admin.open(&path).await.status, 404);
@@ -502,11 +521,18 @@ async fn an_erasure_needs_a_typed_confirmation_and_leaves_a_receipt() {
     assert_eq!(again.status, 404, "two clicks erase once");
     let nobody = admin.search("ruben@example.org").await;
     assert!(nobody.contains("a person with this address or id was erased"), "{nobody}");
+    let id = receipt.rsplit('/').next().unwrap();
+    assert!(plain(&nobody).contains(&format!("href=\"{receipt}\"")), "{nobody}");
+    let viewer = Person::enter(&app, Role::Viewer).await;
+    let masked = viewer.search("ruben@example.org").await;
+    assert!(!masked.contains("erased") && !masked.contains(id), "{masked}");
+    assert!(viewer.page(receipt).await.contains(id));
     let entries = audit(&app, "erase customer").await;
     assert_eq!((entries.len(), entries[0].reason.as_str()), (1, "request of the person"));
     assert!(entries[0].subjects.is_empty() && entries[0].outcome.starts_with("erased: "));
     assert_eq!(audit(&app, "export customer").await[0].reason, "");
     let log = admin.page("/audit").await;
     assert!(log.contains("reason removed by the erasure") && !log.contains("Ruben"), "{log}");
+    assert!(plain(&log).contains(&format!("href=\"{receipt}\"")), "{log}");
     app.stop().await;
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use hookpoint::admin::role::Role;
 
+use super::customers::person;
 use super::{Page, Person, empty_app_with_console};
 use crate::support::{KEY, TestApp, demo_changes, encode, until};
 
@@ -171,5 +172,62 @@ async fn pages_lose_nothing_of_one_moment_and_show_nothing_twice() {
         assert!(extra == 0 || (path == "/lookups" && extra <= 2), "{path}: {}", all.len());
         assert_eq!(different.len(), all.len(), "{path} shows something twice");
     }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_customer_has_one_mark_in_the_audit_log() {
+    let app = empty_app_with_console().await;
+    app.apply(demo_changes(&app.brand)).await;
+    app.wait_until_current().await;
+    app.ask(&format!("key={KEY}&{THOMAS}")).await;
+    until_written(&app, 1).await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
+    let path = femke.path_of("thomas@example.org").await;
+    femke.get(&path).await.shown();
+    femke.get(&format!("{path}/timeline")).await.shown();
+    let asked = [("by", "address"), ("text", "thomas@example.org")];
+    femke.post("/lookups", &asked).await.shown();
+    let marks = |page: &Page| -> Vec<String> {
+        let text = page.shown_rows();
+        let marks = text.split("title=\"A hash of the customer\">#").skip(1);
+        marks.map(|rest| rest.split('<').next().unwrap().to_owned()).collect()
+    };
+    let mut all = BTreeSet::new();
+    for action in ["search+customers", "view+customer", "view+timeline", "search+lookups"] {
+        let found = marks(&femke.get(&format!("/audit?action={action}")).await.shown());
+        assert_eq!(found.len(), 1, "{action}: {found:?}");
+        all.extend(found);
+    }
+    assert_eq!(all.len(), 1, "{all:?}");
+    // An entry about several customers has all of them.
+    let people = [("omneo.profile:q1", "Ruben"), ("omneo.profile:q2", "Iris")]
+        .map(|(key, name)| person(key, (name, "Quist"), &format!("{name}@example.org"), ""));
+    app.apply(people.to_vec()).await;
+    app.wait_until_current().await;
+    let found = femke.post("/customers", &[("text", "Quist")]).await.shown();
+    assert!(found.has("Ruben Quist") && found.has("Iris Quist"), "{}", found.text());
+    let found = marks(&femke.get("/audit?action=search+customers").await.shown());
+    assert_eq!((found.len(), BTreeSet::from_iter(&found).len()), (3, 3), "{found:?}");
+    assert!(found.iter().any(|mark| all.contains(mark)));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn days_in_the_wrong_order_are_said_and_times_are_those_of_the_brand() {
+    let app = empty_app_with_console().await;
+    let insert = "insert into audit_log (brand_id, action_id, action, done_by, reason, begun_at, outcome)
+        values ($1, gen_random_uuid(), 'postpone review', 'Femke', '', '2026-11-20T10:00:00Z', 'until 2026-12-06 22:18:45 UTC')";
+    sqlx::query(insert).bind(app.brand.id()).execute(app.pool()).await.unwrap();
+    let admin = Person::log_in(&app, Role::Admin, "Anna").await;
+    let none = admin.get("/audit?from=2026-11-20&until=2026-11-19").await.shown();
+    assert!(none.has("The day in From is after the day in Until."), "{}", none.text());
+    let day = admin.get("/audit?from=2026-11-20&until=2026-11-20").await.shown();
+    assert!(day.has("until 2026-12-06 23:18:45 CET"), "{}", day.text());
+    // Whose session ended is said.
+    let vera = Person::log_in(&app, Role::Viewer, "Vera").await;
+    assert_eq!(vera.submit("/logout", &[]).await.status, 303);
+    let log = admin.get("/audit?action=end+console+session").await.shown();
+    assert!(log.has("ended: the session of Vera"), "{}", log.text());
     app.stop().await;
 }

@@ -11,13 +11,17 @@ use crate::admin::decisions::CustomerView;
 use crate::admin::erasure_reason::ErasureReason;
 use crate::admin::shown_customer::records_of;
 use crate::console::reply::{Refusal, Reply};
-use crate::console::shown::ShownTime;
-use crate::console::shown_customers::{ShownRecord, ShownView};
+use crate::console::route::ConsoleRoute;
+use crate::console::shown_customers::ShownView;
 use crate::console::visit::Visit;
 use crate::customer::model::source::Source;
 use crate::erasure::erase::ErasureError;
+use crate::http::form::Form;
 use crate::sources::webhook_setup;
 use crate::storage::invalidation::LookupHash;
+
+/// The most records with the same name that the receipt names: more may not fit into an address.
+const MOST_NAMESAKES: usize = 20;
 
 /// The word to type, if not the customer id.
 const CONFIRMATION: &str = "ERASE";
@@ -34,27 +38,6 @@ struct EraseCustomerPage {
     sources: Vec<&'static str>,
     /// Who the person saw. If somebody else belongs to the customer meanwhile, nobody is erased.
     state: String,
-}
-
-#[derive(Serialize)]
-struct ErasedPage {
-    erasure_id: String,
-    at: ShownTime,
-    reason: &'static str,
-    sources: Vec<&'static str>,
-    records: u64,
-    events: u64,
-    deliveries: u64,
-    suppressions: usize,
-    namesakes: Vec<Namesake>,
-}
-
-/// A record that was kept, although it has the same name and an address in common.
-#[derive(Serialize)]
-struct Namesake {
-    record: ShownRecord,
-    kind: String,
-    why: String,
 }
 
 /// The question.
@@ -113,7 +96,7 @@ fn state_of(visit: &Visit, view: &CustomerView) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Erases, and shows the receipt. It names nobody.
+/// Erases, and goes to the receipt.
 pub(in crate::console::pages) async fn erase(visit: &Visit) -> Result<Reply, Refusal> {
     let view = customer(visit).await?;
     let typed = visit.form.value("confirmation");
@@ -134,34 +117,26 @@ pub(in crate::console::pages) async fn erase(visit: &Visit) -> Result<Reply, Ref
     let mut no_progress = |_| {};
     let erasing = erase_customer(visit.pool(), &visit.brand, place, &records, by, &mut no_progress);
     let erased = Box::pin(erasing).await.map_err(refusal)?;
-    visit.page(
-        "customer_erased.html",
-        ("/customers", "Erased"),
-        &receipt(visit, erased, (&view, reason)),
-    )
+    let path = visit.path(&format!("/erasures/{}", erased.receipt.erasure_id));
+    let shown_once = shown_once(&erased, sources_of(&view));
+    let receipt = visit.go_with(ConsoleRoute::Erasure, &path, &shown_once);
+    Ok(receipt.unwrap_or(Reply::Redirect(path)))
 }
 
-fn receipt(
-    visit: &Visit,
-    Erased { receipt, namesakes }: Erased,
-    (view, reason): (&CustomerView, Option<ErasureReason>),
-) -> ErasedPage {
-    let namesakes = namesakes.into_iter().map(|row| Namesake {
-        record: visit.shown_record(&row.record, ""),
-        kind: row.kind,
-        why: row.conflict.unwrap_or_else(|| "another customer".to_owned()),
+/// What the receipt does not have for good, but shows to the person who erased, in an address that only their session
+/// can read.
+fn shown_once(erased: &Erased, sources: Vec<&str>) -> Form {
+    let field = |name: &str, value: String| (name.to_owned(), value);
+    let sources = sources.into_iter().map(|source| field("source", source.to_owned()));
+    let namesakes = erased.namesakes.iter().take(MOST_NAMESAKES).flat_map(|row| {
+        let why = row.conflict.as_deref().unwrap_or("another customer");
+        [
+            field("namesake", row.record.to_string()),
+            field("kind", row.kind.clone()),
+            field("why", why.to_owned()),
+        ]
     });
-    ErasedPage {
-        erasure_id: receipt.erasure_id.to_string(),
-        at: visit.time(receipt.erased_at),
-        reason: reason.map_or("none given", ErasureReason::as_str),
-        sources: sources_of(view),
-        records: receipt.counts.records,
-        events: receipt.counts.events,
-        deliveries: receipt.counts.deliveries,
-        suppressions: receipt.entries,
-        namesakes: namesakes.collect(),
-    }
+    Form::of(sources.chain(namesakes).collect())
 }
 
 fn refusal(error: ErasureError) -> Refusal {

@@ -83,7 +83,7 @@ impl Action {
             by: row.done_by.clone(),
             reason: visit.value(&row.reason),
             without_reason: row.without_reason(),
-            outcome: row.outcome.clone(),
+            outcome: visit.with_own_times(&row.outcome),
             at: visit.time(row.begun_at),
         }
     }

@@ -7,6 +7,7 @@ use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::shown_customers::ShownView;
 use crate::console::visit::Visit;
+use crate::storage::erasures::PastErasure;
 
 #[derive(Serialize, Default)]
 struct CustomersPage {
@@ -16,7 +17,8 @@ struct CustomersPage {
     is_searched: bool,
     customers: Vec<Found>,
     has_more: bool,
-    is_erased: bool,
+    /// If nobody matches, and a person with this address or id was erased.
+    erasures: Vec<FoundErasure>,
     most: usize,
 }
 
@@ -24,6 +26,14 @@ struct CustomersPage {
 struct Found {
     view: ShownView,
     last_event: Option<ShownTime>,
+}
+
+/// An erasure of a person whom the text may mean.
+#[derive(Serialize)]
+struct FoundErasure {
+    id: String,
+    path: String,
+    at: ShownTime,
 }
 
 /// Goes to the page of the search.
@@ -57,7 +67,15 @@ async fn find(visit: &Visit, text: &str) -> Result<CustomersPage, Refusal> {
         is_searched: true,
         customers: shown.collect(),
         has_more: found.has_more,
-        is_erased: found.is_erased,
+        erasures: found.erasures.iter().map(|row| erasure(visit, row)).collect(),
         most: MOST_FOUND,
     })
+}
+
+fn erasure(visit: &Visit, row: &PastErasure) -> FoundErasure {
+    FoundErasure {
+        id: row.erasure_id.to_string(),
+        path: visit.path(&format!("/erasures/{}", row.erasure_id)),
+        at: visit.time(row.erased_at),
+    }
 }

@@ -118,7 +118,9 @@ async fn a_customer_is_erased_after_the_id_is_typed() {
     field.send_keys(id).await.unwrap();
     browser.click("form.bad button.danger").await;
     browser.accept().await;
-    browser.until("h1", "Erased").await;
+    browser.until("h1", "Receipt of an erasure").await;
+    browser.0.refresh().await.unwrap();
+    browser.until("h1", "Receipt of an erasure").await;
     until("he is gone", async || app.by_email("thomas@example.org").await.is_empty()).await;
     browser.0.close().await.unwrap();
     app.stop().await;

@@ -231,3 +231,30 @@ async fn the_doctor_asks_the_login_provider() {
     assert!(broken.verdict == Fail && !broken.seen.contains("canary"), "{}", broken.seen);
     assert_eq!(check("http://127.0.0.1:1").await.verdict, Fail);
 }
+
+#[tokio::test]
+async fn a_person_comes_back_from_the_provider_to_the_page_that_they_asked_for() {
+    let provider = LoginProvider::start().await;
+    let app = TestApp::start_with(settings_with(&provider.issuer)).await;
+    let mut femke = Browser::new(&app);
+    let asked = "/demo/audit?from=2026-11-19";
+    let to = |page: &str| format!("?to={}", encode(page));
+    let login = femke.open(&format!("/login{}", to(asked))).await.body;
+    assert!(login.contains("/oidc/start?to=%2Fdemo%2Faudit%3Ffrom"), "{login}");
+    for (wanted, location) in [
+        (asked, "/demo/audit?from=2026-11-19&done=logged-in"),
+        ("//evil.example/", "/demo/?done=logged-in"),
+        ("/shop/", "/demo/?done=logged-in"),
+        ("", "/demo/?done=logged-in"),
+    ] {
+        let begun = femke.open(&format!("/oidc/start{}", to(wanted))).await;
+        let sent_to = begun.header("location").unwrap();
+        assert!(!sent_to.contains("audit") && !sent_to.contains("evil"), "{sent_to}");
+        let returned = provider.log_in(sent_to);
+        let entered = femke.open(&returned.path()).await;
+        assert_eq!(entered.header("location"), Some(location), "{wanted}");
+        let is_kept = femke.cookies.iter().any(|(name, _)| name.contains("log_in"));
+        assert!(!is_kept, "{:?}", femke.cookies);
+    }
+    app.stop().await;
+}
