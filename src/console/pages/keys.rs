@@ -16,6 +16,10 @@ struct KeysPage {
     made: Option<Made>,
     /// Tells this form from others: sent twice, it makes one key.
     form: String,
+    /// How the URLs of keys begin.
+    base: String,
+    /// Whether only this machine can reach them.
+    is_local: bool,
 }
 
 /// What a form made.
@@ -60,7 +64,10 @@ async fn page(visit: &Visit, made: Option<Made>) -> Result<Reply, Refusal> {
         label: key.label,
     });
     let form = Uuid::new_v4().to_string();
-    visit.page("keys.html", ("/keys", "Keys"), &KeysPage { keys: shown.collect(), made, form })
+    let file = &visit.console.file;
+    let (base, is_local) = (file.base_url(), file.is_for_this_machine_only());
+    let page = KeysPage { keys: shown.collect(), made, form, base, is_local };
+    visit.page("keys.html", ("/keys", "Keys"), &page)
 }
 
 /// The end of an id: ids that were made at almost the same time have the same beginning.
