@@ -1,9 +1,10 @@
 //! Finds lookups that were answered: what did the agent see?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::decisions::{CustomerView, views_of};
 use super::find_customers::{erasure_target, find_customers, without_owner};
 use crate::brand::Brand;
 use crate::customer::model::email::Email;
@@ -11,6 +12,7 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::phone::Phone;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::text::canonical_id;
+use crate::erasure::erase::is_erased;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::ReadRules;
 use crate::storage::StorageError;
@@ -18,7 +20,9 @@ use crate::storage::customer_summaries::list_owners;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_history::{LookupFilter, LookupRow, list_lookups};
 use crate::storage::page_key::PageKey;
-use crate::storage::pool::Pool;
+use crate::storage::pool::{Connection, Pool};
+use crate::storage::suppression_hashes::find_erased;
+use crate::storage::suppressions::SuppressionHasher;
 
 /// Which lookups to find.
 pub enum LookupSearch {
@@ -60,6 +64,8 @@ pub struct PastCustomer {
     pub key: String,
     /// The key of the customer that has its first record now. `None` if the record is no longer stored.
     pub now: Option<String>,
+    /// Whether its first record was erased.
+    pub is_erased: bool,
 }
 
 /// The newest lookups that match, at most `limit`.
@@ -112,17 +118,67 @@ async fn list(
     let mut connection = pool.acquire().await?;
     let rows = list_lookups(&mut connection, brand.id(), filter, Some(limit)).await?;
     let keys = rows.iter().flat_map(|row| &row.customer_keys).filter_map(|key| key.parse().ok());
-    let owners = list_owners(&mut connection, brand.id(), &keys.collect()).await?;
+    let keys: BTreeSet<RecordKey> = keys.collect();
+    let owners = list_owners(&mut connection, brand.id(), &keys).await?;
+    let erased = erased_records(&mut connection, brand, &keys, &owners).await?;
     let customer = |key: &String| {
         let record: Option<RecordKey> = key.parse().ok();
+        let is_erased = record.as_ref().is_some_and(|record| erased.contains(record));
         let now = record.and_then(|record| owners.get(&record).cloned());
-        PastCustomer { key: key.clone(), now }
+        PastCustomer { key: key.clone(), now, is_erased }
     };
     let lookup = |row: LookupRow| {
         let customers = row.customer_keys.iter().map(customer).collect();
         PastLookup { row, customers }
     };
     Ok(rows.into_iter().map(lookup).collect())
+}
+
+/// Those of some records without a customer that were erased.
+async fn erased_records(
+    db: &mut Connection,
+    brand: &Brand,
+    records: &BTreeSet<RecordKey>,
+    owners: &BTreeMap<RecordKey, String>,
+) -> Result<BTreeSet<RecordKey>, StorageError> {
+    let hasher = SuppressionHasher::new(&brand.suppression_key);
+    let left = records.iter().filter(|record| !owners.contains_key(record));
+    let hashes: Vec<_> = left.map(|record| (hasher.record(record), record)).collect();
+    let erased = find_erased(db, brand.id(), hashes.iter().map(|(hash, _)| *hash)).await?;
+    let is_erased = hashes.into_iter().filter(|(hash, _)| erased.contains_key(hash));
+    Ok(is_erased.map(|(_, record)| record.clone()).collect())
+}
+
+/// The customers of some lookups as they are now, by their keys.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn customers_now(
+    pool: &Pool,
+    brand: &Brand,
+    lookups: &[PastLookup],
+) -> Result<BTreeMap<String, CustomerView>, StorageError> {
+    let customers = lookups.iter().flat_map(|lookup| &lookup.customers);
+    let keys = customers.filter_map(|customer| customer.now.clone()).collect();
+    let views = views_of(&mut *pool.acquire().await?, brand, &keys).await?;
+    Ok(views.into_iter().map(|view| (view.key.clone(), view)).collect())
+}
+
+/// Whether a search is about a person who was erased.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn is_about_erased(
+    pool: &Pool,
+    brand: &Brand,
+    search: &LookupSearch,
+) -> Result<bool, StorageError> {
+    let target = match search {
+        LookupSearch::Question(question) => erasure_target(question),
+        LookupSearch::Customer(id) => erasure_target(&Question::Id(canonical_id(id))),
+        LookupSearch::Ticket(_) | LookupSearch::Request(_) => return Ok(false),
+    };
+    is_erased(&mut *pool.acquire().await?, brand, &target).await
 }
 
 /// The records of a customer. If it is no longer stored: those that the id may mean.

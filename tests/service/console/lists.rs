@@ -36,6 +36,9 @@ async fn lookups_are_listed_and_found_by_what_people_know() {
         assert!(list.has(text), "{text}: {}", list.text());
     }
     assert!(!list.links("/demo/customers/").is_empty(), "{}", list.text());
+    for text in ["Thomas Bakker", "The address is not a phone number.", "Cache: miss"] {
+        assert!(list.has(text), "{text}: {}", list.text());
+    }
     for (by, text) in [
         ("ticket", "T-1"),
         ("request", &request),
@@ -55,6 +58,7 @@ async fn lookups_are_listed_and_found_by_what_people_know() {
     let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     let masked = viewer.get("/lookups").await.shown();
     assert!(masked.has("••••••") && !masked.has(&customer), "{}", masked.text());
+    assert!(!masked.has("Bakker"), "{}", masked.text());
     // Who searched is in the audit log, and about whom as a hash.
     let log = femke.get("/audit?action=search+lookups").await.shown();
     assert!(
