@@ -20,9 +20,7 @@ use crate::storage::customer_summaries::list_owners;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_history::{LookupFilter, LookupRow, list_lookups};
 use crate::storage::page_key::PageKey;
-use crate::storage::pool::{Connection, Pool};
-use crate::storage::suppression_hashes::find_erased;
-use crate::storage::suppressions::SuppressionHasher;
+use crate::storage::pool::Pool;
 
 /// Which lookups to find.
 pub enum LookupSearch {
@@ -64,8 +62,6 @@ pub struct PastCustomer {
     pub key: String,
     /// The key of the customer that has its first record now. `None` if the record is no longer stored.
     pub now: Option<String>,
-    /// Whether its first record was erased.
-    pub is_erased: bool,
 }
 
 /// The newest lookups that match, at most `limit`.
@@ -118,35 +114,17 @@ async fn list(
     let mut connection = pool.acquire().await?;
     let rows = list_lookups(&mut connection, brand.id(), filter, Some(limit)).await?;
     let keys = rows.iter().flat_map(|row| &row.customer_keys).filter_map(|key| key.parse().ok());
-    let keys: BTreeSet<RecordKey> = keys.collect();
-    let owners = list_owners(&mut connection, brand.id(), &keys).await?;
-    let erased = erased_records(&mut connection, brand, &keys, &owners).await?;
+    let owners = list_owners(&mut connection, brand.id(), &keys.collect()).await?;
     let customer = |key: &String| {
         let record: Option<RecordKey> = key.parse().ok();
-        let is_erased = record.as_ref().is_some_and(|record| erased.contains(record));
         let now = record.and_then(|record| owners.get(&record).cloned());
-        PastCustomer { key: key.clone(), now, is_erased }
+        PastCustomer { key: key.clone(), now }
     };
     let lookup = |row: LookupRow| {
         let customers = row.customer_keys.iter().map(customer).collect();
         PastLookup { row, customers }
     };
     Ok(rows.into_iter().map(lookup).collect())
-}
-
-/// Those of some records without a customer that were erased.
-async fn erased_records(
-    db: &mut Connection,
-    brand: &Brand,
-    records: &BTreeSet<RecordKey>,
-    owners: &BTreeMap<RecordKey, String>,
-) -> Result<BTreeSet<RecordKey>, StorageError> {
-    let hasher = SuppressionHasher::new(&brand.suppression_key);
-    let left = records.iter().filter(|record| !owners.contains_key(record));
-    let hashes: Vec<_> = left.map(|record| (hasher.record(record), record)).collect();
-    let erased = find_erased(db, brand.id(), hashes.iter().map(|(hash, _)| *hash)).await?;
-    let is_erased = hashes.into_iter().filter(|(hash, _)| erased.contains_key(hash));
-    Ok(is_erased.map(|(_, record)| record.clone()).collect())
 }
 
 /// The customers of some lookups as they are now, by their keys.

@@ -85,8 +85,6 @@ struct Found {
     path: Option<String>,
     /// Whether the record belongs to another customer now.
     has_moved: bool,
-    /// Whether the person was erased since.
-    is_erased: bool,
 }
 
 /// Goes to the page of a search.
@@ -231,7 +229,6 @@ fn found(visit: &Visit, customer: &PastCustomer, views: &Views) -> Found {
     let view = customer.now.as_ref().and_then(|now| views.get(now));
     Found {
         name: view.map(|view| visit.customer_name(view)).unwrap_or_default(),
-        is_erased: customer.is_erased && visit.sees_values(),
         key: visit.record_key_text(&customer.key),
         path: customer.now.as_deref().map(|now| visit.customer_path(now)),
         has_moved: customer.now.as_ref().is_some_and(|now| *now != customer.key),
