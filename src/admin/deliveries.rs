@@ -1,6 +1,5 @@
 //! Shows, replays and discards deliveries.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -9,9 +8,6 @@ use uuid::Uuid;
 use super::audit::{Action, Attribution};
 use super::delivery_jobs::{name, run_at_once};
 use crate::brand::Brand;
-use crate::customer::model::record::{Change, RecordKey};
-use crate::customer::model::source::Source;
-use crate::sources::Delivery;
 use crate::storage::StorageError;
 use crate::storage::deliveries::{DeliveryFilter, ShownRow, find_delivery};
 use crate::storage::pool::Pool;
@@ -94,27 +90,6 @@ fn seen_target(seen: &[SeenDelivery]) -> String {
         }
         _ => ids().map(|id| id.to_string()).collect::<Vec<_>>().join(" "),
     }
-}
-
-/// The records that a delivery is about, at most `limit`, as the parser of its source finds them. None if it cannot be
-/// parsed.
-#[must_use]
-pub fn records_in(brand: &Brand, row: &ShownRow, limit: usize) -> BTreeSet<RecordKey> {
-    let Ok(source) = row.listed.source.parse::<Source>() else { return BTreeSet::new() };
-    let delivery = Delivery {
-        headers: row.headers.clone(),
-        body: row.body.clone(),
-        received_at: row.listed.received_at,
-    };
-    let parsed = brand.rules.sources.parser(source).parse_webhook(&delivery);
-    let record = |change: &Change| match change {
-        Change::Record { key, .. } => Some(key.clone()),
-        Change::Merge(merge) => Some(merge.winner.clone()),
-        Change::Event { .. } => None,
-    };
-    let parsed = parsed.ok();
-    let changes = parsed.as_ref().and_then(|parsed| parsed.changes()).unwrap_or_default();
-    changes.iter().filter_map(record).take(limit).collect()
 }
 
 /// The deliveries of an action, for its audit entry.

@@ -28,6 +28,7 @@ pub mod find_customers;
 pub mod first_steps;
 pub mod history;
 pub mod keys;
+pub mod mentioned_records;
 pub mod past_lookups;
 pub mod report_customer;
 pub mod reviews;

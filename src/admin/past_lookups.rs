@@ -1,9 +1,10 @@
 //! Finds lookups that were answered: what did the agent see?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
+use super::decisions::{CustomerView, views_of};
 use super::find_customers::{erasure_target, find_customers, without_owner};
 use crate::brand::Brand;
 use crate::customer::model::email::Email;
@@ -11,6 +12,7 @@ use crate::customer::model::identifier::Identifier;
 use crate::customer::model::phone::Phone;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::text::canonical_id;
+use crate::erasure::erase::is_erased;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::ReadRules;
 use crate::storage::StorageError;
@@ -123,6 +125,38 @@ async fn list(
         PastLookup { row, customers }
     };
     Ok(rows.into_iter().map(lookup).collect())
+}
+
+/// The customers of some lookups as they are now, by their keys.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn customers_now(
+    pool: &Pool,
+    brand: &Brand,
+    lookups: &[PastLookup],
+) -> Result<BTreeMap<String, CustomerView>, StorageError> {
+    let customers = lookups.iter().flat_map(|lookup| &lookup.customers);
+    let keys = customers.filter_map(|customer| customer.now.clone()).collect();
+    let views = views_of(&mut *pool.acquire().await?, brand, &keys).await?;
+    Ok(views.into_iter().map(|view| (view.key.clone(), view)).collect())
+}
+
+/// Whether a search is about a person who was erased.
+///
+/// # Errors
+/// If Postgres fails.
+pub async fn is_about_erased(
+    pool: &Pool,
+    brand: &Brand,
+    search: &LookupSearch,
+) -> Result<bool, StorageError> {
+    let target = match search {
+        LookupSearch::Question(question) => erasure_target(question),
+        LookupSearch::Customer(id) => erasure_target(&Question::Id(canonical_id(id))),
+        LookupSearch::Ticket(_) | LookupSearch::Request(_) => return Ok(false),
+    };
+    is_erased(&mut *pool.acquire().await?, brand, &target).await
 }
 
 /// The records of a customer. If it is no longer stored: those that the id may mean.

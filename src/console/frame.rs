@@ -111,6 +111,7 @@ const NOTICES: &[(&str, &str)] = &[
         "Discarded, but not all: some had changed since you saw them, or were applied already.",
     ),
     ("job-begun", "Begun: the webhooks are changed part by part. You can leave this page."),
+    ("job-done", "Done: the page has the numbers."),
     ("job-cancelled", "Cancelled. What was changed before stays so."),
     (
         "sync-requested",

@@ -121,6 +121,12 @@ impl Problem {
         }
     }
 
+    /// The problem with a code.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|problem| problem.code() == code)
+    }
+
     /// The problem for an error status that did not come from a [`Problem`].
     #[must_use]
     pub fn of_status(status: StatusCode) -> Self {

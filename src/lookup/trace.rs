@@ -108,6 +108,20 @@ impl Outcome {
         }
     }
 
+    /// All results.
+    pub const ALL: [Self; Self::COUNT] = [Self::Hit, Self::Miss, Self::Stale, Self::None];
+
+    /// What the name means, for people.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Hit => "the answer was ready in memory",
+            Self::Miss => "the answer was read from the database",
+            Self::Stale => "an older answer was given, because the database had none in time",
+            Self::None => "no answer was looked for, because the request was rejected first",
+        }
+    }
+
     /// The position in arrays with one element for each result.
     #[must_use]
     pub const fn index(self) -> usize {

@@ -11,6 +11,12 @@ use crate::sources::{SettingProblem, SourceSettings, TemplateNames};
 /// The message of every type without one of its own.
 const DEFAULT_MESSAGE: &str = "default";
 
+/// What is wrong with an event type, if no source has it.
+#[must_use]
+pub fn unknown_event_type(sources: &SourceSettings, name: &str) -> Option<String> {
+    if name == DEFAULT_MESSAGE { None } else { Names::new(sources).unknown_event_type(name) }
+}
+
 /// The settings of a brand that are valid, but probably wrong.
 pub(super) fn doubtful_settings(
     settings: &BrandSettings,

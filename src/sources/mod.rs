@@ -16,6 +16,7 @@ mod json_fault;
 mod json_text;
 mod listing;
 mod lone_surrogates;
+pub mod mentions;
 pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;
@@ -110,6 +111,17 @@ impl SourceSettings {
             Source::Omneo => self.omneo.webhook.verification(keys),
             Source::OmniLab => self.omnilab.webhook.verification(keys),
             Source::Syncaroo => self.syncaroo.webhook.verification(keys),
+        }
+    }
+
+    /// Where the secrets of a source's webhooks are stored, and that of its API.
+    #[must_use]
+    pub fn secret_places(&self, source: Source) -> [&[secret::SecretRef]; 2] {
+        match source {
+            Source::OmnioTap => [&self.omniotap.webhook.secrets, &self.omniotap.api.key],
+            Source::Omneo => [&self.omneo.webhook.secrets, &self.omneo.api.token],
+            Source::OmniLab => [&self.omnilab.webhook.secrets, &self.omnilab.api.client_secret],
+            Source::Syncaroo => [&self.syncaroo.webhook.secrets, &self.syncaroo.api.client_secret],
         }
     }
 

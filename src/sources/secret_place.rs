@@ -26,6 +26,17 @@ impl SecretRef {
             && (name.contains('_') || !name.bytes().any(|b| b.is_ascii_digit()));
         is_usual.then_some(name)
     }
+
+    /// Where it is, for people. What may be the secret itself, written there by mistake, is left out.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        match (self, self.variable()) {
+            (Self::File(path), _) if path.starts_with(['/', '.']) => format!("the file {path}"),
+            (Self::File(_), _) => "a file".to_owned(),
+            (Self::Env(_), Some(name)) => format!("the environment variable {name}"),
+            (Self::Env(_), None) => "an environment variable".to_owned(),
+        }
+    }
 }
 
 const PLACE: &str = "the place of a secret, such as { env = \"NAME\" } or { file = \"/run/secrets/name\" }; a secret itself never belongs in this file";

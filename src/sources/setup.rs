@@ -8,6 +8,9 @@ pub struct WebhookSetup {
     pub name: &'static str,
     /// Where the URL of its webhooks belongs: a sentence.
     pub url_goes_to: &'static str,
+    /// The names of the two parts in which the source wants the URL: the address of this service, and the path. `None` if
+    /// it wants the whole URL.
+    pub url_parts: Option<[&'static str; 2]>,
     /// The kinds of verification that its settings know. The first is the default.
     pub verifications: &'static [VerificationChoice],
     /// A custom field that its data can fill: the name and the template.

@@ -18,3 +18,23 @@ pub enum Unreadable {
     #[error("only an unsigned header reports the deletion (see the setting trust_deletion_header)")]
     Unconfirmed,
 }
+
+/// What it means that a deletion is not confirmed, for the person who decides about the setting.
+const UNCONFIRMED: [&str; 3] = [
+    "A signature covers the content of a webhook, but not the header that says what happened. Only this header says that \
+     something was deleted, so somebody who recorded an older webhook could have sent it again as a deletion. The service \
+     does not apply it, and agents still see what it would delete.",
+    "Ask at the source whether it was really deleted. If so, an admin can set trust_deletion_header to true; then replay \
+     this webhook. With true, such a header alone is enough: the service applies every deletion without this proof.",
+    "So true is not safe against somebody who can record webhooks and send them again. Leave it false if the content of \
+     your deletions says so itself, or if the API can confirm them: it can for profiles, transactions, rewards, benefits \
+     and interactions, but not for other events.",
+];
+
+impl Unreadable {
+    /// What a reason means, in paragraphs. Empty if it says so itself.
+    #[must_use]
+    pub fn explanation_of(reason: &str) -> &'static [&'static str] {
+        if reason == Self::Unconfirmed.to_string() { &UNCONFIRMED } else { &[] }
+    }
+}

@@ -12,6 +12,7 @@ use super::delivery::Delivery;
 use super::diagnosis::comparison::Comparison;
 use super::diagnosis::reason::Reason;
 use super::digest::digest;
+use super::mentions::Mentions;
 use super::secret::Secret;
 use super::template_names::TemplateNames;
 use super::unreadable::Unreadable;
@@ -46,6 +47,9 @@ pub trait WebhookParser {
     /// # Errors
     /// When the delivery cannot be parsed. An unknown event is [`ParsedWebhook::Ignored`].
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable>;
+
+    /// Whom a webhook names, by the rules of its source, also if it cannot be applied.
+    fn mentions(&self, delivery: &Delivery) -> Mentions;
 
     /// The webhook headers, in lower case, that the parser needs. Only these are stored.
     fn required_headers(&self) -> &'static [&'static str];

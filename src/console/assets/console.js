@@ -102,5 +102,18 @@ document.addEventListener("htmx:beforeRequest", (event) => {
   }
 });
 
+// A table that has no room is shown as cards. Each value has the name of its column then.
+const arrange = () => document.querySelectorAll(".scroll").forEach((scroll) => {
+  const names = [...scroll.querySelectorAll("thead th")].map((th) => th.querySelector(".hidden, input") ? "" : th.textContent.trim());
+  scroll.querySelectorAll("tbody tr").forEach((row) => [...row.children].forEach((cell, n) => {
+    if (cell.matches("td") && names[n] && cell.textContent.trim()) cell.dataset.label = names[n];
+  }));
+  scroll.classList.remove("stacked");
+  scroll.classList.toggle("stacked", scroll.scrollWidth > scroll.clientWidth);
+});
+arrange();
+window.addEventListener("resize", arrange);
+document.addEventListener("htmx:afterSwap", arrange);
+
 // htmx remembers the last path, which nobody needs: a browser keeps nothing of the console.
 document.addEventListener("DOMContentLoaded", () => sessionStorage.clear());

@@ -3,11 +3,13 @@
 use serde::Serialize;
 
 use super::shown_delivery::{ShownEntry, packed, shown_history, state_words};
-use crate::admin::deliveries::{record_reveal, records_in};
+use crate::admin::deliveries::record_reveal;
 use crate::admin::delivery_body::{masked_body, revealed_body};
+use crate::admin::mentioned_records::{MentionedRecord, find_mentioned};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
+use crate::sources::Unreadable;
 use crate::storage::deliveries::{ShownRow, find_delivery};
 use crate::storage::seen_deliveries::{SeenDelivery, find_version};
 
@@ -35,6 +37,8 @@ struct DeliveryPage {
     body: String,
     is_revealed: bool,
     records: Vec<TouchedRecord>,
+    /// What the reason means, in sentences. Empty if it needs no explanation.
+    explanation: &'static [&'static str],
     /// What can be done in this state. The words of the act; `None` if it cannot be done.
     replay: &'static str,
     can_discard: bool,
@@ -45,7 +49,9 @@ struct DeliveryPage {
 struct TouchedRecord {
     kind: String,
     id: String,
-    path: String,
+    /// The path of its customer. `None` if no customer has it now.
+    path: Option<String>,
+    is_by_address: bool,
 }
 
 /// A webhook, with its content masked.
@@ -65,7 +71,10 @@ async fn page(visit: &Visit, is_revealed: bool) -> Result<Reply, Refusal> {
     if is_revealed {
         record_reveal(pool, &visit.brand, id, visit.attribution(), visit.now()).await?;
     }
-    visit.page("delivery.html", ("/inbox", "Webhook"), &shown(visit, &row, version, is_revealed))
+    let records = find_mentioned(pool, &visit.brand, &row, MAX_RECORDS).await?;
+    let records = records.into_iter().map(|mentioned| touched(visit, mentioned)).collect();
+    let page = DeliveryPage { records, ..shown(visit, &row, version, is_revealed) };
+    visit.page("delivery.html", ("/inbox", "Webhook"), &page)
 }
 
 fn shown(visit: &Visit, row: &ShownRow, version: SeenDelivery, is_revealed: bool) -> DeliveryPage {
@@ -93,7 +102,8 @@ fn shown(visit: &Visit, row: &ShownRow, version: SeenDelivery, is_revealed: bool
         bytes: row.body.len(),
         body: if is_revealed { revealed_body(&row.body) } else { masked_body(&row.body) },
         is_revealed,
-        records: records(visit, row),
+        records: Vec::new(),
+        explanation: Unreadable::explanation_of(&listed.note),
         replay: match listed.state.as_str() {
             "pending" => "Try now",
             "done" => "Apply again",
@@ -103,12 +113,12 @@ fn shown(visit: &Visit, row: &ShownRow, version: SeenDelivery, is_revealed: bool
     }
 }
 
-fn records(visit: &Visit, row: &ShownRow) -> Vec<TouchedRecord> {
-    let records = records_in(&visit.brand, row, MAX_RECORDS);
-    let touched = |key: crate::customer::model::record::RecordKey| TouchedRecord {
-        kind: key.kind.as_str().to_owned(),
-        path: visit.customer_path(&key.to_string()),
-        id: visit.record_id(&key),
-    };
-    records.into_iter().map(touched).collect()
+fn touched(visit: &Visit, mentioned: MentionedRecord) -> TouchedRecord {
+    let MentionedRecord { record, is_stored, is_by_address } = mentioned;
+    TouchedRecord {
+        kind: record.kind.as_str().to_owned(),
+        path: is_stored.then(|| visit.customer_path(&record.to_string())),
+        id: visit.record_id(&record),
+        is_by_address,
+    }
 }

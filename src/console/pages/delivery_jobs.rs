@@ -106,7 +106,12 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
         ended: job.ended_at.map(|at| visit.time(at)),
         reason: job.reason,
     };
-    visit.page("delivery_job.html", ("/inbox", "Many webhooks"), &page)
+    let title = match job.act {
+        Some(DeliveryAct::Replay) => "Replay of webhooks",
+        Some(DeliveryAct::Discard) => "Discard of webhooks",
+        None => "Webhooks that match",
+    };
+    visit.page("delivery_job.html", ("/inbox", title), &page)
 }
 
 /// Counts the webhooks that match the filters of the inbox.
@@ -147,7 +152,9 @@ pub(super) async fn begin(visit: &Visit) -> Result<Reply, Refusal> {
     }
     // A small job is done before its page is shown again. The service does the rest.
     work_off_part(pool, &visit.brand, Some(job.job_id), now).await?;
-    Ok(back(visit, "job-begun"))
+    let now = find_job(pool, visit.brand.id(), job.job_id).await?;
+    let is_done = now.is_some_and(|now| now.state == JobState::Done);
+    Ok(back(visit, if is_done { "job-done" } else { "job-begun" }))
 }
 
 /// Cancels a job that runs.

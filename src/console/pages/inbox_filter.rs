@@ -164,7 +164,7 @@ impl Filters {
             label: match state {
                 StateFilter::Open => "failed or waiting",
                 StateFilter::One(DeliveryState::Pending) => "waiting",
-                StateFilter::One(DeliveryState::Done) => "applied",
+                StateFilter::One(DeliveryState::Done) => "applied, or nothing to apply",
                 StateFilter::One(DeliveryState::Dead) => "failed",
                 StateFilter::One(DeliveryState::Discarded) => "discarded",
                 StateFilter::All => "all",

@@ -23,6 +23,10 @@ struct KeysPage {
     made: Option<Made>,
     /// Tells this form from others: sent twice, it makes one key.
     form: String,
+    /// How the URLs of keys begin.
+    base: String,
+    /// Whether only this machine can reach them.
+    is_local: bool,
 }
 
 /// What a form made.
@@ -75,7 +79,9 @@ async fn page(visit: &Visit, made: Option<Made>) -> Result<Reply, Refusal> {
     });
     let form = Uuid::new_v4().to_string();
     let keys = shown.collect();
-    let page = KeysPage { keys, left_out, most_days: SHOWN_DAYS, made, form };
+    let file = &visit.console.file;
+    let (base, is_local) = (file.base_url(), file.is_for_this_machine_only());
+    let page = KeysPage { keys, left_out, most_days: SHOWN_DAYS, made, form, base, is_local };
     visit.page("keys.html", ("/keys", "Keys"), &page)
 }
 

@@ -1,21 +1,26 @@
 //! What was looked up, and what Omnidesk got.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::admin::audit::record_view;
 use crate::admin::compared_review::kind_in_words;
+use crate::admin::decisions::CustomerView;
 use crate::admin::past_lookups::{
-    LookupSearch, PastCustomer, PastLookup, find_past_lookups, list_past_lookups,
+    LookupSearch, PastCustomer, PastLookup, customers_now, find_past_lookups, is_about_erased,
+    list_past_lookups,
 };
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
 use crate::counted::counted;
 use crate::customer::model::text::canonical_id;
+use crate::http::problem::Problem;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::ReadRules;
+use crate::lookup::trace::Outcome;
+use crate::sources::api::SourceOutcomes;
 use crate::storage::lookup_history::LookupRow;
 use crate::storage::page_key::PageKey;
 
@@ -31,6 +36,11 @@ struct LookupsPage {
     text: String,
     /// For how many days lookups are kept.
     days: u32,
+    /// Whether the person who was searched for was erased.
+    is_erased: bool,
+    /// The words of the columns Cache and Sources, each with what it means.
+    cache_words: Vec<(&'static str, &'static str)>,
+    source_words: [(&'static str, &'static str); 4],
 }
 
 /// Ways to search.
@@ -48,10 +58,12 @@ struct Lookup {
     request: String,
     /// If it is a number.
     ticket: Option<String>,
-    /// What was asked. Empty if the request was rejected before.
+    /// What was asked. Empty if the request was rejected before it was read.
     asked: String,
     status: i16,
     result: String,
+    /// What an error means, and what to do. Empty if it is none.
+    problem: Vec<&'static str>,
     /// The tone of the result.
     tone: &'static str,
     cache: String,
@@ -59,12 +71,16 @@ struct Lookup {
     /// Each source that was to be asked, and what it answered.
     sources: Vec<(String, String)>,
     customers: Vec<Found>,
+    /// Whether a source knows the person, and yet nobody was found.
+    is_only_at_source: bool,
 }
 
 /// A customer in an answer.
 #[derive(Serialize)]
 struct Found {
     key: String,
+    /// Its name now. Empty for those who see masks, and if it is no longer stored.
+    name: String,
     /// The path of the customer that has its first record now. `None` if that is no longer stored.
     path: Option<String>,
     /// Whether the record belongs to another customer now.
@@ -95,7 +111,7 @@ async fn list(visit: &Visit) -> Result<Reply, Refusal> {
     if visit.sees_values() {
         log_view(visit, ("list lookups", String::new()), &lookups).await?;
     }
-    page(visit, &lookups, older)
+    page(visit, &lookups, older, false).await
 }
 
 async fn search(visit: &Visit, by: &str) -> Result<Reply, Refusal> {
@@ -108,7 +124,9 @@ async fn search(visit: &Visit, by: &str) -> Result<Reply, Refusal> {
     let (pool, brand) = (visit.pool(), &visit.brand);
     let found = find_past_lookups(pool, brand, &search, rules, PageKey::PER_PAGE).await?;
     log_view(visit, ("search lookups", format!("by {by}")), &found).await?;
-    page(visit, &found, None)
+    // Who sees masks does not learn who was erased.
+    let is_erased = visit.sees_values() && is_about_erased(pool, brand, &search).await?;
+    page(visit, &found, None, is_erased).await
 }
 
 /// Stores that the person saw these lookups.
@@ -118,7 +136,8 @@ async fn log_view(
     lookups: &[PastLookup],
 ) -> Result<(), Refusal> {
     let customers = lookups.iter().flat_map(|lookup| &lookup.customers);
-    let records: BTreeSet<_> = customers.filter_map(|customer| customer.key.parse().ok()).collect();
+    let keys = customers.flat_map(|customer| std::iter::once(&customer.key).chain(&customer.now));
+    let records: BTreeSet<_> = keys.filter_map(|key| key.parse().ok()).collect();
     let by = (visit.attribution(), visit.now());
     Ok(record_view(visit.pool(), &visit.brand, what, &records, by).await?)
 }
@@ -150,9 +169,22 @@ fn wanted(visit: &Visit, by: &str) -> Result<LookupSearch, Refusal> {
     }
 }
 
-fn page(visit: &Visit, found: &[PastLookup], older: Option<PageKey>) -> Result<Reply, Refusal> {
+async fn page(
+    visit: &Visit,
+    found: &[PastLookup],
+    older: Option<PageKey>,
+    is_erased: bool,
+) -> Result<Reply, Refusal> {
+    let views = if visit.sees_values() {
+        customers_now(visit.pool(), &visit.brand, found).await?
+    } else {
+        BTreeMap::new()
+    };
     let page = LookupsPage {
-        lookups: found.iter().map(|lookup| shown(visit, lookup)).collect(),
+        is_erased,
+        cache_words: Outcome::ALL.map(|cache| (cache.as_str(), cache.meaning())).into(),
+        source_words: SourceOutcomes::MEANINGS,
+        lookups: found.iter().map(|lookup| shown(visit, lookup, &views)).collect(),
         older: older.map(|key| visit.path(&format!("/lookups?before={key}"))),
         searches: SEARCHES,
         by: visit.form.value("by").to_owned(),
@@ -162,7 +194,11 @@ fn page(visit: &Visit, found: &[PastLookup], older: Option<PageKey>) -> Result<R
     visit.page("lookups.html", ("/lookups", "Lookups"), &page)
 }
 
-fn shown(visit: &Visit, PastLookup { row, customers }: &PastLookup) -> Lookup {
+/// Customers by their keys.
+type Views = BTreeMap<String, CustomerView>;
+
+fn shown(visit: &Visit, lookup: &PastLookup, views: &Views) -> Lookup {
+    let PastLookup { row, customers } = lookup;
     let owned = |(source, outcome): (&str, &str)| (source.to_owned(), outcome.to_owned());
     let (result, tone) = result(row);
     Lookup {
@@ -172,16 +208,27 @@ fn shown(visit: &Visit, PastLookup { row, customers }: &PastLookup) -> Lookup {
         asked: row.question_kind.as_deref().map(kind_in_words).unwrap_or_default().to_owned(),
         status: row.status,
         result,
+        problem: row.problem.as_deref().map_or_else(Vec::new, explained),
         tone,
+        is_only_at_source: row.problem.is_none()
+            && customers.is_empty()
+            && row.source_outcomes().any(|(_, outcome)| outcome == SourceOutcomes::FOUND),
         cache: row.cache.clone(),
         duration: format!("{:.1} ms", f64::from(row.duration_us) / 1_000.0),
         sources: row.source_outcomes().map(owned).collect(),
-        customers: customers.iter().map(|customer| found(visit, customer)).collect(),
+        customers: customers.iter().map(|customer| found(visit, customer, views)).collect(),
     }
 }
 
-fn found(visit: &Visit, customer: &PastCustomer) -> Found {
+/// What an error means, and what to do.
+fn explained(code: &str) -> Vec<&'static str> {
+    Problem::of_code(code).map_or_else(Vec::new, |problem| vec![problem.title(), problem.help()])
+}
+
+fn found(visit: &Visit, customer: &PastCustomer, views: &Views) -> Found {
+    let view = customer.now.as_ref().and_then(|now| views.get(now));
     Found {
+        name: view.map(|view| visit.customer_name(view)).unwrap_or_default(),
         key: visit.record_key_text(&customer.key),
         path: customer.now.as_deref().map(|now| visit.customer_path(now)),
         has_moved: customer.now.as_ref().is_some_and(|now| *now != customer.key),

@@ -56,6 +56,11 @@ fn because(sentence: String, reason: Option<&str>) -> String {
 /// What needs a person, in words.
 pub(super) fn shown_need(visit: &Visit, row: &NeedRow) -> ShownNeed {
     let (title, what_to_do, tone) = need_words(&row.need);
+    let who = who_acts(&row.need);
+    let what_to_do = match visit.may(who) {
+        true => what_to_do.to_owned(),
+        false => format!("For {}: {what_to_do}", with_article(who)),
+    };
     let path = match &row.need {
         Need::DeadLetters(_) => Some("/inbox?state=dead".to_owned()),
         Need::Reviews(_) => Some("/reviews".to_owned()),
@@ -70,10 +75,33 @@ pub(super) fn shown_need(visit: &Visit, row: &NeedRow) -> ShownNeed {
     };
     ShownNeed {
         title,
-        what_to_do: what_to_do.to_owned(),
+        what_to_do,
         path: path.map(|path| visit.path(&path)),
         at: row.at.map(|at| visit.time(at)),
         tone,
+    }
+}
+
+/// The role that can do what a need asks for. Those above it can do it too.
+const fn who_acts(need: &Need) -> Role {
+    match need {
+        Need::DeadLetters(_) | Need::Reviews(_) | Need::Sync(..) | Need::DeadFollowUps(..) => {
+            Role::Supervisor
+        }
+        Need::AllRejected(..)
+        | Need::Rejected(..)
+        | Need::Silent(_)
+        | Need::UnreadableSecret(..)
+        | Need::ApiFails(..)
+        | Need::Keys(_) => Role::Admin,
+    }
+}
+
+const fn with_article(role: Role) -> &'static str {
+    match role {
+        Role::Admin => "an admin",
+        Role::Supervisor => "a supervisor",
+        Role::Viewer => "everybody",
     }
 }
 
@@ -82,7 +110,7 @@ fn need_words(need: &Need) -> (String, &'static str, &'static str) {
     match need {
         Need::DeadLetters(count) => (
             format!("{} could not be applied", bounded(*count, "webhook", "webhooks")),
-            "Look at the reasons. Mend the cause, then replay them; or discard them.",
+            "Look at the reasons. An admin can mend the cause in the settings; then replay them. Or discard them.",
             "bad",
         ),
         Need::Reviews(count) => (

@@ -14,6 +14,8 @@ use crate::customer::model::phone::Phone;
 use crate::customer::model::text::canonical_id;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::{ReadRules, find_keys};
+use crate::settings::file::MultipleMatches;
+use crate::settings::unknown_event_type;
 
 #[derive(Serialize)]
 struct SettingsPage {
@@ -72,10 +74,24 @@ async fn outcome(visit: &Visit, tried: &Tried) -> Result<Outcome, Refusal> {
     let Some(question) = question(visit, &tried.customer) else {
         return Ok(problem("Name a customer: an e-mail address, a phone number, or an id."));
     };
-    let rules = ReadRules::from(&visit.console.file.lookup);
+    let sources = &visit.brand.rules.sources;
+    if let Some(what) = tried.is_message.then(|| unknown_event_type(sources, &tried.name)).flatten()
+    {
+        return Ok(problem(&format!("{what}.")));
+    }
+    // Also those of an address to which lookups give no answer, because several customers have it.
+    let max_customers = ReadRules::from(&visit.console.file.lookup).max_customers.max(2);
+    let rules = ReadRules { max_customers, multiple_matches: MultipleMatches::All };
     let mut connection = visit.pool().acquire().await?;
     let keys = find_keys(&mut connection, &visit.brand, &question, rules).await?;
-    let Some(key) = keys.first() else { return Ok(problem("Nobody has this address or id.")) };
+    let key = match keys.as_slice() {
+        [key] => key,
+        [] => return Ok(problem("Nobody has this address or id.")),
+        _ => {
+            let text = "Several customers have this address. Write the customer id of one of them.";
+            return Ok(problem(text));
+        }
+    };
     let records = key.parse().into_iter().collect();
     let what = ("view customer", "with a template to try".to_owned());
     let by = (visit.attribution(), visit.now());

@@ -14,7 +14,10 @@ use crate::console::visit::Visit;
 use crate::counted::duration;
 use crate::customer::model::source::Source;
 use crate::doctor::finding::{Finding, Verdict};
+use crate::doctor::service::is_tested;
 use crate::inbox::source_health::{SourceHealth, list_source_health_for_page};
+use crate::sources::api::Stream;
+use crate::sources::secret::SecretRef;
 use crate::sources::setup::SecretOrigin;
 use crate::sources::webhook::{SECRET_PARAMETER, SecretIn};
 use crate::sources::webhook_setup;
@@ -40,6 +43,9 @@ struct SourcePage {
     streams: Vec<ShownStream>,
     /// A run can be started only if there is an API.
     has_api: bool,
+    /// The lists that a test of the connection reads, and what else the API has.
+    lists: Vec<&'static str>,
+    single: Vec<&'static str>,
     /// What a test of the connection found, if a person just made one.
     tested: Vec<TestedList>,
 }
@@ -58,8 +64,16 @@ struct Webhooks {
     state: (&'static str, &'static str),
     url: String,
     url_goes_to: &'static str,
+    /// The names and texts of the parts in which the source wants the URL.
+    url_parts: Vec<(&'static str, String)>,
+    /// Whether only this machine can reach the URL.
+    is_local: bool,
     verification: &'static str,
     secret: &'static str,
+    /// Where the settings have the secrets.
+    secret_places: Vec<String>,
+    /// Whether they could be read, and the tone.
+    secret_state: (String, &'static str),
     last: Option<ShownTime>,
     /// The time since the last one.
     silence: Option<String>,
@@ -93,6 +107,7 @@ struct Api {
     failures: u32,
     /// No calls before this time, and why.
     pause: Option<(ShownTime, &'static str)>,
+    secret_place: Option<String>,
     unreadable_secret: Option<String>,
     follow_ups: Option<(i64, i64, String)>,
 }
@@ -151,7 +166,12 @@ async fn page(visit: &Visit, tested: Vec<TestedList>) -> Result<Reply, Refusal> 
     let rejected = list_rejected(pool, brand.id(), Some(source), limit).await?;
     let unread = list_invalid_values(pool, brand.id(), source).await?;
     let name = webhook_setup(source).name;
+    let streams = brand.rules.sources.api(source).streams().iter();
+    let (lists, single): (Vec<&Stream>, Vec<&Stream>) =
+        streams.partition(|stream| is_tested(stream));
     let page = SourcePage {
+        lists: lists.into_iter().map(|stream| stream.name).collect(),
+        single: single.into_iter().map(|stream| stream.name).collect(),
         name,
         slug: source.as_str(),
         path: visit.path(&format!("/sources/{source}")),
@@ -172,9 +192,20 @@ fn webhooks(visit: &Visit, health: &SourceHealth, all: &[SourceHealth]) -> Webho
     let verifier = visit.brand.rules.webhook_verifiers.get(&health.source);
     let place = verifier.and_then(|verifier| verifier.verification.secret_in());
     let kind = health.verification.and_then(|name| setup.find(name));
+    let url = webhook_url(visit, health.source, place);
+    let base = visit.console.file.base_url();
+    let [places, _] = visit.brand.rules.sources.secret_places(health.source);
+    let read = verifier.map_or(0, |verifier| verifier.verification.secrets().len());
     Webhooks {
+        url_parts: setup.url_parts.map_or_else(Vec::new, |[before, path]| {
+            let end = url.strip_prefix(&base).unwrap_or_default().to_owned();
+            vec![(before, base.clone()), (path, end)]
+        }),
+        is_local: visit.console.file.is_for_this_machine_only(),
+        secret_places: places.iter().map(SecretRef::in_words).collect(),
+        secret_state: secret_state(read, places.len()),
+        url,
         state: webhook_state(visit, health),
-        url: webhook_url(visit, health.source, place),
         url_goes_to: setup.url_goes_to,
         verification: kind.map_or("", |kind| kind.meaning),
         secret: match (place, kind.map(|kind| kind.secret)) {
@@ -196,6 +227,15 @@ fn webhooks(visit: &Visit, health: &SourceHealth, all: &[SourceHealth]) -> Webho
         conflicts: stats.conflicting_duplicates,
         pending: backlog(all, health.pending, |health| health.pending),
         dead: backlog(all, health.dead, |health| health.dead),
+    }
+}
+
+/// Whether the secrets of webhooks could be read, and the tone.
+fn secret_state(read: usize, all: usize) -> (String, &'static str) {
+    match read {
+        read if read >= all => ("it was read".to_owned(), "good"),
+        0 => ("it cannot be read: webhooks are rejected".to_owned(), "bad"),
+        read => (format!("{read} of {all} were read"), "warn"),
     }
 }
 
@@ -240,6 +280,10 @@ fn shown_api(visit: &Visit, api: &SourceApi, account: &AccountRow) -> Api {
         failure: account.failure.clone(),
         failures: account.failures_in_a_row,
         pause: pause.map(|(at, why)| (visit.time(at), why)),
+        secret_place: {
+            let [_, places] = rules.sources.secret_places(api.source);
+            places.first().map(SecretRef::in_words)
+        },
         unreadable_secret: rules.unreadable_secrets.get(&api.source).cloned(),
         follow_ups: api.follow_ups.as_ref().map(|c| (c.waiting, c.dead, c.note.clone())),
     }

@@ -12,6 +12,8 @@ use crate::sources::webhook_setup;
 #[derive(Serialize)]
 struct SourcesPage {
     sources: Vec<ShownSource>,
+    /// The name of a source in the settings, as an example.
+    first: &'static str,
 }
 
 /// A source in the list.
@@ -45,7 +47,10 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
             .and_then(|account| account.succeeded_at)
             .map(|at| visit.time(at)),
     });
-    let page = SourcesPage { sources: sources.collect() };
+    // One that is not connected is the best example.
+    let example = all.iter().find(|health| health.verification.is_none()).or(all.first());
+    let first = example.map_or("", |health| health.source.as_str());
+    let page = SourcesPage { sources: sources.collect(), first };
     visit.page("sources.html", ("/sources", "Sources"), &page)
 }
 

@@ -171,7 +171,12 @@ impl Identifiers {
 /// The identifiers of a record. Values that cannot be parsed are left out here; the record keeps them.
 #[must_use]
 pub fn identifiers_of(record: &Record, region: Option<Region>) -> Identifiers {
-    let versions = &record.versions;
+    identifiers_in(&record.versions, region)
+}
+
+/// The identifiers in the fields of a record.
+#[must_use]
+pub fn identifiers_in(versions: &FieldVersions, region: Option<Region>) -> Identifiers {
     let texts = |prefix| {
         versions.with_prefix(prefix).filter_map(|(slot, value, _)| Some((slot, value.as_str()?)))
     };

@@ -18,4 +18,4 @@ pub use self::login_provider::check_login_provider;
 pub use self::reachability::{Addresses, check_reachability};
 pub use self::replicas::check_replicas;
 pub use self::settings::{check_mistakes, check_settings};
-pub use self::source_apis::{check_source_api, check_source_apis};
+pub use self::source_apis::{check_source_api, check_source_apis, is_tested};

@@ -58,11 +58,17 @@ pub async fn check_source_api(
     findings
 }
 
+/// Whether a check reads a stream: only lists are read.
+#[must_use]
+pub const fn is_tested(stream: &Stream) -> bool {
+    matches!(stream.traversal, Traversal::List(_))
+}
+
 async fn check_account(client: &Arc<UpstreamClient>, timeout: Duration) -> Vec<Finding> {
     let (brand, source) = (&client.brand, client.source);
     let streams = brand.rules.sources.api(source).streams();
     let mut findings = Vec::new();
-    for stream in streams.iter().filter(|stream| matches!(stream.traversal, Traversal::List(_))) {
+    for stream in streams.iter().filter(|stream| is_tested(stream)) {
         let subject = format!("{}/{source} {}", brand.rules.slug, stream.name);
         if brand.id() < 0 {
             let unknown = "the brand is not stored yet: start the service once";

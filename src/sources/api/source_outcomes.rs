@@ -19,6 +19,14 @@ impl SourceOutcomes {
     /// Too many searches were in flight, or no time was left.
     pub const NOT_ASKED: &str = "not_asked";
 
+    /// The names that are not errors of calls, each with what it means, for people.
+    pub const MEANINGS: [(&str, &str); 4] = [
+        (Self::FOUND, "the source knows the person"),
+        (Self::NOT_FOUND, "the source does not know the person"),
+        (Self::PENDING, "the source had not answered when the lookup was answered"),
+        (Self::NOT_ASKED, "too many searches were waiting, or no time was left"),
+    ];
+
     /// The same outcome for each of these sources.
     #[must_use]
     pub fn all(sources: &[Source], outcome: &'static str) -> Self {

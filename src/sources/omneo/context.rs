@@ -198,7 +198,7 @@ impl Context<'_> {
 
 /// The type of event in a name, and what happened to it. `benefit.code.allocated` and similar events are about
 /// something inside the benefit, so they are unknown.
-fn event_spec(name: &str) -> Option<(&'static EventSpec, &str)> {
+pub(super) fn event_spec(name: &str) -> Option<(&'static EventSpec, &str)> {
     let (thing, action) = name.split_once('.').filter(|(_, action)| !action.contains('.'))?;
     let spec = EventSpec::named(if thing == "points" { "point" } else { thing })?;
     Some((spec, action))

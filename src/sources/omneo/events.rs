@@ -135,7 +135,8 @@ impl EventSpec {
         OmneoEvents::ALL.iter().any(|events| events.one() == self.thing)
     }
 
-    fn key(&self, said: &Value) -> Result<EventKey, Unreadable> {
+    /// The key of an event.
+    pub(super) fn key(&self, said: &Value) -> Result<EventKey, Unreadable> {
         let id = id_at(said, "/id").ok_or(Unreadable::Missing("usable id"))?;
         EventKey::new(Source::Omneo, self.thing, &id).ok_or(Unreadable::Missing("usable id"))
     }

@@ -3,6 +3,7 @@
 mod api;
 mod context;
 mod events;
+mod mentions;
 mod names;
 mod profile;
 pub(super) mod requests;

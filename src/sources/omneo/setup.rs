@@ -10,6 +10,7 @@ pub const SETUP: WebhookSetup = WebhookSetup {
     url_goes_to: "In CX Manager > Settings > Webhooks, create a webhook for each event, all with this URL. \
                   Take these events: profile.*, identity.created, transaction.*, order.*, reward.*, benefit.*, point.*, \
                   tier.*, balance.updated, aggregation.updated, interaction.created, rating.*.",
+    url_parts: None,
     verifications: &[
         VerificationChoice {
             name: "signature",

@@ -12,6 +12,7 @@ use super::shape::reports_deletion;
 use crate::customer::model::record::Change;
 use crate::sources::delivery::Delivery;
 use crate::sources::digest::digest;
+use crate::sources::mentions::Mentions;
 use crate::sources::template_names::TemplateNames;
 use crate::sources::unreadable::Unreadable;
 use crate::sources::value::{id_at, time_at};
@@ -22,6 +23,11 @@ impl WebhookParser for OmneoSettings {
         let name =
             delivery.header("x-omneo-event").ok_or(Unreadable::Missing("x-omneo-event header"))?;
         self.read_context(name, &delivery.json()?, delivery.received_at)
+    }
+
+    fn mentions(&self, delivery: &Delivery) -> Mentions {
+        let name = delivery.header("x-omneo-event").unwrap_or_default();
+        self.mentions_in(name, &delivery.json().unwrap_or_default(), delivery.received_at)
     }
 
     fn required_headers(&self) -> &'static [&'static str] {

@@ -5,7 +5,13 @@ use crate::sources::setup::{NOT_VERIFIED, SecretOrigin, VerificationChoice, Webh
 /// How OmniLab's webhooks are connected.
 pub const SETUP: WebhookSetup = WebhookSetup {
     name: "OmniLab",
-    url_goes_to: "Give this URL and the event types to OmniLab's staff: they create the subscription.",
+    url_goes_to: "Give OmniLab's staff this URL and these event types: they create the subscription. \
+                  touchpoint.page_visit.v1, touchpoint.participated.v1, touchpoint.participation_form_filled.v1, \
+                  touchpoint.started.v1, touchpoint.completed.v1, touchpoint.terms_accepted.v1, cta.clicked.v1, \
+                  question.answered.v1, feedback.submitted.v1, reward.eligible.v1, reward.won.v1, reward.lost.v1, \
+                  reward.redeemed.v1, booking.created.v1, smartlink.redirected.v1. Ask for the other events of bookings, too: \
+                  the published list ends before them.",
+    url_parts: None,
     verifications: &[
         VerificationChoice {
             name: "signature",

@@ -17,6 +17,7 @@ use crate::customer::model::text;
 use crate::sources::delivery::Delivery;
 use crate::sources::digest::digest;
 use crate::sources::extract::{FieldExtractor, Fields};
+use crate::sources::mentions::Mentions;
 use crate::sources::said_at::{said_at, undated};
 use crate::sources::template_names::TemplateNames;
 use crate::sources::time::Moment;
@@ -67,6 +68,21 @@ impl WebhookParser for OmniLabSettings {
             .finish();
         let event = Change::Event { key, update: update(event) };
         Ok(ParsedWebhook::Changes(vec![record, event]))
+    }
+
+    fn mentions(&self, delivery: &Delivery) -> Mentions {
+        let body = delivery.json().unwrap_or_default();
+        let places = &self.pointers;
+        let id = read_id(&body, &places.external_id).ok().flatten();
+        let participant =
+            id.as_deref().and_then(|id| RecordKey::new(SourceKind::OmniLabParticipant, id));
+        let booking = id_at(&body, &places.booking);
+        let booking = booking.and_then(|id| EventKey::new(Source::OmniLab, "booking", &id));
+        Mentions {
+            records: participant.into_iter().collect(),
+            events: booking.into_iter().collect(),
+            fields: self.person(&body, id.as_deref().unwrap_or_default()),
+        }
     }
 
     fn required_headers(&self) -> &'static [&'static str] {

@@ -10,6 +10,7 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::extract::{FieldExtractor, Fields};
+use crate::sources::mentions::Mentions;
 use crate::sources::said_at::undated;
 use crate::sources::time::Moment;
 use crate::sources::unreadable::Unreadable;
@@ -167,4 +168,27 @@ fn event_fields(
             ],
         )
         .finish()
+}
+
+/// Whom an object names, also one that cannot be applied.
+pub(super) fn mentions_in(entity: Option<Entity>, data: &Value) -> Mentions {
+    let id = |pointer: &str| id_at(data, pointer);
+    let own = match entity {
+        Some(Entity::Contact) => Some(("/id", SourceKind::OmnioTapContact)),
+        Some(Entity::Customer) => Some(("/id", SourceKind::OmnioTapCustomer)),
+        _ => None,
+    };
+    let named = [
+        ("/customerId", SourceKind::OmnioTapCustomer),
+        ("/contactId", SourceKind::OmnioTapContact),
+    ];
+    let records = own.into_iter().chain(named);
+    let records = records.filter_map(|(pointer, kind)| RecordKey::new(kind, &id(pointer)?));
+    let event = entity.filter(|_| own.is_none()).zip(id("/id"));
+    let event = event.and_then(|(entity, id)| EventKey::new(Source::OmnioTap, entity.name(), &id));
+    Mentions {
+        records: records.collect(),
+        events: event.into_iter().collect(),
+        fields: person(data).finish(),
+    }
 }

@@ -8,6 +8,7 @@ use crate::sources::setup::{
 pub const SETUP: WebhookSetup = WebhookSetup {
     name: "OmnioTap",
     url_goes_to: "In Tenant Settings, paste this URL.",
+    url_parts: None,
     verifications: &[
         URL_SECRET,
         VerificationChoice {

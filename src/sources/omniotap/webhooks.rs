@@ -4,13 +4,16 @@
 //! every field is optional. The time stamp is `updatedAt` or `occurred_at`, whichever is later: when a deleted
 //! contact is restored, `updatedAt` is unchanged.
 
-use super::entity::{Entity, Stamp};
+use serde_json::Value;
+
+use super::entity::{Entity, Stamp, mentions_in};
 use super::names::NAMES;
 use super::settings::OmnioTapSettings;
 use crate::customer::model::field_versions::Scope;
 use crate::customer::model::text::canonical_id;
 use crate::sources::delivery::Delivery;
 use crate::sources::extract::Fields;
+use crate::sources::mentions::Mentions;
 use crate::sources::said_at::{SaidAt, said_at};
 use crate::sources::template_names::TemplateNames;
 use crate::sources::unreadable::Unreadable;
@@ -20,12 +23,7 @@ use crate::sources::webhook::{DedupKey, DeliveryMeta, ParsedWebhook, Priority, W
 impl WebhookParser for OmnioTapSettings {
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
         let body = delivery.json()?;
-        if !self.tenant_id.is_empty()
-            && id_at(&body, "/tenant_id").ok_or(Unreadable::Missing("tenant_id"))?
-                != canonical_id(&self.tenant_id)
-        {
-            return Err(Unreadable::Foreign("tenant than sources.omniotap.tenant_id"));
-        }
+        self.require_own(&body)?;
         let entity = text_at(&body, "/entity_type").ok_or(Unreadable::Missing("entity_type"))?;
         let action = text_at(&body, "/action").ok_or(Unreadable::Missing("action"))?;
         let data =
@@ -60,6 +58,16 @@ impl WebhookParser for OmnioTapSettings {
         Ok(ParsedWebhook::Changes(vec![entity.change(data, stamp, happened_at, scope)?]))
     }
 
+    fn mentions(&self, delivery: &Delivery) -> Mentions {
+        let body = delivery.json().unwrap_or_default();
+        if self.require_own(&body).is_err() {
+            return Mentions::default();
+        }
+        let name = text_at(&body, "/entity_type").unwrap_or_default();
+        let entity = Entity::ALL.into_iter().find(|known| known.name() == name);
+        mentions_in(entity, body.get("data").unwrap_or(&Value::Null))
+    }
+
     fn required_headers(&self) -> &'static [&'static str] {
         &[]
     }
@@ -76,5 +84,18 @@ impl WebhookParser for OmnioTapSettings {
         let dedup_key = id_at(&body, "/event_id")
             .map_or_else(|| DedupKey::of_content("", &delivery.body), DedupKey::Id);
         DeliveryMeta::new(event.as_deref(), dedup_key, Priority::Normal)
+    }
+}
+
+impl OmnioTapSettings {
+    /// Refuses a webhook of another tenant.
+    fn require_own(&self, body: &Value) -> Result<(), Unreadable> {
+        if self.tenant_id.is_empty() {
+            return Ok(());
+        }
+        let tenant = id_at(body, "/tenant_id").ok_or(Unreadable::Missing("tenant_id"))?;
+        let foreign = "tenant than sources.omniotap.tenant_id";
+        let is_own = tenant == canonical_id(&self.tenant_id);
+        if is_own { Ok(()) } else { Err(Unreadable::Foreign(foreign)) }
     }
 }

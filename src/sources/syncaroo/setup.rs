@@ -8,6 +8,7 @@ use crate::sources::setup::{
 pub const SETUP: WebhookSetup = WebhookSetup {
     name: "Syncaroo",
     url_goes_to: "Give Syncaroo an apiUri and a webhookPath that together make this URL.",
+    url_parts: Some(["apiUri", "webhookPath"]),
     verifications: &[
         URL_SECRET,
         VerificationChoice {

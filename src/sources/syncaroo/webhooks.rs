@@ -2,6 +2,8 @@
 //! `<24 hex>*<start, epoch ms>*<end, epoch ms>`, sometimes after a stray apostrophe. Data about people is only
 //! in replies of its API, whose format is assumed.
 
+use serde_json::Value;
+
 use super::booking::{API_URL, BOOKINGS, attribute_type, booking_of_webhook, slot};
 use super::names::NAMES;
 use super::place::PlaceRef;
@@ -10,6 +12,7 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::Change;
 use crate::sources::delivery::Delivery;
 use crate::sources::extract::FieldExtractor;
+use crate::sources::mentions::Mentions;
 use crate::sources::template_names::TemplateNames;
 use crate::sources::unreadable::Unreadable;
 use crate::sources::value::text_at;
@@ -18,11 +21,7 @@ use crate::sources::webhook::{DedupKey, DeliveryMeta, ParsedWebhook, WebhookPars
 impl WebhookParser for SyncarooSettings {
     fn parse_webhook(&self, delivery: &Delivery) -> Result<ParsedWebhook, Unreadable> {
         let body = delivery.json()?;
-        if self.connection_id != 0
-            && text_at(&body, "/connectionId") != Some(self.connection_id.to_string())
-        {
-            return Err(Unreadable::Foreign("connection than sources.syncaroo.connection_id"));
-        }
+        self.require_own(&body)?;
         if attribute_type(&body).ok_or(Unreadable::Missing("attributeType"))? != BOOKINGS {
             return Ok(ParsedWebhook::Ignored("it is not about a booking"));
         }
@@ -46,6 +45,12 @@ impl WebhookParser for SyncarooSettings {
         }]))
     }
 
+    fn mentions(&self, delivery: &Delivery) -> Mentions {
+        let body = delivery.json().unwrap_or_default();
+        let booking = self.require_own(&body).and_then(|()| booking_of_webhook(&body));
+        Mentions { events: booking.into_iter().collect(), ..Mentions::default() }
+    }
+
     fn required_headers(&self) -> &'static [&'static str] {
         &[]
     }
@@ -61,5 +66,15 @@ impl WebhookParser for SyncarooSettings {
             .webhook_priorities
             .priority(event.as_deref(), text_at(&body, "/metaData/resourceType").as_deref());
         DeliveryMeta::new(event.as_deref(), DedupKey::None, priority)
+    }
+}
+
+impl SyncarooSettings {
+    /// Refuses a webhook of another connection.
+    fn require_own(&self, body: &Value) -> Result<(), Unreadable> {
+        let is_own = self.connection_id == 0
+            || text_at(body, "/connectionId") == Some(self.connection_id.to_string());
+        let foreign = "connection than sources.syncaroo.connection_id";
+        if is_own { Ok(()) } else { Err(Unreadable::Foreign(foreign)) }
     }
 }

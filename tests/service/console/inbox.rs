@@ -149,6 +149,59 @@ async fn filters_combine_and_odd_ones_are_shown_as_text() {
 }
 
 #[tokio::test]
+async fn a_webhook_that_failed_says_whom_it_is_about_and_what_the_reason_means() {
+    let app = receiver_with_console().await;
+    let profile = json!({"id": "p-1", "email": "p-1@example.org", "first_name": "Anna"});
+    send(&app, "omneo", &profile.to_string()).await;
+    let deleted = [
+        json!({"id": "o-1", "profile_id": "p-1", "order_number": "7"}),
+        json!({"id": "o-2", "profile": {"id": "p-2", "email": "P-1@example.org"}, "order_number": "8"}),
+        json!({"id": "o-3", "profile": {"id": "p-3"}, "order_number": "9"}),
+        json!({"id": "o-4", "order_number": "10"}),
+    ];
+    for body in &deleted {
+        let headers = [("x-omneo-event", "order.deleted")];
+        let body = body.to_string();
+        let path = "/webhooks/demo/omneo";
+        post(app.application.address, path, &headers, body.as_bytes()).await;
+    }
+    work_off(&app).await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
+    let paths = femke.get("/inbox?state=dead").await.shown().links("/demo/inbox/");
+    let mut pages = Vec::new();
+    for path in paths.iter().rev() {
+        pages.push(femke.get(path).await.shown());
+    }
+    let [by_id, by_address, of_nobody, without] = &pages[..] else { panic!("{paths:?}") };
+    assert!(by_id.has("profile p-1</a>"), "{}", by_id.text());
+    assert!(by_address.has("profile p-1</a>") && by_address.has("found by an address"));
+    assert!(by_address.has("profile p-2 <small class=\"muted\">(no customer has it now)"));
+    assert!(of_nobody.has("profile p-3 <small") && of_nobody.links("/demo/customers/").is_empty());
+    assert!(without.has("Nobody that this service knows"), "{}", without.text());
+    for page in &pages {
+        assert!(page.has("agents still see what it would delete"), "{}", page.text());
+        assert!(page.has("[brands.demo.sources.omneo.webhook]") && page.has("is not safe against"));
+        assert!(!page.has("p-1@example.org"), "the values stay hidden");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_deletion_that_was_applied_leads_to_no_page_that_does_not_exist() {
+    let app = receiver_with_console().await;
+    let mut contact = contact("e1", "c-1", "Anna", 1);
+    contact["action"] = "deleted".into();
+    send(&app, "omniotap", &contact.to_string()).await;
+    work_off(&app).await;
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
+    let path = femke.get("/inbox?state=done").await.shown().links("/demo/inbox/").remove(0);
+    let page = femke.get(&path).await.shown();
+    assert!(page.has("contact c-1 <small class=\"muted\">(no customer has it now)"));
+    assert!(page.links("/demo/customers/").is_empty(), "{}", page.text());
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn many_webhooks_are_paged_by_key() {
     let app = receiver_with_console().await;
     sqlx::query(

@@ -2,11 +2,18 @@
 
 use std::collections::BTreeSet;
 
+use hookpoint::admin::find_customers::find_customers;
 use hookpoint::admin::role::Role;
+use hookpoint::customer::model::email::Email;
+use hookpoint::erasure::erase::erase;
+use hookpoint::erasure::suppression_file::SuppressionFile;
+use hookpoint::lookup::query::Question;
+use hookpoint::lookup::query_customers::ReadRules;
+use hookpoint::settings::file::MultipleMatches;
 
 use super::customers::person;
 use super::{Page, Person, empty_app_with_console};
-use crate::support::{KEY, TestApp, demo_changes, encode, until};
+use crate::support::{KEY, TestApp, demo_changes, encode, suppression_file_of, until};
 
 const THOMAS: &str = "channelAddressType=email&address=thomas%40example.org";
 
@@ -37,6 +44,9 @@ async fn lookups_are_listed_and_found_by_what_people_know() {
         assert!(list.has(text), "{text}: {}", list.text());
     }
     assert!(!list.links("/demo/customers/").is_empty(), "{}", list.text());
+    for text in ["Thomas Bakker", "The address is not a phone number.", "Cache: miss"] {
+        assert!(list.has(text), "{text}: {}", list.text());
+    }
     for (by, text) in [
         ("ticket", "T-1"),
         ("request", &request),
@@ -56,6 +66,7 @@ async fn lookups_are_listed_and_found_by_what_people_know() {
     let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     let masked = viewer.get("/lookups").await.shown();
     assert!(masked.has("••••••") && !masked.has(&customer), "{}", masked.text());
+    assert!(!masked.has("Bakker"), "{}", masked.text());
     // Who searched is in the audit log, and about whom as a hash.
     let log = femke.get("/audit?action=search+lookups").await.shown();
     assert!(
@@ -64,6 +75,36 @@ async fn lookups_are_listed_and_found_by_what_people_know() {
         log.text()
     );
     assert!(!log.has("thomas") && !log.has("<td>log in"), "{}", log.text());
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_search_for_the_lookups_of_an_erased_person_says_so() {
+    let app = empty_app_with_console().await;
+    app.apply(demo_changes(&app.brand)).await;
+    let thomas = "thomas@example.org";
+    let rules = ReadRules { max_customers: 10, multiple_matches: MultipleMatches::All };
+    let question = Question::Address(Email::parse(thomas).unwrap().into());
+    let found = find_customers(app.pool(), &app.brand, &question, rules).await.unwrap();
+    let file = SuppressionFile::new(suppression_file_of(&app.database));
+    let records = &found[0].records;
+    erase(app.pool(), &app.brand, &file, records, app.clock.now(), &mut |_| ()).await.unwrap();
+    // A source still knows him.
+    let insert = "insert into lookup_history (brand_id, asked_at, request_id, question_kind, status, cache, customer_keys, sources, duration_us)
+        values ($1, now(), gen_random_uuid(), 'email', 200, 'miss', '{}', 'omniotap=found', 1000)";
+    sqlx::query(insert).bind(app.brand.id()).execute(app.pool()).await.unwrap();
+    let femke = Person::log_in(&app, Role::Supervisor, "Femke").await;
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
+    let list = femke.get("/lookups").await.shown();
+    assert!(list.has("the person was erased here, or"), "{}", list.text());
+    for (by, text) in [("address", thomas), ("id", "nobody")] {
+        let found = femke.post("/lookups", &[("by", by), ("text", text)]).await.shown();
+        let is_erased = found.has("A person with this address or id was erased.");
+        assert_eq!(is_erased, text == thomas, "{}", found.text());
+    }
+    let fields = [("by", "address"), ("text", thomas)];
+    let masked = viewer.post("/lookups", &fields).await.shown();
+    assert!(!masked.has("was erased."), "who sees masks does not learn it: {}", masked.text());
     app.stop().await;
 }
 

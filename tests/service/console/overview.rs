@@ -10,21 +10,24 @@ use crate::inbox::{contact, work_off};
 async fn a_new_brand_sees_its_first_steps_and_then_what_needs_a_person() {
     let app = receiver_with_console().await;
     let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
+    let admin = Person::log_in(&app, Role::Admin, "Ada").await;
     let page = viewer.get("/").await.shown();
-    assert!(
-        page.has("Connect this brand") && page.has("Nothing needs you now."),
-        "{}",
-        page.text()
-    );
-    assert_eq!(page.html.matches("the first webhook came").count(), 4, "{}", page.text());
+    assert!(page.has("An admin connects it.") && page.has("Nothing needs you now."));
+    assert!(!page.has("the first webhook came"), "it is not a viewer's work: {}", page.text());
     assert!(page.links("/demo/keys").is_empty(), "a viewer sees no keys");
+    let page = admin.get("/").await.shown();
+    assert!(page.has("Connect this brand"), "{}", page.text());
+    assert_eq!(page.html.matches("the first webhook came").count(), 4, "{}", page.text());
     send(&app, "omniotap", "{\"id\": no").await;
     send(&app, "omniotap", &contact("e1", "c-1", "Anna", 1).to_string()).await;
     work_off(&app).await;
     let page = viewer.get("/").await.shown();
     assert!(page.has("1 webhook could not be applied"), "{}", page.text());
+    assert!(page.has("For a supervisor: Look at the reasons."), "{}", page.text());
     assert_eq!(page.links("/demo/inbox?state=dead").len(), 1);
-    assert!(page.has("1 could not be applied"), "the rates: {}", page.text());
+    assert!(page.has("that are still stored: 1 could not be applied"), "{}", page.text());
+    let page = admin.get("/").await.shown();
+    assert!(page.has("<td class=\"long\">Look at the reasons."), "{}", page.text());
     let done: Vec<&str> =
         page.html.split("<li").filter(|step| step.starts_with(" class")).collect();
     for step in ["The settings are read", "A key for Omnidesk", "A source is connected"] {

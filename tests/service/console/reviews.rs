@@ -279,3 +279,24 @@ async fn every_page_shows_the_data_of_the_demo() {
     }
     app.stop().await;
 }
+
+#[tokio::test]
+async fn a_template_is_tried_on_one_customer_and_for_an_event_type_that_exists() {
+    let app = couples().await;
+    let admin = Person::log_in(&app, Role::Admin, "Ada").await;
+    let tried = async |place: &str, name: &str, customer: &str| {
+        let fields = [("place", place), ("name", name), ("customer", customer)];
+        let template = [("template", "{{ customer.first_name }}")];
+        let fields: Vec<_> = fields.into_iter().chain(template).collect();
+        admin.post("/settings", &fields).await.shown()
+    };
+    let page = tried("field", "loyaltyTier", LINE).await;
+    assert!(page.has("Several customers have this address."), "{}", page.text());
+    let page = tried("field", "loyaltyTier", "ruben@example.org").await;
+    assert!(page.has("What would change") && page.has("Ruben"), "{}", page.text());
+    let page = tried("message", "omneo.orders", "ruben@example.org").await;
+    assert!(page.has("omneo has no events of the type \"omneo.orders\""), "{}", page.text());
+    let page = tried("message", "omneo.order", "ruben@example.org").await;
+    assert!(page.has("It has no event of this type"), "{}", page.text());
+    app.stop().await;
+}

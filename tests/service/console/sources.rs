@@ -32,6 +32,13 @@ async fn a_source_shows_its_url_without_its_secret_and_why_webhooks_were_rejecte
             page.has("No webhook was rejected lately.") && page.has("The API is not connected.")
         );
     }
+    let page = viewer.get("/sources/omneo").await.shown();
+    assert!(page.has("the environment variable OMNEO_SECRET.") && page.has("it was read</span>"));
+    assert!(page.has("Only this machine can reach this address"), "{}", page.text());
+    let page = viewer.get("/sources/syncaroo").await.shown();
+    assert!(page.has("<code>apiUri</code>") && page.has("value=\"/webhooks/demo/syncaroo"));
+    assert!(viewer.get("/sources/omnilab").await.shown().has("touchpoint.participated.v1"));
+    assert!(list.has("To add a source") && list.has("connect.md"), "{}", list.text());
     assert_eq!(viewer.get("/sources/nobody").await.status, 404);
     let response = post(app.application.address, "/webhooks/demo/omneo", &[], b"{}").await;
     assert_eq!(response.status, 401);
@@ -151,6 +158,7 @@ async fn the_connection_is_tested_when_a_supervisor_asks_and_not_more_often() {
     let again = femke.post("/sources/omneo/test", &[]).await;
     assert_eq!(again.status, 422, "{}", again.text());
     let page = femke.post("/sources/omniotap/test", &[]).await.shown();
+    assert!(page.has("(contacts, ") && !page.has("is not tested"), "{}", page.text());
     assert!(page.has("works</span>") && !page.has("fails</span>"), "{}", page.text());
     assert_eq!(femke.post("/sources/omnilab/test", &[]).await.status, 422, "it has no API");
     app.clock.set(app.clock.now() + jiff::SignedDuration::from_secs(11));

@@ -129,10 +129,11 @@ impl Browser {
         self.0.execute(script, Vec::new()).await.unwrap()
     }
 
-    /// Whether the page is wider than the window, and where.
+    /// Whether the page is wider than the window, and where. With the script, no table goes on at the side.
     async fn too_wide(&self) -> Option<String> {
         let script = "const root = document.documentElement;
-            const isOut = (e) => e.getBoundingClientRect().right > root.clientWidth + 1 && !e.closest('.scroll, pre');
+            const isOut = (e) => e.getBoundingClientRect().right > root.clientWidth + 1 && !e.closest('pre, thead')
+                && (root.classList.contains('has-script') || !e.closest('.scroll'));
             const out = [...document.querySelectorAll('body *')].filter(isOut).map((e) => e.tagName + ' ' + e.className);
             return [root.scrollWidth - root.clientWidth, out.slice(0, 5).join(', ')]";
         let found = self.evaluate(script).await;
