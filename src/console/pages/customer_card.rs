@@ -55,7 +55,7 @@ impl CustomerCard {
     }
 
     /// The same, of a customer as it would be.
-    pub(super) fn as_it_would_be(self) -> Self {
+    pub(super) fn if_decided(self) -> Self {
         Self { path: None, ..self }
     }
 }

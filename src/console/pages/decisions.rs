@@ -106,7 +106,7 @@ fn undo_of(visit: &Visit, shown: &Preview) -> Undo {
         let some = views.iter().take(MOST_CUSTOMERS);
         some.map(|view| CustomerCard::new(visit, view, None)).collect()
     };
-    let after = cards(&shown.after).into_iter().map(CustomerCard::as_it_would_be);
+    let after = cards(&shown.after).into_iter().map(CustomerCard::if_decided);
     let state = shown.state.to_string();
     Undo {
         state,

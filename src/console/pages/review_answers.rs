@@ -132,7 +132,7 @@ async fn previewed(
     Ok(AnswerResult {
         state: shown.state.to_string(),
         customers: after
-            .map(|view| CustomerCard::new(visit, view, Some(&known)).as_it_would_be())
+            .map(|view| CustomerCard::new(visit, view, Some(&known)).if_decided())
             .collect(),
         more: shown.after.len().saturating_sub(MOST_COMPARED),
         others: others.map(|view| CustomerCard::new(visit, view, None)).collect(),
