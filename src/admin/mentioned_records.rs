@@ -13,7 +13,7 @@ use crate::lookup::query_customers::ReadRules;
 use crate::settings::file::MultipleMatches;
 use crate::sources::Delivery;
 use crate::sources::extract::Fields;
-use crate::sources::mentions::Mentions;
+use crate::sources::mentioned::Mentions;
 use crate::storage::StorageError;
 use crate::storage::customer_summaries::list_owners;
 use crate::storage::deliveries::ShownRow;
@@ -81,7 +81,7 @@ fn mentions(brand: &Brand, row: &ShownRow) -> Mentions {
     let parser = brand.rules.sources.parser(source);
     let mentions = parser.mentions(&delivery);
     match parser.parse_webhook(&delivery) {
-        Ok(parsed) => mentions.and_changes_of(&parsed),
+        Ok(parsed) => mentions.and_changes(parsed.changes().unwrap_or_default()),
         Err(_) => mentions,
     }
 }

@@ -16,7 +16,7 @@ mod json_fault;
 mod json_text;
 mod listing;
 mod lone_surrogates;
-pub mod mentions;
+pub mod mentioned;
 pub mod omneo;
 pub mod omnilab;
 pub mod omniotap;

@@ -12,7 +12,7 @@ use super::delivery::Delivery;
 use super::diagnosis::comparison::Comparison;
 use super::diagnosis::reason::Reason;
 use super::digest::digest;
-use super::mentions::Mentions;
+use super::mentioned::Mentions;
 use super::secret::Secret;
 use super::template_names::TemplateNames;
 use super::unreadable::Unreadable;

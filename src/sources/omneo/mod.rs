@@ -3,7 +3,7 @@
 mod api;
 mod context;
 mod events;
-mod mentions;
+mod mentioned;
 mod names;
 mod profile;
 pub(super) mod requests;

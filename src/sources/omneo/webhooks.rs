@@ -12,7 +12,7 @@ use super::shape::reports_deletion;
 use crate::customer::model::record::Change;
 use crate::sources::delivery::Delivery;
 use crate::sources::digest::digest;
-use crate::sources::mentions::Mentions;
+use crate::sources::mentioned::Mentions;
 use crate::sources::template_names::TemplateNames;
 use crate::sources::unreadable::Unreadable;
 use crate::sources::value::{id_at, time_at};

@@ -17,7 +17,7 @@ use crate::customer::model::text;
 use crate::sources::delivery::Delivery;
 use crate::sources::digest::digest;
 use crate::sources::extract::{FieldExtractor, Fields};
-use crate::sources::mentions::Mentions;
+use crate::sources::mentioned::Mentions;
 use crate::sources::said_at::{said_at, undated};
 use crate::sources::template_names::TemplateNames;
 use crate::sources::time::Moment;

@@ -10,7 +10,7 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::{Change, RecordKey, field};
 use crate::customer::model::source::{Source, SourceKind};
 use crate::sources::extract::{FieldExtractor, Fields};
-use crate::sources::mentions::Mentions;
+use crate::sources::mentioned::Mentions;
 use crate::sources::said_at::undated;
 use crate::sources::time::Moment;
 use crate::sources::unreadable::Unreadable;

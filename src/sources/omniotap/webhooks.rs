@@ -13,7 +13,7 @@ use crate::customer::model::field_versions::Scope;
 use crate::customer::model::text::canonical_id;
 use crate::sources::delivery::Delivery;
 use crate::sources::extract::Fields;
-use crate::sources::mentions::Mentions;
+use crate::sources::mentioned::Mentions;
 use crate::sources::said_at::{SaidAt, said_at};
 use crate::sources::template_names::TemplateNames;
 use crate::sources::unreadable::Unreadable;

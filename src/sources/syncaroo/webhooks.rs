@@ -12,7 +12,7 @@ use crate::customer::model::field_versions::{Scope, Update};
 use crate::customer::model::record::Change;
 use crate::sources::delivery::Delivery;
 use crate::sources::extract::FieldExtractor;
-use crate::sources::mentions::Mentions;
+use crate::sources::mentioned::Mentions;
 use crate::sources::template_names::TemplateNames;
 use crate::sources::unreadable::Unreadable;
 use crate::sources::value::text_at;

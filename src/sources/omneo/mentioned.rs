@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::context::event_spec;
 use super::profile::{ProfileParser, key};
 use super::settings::OmneoSettings;
-use crate::sources::mentions::Mentions;
+use crate::sources::mentioned::Mentions;
 use crate::sources::value::id_at;
 
 /// Where a body names profiles.

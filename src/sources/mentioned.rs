@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::extract::Fields;
-use super::webhook::ParsedWebhook;
 use crate::customer::model::event::EventKey;
 use crate::customer::model::event::field::RECORD;
 use crate::customer::model::record::{Change, RecordKey};
@@ -21,10 +20,10 @@ pub struct Mentions {
 }
 
 impl Mentions {
-    /// With what a webhook that could be parsed changes.
+    /// With the changes of a webhook that could be parsed.
     #[must_use]
-    pub fn and_changes_of(mut self, parsed: &ParsedWebhook) -> Self {
-        for change in parsed.changes().unwrap_or_default() {
+    pub fn and_changes(mut self, changes: &[Change]) -> Self {
+        for change in changes {
             match change {
                 Change::Record { key, update } => {
                     self.records.insert(key.clone());
