@@ -23,6 +23,8 @@ pub(super) struct Breaker {
     after: u32,
     open_duration: Duration,
     health: Mutex<Health>,
+    /// Held while the health is written.
+    writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -80,6 +82,7 @@ impl Breaker {
             after,
             open_duration,
             health: Mutex::default(),
+            writing: tokio::sync::Mutex::default(),
         })
     }
 
@@ -156,6 +159,8 @@ impl Breaker {
     }
 
     async fn write(&self) {
+        // One after the other: an older state must not replace a newer one.
+        let _in_order = self.writing.lock().await;
         // The row has times relative to now, so it must not wait for a connection.
         let Ok(mut db) = self.pool.acquire().await else {
             self.health.lock().will_be_written = false;
