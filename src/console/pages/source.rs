@@ -1,4 +1,4 @@
-//! One source: how its webhooks and its API are connected, and how they do. No page calls the source.
+//! One source: how its webhooks and its API are connected, and whether they work. No page calls the source.
 
 use serde::Serialize;
 
