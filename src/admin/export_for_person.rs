@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-/// What is given of a customer, its answer, a record, an event, a field of them, and a webhook.
+/// What is given of a customer, its answer, an item of its timeline, a record, an event, a field of them, and a webhook.
 const CUSTOMER: [&str; 3] = ["customer_id", "addresses", "answer"];
 const ANSWER: [&str; 4] = ["customerFirstname", "customerLastname", "customFields", "timeline"];
+const ITEM: [&str; 3] = ["lastUpdate", "message", "source"];
 const RECORD: [&str; 3] = ["key", "live", "state"];
 const EVENT: [&str; 3] = ["key", "occurred_at", "state"];
 const FIELD: [&str; 3] = ["value", "at", "timed"];
@@ -22,7 +23,14 @@ pub fn for_person(data: &Value, shown: &toml::Table) -> Value {
     let mut given = Map::new();
     let customers = list(data, "customers").map(|customer| {
         let mut customer = only(customer, &CUSTOMER);
-        change(&mut customer, "answer", |answer| only(answer, &ANSWER));
+        change(&mut customer, "answer", |answer| {
+            let mut answer = only(answer, &ANSWER);
+            change(&mut answer, "timeline", |timeline| {
+                let items = timeline.as_array().into_iter().flatten();
+                items.map(|item| only(item, &ITEM)).collect()
+            });
+            answer
+        });
         customer
     });
     given.insert("customers".to_owned(), customers.collect());

@@ -26,8 +26,19 @@ pub struct MentionedRecord {
     pub record: RecordKey,
     /// Whether a customer has it now.
     pub is_stored: bool,
-    /// Whether it was found only by an address in the webhook.
-    pub is_by_address: bool,
+    /// How it was found.
+    pub by: FoundBy,
+}
+
+/// How a record was found that a webhook is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FoundBy {
+    /// The webhook names it, or an event of it.
+    Name,
+    /// The webhook has an id in another system, which may be of several kinds of record.
+    Reference,
+    /// The webhook has an address of its customer.
+    Address,
 }
 
 /// The records that a webhook is about, at most `limit`. If no customer has one that it names: the customers that its
@@ -56,14 +67,15 @@ pub async fn find_mentioned(
     let owners = list_owners(db, brand.id(), &possible).await?;
     let of_record = |record: RecordKey| {
         let is_stored = owners.contains_key(&record);
-        MentionedRecord { record, is_stored, is_by_address: false }
+        let by = if named.contains(&record) { FoundBy::Name } else { FoundBy::Reference };
+        MentionedRecord { record, is_stored, by }
     };
     let mut found: Vec<MentionedRecord> = possible
         .into_iter()
         .map(of_record)
-        .filter(|mentioned| mentioned.is_stored || named.contains(&mentioned.record))
+        .filter(|mentioned| mentioned.is_stored || mentioned.by == FoundBy::Name)
         .collect();
-    if owners.is_empty() {
+    if !found.iter().any(|known| known.is_stored && known.by == FoundBy::Name) {
         found.extend(found_by_address(db, brand, identifiers, limit).await?);
     }
     found.truncate(limit);
@@ -102,10 +114,11 @@ async fn found_by_address(
 ) -> Result<Vec<MentionedRecord>, StorageError> {
     let rules = ReadRules { max_customers: limit, multiple_matches: MultipleMatches::All };
     let mut keys = BTreeSet::new();
-    for address in identifiers.into_iter().filter(|identifier| identifier.kind.is_address()) {
+    let addresses = identifiers.into_iter().filter(|identifier| identifier.kind.is_address());
+    for address in addresses.take(limit) {
         keys.extend(customer_keys(db, brand, &Question::Address(address), rules).await?);
     }
     let records = keys.iter().filter_map(|key| key.parse().ok());
-    let of_record = |record| MentionedRecord { record, is_stored: true, is_by_address: true };
+    let of_record = |record| MentionedRecord { record, is_stored: true, by: FoundBy::Address };
     Ok(records.map(of_record).collect())
 }

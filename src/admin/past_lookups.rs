@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::decisions::{CustomerView, views_of};
 use super::find_customers::{erasure_target, find_customers, without_owner};
 use crate::brand::Brand;
 use crate::customer::model::email::Email;
@@ -16,7 +15,7 @@ use crate::erasure::erase::is_erased;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::ReadRules;
 use crate::storage::StorageError;
-use crate::storage::customer_summaries::list_owners;
+use crate::storage::customer_summaries::{list_names, list_owners};
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_history::{LookupFilter, LookupRow, list_lookups};
 use crate::storage::page_key::PageKey;
@@ -127,19 +126,18 @@ async fn list(
     Ok(rows.into_iter().map(lookup).collect())
 }
 
-/// The customers of some lookups as they are now, by their keys.
+/// The names of the customers of some lookups as they are now, by the key of each.
 ///
 /// # Errors
 /// If Postgres fails.
-pub async fn customers_now(
+pub async fn names_now(
     pool: &Pool,
     brand: &Brand,
     lookups: &[PastLookup],
-) -> Result<BTreeMap<String, CustomerView>, StorageError> {
+) -> Result<BTreeMap<String, String>, StorageError> {
     let customers = lookups.iter().flat_map(|lookup| &lookup.customers);
     let keys = customers.filter_map(|customer| customer.now.clone()).collect();
-    let views = views_of(&mut *pool.acquire().await?, brand, &keys).await?;
-    Ok(views.into_iter().map(|view| (view.key.clone(), view)).collect())
+    list_names(&mut *pool.acquire().await?, brand.id(), &keys).await
 }
 
 /// Whether a search is about a person who was erased.

@@ -31,12 +31,17 @@ impl SecretRef {
     #[must_use]
     pub fn in_words(&self) -> String {
         match (self, self.variable()) {
-            (Self::File(path), _) if path.starts_with(['/', '.']) => format!("the file {path}"),
+            (Self::File(path), _) if is_path(path) => format!("the file {path}"),
             (Self::File(_), _) => "a file".to_owned(),
             (Self::Env(_), Some(name)) => format!("the environment variable {name}"),
             (Self::Env(_), None) => "an environment variable".to_owned(),
         }
     }
+}
+
+/// Whether a text is surely a path, and no secret in base64.
+fn is_path(text: &str) -> bool {
+    text.starts_with(['/', '.']) && text.matches('/').count() > 1 && !text.contains(['+', '='])
 }
 
 const PLACE: &str = "the place of a secret, such as { env = \"NAME\" } or { file = \"/run/secrets/name\" }; a secret itself never belongs in this file";

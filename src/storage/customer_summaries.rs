@@ -56,6 +56,25 @@ pub async fn list_customers(
     rows.into_iter().map(summary).collect()
 }
 
+/// The name of each of some customers as answers show it, by its key. Without those that have none.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_names(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &BTreeSet<String>,
+) -> Result<BTreeMap<String, String>, StorageError> {
+    let query = sqlx::query_as(
+        "select customer_key, trim(concat_ws(' ', named.answer ->> 'customerFirstname', named.answer ->> 'customerLastname'))
+        from answers cross join lateral (select answers.body::json as answer offset 0) as named
+        where brand_id = $1 and customer_key = any($2)",
+    );
+    let keys: Vec<&String> = keys.iter().collect();
+    let rows: Vec<(String, String)> = query.bind(brand_id).bind(keys).fetch_all(db).await?;
+    Ok(rows.into_iter().filter(|(_, name)| !name.is_empty()).collect())
+}
+
 /// The customer of each of some records that have one.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::shown_delivery::{ShownEntry, packed, shown_history, state_words};
 use crate::admin::deliveries::record_reveal;
 use crate::admin::delivery_body::{masked_body, revealed_body};
-use crate::admin::mentioned_records::{MentionedRecord, find_mentioned};
+use crate::admin::mentioned_records::{FoundBy, MentionedRecord, find_mentioned};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
@@ -51,7 +51,8 @@ struct TouchedRecord {
     id: String,
     /// The path of its customer. `None` if no customer has it now.
     path: Option<String>,
-    is_by_address: bool,
+    /// How it was found, if the webhook does not name it.
+    found_by: Option<&'static str>,
 }
 
 /// A webhook, with its content masked.
@@ -114,11 +115,17 @@ fn shown(visit: &Visit, row: &ShownRow, version: SeenDelivery, is_revealed: bool
 }
 
 fn touched(visit: &Visit, mentioned: MentionedRecord) -> TouchedRecord {
-    let MentionedRecord { record, is_stored, is_by_address } = mentioned;
+    let MentionedRecord { record, is_stored, by } = mentioned;
     TouchedRecord {
         kind: record.kind.as_str().to_owned(),
         path: is_stored.then(|| visit.customer_path(&record.to_string())),
         id: visit.record_id(&record),
-        is_by_address,
+        found_by: match by {
+            FoundBy::Name => None,
+            FoundBy::Reference => {
+                Some("found by an id in another system, so it may be somebody else")
+            }
+            FoundBy::Address => Some("found by an address in the content"),
+        },
     }
 }

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::admin::erasure_reason::ErasureReason;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::shown_customers::ShownRecord;
@@ -27,6 +28,8 @@ struct ErasurePage {
     sources: Vec<String>,
     /// Only for who erased.
     namesakes: Vec<Namesake>,
+    /// Whether there are more than these.
+    more_namesakes: bool,
 }
 
 /// A record that was kept, although it has the same name and an address in common.
@@ -51,6 +54,8 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
         done_by,
         reason,
     } = found.into_iter().next().ok_or(Refusal::NotFound)?;
+    let is_of_this = visit.form.value("erasure") == erasure_id.to_string();
+    let shown_once = |name: &str| if is_of_this { visit.form.values(name) } else { Vec::new() };
     let page = ErasurePage {
         erasure_id: erasure_id.to_string(),
         path: visit.path(&format!("/erasures/{erasure_id}")),
@@ -58,13 +63,15 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
         is_complete: completed_at.is_some(),
         revoked: revoked_at.map(|at| visit.time(at)),
         by: done_by,
-        reason,
+        // Only one of the list: an older version stored what somebody typed.
+        reason: reason.filter(|reason| ErasureReason::parse(reason).is_some()),
         records: counts.records,
         events: counts.events,
         deliveries: counts.deliveries,
         suppressions,
-        sources: visit.form.values("source").into_iter().map(ToOwned::to_owned).collect(),
-        namesakes: namesakes(visit),
+        sources: shown_once("source").into_iter().map(ToOwned::to_owned).collect(),
+        namesakes: if is_of_this { namesakes(visit) } else { Vec::new() },
+        more_namesakes: shown_once("more").first().is_some_and(|more| !more.is_empty()),
     };
     visit.page("erasure.html", ("/customers", "Receipt of an erasure"), &page)
 }

@@ -6,10 +6,9 @@ use serde::Serialize;
 
 use crate::admin::audit::record_view;
 use crate::admin::compared_review::kind_in_words;
-use crate::admin::decisions::CustomerView;
 use crate::admin::past_lookups::{
-    LookupSearch, PastCustomer, PastLookup, customers_now, find_past_lookups, is_about_erased,
-    list_past_lookups,
+    LookupSearch, PastCustomer, PastLookup, find_past_lookups, is_about_erased, list_past_lookups,
+    names_now,
 };
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
@@ -175,8 +174,8 @@ async fn page(
     older: Option<PageKey>,
     is_erased: bool,
 ) -> Result<Reply, Refusal> {
-    let views = if visit.sees_values() {
-        customers_now(visit.pool(), &visit.brand, found).await?
+    let names = if visit.sees_values() {
+        names_now(visit.pool(), &visit.brand, found).await?
     } else {
         BTreeMap::new()
     };
@@ -184,7 +183,7 @@ async fn page(
         is_erased,
         cache_words: Outcome::ALL.map(|cache| (cache.as_str(), cache.meaning())).into(),
         source_words: SourceOutcomes::MEANINGS,
-        lookups: found.iter().map(|lookup| shown(visit, lookup, &views)).collect(),
+        lookups: found.iter().map(|lookup| shown(visit, lookup, &names)).collect(),
         older: older.map(|key| visit.path(&format!("/lookups?before={key}"))),
         searches: SEARCHES,
         by: visit.form.value("by").to_owned(),
@@ -194,10 +193,10 @@ async fn page(
     visit.page("lookups.html", ("/lookups", "Lookups"), &page)
 }
 
-/// Customers by their keys.
-type Views = BTreeMap<String, CustomerView>;
+/// The name of each customer, by its key.
+type Names = BTreeMap<String, String>;
 
-fn shown(visit: &Visit, lookup: &PastLookup, views: &Views) -> Lookup {
+fn shown(visit: &Visit, lookup: &PastLookup, names: &Names) -> Lookup {
     let PastLookup { row, customers } = lookup;
     let owned = |(source, outcome): (&str, &str)| (source.to_owned(), outcome.to_owned());
     let (result, tone) = result(row);
@@ -210,13 +209,16 @@ fn shown(visit: &Visit, lookup: &PastLookup, views: &Views) -> Lookup {
         result,
         problem: row.problem.as_deref().map_or_else(Vec::new, explained),
         tone,
-        is_only_at_source: row.problem.is_none()
+        // Who sees masks does not learn who was erased.
+        is_only_at_source: visit.sees_values()
+            && row.problem.is_none()
+            && !row.too_many
             && customers.is_empty()
             && row.source_outcomes().any(|(_, outcome)| outcome == SourceOutcomes::FOUND),
         cache: row.cache.clone(),
         duration: format!("{:.1} ms", f64::from(row.duration_us) / 1_000.0),
         sources: row.source_outcomes().map(owned).collect(),
-        customers: customers.iter().map(|customer| found(visit, customer, views)).collect(),
+        customers: customers.iter().map(|customer| found(visit, customer, names)).collect(),
     }
 }
 
@@ -225,10 +227,10 @@ fn explained(code: &str) -> Vec<&'static str> {
     Problem::of_code(code).map_or_else(Vec::new, |problem| vec![problem.title(), problem.help()])
 }
 
-fn found(visit: &Visit, customer: &PastCustomer, views: &Views) -> Found {
-    let view = customer.now.as_ref().and_then(|now| views.get(now));
+fn found(visit: &Visit, customer: &PastCustomer, names: &Names) -> Found {
+    let name = customer.now.as_ref().and_then(|now| names.get(now));
     Found {
-        name: view.map(|view| visit.customer_name(view)).unwrap_or_default(),
+        name: name.cloned().unwrap_or_default(),
         key: visit.record_key_text(&customer.key),
         path: customer.now.as_deref().map(|now| visit.customer_path(now)),
         has_moved: customer.now.as_ref().is_some_and(|now| *now != customer.key),

@@ -166,9 +166,9 @@ fn words(visit: &Visit, act: &Act, undone: Option<&DecisionRow>) -> (String, Str
             let what = undone.map(|row| {
                 let address = row.verdict.address().map(|address| named(address).1);
                 let about = address.map(|address| format!(" ({address})")).unwrap_or_default();
-                format!(", \"{}\"{about} by {}", row.verdict.as_str(), row.decided_by)
+                format!(" \"{}\"{about}, by {},", row.verdict.as_str(), row.decided_by)
             });
-            let question = format!("Was this decision wrong{}?", what.unwrap_or_default());
+            let question = format!("Was the decision{} wrong?", what.unwrap_or_default());
             ("Undo a decision".to_owned(), question, "Yes, undo it")
         }
     }

@@ -20,8 +20,8 @@ use crate::http::form::Form;
 use crate::sources::webhook_setup;
 use crate::storage::invalidation::LookupHash;
 
-/// The most records with the same name that the receipt names: more may not fit into an address.
-const MOST_NAMESAKES: usize = 20;
+/// The most records with the same name that the receipt names. If they do not fit into an address, fewer.
+const MOST_NAMESAKES: [usize; 3] = [20, 5, 0];
 
 /// The word to type, if not the customer id.
 const CONFIRMATION: &str = "ERASE";
@@ -118,17 +118,21 @@ pub(in crate::console::pages) async fn erase(visit: &Visit) -> Result<Reply, Ref
     let erasing = erase_customer(visit.pool(), &visit.brand, place, &records, by, &mut no_progress);
     let erased = Box::pin(erasing).await.map_err(refusal)?;
     let path = visit.path(&format!("/erasures/{}", erased.receipt.erasure_id));
-    let shown_once = shown_once(&erased, sources_of(&view));
-    let receipt = visit.go_with(ConsoleRoute::Erasure, &path, &shown_once);
+    let sources = sources_of(&view);
+    let receipt = MOST_NAMESAKES.iter().find_map(|most| {
+        visit.go_with(ConsoleRoute::Erasure, &path, &shown_once(&erased, &sources, *most))
+    });
     Ok(receipt.unwrap_or(Reply::Redirect(path)))
 }
 
 /// What the receipt does not have for good, but shows to the person who erased, in an address that only their session
 /// can read.
-fn shown_once(erased: &Erased, sources: Vec<&str>) -> Form {
+fn shown_once(erased: &Erased, sources: &[&str], most: usize) -> Form {
     let field = |name: &str, value: String| (name.to_owned(), value);
-    let sources = sources.into_iter().map(|source| field("source", source.to_owned()));
-    let namesakes = erased.namesakes.iter().take(MOST_NAMESAKES).flat_map(|row| {
+    let sources = sources.iter().map(|source| field("source", (*source).to_owned()));
+    let more = (erased.namesakes.len() > most).then(|| field("more", "yes".to_owned()));
+    let of = field("erasure", erased.receipt.erasure_id.to_string());
+    let namesakes = erased.namesakes.iter().take(most).flat_map(|row| {
         let why = row.conflict.as_deref().unwrap_or("another customer");
         [
             field("namesake", row.record.to_string()),
@@ -136,7 +140,7 @@ fn shown_once(erased: &Erased, sources: Vec<&str>) -> Form {
             field("why", why.to_owned()),
         ]
     });
-    Form::of(sources.chain(namesakes).collect())
+    Form::of([of].into_iter().chain(more).chain(sources).chain(namesakes).collect())
 }
 
 fn refusal(error: ErasureError) -> Refusal {
