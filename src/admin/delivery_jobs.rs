@@ -56,7 +56,10 @@ fn in_words(filter: &DeliveryFilter) -> String {
     let parts = [
         filter.ids.as_ref().map(|ids| counted(ids.len(), "id", "ids")),
         filter.source.map(|source| format!("source {source}")),
-        filter.states.as_ref().map(|states| format!("state {}", states.join(" or "))),
+        filter.states.as_ref().map(|states| {
+            let states: Vec<&str> = states.iter().map(|state| state_in_words(state)).collect();
+            states.join(" or ")
+        }),
         filter.event.as_ref().map(|event| format!("event {event}")),
         filter.reason.as_ref().map(|reason| format!("reason: {reason}")),
         filter.since.as_ref().map(|at| format!("received since {}", time(at))),
@@ -64,6 +67,15 @@ fn in_words(filter: &DeliveryFilter) -> String {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "all".to_owned() } else { parts.join(", ") }
+}
+
+/// The state of webhooks, as pages say it.
+fn state_in_words(state: &str) -> &str {
+    match state {
+        "dead" => "failed",
+        "pending" => "waiting",
+        other => other,
+    }
 }
 
 /// Begins a job that was counted. Returns false if somebody decided before.

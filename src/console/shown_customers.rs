@@ -16,6 +16,8 @@ pub(super) struct ShownView {
     customer_id: String,
     path: String,
     addresses: Vec<ShownAddress>,
+    /// Whether lookups by every one of its addresses find others.
+    is_never_found: bool,
     records: Vec<ShownRecord>,
     events: i64,
 }
@@ -56,6 +58,8 @@ impl Visit {
             customer_id: self.value(&view.customer_id),
             path: self.customer_path(&view.key),
             addresses: self.shown_addresses(view),
+            is_never_found: !view.addresses.is_empty()
+                && view.addresses.iter().all(|address| !address.finds),
             records: records.map(|(record, name)| self.shown_record(record, name)).collect(),
             events: view.events,
         }

@@ -378,6 +378,9 @@ async fn an_address_that_finds_somebody_else_is_shown_as_such() {
     let path = femke.path_of(LINE).await;
     let page = femke.page(&path).await;
     assert!(page.contains("finds the customer, and joins records"), "{page}");
+    let form_page = femke.page(&femke.path_of("form-7").await).await;
+    assert!(form_page.contains("Agents do not find this customer by an address"), "{form_page}");
+    assert!(!page.contains("Agents do not find this customer by an address"), "{page}");
     // Before somebody decides, too.
     let share = [("act", "share"), ("kind", "email"), ("address", "anna@example.org")];
     let preview = femke.submit(&format!("{path}/preview"), &share).await.body;

@@ -72,7 +72,7 @@ async fn exactly_what_was_counted_is_replayed_once_and_others_see_the_progress()
 
     let page = femke.get(&job).await.shown();
     assert!(page.has("1300 webhooks") && page.has("Discard 1300"), "{}", page.text());
-    assert!(page.has("state dead"), "{}", page.text());
+    assert!(page.has("What was selected: failed"), "{}", page.text());
     let shown = viewer.get(&job).await.shown();
     assert!(!shown.has("name=\"act\""), "a viewer may not decide: {}", shown.text());
     assert_eq!(viewer.post(&format!("{job}/begin"), &[("act", "replay")]).await.status, 403);

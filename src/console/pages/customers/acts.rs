@@ -126,6 +126,11 @@ async fn act(visit: &Visit, customer: &CustomerView) -> Result<Act, Refusal> {
     }
 }
 
+/// The article of a kind of address.
+fn article(kind: &str, a: &str) -> String {
+    if kind.starts_with('e') { format!("{a}n") } else { a.to_owned() }
+}
+
 /// The title of the preview of an act, what the person decides, and the answer yes.
 fn words(visit: &Visit, act: &Act, undone: Option<&DecisionRow>) -> (String, String, &'static str) {
     let named = |address: &Identifier| {
@@ -146,21 +151,25 @@ fn words(visit: &Visit, act: &Act, undone: Option<&DecisionRow>) -> (String, Str
         Act::Share(address) => {
             let (kind, address) = named(address);
             let question = format!(
-                "Do several people have the {address}? Then it finds everybody who has it, and joins nobody's records any more."
+                "Do several people have the {address}? Then it finds everybody who has it, and no longer joins anybody's records."
             );
-            (format!("A {kind} that several people have"), question, "Yes, several people have it")
+            (
+                format!("{} {kind} that several people have", article(&kind, "A")),
+                question,
+                "Yes, several people have it",
+            )
         }
         Act::Confirm(address, _) => {
             let (kind, address) = named(address);
             let question = format!("Does the {address} belong to this customer?");
-            (format!("Confirm a {kind}"), question, "Yes, it is theirs")
+            (format!("Confirm {} {kind}", article(&kind, "a")), question, "Yes, it is theirs")
         }
         Act::Reject(address, _) => {
             let (kind, address) = named(address);
             let question = format!(
                 "Does the {address} belong to somebody else? The forms that contain it then leave this customer."
             );
-            (format!("Reject a {kind}"), question, "Yes, it is not theirs")
+            (format!("Reject {} {kind}", article(&kind, "a")), question, "Yes, it is not theirs")
         }
         Act::Undo(_) => {
             let what = undone.map(|row| {
