@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::admin::decisions::{Act, preview};
+use hookpoint::brand::Brand;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
 use hookpoint::inbox::processor::DeliveryProcessor;
@@ -22,18 +23,24 @@ use uuid::Uuid;
 use crate::round_trips::{CountingProxy, contact, fill, rows_read, sequential_scans};
 use crate::support::{TestApp, scratch, socket_directory, until_used_by};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_end() {
+/// A brand with this many people, its database, and where that is. No service runs: its maintenance jobs would read
+/// tables, too.
+async fn filled(people: u32, size: PoolSize) -> (Arc<Brand>, String, Place) {
     let app = TestApp::start().await;
     let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
-    // Stop the application, because its maintenance jobs read tables, too.
     app.stop().await;
-    let size =
-        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
     let filling = Database::open(&place, size, false).await.unwrap();
-    fill(&filling.pool, brand.id(), 5_000).await;
+    fill(&filling.pool, brand.id(), people).await;
     filling.close().await;
     until_used_by(0, &name).await;
+    (brand, name, place)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_end() {
+    let size =
+        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
+    let (brand, name, place) = filled(5_000, size).await;
     let counting = Database::open(&place, size, false).await.unwrap();
     let directory =
         scratch().join(format!("hookpoint-test-{}", std::process::id())).join("turnstile");
@@ -240,17 +247,10 @@ async fn every_table_that_grows_can_be_analysed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_decision_would_do_is_shown_at_a_cost_that_does_not_depend_on_how_many_people_decided_before()
  {
-    let app = TestApp::start().await;
-    let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
-    // Stop the application, because its maintenance jobs read tables, too.
-    app.stop().await;
     let size =
         PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10), statement: None };
-    let filling = Database::open(&place, size, false).await.unwrap();
-    // A decision about every tenth.
-    fill(&filling.pool, brand.id(), 20_000).await;
-    filling.close().await;
-    until_used_by(0, &name).await;
+    // There is a decision about every tenth.
+    let (brand, name, place) = filled(20_000, size).await;
     let counting =
         Database::open(&place, PoolSize { connections: 1, ..size }, false).await.unwrap();
     let before = rows_read(&counting.pool).await;
