@@ -82,13 +82,14 @@ fn without_label(spelling: &str) -> &str {
 /// Removes the `.0` of a number that was stored as a float. `None` if the zeros may be digits of the number.
 pub(crate) fn without_float(spelling: &str) -> Option<&str> {
     let Some((whole, fraction)) = spelling.rsplit_once('.') else { return Some(spelling) };
-    let is_float = whole.len() > 5
-        && whole.strip_prefix('+').unwrap_or(whole).bytes().all(|byte| byte.is_ascii_digit());
+    let is_bare =
+        whole.strip_prefix('+').unwrap_or(whole).bytes().all(|byte| byte.is_ascii_digit());
+    let is_float = whole.len() > 5 && is_bare;
     let are_zeros = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
     match fraction {
         "0" if is_float => Some(whole),
-        // A group of zeros is part of the number (`01.42.68.53.00`), unless it is the only group.
-        _ if are_zeros && (fraction.len() == 1 || !whole.contains('.')) => None,
+        // A group of zeros is part of the number (`01.42.68.53.00`), unless all before it is one group: then it may be a float.
+        _ if are_zeros && (fraction.len() == 1 || is_bare) => None,
         _ => Some(spelling),
     }
 }
