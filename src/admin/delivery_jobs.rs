@@ -14,6 +14,7 @@ use crate::storage::delivery_jobs::{
     DeliveryJob, JobDecision, JobState, NewJob, begin_job, change_next, delete_items, find_job,
     insert_job, lock_running_job, update_job,
 };
+use crate::storage::inbox_pages::DeliveryState;
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::seen_deliveries::DeliveryAct;
 
@@ -57,7 +58,8 @@ fn in_words(filter: &DeliveryFilter) -> String {
         filter.ids.as_ref().map(|ids| counted(ids.len(), "id", "ids")),
         filter.source.map(|source| format!("source {source}")),
         filter.states.as_ref().map(|states| {
-            let states: Vec<&str> = states.iter().map(|state| state_in_words(state)).collect();
+            let in_words = |state: &String| state.parse().map_or("", DeliveryState::in_words);
+            let states: Vec<&str> = states.iter().map(in_words).collect();
             states.join(" or ")
         }),
         filter.event.as_ref().map(|event| format!("event {event}")),
@@ -67,15 +69,6 @@ fn in_words(filter: &DeliveryFilter) -> String {
     ];
     let parts: Vec<String> = parts.into_iter().flatten().collect();
     if parts.is_empty() { "all".to_owned() } else { parts.join(", ") }
-}
-
-/// The state of webhooks, as pages say it.
-fn state_in_words(state: &str) -> &str {
-    match state {
-        "dead" => "failed",
-        "pending" => "waiting",
-        other => other,
-    }
 }
 
 /// Begins a job that was counted. Returns false if somebody decided before.

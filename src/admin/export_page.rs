@@ -99,6 +99,8 @@ mod tests {
             let (named, listed): (BTreeSet<_>, BTreeSet<_>) =
                 (sections.keys().collect(), shown.keys().collect());
             assert_eq!(named, listed, "{language}");
+            let names = |language: &str| words[language]["names"].as_table().unwrap().clone();
+            assert!(names(language).keys().eq(names("en").keys()), "{language}");
             let fields = words[language]["fields"].as_table().unwrap();
             for field in shown.values().flat_map(|list| list.as_array().unwrap()) {
                 assert!(fields.contains_key(field.as_str().unwrap()), "{language}: {field}");

@@ -23,7 +23,7 @@ use crate::storage::StorageError;
 use crate::storage::customer_summaries::list_owners;
 use crate::storage::erasures::{PastErasure, find_past_erasures};
 use crate::storage::events::list_newest_events;
-use crate::storage::names::list_customers_named;
+use crate::storage::names::{list_customers_given, list_customers_named};
 use crate::storage::person::list_holders;
 use crate::storage::pool::{Connection, Pool};
 
@@ -139,11 +139,27 @@ async fn matching_keys(
             keys.extend(list_owners(db, brand.id(), &holders).await?.into_values());
         }
     }
-    let names = beginnings(text);
-    if by_name && keys.is_empty() && !names.is_empty() {
-        keys.extend(list_customers_named(db, brand.id(), &names, limit).await?);
+    if by_name && keys.is_empty() {
+        keys.extend(list_named(db, brand, text, limit).await?);
     }
     Ok(keys)
+}
+
+/// The keys of the customers whose name a text may be. If there is room, also by the given name alone.
+async fn list_named(
+    db: &mut Connection,
+    brand: &Brand,
+    text: &str,
+    limit: i64,
+) -> Result<Vec<String>, StorageError> {
+    let words = words_of(text);
+    if words.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut found = list_customers_named(db, brand.id(), &beginnings(&words), limit).await?;
+    let room = limit.saturating_sub(i64::try_from(found.len()).unwrap_or(i64::MAX));
+    found.extend(list_customers_given(db, brand.id(), &words.join(" "), room).await?);
+    Ok(found)
 }
 
 /// The erasures of a person whose address or id the text may be.
@@ -165,20 +181,20 @@ async fn erasures(
 /// The questions that a text may be.
 fn questions(brand: &Brand, text: &str) -> Vec<Question> {
     let email = Email::parse(text).ok().map(|email| Question::Address(email.into()));
-    let phone = Phone::normalise(text, brand.rules.identity.region).ok();
+    let region = brand.rules.identity.region;
+    // People leave out the plus before the code of a country.
+    let phone = Phone::normalise(text, region)
+        .or_else(|_| Phone::normalise(&format!("+{text}"), region))
+        .ok();
     let phone = phone.map(|phone| Question::Address(phone.into()));
     let is_id = !text.is_empty() && is_possible_id(text);
     let id = is_id.then(|| Question::Id(canonical_id(text)));
     email.into_iter().chain(phone).chain(id).collect()
 }
 
-/// How the folded names begin that a text may mean, with the family name first. The text may be a family name, with its
+/// How the folded names begin that some words may mean, with the family name first. The words may be a family name, with its
 /// particles or without, both names in either order, or a name of one word.
-fn beginnings(text: &str) -> Vec<String> {
-    let words = if text.contains('@') { Vec::new() } else { fold_name(text) };
-    if words.is_empty() || words.len() > MOST_WORDS {
-        return Vec::new();
-    }
+fn beginnings(words: &[String]) -> Vec<String> {
     let split = |at: usize| {
         let (given, family) = words.split_at_checked(at)?;
         Some(format!("{} {}", family.join(" "), given.join(" ")))
@@ -187,6 +203,12 @@ fn beginnings(text: &str) -> Vec<String> {
     let whole = words.join(" ");
     let particles = with_particles(&whole);
     std::iter::once(whole).chain(both).chain(particles).collect()
+}
+
+/// The folded words of a name. None if the text is an e-mail address, or has too many.
+fn words_of(text: &str) -> Vec<String> {
+    let words = if text.contains('@') { Vec::new() } else { fold_name(text) };
+    if words.len() > MOST_WORDS { Vec::new() } else { words }
 }
 
 /// Particles as they often are before a family name.
@@ -233,21 +255,25 @@ fn record_keys(view: &CustomerView) -> Vec<RecordKey> {
 
 #[cfg(test)]
 mod tests {
-    use super::beginnings;
+    use super::*;
+
+    fn beginnings_of(text: &str) -> Vec<String> {
+        beginnings(&words_of(text))
+    }
 
     #[test]
     fn a_name_may_be_a_family_name_or_both_in_either_order() {
-        assert_eq!(beginnings("Bakker")[..2], ["bakker", " bakker"]);
+        assert_eq!(beginnings_of("Bakker")[..2], ["bakker", " bakker"]);
         assert_eq!(
-            beginnings("Zoë de Vries")[..4],
+            beginnings_of("Zoë de Vries")[..4],
             ["zoe de vries", "de vries zoe", "vries zoe de", " zoe de vries"]
         );
         for text in ["Vries", "de Vries", "devries", "DeVries"] {
-            assert!(beginnings(text).contains(&"de vries".to_owned()), "{text}");
+            assert!(beginnings_of(text).contains(&"de vries".to_owned()), "{text}");
         }
-        assert!(beginnings("vanderberg").contains(&"van der berg".to_owned()));
-        assert_eq!(beginnings("a@example.org"), Vec::<String>::new());
-        assert_eq!(beginnings(" … "), Vec::<String>::new());
-        assert_eq!(beginnings("a b c d e f g"), Vec::<String>::new());
+        assert!(beginnings_of("vanderberg").contains(&"van der berg".to_owned()));
+        for none in ["a@example.org", " … ", "a b c d e f g"] {
+            assert_eq!(words_of(none), Vec::<String>::new(), "{none}");
+        }
     }
 }

@@ -20,6 +20,7 @@ mod shown;
 mod shown_customers;
 mod state;
 mod templates;
+mod turns;
 mod urls;
 mod visit;
 mod wanted_page;

@@ -88,7 +88,7 @@ async fn respond(
 ) -> HttpResponse {
     let begun = Instant::now();
     let response = match visit(route, &request, &body, &console).await {
-        Ok(mut visit) => match Box::pin(answered(route, &visit)).await {
+        Ok(mut visit) => match Box::pin(in_turn(route, &visit)).await {
             Ok(reply) if route == ConsoleRoute::LogOut => {
                 // The next person at this browser must find no brand open.
                 match end_other_sessions(&console, &request, &[]).await {
@@ -104,6 +104,12 @@ async fn respond(
     let (status, duration_us) = (response.status().as_u16(), begun.elapsed().as_micros());
     tracing::info!(route = route.name(), status, duration_us, "console request");
     response
+}
+
+/// A page waits for its turn. An act does not: it may take long, as it waits for others.
+async fn in_turn(route: ConsoleRoute, visit: &Visit) -> Result<Reply, Refusal> {
+    let _turn = if route.is_act() { None } else { visit.console.turns.take().await };
+    answered(route, visit).await
 }
 
 /// Makes a page, or does an act. A reason that would be cut is refused first.

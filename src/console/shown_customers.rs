@@ -1,5 +1,7 @@
 //! Customers and records as pages show them. Viewers see masks.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -14,7 +16,8 @@ use crate::customer::model::record::RecordKey;
 pub(super) struct ShownView {
     name: String,
     customer_id: String,
-    path: String,
+    /// Its page. `None` for a customer as it would be: the page shows it as it is.
+    path: Option<String>,
     addresses: Vec<ShownAddress>,
     /// Whether lookups by every one of its addresses find others.
     is_never_found: bool,
@@ -42,6 +45,15 @@ pub(super) struct ShownRecord {
     name: String,
     /// The page of its customer.
     path: String,
+    /// It comes from none of the customers in question.
+    is_pulled_in: bool,
+}
+
+impl ShownView {
+    /// The same, of a customer as it would be.
+    pub(super) fn if_decided(self) -> Self {
+        Self { path: None, ..self }
+    }
 }
 
 impl Visit {
@@ -52,21 +64,41 @@ impl Visit {
 
     /// A customer in short.
     pub(super) fn shown_view(&self, view: &CustomerView) -> ShownView {
-        let records = view.records.iter();
+        self.shown_view_with(view, |_| false)
+    }
+
+    /// A customer in short, with a mark at the records that are not among these.
+    pub(super) fn shown_view_beside(
+        &self,
+        view: &CustomerView,
+        known: &BTreeSet<RecordKey>,
+    ) -> ShownView {
+        self.shown_view_with(view, |record| !known.contains(record))
+    }
+
+    fn shown_view_with(
+        &self,
+        view: &CustomerView,
+        is_pulled_in: impl Fn(&RecordKey) -> bool,
+    ) -> ShownView {
+        let record = |(record, name): &(RecordKey, String)| ShownRecord {
+            is_pulled_in: is_pulled_in(record),
+            ..self.shown_record(record, name)
+        };
         ShownView {
             name: self.customer_name(view),
             customer_id: self.value(&view.customer_id),
-            path: self.customer_path(&view.key),
+            path: Some(self.customer_path(&view.key)),
             addresses: self.shown_addresses(view),
             is_never_found: !view.addresses.is_empty()
                 && view.addresses.iter().all(|address| !address.finds),
-            records: records.map(|(record, name)| self.shown_record(record, name)).collect(),
+            records: view.records.iter().map(record).collect(),
             events: view.events,
         }
     }
 
     /// The addresses of a customer.
-    pub(super) fn shown_addresses(&self, view: &CustomerView) -> Vec<ShownAddress> {
+    fn shown_addresses(&self, view: &CustomerView) -> Vec<ShownAddress> {
         let shown = |ViewedAddress { kind, text, finds }: &ViewedAddress| ShownAddress {
             kind: kind_in_words(kind).to_owned(),
             text: self.value(text),
@@ -81,6 +113,7 @@ impl Visit {
             text: self.record_text(record),
             name: self.value(name),
             path: self.customer_path(&record.to_string()),
+            is_pulled_in: false,
         }
     }
 

@@ -7,6 +7,7 @@ use minijinja::Environment;
 
 use super::assets;
 use super::templates::environment;
+use super::turns::Turns;
 use super::urls::{CALLBACK, ConsoleUrls};
 use crate::admin::console_accounts::passwords::Passwords;
 use crate::brand::Brand;
@@ -37,6 +38,7 @@ pub struct Console {
     pub(super) proxies: Proxies,
     pub(super) attempts: WrongKeys,
     pub(super) passwords: Passwords,
+    pub(super) turns: Turns,
     /// The login provider, if the settings name one.
     pub(super) provider: Option<Provider>,
 }
@@ -86,6 +88,7 @@ impl Console {
             assets_version: assets::version(),
             attempts: WrongKeys::new(ATTEMPTS),
             passwords: Passwords::default(),
+            turns: Turns::for_this_machine(),
         })
     }
 }

@@ -33,7 +33,7 @@ pub(crate) async fn apply(
     let LoadedComponent { known, after, .. } = loaded;
     let mut linking = Linking::stored(brand, &known);
     let before = Parts::find(db, brand, &touched, &linking).await?;
-    write_changes(db, brand.id(), &after.facts, &Derived::default()).await?;
+    write_changes(db, (brand.id(), &brand.secret), &after.facts, &Derived::default()).await?;
     touched.extend(before.records().cloned().map(Node::Record));
     linking.update(brand, &known, &after);
     derive_parts(db, brand, touched, &linking).await
@@ -87,7 +87,8 @@ async fn derive_parts(
             continue;
         }
         let (derived, touched) = derive(&now, &known, &parts.link_restrictions(), brand);
-        write_changes(db, brand.id(), &IdentityChanges::default(), &derived).await?;
+        write_changes(db, (brand.id(), &brand.secret), &IdentityChanges::default(), &derived)
+            .await?;
         report(brand, parts.oversized, &derived.failed_templates);
         return Ok(touched);
     }

@@ -56,7 +56,7 @@ async fn write_whole(
     LoadedComponent { known, after, .. }: &LoadedComponent,
 ) -> Result<Touched, StorageError> {
     let (derived, touched) = derive(after, known, &LinkRestrictions::new(), brand);
-    write_changes(db, brand.id(), &after.facts, &derived).await?;
+    write_changes(db, (brand.id(), &brand.secret), &after.facts, &derived).await?;
     report(brand, derived.oversized, &derived.failed_templates);
     Ok(touched)
 }

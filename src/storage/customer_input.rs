@@ -5,6 +5,8 @@ use serde::Serialize;
 use super::changed_rows::{AddressRow, CustomerRow};
 use super::component_rows::ReviewRow;
 use super::fact_input::as_text;
+use super::invalidation::BrandSecret;
+use super::reviews::review_id;
 use crate::customer::model::record::RecordKey;
 
 #[derive(Serialize)]
@@ -66,6 +68,7 @@ impl<'a> From<&'a AddressRow> for AddressInput<'a> {
 
 #[derive(Serialize)]
 pub(super) struct ReviewInput<'a> {
+    review_id: String,
     level: &'a str,
     kind: &'a str,
     value: &'a str,
@@ -73,9 +76,10 @@ pub(super) struct ReviewInput<'a> {
     customer_keys: &'a [String],
 }
 
-impl<'a> From<&'a ReviewRow> for ReviewInput<'a> {
-    fn from(row: &'a ReviewRow) -> Self {
+impl<'a> ReviewInput<'a> {
+    pub(super) fn new(secret: &BrandSecret, row: &'a ReviewRow) -> Self {
         Self {
+            review_id: review_id(secret, row, &[]),
             level: &row.level,
             kind: &row.kind,
             value: &row.value,

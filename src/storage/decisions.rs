@@ -90,6 +90,8 @@ pub struct DecisionRow {
     pub undone_at: Option<Timestamp>,
     /// The person who undid it. `None` also if that is not known.
     pub undone_by: Option<String>,
+    /// Why it was undone; empty if no reason was given. `None` also if that is not known.
+    pub undone_reason: Option<String>,
 }
 
 /// Stores a decision.
@@ -152,7 +154,7 @@ pub async fn list_shared_values(
     rows.into_iter().map(|(kind, value)| identifier(&kind, value)).collect()
 }
 
-/// Stores that a decision is undone, and by whom. Returns whether it was in force.
+/// Stores that a decision is undone, by whom and why. Returns whether it was in force.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -160,16 +162,16 @@ pub async fn undo_decision(
     db: &mut Connection,
     brand_id: i32,
     decision_id: Uuid,
-    (undone_by, now): (&str, Timestamp),
+    (undone_by, reason, now): (&str, &str, Timestamp),
 ) -> Result<bool, StorageError> {
     let mut undone = 0_u64;
     for update in [
-        "update decisions set undone_at = $3, undone_by = $4 where brand_id = $1 and decision_id = $2 and undone_at is null",
-        "update shared_value_decisions set undone_at = $3, undone_by = $4 where brand_id = $1 and decision_id = $2 and undone_at is null",
-        "update confirmed_addresses set undone_at = $3, undone_by = $4 where brand_id = $1 and decision_id = $2 and undone_at is null",
+        "update decisions set undone_at = $3, undone_by = $4, undone_reason = $5 where brand_id = $1 and decision_id = $2 and undone_at is null",
+        "update shared_value_decisions set undone_at = $3, undone_by = $4, undone_reason = $5 where brand_id = $1 and decision_id = $2 and undone_at is null",
+        "update confirmed_addresses set undone_at = $3, undone_by = $4, undone_reason = $5 where brand_id = $1 and decision_id = $2 and undone_at is null",
     ] {
         let query = sqlx::query(update).bind(brand_id).bind(decision_id);
-        let query = query.bind(Time::from(now)).bind(undone_by);
+        let query = query.bind(Time::from(now)).bind(undone_by).bind(reason);
         undone = undone.saturating_add(query.execute(&mut *db).await?.rows_affected());
     }
     Ok(undone > 0)
@@ -189,13 +191,14 @@ pub enum Which<'a> {
     Connected(&'a BTreeSet<RecordKey>),
 }
 
-/// A decision as columns: id, by, reason, when, undone when and by, what, left or only records, right records, kind, value.
+/// A decision as columns: id, by, reason, when, undone when, by and why, what, left or only records, right records, kind, value.
 type Columns = (
     Uuid,
     String,
     String,
     Time,
     Option<Time>,
+    Option<String>,
     Option<String>,
     String,
     Vec<String>,
@@ -244,6 +247,7 @@ fn decision(row: Columns) -> Result<DecisionRow, StorageError> {
         decided_at,
         undone_at,
         undone_by,
+        undone_reason,
         what,
         left,
         right,
@@ -279,6 +283,7 @@ fn decision(row: Columns) -> Result<DecisionRow, StorageError> {
         decided_at: decided_at.to_jiff(),
         undone_at: undone_at.map(Time::to_jiff),
         undone_by,
+        undone_reason,
     })
 }
 

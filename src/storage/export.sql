@@ -35,7 +35,7 @@ select json_build_object(
     'decisions', (
         select coalesce(json_agg(json_build_object(
             'decision_id', decision_id, 'left', left_key, 'right', right_key, 'same_person', same_person, 'decided_by', decided_by, 'reason', reason,
-            'decided_at', decided_at, 'undone_at', undone_at, 'undone_by', undone_by
+            'decided_at', decided_at, 'undone_at', undone_at, 'undone_by', undone_by, 'undone_reason', undone_reason
         ) order by decided_at), '[]')
         from decisions where brand_id = $1 and (left_key = any($2) or right_key = any($2))
     ),
@@ -46,14 +46,14 @@ select json_build_object(
     'confirmed_addresses', (
         select coalesce(json_agg(json_build_object(
             'decision_id', decision_id, 'record', record_key, 'type', kind, 'address', value, 'decided_by', decided_by, 'reason', reason,
-            'decided_at', decided_at, 'undone_at', undone_at, 'undone_by', undone_by
+            'decided_at', decided_at, 'undone_at', undone_at, 'undone_by', undone_by, 'undone_reason', undone_reason
         ) order by decided_at), '[]')
         from confirmed_addresses where brand_id = $1 and record_key = any($2)
     ),
     'shared_value_decisions', (
         select coalesce(json_agg(json_build_object(
             'decision_id', line.decision_id, 'type', line.kind, 'address', line.value, 'decided_by', line.decided_by, 'reason', line.reason,
-            'decided_at', line.decided_at, 'undone_at', line.undone_at, 'undone_by', line.undone_by
+            'decided_at', line.decided_at, 'undone_at', line.undone_at, 'undone_by', line.undone_by, 'undone_reason', line.undone_reason
         ) order by line.decided_at), '[]')
         from shared_value_decisions as line
         where line.brand_id = $1 and (line.kind, line.value) in (

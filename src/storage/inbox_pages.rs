@@ -42,6 +42,17 @@ impl DeliveryState {
             Self::Discarded => "discarded",
         }
     }
+
+    /// The state as pages say it.
+    #[must_use]
+    pub const fn in_words(self) -> &'static str {
+        match self {
+            Self::Pending => "waiting",
+            Self::Done => "applied, or nothing to apply",
+            Self::Dead => "failed",
+            Self::Discarded => "discarded",
+        }
+    }
 }
 
 impl fmt::Display for DeliveryState {

@@ -48,8 +48,8 @@ ids (decision_id) as materialized (
     select own.decision_id from unnest($5::text[], $6::text[]) as asked (kind, value)
     join confirmed_addresses as own on own.brand_id = $1 and own.kind = asked.kind and own.value = asked.value
 ),
-listed (decision_id, decided_by, reason, decided_at, undone_at, undone_by, what, left_keys, right_keys, kind, value) as (
-    select pair.decision_id, min(pair.decided_by), min(pair.reason), min(pair.decided_at), min(pair.undone_at), min(pair.undone_by),
+listed (decision_id, decided_by, reason, decided_at, undone_at, undone_by, undone_reason, what, left_keys, right_keys, kind, value) as (
+    select pair.decision_id, min(pair.decided_by), min(pair.reason), min(pair.decided_at), min(pair.undone_at), min(pair.undone_by), min(pair.undone_reason),
         case when bool_and(pair.same_person) then 'same' else 'different' end,
         array_agg(pair.left_key order by pair.left_key, pair.right_key),
         array_agg(pair.right_key order by pair.left_key, pair.right_key),
@@ -57,14 +57,14 @@ listed (decision_id, decided_by, reason, decided_at, undone_at, undone_by, what,
     from ids join decisions as pair on pair.brand_id = $1 and pair.decision_id = ids.decision_id
     group by pair.decision_id
     union all
-    select line.decision_id, line.decided_by, line.reason, line.decided_at, line.undone_at, line.undone_by, 'shared', '{}', '{}', line.kind, line.value
+    select line.decision_id, line.decided_by, line.reason, line.decided_at, line.undone_at, line.undone_by, line.undone_reason, 'shared', '{}', '{}', line.kind, line.value
     from ids join shared_value_decisions as line on line.brand_id = $1 and line.decision_id = ids.decision_id
     union all
-    select confirmed.decision_id, min(confirmed.decided_by), min(confirmed.reason), min(confirmed.decided_at), min(confirmed.undone_at), min(confirmed.undone_by),
+    select confirmed.decision_id, min(confirmed.decided_by), min(confirmed.reason), min(confirmed.decided_at), min(confirmed.undone_at), min(confirmed.undone_by), min(confirmed.undone_reason),
         'confirmed', array_agg(confirmed.record_key order by confirmed.record_key), '{}', min(confirmed.kind), min(confirmed.value)
     from ids join confirmed_addresses as confirmed on confirmed.brand_id = $1 and confirmed.decision_id = ids.decision_id
     group by confirmed.decision_id
 )
-select decision_id, decided_by, reason, decided_at, undone_at, undone_by, what, left_keys, right_keys, kind, value
+select decision_id, decided_by, reason, decided_at, undone_at, undone_by, undone_reason, what, left_keys, right_keys, kind, value
 from listed where not $7 or undone_at is null
 order by decided_at desc, decision_id desc limit $8

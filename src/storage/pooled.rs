@@ -43,7 +43,8 @@ pub struct Pooled {
 
 /// The settings of every connection. Postgres gives up by itself on statements whose client has gone, idle
 /// transactions, and silent connections; earlier, if an operator configured that. Acknowledged commits must be
-/// on the disk, whatever the server's default is. No statement runs for so long that compiling it would pay.
+/// on the disk, whatever the server's default is. No statement runs for so long that compiling it would pay, and
+/// none uses several processors: lookups need the others.
 pub(super) fn setup(used: Use) -> String {
     let statement = used.statement.map_or(String::new(), |longest| {
         format!("('statement_timeout', {}), ", longest.as_millis())
@@ -55,7 +56,7 @@ pub(super) fn setup(used: Use) -> String {
             as ours (name, value)
         join pg_settings as theirs on theirs.name = ours.name and (theirs.setting::bigint = 0 or theirs.setting::bigint > ours.value);
         select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off';
-        set jit = off; {}",
+        set jit = off; set max_parallel_workers_per_gather = 0; {}",
         if used.setup.is_empty() { "select 1" } else { used.setup }
     )
 }

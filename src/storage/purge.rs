@@ -42,6 +42,14 @@ pub async fn delete_facts(
         events: u64::try_from(owners.len()).unwrap_or(u64::MAX),
         deliveries: 0,
     };
+    // A decision may stay for other records. Its reasons are free text, and may name the person.
+    let reasons = sqlx::query(
+        "update confirmed_addresses set reason = '', undone_reason = null
+        where brand_id = $1 and decision_id in (
+            select decision_id from confirmed_addresses where brand_id = $1 and record_key = any($2)
+        )",
+    );
+    reasons.bind(brand_id).bind(&keys).execute(&mut *db).await?;
     sqlx::query("delete from confirmed_addresses where brand_id = $1 and record_key = any($2)")
         .bind(brand_id)
         .bind(&keys)
@@ -96,9 +104,10 @@ async fn delete_pairs(
     keys: &[String],
 ) -> Result<Named, StorageError> {
     let mut named = Named::new();
-    // A decision may stay for other records. Its reason is free text, and may name the person.
+    // As above.
     let reasons = sqlx::query(
-        "update decisions set reason = '' where brand_id = $1 and reason <> '' and decision_id in (
+        "update decisions set reason = '', undone_reason = null
+        where brand_id = $1 and (reason <> '' or undone_reason <> '') and decision_id in (
             select decision_id from decisions where brand_id = $1 and left_key = any($2)
             union
             select decision_id from decisions where brand_id = $1 and right_key = any($2)
@@ -117,7 +126,7 @@ async fn delete_pairs(
     Ok(named)
 }
 
-/// Deletes decisions about addresses that no record has any more.
+/// Deletes decisions about addresses that no record has any more, and the reasons of those that stay for others.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -136,6 +145,9 @@ pub async fn delete_lines(
         where line.brand_id = $1 and line.kind = deleted.kind and line.value = deleted.value
             and (select true from customer_addresses as held where held.brand_id = $1 and held.kind = deleted.kind and held.address = deleted.value limit 1) is null
             and (select true from identifiers as held where held.brand_id = $1 and held.kind = deleted.kind and held.value = deleted.value and held.links limit 1) is null",
+        "update shared_value_decisions as line set reason = '', undone_reason = null
+        from unnest($2::text[], $3::text[]) as deleted (kind, value)
+        where line.brand_id = $1 and line.kind = deleted.kind and line.value = deleted.value",
     ] {
         sqlx::query(delete).bind(brand_id).bind(&kinds).bind(&values).execute(&mut *db).await?;
     }

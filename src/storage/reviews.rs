@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::StorageError;
 use super::component_rows::ReviewRow;
+use super::invalidation::{BrandSecret, LookupHash};
 use super::pool::Connection;
 
 type Time = jiff_sqlx::Timestamp;
@@ -29,6 +30,18 @@ impl From<Columns> for OpenReview {
     }
 }
 
+/// The id of a question: a keyed hash, which says nothing about a person. If the question changes, so does its id: an answer
+/// is about the customers that a person saw. With `records`, it is also about these.
+#[must_use]
+pub fn review_id(secret: &BrandSecret, review: &ReviewRow, records: &[String]) -> String {
+    let customers = review.customers.join("\0");
+    let question = [&review.level, &review.kind, &review.value, &review.conflict, &customers];
+    let question = question.into_iter().chain(records).map(String::as_str);
+    let question = question.collect::<Vec<_>>().join("\0");
+    let LookupHash(hash) = LookupHash::new(secret, "review", &question);
+    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// The open questions of a brand, the newest first.
 ///
 /// # Errors
@@ -45,6 +58,27 @@ pub async fn list_reviews(
     .fetch_all(db)
     .await?;
     Ok(rows.into_iter().map(OpenReview::from).collect())
+}
+
+/// The open question that was stored with an id. There is at most one; an earlier version of the service may have changed it
+/// since, and left its id.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn find_review(
+    db: &mut Connection,
+    brand_id: i32,
+    id: &str,
+) -> Result<Option<OpenReview>, StorageError> {
+    let row: Option<Columns> = sqlx::query_as(
+        "select level, kind, value, conflict, customer_keys, found_at, postponed_until from match_reviews
+        where brand_id = $1 and review_id = $2",
+    )
+    .bind(brand_id)
+    .bind(id)
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(OpenReview::from))
 }
 
 /// The newest questions that somebody put away until after now, or those that nobody did, at most `limit`.

@@ -9,6 +9,10 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 use super::failure::{self, DatabaseFailure};
 use super::tls_failure::{TlsFiles, is_without_tls, tls_error};
 
+/// How many prepared statements a connection keeps, unless its URL says otherwise: more than the service has. Those of the
+/// write path take long to plan.
+pub(super) const KEPT_STATEMENTS: usize = 512;
+
 /// One server.
 #[derive(Clone)]
 pub(super) struct Server {

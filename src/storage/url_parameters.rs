@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 
-use super::server::Server;
+use super::server::{KEPT_STATEMENTS, Server};
 use super::tls_failure::TlsFiles;
 use super::url_error::UrlError;
 
@@ -37,7 +37,7 @@ const RESEMBLES: f64 = 0.85;
 
 /// The checked parameters of a URL.
 pub(super) struct Parameters {
-    /// As in the URL, without those of libpq that mean nothing here.
+    /// As in the URL, without those of libpq that mean nothing here. A default of the service comes first.
     pub kept: String,
     has_mode: bool,
     files: TlsFiles,
@@ -47,8 +47,9 @@ impl Parameters {
     pub(super) fn check(query: &str) -> Result<Self, UrlError> {
         let pairs: Vec<(usize, &str)> =
             (1..).zip(query.split('&').filter(|pair| !pair.is_empty())).collect();
-        let mut parameters =
-            Self { kept: String::new(), has_mode: false, files: TlsFiles::default() };
+        // Of two values, the later one counts.
+        let kept = format!("statement-cache-capacity={KEPT_STATEMENTS}&");
+        let mut parameters = Self { kept, has_mode: false, files: TlsFiles::default() };
         let mut unknown = Vec::new();
         for (number, pair) in pairs {
             let decoded = url::form_urlencoded::parse(pair.as_bytes()).next();

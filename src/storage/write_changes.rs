@@ -4,6 +4,7 @@ use sqlx::types::Json;
 
 use super::StorageError;
 use super::changed_rows::{Derived, IdentityChanges};
+use super::invalidation::BrandSecret;
 use super::pool::Connection;
 use super::write_input::WriteInput;
 
@@ -15,11 +16,11 @@ const WRITE: &str = include_str!("write_changes.sql");
 /// When Postgres fails.
 pub async fn write_changes(
     db: &mut Connection,
-    brand_id: i32,
+    (brand_id, secret): (i32, &BrandSecret),
     facts: &IdentityChanges,
     derived: &Derived,
 ) -> Result<(), StorageError> {
-    let input = Json(WriteInput::new(facts, derived));
+    let input = Json(WriteInput::new(secret, facts, derived));
     sqlx::query(WRITE).bind(brand_id).bind(input).execute(db).await?;
     Ok(())
 }

@@ -13,7 +13,9 @@ event_reference_rows as materialized (
 ),
 review_rows as materialized (
     select *
-    from jsonb_to_recordset($2 -> 'reviews') as review (level text, kind text, value text, conflict text, customer_keys text[])
+    from jsonb_to_recordset($2 -> 'reviews') as review (
+        review_id text, level text, kind text, value text, conflict text, customer_keys text[]
+    )
 ),
 records_new as (
     insert into records (brand_id, record_key, state, live)
@@ -118,11 +120,12 @@ reviews_deleted as (
         )
 ),
 reviews_new as (
-    insert into match_reviews (brand_id, level, kind, value, conflict, customer_keys, first_key)
-    select $1, new.level, new.kind, new.value, new.conflict, new.customer_keys, new.customer_keys[1]
+    insert into match_reviews (brand_id, level, kind, value, conflict, customer_keys, first_key, review_id)
+    select $1, new.level, new.kind, new.value, new.conflict, new.customer_keys, new.customer_keys[1], new.review_id
     from review_rows as new
     on conflict (brand_id, level, kind, value) do update
     set conflict = excluded.conflict, customer_keys = excluded.customer_keys, first_key = excluded.first_key,
+        review_id = excluded.review_id,
         -- With other customers, it is another question.
         found_at = case when match_reviews.customer_keys = excluded.customer_keys then match_reviews.found_at else now() end,
         postponed_until = case when match_reviews.customer_keys = excluded.customer_keys then match_reviews.postponed_until end

@@ -9,7 +9,7 @@ use super::customer_input::{
 use super::fact_input::{
     EventInput, IdentifierInput, IdentifierKey, MergeInput, RecordInput, ReferenceInput, Value,
 };
-use super::invalidation::{CHANNEL, Invalidation};
+use super::invalidation::{BrandSecret, CHANNEL, Invalidation};
 
 /// Everything that the statement writes.
 #[derive(Serialize)]
@@ -37,7 +37,12 @@ pub(super) struct WriteInput<'a> {
 }
 
 impl<'a> WriteInput<'a> {
-    pub(super) fn new(facts: &'a IdentityChanges, derived: &'a Derived) -> Self {
+    pub(super) fn new(
+        secret: &BrandSecret,
+        facts: &'a IdentityChanges,
+        derived: &'a Derived,
+    ) -> Self {
+        let review = |row| ReviewInput::new(secret, row);
         let references = facts.events.iter().filter(|event| event.versions.is_live());
         Self {
             records: facts.records.iter().map(RecordInput::from).collect(),
@@ -68,8 +73,8 @@ impl<'a> WriteInput<'a> {
                 .map(AddressInput::from)
                 .collect(),
             customer_addresses: derived.addresses.iter().map(AddressInput::from).collect(),
-            reviews_deleted: derived.reviews_deleted.iter().map(ReviewInput::from).collect(),
-            reviews: derived.reviews.iter().map(ReviewInput::from).collect(),
+            reviews_deleted: derived.reviews_deleted.iter().map(review).collect(),
+            reviews: derived.reviews.iter().map(review).collect(),
             channel: CHANNEL,
             notices: derived.notice.as_ref().map(Invalidation::payloads).unwrap_or_default(),
         }

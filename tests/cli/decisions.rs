@@ -72,6 +72,7 @@ fn records_are_joined_shown_and_separated_again() {
     assert_eq!(history["decisions"][0]["decision_id"], id);
     assert!(!history["decisions"][0]["undone_at"].is_null());
     assert_eq!(history["decisions"][0]["undone_by"], "Femke");
+    assert_eq!(history["decisions"][0]["undone_reason"], "ticket 4711");
     assert_eq!(history["actions"][0]["action"], "undo decision");
     assert_eq!(history["actions"][1]["by"], "Femke");
     assert_eq!(history["actions"][1]["via"], "command");

@@ -225,6 +225,7 @@ mod tests {
             decided_at: Timestamp::UNIX_EPOCH,
             undone_at: None,
             undone_by: None,
+            undone_reason: None,
         };
         (1..).zip(verdicts).map(row).collect()
     }

@@ -18,7 +18,9 @@ use uuid::Uuid;
 pub use self::act::{Act, find_decision, find_shared};
 use self::act::{Fact, Plan};
 pub use self::error::DecisionError;
-pub use self::view::{CustomerView, FINDS_ANOTHER, StateToken, ViewedAddress, views_of};
+pub use self::view::{
+    CustomerView, FINDS_ANOTHER, StateToken, ViewedAddress, names_of_records, views_of,
+};
 use self::view::{StateInput, list_views};
 use super::audit::{Action, Attribution, Via};
 use crate::brand::Brand;
@@ -166,13 +168,14 @@ async fn write_fact(
                 decided_at: now,
                 undone_at: None,
                 undone_by: None,
+                undone_reason: None,
             };
             insert_decision(db, brand.id(), &row).await?;
             (verdict.action(), "decided")
         }
         Fact::Undo(row) => {
-            let by = text::clean(attribution.by);
-            undo_decision(db, brand.id(), row.decision_id, (&by, now)).await?;
+            let (by, reason) = (text::clean(attribution.by), text::clean(attribution.reason));
+            undo_decision(db, brand.id(), row.decision_id, (&by, &reason, now)).await?;
             ("undo decision", "undone")
         }
     };

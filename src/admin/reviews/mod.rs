@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use self::from_agents::{Question, list_from_agents};
 use self::from_lookups::list_from_lookups;
 pub use self::review::{Review, ReviewAnswer};
-use self::review::{asked, id, id_with, is_put_away};
+use self::review::{asked, id, is_put_away};
 use super::audit::{Action, Attribution};
 use crate::brand::Brand;
 use crate::storage::StorageError;
@@ -22,7 +22,8 @@ use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_reviews::{count_lookups, list_records_of, postpone_lookup_review};
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::reviews::{
-    OpenReview, list_newest_reviews, list_reviews, list_reviews_about, postpone_review,
+    OpenReview, find_review, list_newest_reviews, list_reviews, list_reviews_about,
+    postpone_review, review_id,
 };
 use crate::storage::write_transaction::begin;
 
@@ -101,7 +102,7 @@ async fn from_agents(db: &mut Connection, brand: &Brand) -> Result<Vec<Review>, 
     let found = list_from_agents(db, brand.id()).await?.into_iter();
     let review = |(open, lookups, records): Question| {
         // If another record comes to the customer, it is another question.
-        Review { id: id_with(brand, &open, &records), open, lookups }
+        Review { id: review_id(&brand.secret, &open.review, &records), open, lookups }
     };
     Ok(found.map(review).collect())
 }
@@ -205,12 +206,13 @@ pub async fn find(
         return Ok(Some(found));
     }
     let is_wanted = |open: &OpenReview| id(brand, open) == wanted;
-    let mut open = list_reviews(db, brand.id()).await?;
-    if !open.iter().any(is_wanted) {
-        open = list_from_lookups(db, brand, of_several(brand, &open)).await?;
+    let mut found = find_review(db, brand.id(), wanted).await?.filter(is_wanted);
+    if found.is_none() {
+        let stored = list_reviews(db, brand.id()).await?;
+        let from_lookups = list_from_lookups(db, brand, of_several(brand, &stored)).await?;
+        found = stored.into_iter().chain(from_lookups).find(is_wanted);
     }
-    open.retain(is_wanted);
-    Ok(counted(db, brand, open).await?.pop())
+    Ok(counted(db, brand, found.into_iter().collect()).await?.pop())
 }
 
 /// For how many days a question is put away, unless a person says otherwise.

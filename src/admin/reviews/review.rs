@@ -11,7 +11,7 @@ use crate::customer::model::record::RecordKey;
 use crate::storage::component_rows::ReviewRow;
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_reviews::LookupSummary;
-use crate::storage::reviews::OpenReview;
+use crate::storage::reviews::{OpenReview, review_id};
 
 /// An open question with its id. It is personal data, so it does not implement `Debug`.
 pub struct Review {
@@ -118,21 +118,9 @@ pub(super) fn is_put_away(open: &OpenReview, now: Timestamp) -> bool {
     open.postponed_until.is_some_and(|until| until > now)
 }
 
-/// A keyed hash of the question: it says nothing about a person. If the question changes, so does its id: an answer is about
-/// the customers that a person saw.
+/// The id of a question that is about nothing but its row.
 pub(super) fn id(brand: &Brand, open: &OpenReview) -> String {
-    id_with(brand, open, &[])
-}
-
-/// The id of a question that is also about these records.
-pub(super) fn id_with(brand: &Brand, open: &OpenReview, records: &[String]) -> String {
-    let review = &open.review;
-    let customers = review.customers.join("\0");
-    let question = [&review.level, &review.kind, &review.value, &review.conflict, &customers];
-    let question = question.into_iter().chain(records).map(String::as_str);
-    let question = question.collect::<Vec<_>>().join("\0");
-    let LookupHash(hash) = LookupHash::new(&brand.secret, "review", &question);
-    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    review_id(&brand.secret, &open.review, &[])
 }
 
 /// The address or id that lookups ask for when they meet a question.

@@ -54,11 +54,7 @@ pub(in crate::cli) fn print_decision(row: &DecisionRow, indent: usize) {
     let margin = " ".repeat(indent);
     let print =
         |text: &str| print_wrapped(&plain(&format!("{margin}{text}")), indent.saturating_add(6));
-    let state = match (row.undone_at, &row.undone_by) {
-        (None, _) => String::new(),
-        (Some(_), None) => "  (undone)".to_owned(),
-        (Some(_), Some(by)) => format!("  (undone by {by})"),
-    };
+    let state = if row.undone_at.is_some() { "  (undone)" } else { "" };
     let at = row.decided_at.strftime("%F %T UTC");
     print(&format!("{}  {at}  {}{state}", row.decision_id, row.verdict.as_str()));
     row.verdict.address().iter().for_each(|address| {
@@ -71,8 +67,14 @@ pub(in crate::cli) fn print_decision(row: &DecisionRow, indent: usize) {
         let relation = if matches!(row.verdict, Verdict::SamePerson(_)) { "and" } else { "not" };
         print(&format!("    {left} {relation} {right}"));
     }
-    let reason = if row.reason.is_empty() { "no reason given" } else { row.reason.as_str() };
-    print(&format!("    by {}: {reason}", row.decided_by));
+    let why = |reason: &str| {
+        if reason.is_empty() { "no reason given".to_owned() } else { reason.to_owned() }
+    };
+    print(&format!("    by {}: {}", row.decided_by, why(&row.reason)));
+    if let Some(by) = &row.undone_by {
+        let reason = row.undone_reason.as_deref().map(|reason| format!(": {}", why(reason)));
+        print(&format!("    undone by {by}{}", reason.unwrap_or_default()));
+    }
 }
 
 /// A decision, for scripts.
@@ -93,5 +95,6 @@ pub(in crate::cli) fn decision_as_json(row: &DecisionRow) -> Value {
         "reason": row.reason,
         "undone_at": row.undone_at,
         "undone_by": row.undone_by,
+        "undone_reason": row.undone_reason,
     })
 }

@@ -52,7 +52,13 @@ document.addEventListener("submit", (event) => {
   }
 });
 
-window.addEventListener("pageshow", () => {
+window.addEventListener("pageshow", (event) => {
+  // The browser shows a page from its memory, after Back: what it shows may be erased, decided or over.
+  if (event.persisted) {
+    // Not reload(), which would send the form of a page again that came after one.
+    location.replace(location.pathname + location.search);
+    return;
+  }
   document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent);
 });
 

@@ -1,16 +1,14 @@
 //! What people decided, and undoing it.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
-use super::customer_card::CustomerCard;
-use super::shown_decisions::{ShownDecision, refused};
+use super::shown_decisions::{ShownDecision, named, names, refused};
 use crate::admin::audit::record_view;
 use crate::admin::decisions::{Act, DecisionError, Preview, StateToken};
 use crate::admin::decisions::{decide, find_decision, preview};
 use crate::admin::role::Role;
 use crate::console::reply::{Refusal, Reply};
+use crate::console::shown_customers::ShownView;
 use crate::console::visit::Visit;
 use crate::counted::counted;
 use crate::storage::decisions::{DecisionRow, Which, list_decisions};
@@ -38,12 +36,14 @@ pub(super) async fn show_all(visit: &Visit) -> Result<Reply, Refusal> {
     drop(connection);
     let key = |row: &DecisionRow| PageKey { at: row.decided_at, id: row.decision_id };
     let older = PageKey::cut(&mut rows, key);
+    let records = named(&rows, MOST_LISTED);
     if visit.sees_values() && !rows.is_empty() {
         let what = ("list decisions", counted(rows.len(), "decision", "decisions"));
         let by = (visit.attribution(), visit.now());
-        record_view(visit.pool(), &visit.brand, what, &BTreeSet::new(), by).await?;
+        record_view(visit.pool(), &visit.brand, what, &records, by).await?;
     }
-    let shown = rows.into_iter().map(|row| ShownDecision::new(visit, row, MOST_LISTED));
+    let names = names(visit, &records).await?;
+    let shown = rows.iter().map(|row| ShownDecision::new(visit, row, MOST_LISTED, &names));
     let page = DecisionsPage {
         decisions: shown.collect(),
         older: older.map(|key| visit.path(&format!("/decisions?before={key}"))),
@@ -67,8 +67,8 @@ struct Undo {
     state: String,
     /// Whether no customer changes.
     is_unchanged: bool,
-    before: Vec<CustomerCard>,
-    after: Vec<CustomerCard>,
+    before: Vec<ShownView>,
+    after: Vec<ShownView>,
 }
 
 /// The most customers before or after that are shown.
@@ -96,23 +96,19 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
     } else {
         (None, String::new())
     };
-    let decision = ShownDecision::new(visit, row, MOST_SHOWN);
+    let decision = ShownDecision::of(visit, row, MOST_SHOWN).await?;
     let page = DecisionPage { id: id.to_string(), decision, is_in_force, undo, refused };
     visit.page("decision.html", ("/decisions", "Decision"), &page)
 }
 
 fn undo_of(visit: &Visit, shown: &Preview) -> Undo {
-    let cards = |views: &[_]| -> Vec<CustomerCard> {
-        let some = views.iter().take(MOST_CUSTOMERS);
-        some.map(|view| CustomerCard::new(visit, view, None)).collect()
-    };
-    let after = cards(&shown.after).into_iter().map(CustomerCard::if_decided);
-    let state = shown.state.to_string();
+    let before = shown.before.iter().take(MOST_CUSTOMERS).map(|view| visit.shown_view(view));
+    let after = shown.after.iter().take(MOST_CUSTOMERS);
     Undo {
-        state,
+        state: shown.state.to_string(),
         is_unchanged: shown.before == shown.after,
-        before: cards(&shown.before),
-        after: after.collect(),
+        before: before.collect(),
+        after: after.map(|view| visit.shown_view(view).if_decided()).collect(),
     }
 }
 

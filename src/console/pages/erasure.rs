@@ -7,6 +7,8 @@ use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::shown_customers::ShownRecord;
 use crate::console::visit::Visit;
+use crate::customer::model::source::Source;
+use crate::sources::webhook_setup;
 use crate::storage::erasures::{PastErasure, find_past_erasures};
 
 #[derive(Serialize)]
@@ -24,7 +26,7 @@ struct ErasurePage {
     events: u64,
     deliveries: u64,
     suppressions: u64,
-    /// The sources that still have the person. Only for who erased.
+    /// The sources that still have the person: for who erased. For others, all that may have it.
     sources: Vec<String>,
     /// Only for who erased.
     namesakes: Vec<Namesake>,
@@ -69,7 +71,10 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
         events: counts.events,
         deliveries: counts.deliveries,
         suppressions,
-        sources: shown_once("source").into_iter().map(ToOwned::to_owned).collect(),
+        sources: match shown_once("source").as_slice() {
+            [] => Source::ALL.map(|source| webhook_setup(source).name.to_owned()).into(),
+            own => own.iter().map(|name| (*name).to_owned()).collect(),
+        },
         namesakes: if is_of_this { namesakes(visit) } else { Vec::new() },
         more_namesakes: shown_once("more").first().is_some_and(|more| !more.is_empty()),
     };

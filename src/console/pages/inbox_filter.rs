@@ -163,10 +163,7 @@ impl Filters {
             value: state.as_str(),
             label: match state {
                 StateFilter::Open => "failed or waiting",
-                StateFilter::One(DeliveryState::Pending) => "waiting",
-                StateFilter::One(DeliveryState::Done) => "applied, or nothing to apply",
-                StateFilter::One(DeliveryState::Dead) => "failed",
-                StateFilter::One(DeliveryState::Discarded) => "discarded",
+                StateFilter::One(state) => state.in_words(),
                 StateFilter::All => "all",
             },
             is_chosen: self.state == state,

@@ -2,7 +2,6 @@
 
 mod accounts;
 mod audit;
-mod customer_card;
 mod customers;
 mod decisions;
 mod delivery;

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::customer_card::CustomerCard;
 use super::shown_decisions::refused;
 use crate::admin::compared_review::{ComparedCustomer, MOST_COMPARED};
 use crate::admin::decided_since::decided_since;
@@ -15,6 +14,7 @@ use crate::admin::reviews::{
     DAYS_AWAY, Review, ReviewAnswer, days_later, list, list_ids, postpone, settle,
 };
 use crate::console::reply::{Refusal, Reply};
+use crate::console::shown_customers::ShownView;
 use crate::console::visit::Visit;
 use crate::customer::model::record::RecordKey;
 use crate::record_links::RecordLinks;
@@ -41,11 +41,11 @@ struct AnswerResult {
     /// The state that this shows.
     state: String,
     /// The customers as they would be.
-    customers: Vec<CustomerCard>,
+    customers: Vec<ShownView>,
     /// How many more there would be.
     more: usize,
     /// Other customers that would change, as they are.
-    others: Vec<CustomerCard>,
+    others: Vec<ShownView>,
 }
 
 /// Each answer with its name and its key.
@@ -131,20 +131,18 @@ async fn previewed(
     let after = shown.after.iter().take(MOST_COMPARED);
     Ok(AnswerResult {
         state: shown.state.to_string(),
-        customers: after
-            .map(|view| CustomerCard::new(visit, view, Some(&known)).if_decided())
-            .collect(),
+        customers: after.map(|view| visit.shown_view_beside(view, &known).if_decided()).collect(),
         more: shown.after.len().saturating_sub(MOST_COMPARED),
-        others: others.map(|view| CustomerCard::new(visit, view, None)).collect(),
+        others: others.map(|view| visit.shown_view(view)).collect(),
     })
 }
 
 /// What an answer does that only ends the question.
 fn unchanged(visit: &Visit, customers: &[ComparedCustomer]) -> AnswerResult {
-    let card = |customer: &ComparedCustomer| CustomerCard::new(visit, &customer.view, None);
+    let shown = |customer: &ComparedCustomer| visit.shown_view(&customer.view);
     AnswerResult {
         state: String::new(),
-        customers: customers.iter().map(card).collect(),
+        customers: customers.iter().map(shown).collect(),
         more: 0,
         others: Vec::new(),
     }

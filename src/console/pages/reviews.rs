@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::shown_decisions::ShownDecision;
+use super::shown_decisions::{ShownDecision, named};
 use crate::admin::audit::record_view;
 use crate::admin::compared_review::kind_in_words;
 use crate::admin::decisions::{DecisionError, find_decision};
@@ -134,10 +135,18 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
 
 /// The answer that was just given, if it is a decision about records or addresses.
 pub(super) async fn last_answer(visit: &Visit) -> Result<Option<ShownDecision>, Refusal> {
-    let Ok(decision) = visit.query.value("decided").parse() else { return Ok(None) };
+    let Ok(decision) = visit.query.value("decided").parse::<Uuid>() else { return Ok(None) };
     let mut connection = visit.pool().acquire().await?;
     match find_decision(&mut connection, &visit.brand, decision).await {
-        Ok(row) => Ok(Some(ShownDecision::new(visit, row, 1))),
+        Ok(row) => {
+            drop(connection);
+            if visit.sees_values() {
+                let what = ("view decision", decision.to_string());
+                let by = (visit.attribution(), visit.now());
+                record_view(visit.pool(), &visit.brand, what, &named([&row], 1), by).await?;
+            }
+            Ok(Some(ShownDecision::of(visit, row, 1).await?))
+        }
         Err(DecisionError::Storage(error)) => Err(error.into()),
         Err(_) => Ok(None),
     }

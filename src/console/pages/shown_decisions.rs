@@ -1,9 +1,12 @@
 //! Decisions on pages, and why one is refused.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
 use crate::admin::compared_review::kind_in_words;
-use crate::admin::decisions::DecisionError;
+use crate::admin::decisions::{DecisionError, names_of_records};
+use crate::console::reply::Refusal;
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
 use crate::customer::model::record::RecordKey;
@@ -12,6 +15,7 @@ use crate::storage::decisions::{DecisionRow, Verdict};
 /// A decision.
 #[derive(Serialize)]
 pub(super) struct ShownDecision {
+    id: String,
     path: String,
     verdict: &'static str,
     /// The kind and the value.
@@ -26,6 +30,8 @@ pub(super) struct ShownDecision {
     reason: String,
     undone: Option<ShownTime>,
     undone_by: Option<String>,
+    /// Empty also if it is not known.
+    undone_reason: String,
 }
 
 #[derive(Serialize)]
@@ -41,18 +47,30 @@ struct RecordLink {
     path: String,
     kind: &'static str,
     id: String,
+    /// The name in it. Empty if it has none.
+    name: String,
 }
 
+/// The names in records.
+pub(super) type Names = BTreeMap<RecordKey, String>;
+
 impl RecordLink {
-    fn new(visit: &Visit, key: &RecordKey) -> Self {
+    fn new(visit: &Visit, key: &RecordKey, names: &Names) -> Self {
         let path = visit.customer_path(&key.to_string());
-        Self { path, kind: key.kind.as_str(), id: visit.record_id(key) }
+        let name = names.get(key).map(|name| visit.value(name)).unwrap_or_default();
+        Self { path, kind: key.kind.as_str(), id: visit.record_id(key), name }
     }
 }
 
 impl ShownDecision {
     /// A decision with at most `most` pairs or records.
-    pub(super) fn new(visit: &Visit, row: DecisionRow, most: usize) -> Self {
+    pub(super) async fn of(visit: &Visit, row: DecisionRow, most: usize) -> Result<Self, Refusal> {
+        let names = names(visit, &named([&row], most)).await?;
+        Ok(Self::new(visit, &row, most, &names))
+    }
+
+    /// A decision with at most `most` pairs or records, and some names.
+    pub(super) fn new(visit: &Visit, row: &DecisionRow, most: usize, names: &Names) -> Self {
         let pairs = row.verdict.pairs();
         let confirmed = match &row.verdict {
             Verdict::ConfirmedAddress(_, records) => records.iter().collect(),
@@ -64,28 +82,59 @@ impl ShownDecision {
             "is not the same person as"
         };
         let pair = |(left, right): &(RecordKey, RecordKey)| Pair {
-            left: RecordLink::new(visit, left),
+            left: RecordLink::new(visit, left, names),
             relation,
-            right: RecordLink::new(visit, right),
+            right: RecordLink::new(visit, right, names),
         };
         let address = row
             .verdict
             .address()
             .map(|own| (kind_in_words(own.kind.as_str()).to_owned(), visit.value(&own.value)));
         Self {
+            id: row.decision_id.to_string(),
             path: visit.path(&format!("/decisions/{}", row.decision_id)),
             verdict: row.verdict.as_str(),
             address,
             pairs: pairs.iter().take(most).map(pair).collect(),
-            records: confirmed.iter().take(most).map(|key| RecordLink::new(visit, key)).collect(),
+            records: confirmed
+                .iter()
+                .take(most)
+                .map(|key| RecordLink::new(visit, key, names))
+                .collect(),
             more: pairs.len().max(confirmed.len()).saturating_sub(most),
             decided: visit.time(row.decided_at),
             reason: visit.value(&row.reason),
             undone: row.undone_at.map(|at| visit.time(at)),
-            undone_by: row.undone_by,
-            by: row.decided_by,
+            undone_by: row.undone_by.clone(),
+            undone_reason: row
+                .undone_reason
+                .as_ref()
+                .map_or_else(String::new, |why| visit.value(why)),
+            by: row.decided_by.clone(),
         }
     }
+}
+
+/// The records of some decisions that are shown.
+pub(super) fn named<'a>(
+    rows: impl IntoIterator<Item = &'a DecisionRow>,
+    most: usize,
+) -> BTreeSet<RecordKey> {
+    let shown = |row: &DecisionRow| -> BTreeSet<RecordKey> {
+        let pairs = row.verdict.pairs().iter().take(most);
+        let of_pairs = pairs.flat_map(|(left, right)| [left.clone(), right.clone()]);
+        match &row.verdict {
+            Verdict::ConfirmedAddress(_, records) => records.iter().take(most).cloned().collect(),
+            _ => of_pairs.collect(),
+        }
+    };
+    rows.into_iter().flat_map(shown).collect()
+}
+
+/// The names in records.
+pub(super) async fn names(visit: &Visit, records: &BTreeSet<RecordKey>) -> Result<Names, Refusal> {
+    let mut connection = visit.pool().acquire().await?;
+    Ok(names_of_records(&mut connection, &visit.brand, records).await?)
 }
 
 /// Why a decision is refused, in words for a person in the console.

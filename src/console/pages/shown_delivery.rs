@@ -8,7 +8,7 @@ use uuid::Uuid;
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
 use crate::storage::deliveries::{HistoryEntry, ListedRow};
-use crate::storage::inbox_pages::PageRow;
+use crate::storage::inbox_pages::{DeliveryState, PageRow};
 use crate::storage::seen_deliveries::SeenDelivery;
 
 /// A delivery in a list.
@@ -55,14 +55,14 @@ impl ShownDelivery {
 
 /// The state of a delivery in words, and its tone.
 pub(super) fn state_words(row: &ListedRow) -> (&'static str, &'static str) {
-    match row.state.as_str() {
-        "pending" if row.note == "replayed" => ("waiting, replayed", "neutral"),
-        "pending" if row.attempts > 0 => ("waiting for the next try", "warn"),
-        "pending" => ("waiting", "neutral"),
-        "done" if row.note.starts_with("ignored") => ("nothing to apply", "neutral"),
-        "done" => ("applied", "good"),
-        "dead" => ("failed", "bad"),
-        _ => ("discarded", "neutral"),
+    let state = row.state.parse().unwrap_or(DeliveryState::Discarded);
+    match state {
+        DeliveryState::Pending if row.note == "replayed" => ("waiting, replayed", "neutral"),
+        DeliveryState::Pending if row.attempts > 0 => ("waiting for the next try", "warn"),
+        DeliveryState::Done if row.note.starts_with("ignored") => ("nothing to apply", "neutral"),
+        DeliveryState::Done => ("applied", "good"),
+        DeliveryState::Dead => (state.in_words(), "bad"),
+        DeliveryState::Pending | DeliveryState::Discarded => (state.in_words(), "neutral"),
     }
 }
 

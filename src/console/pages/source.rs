@@ -269,7 +269,7 @@ fn shown_api(visit: &Visit, api: &SourceApi, account: &AccountRow) -> Api {
         state: api_state(visit, api),
         used: account.granted.iter().sum(),
         parts: [
-            ("lookups", live),
+            ("lookups, and tests of the connection", live),
             ("follow-ups of webhooks", follow_ups),
             ("reconcile", reconcile),
             ("backfill", backfill),

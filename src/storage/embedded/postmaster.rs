@@ -7,6 +7,7 @@ use sqlx::postgres::PgConnectOptions;
 use super::binaries::process_exists;
 use super::command::USER;
 use super::socket::PORT;
+use crate::storage::server::KEPT_STATEMENTS;
 
 /// How to reach the server with this socket.
 pub(super) fn options(socket_dir: &Path) -> PgConnectOptions {
@@ -14,6 +15,7 @@ pub(super) fn options(socket_dir: &Path) -> PgConnectOptions {
         .socket(socket_dir)
         .port(PORT)
         .username(USER)
+        .statement_cache_capacity(KEPT_STATEMENTS)
         .database("postgres")
 }
 

@@ -186,7 +186,7 @@ async fn a_webhook_that_failed_says_whom_it_is_about_and_what_the_reason_means()
     assert_eq!(linked.count(), 2);
     for page in &pages {
         assert!(page.has("agents still see what it would delete"), "{}", page.text());
-        assert!(page.has("[brands.demo.sources.omneo.webhook]") && page.has("is not safe against"));
+        assert!(page.has("[brands.demo.sources.omneo]") && page.has("is not safe against"));
         assert!(!page.has("p-1@example.org"), "the values stay hidden");
     }
     app.stop().await;

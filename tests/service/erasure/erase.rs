@@ -180,3 +180,42 @@ async fn a_lookup_that_is_answered_while_the_erasure_begins_is_not_written() {
     assert!(find(&app, LookupSearch::Ticket("erased".to_owned())).await.is_empty());
     app.stop().await;
 }
+
+#[tokio::test]
+async fn the_reasons_of_decisions_that_stay_for_others_are_removed() {
+    let app = app().await;
+    let [own, partner] = ["erase-contact-0001", "partner-contact-0001"];
+    let reasons = "'t', 'Erasmina and Bertolf', now(), now(), 't', 'Erasmina called'";
+    let columns = "decided_by, reason, decided_at, undone_at, undone_by, undone_reason";
+    let mut statements = vec![format!(
+        "insert into shared_value_decisions (brand_id, decision_id, kind, value, {columns})
+        select brand_id, '{}', 'telephone', '{SHARED_PHONE}', {reasons} from brands",
+        Uuid::from_u128(1)
+    )];
+    for other in [own, "other-person"] {
+        statements.push(format!(
+            "insert into decisions (brand_id, decision_id, left_key, right_key, same_person, {columns})
+            select brand_id, '{}', 'omniotap.contact:{other}', 'omniotap.contact:{partner}', false, {reasons} from brands",
+            Uuid::from_u128(2)
+        ));
+    }
+    for record in [own, partner] {
+        statements.push(format!(
+            "insert into confirmed_addresses (brand_id, decision_id, record_key, kind, value, {columns})
+            select brand_id, '{}', 'omniotap.contact:{record}', 'telephone', '{SHARED_PHONE}', {reasons} from brands",
+            Uuid::from_u128(3)
+        ));
+    }
+    for statement in statements {
+        sqlx::query(AssertSqlSafe(statement)).execute(app.pool()).await.unwrap();
+    }
+    erase_person(&app).await;
+    assert_nothing_is_left(&app, "erased with decisions about others").await;
+    for table in ["shared_value_decisions", "decisions", "confirmed_addresses"] {
+        let left = format!("select reason, undone_reason from {table}");
+        let left: Vec<(String, Option<String>)> =
+            sqlx::query_as(AssertSqlSafe(left)).fetch_all(app.pool()).await.unwrap();
+        assert_eq!(left, [(String::new(), None)], "{table}");
+    }
+    app.stop().await;
+}

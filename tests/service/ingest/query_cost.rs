@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hookpoint::admin::decisions::{Act, preview};
+use hookpoint::admin::reviews;
 use hookpoint::brand::Brand;
 use hookpoint::clock::Clock;
 use hookpoint::customer::model::source::Source;
@@ -264,6 +265,47 @@ async fn what_a_decision_would_do_is_shown_at_a_cost_that_does_not_depend_on_how
     until_used_by(1, &name).await;
     let rows = rows_read(&counting.pool).await - before;
     assert!(rows < 1_000, "{rows} rows were read");
+    counting.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_question_is_found_at_a_cost_that_does_not_depend_on_how_many_are_open() {
+    let size =
+        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
+    let (brand, name, place) = filled(100, size).await;
+    let phone = ("phone.main", "+31687654321");
+    let filling = Database::open(&place, size, false).await.unwrap();
+    for (id, first, last) in [("ruben", "Ruben", "Smit"), ("sanne", "Sanne", "Jansen")] {
+        let fields = [("name.first", first), ("name.last", last), phone];
+        apply(&filling.pool, &brand, vec![contact(id, 0, &fields)]).await.unwrap();
+    }
+    let (id,): (String,) = sqlx::query_as("select review_id from match_reviews")
+        .fetch_one(&filling.pool)
+        .await
+        .unwrap();
+    let others = "insert into match_reviews (brand_id, level, kind, value, conflict, customer_keys, first_key, review_id)
+        select brand_id, level, kind, '+316' || n, conflict, customer_keys, first_key, 'other' || n
+        from match_reviews, generate_series(10000001, 10005000) as n";
+    sqlx::query(others).execute(&filling.pool).await.unwrap();
+    // A connection reports its statistics when it closes.
+    filling.close().await;
+    until_used_by(0, &name).await;
+    let counting = Database::open(&place, size, false).await.unwrap();
+    let before = rows_read(&counting.pool).await;
+    let asking = Database::open(&place, size, false).await.unwrap();
+    let found = reviews::find(&asking.pool, &brand, &id).await.unwrap().unwrap();
+    assert_eq!(found.open.review.value, phone.1);
+    asking.close().await;
+    until_used_by(1, &name).await;
+    let rows = rows_read(&counting.pool).await - before;
+    assert!(rows < 100, "{rows} rows were read");
+    // So is one that was stored when they had no ids, or that an earlier version changed later.
+    for stored in [None, Some("stale")] {
+        let forget = "update match_reviews set review_id = $1 where value = $2";
+        let forget = sqlx::query(forget).bind(stored).bind(phone.1);
+        forget.execute(&counting.pool).await.unwrap();
+        assert!(reviews::find(&counting.pool, &brand, &id).await.unwrap().is_some(), "{stored:?}");
+    }
     counting.close().await;
 }
 

@@ -207,9 +207,15 @@ async fn what_is_no_object_has_no_hash_and_so_proves_nothing() {
     app.stop().await;
 }
 
+/// A receiver whose settings name the number of the connection.
+async fn of_connection_555() -> TestApp {
+    let settings = receiving().sources(|sources| sources.syncaroo.connection_id = 555);
+    TestApp::start_with(settings).await
+}
+
 #[tokio::test]
 async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
-    let app = receiver().await;
+    let app = of_connection_555().await;
     for (source, body, note) in [
         (Source::OmnioTap, "[]", "there is no tenant_id"),
         (Source::OmnioTap, "\u{feff}{}", "there is no tenant_id"),
@@ -227,6 +233,11 @@ async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
         (Source::Omneo, "{}", "there is no usable id"),
         (Source::OmniLab, "null", "there is no event type"),
         (Source::Syncaroo, "{\"connectionId\":555}", "there is no attributeType"),
+        (
+            Source::Syncaroo,
+            "{\"connectionId\":556}",
+            "it belongs to another connection than sources.syncaroo.connection_id: it has 556, the settings have 555",
+        ),
     ] {
         assert_eq!(
             outcome(&app, UnsignedWebhook::new(source, 1, body).with("x-sent", body)).await,
@@ -241,6 +252,25 @@ async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
         body: b"{\"id\":\"p-1\"}".to_vec(),
     };
     assert_eq!(outcome(&app, nameless).await, dead("there is no x-omneo-event header"));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_number_that_could_be_a_phone_number_or_a_birthday_is_in_no_note() {
+    let app = of_connection_555().await;
+    for given in ["\"+31612345678\"", "\"0612345678\"", "31612345678", "4155550123", "19800101"] {
+        let body = format!("{{\"connectionId\":{given}}}");
+        assert_eq!(
+            outcome(
+                &app,
+                UnsignedWebhook::new(Source::Syncaroo, 1, body.as_str()).with("x-sent", given)
+            )
+            .await,
+            dead("it belongs to another connection than sources.syncaroo.connection_id"),
+            "{given}"
+        );
+        sqlx::query("delete from delivery_dedup").execute(app.pool()).await.unwrap();
+    }
     app.stop().await;
 }
 

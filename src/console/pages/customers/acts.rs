@@ -78,7 +78,7 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
         fields: FIELDS.into_iter().flat_map(sent).collect(),
         state: shown.state.to_string(),
         before: shown.before.iter().map(|view| visit.shown_view(view)).collect(),
-        after: shown.after.iter().map(|view| visit.shown_view(view)).collect(),
+        after: shown.after.iter().map(|view| visit.shown_view(view).if_decided()).collect(),
     };
     visit.page("customer_preview.html", ("/customers", &page.title), &page)
 }

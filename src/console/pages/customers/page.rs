@@ -78,6 +78,7 @@ impl CustomerPage {
     fn new(visit: &Visit, record: &RecordKey, customer: &ShownCustomer) -> Self {
         let ShownCustomer { view, answer, explanation, reviews, history } = customer;
         let events = answer.timeline.iter().take(MOST_EVENTS);
+        let names = view.records.iter().cloned().collect();
         Self {
             // A join can change the key of the customer. Its acts and their undoing return to this page.
             path: visit.customer_path(&record.to_string()),
@@ -89,7 +90,7 @@ impl CustomerPage {
             why: Why::new(visit, explanation),
             facts: Facts::new(visit, explanation),
             reviews: reviews.iter().map(|review| OpenQuestion::new(visit, review)).collect(),
-            history: ShownHistory::new(visit, history),
+            history: ShownHistory::new(visit, history, &names),
             with: visit.sent_again("with"),
             view: visit.shown_view(view),
         }
