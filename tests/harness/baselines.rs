@@ -32,12 +32,12 @@ impl Baseline {
     pub fn bare(directory: &Path, body: &[u8]) -> Self {
         let file = directory.join("body.json");
         std::fs::write(&file, body).unwrap();
-        Self::start(&["floor", "bare", file.to_str().unwrap()])
+        Self::start_own(&["floor", "bare", file.to_str().unwrap()])
     }
 
     /// actix-web and sqlx: the one row that a lookup needs, by the same key, with one query for each request.
     pub fn sqlx(url: &str, brand_id: i32) -> Self {
-        Self::start(&["floor", "sqlx", url, &brand_id.to_string()])
+        Self::start_own(&["floor", "sqlx", url, &brand_id.to_string()])
     }
 
     /// actix-web and sqlx: one row for each request, committed before the response.
@@ -45,13 +45,17 @@ impl Baseline {
         let table = "create table if not exists bare_receipts (
             receipt_id bigint generated always as identity primary key, received_at timestamptz not null default now(), body bytea not null)";
         sqlx::query(table).execute(pool).await.unwrap();
-        Self::start(&["floor", "committing", url])
+        Self::start_own(&["floor", "committing", url])
     }
 
-    fn start(arguments: &[&str]) -> Self {
-        let mut process = Process::start(
-            Command::new(std::env::current_exe().unwrap()).args(arguments).stdout(Stdio::piped()),
-        );
+    /// This program, with other arguments.
+    fn start_own(arguments: &[&str]) -> Self {
+        Self::start(Command::new(std::env::current_exe().unwrap()).args(arguments))
+    }
+
+    /// A program that prints its address first.
+    pub fn start(command: &mut Command) -> Self {
+        let mut process = Process::start(command.stdout(Stdio::piped()));
         let mut line = String::new();
         BufReader::new(process.stdout()).read_line(&mut line).unwrap();
         Self { process, address: line.trim().parse().unwrap() }
