@@ -3,6 +3,7 @@
 import socket
 import sys
 from contextlib import asynccontextmanager
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import uvicorn
@@ -20,7 +21,9 @@ cache = TTLCache(maxsize=100_000, ttl=300) if MODE == "cached" else None
 
 @asynccontextmanager
 async def lifespan(app: FastAPI):
-    async with asyncpg.create_pool(URL, min_size=1, max_size=10) as pool:
+    # The driver takes a socket from this argument only.
+    host = parse_qs(urlsplit(URL).query)["host"][0]
+    async with asyncpg.create_pool(URL, host=host, min_size=1, max_size=10) as pool:
         app.state.pool = pool
         yield
 
