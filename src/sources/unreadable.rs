@@ -14,16 +14,6 @@ pub enum Unreadable {
     /// It belongs to another account of the source.
     #[error("it belongs to another {0}")]
     Foreign(&'static str),
-    /// It belongs to an account of the source with another number than the settings have.
-    #[error("it belongs to another {what}: it has {given}, the settings have {own}")]
-    ForeignNumber {
-        /// What the number is, and its setting.
-        what: &'static str,
-        /// The number in the delivery. It is too short for a phone number.
-        given: u32,
-        /// The number in the settings.
-        own: u64,
-    },
     /// A deletion needs more proof than an unsigned header, which anybody could change.
     #[error("only an unsigned header reports the deletion (see the setting trust_deletion_header)")]
     Unconfirmed,
@@ -41,12 +31,13 @@ const UNCONFIRMED: [&str; 3] = [
      and interactions, but not for other events.",
 ];
 
-/// What it means that a delivery belongs to another account of the source, which the reason names.
+/// What it means that a delivery belongs to another account of the source.
 const FOREIGN: [&str; 2] = [
     "The sender proved that it is the source, but the content is of another account there than the one in the settings. The \
      service does not apply it: it could be about the customers of somebody else.",
-    "If the account is yours, correct the setting that the reason names; then replay this webhook. If it is not, the URL of \
-     this brand was entered in the wrong account of the source: remove it there, and discard this webhook.",
+    "The values below say which account it is: show them. If it is yours, correct the setting that the reason names; then \
+     replay this webhook. If it is not, the URL of this brand was entered in the wrong account of the source: remove it \
+     there, and discard this webhook.",
 ];
 
 impl Unreadable {
@@ -74,7 +65,6 @@ mod tests {
         let explained = |reason: Unreadable| Unreadable::explanation_of(&reason.to_string());
         assert_eq!(explained(Unreadable::Unconfirmed), UNCONFIRMED);
         assert_eq!(explained(Unreadable::Foreign(what)), FOREIGN);
-        assert_eq!(explained(Unreadable::ForeignNumber { what, given: 1, own: 2 }), FOREIGN);
         for clear in [Unreadable::Foreign("event than its header says"), Unreadable::Missing("id")]
         {
             assert!(explained(clear).is_empty(), "{clear}");

@@ -69,23 +69,12 @@ impl WebhookParser for SyncarooSettings {
     }
 }
 
-/// A number that is too short for a phone number or a date of birth: a note may have it.
-fn short_number(text: &str) -> Option<u32> {
-    let is_short = text.len() <= 6 && text.bytes().all(|byte| byte.is_ascii_digit());
-    if is_short { text.parse().ok() } else { None }
-}
-
 impl SyncarooSettings {
     /// Refuses a webhook of another connection.
     fn require_own(&self, body: &Value) -> Result<(), Unreadable> {
-        let (own, given) = (self.connection_id, text_at(body, "/connectionId").unwrap_or_default());
-        if own == 0 || given == own.to_string() {
-            return Ok(());
-        }
-        let what = "connection than sources.syncaroo.connection_id";
-        Err(match short_number(&given) {
-            Some(given) => Unreadable::ForeignNumber { what, given, own },
-            None => Unreadable::Foreign(what),
-        })
+        let is_own = self.connection_id == 0
+            || text_at(body, "/connectionId") == Some(self.connection_id.to_string());
+        let foreign = "connection than sources.syncaroo.connection_id";
+        if is_own { Ok(()) } else { Err(Unreadable::Foreign(foreign)) }
     }
 }

@@ -236,7 +236,7 @@ async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
         (
             Source::Syncaroo,
             "{\"connectionId\":556}",
-            "it belongs to another connection than sources.syncaroo.connection_id: it has 556, the settings have 555",
+            "it belongs to another connection than sources.syncaroo.connection_id",
         ),
     ] {
         assert_eq!(
@@ -252,25 +252,6 @@ async fn what_is_json_and_says_too_little_ends_as_dead_with_what_is_missing() {
         body: b"{\"id\":\"p-1\"}".to_vec(),
     };
     assert_eq!(outcome(&app, nameless).await, dead("there is no x-omneo-event header"));
-    app.stop().await;
-}
-
-#[tokio::test]
-async fn a_number_that_could_be_a_phone_number_or_a_birthday_is_in_no_note() {
-    let app = of_connection_555().await;
-    for given in ["\"+31612345678\"", "\"0612345678\"", "31612345678", "4155550123", "19800101"] {
-        let body = format!("{{\"connectionId\":{given}}}");
-        assert_eq!(
-            outcome(
-                &app,
-                UnsignedWebhook::new(Source::Syncaroo, 1, body.as_str()).with("x-sent", given)
-            )
-            .await,
-            dead("it belongs to another connection than sources.syncaroo.connection_id"),
-            "{given}"
-        );
-        sqlx::query("delete from delivery_dedup").execute(app.pool()).await.unwrap();
-    }
     app.stop().await;
 }
 
