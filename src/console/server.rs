@@ -106,7 +106,7 @@ async fn respond(
     response
 }
 
-/// A page waits for its turn. An act does not: it may take long, as it waits for others.
+/// A page waits for its turn. An act takes no turn: it may take long.
 async fn in_turn(route: ConsoleRoute, visit: &Visit) -> Result<Reply, Refusal> {
     let _turn = if route.is_act() { None } else { visit.console.turns.take().await };
     answered(route, visit).await

@@ -33,7 +33,7 @@ const UNCONFIRMED: [&str; 3] = [
 
 /// What it means that a delivery belongs to another account of the source.
 const FOREIGN: [&str; 2] = [
-    "The sender proved that it is the source, but the content is of another account there than the one in the settings. The \
+    "The webhook was accepted, but its content belongs to another account of the source than the one in the settings. The \
      service does not apply it: it could be about the customers of somebody else.",
     "The values below say which account it is: show them. If it is yours, correct the setting that the reason names; then \
      replay this webhook. If it is not, the URL of this brand was entered in the wrong account of the source: remove it \
