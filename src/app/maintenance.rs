@@ -213,8 +213,10 @@ impl Maintenance {
 
     /// Deletes old entries about live queries.
     async fn prune_live_queries(self: Arc<Self>) {
-        // If this fails, the next run deletes them.
-        let _ = delete_old_live_queries(&self.pool).await;
+        for brand in &self.brands {
+            // If this fails, the next run deletes them.
+            let _ = delete_old_live_queries(&self.pool, brand.id()).await;
+        }
     }
 }
 

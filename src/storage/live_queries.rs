@@ -87,14 +87,12 @@ pub async fn save_live_query(
     Ok(())
 }
 
-/// Deletes old entries.
+/// Deletes old entries of a brand.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn delete_old_live_queries(pool: &Pool) -> Result<(), StorageError> {
-    sqlx::query("delete from live_queries where queried_at < now() - make_interval(days => $1)")
-        .bind(KEPT_DAYS)
-        .execute(pool)
-        .await?;
+pub async fn delete_old_live_queries(pool: &Pool, brand_id: i32) -> Result<(), StorageError> {
+    let delete = "delete from live_queries where brand_id = $1 and queried_at < now() - make_interval(days => $2)";
+    sqlx::query(delete).bind(brand_id).bind(KEPT_DAYS).execute(pool).await?;
     Ok(())
 }

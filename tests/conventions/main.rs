@@ -9,6 +9,10 @@
     clippy::string_slice
 )]
 
+mod brands_in_statements;
+#[path = "../harness/citus.rs"]
+#[allow(dead_code, reason = "a part of the harness")]
+mod citus;
 mod deploy;
 mod documents;
 mod imports;

@@ -45,27 +45,62 @@ pub fn words(text: &str) -> BTreeSet<String> {
 
 /// Rust without comments and without the content of strings.
 pub fn code_of(text: &str) -> String {
-    let mut code = String::new();
-    let mut rest = text.replace("'\"'", "' '");
+    parts_of(text)
+        .into_iter()
+        .map(|part| match part {
+            SourceText::Code(code) => code,
+            SourceText::RawString(_) => " r ".to_owned(),
+            SourceText::String(_) | SourceText::Comment => " ".to_owned(),
+        })
+        .collect()
+}
+
+/// The content of all strings of Rust, without those of its own tests.
+pub fn strings_of(text: &str) -> Vec<String> {
+    let text = text.split("#[cfg(test)]\nmod ").next().unwrap();
+    let strings = parts_of(text).into_iter().filter_map(|part| match part {
+        SourceText::String(content) => Some(content.replace("\\\n", "\n")),
+        SourceText::RawString(content) => Some(content),
+        SourceText::Code(_) | SourceText::Comment => None,
+    });
+    strings.collect()
+}
+
+/// A part of a file of Rust.
+enum SourceText {
+    Code(String),
+    String(String),
+    RawString(String),
+    Comment,
+}
+
+fn parts_of(text: &str) -> Vec<SourceText> {
+    let mut parts = Vec::new();
+    let text = text.replace("'\"'", "' '");
+    let mut rest = text.as_str();
     while let Some(at) =
         ["//", "/*", "r#\"", "\""].iter().filter_map(|start| rest.find(start)).min()
     {
         let (before, from) = rest.split_at(at);
-        code.push_str(before);
-        code.push(' ');
-        let length = if from.starts_with("//") {
-            from.find('\n').unwrap_or(from.len())
+        parts.push(SourceText::Code(before.to_owned()));
+        let (part, length) = if from.starts_with("//") {
+            (SourceText::Comment, from.find('\n').unwrap_or(from.len()))
         } else if from.starts_with("/*") {
-            from.find("*/").map_or(from.len(), |end| end + 2)
+            (SourceText::Comment, from.find("*/").map_or(from.len(), |end| end + 2))
         } else if from.starts_with("r#") {
-            code.push_str("r ");
-            from[3..].find("\"#").map_or(from.len(), |end| end + 5)
+            let content = from[3..].split("\"#").next().unwrap();
+            (SourceText::RawString(content.to_owned()), from.len().min(content.len() + 5))
         } else {
-            end_of_string(from)
+            let length = end_of_string(from);
+            let content = &from[1..length];
+            let content = content.strip_suffix('"').unwrap_or(content);
+            (SourceText::String(content.to_owned()), length)
         };
-        rest = from[length..].to_owned();
+        parts.push(part);
+        rest = &from[length..];
     }
-    code + &rest
+    parts.push(SourceText::Code(rest.to_owned()));
+    parts
 }
 
 /// The length of a string literal, with its quotes.
@@ -86,4 +121,5 @@ fn end_of_string(from: &str) -> usize {
 fn code_is_told_from_comments_and_text() {
     let text = "let a = \"b \\\" c\"; // d\nlet e = '\"'; let f = r#\"g\"#; /* h */ let i = \"\";";
     assert_eq!(words(&code_of(text)), ["a", "e", "f", "i", "let", "r"].map(str::to_owned).into());
+    assert_eq!(strings_of(text), ["b \\\" c", "g", ""]);
 }

@@ -183,7 +183,7 @@ impl CountingProxy {
 }
 
 /// Passes bytes on, except those that `on_bytes` keeps.
-async fn pass(
+pub async fn pass(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     on_bytes: impl Fn(&[u8]) -> bool,

@@ -12,6 +12,8 @@
 
 mod admin;
 mod agent_page;
+#[path = "../harness/citus.rs"]
+mod citus;
 #[path = "../harness/cluster.rs"]
 #[allow(dead_code, reason = "a part of the harness")]
 mod cluster;
@@ -26,6 +28,7 @@ mod identity_cases;
 mod inbox;
 mod ingest;
 mod lookup;
+mod plans;
 mod postgres_silence;
 mod privacy;
 mod reload;
@@ -36,6 +39,7 @@ mod round_trips;
 #[path = "../harness/settings.rs"]
 #[allow(dead_code, reason = "a part of the harness")]
 mod settings;
+mod sharding;
 mod support;
 mod sync;
 mod telemetry;

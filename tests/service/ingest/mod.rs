@@ -6,7 +6,7 @@ mod demo_data;
 mod identity_cases;
 mod messy_values;
 pub mod populations;
-mod query_cost;
+pub mod query_cost;
 mod real_world;
 mod rebuild;
 mod rules_preview;

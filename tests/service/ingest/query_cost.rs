@@ -26,7 +26,7 @@ use crate::support::{TestApp, scratch, socket_directory, until_used_by};
 
 /// A brand with this many people, its database, and where that is. No service runs: its maintenance jobs would read
 /// tables, too.
-async fn filled(people: u32, size: PoolSize) -> (Arc<Brand>, String, Place) {
+pub async fn filled(people: u32, size: PoolSize) -> (Arc<Brand>, String, Place) {
     let app = TestApp::start().await;
     let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
     app.stop().await;

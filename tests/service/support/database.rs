@@ -2,7 +2,7 @@
 
 use super::*;
 
-pub(super) const SIZE: PoolSize =
+pub const SIZE: PoolSize =
     PoolSize { connections: 6, acquire_timeout: Duration::from_secs(10), statement: Some(ENDLESS) };
 
 /// A connection to the server itself.

@@ -35,8 +35,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use uuid::Uuid;
 
-use self::database::SIZE;
-pub use self::database::{database, server, until_locks_are_awaited, until_used_by};
+pub use self::database::{SIZE, database, server, until_locks_are_awaited, until_used_by};
 pub use self::documented::{api_document, documented, operations, schema};
 pub use self::http::{Response, encode, exchange, exchange_undocumented, head, post, send};
 pub use self::logs::{Logs, adopt_logs, logs};
