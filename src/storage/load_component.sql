@@ -9,6 +9,10 @@
 -- kinds, both without self-asserted ones, $16 a value with so many holders is shared, $17 events for each
 -- record, $18 hidden event types, $19 all kinds, $20 the most names of a value, $21 $22 for hashes of ids in the
 -- suppression list (SuppressionKey::given_id_blocks)
+--
+-- For the table of what a recursion has found, Postgres fills memory with zeros before each statement, for as many rows
+-- as it expects. From an array it expects ten, and from a recursion thousands: so recursions begin with arrays, and end
+-- in them.
 with recursive asked (kind, value, forced) as materialized (
     select * from unnest($3::text[], $4::text[], $5::boolean[])
 ),
@@ -23,7 +27,7 @@ chain (record_key) as (
     ) as next (record_key)
 ),
 changing (record_key) as materialized (
-    select unnest($6::text[]) collate "C" union select record_key from chain
+    select unnest($6::text[]) collate "C" union select unnest(array(select record_key from chain)) collate "C"
 ),
 -- These do not count among the holders of a value.
 uncounted (record_key) as materialized (
@@ -32,11 +36,13 @@ uncounted (record_key) as materialized (
 -- Two kinds of nodes, records and values, so that each value is expanded once, however many holders it has. A
 -- record is also the value of the references to it.
 component (kind, value) as (
-    select 'record' collate "C", unnest($2::text[]) collate "C"
-    union
-    select 'record', record_key from changing
-    union
-    select 'record', record_key from events where brand_id = $1 and event_key = any($8) and record_key is not null
+    select 'record' collate "C", unnest(array(
+        select unnest($2::text[])
+        union all
+        select record_key from changing
+        union all
+        select record_key from events where brand_id = $1 and event_key = any($8) and record_key is not null
+    )) collate "C"
     union
     select kind, value from asked
     where forced or (
@@ -233,6 +239,12 @@ from stored join match_reviews as review on review.brand_id = $1 and review.firs
 union all
 select json_build_object('namesake', json_build_array(namesake.record_key, namesake.state))::text
 from keys
-cross join unnest($19::text[]) as other (kind)
-join records as namesake on namesake.brand_id = $1 and namesake.record_key = other.kind || ':' || substr(keys.record_key, strpos(keys.record_key, ':') + 1)
+cross join lateral (
+    select record.record_key, record.state from records as record
+    where record.brand_id = $1 and record.record_key = any(array(
+        select other.kind || ':' || substr(keys.record_key, strpos(keys.record_key, ':') + 1) from unnest($19::text[]) as other (kind)
+    ))
+    -- Otherwise Postgres may compare every record with every key, when it believes that there are few records.
+    offset 0
+) as namesake
 where namesake.record_key <> keys.record_key

@@ -3,71 +3,80 @@
 use super::StorageError;
 use super::pool::Connection;
 
-/// The customers of records whose folded name, with the family name first, begins with one of some texts. At most
-/// `limit`; a name that more records have may leave out others.
+/// What a search by name compares.
+#[derive(Debug, Clone, Copy)]
+pub enum NamePart {
+    /// The family name, then the given name.
+    Whole,
+    /// The last word of a family name of several words, then the given name.
+    FamilyNameWord,
+    /// The given name.
+    Given,
+}
+
+/// The search by a part of the name, which an index has.
+macro_rules! named_by {
+    ($part:literal, $if:literal) => {
+        concat!(
+            "select distinct owner.customer_key
+            from unnest($2::text[], $3::text[]) as wanted (beginning, ending)
+            cross join lateral (
+                select held.record_key from identifiers as held
+                where held.brand_id = $1 and ",
+            $if,
+            " and ",
+            $part,
+            " >= wanted.beginning and ",
+            $part,
+            " < wanted.ending order by ",
+            $part,
+            " limit $4
+            ) as named
+            join customer_records as owner on owner.brand_id = $1 and owner.record_key = named.record_key
+            order by owner.customer_key limit $5"
+        )
+    };
+}
+
+impl NamePart {
+    const fn query(self) -> &'static str {
+        match self {
+            Self::Whole => named_by!(
+                r"split_part(held.name_key, E'\x1f', 2) || ' ' || split_part(held.name_key, E'\x1f', 1)",
+                "held.name_key <> ''"
+            ),
+            Self::FamilyNameWord => named_by!(
+                r"split_part(split_part(held.name_key, E'\x1f', 2), ' ', -1) || ' ' || split_part(held.name_key, E'\x1f', 1)",
+                r"split_part(held.name_key, E'\x1f', 2) like '% %'"
+            ),
+            Self::Given => {
+                named_by!(r"split_part(held.name_key, E'\x1f', 1)", "held.name_key <> ''")
+            }
+        }
+    }
+}
+
+/// The customers of records of which a part of the folded name begins with one of some texts. At most `limit`; a name that
+/// more records have may leave out others.
 ///
 /// # Errors
 /// When Postgres fails.
 pub async fn list_customers_named(
     db: &mut Connection,
     brand_id: i32,
+    part: NamePart,
     beginnings: &[String],
     limit: i64,
 ) -> Result<Vec<String>, StorageError> {
     let ends: Vec<String> = beginnings.iter().map(|beginning| end_of(beginning)).collect();
-    let found: Vec<(String,)> = sqlx::query_as(
-        r"select distinct owner.customer_key
-        from unnest($2::text[], $3::text[]) as wanted (beginning, ending)
-        cross join lateral (
-            select held.record_key from identifiers as held
-            where held.brand_id = $1 and held.name_key <> ''
-                and split_part(held.name_key, E'\x1f', 2) || ' ' || split_part(held.name_key, E'\x1f', 1) >= wanted.beginning
-                and split_part(held.name_key, E'\x1f', 2) || ' ' || split_part(held.name_key, E'\x1f', 1) < wanted.ending
-            order by split_part(held.name_key, E'\x1f', 2) || ' ' || split_part(held.name_key, E'\x1f', 1)
-            limit $4
-        ) as named
-        join customer_records as owner on owner.brand_id = $1 and owner.record_key = named.record_key
-        order by owner.customer_key limit $5",
-    )
-    .bind(brand_id)
-    .bind(beginnings)
-    .bind(ends)
-    .bind(rows_for(limit))
-    .bind(limit)
-    .fetch_all(db)
-    .await?;
-    Ok(found.into_iter().map(|(key,)| key).collect())
-}
-
-/// The customers of records whose folded given name begins with a text, as [`list_customers_named`] does.
-///
-/// # Errors
-/// When Postgres fails.
-pub async fn list_customers_given(
-    db: &mut Connection,
-    brand_id: i32,
-    beginning: &str,
-    limit: i64,
-) -> Result<Vec<String>, StorageError> {
-    let found: Vec<(String,)> = sqlx::query_as(
-        r"select distinct owner.customer_key
-        from (
-            select held.record_key from identifiers as held
-            where held.brand_id = $1 and held.name_key <> ''
-                and split_part(held.name_key, E'\x1f', 1) >= $2 and split_part(held.name_key, E'\x1f', 1) < $3
-            order by split_part(held.name_key, E'\x1f', 1)
-            limit $4
-        ) as named
-        join customer_records as owner on owner.brand_id = $1 and owner.record_key = named.record_key
-        order by owner.customer_key limit $5",
-    )
-    .bind(brand_id)
-    .bind(beginning)
-    .bind(end_of(beginning))
-    .bind(rows_for(limit))
-    .bind(limit)
-    .fetch_all(db)
-    .await?;
+    let found: Vec<(String,)> = sqlx::query_as(part.query())
+        .bind(brand_id)
+        .bind(beginnings)
+        .bind(ends)
+        .bind(rows_for(limit))
+        .bind(limit)
+        .fetch_all(db)
+        .await?;
     Ok(found.into_iter().map(|(key,)| key).collect())
 }
 

@@ -52,7 +52,11 @@ impl Email {
             return Err(EmailError);
         }
         let (local, domain) = raw.rsplit_once('@').ok_or(EmailError)?;
-        let local: String = local.nfc().flat_map(char::to_lowercase).nfc().collect();
+        let local = if local.is_ascii() {
+            local.to_ascii_lowercase()
+        } else {
+            local.nfc().flat_map(char::to_lowercase).nfc().collect()
+        };
         // Two hyphens in the third place are allowed (`r2---sn.mail.example`): many such domains exist.
         let domain = Uts46::new().to_ascii(
             domain.as_bytes(),

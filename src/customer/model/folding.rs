@@ -1,5 +1,7 @@
 //! Words of names in comparable form, and suffixes that distinguish people with the same name.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -97,8 +99,13 @@ fn take(words: &mut Vec<String>, known: &[(&str, u8)]) -> Option<u8> {
 
 /// The words in lower case, without diacritics and punctuation.
 pub(crate) fn fold_words(text: &str) -> Vec<String> {
+    let bare = if text.is_ascii() {
+        Cow::Borrowed(text)
+    } else {
+        text.nfkd().filter(|c| !is_combining_mark(*c)).collect()
+    };
     let mut folded = String::with_capacity(text.len());
-    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+    for c in bare.chars().flat_map(char::to_lowercase) {
         match c {
             'ł' => folded.push('l'),
             'ø' => folded.push('o'),

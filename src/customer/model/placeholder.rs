@@ -1,5 +1,7 @@
 //! Placeholders that software writes for missing values. This is the only list: such a value counts as empty.
 
+use std::borrow::Cow;
+
 use unicode_normalization::UnicodeNormalization;
 
 /// What a value is used for.
@@ -161,7 +163,7 @@ fn word(text: &str) -> String {
                     | '’'
             )
     };
-    let folded: String = text.nfkc().collect();
+    let folded = if text.is_ascii() { Cow::Borrowed(text) } else { text.nfkc().collect() };
     folded.trim_matches(around).to_lowercase().replace(" / ", "/")
 }
 

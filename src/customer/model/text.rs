@@ -70,7 +70,8 @@ pub fn trimmed(raw: &str) -> &str {
 /// Whole numbers lose the `.0` of a float.
 #[must_use]
 pub fn canonical_id(raw: &str) -> String {
-    let id: String = visible(raw).nfc().collect();
+    let visible = visible(raw);
+    let id = if visible.is_ascii() { visible } else { visible.nfc().collect() };
     let bare = id
         .strip_prefix('{')
         .and_then(|id| id.strip_suffix('}'))
