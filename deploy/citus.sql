@@ -1,11 +1,13 @@
--- Distributes the tables over a Citus cluster, by brand. See "Beyond one machine" in operate.md first.
+-- Distributes the tables over a Citus cluster, by brand.
+--
+-- The service does not run on Citus yet: "Beyond one machine" in operate.md says why. This file is the part that is
+-- ready: the tables. Tests compare it with the schema.
 --
 -- When: once, after the first start of the service has created the tables, with the service stopped.
--- Where: on the coordinator, in the database of the service:
+-- Where: on the coordinator (Citus 12 or newer), in the database of the service:
 --     psql --single-transaction --set ON_ERROR_STOP=1 --file citus.sql <url>
 --
--- All rows of a brand are on one node, so a lookup, a webhook or a change asks one node only. A new table of a later
--- version has to be added in the same way: the change log says so.
+-- All rows of a brand are on one node.
 
 create extension if not exists citus;
 

@@ -145,27 +145,28 @@ async fn matching_keys(
     Ok(keys)
 }
 
-/// The keys of the customers whose name a text may be, up to a limit. What fits best comes first.
+/// The keys of the customers whose name a text may be. If there is room, also by another part of the name.
 async fn list_named(
     db: &mut Connection,
     brand: &Brand,
     text: &str,
     limit: i64,
-) -> Result<Vec<String>, StorageError> {
+) -> Result<BTreeSet<String>, StorageError> {
     let words = words_of(text);
-    let mut found = Vec::new();
+    let mut found = BTreeSet::new();
     if words.is_empty() {
         return Ok(found);
     }
     let names = beginnings(&words);
     let whole = words.join(" ");
     for (part, beginnings) in [
-        (NamePart::Whole, [names.as_slice(), &written_apart(&whole)].concat()),
+        (NamePart::Whole, [names.as_slice(), &with_particles(&whole)].concat()),
         (NamePart::FamilyNameWord, names.clone()),
         (NamePart::Given, vec![whole]),
     ] {
-        let room = limit.saturating_sub(i64::try_from(found.len()).unwrap_or(i64::MAX));
-        found.extend(list_customers_named(db, brand.id(), part, &beginnings, room).await?);
+        if i64::try_from(found.len()).is_ok_and(|count| count < limit) {
+            found.extend(list_customers_named(db, brand.id(), part, &beginnings, limit).await?);
+        }
     }
     Ok(found)
 }
@@ -221,13 +222,14 @@ fn words_of(text: &str) -> Vec<String> {
 const BEFORE_FAMILY_NAMES: [&str; 12] =
     ["de", "den", "der", "ten", "ter", "van", "van de", "van den", "van der", "van t", "von", "el"];
 
-/// A family name that was typed in one word with its particles (`devries`).
-fn written_apart(name: &str) -> Vec<String> {
+/// A family name that was typed without its particles (`vries`), or in one word with them (`devries`).
+fn with_particles(name: &str) -> Vec<String> {
+    let before = BEFORE_FAMILY_NAMES.iter().map(|particles| format!("{particles} {name}"));
     let apart = BEFORE_FAMILY_NAMES.iter().filter_map(|particles| {
         let rest = name.strip_prefix(&particles.replace(' ', ""))?;
         (rest.chars().count() >= FEWEST_LETTERS).then(|| format!("{particles} {rest}"))
     });
-    apart.collect()
+    before.chain(apart).collect()
 }
 
 /// A family name without its particles has so many letters at least.
@@ -273,8 +275,10 @@ mod tests {
             beginnings_of("Zoë de Vries"),
             ["zoe de vries", "de vries zoe", "vries zoe de", " zoe de vries"]
         );
-        assert_eq!(written_apart("devries"), ["de vries"]);
-        assert!(written_apart("vanderberg").contains(&"van der berg".to_owned()));
+        for text in ["vries", "devries"] {
+            assert!(with_particles(text).contains(&"de vries".to_owned()), "{text}");
+        }
+        assert!(with_particles("vanderberg").contains(&"van der berg".to_owned()));
         for none in ["a@example.org", " … ", "a b c d e f g"] {
             assert_eq!(words_of(none), Vec::<String>::new(), "{none}");
         }

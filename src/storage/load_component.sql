@@ -11,8 +11,8 @@
 -- suppression list (SuppressionKey::given_id_blocks)
 --
 -- For the table of what a recursion has found, Postgres fills memory with zeros before each statement, for as many rows
--- as it expects. From an array it expects ten, and from a recursion thousands: so recursions begin with arrays, and end
--- in them.
+-- as it expects. From an array it expects ten, and from a recursion thousands: so recursions begin with arrays, and what
+-- they found is read through an array.
 with recursive asked (kind, value, forced) as materialized (
     select * from unnest($3::text[], $4::text[], $5::boolean[])
 ),

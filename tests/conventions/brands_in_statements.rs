@@ -4,10 +4,16 @@
 use crate::citus::CitusTables;
 use crate::source_files::{files, strings_of};
 
-/// Where the brand of a table is not in the same string, and why.
-const WITHOUT_A_BRAND: [(&str, &str, &str); 2] = [
+/// Where the brand of a table is not compared in the same place, and why.
+const WITHOUT_A_BRAND: [(&str, &str, &str); 4] = [
     ("src/storage/deliveries.rs", "deliveries", "the macro `which` adds the brand"),
     ("src/storage/delivery_jobs.rs", "deliveries", "the macro `which` adds the brand"),
+    ("src/storage/delivery_queue.rs", "delivery_dedup", "by the places of rows of the brand"),
+    (
+        "src/storage/delivery_queue.rs",
+        "delivery_latest_content",
+        "by the places of rows of the brand",
+    ),
 ];
 
 /// Words that can follow the name of a table, so they are no alias.
@@ -73,6 +79,20 @@ fn a_statement_without_the_brand_is_noticed() {
         ("select (select count(*) from events) from records where brand_id = $1", &["events"]),
         ("select * from records join x on (brand_id, record_key) = (x.a, x.b)", &[]),
         ("select * from records for update", &["records"]),
+        ("select * from only records", &["records"]),
+        ("select * from records where (brand_id, record_key) > ($1, $2)", &["records"]),
+        ("update records set brand_id = $1 where record_key = $2", &["records"]),
+        ("select from records as r, events as e where r.brand_id = $1", &["events"]),
+        (
+            "delete from records where record_key in (select record_key from events where brand_id = $1)",
+            &["records"],
+        ),
+        (
+            "with a as (select record_key from events where brand_id = $1) delete from records using a",
+            &["records"],
+        ),
+        ("select 1 from records union all select 2 from events where brand_id = $1", &["records"]),
+        ("select 1 from records where brand_id = $1 union select 2 from events", &["events"]),
         ("select from records as r join events as e using (brand_id) where brand_id = $1", &[]),
         ("select from records as r join events as e using (record_key)", &["records", "events"]),
     ] {
@@ -109,7 +129,9 @@ fn table_uses(tables: &[String], tokens: &[String]) -> Vec<TableUse> {
     let mut found = Vec::new();
     for (at, pair) in tokens.windows(2).enumerate() {
         let [before, table] = pair else { continue };
-        let names_a_table = ["from", "into", "join", "update", "using"].contains(&before.as_str());
+        let is_listed = before == "," && follows_a_table(tables, &tokens[..at]);
+        let names_a_table = is_listed
+            || ["from", "into", "join", "only", "update", "using"].contains(&before.as_str());
         if !names_a_table || !tables.contains(table) {
             continue;
         }
@@ -119,11 +141,20 @@ fn table_uses(tables: &[String], tokens: &[String]) -> Vec<TableUse> {
             after.get(columns..columns + 2).is_some_and(|next| next == ["(", "brand_id"])
         } else {
             let name = alias(after).unwrap_or(table);
-            is_restricted(block_around(tokens, at), name, name == table)
+            is_restricted(&own_block(tokens, at), name, name == table)
         };
         found.push(TableUse { table: table.clone(), stays_in_one_brand });
     }
     found
+}
+
+/// Whether these tokens end with the name of a table, or with its alias.
+fn follows_a_table(tables: &[String], tokens: &[String]) -> bool {
+    match tokens {
+        [.., table, word, _] if word == "as" => tables.contains(table),
+        [.., word, table] => word == "from" && tables.contains(table),
+        _ => false,
+    }
 }
 
 /// What the table is called in the rest of the statement.
@@ -144,8 +175,10 @@ fn is_restricted(block: &[String], name: &str, is_bare: bool) -> bool {
         let before = at.checked_sub(1).and_then(|before| block.get(before));
         let before = before.map_or("", String::as_str);
         let after = block.get(at + 1).map_or("", String::as_str);
-        // `brand_id = …`, `… = brand_id`, `(brand_id, …) = (…)`
-        after == "=" || before == "=" || before == "(" && is_compared(&block[at..])
+        // `brand_id = …`, `… = brand_id`, `(brand_id, …) = (…)`, but not `set brand_id = …`
+        let is_compared =
+            after == "=" || before == "=" || before == "(" && is_compared(&block[at..]);
+        is_compared && !["not", "set"].contains(&before)
     })
 }
 
@@ -154,16 +187,39 @@ fn is_compared(list: &[String]) -> bool {
     let close = list.iter().position(|token| token == ")");
     close
         .and_then(|close| list.get(close + 1))
-        .is_some_and(|token| ["=", "in", "<", ">"].contains(&token.as_str()))
+        .is_some_and(|token| ["=", "in"].contains(&token.as_str()))
 }
 
-/// The tokens between the parentheses around a token, or all.
-fn block_around(tokens: &[String], at: usize) -> &[String] {
+/// The part of a statement that a token belongs to: between the parentheses around it and the next `union`, without the
+/// statements inside.
+fn own_block(tokens: &[String], at: usize) -> Vec<String> {
     let mut depth = 0;
     let start = tokens[..at].iter().rposition(|token| is_outside(token, "(", ")", &mut depth));
     depth = 0;
     let end = tokens[at..].iter().position(|token| is_outside(token, ")", "(", &mut depth));
-    &tokens[start.map_or(0, |start| start + 1)..end.map_or(tokens.len(), |end| at + end)]
+    let start = start.map_or(0, |start| start + 1);
+    let end = end.map_or(tokens.len(), |end| at + end);
+    let (mut own, mut inside, mut is_before) = (Vec::new(), 0_usize, true);
+    for (position, token) in tokens[..end].iter().enumerate().skip(start) {
+        let begins = ["select", "with", "insert", "update", "delete"];
+        let begins_inside = token == "(" && begins.contains(&tokens[position + 1].as_str());
+        if inside > 0 || begins_inside {
+            inside = match token.as_str() {
+                "(" => inside + 1,
+                ")" => inside - 1,
+                _ => inside,
+            };
+        } else if token == "union" {
+            if !is_before {
+                break;
+            }
+            own.clear();
+        } else {
+            own.push(token.clone());
+        }
+        is_before &= position < at;
+    }
+    own
 }
 
 /// Whether a parenthesis ends the block, as it is not of a pair inside.

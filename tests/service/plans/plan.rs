@@ -11,7 +11,7 @@ use super::statement_recorder::RecordedStatement;
 pub struct Step {
     pub kind: String,
     pub table: String,
-    /// How many rows Postgres expects.
+    /// How many rows Postgres expects, up to the limit of the step above.
     pub rows: f64,
 }
 
@@ -45,19 +45,18 @@ pub async fn steps(db: &mut PgConnection, statement: &RecordedStatement) -> Vec<
         .unwrap_or_else(|error| panic!("{error}: {}", statement.text));
     sqlx::raw_sql("rollback; deallocate asked").execute(&mut *db).await.unwrap();
     let mut steps = Vec::new();
-    collect(&plan[0]["Plan"], &mut steps);
+    collect(&plan[0]["Plan"], f64::INFINITY, &mut steps);
     assert!(!steps.is_empty(), "{plan}");
     steps
 }
 
-fn collect(node: &Value, steps: &mut Vec<Step>) {
+fn collect(node: &Value, limit: f64, steps: &mut Vec<Step>) {
     let text = |name: &str| node[name].as_str().unwrap_or_default().to_owned();
-    steps.push(Step {
-        kind: text("Node Type"),
-        table: text("Relation Name"),
-        rows: node["Plan Rows"].as_f64().unwrap_or_default(),
-    });
+    let rows = node["Plan Rows"].as_f64().unwrap_or_default().min(limit);
+    let kind = text("Node Type");
+    let limit = if kind == "Limit" { rows } else { f64::INFINITY };
+    steps.push(Step { kind, table: text("Relation Name"), rows });
     for below in node["Plans"].as_array().into_iter().flatten() {
-        collect(below, steps);
+        collect(below, limit, steps);
     }
 }

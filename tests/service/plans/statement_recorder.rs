@@ -112,7 +112,7 @@ impl Session {
 
     /// Statements that are not prepared: they begin and end transactions, and change settings.
     fn run(&mut self, statements: &str) {
-        for statement in statements.split(';').map(str::trim) {
+        for statement in statements.to_lowercase().split(';').map(str::trim) {
             if statement.starts_with("begin") || ["commit", "rollback"].contains(&statement) {
                 self.of_transaction.clear();
             } else if statement.starts_with("set local ") {
