@@ -1,7 +1,7 @@
 -- Distributes the tables over a Citus cluster, by brand.
 --
 -- The service does not run on Citus yet: "Beyond one machine" in operate.md says why. This file is the part that is
--- ready: the tables. Tests compare it with the schema.
+-- ready: the tables. Tests compare it with the schema. Do not run it in production.
 --
 -- When: once, after the first start of the service has created the tables, with the service stopped.
 -- Where: on the coordinator (Citus 12 or newer), in the database of the service:
@@ -11,8 +11,8 @@
 
 create extension if not exists citus;
 
--- Small tables, copied to every node. Two of them are unique without the brand: a slug names a brand, and the hash of a
--- key finds one. The other three belong to no brand.
+-- Small tables, copied to every node. `brands` and `api_keys` have unique columns without the brand: the slug, and the hash
+-- of a key. The other three belong to no brand.
 select create_reference_table('brands');
 select create_reference_table('api_keys');
 select create_reference_table('replicas');

@@ -100,7 +100,7 @@ async fn a_customer_is_erased_after_the_id_is_typed() {
     browser.click("td a").await;
     browser.until("h1", "Thomas Bakker").await;
     // The results have an address of their own.
-    browser.0.back().await.unwrap();
+    browser.back().await;
     browser.until("td a", "Thomas Bakker").await;
     browser.0.refresh().await.unwrap();
     browser.until("td a", "Thomas Bakker").await;
