@@ -11,8 +11,8 @@
 
 create extension if not exists citus;
 
--- Small tables, copied to every node. `brands` and `api_keys` have unique columns without the brand: the slug, and the hash
--- of a key. The other three belong to no brand.
+-- Small tables, copied to every node. `brands` and `api_keys` have unique columns without the brand: the slug, and the
+-- hash of a key. The other three belong to no brand.
 select create_reference_table('brands');
 select create_reference_table('api_keys');
 select create_reference_table('replicas');
