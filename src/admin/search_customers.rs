@@ -157,11 +157,10 @@ async fn list_named(
     if words.is_empty() {
         return Ok(found);
     }
-    let names = beginnings(&words);
-    let whole = words.join(" ");
+    let (names, whole) = (beginnings(&words), words.join(" "));
     for (part, beginnings) in [
         (NamePart::Whole, [names.as_slice(), &with_particles(&whole)].concat()),
-        (NamePart::FamilyNameWord, names.clone()),
+        (NamePart::FamilyNameWord, names),
         (NamePart::Given, vec![whole]),
     ] {
         if i64::try_from(found.len()).is_ok_and(|count| count < limit) {

@@ -1,5 +1,5 @@
-//! No statement reads or writes the rows of two brands in a table that belongs to brands, so that the tables can be
-//! distributed by brand (`deploy/citus.sql`).
+//! Every statement that uses a table of a brand compares the brand with something, so that no rows of two brands are
+//! read or written. It does not check with what: two tables may compare their brands only with each other.
 
 use crate::citus::CitusTables;
 use crate::source_files::{files, strings_of};
@@ -176,9 +176,8 @@ fn is_restricted(block: &[String], name: &str, is_bare: bool) -> bool {
         let before = before.map_or("", String::as_str);
         let after = block.get(at + 1).map_or("", String::as_str);
         // `brand_id = …`, `… = brand_id`, `(brand_id, …) = (…)`, but not `set brand_id = …`
-        let is_compared =
-            after == "=" || before == "=" || before == "(" && is_compared(&block[at..]);
-        is_compared && !["not", "set"].contains(&before)
+        let compares = after == "=" || before == "=" || before == "(" && is_compared(&block[at..]);
+        compares && !["not", "set"].contains(&before)
     })
 }
 

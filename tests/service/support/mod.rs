@@ -54,7 +54,7 @@ pub fn now() -> Timestamp {
 /// The time after which a wait counts as endless. No test judges how long something takes.
 pub const ENDLESS: Duration = Duration::from_secs(120);
 
-/// The pause between two looks at a condition.
+/// The pause between two checks of a condition.
 const STEP: Duration = Duration::from_millis(25);
 
 /// Waits until something is so.
