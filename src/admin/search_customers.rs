@@ -161,7 +161,7 @@ async fn list_named(
     for (part, beginnings) in [
         (NamePart::Whole, [names.as_slice(), &with_particles(&whole)].concat()),
         (NamePart::FamilyNameWord, names),
-        (NamePart::Given, vec![whole]),
+        (NamePart::GivenFirst, [vec![whole], given_first(&words)].concat()),
     ] {
         if i64::try_from(found.len()).is_ok_and(|count| count < limit) {
             found.extend(list_customers_named(db, brand.id(), part, &beginnings, limit).await?);
@@ -209,6 +209,21 @@ fn beginnings(words: &[String]) -> Vec<String> {
     };
     let both = (1..=words.len()).filter_map(split);
     std::iter::once(words.join(" ")).chain(both).collect()
+}
+
+/// How the folded names begin that some words may mean, with the given name first: both names in either order, the family
+/// name also without its particles, and also without the second half of a double one.
+fn given_first(words: &[String]) -> Vec<String> {
+    let split = |at: usize| words.split_at_checked(at);
+    let in_order = (1..words.len()).filter_map(split);
+    let in_both = in_order.flat_map(|(one, other)| [(one, other), (other, one)]);
+    in_both
+        .flat_map(|(given, family)| {
+            let (given, family) = (given.join(" "), family.join(" "));
+            let families = std::iter::once(family.clone()).chain(with_particles(&family));
+            families.map(move |family| format!("{given} {family}")).collect::<Vec<_>>()
+        })
+        .collect()
 }
 
 /// The folded words of a name. None if the text is an e-mail address, or has too many.
@@ -278,6 +293,11 @@ mod tests {
             assert!(with_particles(text).contains(&"de vries".to_owned()), "{text}");
         }
         assert!(with_particles("vanderberg").contains(&"van der berg".to_owned()));
+        for text in ["Anna Jong", "jong anna", "Anna de Jong", "anna dejong"] {
+            let beginnings = given_first(&words_of(text));
+            assert!(beginnings.contains(&"anna de jong".to_owned()), "{text}: {beginnings:?}");
+        }
+        assert_eq!(given_first(&words_of("Anna")), Vec::<String>::new());
         for none in ["a@example.org", " … ", "a b c d e f g"] {
             assert_eq!(words_of(none), Vec::<String>::new(), "{none}");
         }

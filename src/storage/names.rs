@@ -10,8 +10,8 @@ pub enum NamePart {
     Whole,
     /// The last word of a family name of several words, then the given name.
     FamilyNameWord,
-    /// The given name.
-    Given,
+    /// The given name, then the family name.
+    GivenFirst,
 }
 
 /// The search by a part of the name, which an index has.
@@ -49,9 +49,10 @@ impl NamePart {
                 r"split_part(split_part(held.name_key, E'\x1f', 2), ' ', -1) || ' ' || split_part(held.name_key, E'\x1f', 1)",
                 r"split_part(held.name_key, E'\x1f', 2) like '% %'"
             ),
-            Self::Given => {
-                named_by!(r"split_part(held.name_key, E'\x1f', 1)", "held.name_key <> ''")
-            }
+            Self::GivenFirst => named_by!(
+                r"split_part(held.name_key, E'\x1f', 1) || ' ' || split_part(held.name_key, E'\x1f', 2)",
+                "held.name_key <> ''"
+            ),
         }
     }
 }

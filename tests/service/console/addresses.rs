@@ -151,9 +151,23 @@ async fn a_person_is_found_by_the_given_name_or_any_half_of_the_family_name() {
     let femke = Person::enter(&app, Role::Supervisor).await;
     for (shown, texts) in [
         ("Tom de Vries", &["Vries", "devries", "de Vries", "vri", "Tom", "to", "Tom Vries"][..]),
-        ("Noor Jong-Bakker", &["Jong", "Bakker", "bakk", "Jong-Bakker", "noor bakker"]),
+        (
+            "Noor Jong-Bakker",
+            &["Jong", "Bakker", "Jong-Bakker", "noor bakker", "noor jong", "Jong Noor"],
+        ),
         ("Lars van den Berg", &["Berg", "vandenberg", "van den berg", "den Berg", "lars berg"]),
-        ("Eva de Vries-Robbé", &["Vries", "de vries robbe", "Robbé", "eva robbe"]),
+        (
+            "Eva de Vries-Robbé",
+            &[
+                "Vries",
+                "de vries robbe",
+                "Robbé",
+                "eva robbe",
+                "Eva Vries",
+                "eva de vries",
+                "vries eva",
+            ],
+        ),
     ] {
         for text in texts {
             assert!(femke.search(text).await.contains(shown), "{text}");
