@@ -132,5 +132,6 @@ pub fn key_row(
         expires_at,
         revoked_at: None,
         last_used_at: None,
+        last_rejected_at: None,
     })
 }

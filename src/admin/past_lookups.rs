@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
 use super::find_customers::{erasure_target, find_customers, without_owner};
@@ -14,8 +15,9 @@ use crate::customer::model::text::canonical_id;
 use crate::erasure::erase::is_erased;
 use crate::lookup::query::Question;
 use crate::lookup::query_customers::ReadRules;
+use crate::lookup::trace::Outcome;
 use crate::storage::StorageError;
-use crate::storage::customer_summaries::{list_names, list_owners};
+use crate::storage::customer_summaries::{Owner, list_changed_owners, list_names};
 use crate::storage::invalidation::LookupHash;
 use crate::storage::lookup_history::{LookupFilter, LookupRow, list_lookups};
 use crate::storage::page_key::PageKey;
@@ -61,6 +63,35 @@ pub struct PastCustomer {
     pub key: String,
     /// The key of the customer that has its first record now. `None` if the record is no longer stored.
     pub now: Option<String>,
+    /// What became of its part of the answer.
+    pub since: Since,
+}
+
+/// What became of an answer. Old answers are not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Since {
+    /// It is still the same.
+    Same,
+    /// It changed since, for the last time then.
+    Changed(Timestamp),
+    /// Not known: the answer was an old one, or the last change was before the service stored when answers change.
+    Unknown,
+}
+
+/// A change this long before a lookup was committed by then, also if two clocks differ a little.
+const TIME_TO_COMMIT: SignedDuration = SignedDuration::from_secs(2);
+
+impl Since {
+    fn new(lookup: &LookupRow, owner: Option<&Owner>) -> Self {
+        let changed_at = owner.and_then(|owner| owner.changed_at);
+        match changed_at {
+            Some(at) if at.saturating_add(TIME_TO_COMMIT).is_ok_and(|at| at > lookup.asked_at) => {
+                Self::Changed(at)
+            }
+            Some(_) if lookup.cache != Outcome::Stale.as_str() => Self::Same,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 /// The newest lookups that match, at most `limit`.
@@ -113,14 +144,14 @@ async fn list(
     let mut connection = pool.acquire().await?;
     let rows = list_lookups(&mut connection, brand.id(), filter, Some(limit)).await?;
     let keys = rows.iter().flat_map(|row| &row.customer_keys).filter_map(|key| key.parse().ok());
-    let owners = list_owners(&mut connection, brand.id(), &keys.collect()).await?;
-    let customer = |key: &String| {
-        let record: Option<RecordKey> = key.parse().ok();
-        let now = record.and_then(|record| owners.get(&record).cloned());
-        PastCustomer { key: key.clone(), now }
+    let owners = list_changed_owners(&mut connection, brand.id(), &keys.collect()).await?;
+    let customer = |row: &LookupRow, key: &String| {
+        let owner = key.parse().ok().and_then(|record: RecordKey| owners.get(&record));
+        let now = owner.map(|owner| owner.customer_key.clone());
+        PastCustomer { key: key.clone(), now, since: Since::new(row, owner) }
     };
     let lookup = |row: LookupRow| {
-        let customers = row.customer_keys.iter().map(customer).collect();
+        let customers = row.customer_keys.iter().map(|key| customer(&row, key)).collect();
         PastLookup { row, customers }
     };
     Ok(rows.into_iter().map(lookup).collect())

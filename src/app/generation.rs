@@ -49,7 +49,7 @@ impl Generation {
         let Services { api_keys, webhook_service, .. } = &self.services;
         let saving = async {
             let saved =
-                tokio::join!(api_keys.write_last_used(pool), webhook_service.endpoints.save(pool));
+                tokio::join!(api_keys.write_last_uses(pool), webhook_service.endpoints.save(pool));
             matches!(saved, (Ok(()), Ok(())))
         };
         let saved = tokio::time::timeout(SHUTDOWN_STEP_TIMEOUT, saving).await;

@@ -67,7 +67,7 @@ pub(super) fn start(schedule: &Schedule<Maintenance>) {
     schedule.now_and_every(seconds(10), "watch inboxes", Maintenance::watch_inboxes);
     schedule.now_and_every(seconds(10), "watch streams", Maintenance::watch_streams);
     schedule.every(seconds(10), "watch rate limits", Maintenance::watch_rate_limits);
-    schedule.every(seconds(30), "save last use of API keys", Maintenance::write_last_used);
+    schedule.every(seconds(30), "save last use of API keys", Maintenance::write_last_uses);
     schedule.now_and_every(seconds(60), "count reviews", Maintenance::count_reviews);
     schedule.every(seconds(60), "reconcile suppressions", Maintenance::reconcile_suppressions);
     schedule.now_and_every(seconds(60), "delete old deliveries", Maintenance::prune_deliveries);
@@ -125,8 +125,8 @@ impl Maintenance {
     }
 
     /// Saves the time of the last use of each API key.
-    async fn write_last_used(self: Arc<Self>) {
-        if let Err(error) = self.api_keys.write_last_used(&self.pool).await {
+    async fn write_last_uses(self: Arc<Self>) {
+        if let Err(error) = self.api_keys.write_last_uses(&self.pool).await {
             tracing::warn!(%error, "failed to save last use of API keys; retrying");
         }
     }

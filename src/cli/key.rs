@@ -36,7 +36,8 @@ pub(super) enum KeyCommand {
         #[command(flatten)]
         output: JsonArguments,
     },
-    /// List the keys: id, label, state and last use (never the key itself)
+    /// List the keys: id, label, state, last use, and the last call that was rejected because the key is revoked or expired
+    /// (never the key itself)
     List {
         /// Only this brand
         #[arg(long)]
@@ -157,6 +158,7 @@ async fn list(
                 "created_at": row.created_at,
                 "expires_at": row.expires_at,
                 "last_used_at": row.last_used_at,
+                "last_rejected_at": row.last_rejected_at,
             })
         };
         return print_json(&rows.iter().map(of_key).collect::<Vec<_>>());
@@ -176,7 +178,12 @@ fn print_key_row(row: &KeyRow, slug: &str, now: Timestamp) {
     let (id, state) = (row.key_id.to_string(), row.state(now).as_str());
     print_line(&format!("{id:<36}  {state:<9} {slug}"));
     let (expires, used) = (time(row.expires_at), time(row.last_used_at));
-    print_wrapped(&format!("    {}; expires: {expires}; last used: {used}", row.label), 4);
+    let rejected = row.last_rejected_at.map(|at| format!("; last rejected: {}", time(Some(at))));
+    let rejected = rejected.unwrap_or_default();
+    print_wrapped(
+        &format!("    {}; expires: {expires}; last used: {used}{rejected}", row.label),
+        4,
+    );
 }
 
 /// Revokes a key. Returns whether it was valid before.

@@ -127,10 +127,15 @@ impl Visit {
         format!("{}:{}", record.kind, self.record_id(record))
     }
 
+    /// What viewers see in the place of the name of the customer with a key, to tell customers apart.
+    pub(super) fn customer_mark(&self, key: &str) -> String {
+        format!("Customer {}", self.record_mark(key))
+    }
+
     /// The name of a customer, or that it has none. Viewers see a mark instead, to tell customers apart.
     pub(super) fn customer_name(&self, view: &CustomerView) -> String {
         if !self.sees_values() {
-            return format!("Customer {}", self.record_mark(&view.key));
+            return self.customer_mark(&view.key);
         }
         let name = format!("{} {}", view.first_name, view.last_name);
         match name.trim() {

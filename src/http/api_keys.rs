@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
 use crate::storage::pool::Pool;
 use base64::Engine;
@@ -22,7 +22,7 @@ use super::rate_limits::{KeyLimits, Rates};
 use crate::brand::Brand;
 use crate::storage::StorageError;
 use crate::storage::agent_links::list_agent_generations;
-use crate::storage::api_keys::{KeyRow, KeyState, list_keys, update_last_used};
+use crate::storage::api_keys::{KeyRow, KeyState, KeyUse, list_keys, update_last_uses};
 
 /// The prefix of every key, so that people and scanners recognise a leaked key.
 const PREFIX: &str = "hkp_";
@@ -74,7 +74,48 @@ pub struct LiveKey {
     /// The counters of the key.
     pub counters: KeyCounters,
     row: KeyRow,
-    last_used_at: AtomicI64,
+    unsaved: Arc<UnsavedUse>,
+}
+
+/// The last times of a key, in microseconds, that are still to be saved. Zero: none.
+#[derive(Debug)]
+struct UnsavedUse {
+    brand_id: i32,
+    key_id: Uuid,
+    used_at: AtomicI64,
+    rejected_at: AtomicI64,
+}
+
+impl UnsavedUse {
+    const fn of(row: &KeyRow) -> Self {
+        let (used_at, rejected_at) = (AtomicI64::new(0), AtomicI64::new(0));
+        Self { brand_id: row.brand_id, key_id: row.key_id, used_at, rejected_at }
+    }
+
+    fn use_at(&self, now: Timestamp) {
+        self.used_at.fetch_max(now.as_microsecond(), Ordering::Relaxed);
+    }
+
+    fn reject_at(&self, now: Timestamp) {
+        self.rejected_at.fetch_max(now.as_microsecond(), Ordering::Relaxed);
+    }
+
+    /// Takes the times out, to save them. `None` if there are none.
+    fn take(&self) -> Option<KeyUse> {
+        let take = |at: &AtomicI64| match at.swap(0, Ordering::Relaxed) {
+            0 => None,
+            at => Timestamp::from_microsecond(at).ok(),
+        };
+        let (used_at, rejected_at) = (take(&self.used_at), take(&self.rejected_at));
+        let taken = KeyUse { brand_id: self.brand_id, key_id: self.key_id, used_at, rejected_at };
+        (used_at.is_some() || rejected_at.is_some()).then_some(taken)
+    }
+
+    /// Puts times back that could not be saved.
+    fn put_back(&self, taken: &KeyUse) {
+        taken.used_at.into_iter().for_each(|at| self.use_at(at));
+        taken.rejected_at.into_iter().for_each(|at| self.reject_at(at));
+    }
 }
 
 /// Counters of a key. They are registered once, because that takes longer than counting.
@@ -101,21 +142,33 @@ impl std::fmt::Debug for KeyCounters {
     }
 }
 
-/// The valid keys of all brands, in memory.
+/// The keys of all brands, in memory.
 #[derive(Debug)]
 pub struct ApiKeyCache {
     brands: HashMap<i32, Arc<Brand>>,
     rates: Rates,
-    keys: RwLock<HashMap<[u8; 32], Arc<LiveKey>>>,
-    /// Keys whose last use is still to be saved, although they may not be valid any more.
-    removed: Mutex<Vec<Arc<LiveKey>>>,
+    keys: RwLock<Keys>,
+}
+
+/// Keys by their hashes.
+#[derive(Debug, Default)]
+struct Keys {
+    live: HashMap<[u8; 32], Arc<LiveKey>>,
+    revoked: HashMap<[u8; 32], Arc<UnsavedUse>>,
+}
+
+impl Keys {
+    fn unsaved(&self, hash: &[u8; 32]) -> Option<Arc<UnsavedUse>> {
+        let live = self.live.get(hash).map(|live| &live.unsaved);
+        live.or_else(|| self.revoked.get(hash)).cloned()
+    }
 }
 
 impl ApiKeyCache {
     /// An empty cache for these brands.
     #[must_use]
     pub fn new(brands: HashMap<i32, Arc<Brand>>, rates: Rates) -> Self {
-        Self { brands, rates, keys: RwLock::default(), removed: Mutex::default() }
+        Self { brands, rates, keys: RwLock::default() }
     }
 
     /// Reads the keys from the database, and which links to the agent page work. A key that stays keeps the state of its
@@ -127,15 +180,20 @@ impl ApiKeyCache {
         self.refresh_links(pool).await?;
         let rows = list_keys(pool).await?;
         let mut keys = self.keys.write();
-        let live = rows.into_iter().filter(|row| !row.is_revoked());
-        let live: HashMap<_, _> = live
-            .filter_map(|row| {
-                Some((row.hash, keys.get(&row.hash).cloned().or_else(|| self.live_key(row))?))
-            })
-            .collect();
-        let old = std::mem::replace(&mut *keys, live);
-        let removed = old.into_iter().filter(|(hash, _)| !keys.contains_key(hash));
-        self.removed.lock().extend(removed.map(|(_, key)| key));
+        let mut new = Keys::default();
+        for row in rows {
+            let known = keys.live.get(&row.hash);
+            if row.is_revoked() {
+                let unsaved = keys.unsaved(&row.hash);
+                let unsaved = unsaved.unwrap_or_else(|| Arc::new(UnsavedUse::of(&row)));
+                new.revoked.insert(row.hash, unsaved);
+            } else if let Some(known) = known {
+                new.live.insert(row.hash, Arc::clone(known));
+            } else if let Some(key) = self.live_key(row) {
+                new.live.insert(key.row.hash, key);
+            }
+        }
+        *keys = new;
         Ok(())
     }
 
@@ -156,10 +214,10 @@ impl ApiKeyCache {
     fn live_key(&self, row: KeyRow) -> Option<Arc<LiveKey>> {
         let brand = self.brands.get(&row.brand_id)?;
         let limits = KeyLimits::new(self.rates);
-        let last_used_at = AtomicI64::new(0);
+        let unsaved = Arc::new(UnsavedUse::of(&row));
         let counters = KeyCounters::new(&brand.rules.slug, row.key_id);
         let brand = Arc::clone(brand);
-        Some(Arc::new(LiveKey { brand, key_id: row.key_id, limits, counters, row, last_used_at }))
+        Some(Arc::new(LiveKey { brand, key_id: row.key_id, limits, counters, row, unsaved }))
     }
 
     /// Finds a valid key. `None` if the key is unknown, revoked or expired.
@@ -167,44 +225,37 @@ impl ApiKeyCache {
     pub fn authenticate(&self, key: &[u8], now: Timestamp) -> Option<Arc<LiveKey>> {
         let hash = hash_key(key);
         let keys = self.keys.read();
-        let live = keys.get(&hash).filter(|live| bool::from(live.row.hash.ct_eq(&hash)))?;
+        let live = keys.live.get(&hash).filter(|live| bool::from(live.row.hash.ct_eq(&hash)));
+        let Some(live) = live else {
+            keys.revoked.get(&hash).inspect(|revoked| revoked.reject_at(now));
+            return None;
+        };
         if live.row.state(now) != KeyState::Valid {
+            live.unsaved.reject_at(now);
             return None;
         }
-        live.last_used_at.fetch_max(now.as_microsecond(), Ordering::Relaxed);
+        live.unsaved.use_at(now);
         Some(Arc::clone(live))
     }
 
-    /// Saves the time of the last use of each key.
+    /// Saves when each key was last used and rejected.
     ///
     /// # Errors
     /// When Postgres fails. The times are then saved at the next call.
-    pub async fn write_last_used(&self, pool: &Pool) -> Result<(), StorageError> {
-        let mut keys: Vec<Arc<LiveKey>> = self.keys.read().values().map(Arc::clone).collect();
-        keys.append(&mut self.removed.lock());
-        let used: Vec<(Arc<LiveKey>, i64)> = keys
-            .into_iter()
-            .map(|key| {
-                let at = key.last_used_at.swap(0, Ordering::Relaxed);
-                (key, at)
-            })
-            .filter(|(_, at)| *at != 0)
-            .collect();
-        if used.is_empty() {
+    pub async fn write_last_uses(&self, pool: &Pool) -> Result<(), StorageError> {
+        let keys: Vec<Arc<UnsavedUse>> = {
+            let keys = self.keys.read();
+            let live = keys.live.values().map(|live| &live.unsaved);
+            live.chain(keys.revoked.values()).map(Arc::clone).collect()
+        };
+        let taken = keys.iter().filter_map(|key| Some((key, key.take()?)));
+        let (keys, uses): (Vec<&Arc<UnsavedUse>>, Vec<KeyUse>) = taken.unzip();
+        if uses.is_empty() {
             return Ok(());
         }
-        let uses: Vec<_> = used
-            .iter()
-            .filter_map(|(key, at)| {
-                Some((key.brand.id(), key.key_id, Timestamp::from_microsecond(*at).ok()?))
-            })
-            .collect();
-        let written = update_last_used(pool, &uses).await;
+        let written = update_last_uses(pool, &uses).await;
         if written.is_err() {
-            for (key, at) in &used {
-                key.last_used_at.fetch_max(*at, Ordering::Relaxed);
-            }
-            self.removed.lock().extend(used.into_iter().map(|(key, _)| key));
+            keys.iter().zip(&uses).for_each(|(key, taken)| key.put_back(taken));
         }
         written
     }

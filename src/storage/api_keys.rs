@@ -29,6 +29,8 @@ pub struct KeyRow {
     pub revoked_at: Option<Timestamp>,
     /// When it was last used, to within half a minute.
     pub last_used_at: Option<Timestamp>,
+    /// When it was last rejected, because it is revoked or expired; to within half a minute.
+    pub last_rejected_at: Option<Timestamp>,
 }
 
 /// Whether a key can be used.
@@ -75,14 +77,15 @@ impl KeyRow {
 }
 
 type Time = jiff_sqlx::Timestamp;
-type Columns = (i32, Uuid, String, Vec<u8>, Time, Option<Time>, Option<Time>, Option<Time>);
+type Columns =
+    (i32, Uuid, String, Vec<u8>, Time, Option<Time>, Option<Time>, Option<Time>, Option<Time>);
 
 impl TryFrom<Columns> for KeyRow {
     type Error = StorageError;
 
-    fn try_from(
-        (brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at): Columns,
-    ) -> Result<Self, StorageError> {
+    fn try_from(columns: Columns) -> Result<Self, StorageError> {
+        let (brand_id, key_id, label, hash, created_at, expires_at, revoked_at, used, rejected) =
+            columns;
         Ok(Self {
             brand_id,
             key_id,
@@ -91,12 +94,13 @@ impl TryFrom<Columns> for KeyRow {
             created_at: created_at.to_jiff(),
             expires_at: expires_at.map(Time::to_jiff),
             revoked_at: revoked_at.map(Time::to_jiff),
-            last_used_at: last_used_at.map(Time::to_jiff),
+            last_used_at: used.map(Time::to_jiff),
+            last_rejected_at: rejected.map(Time::to_jiff),
         })
     }
 }
 
-const COLUMNS: &str = "select brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at from api_keys order by brand_id, created_at, key_id";
+const COLUMNS: &str = "select brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at, last_rejected_at from api_keys order by brand_id, created_at, key_id";
 
 /// Every key of every brand, revoked ones included.
 ///
@@ -113,7 +117,7 @@ pub async fn list_keys(pool: &Pool) -> Result<Vec<KeyRow>, StorageError> {
 /// When Postgres fails.
 pub async fn list_keys_of(pool: &Pool, brand_id: i32) -> Result<Vec<KeyRow>, StorageError> {
     let rows: Vec<Columns> = sqlx::query_as(
-        "select brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at from api_keys
+        "select brand_id, key_id, label, hash, created_at, expires_at, revoked_at, last_used_at, last_rejected_at from api_keys
         where brand_id = $1 order by created_at, key_id",
     )
     .bind(brand_id)
@@ -170,25 +174,37 @@ pub async fn revoke_key(
     Ok(done.rows_affected() > 0)
 }
 
-/// Saves when keys were last used.
+/// When a key was last used and rejected, as far as that is not saved yet.
+pub struct KeyUse {
+    /// The brand of the key.
+    pub brand_id: i32,
+    /// The public id of the key.
+    pub key_id: Uuid,
+    /// When it was last used.
+    pub used_at: Option<Timestamp>,
+    /// When it was last rejected.
+    pub rejected_at: Option<Timestamp>,
+}
+
+/// Saves when keys were last used and rejected.
 ///
 /// # Errors
 /// When Postgres fails.
-pub async fn update_last_used(
-    pool: &Pool,
-    uses: &[(i32, Uuid, Timestamp)],
-) -> Result<(), StorageError> {
-    let brands: Vec<i32> = uses.iter().map(|(brand, ..)| *brand).collect();
-    let keys: Vec<Uuid> = uses.iter().map(|(_, key, _)| *key).collect();
-    let times: Vec<Time> = uses.iter().map(|(.., at)| Time::from(*at)).collect();
+pub async fn update_last_uses(pool: &Pool, uses: &[KeyUse]) -> Result<(), StorageError> {
+    let each = |at: fn(&KeyUse) -> Option<Timestamp>| -> Vec<Option<Time>> {
+        uses.iter().map(|one| at(one).map(Time::from)).collect()
+    };
     sqlx::query(
-        "update api_keys set last_used_at = greatest(api_keys.last_used_at, used.at)
-        from unnest($1::integer[], $2::uuid[], $3::timestamptz[]) as used (brand_id, key_id, at)
-        where api_keys.brand_id = used.brand_id and api_keys.key_id = used.key_id",
+        "update api_keys set
+            last_used_at = greatest(api_keys.last_used_at, latest.used_at),
+            last_rejected_at = greatest(api_keys.last_rejected_at, latest.rejected_at)
+        from unnest($1::integer[], $2::uuid[], $3::timestamptz[], $4::timestamptz[]) as latest (brand_id, key_id, used_at, rejected_at)
+        where api_keys.brand_id = latest.brand_id and api_keys.key_id = latest.key_id",
     )
-    .bind(brands)
-    .bind(keys)
-    .bind(times)
+    .bind(uses.iter().map(|one| one.brand_id).collect::<Vec<_>>())
+    .bind(uses.iter().map(|one| one.key_id).collect::<Vec<_>>())
+    .bind(each(|one| one.used_at))
+    .bind(each(|one| one.rejected_at))
     .execute(pool)
     .await?;
     Ok(())

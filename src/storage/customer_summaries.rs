@@ -2,10 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+
 use super::StorageError;
 use super::pool::Connection;
 use super::records::{record_key, texts};
 use crate::customer::model::record::RecordKey;
+
+type Time = jiff_sqlx::Timestamp;
 
 /// A customer. It is personal data, so it does not implement `Debug`.
 #[derive(Clone, PartialEq, Eq)]
@@ -89,4 +93,35 @@ pub async fn list_owners(
     );
     let rows: Vec<(String, String)> = query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
     rows.into_iter().map(|(record, customer)| Ok((record_key(&record)?, customer))).collect()
+}
+
+/// A customer that has a record.
+pub struct Owner {
+    /// Its key.
+    pub customer_key: String,
+    /// When its answer last changed. `None`: not known, as it was before the service stored that.
+    pub changed_at: Option<Timestamp>,
+}
+
+/// The customer of each of some records that have one, with the time of the last change of its answer.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_changed_owners(
+    db: &mut Connection,
+    brand_id: i32,
+    keys: &BTreeSet<RecordKey>,
+) -> Result<BTreeMap<RecordKey, Owner>, StorageError> {
+    let query = sqlx::query_as(
+        "select own.record_key, own.customer_key, answer.changed_at from customer_records as own
+        join answers as answer on answer.brand_id = $1 and answer.customer_key = own.customer_key
+        where own.brand_id = $1 and own.record_key = any($2)",
+    );
+    let rows: Vec<(String, String, Option<Time>)> =
+        query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
+    let owner = |(record, customer_key, changed_at): (String, _, Option<Time>)| {
+        let changed_at = changed_at.map(Time::to_jiff);
+        Ok((record_key(&record)?, Owner { customer_key, changed_at }))
+    };
+    rows.into_iter().map(owner).collect()
 }

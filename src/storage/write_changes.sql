@@ -83,10 +83,12 @@ customers_new as (
     where (known.customer_id, known.matched_by) is distinct from (excluded.customer_id, excluded.matched_by)
 ),
 answers_new as (
-    insert into answers as known (brand_id, customer_key, body, settings_hash)
-    select $1, new.customer_key, new.body, decode($2 ->> 'settings_hash', 'hex')
+    insert into answers as known (brand_id, customer_key, body, settings_hash, changed_at)
+    select $1, new.customer_key, new.body, decode($2 ->> 'settings_hash', 'hex'), now()
     from jsonb_to_recordset($2 -> 'answers') as new (customer_key text, body text)
-    on conflict (brand_id, customer_key) do update set body = excluded.body, settings_hash = excluded.settings_hash
+    on conflict (brand_id, customer_key) do update
+    set body = excluded.body, settings_hash = excluded.settings_hash,
+        changed_at = case when known.body = excluded.body then known.changed_at else excluded.changed_at end
     where (known.body, known.settings_hash) is distinct from (excluded.body, excluded.settings_hash)
 ),
 customer_records_deleted as (

@@ -49,6 +49,8 @@ fn insert(shop: &Shop) -> [Uuid; 2] {
         };
         let written = insert_lookups(&database.pool, brand.id(), &[found, rejected]).await;
         assert_eq!(written.unwrap(), 2);
+        let before = "update answers set changed_at = '2026-11-29 08:00:00Z'";
+        sqlx::query(before).execute(&database.pool).await.unwrap();
     });
     ids
 }
@@ -64,7 +66,7 @@ fn it_shows_what_omnidesk_got() {
 2026-11-29 08:15:02 UTC  2 customers  (by telephone, cache: miss, 214.3 ms)
   request   {found}
   ticket    1234
-  customer  {ANNA}
+  customer  {ANNA} (the answer is still the same)
   customer  {GONE} (no longer stored)
   sources   omneo: found, omnilab: timed_out
 "
@@ -122,7 +124,10 @@ fn it_prints_json_and_what_each_customer_is_now() {
         "status": 200,
         "problem": null,
         "cache": "miss",
-        "customers": [{ "key": ANNA, "now": ANNA }, { "key": GONE, "now": null }],
+        "customers": [
+            { "key": ANNA, "now": ANNA, "is_same": true, "changed_at": null },
+            { "key": GONE, "now": null, "is_same": null, "changed_at": null },
+        ],
         "too_many": false,
         "sources": [
             { "source": "omneo", "outcome": "found" },
@@ -131,6 +136,14 @@ fn it_prints_json_and_what_each_customer_is_now() {
         "duration_us": 214_300,
     }]);
     assert_eq!(json(&["--customer", ANNA]), expected);
+    let changed_at = "2026-11-29T08:20:00Z";
+    shop.sql("update answers set changed_at = '2026-11-29 08:20:00Z'");
+    let changed = &json(&["--customer", ANNA])[0]["customers"][0];
+    assert_eq!((&changed["is_same"], &changed["changed_at"]), (&false.into(), &changed_at.into()));
+    let shown = shop.run(&["lookup", "trace", "--customer", ANNA]).well();
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let changed = "(the answer changed since, last at 2026-11-29 08:20:00 UTC)";
+    assert!(shown.contains(&format!("{ANNA} {changed}")), "{shown}");
     assert_eq!(json(&["--ticket", "4321"]), serde_json::json!([]));
     shop.run(&["customer", "erase", "--email", "anna@example.org", "--yes"]).well();
     assert_eq!(json(&["--request", &found.to_string()]), serde_json::json!([]));

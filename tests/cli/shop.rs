@@ -139,7 +139,7 @@ impl Shop {
     /// A copy of the database as it is now.
     pub fn back_up(&self) -> String {
         self.sql(
-            "select pg_terminate_backend(pid) from pg_stat_activity
+            "select pg_terminate_backend(pid)::text from pg_stat_activity
              where datname = current_database() and pid <> pg_backend_pid()",
         );
         self.runtime.block_on(cluster::copy_of(&self.database))

@@ -142,7 +142,7 @@ pub async fn load(pool: &Pool, brand: &Brand, customers: u64) {
             ("customers (brand_id, customer_key, customer_id)", names),
             ("customer_records", records),
             ("customer_addresses", addresses),
-            ("answers", answers),
+            ("answers (brand_id, customer_key, settings_hash, body)", answers),
         ] {
             copy(&mut connection, table, rows).await;
         }

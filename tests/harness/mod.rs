@@ -256,6 +256,7 @@ impl Shop {
             expires_at: None,
             revoked_at: None,
             last_used_at: None,
+            last_rejected_at: None,
         };
         insert_key(&self.database.pool, &key).await.unwrap();
     }

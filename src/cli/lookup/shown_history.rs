@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::admin::past_lookups::{PastCustomer, PastLookup};
+use crate::admin::past_lookups::{PastCustomer, PastLookup, Since};
 use crate::cli::output::{plain, print_line};
 use crate::cli::wrapped::print_wrapped;
 use crate::counted::counted;
@@ -40,19 +40,40 @@ fn result(row: &LookupRow) -> String {
     }
 }
 
-/// What became of a customer since the lookup.
+/// What became of a customer, and of its part of the answer, since the lookup.
 fn change(customer: &PastCustomer) -> String {
-    match &customer.now {
-        Some(now) if *now == customer.key => String::new(),
-        Some(now) => format!(" (now {now})"),
-        None => " (no longer stored)".to_owned(),
-    }
+    let moved = match &customer.now {
+        Some(now) if *now == customer.key => None,
+        Some(now) => Some(format!("now {now}")),
+        None => Some("no longer stored".to_owned()),
+    };
+    let answer = match customer.since {
+        Since::Same => Some("the answer is still the same".to_owned()),
+        Since::Changed(at) => {
+            Some(format!("the answer changed since, last at {}", at.strftime("%F %T UTC")))
+        }
+        Since::Unknown => None,
+    };
+    let changes: Vec<String> = moved.into_iter().chain(answer).collect();
+    if changes.is_empty() { String::new() } else { format!(" ({})", changes.join("; ")) }
 }
 
 /// A lookup, for scripts.
 pub(super) fn as_json(brand: &str, lookup: &PastLookup) -> Value {
     let PastLookup { row, customers } = lookup;
-    let customer = |customer: &PastCustomer| json!({ "key": customer.key, "now": customer.now });
+    let customer = |customer: &PastCustomer| {
+        let (is_same, changed_at) = match customer.since {
+            Since::Same => (Some(true), None),
+            Since::Changed(at) => (Some(false), Some(at)),
+            Since::Unknown => (None, None),
+        };
+        json!({
+            "key": customer.key,
+            "now": customer.now,
+            "is_same": is_same,
+            "changed_at": changed_at,
+        })
+    };
     let source = |(source, outcome): (&str, &str)| json!({ "source": source, "outcome": outcome });
     json!({
         "brand": brand,

@@ -48,6 +48,8 @@ struct Key {
     is_valid: bool,
     created: ShownTime,
     used: Option<ShownTime>,
+    /// When a call with it was last rejected.
+    rejected: Option<ShownTime>,
     expires: Option<ShownTime>,
 }
 
@@ -74,6 +76,7 @@ async fn page(visit: &Visit, made: Option<Made>) -> Result<Reply, Refusal> {
         is_valid: key.state(now) == KeyState::Valid,
         created: visit.time(key.created_at),
         used: key.last_used_at.map(|at| visit.time(at)),
+        rejected: key.last_rejected_at.map(|at| visit.time(at)),
         expires: key.expires_at.map(|at| visit.time(at)),
         label: key.label,
     });

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::admin::audit::record_view;
 use crate::admin::compared_review::kind_in_words;
 use crate::admin::past_lookups::{
-    LookupSearch, PastCustomer, PastLookup, find_past_lookups, is_about_erased, list_past_lookups,
-    names_now,
+    LookupSearch, PastCustomer, PastLookup, Since, find_past_lookups, is_about_erased,
+    list_past_lookups, names_now,
 };
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
@@ -78,12 +78,16 @@ struct Lookup {
 #[derive(Serialize)]
 struct Found {
     key: String,
-    /// Its name now. Empty for those who see masks, and if it is no longer stored.
+    /// Its name now, for viewers its mark. Empty if it has none, and if it is no longer stored.
     name: String,
     /// The path of the customer that has its first record now. `None` if that is no longer stored.
     path: Option<String>,
     /// Whether the record belongs to another customer now.
     has_moved: bool,
+    /// Whether the customer's part of the answer is still the same. `None`: not known.
+    is_same: Option<bool>,
+    /// When it changed for the last time, if it did since the lookup.
+    changed: Option<ShownTime>,
 }
 
 /// Goes to the page of a search.
@@ -228,9 +232,19 @@ fn explained(code: &str) -> Vec<&'static str> {
 }
 
 fn found(visit: &Visit, customer: &PastCustomer, names: &Names) -> Found {
-    let name = customer.now.as_ref().and_then(|now| names.get(now));
+    let name = customer.now.as_ref().and_then(|now| match visit.sees_values() {
+        true => names.get(now).cloned(),
+        false => Some(visit.customer_mark(now)),
+    });
+    let (is_same, changed) = match customer.since {
+        Since::Same => (Some(true), None),
+        Since::Changed(at) => (Some(false), Some(visit.time(at))),
+        Since::Unknown => (None, None),
+    };
     Found {
-        name: name.cloned().unwrap_or_default(),
+        is_same,
+        changed,
+        name: name.unwrap_or_default(),
         key: visit.record_key_text(&customer.key),
         path: customer.now.as_deref().map(|now| visit.customer_path(now)),
         has_moved: customer.now.as_ref().is_some_and(|now| *now != customer.key),

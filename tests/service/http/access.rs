@@ -37,8 +37,13 @@ async fn keys_live_expire_and_are_revoked_while_the_service_runs() {
     );
     let rows = list_keys(&store.await.unwrap().pool).await.unwrap();
     assert!(rows.iter().any(|row| row.last_used_at == Some(now() + 1.hour())), "{rows:?}");
-    let of_revoked = rows.iter().find(|row| row.key_id == second).unwrap().last_used_at;
-    assert!(of_revoked.is_some(), "a revoked key keeps its last use: {rows:?}");
+    let revoked = rows.iter().find(|row| row.key_id == second).unwrap();
+    assert!(revoked.last_used_at.is_some(), "a revoked key keeps its last use: {rows:?}");
+    // Who still calls with a key that is revoked or expired is seen; nobody else.
+    let refused = Some(now() + 1.hour());
+    let expired = rows.iter().find(|row| row.expires_at.is_some()).unwrap();
+    assert_eq!((revoked.last_rejected_at, expired.last_rejected_at), (refused, refused));
+    assert_eq!(rows.iter().filter(|row| row.last_rejected_at.is_some()).count(), 2, "{rows:?}");
 }
 
 #[tokio::test]

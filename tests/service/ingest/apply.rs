@@ -11,7 +11,8 @@ use proptest::test_runner::{Config, TestRunner};
 use crate::support::{TestApp, demo_changes};
 
 /// Columns that do not follow from the facts alone, as table and column. Ids of questions need the secret of the brand.
-const BESIDE_THE_FACTS: [(&str, &str); 3] = [
+const BESIDE_THE_FACTS: [(&str, &str); 4] = [
+    ("answers", "changed_at"),
     ("match_reviews", "found_at"),
     ("match_reviews", "postponed_until"),
     ("match_reviews", "review_id"),

@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hookpoint::admin::past_lookups::{LookupSearch, PastLookup, find_past_lookups};
+use hookpoint::admin::past_lookups::{LookupSearch, PastLookup, Since, find_past_lookups};
 use hookpoint::customer::model::email::Email;
 use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::{Change, RecordKey};
 use hookpoint::customer::model::source::SourceKind;
 use hookpoint::http::api_keys::{ApiKeyCache, LiveKey};
 use hookpoint::http::rate_limits::Rates;
+use hookpoint::ingest::rebuild::rebuild;
 use hookpoint::jobs::tasks::BackgroundTasks;
 use hookpoint::lookup::history::{LookupHistory, LookupResponse};
 use hookpoint::lookup::query::Question;
@@ -146,6 +147,38 @@ async fn it_has_no_address_no_name_and_no_key() {
     assert!(rows.iter().filter(|(row,)| row.contains("history-1")).count() >= 3, "{rows:?}");
     let search = LeakSearch::new(&CANARIES);
     rows.iter().for_each(|(row,)| assert_eq!(search.find(row), None));
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn it_says_whether_the_answer_is_still_the_same() {
+    let app = TestApp::demo().await;
+    let since = async |id: &str| of_ticket(&app, id).await.customers[0].since;
+    let age = async |age: &str| {
+        let age = format!("update answers set changed_at = {age}");
+        sqlx::query(sqlx::AssertSqlSafe(age)).execute(app.pool()).await.unwrap();
+    };
+    // Postgres has another clock than the service in this test, which is behind it.
+    let before = "timestamptz '2026-11-21 11:00:00Z'";
+    age(before).await;
+    app.ask(&format!("key={KEY}&{THOMAS}&ticketID=miss")).await;
+    app.ask(&format!("key={KEY}&{THOMAS}&ticketID=hit")).await;
+    assert_eq!((since("miss").await, since("hit").await), (Since::Same, Since::Same));
+    let answer = app.by_email("thomas@example.org").await;
+    let record: RecordKey = of_ticket(&app, "hit").await.customers[0].key.parse().unwrap();
+    let fields = [("name.first".to_owned(), Some(json!("Thomasz")))].into();
+    let update = Update { at: now(), received_at: now(), scope: Scope::Partial, fields };
+    app.apply(vec![Change::Record { key: record, update }]).await;
+    app.wait_until_current().await;
+    assert_ne!(app.by_email("thomas@example.org").await, answer);
+    assert!(matches!(since("hit").await, Since::Changed(at) if at > now()));
+    // The last change was before the service stored that.
+    age("null").await;
+    assert_eq!(since("hit").await, Since::Unknown);
+    // Nothing changes in the answer.
+    age(before).await;
+    rebuild(app.pool(), &app.brand, &mut |_| {}).await.unwrap();
+    assert_eq!(since("hit").await, Since::Same);
     app.stop().await;
 }
 

@@ -224,6 +224,7 @@ impl TestApp {
             expires_at,
             revoked_at: None,
             last_used_at: None,
+            last_rejected_at: None,
         };
         insert_key(self.pool(), &row).await.unwrap();
         key_id

@@ -1,0 +1,4 @@
+-- Why: a supervisor asks what an agent saw. Old answers are not kept, but people see whether the answer is still the same.
+-- Existing rows: null, as it is not known.
+
+alter table answers add column changed_at timestamptz;
