@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::audit::{Action, Attribution};
 use super::erasure_reason::ErasureReason;
+use super::export_messages::add_messages;
 use crate::brand::Brand;
 use crate::clock::Clock;
 use crate::counted::counted;
@@ -69,7 +70,7 @@ pub async fn revoke(
     Ok(revoked)
 }
 
-/// All stored data about the person with these records.
+/// All stored data about the person with these records, and how agents see each event.
 ///
 /// # Errors
 /// If Postgres fails.
@@ -82,5 +83,7 @@ pub async fn export_customer(
 ) -> Result<Value, StorageError> {
     let action = Action::new("export customer", String::new()).about_records(brand, records);
     action.begin(pool, brand.id(), attribution, clock.now()).await?.end("exported").await?;
-    export(pool, brand, records).await
+    let mut data = export(pool, brand, records).await?;
+    add_messages(pool, brand, records, &mut data).await?;
+    Ok(data)
 }

@@ -10,7 +10,7 @@ const CUSTOMER: [&str; 3] = ["customer_id", "addresses", "answer"];
 const ANSWER: [&str; 4] = ["customerFirstname", "customerLastname", "customFields", "timeline"];
 const ITEM: [&str; 3] = ["lastUpdate", "message", "source"];
 const RECORD: [&str; 3] = ["key", "live", "state"];
-const EVENT: [&str; 3] = ["key", "occurred_at", "state"];
+const EVENT: [&str; 4] = ["key", "occurred_at", "message", "state"];
 const FIELD: [&str; 3] = ["value", "at", "timed"];
 const WEBHOOK: [&str; 4] = ["received_at", "source", "event", "body"];
 
@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn a_person_gets_no_names_of_employees_and_names_in_the_place_of_ids() {
         let field = |value: &str| json!({ "value": value, "at": "2026-11-21T12:00:00Z", "receipt_delay_us": 7 });
-        let event = |fields: Value| json!({ "key": "k", "record": "other", "state": { "fields": fields, "first_at": "x" } });
+        let event = |fields: Value| json!({ "key": "k", "record": "other", "message": "m", "state": { "fields": fields, "first_at": "x" } });
         let data = json!({
             "customers": [{ "customer_id": "1", "matched_by": ["x"], "answer": { "customerFirstname": "A", "x": 1 } }],
             "records": [{ "key": "r", "live": true, "state": { "fields": { "a": field("b") } } }],
@@ -135,7 +135,8 @@ mod tests {
         let shown = toml::from_str("actions = ['at', 'action']\ndeliveries = []").unwrap();
         let given = for_person(&data, &shown);
         let plain = |value: &str| json!({ "value": value, "at": "2026-11-21T12:00:00Z" });
-        let expected = |fields: Value| json!({ "key": "k", "state": { "fields": fields } });
+        let expected =
+            |fields: Value| json!({ "key": "k", "message": "m", "state": { "fields": fields } });
         assert_eq!(
             given,
             json!({

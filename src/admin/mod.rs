@@ -23,6 +23,7 @@ pub mod explain;
 pub mod explain_nobody;
 mod explained_customer;
 pub mod export_for_person;
+mod export_messages;
 pub mod export_page;
 pub mod find_customers;
 pub mod first_steps;
