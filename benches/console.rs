@@ -1,8 +1,8 @@
 //! How fast the pages of the console are among many customers and webhooks, and whether lookups notice people who click.
 //!
 //! `cargo bench --bench console` runs a short form among 2,000 customers and 10,000 webhooks; `-- --customers 1000000
-//! --rounds 50` is a long one. With `-- --load 30`, 20 people also click for 30 seconds beside 1,000 lookups a second. It
-//! names the missed goals.
+//! --rounds 50` is a long one. With `-- --load 30`, 20 people also click for 30 seconds beside 1,000 lookups a second, each
+//! once in two seconds; with `--reading 500`, twice a second. It names the missed goals.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -53,8 +53,8 @@ const LOOKED_UP: u64 = 20_000;
 /// How often lookups without and with people take turns.
 const TURNS: u32 = 5;
 
-/// The pause between two clicks of a person.
-const READING: Duration = Duration::from_millis(500);
+/// The pause between two clicks of a person, in milliseconds.
+const READING_MS: u64 = 2_000;
 
 fn number(name: &str, otherwise: u64) -> u64 {
     let arguments: Vec<String> = std::env::args().collect();
@@ -83,7 +83,9 @@ async fn main() {
     let visitor = Visitor::enter(&shop, console).await;
     let mut missed = pages(&visitor, rounds).await;
     if load > 0 {
-        missed.extend(beside_lookups(&replica, &visitor, Duration::from_secs(load)).await);
+        let reading = Duration::from_millis(number("--reading", READING_MS));
+        let time = Duration::from_secs(load);
+        missed.extend(beside_lookups(&replica, &visitor, time, reading).await);
     }
     drop(replica);
     shop.database.close().await;
@@ -291,7 +293,12 @@ async fn pages(visitor: &Visitor, rounds: u64) -> Vec<String> {
 }
 
 /// Lookups at a fixed rate, in turns without and with people who click. Returns the missed goals.
-async fn beside_lookups(replica: &Replica, visitor: &Visitor, time: Duration) -> Vec<String> {
+async fn beside_lookups(
+    replica: &Replica,
+    visitor: &Visitor,
+    time: Duration,
+    reading: Duration,
+) -> Vec<String> {
     println!("\nlookups, 1,000 due each second");
     let lookups = async || -> Figures {
         let load = Load::at_rate(replica.address, 1_000, time / TURNS);
@@ -304,7 +311,7 @@ async fn beside_lookups(replica: &Replica, visitor: &Visitor, time: Duration) ->
     let (mut alone, mut beside, mut pages) = (Latencies::default(), Latencies::default(), 0);
     for _ in 0..TURNS {
         let quiet = lookups().await;
-        let people = People::begin(visitor);
+        let people = People::begin(visitor, reading);
         let busy = lookups().await;
         pages += people.end().await;
         for (figures, all) in [(quiet, &mut alone), (busy, &mut beside)] {
@@ -335,7 +342,7 @@ struct People {
 }
 
 impl People {
-    fn begin(visitor: &Visitor) -> Self {
+    fn begin(visitor: &Visitor, reading: Duration) -> Self {
         let (is_over, clicks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let person = |person| {
             let (visitor, is_over, clicks) =
@@ -347,7 +354,7 @@ impl People {
                     visitor.open(&visitor.pages[(page % pages) as usize]).await;
                     clicks.fetch_add(1, Ordering::Relaxed);
                     page += 7;
-                    tokio::time::sleep(READING).await;
+                    tokio::time::sleep(reading).await;
                 }
             })
         };
