@@ -24,8 +24,8 @@ use crate::storage::pool::{Connection, Pool};
 pub struct MentionedRecord {
     /// The record.
     pub record: RecordKey,
-    /// Whether a customer has it now.
-    pub is_stored: bool,
+    /// The key of the customer that has it now.
+    pub owner: Option<String>,
     /// How it was found.
     pub by: FoundBy,
 }
@@ -66,16 +66,16 @@ pub async fn find_mentioned(
     let possible = named.union(&referred).cloned().collect();
     let owners = list_owners(db, brand.id(), &possible).await?;
     let of_record = |record: RecordKey| {
-        let is_stored = owners.contains_key(&record);
+        let owner = owners.get(&record).cloned();
         let by = if named.contains(&record) { FoundBy::Name } else { FoundBy::Reference };
-        MentionedRecord { record, is_stored, by }
+        MentionedRecord { record, owner, by }
     };
     let mut found: Vec<MentionedRecord> = possible
         .into_iter()
         .map(of_record)
-        .filter(|mentioned| mentioned.is_stored || mentioned.by == FoundBy::Name)
+        .filter(|mentioned| mentioned.owner.is_some() || mentioned.by == FoundBy::Name)
         .collect();
-    if !found.iter().any(|known| known.is_stored && known.by == FoundBy::Name) {
+    if !found.iter().any(|known| known.owner.is_some() && known.by == FoundBy::Name) {
         found.extend(found_by_address(db, brand, identifiers, limit).await?);
     }
     found.truncate(limit);
@@ -118,7 +118,9 @@ async fn found_by_address(
     for address in addresses.take(limit) {
         keys.extend(customer_keys(db, brand, &Question::Address(address), rules).await?);
     }
-    let records = keys.iter().filter_map(|key| key.parse().ok());
-    let of_record = |record| MentionedRecord { record, is_stored: true, by: FoundBy::Address };
-    Ok(records.map(of_record).collect())
+    let of_customer = |key: String| {
+        let record = key.parse().ok()?;
+        Some(MentionedRecord { record, owner: Some(key), by: FoundBy::Address })
+    };
+    Ok(keys.into_iter().filter_map(of_customer).collect())
 }

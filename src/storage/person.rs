@@ -1,6 +1,6 @@
 //! Finds the data of a person by record keys.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::StorageError;
 use super::identifier_columns::{columns, identifier};
@@ -84,6 +84,46 @@ pub async fn list_holders(
     let rows: Vec<(String,)> = query.fetch_all(db).await?;
     rows.into_iter().map(|(key,)| record_key(&key)).collect()
 }
+
+/// The customers that have each of some addresses, by their first records: at most `limit` of each. If very many records
+/// have an address, not the first ones.
+///
+/// # Errors
+/// When Postgres fails.
+pub async fn list_customers_with(
+    db: &mut Connection,
+    brand_id: i32,
+    addresses: &BTreeSet<Identifier>,
+    limit: i64,
+) -> Result<BTreeMap<Identifier, Vec<RecordKey>>, StorageError> {
+    let query = sqlx::query_as(
+        "select asked.kind, asked.value, held.customer_key
+        from unnest($2::text[], $3::text[]) as asked (kind, value)
+        cross join lateral (
+            select distinct own.customer_key
+            from (
+                select record_key from identifiers
+                where brand_id = $1 and kind = asked.kind and value = asked.value and links
+                order by source_kind, name_key limit $5
+            ) as holder
+            join customer_records as own on own.brand_id = $1 and own.record_key = holder.record_key
+            order by own.customer_key limit $4
+        ) as held",
+    );
+    let kinds: Vec<&str> = addresses.iter().map(|address| address.kind.as_str()).collect();
+    let values: Vec<&String> = addresses.iter().map(|address| &address.value).collect();
+    let query = query.bind(brand_id).bind(kinds).bind(values);
+    let query = query.bind(limit).bind(limit.saturating_mul(RECORDS_OF_A_CUSTOMER));
+    let rows: Vec<(String, String, String)> = query.fetch_all(db).await?;
+    let mut found: BTreeMap<Identifier, Vec<RecordKey>> = BTreeMap::new();
+    for (kind, value, customer) in rows {
+        found.entry(identifier(&kind, value)?).or_default().push(record_key(&customer)?);
+    }
+    Ok(found)
+}
+
+/// Few customers have more records with the same address.
+const RECORDS_OF_A_CUSTOMER: i64 = 10;
 
 /// Those of some values that records of other customers also have.
 ///

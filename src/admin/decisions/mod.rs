@@ -10,6 +10,7 @@ mod error;
 mod forms;
 mod in_force;
 mod live_records;
+mod people;
 mod view;
 
 use jiff::Timestamp;
@@ -18,9 +19,8 @@ use uuid::Uuid;
 pub use self::act::{Act, find_decision, find_shared};
 use self::act::{Fact, Plan};
 pub use self::error::DecisionError;
-pub use self::view::{
-    CustomerView, FINDS_ANOTHER, StateToken, ViewedAddress, names_of_records, views_of,
-};
+pub use self::people::DecisionPeople;
+pub use self::view::{CustomerView, FINDS_ANOTHER, StateToken, ViewedAddress, views_of};
 use self::view::{StateInput, list_views};
 use super::audit::{Action, Attribution, Via};
 use crate::brand::Brand;

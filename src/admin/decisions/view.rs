@@ -179,21 +179,8 @@ pub async fn views_of(
     Ok(customers.into_iter().map(view).collect())
 }
 
-/// The name in each of some records.
-///
-/// # Errors
-/// If Postgres fails.
-pub async fn names_of_records(
-    db: &mut Connection,
-    brand: &Brand,
-    keys: &BTreeSet<RecordKey>,
-) -> Result<BTreeMap<RecordKey, String>, StorageError> {
-    let keys: Vec<String> = keys.iter().map(ToString::to_string).collect();
-    let records = list_records(db, brand.id(), &keys).await?;
-    Ok(records.into_iter().map(|(key, record)| (key, name(&record))).collect())
-}
-
-fn name(record: &Record) -> String {
+/// The name in a record. Empty if it has none.
+pub(super) fn name(record: &Record) -> String {
     let name = record.name();
     [name.first, name.last].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }

@@ -2,8 +2,7 @@
 
 use serde::Serialize;
 
-use super::shown_decisions::{ShownDecision, named, names, refused};
-use crate::admin::audit::record_view;
+use super::shown_decisions::{ShownDecision, refused, seen_people};
 use crate::admin::decisions::{Act, DecisionError, Preview, StateToken};
 use crate::admin::decisions::{decide, find_decision, preview};
 use crate::admin::role::Role;
@@ -36,14 +35,9 @@ pub(super) async fn show_all(visit: &Visit) -> Result<Reply, Refusal> {
     drop(connection);
     let key = |row: &DecisionRow| PageKey { at: row.decided_at, id: row.decision_id };
     let older = PageKey::cut(&mut rows, key);
-    let records = named(&rows, MOST_LISTED);
-    if visit.sees_values() && !rows.is_empty() {
-        let what = ("list decisions", counted(rows.len(), "decision", "decisions"));
-        let by = (visit.attribution(), visit.now());
-        record_view(visit.pool(), &visit.brand, what, &records, by).await?;
-    }
-    let names = names(visit, &records).await?;
-    let shown = rows.iter().map(|row| ShownDecision::new(visit, row, MOST_LISTED, &names));
+    let what = ("list decisions", counted(rows.len(), "decision", "decisions"));
+    let people = seen_people(visit, &rows, MOST_LISTED, what).await?;
+    let shown = rows.iter().map(|row| ShownDecision::new(visit, row, MOST_LISTED, &people));
     let page = DecisionsPage {
         decisions: shown.collect(),
         older: older.map(|key| visit.path(&format!("/decisions?before={key}"))),
@@ -81,11 +75,8 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
     let found = find_decision(&mut connection, brand, id).await;
     drop(connection);
     let row = found.map_err(refusal)?;
-    if visit.sees_values() {
-        let what = ("view decision", id.to_string());
-        let by = (visit.attribution(), visit.now());
-        record_view(pool, brand, what, &row.verdict.records(), by).await?;
-    }
+    let what = ("view decision", id.to_string());
+    let people = seen_people(visit, std::slice::from_ref(&row), MOST_SHOWN, what).await?;
     let is_in_force = row.undone_at.is_none();
     let (undo, refused) = if is_in_force && visit.may(Role::Supervisor) {
         match preview(pool, brand, &Act::Undo(id)).await {
@@ -96,7 +87,7 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
     } else {
         (None, String::new())
     };
-    let decision = ShownDecision::of(visit, row, MOST_SHOWN).await?;
+    let decision = ShownDecision::new(visit, &row, MOST_SHOWN, &people);
     let page = DecisionPage { id: id.to_string(), decision, is_in_force, undo, refused };
     visit.page("decision.html", ("/decisions", "Decision"), &page)
 }

@@ -49,6 +49,8 @@ struct DeliveryPage {
 struct TouchedRecord {
     kind: String,
     id: String,
+    /// The mark of its customer, for viewers.
+    mark: Option<String>,
     /// The path of its customer. `None` if no customer has it now.
     path: Option<String>,
     /// How it was found, if the webhook does not name it.
@@ -115,10 +117,12 @@ fn shown(visit: &Visit, row: &ShownRow, version: SeenDelivery, is_revealed: bool
 }
 
 fn touched(visit: &Visit, mentioned: MentionedRecord) -> TouchedRecord {
-    let MentionedRecord { record, is_stored, by } = mentioned;
+    let MentionedRecord { record, owner, by } = mentioned;
+    let marked = owner.as_ref().filter(|_| !visit.sees_values());
     TouchedRecord {
         kind: record.kind.as_str().to_owned(),
-        path: is_stored.then(|| visit.customer_path(&record.to_string())),
+        mark: marked.map(|owner| visit.customer_mark(owner)),
+        path: owner.map(|_| visit.customer_path(&record.to_string())),
         id: visit.record_id(&record),
         found_by: match by {
             FoundBy::Name => None,

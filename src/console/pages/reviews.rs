@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::shown_decisions::{ShownDecision, named};
+use super::shown_decisions::{ShownDecision, seen_people};
 use crate::admin::audit::record_view;
 use crate::admin::compared_review::kind_in_words;
 use crate::admin::decisions::{DecisionError, find_decision};
@@ -140,12 +140,9 @@ pub(super) async fn last_answer(visit: &Visit) -> Result<Option<ShownDecision>, 
     match find_decision(&mut connection, &visit.brand, decision).await {
         Ok(row) => {
             drop(connection);
-            if visit.sees_values() {
-                let what = ("view decision", decision.to_string());
-                let by = (visit.attribution(), visit.now());
-                record_view(visit.pool(), &visit.brand, what, &named([&row], 1), by).await?;
-            }
-            Ok(Some(ShownDecision::of(visit, row, 1).await?))
+            let what = ("view decision", decision.to_string());
+            let people = seen_people(visit, std::slice::from_ref(&row), 1, what).await?;
+            Ok(Some(ShownDecision::new(visit, &row, 1, &people)))
         }
         Err(DecisionError::Storage(error)) => Err(error.into()),
         Err(_) => Ok(None),

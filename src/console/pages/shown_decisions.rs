@@ -1,11 +1,10 @@
 //! Decisions on pages, and why one is refused.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use serde::Serialize;
 
+use crate::admin::audit::record_view;
 use crate::admin::compared_review::kind_in_words;
-use crate::admin::decisions::{DecisionError, names_of_records};
+use crate::admin::decisions::{DecisionError, DecisionPeople};
 use crate::console::reply::Refusal;
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
@@ -25,6 +24,10 @@ pub(super) struct ShownDecision {
     records: Vec<RecordLink>,
     /// How many more pairs or records it names.
     more: usize,
+    /// The first records of customers that have the shared address.
+    holders: Vec<RecordLink>,
+    /// Whether more customers have it.
+    more_holders: bool,
     decided: ShownTime,
     by: String,
     reason: String,
@@ -47,30 +50,31 @@ struct RecordLink {
     path: String,
     kind: &'static str,
     id: String,
-    /// The name in it. Empty if it has none.
+    /// The name in it, or else an address. Empty if it has neither. Viewers see the mark of its customer.
     name: String,
 }
 
-/// The names in records.
-pub(super) type Names = BTreeMap<RecordKey, String>;
-
 impl RecordLink {
-    fn new(visit: &Visit, key: &RecordKey, names: &Names) -> Self {
+    fn new(visit: &Visit, key: &RecordKey, people: &DecisionPeople) -> Self {
         let path = visit.customer_path(&key.to_string());
-        let name = names.get(key).map(|name| visit.value(name)).unwrap_or_default();
-        Self { path, kind: key.kind.as_str(), id: visit.record_id(key), name }
+        let name = if visit.sees_values() {
+            people.names.get(key).cloned()
+        } else {
+            people.owners.get(key).map(|owner| visit.customer_mark(owner))
+        };
+        let (kind, id) = (key.kind.as_str(), visit.record_id(key));
+        Self { path, kind, id, name: name.unwrap_or_default() }
     }
 }
 
 impl ShownDecision {
-    /// A decision with at most `most` pairs or records.
-    pub(super) async fn of(visit: &Visit, row: DecisionRow, most: usize) -> Result<Self, Refusal> {
-        let names = names(visit, &named([&row], most)).await?;
-        Ok(Self::new(visit, &row, most, &names))
-    }
-
-    /// A decision with at most `most` pairs or records, and some names.
-    pub(super) fn new(visit: &Visit, row: &DecisionRow, most: usize, names: &Names) -> Self {
+    /// A decision with at most `most` pairs, records or customers, and the people that it is about.
+    pub(super) fn new(
+        visit: &Visit,
+        row: &DecisionRow,
+        most: usize,
+        people: &DecisionPeople,
+    ) -> Self {
         let pairs = row.verdict.pairs();
         let confirmed = match &row.verdict {
             Verdict::ConfirmedAddress(_, records) => records.iter().collect(),
@@ -82,15 +86,26 @@ impl ShownDecision {
             "is not the same person as"
         };
         let pair = |(left, right): &(RecordKey, RecordKey)| Pair {
-            left: RecordLink::new(visit, left, names),
+            left: RecordLink::new(visit, left, people),
             relation,
-            right: RecordLink::new(visit, right, names),
+            right: RecordLink::new(visit, right, people),
         };
         let address = row
             .verdict
             .address()
             .map(|own| (kind_in_words(own.kind.as_str()).to_owned(), visit.value(&own.value)));
+        let holders = match &row.verdict {
+            Verdict::SharedValue(address) => people.holders.get(address),
+            _ => None,
+        };
+        let holders = holders.map(Vec::as_slice).unwrap_or_default();
         Self {
+            holders: holders
+                .iter()
+                .take(most)
+                .map(|key| RecordLink::new(visit, key, people))
+                .collect(),
+            more_holders: holders.len() > most,
             id: row.decision_id.to_string(),
             path: visit.path(&format!("/decisions/{}", row.decision_id)),
             verdict: row.verdict.as_str(),
@@ -99,7 +114,7 @@ impl ShownDecision {
             records: confirmed
                 .iter()
                 .take(most)
-                .map(|key| RecordLink::new(visit, key, names))
+                .map(|key| RecordLink::new(visit, key, people))
                 .collect(),
             more: pairs.len().max(confirmed.len()).saturating_sub(most),
             decided: visit.time(row.decided_at),
@@ -115,26 +130,21 @@ impl ShownDecision {
     }
 }
 
-/// The records of some decisions that are shown.
-pub(super) fn named<'a>(
-    rows: impl IntoIterator<Item = &'a DecisionRow>,
+/// The people of some decisions, of each at most `most` pairs, records or customers. If the person sees who they are, an
+/// audit entry says so.
+pub(super) async fn seen_people(
+    visit: &Visit,
+    rows: &[DecisionRow],
     most: usize,
-) -> BTreeSet<RecordKey> {
-    let shown = |row: &DecisionRow| -> BTreeSet<RecordKey> {
-        let pairs = row.verdict.pairs().iter().take(most);
-        let of_pairs = pairs.flat_map(|(left, right)| [left.clone(), right.clone()]);
-        match &row.verdict {
-            Verdict::ConfirmedAddress(_, records) => records.iter().take(most).cloned().collect(),
-            _ => of_pairs.collect(),
-        }
-    };
-    rows.into_iter().flat_map(shown).collect()
-}
-
-/// The names in records.
-pub(super) async fn names(visit: &Visit, records: &BTreeSet<RecordKey>) -> Result<Names, Refusal> {
+    what: (&'static str, String),
+) -> Result<DecisionPeople, Refusal> {
     let mut connection = visit.pool().acquire().await?;
-    Ok(names_of_records(&mut connection, &visit.brand, records).await?)
+    let people = DecisionPeople::of(&mut connection, &visit.brand, rows, most).await?;
+    drop(connection);
+    if let Some(by) = visit.seen_by().filter(|_| !rows.is_empty()) {
+        record_view(visit.pool(), &visit.brand, what, &people.records(), by).await?;
+    }
+    Ok(people)
 }
 
 /// Why a decision is refused, in words for a person in the console.

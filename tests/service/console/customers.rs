@@ -417,6 +417,16 @@ async fn an_address_is_confirmed_rejected_or_shared() {
     let share = [("act", "share"), ("kind", "telephone"), ("address", LINE)];
     assert_eq!(femke.decide(&path, &share).await.status, 303);
     assert!(femke.page(&path).await.contains("shared: a person decided this"));
+    // The list of decisions names who has the address. For a viewer, a customer has one mark everywhere.
+    let list = femke.page("/decisions").await;
+    for shown in ["shared address", "customers that have it", "Anna Verburg"] {
+        assert!(list.contains(shown), "{shown}: {list}");
+    }
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
+    let (list, own) = (viewer.page("/decisions").await, viewer.page(&path).await);
+    let mark = own.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap().trim();
+    assert!(mark.starts_with("Customer #") && list.contains(mark), "{mark}: {list}");
+    assert!(!list.contains("Verburg") && !list.contains("omneo.profile:anna"), "{list}");
     let unknown = [("act", "share"), ("kind", "telephone"), ("address", "+31600000000")];
     let refused = femke.submit(&format!("{path}/preview"), &unknown).await;
     assert_eq!(refused.status, 422, "{}", refused.body);
@@ -438,7 +448,7 @@ async fn an_export_is_a_file_with_everything() {
     assert!(data.to_string().contains("ruben@example.org") && !file.body.contains("sanne@"));
     assert_eq!(data["actions"][0]["by"], "Femke");
     let page = femke.submit(&format!("{path}/export"), &form("html")).await;
-    for shown in ["<h1>Your data</h1>", "ruben@example.org", "export customer"] {
+    for shown in ["<h1>Your data</h1>", "ruben@example.org", "made a page like this one"] {
         assert!(page.body.contains(shown), "{shown}: {}", page.body);
     }
     for hidden in ["Femke", "request 7", "sanne", "outcome", "decision_id", "request_id"] {

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use crate::admin::decisions::DecisionPeople;
 use crate::admin::history::History;
 use crate::admin::shown_customer::MOST_ACTIONS;
-use crate::console::pages::shown_decisions::{Names, ShownDecision};
+use crate::console::pages::shown_decisions::ShownDecision;
 use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
 use crate::storage::audit_log::ActionRow;
@@ -33,10 +34,10 @@ struct Action {
 }
 
 impl ShownHistory {
-    /// The history. `names` are those in the customer's own records.
-    pub(super) fn new(visit: &Visit, history: &History, names: &Names) -> Self {
+    /// The history. `people` has the names in the customer's own records.
+    pub(super) fn new(visit: &Visit, history: &History, people: &DecisionPeople) -> Self {
         let decisions = history.decisions.iter();
-        let shown = |row: &DecisionRow| ShownDecision::new(visit, row, MOST_PAIRS, names);
+        let shown = |row: &DecisionRow| ShownDecision::new(visit, row, MOST_PAIRS, people);
         Self {
             decisions: decisions.map(shown).collect(),
             actions: history.actions.iter().map(|row| Action::new(visit, row)).collect(),

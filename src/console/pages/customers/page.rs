@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::history::ShownHistory;
 use super::why::{Facts, ShownAddress, Why};
 use crate::admin::compared_review::kind_in_words;
+use crate::admin::decisions::DecisionPeople;
 use crate::admin::reviews::Review;
 use crate::admin::shown_customer::{ShownCustomer, show_customer};
 use crate::console::reply::{Refusal, Reply};
@@ -78,7 +79,12 @@ impl CustomerPage {
     fn new(visit: &Visit, record: &RecordKey, customer: &ShownCustomer) -> Self {
         let ShownCustomer { view, answer, explanation, reviews, history } = customer;
         let events = answer.timeline.iter().take(MOST_EVENTS);
-        let names = view.records.iter().cloned().collect();
+        let owner = |(record, _): &(RecordKey, String)| (record.clone(), view.key.clone());
+        let people = DecisionPeople {
+            names: view.records.iter().cloned().collect(),
+            owners: view.records.iter().map(owner).collect(),
+            ..DecisionPeople::default()
+        };
         Self {
             // A join can change the key of the customer. Its acts and their undoing return to this page.
             path: visit.customer_path(&record.to_string()),
@@ -90,7 +96,7 @@ impl CustomerPage {
             why: Why::new(visit, explanation),
             facts: Facts::new(visit, explanation),
             reviews: reviews.iter().map(|review| OpenQuestion::new(visit, review)).collect(),
-            history: ShownHistory::new(visit, history, &names),
+            history: ShownHistory::new(visit, history, &people),
             with: visit.sent_again("with"),
             view: visit.shown_view(view),
         }
