@@ -13,7 +13,7 @@ use actix_web::{App, HttpResponse, HttpServer};
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
-use super::process::Process;
+use super::process::{Process, launched};
 
 /// The number of connections to Postgres, the same for the service and the baseline.
 pub const CONNECTIONS: u32 = 10;
@@ -30,9 +30,15 @@ pub struct Baseline {
 impl Baseline {
     /// actix-web alone: the same bytes for every request.
     pub fn bare(directory: &Path, body: &[u8]) -> Self {
+        Self::bare_launched(&[], directory, body)
+    }
+
+    /// Like [`bare`](Self::bare), run by another program, such as valgrind.
+    pub fn bare_launched(launcher: &[String], directory: &Path, body: &[u8]) -> Self {
         let file = directory.join("body.json");
         std::fs::write(&file, body).unwrap();
-        Self::start_own(&["floor", "bare", file.to_str().unwrap()])
+        let mut command = launched(launcher, std::env::current_exe().unwrap());
+        Self::start(command.args(["floor", "bare", file.to_str().unwrap()]))
     }
 
     /// actix-web and sqlx: the one row that a lookup needs, by the same key, with one query for each request.

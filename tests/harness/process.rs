@@ -1,5 +1,6 @@
 //! Child processes that never outlive the test.
 
+use std::ffi::OsStr;
 use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -130,6 +131,15 @@ pub fn working_in(directory: &Path) -> Vec<u32> {
             .is_ok_and(|working| working.starts_with(directory))
     })
     .collect()
+}
+
+/// A command that starts a program. A launcher is another program with its arguments, such as valgrind, that runs it;
+/// without one, it starts by itself.
+pub fn launched(launcher: &[String], program: impl AsRef<OsStr>) -> Command {
+    let Some((first, arguments)) = launcher.split_first() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(arguments).arg(program);
+    command
 }
 
 /// Sends a signal to a process, if it still exists.

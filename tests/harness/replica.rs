@@ -2,12 +2,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use hookpoint::settings::file::{LogFormat, SettingsFile, TelemetrySettings};
 
-use super::process::Process;
+use super::process::{Process, launched};
 use super::settings::TestSettings;
 use super::webhooks::signing;
 use super::{BRAND, Harness};
@@ -18,6 +18,8 @@ pub struct ReplicaSettings {
     pub settings: TestSettings,
     /// Additional environment variables.
     pub environment: Vec<(String, String)>,
+    /// The program with its arguments that runs the replica, such as valgrind. Usually there is none.
+    pub launcher: Vec<String>,
 }
 
 impl Default for ReplicaSettings {
@@ -45,7 +47,7 @@ impl ReplicaSettings {
                 ..Default::default()
             };
         });
-        Self { settings, environment: Vec::new() }
+        Self { settings, environment: Vec::new(), launcher: Vec::new() }
     }
 
     /// A replica that receives webhooks for the brand `shop`.
@@ -120,7 +122,9 @@ impl Replica {
         url: Option<&str>,
     ) -> Self {
         let mut starting = Starting::begin(directory, replica_settings, url);
-        let deadline = Instant::now() + Duration::from_secs(60);
+        // valgrind takes ten times as long.
+        let seconds = if replica_settings.launcher.is_empty() { 60 } else { 600 };
+        let deadline = Instant::now() + Duration::from_secs(seconds);
         loop {
             starting = match starting.ready() {
                 Ok(replica) => return replica,
@@ -166,7 +170,8 @@ impl Starting {
         let log = directory.join("hookpoint.log");
         let stderr = std::fs::File::options().create(true).append(true).open(&log).unwrap();
         let begins = stderr.metadata().unwrap().len();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_hookpoint"));
+        let program = env!("CARGO_BIN_EXE_hookpoint");
+        let mut command = launched(&replica_settings.launcher, program);
         command
             .arg("--settings")
             .arg(&settings)

@@ -95,10 +95,8 @@ impl Member {
             Record { address: replica.address, starts: AtomicU64::new(1), away: Mutex::default() };
         let settings = [replica_settings.settings, other_settings]
             .map(|settings| settings.with(|file| file.server.listen = replica.address.to_string()));
-        let replica_settings = ReplicaSettings {
-            settings: settings[0].clone(),
-            environment: replica_settings.environment,
-        };
+        let replica_settings =
+            ReplicaSettings { settings: settings[0].clone(), ..replica_settings };
         let (name, record) = (name.to_owned(), Arc::new(record));
         Self {
             name,
