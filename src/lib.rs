@@ -18,6 +18,7 @@ pub mod customer;
 pub mod demo;
 pub mod doctor;
 pub mod erasure;
+mod hash_of_hash;
 pub mod http;
 pub mod inbox;
 pub mod ingest;

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::dev::{Server, ServerHandle};
+use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
@@ -101,11 +102,13 @@ fn handled(resource: Resource, route: Route, pattern: &str) -> Resource {
 /// A resource that answers GET, and HEAD in the same way.
 fn with_get<F, Args>(resource: Resource, handler: F) -> Resource
 where
-    F: Handler<Args> + Clone,
+    F: Handler<Args>,
     Args: FromRequest + 'static,
     F::Output: Responder + 'static,
 {
-    resource.route(web::get().to(handler.clone())).route(web::head().to(handler))
+    let is_read =
+        |request: &GuardContext<'_>| matches!(request.head().method, Method::GET | Method::HEAD);
+    resource.route(web::route().guard(fn_guard(is_read)).to(handler))
 }
 
 /// The state of the handlers of the public server.

@@ -20,6 +20,7 @@ use uuid::Uuid;
 
 use super::rate_limits::{KeyLimits, Rates};
 use crate::brand::Brand;
+use crate::hash_of_hash::OfHashes;
 use crate::storage::StorageError;
 use crate::storage::agent_links::list_agent_generations;
 use crate::storage::api_keys::{KeyRow, KeyState, KeyUse, list_keys, update_last_uses};
@@ -69,6 +70,8 @@ pub struct LiveKey {
     pub brand: Arc<Brand>,
     /// The public id of the key.
     pub key_id: Uuid,
+    /// The same as text, for log lines.
+    pub id_text: String,
     /// The rate limits of the key.
     pub limits: KeyLimits,
     /// The counters of the key.
@@ -153,8 +156,8 @@ pub struct ApiKeyCache {
 /// Keys by their hashes.
 #[derive(Debug, Default)]
 struct Keys {
-    live: HashMap<[u8; 32], Arc<LiveKey>>,
-    revoked: HashMap<[u8; 32], Arc<UnsavedUse>>,
+    live: HashMap<[u8; 32], Arc<LiveKey>, OfHashes>,
+    revoked: HashMap<[u8; 32], Arc<UnsavedUse>, OfHashes>,
 }
 
 impl Keys {
@@ -217,7 +220,8 @@ impl ApiKeyCache {
         let unsaved = Arc::new(UnsavedUse::of(&row));
         let counters = KeyCounters::new(&brand.rules.slug, row.key_id);
         let brand = Arc::clone(brand);
-        Some(Arc::new(LiveKey { brand, key_id: row.key_id, limits, counters, row, unsaved }))
+        let (key_id, id_text) = (row.key_id, row.key_id.to_string());
+        Some(Arc::new(LiveKey { brand, key_id, id_text, limits, counters, row, unsaved }))
     }
 
     /// Finds a valid key. `None` if the key is unknown, revoked or expired.

@@ -34,17 +34,31 @@ impl RootSpanBuilder for HookpointSpan {
         let route = request
             .app_data::<Data<HttpContext>>()
             .map_or(Route::Unmatched, |http_context| http_context.route(request));
+        let request_id = request.extensions().get::<RequestId>().copied();
         tracing::info_span!(
             "http.request",
             http.request.method = method(request),
             http.route = route.as_str(),
-            request_id =
-                request.extensions().get::<RequestId>().copied().map(tracing::field::display),
+            request_id = id_text(request_id, &mut IdBuffer::default()),
         )
     }
 
     // The default records internal error text. The log line has what is needed.
     fn on_request_end<B: MessageBody>(_: Span, _: &Result<ServiceResponse<B>, Error>) {}
+}
+
+/// The place for a request id as text.
+struct IdBuffer([u8; uuid::fmt::Hyphenated::LENGTH]);
+
+impl Default for IdBuffer {
+    fn default() -> Self {
+        Self([0; uuid::fmt::Hyphenated::LENGTH])
+    }
+}
+
+/// A request id as text. Empty if there is none.
+fn id_text(id: Option<RequestId>, buffer: &mut IdBuffer) -> &str {
+    id.map_or("", |id| id.as_hyphenated().encode_lower(&mut buffer.0))
 }
 
 /// The method, if it is a known one. Any other is "other", because a client could invent any number of labels.
@@ -111,8 +125,8 @@ async fn answer<B: MessageBody + 'static>(
     let (route, method) = (context.route(&request), method(&request));
     let request_id = request.extensions().get::<RequestId>().copied();
     let response = next.call(request).await?.map_into_left_body();
-    let mut id_text = [0; uuid::fmt::Hyphenated::LENGTH];
-    let id_text: &str = request_id.map_or("", |id| id.as_hyphenated().encode_lower(&mut id_text));
+    let mut buffer = IdBuffer::default();
+    let id_text = id_text(request_id, &mut buffer);
     let (mut response, problem) = with_problem(response, &context, id_text);
     add_headers(response.headers_mut(), &context, id_text);
     let answered = Answered {
@@ -150,11 +164,13 @@ fn with_problem<B: MessageBody>(
     (response, Some(problem))
 }
 
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
 fn add_headers(headers: &mut HeaderMap, context: &HttpContext, request_id: &str) {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     if let Ok(id) = HeaderValue::from_str(request_id) {
-        headers.insert(HeaderName::from_static("x-request-id"), id);
+        headers.insert(X_REQUEST_ID, id);
     }
     if context.background.closes_connections() {
         headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

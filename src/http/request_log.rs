@@ -122,7 +122,7 @@ impl RequestLog {
             status = answered.status.as_u16(),
             problem = answered.code(),
             brand = key.map(|key| key.brand.rules.slug.as_str()),
-            key_id = key.map(|key| tracing::field::display(key.key_id)),
+            key_id = key.map(|key| key.id_text.as_str()),
             by = lookup.kind,
             cache = lookup.cache.as_str(),
             customers = lookup.customers.as_ref().map(CustomerKeys::len),

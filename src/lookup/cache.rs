@@ -12,6 +12,7 @@ use actix_web::web::Bytes;
 use moka::sync::Cache;
 
 use super::result::CustomerKeys;
+use crate::hash_of_hash::OfHashes;
 use crate::storage::invalidation::{Invalidation, LookupHash};
 
 /// The brand id, and the hash of the lookup.
@@ -47,11 +48,11 @@ pub struct CacheLimits {
 
 /// The cached answers of all brands.
 pub struct AnswerCache {
-    entries: Cache<CacheKey, Entry>,
+    entries: Cache<CacheKey, Entry, OfHashes>,
     limits: CacheLimits,
     // Increased when all entries must count as expired.
     generation: AtomicU64,
-    brand_generations: HashMap<i32, AtomicU64>,
+    brand_generations: HashMap<i32, AtomicU64, OfHashes>,
     // True while the change listener is disconnected.
     listener_disconnected: AtomicBool,
 }
@@ -73,7 +74,7 @@ impl AnswerCache {
             .weigher(|_: &CacheKey, entry: &Entry| weight(entry))
             .max_capacity(limits.bytes)
             .time_to_live(limits.fresh + limits.stale)
-            .build();
+            .build_with_hasher(OfHashes::default());
         Self {
             entries,
             limits,

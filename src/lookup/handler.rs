@@ -109,8 +109,8 @@ impl LookupService {
         let has_stale = self.cache.stale(&canonical).is_some();
         let scope = self.scope_of(request);
         let search = trace.search.insert(Box::new(SearchTrace { scope, ..Default::default() }));
-        let found = self.finder.find(canonical, &key.brand, question, has_stale, search);
-        match found.await {
+        // Boxed, so that the future of a lookup from the cache is small.
+        match Box::pin(self.finder.find(canonical, &key.brand, question, has_stale, search)).await {
             Ok(result) => {
                 self.given.note(&key.brand, &result.customers, &result.body);
                 self.found(&key, result.customers, result.body, trace)

@@ -259,21 +259,19 @@ fn decode(raw: &str) -> Option<Cow<'_, str>> {
     if !raw.bytes().any(|byte| byte == b'%' || byte == b'+') {
         return Some(Cow::Borrowed(raw));
     }
-    let escapes_are_whole = raw
-        .split('%')
-        .skip(1)
-        .all(|rest| rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2);
-    if !escapes_are_whole {
-        return None;
+    let (mut decoded, mut bytes) = (Vec::with_capacity(raw.len()), raw.bytes());
+    while let Some(byte) = bytes.next() {
+        decoded.push(match byte {
+            b'+' => b' ',
+            b'%' => hex_digit(bytes.next()?)? << 4 | hex_digit(bytes.next()?)?,
+            byte => byte,
+        });
     }
-    if !raw.contains('+') {
-        return percent_encoding::percent_decode_str(raw).decode_utf8().ok();
-    }
-    let spaced = raw.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced)
-        .decode_utf8()
-        .ok()
-        .map(|text| Cow::Owned(text.into_owned()))
+    String::from_utf8(decoded).ok().map(Cow::Owned)
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
@@ -291,6 +289,20 @@ mod tests {
                     let _ = split.asked().and_then(|asked| asked.validate());
                 }
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_is_decoded_as_a_browser_encodes_it(text in "\\PC{0,40}", cut in "[%0-9a-fA-F+]{0,12}") {
+            let encoded: String = url::form_urlencoded::byte_serialize(text.as_bytes()).collect();
+            prop_assert_eq!(decode(&encoded), Some(Cow::Borrowed(text.as_str())));
+            let is_whole = cut.split('%').skip(1).all(|rest| {
+                rest.bytes().take(2).filter(u8::is_ascii_hexdigit).count() == 2
+            });
+            let spaced = cut.replace('+', " ");
+            let expected = percent_encoding::percent_decode_str(&spaced).decode_utf8().ok();
+            prop_assert_eq!(decode(&cut), expected.filter(|_| is_whole));
         }
     }
 

@@ -1,7 +1,7 @@
 //! The parts that all log lines have.
 
 use std::cell::RefCell;
-use std::fmt::{self, Write};
+use std::fmt;
 
 use tracing_subscriber::fmt::format::Writer;
 
@@ -35,7 +35,13 @@ pub(super) fn push_time(line: &mut String) {
         }
         line.push_str(text);
     });
-    let _ = write!(line, ".{:06}Z", now.subsec_microsecond());
+    line.push('.');
+    let microseconds = now.subsec_microsecond();
+    for unit in [100_000, 10_000, 1_000, 100, 10, 1] {
+        let digit = u8::try_from(microseconds / unit % 10).unwrap_or_default();
+        line.push(char::from(b'0'.saturating_add(digit)));
+    }
+    line.push('Z');
 }
 
 /// Whether a line comes from another crate. Such lines name their crate.
