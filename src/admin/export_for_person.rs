@@ -10,7 +10,7 @@ const CUSTOMER: [&str; 3] = ["customer_id", "addresses", "answer"];
 const ANSWER: [&str; 4] = ["customerFirstname", "customerLastname", "customFields", "timeline"];
 const ITEM: [&str; 3] = ["lastUpdate", "message", "source"];
 const RECORD: [&str; 3] = ["key", "live", "state"];
-const EVENT: [&str; 4] = ["key", "occurred_at", "message", "state"];
+const EVENT: [&str; 5] = ["key", "live", "occurred_at", "message", "state"];
 const FIELD: [&str; 3] = ["value", "at", "timed"];
 const WEBHOOK: [&str; 4] = ["received_at", "source", "event", "body"];
 

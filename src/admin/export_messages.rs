@@ -12,7 +12,7 @@ use crate::storage::StorageError;
 use crate::storage::customer_summaries::list_owners;
 use crate::storage::pool::Pool;
 
-/// Adds the field `message` to the events of an export, as an answer of now would show them: without it, if none would.
+/// Adds the field `message` to the events of an export that an answer may show.
 pub(super) async fn add_messages(
     pool: &Pool,
     brand: &Brand,
@@ -34,6 +34,7 @@ pub(super) async fn add_messages(
             .iter_mut()
             .filter(|row| is_own(row))
             .filter_map(|row| event(row).map(|event| (row, event)))
+            .filter(|(_, event)| brand.rules.presenter.rules().shows(event))
             .unzip();
         let items = brand.rules.presenter.items(&profile, &own);
         for (row, item) in rows.into_iter().zip(items) {
@@ -44,8 +45,9 @@ pub(super) async fn add_messages(
     Ok(())
 }
 
-/// The event of a row of an export.
+/// The event of a row of an export, unless its source deleted it.
 fn event(row: &Value) -> Option<Event> {
+    row.get("live")?.as_bool().filter(|is_live| *is_live)?;
     let key = row.get("key")?.as_str()?.parse().ok()?;
     let versions = serde_json::from_value(row.get("state")?.clone()).ok()?;
     Some(Event { key, versions })

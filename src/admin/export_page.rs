@@ -1,5 +1,5 @@
 //! The export of a person to hand out. As a page: one file, without scripts, that loads nothing. Or as JSON, with the
-//! same content. It does not say which employee did what or why, and has no id of the service's own tables. It has
+//! same content for machines. It does not say which employee did what or why, and has no id of the service's own tables. It has
 //! webhooks as the systems sent them.
 
 use jiff::Timestamp;

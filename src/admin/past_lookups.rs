@@ -63,33 +63,56 @@ pub struct PastCustomer {
     pub key: String,
     /// The key of the customer that has its first record now. `None` if the record is no longer stored.
     pub now: Option<String>,
-    /// What became of its part of the answer.
+    /// Whether its part of the answer is still the same.
     pub since: Since,
 }
 
-/// What became of an answer. Old answers are not kept.
+/// Whether an answer is still the same. Old answers are not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Since {
     /// It is still the same.
     Same,
     /// It changed since, for the last time then.
     Changed(Timestamp),
-    /// Not known: the answer was an old one, or the last change was before the service stored when answers change.
+    /// Not known.
     Unknown,
 }
 
-/// A change this long before a lookup was committed by then, also if two clocks differ a little.
-const TIME_TO_COMMIT: SignedDuration = SignedDuration::from_secs(2);
+/// A cached answer may be older than what is stored by this time: after it, a silent connection counts as broken.
+const MOST_BEHIND: SignedDuration = SignedDuration::from_secs(12);
+
+/// The clocks of the service and of Postgres may differ by this time.
+const CLOCKS: SignedDuration = SignedDuration::from_secs(2);
 
 impl Since {
-    fn new(lookup: &LookupRow, owner: Option<&Owner>) -> Self {
-        let changed_at = owner.and_then(|owner| owner.changed_at);
-        match changed_at {
-            Some(at) if at.saturating_add(TIME_TO_COMMIT).is_ok_and(|at| at > lookup.asked_at) => {
-                Self::Changed(at)
-            }
-            Some(_) if lookup.cache != Outcome::Stale.as_str() => Self::Same,
-            _ => Self::Unknown,
+    /// Of the customer with a key in a lookup. `owner` is the customer that has its first record now, `settings_hash` that
+    /// of the settings now.
+    fn new(lookup: &LookupRow, key: &str, owner: Option<&Owner>, settings_hash: &[u8]) -> Self {
+        let was_shown = !lookup.too_many && lookup.cache != Outcome::Stale.as_str();
+        let is_current =
+            |owner: &&Owner| owner.customer_key == key && owner.settings_hash == settings_hash;
+        let owner = owner.filter(|_| was_shown).filter(is_current);
+        let Some(changed_at) = owner.and_then(|owner| owner.changed_at) else {
+            return Self::Unknown;
+        };
+        let duration = SignedDuration::from_micros(lookup.duration_us.into());
+        let answered_at = lookup.asked_at.saturating_add(duration).unwrap_or(lookup.asked_at);
+        if changed_at.duration_since(answered_at) > CLOCKS {
+            Self::Changed(changed_at)
+        } else if lookup.asked_at.duration_since(changed_at) > MOST_BEHIND {
+            Self::Same
+        } else {
+            Self::Unknown
+        }
+    }
+
+    /// Whether it is the same, if that is known, and when it changed.
+    #[must_use]
+    pub const fn parts(self) -> (Option<bool>, Option<Timestamp>) {
+        match self {
+            Self::Same => (Some(true), None),
+            Self::Changed(at) => (Some(false), Some(at)),
+            Self::Unknown => (None, None),
         }
     }
 }
@@ -145,10 +168,12 @@ async fn list(
     let rows = list_lookups(&mut connection, brand.id(), filter, Some(limit)).await?;
     let keys = rows.iter().flat_map(|row| &row.customer_keys).filter_map(|key| key.parse().ok());
     let owners = list_changed_owners(&mut connection, brand.id(), &keys.collect()).await?;
+    let settings_hash = brand.rules.presenter.hash();
     let customer = |row: &LookupRow, key: &String| {
         let owner = key.parse().ok().and_then(|record: RecordKey| owners.get(&record));
         let now = owner.map(|owner| owner.customer_key.clone());
-        PastCustomer { key: key.clone(), now, since: Since::new(row, owner) }
+        let since = Since::new(row, key, owner, &settings_hash);
+        PastCustomer { key: key.clone(), now, since }
     };
     let lookup = |row: LookupRow| {
         let customers = row.customer_keys.iter().map(|key| customer(&row, key)).collect();

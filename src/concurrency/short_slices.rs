@@ -4,8 +4,13 @@
 #[cfg(target_os = "linux")]
 const SLICE: u64 = 100_000;
 
-/// Asks the kernel to run this thread as soon as it wakes, also while others are busy: a thread with shorter slices goes
-/// first. Its share of the processors stays the same. Linux has this since 6.12; without it, nothing changes.
+/// `SCHED_FLAG_RESET_ON_FORK` of Linux.
+#[cfg(target_os = "linux")]
+const RESET_ON_FORK: u64 = 1;
+
+/// Asks the kernel to let this thread go first when it wakes while others are busy: a thread with shorter slices does. Its
+/// share of the processors stays the same. Linux has this since 6.12; without it, nothing changes. Threads that this one
+/// starts have the usual slices.
 #[cfg(target_os = "linux")]
 #[expect(unsafe_code, reason = "neither std nor rustix can set the length of slices")]
 pub fn ask_for_short_slices() {
@@ -27,6 +32,7 @@ pub fn ask_for_short_slices() {
         return;
     }
     attributes.sched_runtime = SLICE;
+    attributes.sched_flags |= RESET_ON_FORK;
     // SAFETY: the kernel reads `attributes`, and keeps nothing of it. If it refuses, nothing has changed.
     let _ = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
 }

@@ -99,8 +99,10 @@ pub async fn list_owners(
 pub struct Owner {
     /// Its key.
     pub customer_key: String,
-    /// When its answer last changed. `None`: not known, as it was before the service stored that.
+    /// When its answer last changed. `None`: not known.
     pub changed_at: Option<Timestamp>,
+    /// The hash of the settings that rendered its answer.
+    pub settings_hash: Vec<u8>,
 }
 
 /// The customer of each of some records that have one, with the time of the last change of its answer.
@@ -113,15 +115,16 @@ pub async fn list_changed_owners(
     keys: &BTreeSet<RecordKey>,
 ) -> Result<BTreeMap<RecordKey, Owner>, StorageError> {
     let query = sqlx::query_as(
-        "select own.record_key, own.customer_key, answer.changed_at from customer_records as own
+        "select own.record_key, own.customer_key, answer.changed_at, answer.settings_hash from customer_records as own
         join answers as answer on answer.brand_id = $1 and answer.customer_key = own.customer_key
         where own.brand_id = $1 and own.record_key = any($2)",
     );
-    let rows: Vec<(String, String, Option<Time>)> =
+    let rows: Vec<(String, String, Option<Time>, Vec<u8>)> =
         query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
-    let owner = |(record, customer_key, changed_at): (String, _, Option<Time>)| {
-        let changed_at = changed_at.map(Time::to_jiff);
-        Ok((record_key(&record)?, Owner { customer_key, changed_at }))
-    };
+    let owner =
+        |(record, customer_key, changed_at, settings_hash): (String, _, Option<Time>, _)| {
+            let changed_at = changed_at.map(Time::to_jiff);
+            Ok((record_key(&record)?, Owner { customer_key, changed_at, settings_hash }))
+        };
     rows.into_iter().map(owner).collect()
 }

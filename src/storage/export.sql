@@ -24,7 +24,7 @@ select json_build_object(
     ),
     'events', (
         select coalesce(json_agg(json_build_object(
-            'key', event_key, 'record', record_key, 'occurred_at', occurred_at, 'state', state
+            'key', event_key, 'record', record_key, 'live', live, 'occurred_at', occurred_at, 'state', state
         ) order by occurred_at desc, event_key), '[]')
         from events where brand_id = $1 and record_key = any($2)
     ),

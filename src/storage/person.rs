@@ -85,8 +85,15 @@ pub async fn list_holders(
     rows.into_iter().map(|(key,)| record_key(&key)).collect()
 }
 
-/// The customers that have each of some addresses, by their first records: at most `limit` of each. If very many records
-/// have an address, not the first ones.
+/// Customers that have an address.
+pub struct CustomersWith {
+    /// Their first records.
+    pub customers: Vec<RecordKey>,
+    /// Whether more customers have it, or may have it: of an address that very many records have, not all are read.
+    pub has_more: bool,
+}
+
+/// The customers that have each of some addresses, at most `most` of each.
 ///
 /// # Errors
 /// When Postgres fails.
@@ -94,36 +101,40 @@ pub async fn list_customers_with(
     db: &mut Connection,
     brand_id: i32,
     addresses: &BTreeSet<Identifier>,
-    limit: i64,
-) -> Result<BTreeMap<Identifier, Vec<RecordKey>>, StorageError> {
+    most: usize,
+) -> Result<BTreeMap<Identifier, CustomersWith>, StorageError> {
     let query = sqlx::query_as(
-        "select asked.kind, asked.value, held.customer_key
+        "select asked.kind, asked.value, held.customer_keys, held.records
         from unnest($2::text[], $3::text[]) as asked (kind, value)
         cross join lateral (
-            select distinct own.customer_key
+            select array_agg(distinct own.customer_key order by own.customer_key) as customer_keys, count(*) as records
             from (
                 select record_key from identifiers
                 where brand_id = $1 and kind = asked.kind and value = asked.value and links
-                order by source_kind, name_key limit $5
+                order by source_kind, name_key limit $4
             ) as holder
             join customer_records as own on own.brand_id = $1 and own.record_key = holder.record_key
-            order by own.customer_key limit $4
-        ) as held",
+        ) as held
+        where held.records > 0",
     );
     let kinds: Vec<&str> = addresses.iter().map(|address| address.kind.as_str()).collect();
     let values: Vec<&String> = addresses.iter().map(|address| &address.value).collect();
     let query = query.bind(brand_id).bind(kinds).bind(values);
-    let query = query.bind(limit).bind(limit.saturating_mul(RECORDS_OF_A_CUSTOMER));
-    let rows: Vec<(String, String, String)> = query.fetch_all(db).await?;
-    let mut found: BTreeMap<Identifier, Vec<RecordKey>> = BTreeMap::new();
-    for (kind, value, customer) in rows {
-        found.entry(identifier(&kind, value)?).or_default().push(record_key(&customer)?);
-    }
-    Ok(found)
+    let read = most.saturating_add(1).saturating_mul(RECORDS_OF_A_CUSTOMER);
+    let query = query.bind(i64::try_from(read).unwrap_or(i64::MAX));
+    let rows: Vec<(String, String, Vec<String>, i64)> = query.fetch_all(db).await?;
+    let found = |(kind, value, keys, records): (String, _, Vec<String>, i64)| {
+        let are_all_read = usize::try_from(records).is_ok_and(|records| records < read);
+        let has_more = keys.len() > most || !are_all_read;
+        let customers = keys.iter().take(most).map(|key| record_key(key));
+        let customers = customers.collect::<Result<_, _>>()?;
+        Ok((identifier(&kind, value)?, CustomersWith { customers, has_more }))
+    };
+    rows.into_iter().map(found).collect()
 }
 
 /// Few customers have more records with the same address.
-const RECORDS_OF_A_CUSTOMER: i64 = 10;
+const RECORDS_OF_A_CUSTOMER: usize = 10;
 
 /// Those of some values that records of other customers also have.
 ///

@@ -84,11 +84,15 @@ customers_new as (
 ),
 answers_new as (
     insert into answers as known (brand_id, customer_key, body, settings_hash, changed_at)
-    select $1, new.customer_key, new.body, decode($2 ->> 'settings_hash', 'hex'), now()
+    select $1, new.customer_key, new.body, decode($2 ->> 'settings_hash', 'hex'), clock_timestamp()
     from jsonb_to_recordset($2 -> 'answers') as new (customer_key text, body text)
     on conflict (brand_id, customer_key) do update
     set body = excluded.body, settings_hash = excluded.settings_hash,
-        changed_at = case when known.body = excluded.body then known.changed_at else excluded.changed_at end
+        changed_at = case
+            when known.body = excluded.body then known.changed_at
+            -- Lookups had the text of the new settings before this row had it.
+            when known.settings_hash = excluded.settings_hash then excluded.changed_at
+        end
     where (known.body, known.settings_hash) is distinct from (excluded.body, excluded.settings_hash)
 ),
 customer_records_deleted as (

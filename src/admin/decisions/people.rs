@@ -1,4 +1,4 @@
-//! The people that decisions are about, as a person sees them who reads the decisions.
+//! The people that decisions are about, for a person who reads the decisions.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,16 +16,18 @@ use crate::storage::records::list_records;
 /// The people that some decisions are about. It is personal data, so it does not implement `Debug`.
 #[derive(Default)]
 pub struct DecisionPeople {
-    /// What tells the person of each record: the name in it, or else an address in it.
+    /// The name in each record, or else an address in it.
     pub names: BTreeMap<RecordKey, String>,
     /// The key of the customer of each record that has one.
     pub owners: BTreeMap<RecordKey, String>,
-    /// The first records of the customers that have each shared address: one more than are shown, if there are more.
+    /// The customers that have each shared address, by their first records.
     pub holders: BTreeMap<Identifier, Vec<RecordKey>>,
+    /// The shared addresses that more customers have, or may have.
+    pub with_more_holders: BTreeSet<Identifier>,
 }
 
 impl DecisionPeople {
-    /// The people of some decisions, of each at most `most` pairs or records, and one more holder of an address.
+    /// The people of some decisions, of each at most `most` pairs, records or customers.
     ///
     /// # Errors
     /// If Postgres fails.
@@ -42,10 +44,13 @@ impl DecisionPeople {
                 addresses.insert(address.clone());
             }
         }
-        let mut holders = BTreeMap::new();
+        let (mut holders, mut with_more_holders) = (BTreeMap::new(), BTreeSet::new());
         if !addresses.is_empty() {
-            let limit = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
-            holders = list_customers_with(db, brand.id(), &addresses, limit).await?;
+            let found = list_customers_with(db, brand.id(), &addresses, most).await?;
+            for (address, found) in found {
+                with_more_holders.extend(found.has_more.then(|| address.clone()));
+                holders.insert(address, found.customers);
+            }
         }
         records.extend(holders.values().flatten().cloned());
         if records.is_empty() {
@@ -58,7 +63,7 @@ impl DecisionPeople {
         for (key, name) in list_names(db, brand.id(), &keys).await? {
             names.extend(key.parse().ok().map(|record| (record, name)));
         }
-        Ok(Self { names, owners, holders })
+        Ok(Self { names, owners, holders, with_more_holders })
     }
 
     /// All records that a reader sees.

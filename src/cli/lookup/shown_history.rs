@@ -40,7 +40,7 @@ fn result(row: &LookupRow) -> String {
     }
 }
 
-/// What became of a customer, and of its part of the answer, since the lookup.
+/// Whether the customer is still the same since the lookup, and its part of the answer.
 fn change(customer: &PastCustomer) -> String {
     let moved = match &customer.now {
         Some(now) if *now == customer.key => None,
@@ -62,11 +62,7 @@ fn change(customer: &PastCustomer) -> String {
 pub(super) fn as_json(brand: &str, lookup: &PastLookup) -> Value {
     let PastLookup { row, customers } = lookup;
     let customer = |customer: &PastCustomer| {
-        let (is_same, changed_at) = match customer.since {
-            Since::Same => (Some(true), None),
-            Since::Changed(at) => (Some(false), Some(at)),
-            Since::Unknown => (None, None),
-        };
+        let (is_same, changed_at) = customer.since.parts();
         json!({
             "key": customer.key,
             "now": customer.now,

@@ -1,15 +1,19 @@
 //! What people decided, and undoing it.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::shown_decisions::{ShownDecision, refused, seen_people};
 use crate::admin::decisions::{Act, DecisionError, Preview, StateToken};
 use crate::admin::decisions::{decide, find_decision, preview};
 use crate::admin::role::Role;
+use crate::admin::shown_customer::records_of;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown_customers::ShownView;
 use crate::console::visit::Visit;
 use crate::counted::counted;
+use crate::customer::model::record::RecordKey;
 use crate::storage::decisions::{DecisionRow, Which, list_decisions};
 use crate::storage::page_key::PageKey;
 
@@ -36,7 +40,7 @@ pub(super) async fn show_all(visit: &Visit) -> Result<Reply, Refusal> {
     let key = |row: &DecisionRow| PageKey { at: row.decided_at, id: row.decision_id };
     let older = PageKey::cut(&mut rows, key);
     let what = ("list decisions", counted(rows.len(), "decision", "decisions"));
-    let people = seen_people(visit, &rows, MOST_LISTED, what).await?;
+    let people = seen_people(visit, (&rows, MOST_LISTED), what, BTreeSet::new()).await?;
     let shown = rows.iter().map(|row| ShownDecision::new(visit, row, MOST_LISTED, &people));
     let page = DecisionsPage {
         decisions: shown.collect(),
@@ -75,21 +79,34 @@ pub(super) async fn show(visit: &Visit) -> Result<Reply, Refusal> {
     let found = find_decision(&mut connection, brand, id).await;
     drop(connection);
     let row = found.map_err(refusal)?;
-    let what = ("view decision", id.to_string());
-    let people = seen_people(visit, std::slice::from_ref(&row), MOST_SHOWN, what).await?;
     let is_in_force = row.undone_at.is_none();
-    let (undo, refused) = if is_in_force && visit.may(Role::Supervisor) {
+    let (shown, refused) = if is_in_force && visit.may(Role::Supervisor) {
         match preview(pool, brand, &Act::Undo(id)).await {
-            Ok(shown) => (Some(undo_of(visit, &shown)), String::new()),
+            Ok(shown) => (Some(shown), String::new()),
             Err(DecisionError::Storage(error)) => return Err(error.into()),
             Err(error) => (None, refused(&error)),
         }
     } else {
         (None, String::new())
     };
+    let of_preview = shown.as_ref().map(shown_records).unwrap_or_default();
+    let what = ("view decision", id.to_string());
+    let shown_rows = (std::slice::from_ref(&row), MOST_SHOWN);
+    let people = seen_people(visit, shown_rows, what, of_preview).await?;
+    let undo = shown.as_ref().map(|shown| undo_of(visit, shown));
     let decision = ShownDecision::new(visit, &row, MOST_SHOWN, &people);
     let page = DecisionPage { id: id.to_string(), decision, is_in_force, undo, refused };
     visit.page("decision.html", ("/decisions", "Decision"), &page)
+}
+
+/// The records of the customers that are shown of a preview.
+fn shown_records(shown: &Preview) -> BTreeSet<RecordKey> {
+    let views = [&shown.before, &shown.after];
+    views
+        .into_iter()
+        .flat_map(|views| views.iter().take(MOST_CUSTOMERS))
+        .flat_map(records_of)
+        .collect()
 }
 
 fn undo_of(visit: &Visit, shown: &Preview) -> Undo {

@@ -66,7 +66,11 @@ async fn page(visit: &Visit, made: Option<Made>) -> Result<Reply, Refusal> {
         .saturating_sub(SignedDuration::from_hours(SHOWN_DAYS.saturating_mul(24)))
         .unwrap_or(now);
     let are_all_shown = visit.query.value("show") == "all";
-    keys.retain(|key| are_all_shown || key.revoked_at.is_none_or(|at| at >= oldest));
+    let is_recent = |at: Option<Timestamp>| at.is_some_and(|at| at >= oldest);
+    keys.retain(|key| {
+        let is_live = !key.is_revoked();
+        are_all_shown || is_live || is_recent(key.revoked_at) || is_recent(key.last_rejected_at)
+    });
     let left_out = stored.saturating_sub(keys.len());
     keys.sort_by_key(|key| (key.state(now) != KeyState::Valid, std::cmp::Reverse(key.created_at)));
     let shown = keys.into_iter().map(|key| Key {

@@ -7,8 +7,8 @@ use serde::Serialize;
 use crate::admin::audit::record_view;
 use crate::admin::compared_review::kind_in_words;
 use crate::admin::past_lookups::{
-    LookupSearch, PastCustomer, PastLookup, Since, find_past_lookups, is_about_erased,
-    list_past_lookups, names_now,
+    LookupSearch, PastCustomer, PastLookup, find_past_lookups, is_about_erased, list_past_lookups,
+    names_now,
 };
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
@@ -236,14 +236,10 @@ fn found(visit: &Visit, customer: &PastCustomer, names: &Names) -> Found {
         true => names.get(now).cloned(),
         false => Some(visit.customer_mark(now)),
     });
-    let (is_same, changed) = match customer.since {
-        Since::Same => (Some(true), None),
-        Since::Changed(at) => (Some(false), Some(visit.time(at))),
-        Since::Unknown => (None, None),
-    };
+    let (is_same, changed_at) = customer.since.parts();
     Found {
         is_same,
-        changed,
+        changed: changed_at.map(|at| visit.time(at)),
         name: name.unwrap_or_default(),
         key: visit.record_key_text(&customer.key),
         path: customer.now.as_deref().map(|now| visit.customer_path(now)),

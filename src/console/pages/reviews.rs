@@ -141,7 +141,8 @@ pub(super) async fn last_answer(visit: &Visit) -> Result<Option<ShownDecision>, 
         Ok(row) => {
             drop(connection);
             let what = ("view decision", decision.to_string());
-            let people = seen_people(visit, std::slice::from_ref(&row), 1, what).await?;
+            let people =
+                seen_people(visit, (std::slice::from_ref(&row), 1), what, BTreeSet::new()).await?;
             Ok(Some(ShownDecision::new(visit, &row, 1, &people)))
         }
         Err(DecisionError::Storage(error)) => Err(error.into()),

@@ -1,5 +1,7 @@
 //! Decisions on pages, and why one is refused.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::admin::audit::record_view;
@@ -94,18 +96,15 @@ impl ShownDecision {
             .verdict
             .address()
             .map(|own| (kind_in_words(own.kind.as_str()).to_owned(), visit.value(&own.value)));
-        let holders = match &row.verdict {
-            Verdict::SharedValue(address) => people.holders.get(address),
+        let shared = match &row.verdict {
+            Verdict::SharedValue(address) => Some(address),
             _ => None,
         };
+        let holders = shared.and_then(|address| people.holders.get(address));
         let holders = holders.map(Vec::as_slice).unwrap_or_default();
         Self {
-            holders: holders
-                .iter()
-                .take(most)
-                .map(|key| RecordLink::new(visit, key, people))
-                .collect(),
-            more_holders: holders.len() > most,
+            holders: holders.iter().map(|key| RecordLink::new(visit, key, people)).collect(),
+            more_holders: shared.is_some_and(|address| people.with_more_holders.contains(address)),
             id: row.decision_id.to_string(),
             path: visit.path(&format!("/decisions/{}", row.decision_id)),
             verdict: row.verdict.as_str(),
@@ -131,18 +130,19 @@ impl ShownDecision {
 }
 
 /// The people of some decisions, of each at most `most` pairs, records or customers. If the person sees who they are, an
-/// audit entry says so.
+/// audit entry has their records, and `also`, which the page shows too.
 pub(super) async fn seen_people(
     visit: &Visit,
-    rows: &[DecisionRow],
-    most: usize,
+    (rows, most): (&[DecisionRow], usize),
     what: (&'static str, String),
+    also: BTreeSet<RecordKey>,
 ) -> Result<DecisionPeople, Refusal> {
     let mut connection = visit.pool().acquire().await?;
     let people = DecisionPeople::of(&mut connection, &visit.brand, rows, most).await?;
     drop(connection);
     if let Some(by) = visit.seen_by().filter(|_| !rows.is_empty()) {
-        record_view(visit.pool(), &visit.brand, what, &people.records(), by).await?;
+        let seen = people.records().into_iter().chain(also).collect();
+        record_view(visit.pool(), &visit.brand, what, &seen, by).await?;
     }
     Ok(people)
 }

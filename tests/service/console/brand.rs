@@ -43,6 +43,12 @@ async fn a_key_that_was_made_works_until_it_is_revoked() {
     app.until(&lookup, |answer| answer.status == 401).await;
     let again = admin.submit(&format!("/keys/{id}/revoke"), &[]).await;
     assert_eq!(again.header("location"), Some("/demo/keys?done=nothing"));
+    // Somebody still calls with it. The page shows it then, also if it was revoked long ago.
+    let long_ago = "update api_keys set last_rejected_at = timestamptz '2026-11-21 09:00:00Z',
+        revoked_at = timestamptz '2026-01-01 09:00:00Z' where revoked_at is not null";
+    sqlx::query(long_ago).execute(app.pool()).await.unwrap();
+    let page = admin.page("/keys").await;
+    assert!(page.contains(short_id) && page.contains("A call with it was rejected"), "{page}");
     assert_eq!(admin.submit("/keys", &[("form", sent), ("label", "")]).await.status, 422);
     for (id, days) in [(sent, "0"), ("", ""), ("x", "")] {
         let refused = admin.submit("/keys", &[("form", id), ("label", "x"), ("days", days)]).await;

@@ -419,13 +419,17 @@ async fn an_address_is_confirmed_rejected_or_shared() {
     assert!(femke.page(&path).await.contains("shared: a person decided this"));
     // The list of decisions names who has the address. For a viewer, a customer has one mark everywhere.
     let list = femke.page("/decisions").await;
-    for shown in ["shared address", "customers that have it", "Anna Verburg"] {
-        assert!(list.contains(shown), "{shown}: {list}");
+    let row = |list: &str| -> String {
+        let rows = list.split("<tr>").filter(|row| row.contains("shared address"));
+        rows.map(|row| row.split("</tr>").next().unwrap()).collect()
+    };
+    for shown in ["customers that have it", "Anna Verburg"] {
+        assert!(row(&list).contains(shown), "{shown}: {list}");
     }
     let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
     let (list, own) = (viewer.page("/decisions").await, viewer.page(&path).await);
     let mark = own.split("<h1>").nth(1).unwrap().split("</h1>").next().unwrap().trim();
-    assert!(mark.starts_with("Customer #") && list.contains(mark), "{mark}: {list}");
+    assert!(mark.starts_with("Customer #") && row(&list).contains(mark), "{mark}: {list}");
     assert!(!list.contains("Verburg") && !list.contains("omneo.profile:anna"), "{list}");
     let unknown = [("act", "share"), ("kind", "telephone"), ("address", "+31600000000")];
     let refused = femke.submit(&format!("{path}/preview"), &unknown).await;
@@ -448,7 +452,7 @@ async fn an_export_is_a_file_with_everything() {
     assert!(data.to_string().contains("ruben@example.org") && !file.body.contains("sanne@"));
     assert_eq!(data["actions"][0]["by"], "Femke");
     let page = femke.submit(&format!("{path}/export"), &form("html")).await;
-    for shown in ["<h1>Your data</h1>", "ruben@example.org", "made a page like this one"] {
+    for shown in ["<h1>Your data</h1>", "ruben@example.org", "made a copy of your data"] {
         assert!(page.body.contains(shown), "{shown}: {}", page.body);
     }
     for hidden in ["Femke", "request 7", "sanne", "outcome", "decision_id", "request_id"] {
@@ -470,6 +474,37 @@ async fn an_export_is_a_file_with_everything() {
         assert_eq!(file.header("content-disposition"), Some(name.as_str()));
     }
     assert_eq!(femke.submit(&format!("{path}/export"), &form("")).await.status, 422);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_export_says_what_agents_see_of_each_event() {
+    let app = empty_app_with_console().await;
+    app.apply(demo_changes(&app.brand)).await;
+    app.wait_until_current().await;
+    let femke = Person::enter(&app, Role::Supervisor).await;
+    let path = femke.path_of("thomas@example.org").await;
+    let export = async |format| {
+        let fields = [("format", format), ("reason", "")];
+        femke.submit(&format!("{path}/export"), &fields).await.body
+    };
+    let data: serde_json::Value = serde_json::from_str(&export("internal").await).unwrap();
+    let timeline = data["customers"][0]["answer"]["timeline"].as_array().unwrap();
+    assert!(timeline.len() > 1, "{data}");
+    for item in timeline {
+        let id = item["externalID"].as_str().unwrap();
+        let events = data["events"].as_array().unwrap().iter();
+        let event: Vec<_> =
+            events.filter(|event| event["key"].as_str().unwrap().ends_with(id)).collect();
+        assert!(event.iter().any(|event| event["message"] == item["message"]), "{id}: {event:?}");
+    }
+    // A deleted event says so, and what it was is not a message of now.
+    sqlx::query("update events set live = false").execute(app.pool()).await.unwrap();
+    let data: serde_json::Value = serde_json::from_str(&export("json").await).unwrap();
+    let events = data["events"].as_array().unwrap();
+    assert!(events.iter().all(|event| event["live"] == false && event["message"].is_null()));
+    let page = export("html").await;
+    assert_eq!(page.matches("(deleted in its system)</summary>").count(), events.len(), "{page}");
     app.stop().await;
 }
 

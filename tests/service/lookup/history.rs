@@ -172,13 +172,26 @@ async fn it_says_whether_the_answer_is_still_the_same() {
     app.wait_until_current().await;
     assert_ne!(app.by_email("thomas@example.org").await, answer);
     assert!(matches!(since("hit").await, Since::Changed(at) if at > now()));
-    // The last change was before the service stored that.
-    age("null").await;
-    assert_eq!(since("hit").await, Since::Unknown);
-    // Nothing changes in the answer.
+    // The last change was before the service stored that, or just before or during the lookup.
+    for unknown in
+        ["null", "timestamptz '2026-11-21 11:59:55Z'", "timestamptz '2026-11-21 12:00:01Z'"]
+    {
+        age(unknown).await;
+        assert_eq!(since("hit").await, Since::Unknown, "{unknown}");
+    }
+    // Nothing changes in the answer but its settings, or somebody else has the record.
     age(before).await;
+    let execute = async |sql| sqlx::query(sql).execute(app.pool()).await.unwrap();
+    execute("update answers set settings_hash = decode(repeat('00', 16), 'hex')").await;
+    assert_eq!(since("hit").await, Since::Unknown);
     rebuild(app.pool(), &app.brand, &mut |_| {}).await.unwrap();
     assert_eq!(since("hit").await, Since::Same);
+    execute("update lookup_history set too_many = true").await;
+    assert_eq!(since("hit").await, Since::Unknown);
+    execute("update lookup_history set too_many = false").await;
+    execute("update customer_records set customer_key = (select max(customer_key) from customers)")
+        .await;
+    assert_eq!(since("hit").await, Since::Unknown);
     app.stop().await;
 }
 
