@@ -120,15 +120,15 @@ const NOTICES: &[(&str, &str)] = &[
     ("sync-stopped", "The run ends in a moment. What it read so far stays."),
     (
         "decided",
-        "Decided. Lookups show it at once. The history below lists the decision: you can undo it there.",
+        "Decided. If a customer changed, lookups show it at once. The history below lists the decision: you can undo it there.",
     ),
-    ("answered", "Your answer is stored. Lookups show it at once."),
+    ("answered", "Your answer is stored. If a customer changed, lookups show it at once."),
     ("put-away", "The question is put away for a week."),
     (
         "closed",
         "This question is not open any more: somebody answered it, or its customers changed.",
     ),
-    ("undone", "The decision is undone. Lookups show it at once."),
+    ("undone", "The decision is undone. If a customer changed, lookups show it at once."),
     ("nothing", "Nothing changed: it was done already, by you or by somebody else."),
 ];
 

@@ -6,8 +6,8 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::visit::Visit;
+use crate::admin::audit::short_id;
 use crate::customer::model::record::RecordKey;
-use crate::storage::invalidation::LookupHash;
 
 /// A time on a page: short, and in full when the pointer is on it.
 #[derive(Serialize)]
@@ -91,10 +91,9 @@ impl Visit {
         if self.sees_values() { record.id.clone() } else { self.record_mark(&record.to_string()) }
     }
 
-    /// A mark of a record or a customer, by its key. It says nothing about the key.
+    /// A mark of a record or a customer, by its key: the same as in the audit log. It says nothing about the key.
     pub(super) fn record_mark(&self, key: &str) -> String {
-        let LookupHash(hash) = LookupHash::new(&self.brand.secret, "console record", key);
-        hash.iter().take(3).fold("#".to_owned(), |mark, byte| format!("{mark}{byte:02x}"))
+        format!("#{}", short_id(&self.brand, key))
     }
 }
 

@@ -28,7 +28,7 @@ chain (record_key) as (
         select loser_key from source_merges where brand_id = $1 and winner_key = chain.record_key
     ) as next (record_key)
 )
-select chain.record_key,
+select chain.record_key collate "C",
     (
         select true from decisions as own
         where own.brand_id = $1 and own.left_key = chain.record_key and own.same_person and own.undone_at is null
@@ -39,6 +39,7 @@ select chain.record_key,
         limit 1
     ) is not null,
     coalesce(record.live, false), merge.winner_key, merge.merged_at
-from chain
+-- Through an array: Postgres expects ten rows of it, and of a recursion thousands, for which it would read whole tables.
+from unnest(array(select record_key from chain)) as chain (record_key)
 left join records as record on record.brand_id = $1 and record.record_key = chain.record_key
 left join source_merges as merge on merge.brand_id = $1 and merge.loser_key = chain.record_key

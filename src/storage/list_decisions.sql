@@ -1,5 +1,8 @@
 -- $1 brand, $2 whether the newest before ($9 time, $10 id), $3 a decision, $4 records, $5 $6 addresses (kind, value), $7 whether to follow decisions in
 -- force and merges of the sources from the records, $8 the most
+--
+-- What a recursion or several searches found is read through an array: Postgres expects ten rows of it. Otherwise it expects
+-- thousands, and reads all decisions.
 with recursive named (record_key) as (
     select unnest($4::text[]) collate "C"
     union
@@ -15,7 +18,10 @@ with recursive named (record_key) as (
     ) as next (record_key)
     where $7
 ),
-ids (decision_id) as materialized (
+known (record_key) as materialized (
+    select unnest(array(select record_key from named)) collate "C"
+),
+found (decision_id) as materialized (
     select $3::uuid
     union
     select decision_id from (
@@ -36,17 +42,20 @@ ids (decision_id) as materialized (
         order by decided_at desc, decision_id desc limit $8
     ) as newest
     union
-    select own.decision_id from named join decisions as own on own.brand_id = $1 and own.left_key = named.record_key
+    select own.decision_id from known as named join decisions as own on own.brand_id = $1 and own.left_key = named.record_key
     union
-    select own.decision_id from named join decisions as own on own.brand_id = $1 and own.right_key = named.record_key
+    select own.decision_id from known as named join decisions as own on own.brand_id = $1 and own.right_key = named.record_key
     union
-    select own.decision_id from named join confirmed_addresses as own on own.brand_id = $1 and own.record_key = named.record_key
+    select own.decision_id from known as named join confirmed_addresses as own on own.brand_id = $1 and own.record_key = named.record_key
     union
     select own.decision_id from unnest($5::text[], $6::text[]) as asked (kind, value)
     join shared_value_decisions as own on own.brand_id = $1 and own.kind = asked.kind and own.value = asked.value
     union
     select own.decision_id from unnest($5::text[], $6::text[]) as asked (kind, value)
     join confirmed_addresses as own on own.brand_id = $1 and own.kind = asked.kind and own.value = asked.value
+),
+ids (decision_id) as materialized (
+    select unnest(array(select decision_id from found))
 ),
 listed (decision_id, decided_by, reason, decided_at, undone_at, undone_by, undone_reason, what, left_keys, right_keys, kind, value) as (
     select pair.decision_id, min(pair.decided_by), min(pair.reason), min(pair.decided_at), min(pair.undone_at), min(pair.undone_by), min(pair.undone_reason),

@@ -117,7 +117,8 @@ async fn without_losers(
             select merge.winner_key from chain
             join source_merges as merge on merge.brand_id = $1 and merge.loser_key = chain.record_key
         )
-        select loser_key, winner_key, merged_at from chain
+        select loser_key, winner_key, merged_at
+        from unnest(array(select record_key from chain)) as chain (record_key)
         join source_merges on brand_id = $1 and loser_key = chain.record_key",
     )
     .bind(brand_id)
@@ -270,7 +271,9 @@ pub async fn list_connected_merges(
                 select loser_key from source_merges where brand_id = $1 and winner_key = chain.record_key
             ) as next (record_key)
         ),
-        followed (record_key) as materialized (select record_key from chain limit $3)
+        followed (record_key) as materialized (
+            select unnest(array(select record_key from chain limit $3)) collate \"C\"
+        )
         select merge.loser_key, merge.winner_key, merge.merged_at from followed
         join source_merges as merge on merge.brand_id = $1 and merge.loser_key = followed.record_key",
     )

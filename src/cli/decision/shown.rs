@@ -68,7 +68,7 @@ pub(in crate::cli) fn print_decision(row: &DecisionRow, indent: usize) {
         print(&format!("    {left} {relation} {right}"));
     }
     let why = |reason: &str| {
-        if reason.is_empty() { "no reason given".to_owned() } else { reason.to_owned() }
+        if reason.is_empty() { "no reason is stored".to_owned() } else { reason.to_owned() }
     };
     print(&format!("    by {}: {}", row.decided_by, why(&row.reason)));
     if let Some(by) = &row.undone_by {

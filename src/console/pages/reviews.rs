@@ -133,6 +133,9 @@ pub(super) async fn list(visit: &Visit) -> Result<Reply, Refusal> {
     visit.page("reviews.html", ("/reviews", "Reviews"), &page)
 }
 
+/// The most pairs, records or customers that are shown of the answer that was just given.
+const MOST_OF_ANSWER: usize = 3;
+
 /// The answer that was just given, if it is a decision about records or addresses.
 pub(super) async fn last_answer(visit: &Visit) -> Result<Option<ShownDecision>, Refusal> {
     let Ok(decision) = visit.query.value("decided").parse::<Uuid>() else { return Ok(None) };
@@ -141,9 +144,14 @@ pub(super) async fn last_answer(visit: &Visit) -> Result<Option<ShownDecision>, 
         Ok(row) => {
             drop(connection);
             let what = ("view decision", decision.to_string());
-            let people =
-                seen_people(visit, (std::slice::from_ref(&row), 1), what, BTreeSet::new()).await?;
-            Ok(Some(ShownDecision::new(visit, &row, 1, &people)))
+            let people = seen_people(
+                visit,
+                (std::slice::from_ref(&row), MOST_OF_ANSWER),
+                what,
+                BTreeSet::new(),
+            )
+            .await?;
+            Ok(Some(ShownDecision::new(visit, &row, MOST_OF_ANSWER, &people)))
         }
         Err(DecisionError::Storage(error)) => Err(error.into()),
         Err(_) => Ok(None),

@@ -217,7 +217,7 @@ async fn pages_lose_nothing_of_one_moment_and_show_nothing_twice() {
 }
 
 #[tokio::test]
-async fn a_customer_has_one_mark_in_the_audit_log() {
+async fn a_customer_has_one_mark_in_the_audit_log_and_on_pages() {
     let app = empty_app_with_console().await;
     app.apply(demo_changes(&app.brand)).await;
     app.wait_until_current().await;
@@ -241,6 +241,13 @@ async fn a_customer_has_one_mark_in_the_audit_log() {
         all.extend(found);
     }
     assert_eq!(all.len(), 1, "{all:?}");
+    // Who sees marks in the place of names sees the same one on every page.
+    let viewer = Person::log_in(&app, Role::Viewer, "Vera").await;
+    let mark = format!("Customer #{}", all.first().unwrap());
+    for page in [path.as_str(), "/lookups"] {
+        let page = viewer.get(page).await.shown();
+        assert!(page.has(&mark), "{mark}: {}", page.text());
+    }
     // An entry about several customers has all of them.
     let people = [("omneo.profile:q1", "Ruben"), ("omneo.profile:q2", "Iris")]
         .map(|(key, name)| person(key, (name, "Quist"), &format!("{name}@example.org"), ""));

@@ -151,7 +151,7 @@ fn words(visit: &Visit, act: &Act, undone: Option<&DecisionRow>) -> (String, Str
         Act::Share(address) => {
             let (kind, address) = named(address);
             let question = format!(
-                "Do several people have the {address}? Then it finds everybody who has it, and no longer joins anybody's records."
+                "Do several people have the {address}? Then a lookup by it shows all of them, and it no longer joins anybody's records."
             );
             (
                 format!("{} {kind} that several people have", article(&kind, "A")),
