@@ -10,7 +10,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use hookpoint::concurrency::short_slices::ask_for_short_slices;
 use tokio::sync::Semaphore;
 
 use super::connection::Connection;
@@ -94,8 +93,6 @@ impl Load {
         let shutdown_signal = Arc::new(AtomicBool::new(false));
         let signal = Arc::clone(&shutdown_signal);
         let thread = std::thread::spawn(move || {
-            // Clients are on other machines: they do not wait for a processor of this one.
-            ask_for_short_slices();
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(self.run(asker, &signal))
@@ -165,7 +162,6 @@ impl Pacer {
         let due = Arc::new(Semaphore::new(0));
         let pacer = Self { per_second, due: Arc::clone(&due) };
         std::thread::spawn(move || {
-            ask_for_short_slices();
             let requests = (f64::from(per_second) * duration.as_secs_f64()) as u64;
             for n in 0..requests {
                 let at = begin + time_of(n, per_second);
