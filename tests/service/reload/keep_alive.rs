@@ -38,6 +38,9 @@ impl KeepAlive {
     }
 }
 
+/// The pause between two requests.
+const PAUSE: std::time::Duration = std::time::Duration::from_millis(2);
+
 fn run(address: SocketAddr, target: &str, count: &AtomicU64, stop: &AtomicBool) -> Vec<String> {
     let mut failures = Vec::new();
     let mut open: Option<BufReader<TcpStream>> = None;
@@ -49,6 +52,8 @@ fn run(address: SocketAddr, target: &str, count: &AtomicU64, stop: &AtomicBool) 
             Err(error) => failures.push(error.to_string()),
         }
         count.fetch_add(1, Ordering::SeqCst);
+        // Without a pause, the clients leave Postgres and the service no processor.
+        std::thread::sleep(PAUSE);
     }
     failures
 }
