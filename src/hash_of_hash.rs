@@ -1,4 +1,4 @@
-//! Hashes of keys that are hashes already.
+//! The hasher of maps whose keys are hashes already.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
