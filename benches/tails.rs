@@ -112,6 +112,10 @@ fn report(rate: u32, figures: &Figures, goal: f64) -> Option<String> {
         "  {rate:>6} due each second  p50 {p50:.2} ms, p99 {p99:.2} ms, p99.9 {p999:.2} ms, at most {:.1} ms (goal for p99.9: {goal} ms, {is_met})",
         figures.latencies.max_ms()
     );
+    for stall in &figures.stalls {
+        let [begin, length] = [stall.begin, stall.length].map(|time| time.as_secs_f64());
+        println!("         late answers after {begin:.1} s, for {:.0} ms", length * 1_000.0);
+    }
     (!figures.is_right()).then(|| format!("{rate} a second: {}", figures.describe()))
 }
 

@@ -17,6 +17,7 @@ use super::replica::Replica;
 use crate::brand::{Brand, BrandRules};
 use crate::clock::Clock;
 use crate::console::ConsoleUrls;
+use crate::customer::model::phone_parsing::load_numbering_plans;
 use crate::http::readiness::Readiness;
 use crate::jobs::tasks::BackgroundTasks;
 use crate::settings::SettingsFile;
@@ -77,11 +78,14 @@ impl Application {
         database: Database,
         clock: Clock,
     ) -> Result<Self, StartError> {
+        let numbering_plans = tokio::task::spawn_blocking(load_numbering_plans);
         let foundation = Arc::new(Foundation::open(file, &database, clock).await?);
         let now = foundation.clock.now();
         let prepared = Box::pin(Generation::prepare(file.clone(), rules, &foundation, now)).await?;
         let mut current = Box::new(prepared);
         register_metrics(&current.brands);
+        // If that fails, the first phone number reads them.
+        let _ = numbering_plans.await;
         current.start_jobs(&foundation, Duration::ZERO);
         current.serve(&foundation)?;
         let address = foundation.listeners.address(&file.server);

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing_actix_web::TracingLogger;
 
 use crate::agent_page::{self, AgentPage, MAX_BODY_BYTES};
+use crate::concurrency::short_slices::ask_for_short_slices;
 use crate::console::{Console, console_routes, own_error_pages};
 use crate::http::client_ip::Proxies;
 use crate::http::health;
@@ -148,6 +149,8 @@ pub(super) fn public_server(
     let connections = Connections::default();
     health.background.spawn_endless(connections.clone().close_idle());
     let server = HttpServer::new(move || {
+        // Each worker calls this in its own thread.
+        ask_for_short_slices();
         let path = path.clone();
         App::new()
             .app_data(http_context.clone())

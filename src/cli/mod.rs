@@ -50,6 +50,7 @@ use serde_json::json;
 use self::exit::{Exit, exit_codes};
 use self::output::{JsonArguments, print_error, print_json, print_line};
 use self::session::open;
+use crate::concurrency::short_slices::ask_for_short_slices;
 use crate::settings::{Checked, Mistake, SecretAccess, Settings};
 use crate::storage::schema_version;
 
@@ -162,7 +163,12 @@ pub fn run(cli: Cli) -> ExitCode {
         Ok(settings) => settings,
         Err(mistakes) => return report(&mistakes),
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    // Lookups that are not cached, and webhooks, wait for these threads too. Other commands do not go first.
+    if matches!(cli.command, Command::Serve) {
+        builder.on_thread_start(ask_for_short_slices);
+    }
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };

@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
+use crate::concurrency::short_slices::ask_for_short_slices;
+
 /// The most bytes that wait to be written.
 const MAX_BUFFERED_BYTES: usize = 4 << 20;
 
@@ -50,9 +52,11 @@ impl Output {
             Self(Arc::new(BufferedLines { lines: Mutex::default(), first: Condvar::new(), sink }));
         let writing = output.clone();
         // If no thread can start, the service cannot start either.
-        let _ = std::thread::Builder::new()
-            .name("log".to_owned())
-            .spawn(move || writing.write_for_ever());
+        let _ = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+            // The threads that answer wait for this one while it takes their lines.
+            ask_for_short_slices();
+            writing.write_for_ever();
+        });
         output
     }
 

@@ -10,6 +10,7 @@ use std::str::FromStr;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::{Bytes, Data, Query, to};
 use actix_web::{App, HttpResponse, HttpServer};
+use hookpoint::concurrency::short_slices::ask_for_short_slices;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 
@@ -93,6 +94,8 @@ fn listener() -> TcpListener {
 async fn be_bare(body: Vec<u8>) {
     let body = Bytes::from(body);
     let server = HttpServer::new(move || {
+        // As the service does.
+        ask_for_short_slices();
         let body = body.clone();
         App::new().default_service(to(move || {
             std::future::ready(HttpResponse::Ok().insert_header(JSON).body(body.clone()))
@@ -161,6 +164,8 @@ async fn receive(
 async fn be_committing(url: &str) {
     let pool = pool(url);
     let server = HttpServer::new(move || {
+        // As the service does.
+        ask_for_short_slices();
         App::new().app_data(Data::new(pool.clone())).default_service(to(receive))
     });
     server.workers(1).listen(listener()).unwrap().run().await.unwrap();
@@ -169,6 +174,8 @@ async fn be_committing(url: &str) {
 async fn be_sqlx(url: &str, brand_id: i32) {
     let pool = pool(url);
     let server = HttpServer::new(move || {
+        // As the service does.
+        ask_for_short_slices();
         App::new()
             .app_data(Data::new(pool.clone()))
             .app_data(Data::new(brand_id))

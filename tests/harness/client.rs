@@ -10,6 +10,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use hookpoint::concurrency::short_slices::ask_for_short_slices;
 use tokio::sync::Semaphore;
 
 use super::connection::Connection;
@@ -93,6 +94,8 @@ impl Load {
         let shutdown_signal = Arc::new(AtomicBool::new(false));
         let signal = Arc::clone(&shutdown_signal);
         let thread = std::thread::spawn(move || {
+            // Clients are on other machines: they do not wait for a processor of this one.
+            ask_for_short_slices();
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(self.run(asker, &signal))
@@ -162,6 +165,7 @@ impl Pacer {
         let due = Arc::new(Semaphore::new(0));
         let pacer = Self { per_second, due: Arc::clone(&due) };
         std::thread::spawn(move || {
+            ask_for_short_slices();
             let requests = (f64::from(per_second) * duration.as_secs_f64()) as u64;
             for n in 0..requests {
                 let at = begin + time_of(n, per_second);
@@ -229,7 +233,9 @@ impl<A: RequestGenerator> State<'_, A> {
                 latency: now - due.unwrap_or(sent),
             };
             let is_right = self.asker.borrow_mut().is_right(n, &answer);
-            self.figures.borrow_mut().count(answer.status, answer.latency, is_right);
+            let mut figures = self.figures.borrow_mut();
+            figures.count(answer.status, answer.latency, is_right);
+            figures.note_late(now - self.begin, answer.latency);
         }
     }
 

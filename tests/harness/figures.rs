@@ -77,7 +77,21 @@ pub struct Figures {
     /// Responses that are wrong.
     pub wrong: u64,
     pub latencies: Latencies,
+    /// Times during which responses were late.
+    pub stalls: Vec<Stall>,
 }
+
+/// A time during which responses were late.
+#[derive(Clone, Copy)]
+pub struct Stall {
+    /// When the first late request was due, since the begin of the load.
+    pub begin: Duration,
+    /// Until the last late response.
+    pub length: Duration,
+}
+
+/// A response later than this is part of a stall.
+const LATE: Duration = Duration::from_millis(20);
 
 impl Figures {
     /// Counts a response.
@@ -85,6 +99,18 @@ impl Figures {
         self.latencies.record(latency);
         *self.statuses.entry(status).or_default() += 1;
         self.wrong += u64::from(!is_right);
+    }
+
+    /// Notes a late response: `at` since the begin of the load.
+    pub fn note_late(&mut self, at: Duration, latency: Duration) {
+        if latency <= LATE {
+            return;
+        }
+        let begin = at.saturating_sub(latency);
+        match self.stalls.last_mut().filter(|last| begin <= last.begin + last.length) {
+            Some(last) => last.length = last.length.max(at.saturating_sub(last.begin)),
+            None => self.stalls.push(Stall { begin, length: latency }),
+        }
     }
 
     pub const fn answered(&self) -> u64 {

@@ -19,6 +19,11 @@ use super::phone_spelling::{digits_of, plain, without_float};
 /// The longest spelling that is parsed, in bytes.
 const MAX_SPELLING: usize = 64;
 
+/// Reads the numbering plans, which takes tens of milliseconds. Otherwise the first phone number waits for that.
+pub fn load_numbering_plans() {
+    let _ = DATABASE.by_id("");
+}
+
 impl Phone {
     /// Parses any usual spelling of one number. A number without a country code is assumed to be from `region`.
     ///
