@@ -1,7 +1,7 @@
 //! What a person gets of an export, as a page or as JSON: not which employee did what or why, no id of the service's own tables,
 //! and nothing that only machines read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -16,6 +16,9 @@ const WEBHOOK: [&str; 4] = ["received_at", "source", "event", "body"];
 
 /// An event has the id of what somebody took part in, and may have its name.
 const ID_AND_NAME: (&str, &str) = ("data.interaction", "data.name");
+
+/// What a decision names of the person's own records.
+const OWN: &str = "records";
 
 /// The part of an export that the person gets. `shown` names the fields of each section besides customers, records and events.
 #[must_use]
@@ -34,6 +37,8 @@ pub fn for_person(data: &Value, shown: &toml::Table) -> Value {
         customer
     });
     given.insert("customers".to_owned(), customers.collect());
+    let own: BTreeSet<&str> =
+        list(data, "records").filter_map(|record| record.get("key")?.as_str()).collect();
     let records = list(data, "records").map(|record| with_fields(record, &RECORD));
     given.insert("records".to_owned(), records.collect());
     let mut events: Vec<Value> =
@@ -45,7 +50,13 @@ pub fn for_person(data: &Value, shown: &toml::Table) -> Value {
             "deliveries" => WEBHOOK.to_vec(),
             _ => fields.as_array().into_iter().flatten().filter_map(toml::Value::as_str).collect(),
         };
-        let rows = list(data, section).map(|row| only(row, &fields));
+        let rows = list(data, section).map(|row| {
+            let mut given = only(row, &fields);
+            if let Some(given) = given.as_object_mut().filter(|_| fields.contains(&OWN)) {
+                given.insert(OWN.to_owned(), own_records(row, &own));
+            }
+            given
+        });
         given.insert(section.clone(), rows.collect());
     }
     Value::Object(given)
@@ -53,6 +64,12 @@ pub fn for_person(data: &Value, shown: &toml::Table) -> Value {
 
 fn list<'a>(data: &'a Value, section: &str) -> impl Iterator<Item = &'a Value> {
     data.get(section).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// Which records of a decision are the person's own. The others may be of somebody else.
+fn own_records(decision: &Value, own: &BTreeSet<&str>) -> Value {
+    let sides = ["left", "right"].into_iter().filter_map(|side| decision.get(side)?.as_str());
+    sides.filter(|key| own.contains(key)).collect()
 }
 
 /// An object with only these fields.
@@ -129,10 +146,14 @@ mod tests {
                 event(json!({ "data.name": field("Review") })),
             ],
             "actions": [{ "at": "t", "action": "export customer", "by": "Femke", "reason": "secret" }],
+            "decisions": [{ "left": "r", "right": "of somebody else", "same_person": false, "reason": "secret" }],
             "deliveries": [{ "id": "d", "event": "e", "headers": "h", "body": { "any": "thing" } }],
             "unknown": [1],
         });
-        let shown = toml::from_str("actions = ['at', 'action']\ndeliveries = []").unwrap();
+        let shown = toml::from_str(
+            "actions = ['at', 'action']\ndecisions = ['records', 'same_person']\ndeliveries = []",
+        )
+        .unwrap();
         let given = for_person(&data, &shown);
         let plain = |value: &str| json!({ "value": value, "at": "2026-11-21T12:00:00Z" });
         let expected =
@@ -149,6 +170,7 @@ mod tests {
                     expected(json!({ "data.name": plain("Review") })),
                 ],
                 "actions": [{ "at": "t", "action": "export customer" }],
+                "decisions": [{ "records": ["r"], "same_person": false }],
                 "deliveries": [{ "event": "e", "body": { "any": "thing" } }],
             })
         );

@@ -103,6 +103,8 @@ mod tests {
             assert!(names(language).keys().eq(names("en").keys()), "{language}");
             let actions = |language: &str| words[language]["actions"].as_table().unwrap().clone();
             assert!(actions(language).keys().eq(actions("en").keys()), "{language}");
+            let intros = |language: &str| words[language]["intros"].as_table().unwrap().clone();
+            assert!(intros(language).keys().eq(intros("en").keys()), "{language}");
             let fields = words[language]["fields"].as_table().unwrap();
             for field in shown.values().flat_map(|list| list.as_array().unwrap()) {
                 assert!(fields.contains_key(field.as_str().unwrap()), "{language}: {field}");

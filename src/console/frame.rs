@@ -72,6 +72,7 @@ const NAVIGATION: &[(&str, &[(&str, &str, Role)])] = &[
             ("/settings", "Settings", Role::Admin),
             ("/people", "People", Role::Admin),
             ("/audit", "Audit log", Role::Viewer),
+            ("/documents/readme", "Documents", Role::Viewer),
         ],
     ),
 ];

@@ -101,4 +101,5 @@ routes! {
     ChangePassword, Post, "/account", Viewer;
     RevokeAgentLinks, Post, "/people/revoke-agent-links", Admin;
     Audit, Get, "/audit", Viewer;
+    Document, Get, "/documents/{id}", Viewer;
 }

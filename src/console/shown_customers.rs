@@ -37,7 +37,7 @@ pub(super) struct ShownAddress {
 }
 
 /// A record on a page.
-#[derive(Serialize)]
+#[derive(Serialize, PartialEq, Eq)]
 pub(super) struct ShownRecord {
     /// The key; masked for viewers.
     text: String,

@@ -41,6 +41,7 @@ templates!(
     "decisions.html",
     "decision.html",
     "lookups.html",
+    "document.html",
     "audit.html",
 );
 

@@ -22,8 +22,10 @@ pub struct WebhookSetup {
 pub struct VerificationChoice {
     /// The value of the setting `verification`.
     pub name: &'static str,
-    /// What it means, in a few words.
+    /// What it means for a person who chooses it, in a few words.
     pub meaning: &'static str,
+    /// What it is, once it is chosen.
+    pub in_words: &'static str,
     /// Who chooses its secret.
     pub secret: SecretOrigin,
 }
@@ -57,6 +59,7 @@ impl WebhookSetup {
 pub(super) const URL_SECRET: VerificationChoice = VerificationChoice {
     name: "secret",
     meaning: "a new random secret, as the last part of the URL",
+    in_words: "a secret that the source sends",
     secret: SecretOrigin::Service,
 };
 
@@ -64,5 +67,6 @@ pub(super) const URL_SECRET: VerificationChoice = VerificationChoice {
 pub(super) const NOT_VERIFIED: VerificationChoice = VerificationChoice {
     name: "none",
     meaning: "not at all: anybody who finds the URL can write data",
+    in_words: "none: anybody who finds the URL can write data",
     secret: SecretOrigin::None,
 };

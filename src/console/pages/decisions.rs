@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::id_changes::{IdChange, id_changes};
 use super::shown_decisions::{ShownDecision, refused, seen_people};
 use crate::admin::decisions::{Act, DecisionError, Preview, StateToken};
 use crate::admin::decisions::{decide, find_decision, preview};
@@ -65,6 +66,7 @@ struct Undo {
     state: String,
     /// Whether no customer changes.
     is_unchanged: bool,
+    ids: Vec<IdChange>,
     before: Vec<ShownView>,
     after: Vec<ShownView>,
 }
@@ -115,6 +117,7 @@ fn undo_of(visit: &Visit, shown: &Preview) -> Undo {
     Undo {
         state: shown.state.to_string(),
         is_unchanged: shown.before == shown.after,
+        ids: id_changes(visit, shown),
         before: before.collect(),
         after: after.map(|view| visit.shown_view(view).if_decided()).collect(),
     }

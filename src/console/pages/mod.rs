@@ -6,7 +6,9 @@ mod customers;
 mod decisions;
 mod delivery;
 mod delivery_jobs;
+mod documents;
 mod erasure;
+mod id_changes;
 mod inbox;
 mod inbox_filter;
 mod keys;
@@ -43,6 +45,7 @@ pub(super) async fn answer(route: ConsoleRoute, visit: &Visit) -> Result<Reply, 
         ConsoleRoute::CancelDeliveryJob => delivery_jobs::stop(visit).await,
         ConsoleRoute::Delivery => delivery::show(visit).await,
         ConsoleRoute::RevealDelivery => delivery::reveal(visit).await,
+        ConsoleRoute::Document => documents::show(visit),
         ConsoleRoute::Sources => sources::list(visit).await,
         ConsoleRoute::Source => source::show(visit).await,
         ConsoleRoute::StartSync => source::start(visit).await,

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::id_changes::{IdChange, id_changes};
 use super::shown_decisions::refused;
 use crate::admin::compared_review::{ComparedCustomer, MOST_COMPARED};
 use crate::admin::decided_since::decided_since;
@@ -40,6 +41,7 @@ pub(super) struct Answer {
 struct AnswerResult {
     /// The state that this shows.
     state: String,
+    ids: Vec<IdChange>,
     /// The customers as they would be.
     customers: Vec<ShownView>,
     /// How many more there would be.
@@ -131,6 +133,7 @@ async fn previewed(
     let after = shown.after.iter().take(MOST_COMPARED);
     Ok(AnswerResult {
         state: shown.state.to_string(),
+        ids: id_changes(visit, &shown),
         customers: after.map(|view| visit.shown_view_beside(view, &known).if_decided()).collect(),
         more: shown.after.len().saturating_sub(MOST_COMPARED),
         others: others.map(|view| visit.shown_view(view)).collect(),
@@ -142,6 +145,7 @@ fn unchanged(visit: &Visit, customers: &[ComparedCustomer]) -> AnswerResult {
     let shown = |customer: &ComparedCustomer| visit.shown_view(&customer.view);
     AnswerResult {
         state: String::new(),
+        ids: Vec::new(),
         customers: customers.iter().map(shown).collect(),
         more: 0,
         others: Vec::new(),

@@ -87,10 +87,15 @@ impl ShownDecision {
         } else {
             "is not the same person as"
         };
-        let pair = |(left, right): &(RecordKey, RecordKey)| Pair {
-            left: RecordLink::new(visit, left, people),
-            relation,
-            right: RecordLink::new(visit, right, people),
+        let pair = |(left, right): &(RecordKey, RecordKey)| {
+            let [mut left, mut right] =
+                [left, right].map(|key| RecordLink::new(visit, key, people));
+            // A mark is of a customer: the same one twice would not tell the records apart.
+            if !visit.sees_values() && left.name == right.name {
+                left.name.clear();
+                right.name.clear();
+            }
+            Pair { left, relation, right }
         };
         let address = row
             .verdict

@@ -207,14 +207,12 @@ fn webhooks(visit: &Visit, health: &SourceHealth, all: &[SourceHealth]) -> Webho
         url,
         state: webhook_state(visit, health),
         url_goes_to: setup.url_goes_to,
-        verification: kind.map_or("", |kind| kind.meaning),
+        verification: kind.map_or("", |kind| kind.in_words),
         secret: match (place, kind.map(|kind| kind.secret)) {
-            (Some(SecretIn::Header), _) => {
-                "The source sends the secret of the settings in the header x-webhook-secret."
-            }
-            (Some(_), _) => "Replace SECRET by the secret of the settings. It is not shown here.",
+            (Some(SecretIn::Header), _) => "It is in the header x-webhook-secret.",
+            (Some(_), _) => "At the source, put it in the place of SECRET in the URL.",
             (None, Some(SecretOrigin::Source)) => {
-                "The source signs its webhooks with the secret that the settings have."
+                "The source makes it with a secret that the settings have, too."
             }
             _ => "",
         },

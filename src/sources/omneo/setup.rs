@@ -15,6 +15,7 @@ pub const SETUP: WebhookSetup = WebhookSetup {
         VerificationChoice {
             name: "signature",
             meaning: "Omneo's signature, with the secret of your tenant: ask Omneo for it",
+            in_words: "Omneo's signature",
             secret: SecretOrigin::Source,
         },
         URL_SECRET,

@@ -14,6 +14,7 @@ pub const SETUP: WebhookSetup = WebhookSetup {
         VerificationChoice {
             name: "signature",
             meaning: "a signature, if OmnioTap signs your webhooks: ask OmnioTap how, and for the secret",
+            in_words: "OmnioTap's signature",
             secret: SecretOrigin::Source,
         },
         NOT_VERIFIED,

@@ -4,20 +4,19 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::id_changes::{IdChange, id_changes};
 use super::join;
 use crate::admin::compared_review::kind_in_words;
-use crate::admin::decisions::{Act, CustomerView, DecisionError, decide, find_decision, preview};
+use crate::admin::decisions::{Act, CustomerView, DecisionError, decide, preview};
 use crate::admin::shown_customer::{log_view, records_of, view_of_record};
+use crate::console::pages::id_changes::{IdChange, id_changes};
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown_customers::ShownView;
 use crate::console::visit::Visit;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
-use crate::storage::decisions::DecisionRow;
 
 /// The fields of the form of an act. The preview repeats them.
-const FIELDS: [&str; 6] = ["act", "record", "with", "kind", "address", "decision"];
+const FIELDS: [&str; 5] = ["act", "record", "with", "kind", "address"];
 
 #[derive(Serialize)]
 struct PreviewPage {
@@ -52,19 +51,13 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
     if let Some(choice) = join::choice(visit, &customer).await? {
         return Ok(choice);
     }
-    let act = act(visit, &customer).await?;
+    let (act, Words { title, question, yes }) = act(visit, &customer).await?;
     let shown = Box::pin(preview(visit.pool(), &visit.brand, &act)).await.map_err(refusal)?;
     let records: BTreeSet<RecordKey> = shown.before.iter().flat_map(records_of).collect();
     let mut connection = visit.pool().acquire().await?;
     let view = ("preview decision", &records);
     log_view(&mut connection, &visit.brand, view, visit.seen_by()).await?;
-    let undone = match &act {
-        Act::Undo(id) => Some(find_decision(&mut connection, &visit.brand, *id).await),
-        _ => None,
-    };
-    let undone = undone.transpose().map_err(refusal)?;
     drop(connection);
-    let (title, question, yes) = words(visit, &act, undone.as_ref());
     let sent = |name: &'static str| {
         visit.form.values(name).into_iter().map(move |value| (name, value.to_owned()))
     };
@@ -87,17 +80,14 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
 pub(in crate::console::pages) async fn decide_shown(visit: &Visit) -> Result<Reply, Refusal> {
     let customer = customer(visit).await?;
     let path = visit.customer_path(&visit.record()?.to_string());
-    let act = act(visit, &customer).await?;
+    let (act, _) = act(visit, &customer).await?;
     let Ok(state) = visit.form.value("state").parse();
     let by = (visit.attribution(), visit.now());
     let decided = decide(visit.pool(), &visit.brand, &act, Some(&state), by);
     match Box::pin(decided).await {
-        Ok(_) if matches!(act, Act::Undo(_)) => Ok(visit.redirect(&path, "undone")),
         Ok(_) => Ok(visit.redirect(&path, "decided")),
         // The second of two clicks.
-        Err(DecisionError::AlreadyDecided(_) | DecisionError::AlreadyUndone) => {
-            Ok(visit.redirect(&path, "nothing"))
-        }
+        Err(DecisionError::AlreadyDecided(_)) => Ok(visit.redirect(&path, "nothing")),
         Err(error) => Err(refusal(error)),
     }
 }
@@ -109,18 +99,66 @@ pub(super) async fn customer(visit: &Visit) -> Result<CustomerView, Refusal> {
     view.ok_or(Refusal::NotFound)
 }
 
-/// What the form wants.
-async fn act(visit: &Visit, customer: &CustomerView) -> Result<Act, Refusal> {
+/// What a person reads before they decide.
+struct Words {
+    title: String,
+    /// What they decide.
+    question: String,
+    /// The answer yes, on the button.
+    yes: &'static str,
+}
+
+impl Words {
+    fn new(title: &str, question: &str, yes: &'static str) -> Self {
+        Self { title: title.to_owned(), question: question.to_owned(), yes }
+    }
+}
+
+/// What the form wants, and its words.
+async fn act(visit: &Visit, customer: &CustomerView) -> Result<(Act, Words), Refusal> {
     let own = || customer.key.parse::<RecordKey>().map_err(|_| Refusal::NotFound);
     match visit.form.value("act") {
-        "separate" => Ok(Act::Separate(leaving(visit, customer)?)),
-        "join" => Ok(Act::Join([own()?, join::other(visit, customer).await?].into())),
-        "confirm" => Ok(Act::Confirm(address(visit)?, own()?)),
-        "reject" => Ok(Act::Reject(address(visit)?, own()?)),
-        "share" => Ok(Act::Share(address(visit)?)),
-        "undo" => {
-            let id = visit.form.value("decision").parse();
-            Ok(Act::Undo(id.map_err(|_| Refusal::NotFound)?))
+        "separate" => Ok((
+            Act::Separate(leaving(visit, customer)?),
+            Words::new(
+                "Separate records",
+                "Do the records that you selected belong to somebody else?",
+                "Yes, separate them",
+            ),
+        )),
+        "join" => Ok((
+            Act::Join([own()?, join::other(visit, customer).await?].into()),
+            Words::new("Join customers", "Are these customers the same person?", "Yes, join them"),
+        )),
+        about_address => about(visit, about_address, own()?),
+    }
+}
+
+/// What the form wants to say about an address, and its words.
+fn about(visit: &Visit, act: &str, own: RecordKey) -> Result<(Act, Words), Refusal> {
+    let address = address(visit)?;
+    let kind = kind_in_words(address.kind.as_str());
+    let named = format!("{kind} {}", visit.value(&address.value));
+    match act {
+        "share" => {
+            let title = format!("{} {kind} that several people have", article(kind, "A"));
+            let question = format!(
+                "Do several people have the {named}? Then a lookup by it shows all of them, and it no longer joins anybody's records."
+            );
+            let words = Words { title, question, yes: "Yes, several people have it" };
+            Ok((Act::Share(address), words))
+        }
+        "confirm" => {
+            let title = format!("Confirm {} {kind}", article(kind, "a"));
+            let question = format!("Does the {named} belong to this customer?");
+            Ok((Act::Confirm(address, own), Words { title, question, yes: "Yes, it is theirs" }))
+        }
+        "reject" => {
+            let title = format!("Reject {} {kind}", article(kind, "a"));
+            let question = format!(
+                "Does the {named} belong to somebody else? The forms that contain it then leave this customer."
+            );
+            Ok((Act::Reject(address, own), Words { title, question, yes: "Yes, it is not theirs" }))
         }
         _ => Err(Refusal::NotFound),
     }
@@ -129,58 +167,6 @@ async fn act(visit: &Visit, customer: &CustomerView) -> Result<Act, Refusal> {
 /// The article of a kind of address.
 fn article(kind: &str, a: &str) -> String {
     if kind.starts_with('e') { format!("{a}n") } else { a.to_owned() }
-}
-
-/// The title of the preview of an act, what the person decides, and the answer yes.
-fn words(visit: &Visit, act: &Act, undone: Option<&DecisionRow>) -> (String, String, &'static str) {
-    let named = |address: &Identifier| {
-        let kind = kind_in_words(address.kind.as_str());
-        (kind.to_owned(), format!("{kind} {}", visit.value(&address.value)))
-    };
-    match act {
-        Act::Join(_) => (
-            "Join customers".to_owned(),
-            "Are these customers the same person?".to_owned(),
-            "Yes, join them",
-        ),
-        Act::Separate(_) | Act::KeepApart(_) => (
-            "Separate records".to_owned(),
-            "Do the records that you selected belong to somebody else?".to_owned(),
-            "Yes, separate them",
-        ),
-        Act::Share(address) => {
-            let (kind, address) = named(address);
-            let question = format!(
-                "Do several people have the {address}? Then a lookup by it shows all of them, and it no longer joins anybody's records."
-            );
-            (
-                format!("{} {kind} that several people have", article(&kind, "A")),
-                question,
-                "Yes, several people have it",
-            )
-        }
-        Act::Confirm(address, _) => {
-            let (kind, address) = named(address);
-            let question = format!("Does the {address} belong to this customer?");
-            (format!("Confirm {} {kind}", article(&kind, "a")), question, "Yes, it is theirs")
-        }
-        Act::Reject(address, _) => {
-            let (kind, address) = named(address);
-            let question = format!(
-                "Does the {address} belong to somebody else? The forms that contain it then leave this customer."
-            );
-            (format!("Reject {} {kind}", article(&kind, "a")), question, "Yes, it is not theirs")
-        }
-        Act::Undo(_) => {
-            let what = undone.map(|row| {
-                let address = row.verdict.address().map(|address| named(address).1);
-                let about = address.map(|address| format!(" ({address})")).unwrap_or_default();
-                format!(" \"{}\"{about}, by {},", row.verdict.as_str(), row.decided_by)
-            });
-            let question = format!("Was the decision{} wrong?", what.unwrap_or_default());
-            ("Undo a decision".to_owned(), question, "Yes, undo it")
-        }
-    }
 }
 
 /// The selected records.

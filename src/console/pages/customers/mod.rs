@@ -4,7 +4,6 @@ pub(super) mod acts;
 pub(super) mod erase;
 pub(super) mod export;
 mod history;
-mod id_changes;
 mod join;
 pub(super) mod page;
 pub(super) mod search;

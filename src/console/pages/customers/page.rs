@@ -86,7 +86,7 @@ impl CustomerPage {
             ..DecisionPeople::default()
         };
         Self {
-            // A join can change the key of the customer. Its acts and their undoing return to this page.
+            // A join can change the key of the customer. Its acts return to this page.
             path: visit.customer_path(&record.to_string()),
             addresses: ShownAddress::list(visit, answer, explanation),
             fields: CustomField::list(visit, answer),

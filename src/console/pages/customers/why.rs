@@ -56,7 +56,7 @@ pub(super) struct ShownAddress {
     text: String,
     /// What a form sends about it. Empty for viewers.
     value: String,
-    effect: &'static str,
+    effect: String,
     tone: &'static str,
     /// Whether a person can say whose it is, because only a form contains it.
     is_open: bool,
@@ -100,8 +100,14 @@ impl Why {
             },
             records: records.iter().map(|record| visit.shown_record(record, "")).collect(),
         };
+        let mut links: Vec<Link> = why.links.iter().map(link).collect();
+        // Several decisions about the same records read the same.
+        links.dedup_by(|one, other| {
+            one.level == Level::Decision.as_str()
+                && (one.level, &one.records) == (other.level, &other.records)
+        });
         Self {
-            links: why.links.iter().map(link).collect(),
+            links,
             apart: why.review_candidates.iter().map(|refused| apart(visit, refused)).collect(),
             remarks: why.remarks.clone(),
         }
@@ -137,22 +143,23 @@ impl ShownAddress {
         let own = own.filter(finds).map(|address| {
             let reason = why.finds_only.iter().find(|(other, _)| *other == address);
             match reason {
-                Some((_, reason)) => Self::new(visit, &address, (reason, "warn")),
-                None => {
-                    Self::new(visit, &address, ("finds the customer, and joins records", "good"))
+                Some((_, reason)) => {
+                    let effect =
+                        format!("finds everybody who has it, and joins no records ({reason})");
+                    Self::new(visit, &address, (effect, "warn"))
                 }
+                None => Self::new(visit, &address, ("finds this customer".to_owned(), "good")),
             }
         });
         let others = why.finds_not.iter();
-        let others = others.map(|(address, reason)| Self::new(visit, address, (reason, "bad")));
+        let others = others.map(|(address, reason)| Self {
+            is_open: *reason == ONLY_A_FORM,
+            ..Self::new(visit, address, ((*reason).to_owned(), "bad"))
+        });
         own.chain(others).collect()
     }
 
-    fn new(
-        visit: &Visit,
-        address: &Identifier,
-        (effect, tone): (&'static str, &'static str),
-    ) -> Self {
+    fn new(visit: &Visit, address: &Identifier, (effect, tone): (String, &'static str)) -> Self {
         Self {
             label: kind_in_words(address.kind.as_str()),
             kind: address.kind.as_str(),
@@ -160,7 +167,7 @@ impl ShownAddress {
             value: if visit.sees_values() { address.value.clone() } else { String::new() },
             effect,
             tone,
-            is_open: effect == ONLY_A_FORM,
+            is_open: false,
             is_shared: tone == "warn",
         }
     }

@@ -214,7 +214,14 @@ async fn every_page_is_accessible_in_both_themes_at_all_widths_and_says_nothing_
     let (browser, axe) = (driver.browser(true).await, axe());
     browser.follow_link(&app, Role::Admin).await;
     let mut faults = Vec::new();
-    let further = ["/demo/account", "/login", "/invitation"].map(str::to_owned);
+    let further = [
+        "/demo/account",
+        "/demo/documents/connect",
+        "/demo/documents/operate",
+        "/login",
+        "/invitation",
+    ]
+    .map(str::to_owned);
     for path in browser.navigation().await.into_iter().chain(further) {
         for (theme, width) in [("light", 1280), ("dark", 1280), ("light", 360), ("dark", 360)] {
             browser.set_theme(theme).await;
