@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-pub use super::explained_customer::ONLY_A_FORM;
 use super::explained_customer::{ExplainedCustomer, ValueSource};
+pub use super::explained_customer::{ONLY_A_FORM, RecordValue};
 use crate::brand::Brand;
 use crate::customer::answer::profile::Profile;
 use crate::customer::identity::component::most_keys;
@@ -44,8 +44,8 @@ pub struct Explanation {
     pub unread: BTreeMap<String, BTreeMap<String, String>>,
     /// The templates that failed. Their fields or events are missing in the answer.
     pub failed_templates: BTreeSet<String>,
-    /// The values of each record: name in templates, value, and time.
-    pub record_values: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>>,
+    /// The values of each record.
+    pub record_values: BTreeMap<RecordKey, Vec<RecordValue>>,
     /// The custom fields of the answer, each with the values that its template uses.
     pub custom_fields: Vec<(String, Vec<ValueSource>)>,
     /// The events of the answer, the newest first: each with its record and its time.

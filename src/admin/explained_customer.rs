@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::decisions::FINDS_ANOTHER;
 use crate::brand::Brand;
 use crate::customer::answer::Answer;
-use crate::customer::answer::profile::Profile;
+use crate::customer::answer::profile::{Profile, Sourced, name_said_at};
 use crate::customer::model::event::{Event, EventKey};
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey, field};
@@ -208,64 +208,79 @@ impl<'a> ExplainedCustomer<'a> {
         of_records.chain(of_events).filter(|(_, unread)| !unread.is_empty()).collect()
     }
 
-    /// The values of the profile, for each record that they come from. Addresses have the source's spelling, the other
+    /// The values of each record, also those that the profile does not use. Addresses have the source's spelling, the other
     /// values their names in templates.
-    pub(super) fn record_values(&self) -> BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> {
-        // A record without values is listed too.
-        let mut values: BTreeMap<RecordKey, Vec<(String, String, Timestamp)>> =
-            self.records().map(|record| (record.key.clone(), Vec::new())).collect();
-        let named = self.name_values().into_iter();
-        for (record, value) in named.chain(self.address_values()).chain(self.attribute_values()) {
-            values.entry(record).or_default().push(value);
-        }
-        values
+    pub(super) fn record_values(&self) -> BTreeMap<RecordKey, Vec<RecordValue>> {
+        let values = |record: &Record| {
+            let names = self.name_values(record).into_iter();
+            names.chain(address_values(record)).chain(self.attribute_values(record)).collect()
+        };
+        self.records().map(|record| (record.key.clone(), values(record))).collect()
     }
 
-    fn name_values(&self) -> Vec<RecordValue> {
+    fn name_values(&self, record: &Record) -> Vec<RecordValue> {
         let Profile { first_name, last_name, .. } = self.profile;
-        [("customer.first_name", first_name), ("customer.last_name", last_name)]
-            .into_iter()
-            .filter_map(|(name, field)| {
-                let field = field.as_ref()?;
-                Some((field.record.clone(), (name.to_owned(), field.value.clone(), field.at)))
-            })
-            .collect()
+        let own = record.name();
+        let value =
+            |name: &str, part: &str, text: Option<String>, winner: &Option<Sourced<String>>| {
+                Some(RecordValue {
+                    name: name.to_owned(),
+                    text: text?,
+                    at: name_said_at(record, part),
+                    is_used: winner.as_ref().is_some_and(|winner| winner.record == record.key),
+                })
+            };
+        let first = value("customer.first_name", field::FIRST_NAME, own.first, first_name);
+        let last = value("customer.last_name", field::LAST_NAME, own.last, last_name);
+        first.into_iter().chain(last).collect()
     }
 
-    fn address_values(&self) -> Vec<RecordValue> {
-        let mut values = Vec::new();
-        for record in self.records() {
-            for prefix in [field::EMAIL, field::PHONE, field::SOCIAL] {
-                values.extend(record.versions.with_prefix(prefix).map(|(slot, value, at)| {
-                    (record.key.clone(), (format!("{prefix}{slot}"), text(value), at))
-                }));
+    fn attribute_values(&self, record: &Record) -> Vec<RecordValue> {
+        let source = record.key.kind.source();
+        let is_from = |field: &Sourced<Value>| field.record == record.key;
+        let value = |(name, value, at): (&str, &Value, Timestamp)| {
+            let own = self.profile.by_source.get(&source).and_then(|values| values.get(name));
+            let is_preferred = self.profile.attributes.get(name).is_some_and(is_from);
+            RecordValue {
+                name: match is_preferred {
+                    true => format!("{source}.{name}, attributes.{name}"),
+                    false => format!("{source}.{name}"),
+                },
+                text: text(value),
+                at,
+                is_used: own.is_some_and(is_from),
             }
-        }
-        values
-    }
-
-    fn attribute_values(&self) -> Vec<RecordValue> {
-        let mut values = Vec::new();
-        for (source, attributes) in &self.profile.by_source {
-            for (name, field) in attributes {
-                let preferred = self.profile.attributes.get(name);
-                let name = if preferred.is_some_and(|other| other.record == field.record) {
-                    format!("{source}.{name}, attributes.{name}")
-                } else {
-                    format!("{source}.{name}")
-                };
-                values.push((field.record.clone(), (name, text(&field.value), field.at)));
-            }
-        }
-        values
+        };
+        record.versions.with_prefix(field::ATTRIBUTE).map(value).collect()
     }
 }
 
 /// Where a value of an answer comes from: its name in templates, its record and its time.
 pub type ValueSource = (String, RecordKey, Timestamp);
 
-/// A value of a record: the record, then the value's name, text and time.
-type RecordValue = (RecordKey, (String, String, Timestamp));
+/// A value of a record. It is personal data, so it does not implement `Debug`.
+pub struct RecordValue {
+    /// Its name in templates. An address has the name of its field.
+    pub name: String,
+    /// Its text.
+    pub text: String,
+    /// Since when its source says it.
+    pub at: Timestamp,
+    /// Whether the customer has it. Otherwise another record wins.
+    pub is_used: bool,
+}
+
+fn address_values(record: &Record) -> Vec<RecordValue> {
+    let of = |prefix: &'static str| {
+        record.versions.with_prefix(prefix).map(move |(slot, value, at)| RecordValue {
+            name: format!("{prefix}{slot}"),
+            text: text(value),
+            at,
+            is_used: true,
+        })
+    };
+    [field::EMAIL, field::PHONE, field::SOCIAL].into_iter().flat_map(of).collect()
+}
 
 fn text(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)

@@ -46,10 +46,10 @@ pub(super) fn fields(why: &Explanation, words: &Words, zone: &TimeZone) -> Vec<F
     let mut ranked = Vec::new();
     for (record, values) in &why.record_values {
         let source = record.kind.source().as_str();
-        for (name, value, at) in values {
-            let Some((rank, label)) = label(name, words) else { continue };
-            let at = Time::new(*at, zone);
-            ranked.push((rank, Field { label, value: value.clone(), source, at }));
+        for value in values.iter().filter(|value| value.is_used) {
+            let Some((rank, label)) = label(&value.name, words) else { continue };
+            let at = Time::new(value.at, zone);
+            ranked.push((rank, Field { label, value: value.text.clone(), source, at }));
         }
     }
     ranked.sort_by(|(rank, one), (other_rank, other)| {

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::decision::shown::{decision_as_json, print_decision};
 use super::output::{plain, print_line};
 use super::wrapped::print_wrapped;
-use crate::admin::explain::Explanation;
+use crate::admin::explain::{Explanation, RecordValue};
 use crate::customer::model::event::EventKey;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
@@ -93,8 +93,9 @@ fn print_record_values(why: &Explanation) {
     print_line("\n  Values of each record, with their time (UTC):");
     for (record, record_values) in &why.record_values {
         print_indented(&format!("    {record}"));
-        for (name, value, at) in record_values {
-            print_indented(&format!("      {name} = {value}  ({})", at.strftime("%F %T")));
+        for RecordValue { name, text, at, is_used } in record_values {
+            let note = if *is_used { "" } else { ", not used: another record wins" };
+            print_indented(&format!("      {name} = {text}  ({}{note})", at.strftime("%F %T")));
         }
     }
 }
@@ -144,7 +145,9 @@ pub(super) fn explanation_as_json(why: &Explanation, answer: Option<&Value>) -> 
         }),
         "failed_templates": why.failed_templates,
         "values": list(&why.record_values, |(record, values)| {
-            let values = list(values, |(name, value, at)| json!({ "name": name, "value": value, "at": at }));
+            let values = list(values, |RecordValue { name, text, at, is_used }| {
+                json!({ "name": name, "value": text, "at": at, "used": is_used })
+            });
             json!({ "record": text(record), "values": values })
         }),
         "custom_fields": list(&why.custom_fields, |(name, values)| {

@@ -59,7 +59,7 @@ impl WebhookSetup {
 pub(super) const URL_SECRET: VerificationChoice = VerificationChoice {
     name: "secret",
     meaning: "a new random secret, as the last part of the URL",
-    in_words: "a secret that the source sends",
+    in_words: "a secret of your own, which the source sends",
     secret: SecretOrigin::Service,
 };
 

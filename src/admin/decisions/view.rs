@@ -38,8 +38,7 @@ pub struct CustomerView {
 }
 
 /// What is said of an address by which lookups do not find the customer.
-pub const FINDS_ANOTHER: &str =
-    "a lookup by it finds another customer: here only a form has it, there a trusted record";
+pub const FINDS_ANOTHER: &str = "a lookup by it finds another customer, who has it in a trusted record: this one has it only from a form";
 
 /// An address of a customer. It is personal data, so it does not implement `Debug`.
 #[derive(Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use crate::console::reply::{Refusal, Reply};
 use crate::console::visit::Visit;
 
 /// Each document: its name in the path, its title, and its text.
-const DOCUMENTS: [(&str, &str, &str); 7] = [
+const DOCUMENTS: [(&str, &str, &str); 9] = [
     ("readme", "Documents", include_str!("../../../deploy/README.md")),
     ("connect", "Connect", include_str!("../../../deploy/connect.md")),
     ("agents", "Agents", include_str!("../../../deploy/agents.md")),
@@ -16,7 +16,12 @@ const DOCUMENTS: [(&str, &str, &str); 7] = [
     ("metrics", "Metrics", include_str!("../../../deploy/metrics.md")),
     ("runbook", "Alerts", include_str!("../../../deploy/runbook.md")),
     ("privacy", "Privacy", include_str!("../../../deploy/privacy.md")),
+    ("changelog", "Changes", include_str!("../../../deploy/CHANGELOG.md")),
+    (SETTINGS, "Settings", include_str!("../../../deploy/settings.example.toml")),
 ];
+
+/// The document that is a file of settings.
+const SETTINGS: &str = "settings.example.toml";
 
 #[derive(Serialize)]
 struct DocumentPage {
@@ -27,6 +32,8 @@ struct DocumentPage {
 /// A document.
 pub(super) fn show(visit: &Visit) -> Result<Reply, Refusal> {
     let (_, title, text) = find(&visit.id).ok_or(Refusal::NotFound)?;
+    let of_settings = format!("# {title}\n\n```toml\n{text}\n```\n");
+    let text = if visit.id == SETTINGS { &of_settings } else { text };
     let html = as_html(text, |name| visit.path(&format!("/documents/{name}")));
     let page = DocumentPage { text: Value::from_safe_string(html) };
     visit.page("document.html", ("/documents/readme", title), &page)
@@ -98,7 +105,7 @@ fn target(link: &str, path_of: impl Fn(&str) -> String) -> Option<String> {
         return Some(link.to_owned());
     }
     let (file, part) = link.split_once('#').unwrap_or((link, ""));
-    let name = file.strip_suffix(".md")?.to_lowercase();
+    let name = file.strip_suffix(".md").unwrap_or(file).to_lowercase();
     let (name, ..) = find(&name)?;
     let part = if part.is_empty() { String::new() } else { format!("#{part}") };
     Some(format!("{}{part}", path_of(name)))
@@ -116,13 +123,13 @@ mod tests {
 
     #[test]
     fn links_lead_to_documents_and_other_files_are_not_links() {
-        let text = "## Find out `what` is wrong\n\n[a](#find-out-what-is-wrong) [b](operate.md#backups) [c](../README.md) \
+        let text = "## Find out `what` is wrong\n\n[a](#find-out-what-is-wrong) [b](operate.md#backups) [c](../README.md) [e](settings.example.toml) \
                     [d](https://docs.rs/minijinja)";
         let html = html(text);
         assert_eq!(
             html,
             "<h2 id=\"find-out-what-is-wrong\">Find out <code>what</code> is wrong</h2>\n\
-             <p><a href=\"#find-out-what-is-wrong\">a</a> <a href=\"/demo/documents/operate#backups\">b</a> c \
+             <p><a href=\"#find-out-what-is-wrong\">a</a> <a href=\"/demo/documents/operate#backups\">b</a> c <a href=\"/demo/documents/settings.example.toml\">e</a> \
              <a href=\"https://docs.rs/minijinja\">d</a></p>\n"
         );
     }

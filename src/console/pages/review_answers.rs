@@ -74,7 +74,7 @@ fn words(review: &Review, answer: ReviewAnswer) -> (&'static str, &'static str) 
         (ReviewAnswer::Different, _, true) => ("It is several people", ""),
         (ReviewAnswer::Same, ..) => (
             "They are one person",
-            "Their records stay together, whatever the systems send from now on.",
+            "Their records come together, and stay together whatever the systems send from now on.",
         ),
         (ReviewAnswer::Different, ..) => (
             "They are different people",

@@ -77,6 +77,11 @@ fn reason(review: &Review) -> String {
     if review.is_from_lookups() {
         return "Lookups find all of them.".to_owned();
     }
+    conflict_in_words(&review.open.review.conflict)
+}
+
+/// Why customers are not joined, in a sentence.
+pub(super) fn conflict_in_words(conflict: &str) -> String {
     let reasons = [
         (Conflict::DifferentIds, "Their source keeps people unique, and has a record for each."),
         (Conflict::FirstNames, "Their first names disagree."),
@@ -86,7 +91,6 @@ fn reason(review: &Review) -> String {
         (Conflict::SelfAsserted, "Only records from forms connect them."),
         (Conflict::DecidedDifferent, "A person decided that they are different people."),
     ];
-    let conflict = &review.open.review.conflict;
     let known = reasons.iter().find(|(known, _)| known.as_str() == conflict);
     known.map_or_else(|| format!("Reason: {conflict}."), |(_, words)| (*words).to_owned())
 }

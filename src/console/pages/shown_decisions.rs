@@ -18,7 +18,7 @@ use crate::storage::decisions::{DecisionRow, Verdict};
 pub(super) struct ShownDecision {
     id: String,
     path: String,
-    verdict: &'static str,
+    verdict: String,
     /// The kind and the value.
     address: Option<(String, String)>,
     pairs: Vec<Pair>,
@@ -112,7 +112,15 @@ impl ShownDecision {
             more_holders: shared.is_some_and(|address| people.with_more_holders.contains(address)),
             id: row.decision_id.to_string(),
             path: visit.path(&format!("/decisions/{}", row.decision_id)),
-            verdict: row.verdict.as_str(),
+            verdict: match (&row.verdict, row.verdict.address()) {
+                (Verdict::SharedValue(_), Some(own)) => {
+                    format!("shared {}", kind_in_words(own.kind.as_str()))
+                }
+                (Verdict::ConfirmedAddress(..), Some(own)) => {
+                    format!("confirmed {}", kind_in_words(own.kind.as_str()))
+                }
+                (verdict, _) => verdict.as_str().to_owned(),
+            },
             address,
             pairs: pairs.iter().take(most).map(pair).collect(),
             records: confirmed

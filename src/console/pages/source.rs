@@ -211,9 +211,7 @@ fn webhooks(visit: &Visit, health: &SourceHealth, all: &[SourceHealth]) -> Webho
         secret: match (place, kind.map(|kind| kind.secret)) {
             (Some(SecretIn::Header), _) => "It is in the header x-webhook-secret.",
             (Some(_), _) => "At the source, put it in the place of SECRET in the URL.",
-            (None, Some(SecretOrigin::Source)) => {
-                "The source makes it with a secret that the settings have, too."
-            }
+            (None, Some(SecretOrigin::Source)) => "The settings need the same secret.",
             _ => "",
         },
         last: health.last_received_at.map(|at| visit.time(at)),
@@ -231,9 +229,9 @@ fn webhooks(visit: &Visit, health: &SourceHealth, all: &[SourceHealth]) -> Webho
 /// Whether the secrets of webhooks could be read, and the tone.
 fn secret_state(read: usize, all: usize) -> (String, &'static str) {
     match read {
-        read if read >= all => ("it was read".to_owned(), "good"),
-        0 => ("it cannot be read: webhooks are rejected".to_owned(), "bad"),
-        read => (format!("{read} of {all} were read"), "warn"),
+        read if read >= all => ("the secret was read".to_owned(), "good"),
+        0 => ("the secret cannot be read: webhooks are rejected".to_owned(), "bad"),
+        read => (format!("{read} of {all} secrets were read"), "warn"),
     }
 }
 

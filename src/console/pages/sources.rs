@@ -79,7 +79,7 @@ pub(super) fn webhook_state(visit: &Visit, health: &SourceHealth) -> (&'static s
     } else if health.last_received_at.is_none() && health.stats.accepted == 0 {
         ("none came yet", "neutral")
     } else {
-        ("they come", "good")
+        ("arriving", "good")
     }
 }
 
@@ -95,6 +95,6 @@ pub(super) fn api_state(visit: &Visit, api: &SourceApi) -> (&'static str, &'stat
     } else if account.succeeded_at.is_none() {
         ("not called yet", "neutral")
     } else {
-        ("it answers", "good")
+        ("answering", "good")
     }
 }

@@ -138,7 +138,7 @@ impl Profile {
 }
 
 /// The time of a part of the name: of the part itself, or of the whole name.
-fn name_said_at(record: &Record, part: &str) -> Timestamp {
+pub(crate) fn name_said_at(record: &Record, part: &str) -> Timestamp {
     let versions = &record.versions;
     versions
         .said_at(part)

@@ -15,7 +15,7 @@ pub const SETUP: WebhookSetup = WebhookSetup {
         VerificationChoice {
             name: "signature",
             meaning: "Omneo's signature, with the secret of your tenant: ask Omneo for it",
-            in_words: "Omneo's signature",
+            in_words: "Omneo's signature. Ask Omneo for its secret",
             secret: SecretOrigin::Source,
         },
         URL_SECRET,

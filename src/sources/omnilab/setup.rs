@@ -16,7 +16,7 @@ pub const SETUP: WebhookSetup = WebhookSetup {
         VerificationChoice {
             name: "signature",
             meaning: "OmniLab's signature: its staff gives you the secret (whsec_...)",
-            in_words: "OmniLab's signature",
+            in_words: "OmniLab's signature. Its staff gives you the secret (whsec_...)",
             secret: SecretOrigin::Source,
         },
         NOT_VERIFIED,

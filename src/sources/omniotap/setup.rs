@@ -14,7 +14,7 @@ pub const SETUP: WebhookSetup = WebhookSetup {
         VerificationChoice {
             name: "signature",
             meaning: "a signature, if OmnioTap signs your webhooks: ask OmnioTap how, and for the secret",
-            in_words: "OmnioTap's signature",
+            in_words: "OmnioTap's signature. Ask OmnioTap how it signs, and for the secret",
             secret: SecretOrigin::Source,
         },
         NOT_VERIFIED,

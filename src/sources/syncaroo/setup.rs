@@ -14,7 +14,7 @@ pub const SETUP: WebhookSetup = WebhookSetup {
         VerificationChoice {
             name: "hash",
             meaning: "the hash in the webhook: ask Syncaroo how it is made, and for the key",
-            in_words: "the hash in Syncaroo's webhooks",
+            in_words: "the hash in Syncaroo's webhooks. Ask Syncaroo for its key",
             secret: SecretOrigin::Source,
         },
         NOT_VERIFIED,

@@ -342,7 +342,7 @@ async fn customers_are_joined_as_they_were_shown() {
     let join = [("act", "join"), ("with", "sanne@example.org")];
     let shown = femke.submit(&format!("{path}/preview"), &join).await;
     let announced = plain(&shown.body);
-    assert!(announced.contains("The customer id <code>sanne</code> becomes <code>ruben</code>."));
+    assert!(announced.contains("The customer id <span class=\"mono\">sanne</span> becomes <span class=\"mono\">ruben</span>."));
     assert!(announced.contains("Yes, join them"), "{announced}");
     let state = hidden(&shown.body, "state");
     // Meanwhile, a source says more.
@@ -359,6 +359,9 @@ async fn customers_are_joined_as_they_were_shown() {
     assert_eq!(app.by_phone(LINE).await.len(), 1);
     let page = femke.page(&path).await;
     assert!(page.contains("same person") && page.contains("2 records"), "{page}");
+    // The name that lost is still there.
+    let lost = "Sanne <small>(not used: another record wins)</small>";
+    assert!(page.contains(lost) && page.contains("<td class=\"long\">Ruben</td>"), "{page}");
     // From the page of the one whose id changed, one comes back to it.
     let other = RecordLinks::new(&app.brand).path("omniotap.contact:sanne");
     let other = format!("/customers/{other}");
@@ -428,7 +431,7 @@ async fn an_address_is_confirmed_rejected_or_shared() {
     // The list of decisions names who has the address. For a viewer, a customer has one mark everywhere.
     let list = femke.page("/decisions").await;
     let row = |list: &str| -> String {
-        let rows = list.split("<tr>").filter(|row| row.contains("shared address"));
+        let rows = list.split("<tr>").filter(|row| row.contains("shared phone number"));
         rows.map(|row| row.split("</tr>").next().unwrap()).collect()
     };
     for shown in ["customers that have it", "Anna Verburg"] {

@@ -33,14 +33,22 @@ async fn a_source_shows_its_url_without_its_secret_and_why_webhooks_were_rejecte
         );
     }
     let page = viewer.get("/sources/omneo").await.shown();
-    assert!(page.has("the environment variable OMNEO_SECRET,") && page.has("it was read</span>"));
+    assert!(
+        page.has("the environment variable OMNEO_SECRET,")
+            && page.has("the secret was read</span>")
+    );
     assert!(page.has("Only this machine can reach this address"), "{}", page.text());
     let page = viewer.get("/sources/syncaroo").await.shown();
     assert!(page.has("<code>apiUri</code>") && page.has("value=\"/webhooks/demo/syncaroo"));
     assert!(viewer.get("/sources/omnilab").await.shown().has("touchpoint.participated.v1"));
     assert_eq!(list.links("/demo/documents/connect"), ["/demo/documents/connect#webhooks"]);
     let steps = viewer.get("/documents/connect").await.shown();
-    assert!(steps.html.contains("<h2 id=\"webhooks\">"), "{}", steps.text());
+    for source in Source::ALL {
+        assert!(steps.html.contains(&format!("<h3 id=\"{source}\">")), "{}", steps.text());
+        let own = viewer.get(&format!("/sources/{source}")).await.shown();
+        let link = format!("/demo/documents/connect#{source}");
+        assert_eq!(own.links("/demo/documents/connect#")[0], link);
+    }
     assert!(steps.has("Give them the URL and the event types"), "{}", steps.text());
     assert_eq!(viewer.get("/documents/nothing").await.status, 404);
     assert_eq!(viewer.get("/sources/nobody").await.status, 404);

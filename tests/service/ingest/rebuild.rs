@@ -291,18 +291,25 @@ async fn every_customer_every_refusal_and_every_field_can_say_why() {
         ruben.records,
         [(key("a"), "Ruben Smit".to_owned()), (key("b"), "R. Smit".to_owned())]
     );
-    let at = "2026-11-20T10:00:00Z".parse().unwrap();
-    let said = |name: &str, value: &str| (name.to_owned(), value.to_owned(), at);
+    let at: jiff::Timestamp = "2026-11-20T10:00:00Z".parse().unwrap();
+    let said = |name: &str, value: &str, is_used| (name.to_owned(), value.to_owned(), at, is_used);
+    let values = |id: &str| -> Vec<_> {
+        let values = ruben.record_values[&key(id)].iter();
+        values.map(|own| (own.name.clone(), own.text.clone(), own.at, own.is_used)).collect()
+    };
     let by_the_first = [
-        said("customer.first_name", "Ruben"),
-        said("email.main", "ruben@example.org"),
-        said("phone.main", "+31644556677"),
+        said("customer.first_name", "Ruben", true),
+        said("customer.last_name", "Smit", false),
+        said("email.main", "ruben@example.org", true),
+        said("phone.main", "+31644556677", true),
     ];
-    assert_eq!(ruben.record_values[&key("a")], by_the_first);
-    assert_eq!(
-        ruben.record_values[&key("b")],
-        [said("customer.last_name", "Smit"), said("email.main", "ruben@example.org")]
-    );
+    assert_eq!(values("a"), by_the_first);
+    let by_the_second = [
+        said("customer.first_name", "R.", false),
+        said("customer.last_name", "Smit", true),
+        said("email.main", "ruben@example.org", true),
+    ];
+    assert_eq!(values("b"), by_the_second);
     assert!(ruben.decisions.is_empty() && ruben.remarks.is_empty());
     let iris = why(&app, "omniotap.contact:c").await;
     let mailbox = Identifier::from(

@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use super::history::ShownHistory;
 use super::why::{Facts, ShownAddress, Why};
-use crate::admin::compared_review::kind_in_words;
 use crate::admin::decisions::DecisionPeople;
 use crate::admin::reviews::Review;
 use crate::admin::shown_customer::{ShownCustomer, show_customer};
+use crate::console::pages::reviews::ShownQuestion;
 use crate::console::reply::{Refusal, Reply};
 use crate::console::shown::ShownTime;
 use crate::console::shown_customers::ShownView;
@@ -59,9 +59,7 @@ pub(super) struct Item {
 #[derive(Serialize)]
 struct OpenQuestion {
     path: String,
-    kind: String,
-    value: String,
-    conflict: String,
+    question: ShownQuestion,
     customers: usize,
     since: ShownTime,
 }
@@ -140,9 +138,7 @@ impl OpenQuestion {
         let question = &review.open.review;
         Self {
             path: visit.path(&format!("/reviews/{}", review.id)),
-            kind: kind_in_words(&question.kind).to_owned(),
-            value: visit.value(&question.value),
-            conflict: question.conflict.clone(),
+            question: ShownQuestion::new(visit, review),
             customers: question.customers.len(),
             since: visit.time(review.open.found_at),
         }

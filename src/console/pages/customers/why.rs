@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::admin::compared_review::kind_in_words;
-use crate::admin::explain::{Explanation, ONLY_A_FORM};
+use crate::admin::explain::{Explanation, ONLY_A_FORM, RecordValue};
+use crate::console::pages::reviews::conflict_in_words;
 use crate::console::shown::ShownTime;
 use crate::console::shown_customers::ShownRecord;
 use crate::console::visit::Visit;
@@ -32,7 +33,7 @@ struct Link {
 struct Apart {
     level: &'static str,
     evidence: String,
-    reason: &'static str,
+    reason: String,
     /// Whether a person decided that they differ: then nobody can join them before that is undone.
     is_decided: bool,
     others: Vec<Other>,
@@ -85,6 +86,8 @@ struct Value {
     name: String,
     text: String,
     at: ShownTime,
+    /// Otherwise another record wins.
+    is_used: bool,
 }
 
 impl Why {
@@ -126,7 +129,7 @@ fn apart(
     Apart {
         level,
         evidence: visit.value(evidence),
-        reason,
+        reason: conflict_in_words(reason),
         is_decided: *reason == Conflict::DecidedDifferent.as_str(),
         others: others.iter().filter_map(other).collect(),
     }
@@ -184,10 +187,11 @@ impl Facts {
             key: if visit.sees_values() { record.to_string() } else { String::new() },
             values: values
                 .iter()
-                .map(|(name, text, at)| Value {
+                .map(|RecordValue { name, text, at, is_used }| Value {
                     name: name.clone(),
                     text: visit.value(text),
                     at: visit.time(*at),
+                    is_used: *is_used,
                 })
                 .collect(),
         });

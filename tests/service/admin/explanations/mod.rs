@@ -122,7 +122,8 @@ fn assert_same(customer: &ExpectedCustomer<'_>, why: &Value) {
         |link: &Value| (text(&link["level"]), text(&link["value"]), set(&link["records"], text));
     assert_eq!(set(&why["links"], link), customer.links(), "{id}: links");
     let values = list(&why["values"]).iter().flat_map(|of| {
-        list(&of["values"]).iter().map(|value| {
+        let used = list(&of["values"]).iter().filter(|value| value["used"] == true);
+        used.map(|value| {
             (text(&of["record"]), text(&value["name"]), text(&value["value"]), text(&value["at"]))
         })
     });
