@@ -68,7 +68,7 @@ catalogue! {
     PrimaryIdMalformed, BAD_REQUEST, "primary-id-malformed", "The primaryID is malformed", "Send 1 to 128 characters, without control characters. Send the value itself, not a placeholder such as [Number] or {{address}}.";
     QueryTooLong, BAD_REQUEST, "query-too-long", "The query is too long", "Send at most 4096 bytes after the question mark.";
     BadRequest, BAD_REQUEST, "bad-request", "The request is malformed", "Send a complete and valid HTTP request.";
-    KeyUnknown, UNAUTHORIZED, "key-unknown", "The key is not valid", "The key is unknown, expired or revoked. The console (page Keys) or `hookpoint key list` shows which keys are valid. Make a new one there, or with `hookpoint key create`.";
+    KeyUnknown, UNAUTHORIZED, "key-unknown", "The key is not valid", "The key is unknown, expired or revoked. The console (page Keys) or `hookpoint key list` shows which keys are valid. Make a new one there, or with `hookpoint key create`, and paste its URL into Omnidesk (Settings, Brands, CRM sync url).";
     NetworkForbidden, FORBIDDEN, "network-forbidden", "Your network may not use this service", "An operator lists the allowed networks in server.allowed_networks.";
     BrandNetworkForbidden, FORBIDDEN, "brand-network-forbidden", "Your network may not use the keys of this brand", "An admin lists the allowed networks in the brand's setting allowed_networks.";
     NotFound, NOT_FOUND, "not-found", "This path does not exist", "Check the path of the CRM sync url. In the URL of a webhook, check the brand and the source.";

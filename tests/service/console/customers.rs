@@ -344,6 +344,7 @@ async fn customers_are_joined_as_they_were_shown() {
     let announced = plain(&shown.body);
     assert!(announced.contains("The customer id <span class=\"mono\">sanne</span> becomes <span class=\"mono\">ruben</span>."));
     assert!(announced.contains("Yes, join them"), "{announced}");
+    assert!(!announced.contains("This does not give one customer"), "{announced}");
     let state = hidden(&shown.body, "state");
     // Meanwhile, a source says more.
     app.apply(vec![person("omniotap.contact:sanne", ("Sanne", "Smit"), "s@example.org", LINE)])
@@ -369,6 +370,23 @@ async fn customers_are_joined_as_they_were_shown() {
     assert!(page.contains(&format!("action=\"/demo{other}/preview\"")), "{page}");
     femke.undo(&page).await;
     assert_eq!(app.by_phone(LINE).await.len(), 2);
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_join_that_does_not_give_one_customer_says_so() {
+    let app = with(vec![
+        person("omneo.profile:ruben", ("Ruben", "Smit"), "ruben@example.org", ""),
+        person("omniotap.contact:r2", ("Ruben", "Smit"), "ruben@example.org", ""),
+        person("omneo.profile:sanne", ("Sanne", "Jansen"), "sanne@example.org", ""),
+        person("omniotap.contact:s2", ("Sanne", "Jansen"), "sanne@example.org", ""),
+    ])
+    .await;
+    let femke = Person::enter(&app, Role::Supervisor).await;
+    let path = femke.path_of("ruben@example.org").await;
+    let join = [("act", "join"), ("with", "sanne@example.org")];
+    let shown = femke.submit(&format!("{path}/preview"), &join).await.body;
+    assert!(shown.contains("This does not give one customer, but "), "{shown}");
     app.stop().await;
 }
 

@@ -34,7 +34,7 @@ async fn a_source_shows_its_url_without_its_secret_and_why_webhooks_were_rejecte
     }
     let page = viewer.get("/sources/omneo").await.shown();
     assert!(
-        page.has("the environment variable OMNEO_SECRET,")
+        page.has("the environment variable OMNEO_SECRET, never shown here")
             && page.has("the secret was read</span>")
     );
     assert!(page.has("Only this machine can reach this address"), "{}", page.text());

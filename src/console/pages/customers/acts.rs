@@ -26,6 +26,8 @@ struct PreviewPage {
     question: String,
     /// The answer yes, on the button.
     yes: &'static str,
+    /// Whether it is a join that does not give one customer.
+    gives_several: bool,
     /// Whether no customer changes now.
     is_unchanged: bool,
     ids: Vec<IdChange>,
@@ -66,6 +68,7 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
         title,
         question,
         yes,
+        gives_several: matches!(act, Act::Join(_)) && shown.after.len() > 1,
         is_unchanged: shown.before == shown.after,
         ids: id_changes(visit, &shown),
         fields: FIELDS.into_iter().flat_map(sent).collect(),

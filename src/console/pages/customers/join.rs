@@ -57,7 +57,7 @@ pub(super) async fn other(visit: &Visit, customer: &CustomerView) -> Result<Reco
             "This is the same customer: the two are joined already, or you named this one. Type an address, a customer id or the key of a record of the other customer."
         }
         OtherCustomers::None => {
-            "No customer matches. Type an address, a customer id or the key of a record of the other customer."
+            "No customer matches. Type a name, an address, a customer id or the key of a record of the other customer."
         }
         OtherCustomers::Several(_) => {
             "Several other customers match. Type the key of a record of the right one."
