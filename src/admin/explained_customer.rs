@@ -266,7 +266,7 @@ pub struct RecordValue {
     pub text: String,
     /// Since when its source says it.
     pub at: Timestamp,
-    /// Whether the customer has it. Otherwise another record wins.
+    /// Whether the customer has it: another record may win. Of addresses, it is not said: always true.
     pub is_used: bool,
 }
 

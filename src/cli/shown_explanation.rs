@@ -94,7 +94,7 @@ fn print_record_values(why: &Explanation) {
     for (record, record_values) in &why.record_values {
         print_indented(&format!("    {record}"));
         for RecordValue { name, text, at, is_used } in record_values {
-            let note = if *is_used { "" } else { ", not used: another record wins" };
+            let note = if *is_used { "" } else { ", not used" };
             print_indented(&format!("      {name} = {text}  ({}{note})", at.strftime("%F %T")));
         }
     }

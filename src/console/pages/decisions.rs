@@ -117,7 +117,7 @@ fn undo_of(visit: &Visit, shown: &Preview) -> Undo {
     Undo {
         state: shown.state.to_string(),
         is_unchanged: shown.before == shown.after,
-        ids: id_changes(visit, shown),
+        ids: id_changes(visit, shown, MOST_CUSTOMERS),
         before: before.collect(),
         after: after.map(|view| visit.shown_view(view).if_decided()).collect(),
     }

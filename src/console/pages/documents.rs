@@ -142,6 +142,14 @@ mod tests {
             let ids = page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next());
             anchors.extend(ids.map(|id| format!("/demo/documents/{name}#{id}")));
         }
+        for (name, _, text) in DOCUMENTS {
+            for event in Parser::new_ext(text, Options::ENABLE_TABLES) {
+                let Event::Start(Tag::Link { dest_url, .. }) = event else { continue };
+                let is_elsewhere = dest_url.starts_with("../") || !dest_url.contains(".md");
+                let is_link = target(&dest_url, ToOwned::to_owned).is_some();
+                assert!(is_link || is_elsewhere, "{name}: {dest_url}");
+            }
+        }
         let mut found = 0;
         for (name, page) in &pages {
             assert!(!page.contains("style="), "{name}: the console forbids styles in pages");

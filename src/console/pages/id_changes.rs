@@ -13,8 +13,8 @@ pub(super) struct IdChange {
     new: String,
 }
 
-/// The ids that a decision would change.
-pub(super) fn id_changes(visit: &Visit, shown: &Preview) -> Vec<IdChange> {
+/// The ids that a decision would change, of the first `most` customers.
+pub(super) fn id_changes(visit: &Visit, shown: &Preview, most: usize) -> Vec<IdChange> {
     let is_gone = |view: &&CustomerView| {
         shown.after.iter().all(|after| after.customer_id != view.customer_id)
     };
@@ -24,5 +24,5 @@ pub(super) fn id_changes(visit: &Visit, shown: &Preview) -> Vec<IdChange> {
         let (old, new) = (visit.value(&before.customer_id), visit.value(&after.customer_id));
         Some(IdChange { old, new })
     };
-    shown.before.iter().filter(is_gone).filter_map(change).collect()
+    shown.before.iter().take(most).filter(is_gone).filter_map(change).collect()
 }

@@ -133,7 +133,7 @@ async fn previewed(
     let after = shown.after.iter().take(MOST_COMPARED);
     Ok(AnswerResult {
         state: shown.state.to_string(),
-        ids: id_changes(visit, &shown),
+        ids: id_changes(visit, &shown, MOST_COMPARED),
         customers: after.map(|view| visit.shown_view_beside(view, &known).if_decided()).collect(),
         more: shown.after.len().saturating_sub(MOST_COMPARED),
         others: others.map(|view| visit.shown_view(view)).collect(),

@@ -361,7 +361,7 @@ async fn customers_are_joined_as_they_were_shown() {
     let page = femke.page(&path).await;
     assert!(page.contains("same person") && page.contains("2 records"), "{page}");
     // The name that lost is still there.
-    let lost = "Sanne <small>(not used: another record wins)</small>";
+    let lost = "Sanne <small>(not used)</small>";
     assert!(page.contains(lost) && page.contains("<td class=\"long\">Ruben</td>"), "{page}");
     // From the page of the one whose id changed, one comes back to it.
     let other = RecordLinks::new(&app.brand).path("omniotap.contact:sanne");
@@ -444,7 +444,7 @@ async fn an_address_is_confirmed_rejected_or_shared() {
     let share = [("act", "share"), ("kind", "telephone"), ("address", LINE)];
     assert_eq!(femke.decide(&path, &share).await.status, 303);
     let page = femke.page(&path).await;
-    let effect = "finds everybody who has it, and joins no records (shared: a person decided this)";
+    let effect = "may find several customers, and joins no records (shared: a person decided this)";
     assert!(page.contains(effect), "{page}");
     // The list of decisions names who has the address. For a viewer, a customer has one mark everywhere.
     let list = femke.page("/decisions").await;
@@ -467,6 +467,22 @@ async fn an_address_is_confirmed_rejected_or_shared() {
         let refused = femke.submit(&format!("{path}/preview"), &[("act", odd)]).await;
         assert_eq!(refused.status, 404, "{odd}");
     }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn the_page_to_hand_out_counts_acts_and_says_when_the_last_one_was() {
+    let app = with(couple()).await;
+    let femke = Person::enter(&app, Role::Supervisor).await;
+    let path = femke.path_of("ruben@example.org").await;
+    for _ in 0..2 {
+        app.clock.set(app.clock.now() + jiff::SignedDuration::from_mins(5));
+        femke.page(&path).await;
+    }
+    let page = femke.submit(&format!("{path}/export"), &[("format", "html")]).await.body;
+    let summary = page.split("opened your data: ").nth(1).unwrap().split('<').next().unwrap();
+    assert!(summary.starts_with("2 times, last 2026-11-21 "), "{summary}");
+    assert!(summary.ends_with(":10:00"), "{summary}");
     app.stop().await;
 }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::join;
 use crate::admin::compared_review::kind_in_words;
-use crate::admin::decisions::{Act, CustomerView, DecisionError, decide, preview};
+use crate::admin::decisions::{Act, CustomerView, DecisionError, Preview, decide, preview};
 use crate::admin::shown_customer::{log_view, records_of, view_of_record};
 use crate::console::pages::id_changes::{IdChange, id_changes};
 use crate::console::reply::{Refusal, Reply};
@@ -26,8 +26,8 @@ struct PreviewPage {
     question: String,
     /// The answer yes, on the button.
     yes: &'static str,
-    /// Whether it is a join that does not give one customer.
-    gives_several: bool,
+    /// How many customers a join of two gives. 0 for other acts.
+    joined: usize,
     /// Whether no customer changes now.
     is_unchanged: bool,
     ids: Vec<IdChange>,
@@ -68,15 +68,24 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
         title,
         question,
         yes,
-        gives_several: matches!(act, Act::Join(_)) && shown.after.len() > 1,
+        joined: joined(&act, &shown),
         is_unchanged: shown.before == shown.after,
-        ids: id_changes(visit, &shown),
+        ids: id_changes(visit, &shown, usize::MAX),
         fields: FIELDS.into_iter().flat_map(sent).collect(),
         state: shown.state.to_string(),
         before: shown.before.iter().map(|view| visit.shown_view(view)).collect(),
         after: shown.after.iter().map(|view| visit.shown_view(view).if_decided()).collect(),
     };
     visit.page("customer_preview.html", ("/customers", &page.title), &page)
+}
+
+/// How many customers the customers of a join become. 0 for other acts.
+fn joined(act: &Act, shown: &Preview) -> usize {
+    let Act::Join(named) = act else { return 0 };
+    let is_named = |view: &&CustomerView| !named.is_disjoint(&records_of(view));
+    let records: BTreeSet<RecordKey> =
+        shown.before.iter().filter(is_named).flat_map(records_of).collect();
+    shown.after.iter().filter(|view| !records.is_disjoint(&records_of(view))).count()
 }
 
 /// Decides what was shown.

@@ -86,7 +86,6 @@ struct Value {
     name: String,
     text: String,
     at: ShownTime,
-    /// Otherwise another record wins.
     is_used: bool,
 }
 
@@ -148,7 +147,7 @@ impl ShownAddress {
             match reason {
                 Some((_, reason)) => {
                     let effect =
-                        format!("finds everybody who has it, and joins no records ({reason})");
+                        format!("may find several customers, and joins no records ({reason})");
                     Self::new(visit, &address, (effect, "warn"))
                 }
                 None => Self::new(visit, &address, ("finds this customer".to_owned(), "good")),
