@@ -266,7 +266,7 @@ pub struct RecordValue {
     pub text: String,
     /// Since when its source says it.
     pub at: Timestamp,
-    /// Whether the customer has it: another record may win. Of addresses, it is not said: always true.
+    /// Whether the customer has it: another record may win. Always true for addresses.
     pub is_used: bool,
 }
 

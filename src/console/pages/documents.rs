@@ -1,7 +1,9 @@
 //! The documents that come with the service, as pages: how to connect the sources, and all others of `deploy/`.
 
+use std::borrow::Cow;
+
 use minijinja::Value;
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd, html::push_html};
+use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd, html::push_html};
 use serde::Serialize;
 
 use crate::console::reply::{Refusal, Reply};
@@ -32,9 +34,11 @@ struct DocumentPage {
 /// A document.
 pub(super) fn show(visit: &Visit) -> Result<Reply, Refusal> {
     let (_, title, text) = find(&visit.id).ok_or(Refusal::NotFound)?;
-    let of_settings = format!("# {title}\n\n```toml\n{text}\n```\n");
-    let text = if visit.id == SETTINGS { &of_settings } else { text };
-    let html = as_html(text, |name| visit.path(&format!("/documents/{name}")));
+    let text = match visit.id.as_str() {
+        SETTINGS => Cow::from(format!("# {title}\n\n```toml\n{text}\n```\n")),
+        _ => Cow::from(text),
+    };
+    let html = as_html(&text, |name| visit.path(&format!("/documents/{name}")));
     let page = DocumentPage { text: Value::from_safe_string(html) };
     visit.page("document.html", ("/documents/readme", title), &page)
 }
@@ -69,9 +73,7 @@ fn as_html(text: &str, path_of: impl Fn(&str) -> String) -> String {
         }
         Event::End(TagEnd::Link) => links.pop().unwrap_or_default().then(|| event.clone()),
         // What is too wide can be scrolled, also with the keyboard.
-        Event::Start(Tag::CodeBlock(CodeBlockKind::Fenced(_) | CodeBlockKind::Indented)) => {
-            Some(Event::Html("<pre tabindex=\"0\">".into()))
-        }
+        Event::Start(Tag::CodeBlock(_)) => Some(Event::Html("<pre tabindex=\"0\">".into())),
         Event::End(TagEnd::CodeBlock) => Some(Event::Html("</pre>\n".into())),
         Event::Start(Tag::Table(_)) => {
             Some(Event::Html("<div class=\"scroll plain\" tabindex=\"0\"><table>".into()))

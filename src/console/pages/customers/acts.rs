@@ -213,7 +213,6 @@ fn refusal(error: DecisionError) -> Refusal {
     match error {
         DecisionError::Storage(error) => error.into(),
         DecisionError::Changed | DecisionError::NoRecord(_) => changed(),
-        DecisionError::NoDecision => Refusal::NotFound,
         DecisionError::Contradicts(_) => Refusal::Mistake(
             "This contradicts a decision in force. Undo that one first: it is under History, at the end of the page of the customer."
                 .to_owned(),
