@@ -102,7 +102,8 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// Customers, five webhooks of each, a lookup of each, and a question and an act for every hundredth.
+/// Customers, five webhooks of each, a lookup of each, and a question and an act for every hundredth. All webhooks of a million
+/// customers are younger than `inbox.retention_days`: the service deletes older ones.
 async fn fill(shop: &Shop, people: u64) {
     let (pool, brand) = (&shop.database.pool, shop.brand.id());
     customers::load(pool, &shop.brand, LOOKED_UP).await;
@@ -115,7 +116,7 @@ async fn fill(shop: &Shop, people: u64) {
                 (array['omneo', 'omniotap', 'omnilab', 'syncaroo'])[1 + n % 4], 'thing.updated', '{{}}', '{{}}', at, 1,
                 case when n % 1000 = 0 then 'dead' when n % 1003 = 0 then 'discarded' else 'done' end, at, at,
                 case when n % 1000 = 0 then 'there is no usable id' else '' end
-            from (select n, now() - n * interval '1 second' as at from generate_series(1, {deliveries}) as n) as numbered"
+            from (select n, now() - n * interval '0.4 second' as at from generate_series(1, {deliveries}) as n) as numbered"
         ),
         format!(
             "insert into lookup_history (brand_id, asked_at, request_id, question_hash, question_kind, status, cache, customer_keys, sources, duration_us)

@@ -36,8 +36,8 @@ pub enum Need {
     DeadFollowUps(Source, i64),
     /// The run of a stream failed, or waits: the stream, its state, and why.
     Sync(Source, String, RunState, String),
-    /// No key for Omnidesk is valid for long: what is wrong.
-    Keys(String),
+    /// No key for Omnidesk is valid for long, or an invalid one is used: the verdict, and what is wrong.
+    Keys(Verdict, String),
 }
 
 /// Something that needs a person, and since when, if that is known.
@@ -88,8 +88,10 @@ pub async fn get_situation(
     needs.extend(apis.iter().flat_map(|api| api_needs(api, brand, now)));
     let keys = check_keys(pool, std::iter::once(brand), now).await;
     let wrong = keys.into_iter().filter(|found| found.verdict != Verdict::Pass);
-    needs
-        .extend(wrong.map(|found| NeedRow { need: Need::Keys(found.seen.into_owned()), at: None }));
+    needs.extend(wrong.map(|found| NeedRow {
+        need: Need::Keys(found.verdict, found.seen.into_owned()),
+        at: None,
+    }));
     needs.sort_by_key(|row| std::cmp::Reverse(row.at.unwrap_or(Timestamp::MAX)));
     Ok(Situation { needs, health, apis })
 }

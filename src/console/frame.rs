@@ -103,6 +103,10 @@ const NOTICES: &[(&str, &str)] = &[
         "Replayed: the service applies the webhooks again, which takes moments. Those that fail again come back to the failed ones.",
     ),
     (
+        "replayed-this",
+        "Replayed: the service applies the webhook again, which takes moments. Its state says how that ended.",
+    ),
+    (
         "replayed-some",
         "Replayed, but not all: some had changed since you saw them, and were left alone.",
     ),

@@ -25,6 +25,8 @@ const MOST_PAIRS: usize = 10_000;
 pub enum Act {
     /// These records are one person.
     Join(BTreeSet<RecordKey>),
+    /// The customers of these records are one person, with all records that they have now.
+    JoinCustomers(BTreeSet<RecordKey>),
     /// These records are not the person of the other records of their customers.
     Separate(BTreeSet<RecordKey>),
     /// The customers of these records are different people.
@@ -73,6 +75,7 @@ impl Plan {
     ) -> Result<Self, DecisionError> {
         let verdict = match act {
             Act::Join(records) => join(db, brand, records).await?,
+            Act::JoinCustomers(records) => join_customers(db, brand, records).await?,
             Act::Separate(records) => separate(db, brand, records).await?,
             Act::KeepApart(records) => keep_apart(db, brand, records).await?,
             Act::Share(address) => share(db, brand, address).await?,
@@ -196,6 +199,22 @@ async fn join(
     let first = records.first().filter(|_| records.len() > 1).ok_or(DecisionError::TooFew)?;
     let others = records.iter().skip(1).map(|other| (first.clone(), other.clone()));
     Ok(Verdict::SamePerson(others.collect()))
+}
+
+/// Every record of the customers of some records with the first one. Not their forms, except those that are named: a
+/// decision would confirm a form.
+async fn join_customers(
+    db: &mut Connection,
+    brand: &Brand,
+    named: &BTreeSet<RecordKey>,
+) -> Result<Verdict, DecisionError> {
+    require_live(db, brand, named).await?;
+    let self_asserted = &brand.rules.identity.self_asserted;
+    let mut records = named.clone();
+    for customer in live_records_of_customers(db, brand, named).await? {
+        records.extend(customer.into_iter().filter(|key| !self_asserted.contains(&key.kind)));
+    }
+    join(db, brand, &records).await
 }
 
 /// Every record that leaves with every record of its customer that stays.

@@ -11,6 +11,8 @@ use crate::console::visit::Visit;
 pub(super) struct IdChange {
     old: String,
     new: String,
+    /// Whether several customers become the one with the new id.
+    is_joined: bool,
 }
 
 /// The ids that a decision would change, of the first `most` customers.
@@ -22,7 +24,9 @@ pub(super) fn id_changes(visit: &Visit, shown: &Preview, most: usize) -> Vec<IdC
         let first = before.key.parse().ok()?;
         let after = shown.after.iter().find(|after| records_of(after).contains(&first))?;
         let (old, new) = (visit.value(&before.customer_id), visit.value(&after.customer_id));
-        Some(IdChange { old, new })
+        let records = records_of(after);
+        let came = shown.before.iter().filter(|view| !records.is_disjoint(&records_of(view)));
+        Some(IdChange { old, new, is_joined: came.count() > 1 })
     };
     shown.before.iter().take(most).filter(is_gone).filter_map(change).collect()
 }

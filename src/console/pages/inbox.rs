@@ -119,17 +119,19 @@ async fn act(visit: &Visit, act: DeliveryAct) -> Result<Reply, Refusal> {
     let (pool, attribution, now) = (visit.pool(), visit.attribution(), visit.now());
     let count = act_on_seen(pool, &visit.brand, (act, &seen), attribution, now).await?;
     let left = seen.len() > usize::try_from(count).unwrap_or(usize::MAX);
+    let from = visit.form.value("from").parse::<Uuid>().ok();
     let done = match (act, count, left) {
         (_, 0, _) => return Err(changed(act)),
+        (DeliveryAct::Replay, _, false) if from.is_some() => "replayed-this",
         (DeliveryAct::Replay, _, false) => "replayed",
         (DeliveryAct::Replay, _, true) => "replayed-some",
         (DeliveryAct::Discard, _, false) => "discarded",
         (DeliveryAct::Discard, _, true) => "discarded-some",
     };
     // The act may come from the page of a delivery.
-    let path = match visit.form.value("from").parse::<Uuid>() {
-        Ok(id) => format!("/inbox/{id}"),
-        Err(_) => format!("/inbox{}", Filters::read(&visit.query).query(None)),
+    let path = match from {
+        Some(id) => format!("/inbox/{id}"),
+        None => format!("/inbox{}", Filters::read(&visit.query).query(None)),
     };
     Ok(visit.redirect(&visit.path(&path), done))
 }

@@ -9,6 +9,7 @@ use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
 use crate::counted::counted;
 use crate::customer::model::source::Source;
+use crate::doctor::finding::Verdict;
 use crate::sources::webhook_setup;
 use crate::storage::bounded_counts::BoundedCount;
 use crate::sync::RunState;
@@ -64,7 +65,7 @@ pub(super) fn shown_need(visit: &Visit, row: &NeedRow) -> ShownNeed {
     let path = match &row.need {
         Need::DeadLetters(_) => Some("/inbox?state=dead".to_owned()),
         Need::Reviews(_) => Some("/reviews".to_owned()),
-        Need::Keys(_) => visit.may(Role::Admin).then(|| "/keys".to_owned()),
+        Need::Keys(..) => visit.may(Role::Admin).then(|| "/keys".to_owned()),
         Need::AllRejected(source, ..)
         | Need::Rejected(source, _)
         | Need::Silent(source)
@@ -93,7 +94,7 @@ const fn who_acts(need: &Need) -> Role {
         | Need::Silent(_)
         | Need::UnreadableSecret(..)
         | Need::ApiFails(..)
-        | Need::Keys(_) => Role::Admin,
+        | Need::Keys(..) => Role::Admin,
     }
 }
 
@@ -167,10 +168,10 @@ fn need_words(need: &Need) -> (String, &'static str, &'static str) {
             "The page of the source has the details, and starts a new run.",
             if *state == RunState::Failed { "bad" } else { "warn" },
         ),
-        Need::Keys(seen) => (
+        Need::Keys(verdict, seen) => (
             format!("Keys for Omnidesk: {seen}"),
-            "Make a new key, and paste its URL into Omnidesk.",
-            "bad",
+            "Make a new key, and paste its URL into Omnidesk, everywhere where it asks.",
+            if *verdict == Verdict::Fail { "bad" } else { "warn" },
         ),
     }
 }

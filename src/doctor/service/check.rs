@@ -202,7 +202,7 @@ impl ServiceCheck {
             ),
             C::Keys => (
                 "keys",
-                "Does each brand have a valid key for Omnidesk?",
+                "Does each brand have a valid key for Omnidesk, and is no other key used?",
                 "Run `hookpoint key create`, and paste the URL into Omnidesk.",
             ),
             C::SourceApi => (

@@ -12,7 +12,10 @@ use crate::storage::pool::Pool;
 /// A key that expires sooner is reported.
 const SOON: SignedDuration = SignedDuration::from_hours(14 * 24);
 
-/// Checks that each brand has a key that is valid for some time.
+/// A rejected call with a revoked or expired key is reported for so long.
+const LATELY: SignedDuration = SignedDuration::from_hours(24);
+
+/// Checks that each brand has a key that is valid for some time, and that nobody uses another one.
 pub async fn check_keys<'b>(
     pool: &Pool,
     brands: impl Iterator<Item = &'b Brand>,
@@ -33,8 +36,12 @@ fn judge(rows: &[&KeyRow], now: Timestamp) -> Observation {
     let valid: Vec<&&KeyRow> =
         rows.iter().filter(|row| row.state(now) == KeyState::Valid).collect();
     let lasts = |row: &KeyRow| row.expires_at.is_none_or(|at| at.duration_since(now) > SOON);
+    let was_rejected =
+        |row: &KeyRow| row.last_rejected_at.is_some_and(|at| now.duration_since(at) < LATELY);
     if valid.is_empty() {
         Observation::fail("no valid key")
+    } else if rows.iter().any(|row| was_rejected(row)) {
+        Observation::warn("a call with a revoked or expired key was rejected within the last day")
     } else if valid.iter().any(|row| lasts(row)) {
         Observation::pass(counted(valid.len(), "valid key", "valid keys"))
     } else {

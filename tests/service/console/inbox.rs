@@ -268,7 +268,7 @@ async fn the_content_of_a_webhook_is_hidden_until_somebody_asks_for_it_by_name()
     let (seen, from) = (field(&page, "delivery"), field(&page, "from"));
     let fields = [("delivery", seen.as_str()), ("from", from.as_str())];
     let done = femke.post("/inbox/replay", &fields).await;
-    assert_eq!(done.location, format!("{path}?done=replayed"));
+    assert_eq!(done.location, format!("{path}?done=replayed-this"));
     let page = femke.get(&path).await.shown();
     assert!(page.has("waiting, replayed") && page.has("Discard") && page.has("Try now"));
     assert_eq!(femke.get("/inbox/0190a0a0-0000-7000-8000-000000000000").await.status, 404);

@@ -65,6 +65,28 @@ async fn keys_that_end_soon_need_an_admin() {
 }
 
 #[tokio::test]
+async fn a_revoked_key_that_is_still_used_needs_an_admin_for_a_day() {
+    let app = receiver_with_console().await;
+    let admin = Person::log_in(&app, Role::Admin, "Ada").await;
+    let warning = "a call with a revoked or expired key was rejected within the last day";
+    for (hours, is_shown) in [(23, true), (25, false)] {
+        sqlx::query(
+            "insert into api_keys (brand_id, key_id, label, hash, created_at, revoked_at, last_rejected_at)
+            values ($1, '00000000-0000-7000-8000-000000000001', 'old', repeat('a', 32)::bytea, $2, $2, $2)
+            on conflict (brand_id, key_id) do update set last_rejected_at = excluded.last_rejected_at",
+        )
+        .bind(app.brand.id())
+        .bind(jiff_sqlx::Timestamp::from(app.clock.now() - jiff::SignedDuration::from_hours(hours)))
+        .execute(app.pool())
+        .await
+        .unwrap();
+        let page = admin.get("/").await.shown();
+        assert_eq!(page.has(warning), is_shown, "{hours}: {}", page.text());
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn the_pages_read_a_bounded_number_of_rows_of_the_inbox_by_index() {
     let app = receiver_with_console().await;
     sqlx::query(

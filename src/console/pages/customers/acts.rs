@@ -28,6 +28,8 @@ struct PreviewPage {
     yes: &'static str,
     /// How many customers a join of two gives. 0 for other acts.
     joined: usize,
+    /// What the form of a join says about the other customer, if all of their records can be joined instead.
+    with: Option<String>,
     /// Whether no customer changes now.
     is_unchanged: bool,
     ids: Vec<IdChange>,
@@ -69,6 +71,7 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
         question,
         yes,
         joined: joined(&act, &shown),
+        with: matches!(act, Act::Join(_)).then(|| visit.form.value("with").to_owned()),
         is_unchanged: shown.before == shown.after,
         ids: id_changes(visit, &shown, usize::MAX),
         fields: FIELDS.into_iter().flat_map(sent).collect(),
@@ -81,7 +84,7 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
 
 /// How many customers the customers of a join become. 0 for other acts.
 fn joined(act: &Act, shown: &Preview) -> usize {
-    let Act::Join(named) = act else { return 0 };
+    let (Act::Join(named) | Act::JoinCustomers(named)) = act else { return 0 };
     let is_named = |view: &&CustomerView| !named.is_disjoint(&records_of(view));
     let records: BTreeSet<RecordKey> =
         shown.before.iter().filter(is_named).flat_map(records_of).collect();
@@ -141,6 +144,14 @@ async fn act(visit: &Visit, customer: &CustomerView) -> Result<(Act, Words), Ref
         "join" => Ok((
             Act::Join([own()?, join::other(visit, customer).await?].into()),
             Words::new("Join customers", "Are these customers the same person?", "Yes, join them"),
+        )),
+        join::ALL => Ok((
+            Act::JoinCustomers([own()?, join::other(visit, customer).await?].into()),
+            Words::new(
+                "Join all records of customers",
+                "Are these customers the same person, with all of their records?",
+                "Yes, join all records",
+            ),
         )),
         about_address => about(visit, about_address, own()?),
     }

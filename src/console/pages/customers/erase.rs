@@ -51,7 +51,7 @@ pub(in crate::console::pages) async fn ask(visit: &Visit) -> Result<Reply, Refus
         state: state_of(visit, &view),
         path: visit.customer_path(&view.key),
         sources: sources_of(&view),
-        pattern: format!("{CONFIRMATION}|{}", literally(&view.customer_id)),
+        pattern: format!("{}|{}", in_any_case(CONFIRMATION), literally(&view.customer_id)),
         reasons: ErasureReason::ALL.map(ErasureReason::as_str),
         view: visit.shown_view(&view),
         confirmation: CONFIRMATION,
@@ -63,6 +63,13 @@ pub(in crate::console::pages) async fn ask(visit: &Visit) -> Result<Reply, Refus
 fn sources_of(view: &CustomerView) -> Vec<&'static str> {
     let sources: BTreeSet<Source> = view.records.iter().map(|(key, _)| key.kind.source()).collect();
     sources.into_iter().map(|source| webhook_setup(source).name).collect()
+}
+
+/// A regular expression of browsers that matches a word in small letters, capitals, or both.
+fn in_any_case(word: &str) -> String {
+    word.chars()
+        .map(|letter| format!("[{}{}]", letter.to_ascii_uppercase(), letter.to_ascii_lowercase()))
+        .collect()
 }
 
 /// A regular expression of browsers that matches just this text.
@@ -100,7 +107,7 @@ fn state_of(visit: &Visit, view: &CustomerView) -> String {
 pub(in crate::console::pages) async fn erase(visit: &Visit) -> Result<Reply, Refusal> {
     let view = customer(visit).await?;
     let typed = visit.form.value("confirmation");
-    if typed != CONFIRMATION && typed != view.customer_id {
+    if !typed.eq_ignore_ascii_case(CONFIRMATION) && typed != view.customer_id {
         return Err(Refusal::Mistake(format!(
             "Nothing was erased. Type {CONFIRMATION} or the customer id to confirm."
         )));

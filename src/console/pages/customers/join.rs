@@ -13,6 +13,9 @@ use crate::console::visit::Visit;
 use crate::customer::model::record::RecordKey;
 use crate::storage::StorageError;
 
+/// The act that joins all records of two customers.
+pub(super) const ALL: &str = "join-all";
+
 #[derive(Serialize)]
 struct JoinPage {
     /// The customer who is joined.
@@ -30,7 +33,7 @@ pub(super) async fn choice(
     visit: &Visit,
     customer: &CustomerView,
 ) -> Result<Option<Reply>, Refusal> {
-    if visit.form.value("act") != "join" {
+    if !["join", ALL].contains(&visit.form.value("act")) {
         return Ok(None);
     }
     let OtherCustomers::Several(others) = found(visit, customer).await? else { return Ok(None) };

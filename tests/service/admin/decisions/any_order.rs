@@ -143,7 +143,8 @@ async fn act(app: &TestApp, rng: &mut Rng, in_force: &[Uuid]) -> Option<Act> {
     let few = some(3);
     let (record, address) = rng.pick(&addresses).clone();
     Some(match rng.roll(7) {
-        0 | 1 => Act::Join(few),
+        0 => Act::Join(few),
+        1 => Act::JoinCustomers(few),
         2 => Act::Separate(few),
         3 => Act::KeepApart(few),
         4 => Act::Share(address),
@@ -158,7 +159,7 @@ async fn act_somehow(app: &TestApp, rng: &mut Rng, in_force: &mut Vec<Uuid>, mad
     match app.decide(act.clone()).await {
         Ok(decided) => {
             let count = match act {
-                Act::Join(_) => &mut made.joined,
+                Act::Join(_) | Act::JoinCustomers(_) => &mut made.joined,
                 Act::Separate(_) | Act::KeepApart(_) => &mut made.separated,
                 Act::Share(_) => &mut made.shared,
                 Act::Confirm(..) | Act::Reject(..) => &mut made.confirmed,

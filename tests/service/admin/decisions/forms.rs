@@ -4,7 +4,7 @@ use hookpoint::admin::decisions::{Act, DecisionError};
 use hookpoint::admin::reviews::{ReviewAnswer, find, list};
 use hookpoint::customer::model::record::RecordKey;
 
-use super::{FORM, LINE, count, key, keys, person, phone, until_found};
+use super::{FORM, LINE, RUBEN, SANNE, count, key, keys, person, phone, until_found};
 use crate::support::TestApp;
 
 const TYPED: &str = "+31655667788";
@@ -66,6 +66,33 @@ async fn a_form_with_a_rejected_address_is_another_persons() {
     assert_eq!(app.by_phone(LINE).await[0]["customerID"], "anna");
     app.decided(Act::Undo(rejected)).await;
     until_found(&[&app], TYPED, 0).await;
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn customers_are_joined_with_all_records_but_the_forms() {
+    let app = TestApp::start().await;
+    let form = RecordKey::new(FORM, "form").unwrap().to_string();
+    let [r, s] = ["ruben@example.org", "sanne@example.org"];
+    app.apply(vec![
+        person(RUBEN, ("Ruben", "Smit"), r, LINE),
+        person("omniotap.contact:ruben", ("Ruben", "Smit"), r, ""),
+        person(&form, ("Ruben", "Smit"), r, TYPED),
+        person(SANNE, ("Sanne", "Jansen"), s, ""),
+        person("syncaroo.member:sanne", ("Sanne", "Jansen"), s, ""),
+    ])
+    .await;
+    let customers = async || count(&app, "customers").await;
+    assert_eq!(customers().await, 2);
+    let pair = || keys(&[RUBEN, SANNE]);
+    let one_of_each = app.decided(Act::Join(pair())).await;
+    assert!(customers().await > 1, "other records of the two are of somebody else by their names");
+    app.decided(Act::Undo(one_of_each)).await;
+    let all = app.decided(Act::JoinCustomers(pair())).await;
+    assert_eq!(customers().await, 1);
+    until_found(&[&app], TYPED, 0).await;
+    app.decided(Act::Undo(all)).await;
+    assert_eq!(customers().await, 2);
     app.stop().await;
 }
 
