@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::brand::Brand;
 use crate::customer::answer::agent_page::{SHOWN, with_link};
-use crate::customer::answer::presentation::{Presenter, TemplateError};
+use crate::customer::answer::presentation::{PresentationRules, Presenter, TemplateError};
 use crate::lookup::query_customers::{render, render_with};
+use crate::settings::unknown_template_names;
 use crate::storage::StorageError;
 use crate::storage::answers::find_answer;
 use crate::storage::pool::Connection;
@@ -43,11 +44,21 @@ pub async fn preview_answer(
 }
 
 /// A template to try.
+#[derive(Clone, Copy)]
 pub enum TriedTemplate<'a> {
     /// The custom field with this name. It replaces the one of the settings, or is added.
     Field(&'a str),
     /// The message of this event type.
     Message(&'a str),
+}
+
+/// What is wrong with the names in a template that no source has.
+#[must_use]
+pub fn doubtful_names(brand: &Brand, (place, template): (TriedTemplate<'_>, &str)) -> Vec<String> {
+    let mut only = brand.rules.presenter.rules().clone();
+    (only.custom_fields, only.messages, only.url_templates) = Default::default();
+    with_template(&mut only, place, template);
+    unknown_template_names(&brand.rules.sources, &only)
 }
 
 /// Renders the answer of a customer with one other template. `None` if the customer no longer exists.
@@ -61,18 +72,7 @@ pub async fn try_template(
     customer_key: &str,
 ) -> Result<Result<Option<AnswerPreview>, Vec<TemplateError>>, StorageError> {
     let mut rules = brand.rules.presenter.rules().clone();
-    match place {
-        TriedTemplate::Field(name) => {
-            let field = rules.custom_fields.iter_mut().find(|(field, _)| field == name);
-            match field {
-                Some((_, value)) => template.clone_into(value),
-                None => rules.custom_fields.push((name.to_owned(), template.to_owned())),
-            }
-        }
-        TriedTemplate::Message(event_type) => {
-            rules.messages.insert(event_type.to_owned(), template.to_owned());
-        }
-    }
+    with_template(&mut rules, place, template);
     let presenter = match Presenter::compile(rules) {
         Ok(presenter) => presenter,
         Err(errors) => return Ok(Err(errors)),
@@ -85,4 +85,20 @@ pub async fn try_template(
         after: after.answer.for_people().to_json(),
         failed_templates: after.failed_templates,
     })))
+}
+
+/// Puts a template in its place.
+fn with_template(rules: &mut PresentationRules, place: TriedTemplate<'_>, template: &str) {
+    match place {
+        TriedTemplate::Field(name) => {
+            let field = rules.custom_fields.iter_mut().find(|(field, _)| field == name);
+            match field {
+                Some((_, value)) => template.clone_into(value),
+                None => rules.custom_fields.push((name.to_owned(), template.to_owned())),
+            }
+        }
+        TriedTemplate::Message(event_type) => {
+            rules.messages.insert(event_type.to_owned(), template.to_owned());
+        }
+    }
 }

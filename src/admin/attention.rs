@@ -1,15 +1,17 @@
 //! What needs a person now. It reads a bounded number of rows, so it is quick.
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::reviews;
 use super::source_apis::{SourceApi, list_source_apis};
 use crate::brand::Brand;
 use crate::customer::model::source::Source;
 use crate::doctor::finding::Verdict;
-use crate::doctor::service::check_keys;
+use crate::doctor::service::{judge_valid, rejected_lately};
 use crate::inbox::source_health::{SourceHealth, list_source_health_for_page};
 use crate::storage::StorageError;
+use crate::storage::api_keys::{KeyRow, list_keys};
 use crate::storage::bounded_counts::BoundedCount;
 use crate::storage::inbox_pages::{MAX_COUNTED, list_failure_groups};
 use crate::storage::pool::Pool;
@@ -36,8 +38,10 @@ pub enum Need {
     DeadFollowUps(Source, i64),
     /// The run of a stream failed, or waits: the stream, its state, and why.
     Sync(Source, String, RunState, String),
-    /// No key for Omnidesk is valid for long, or an invalid one is used: the verdict, and what is wrong.
-    Keys(Verdict, String),
+    /// No key for Omnidesk is valid for long: what is wrong.
+    Keys(String),
+    /// Calls with a revoked or expired key are rejected: what the key is for, and its id.
+    RejectedKey(String, Uuid),
 }
 
 /// Something that needs a person, and since when, if that is known.
@@ -86,14 +90,25 @@ pub async fn get_situation(
     }
     needs.extend(health.iter().flat_map(|health| webhook_needs(health, now)));
     needs.extend(apis.iter().flat_map(|api| api_needs(api, brand, now)));
-    let keys = check_keys(pool, std::iter::once(brand), now).await;
-    let wrong = keys.into_iter().filter(|found| found.verdict != Verdict::Pass);
-    needs.extend(wrong.map(|found| NeedRow {
-        need: Need::Keys(found.verdict, found.seen.into_owned()),
-        at: None,
-    }));
+    let keys = list_keys(pool).await?;
+    needs.extend(key_needs(&keys, brand, now));
     needs.sort_by_key(|row| std::cmp::Reverse(row.at.unwrap_or(Timestamp::MAX)));
     Ok(Situation { needs, health, apis })
+}
+
+/// What the keys of a brand need.
+fn key_needs(keys: &[KeyRow], brand: &Brand, now: Timestamp) -> Vec<NeedRow> {
+    let own: Vec<&KeyRow> = keys.iter().filter(|row| row.brand_id == brand.id()).collect();
+    let mut needs = Vec::new();
+    let valid = judge_valid(&own, now);
+    if valid.verdict != Verdict::Pass {
+        needs.push(NeedRow { need: Need::Keys(valid.seen.into_owned()), at: None });
+    }
+    if let Some(row) = rejected_lately(own.into_iter(), now) {
+        let need = Need::RejectedKey(row.label.clone(), row.key_id);
+        needs.push(NeedRow { need, at: row.last_rejected_at });
+    }
+    needs
 }
 
 /// What the webhooks of a source need.

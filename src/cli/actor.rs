@@ -29,11 +29,19 @@ impl ActorArguments {
     }
 }
 
+/// The name of a person whose name is not known.
+const UNKNOWN: &str = "unknown";
+
 impl Actor {
     /// A person without a reason.
     pub(super) fn of(by: Option<String>) -> Self {
-        let by = by.or_else(user_name).unwrap_or_else(|| "unknown".to_owned());
+        let by = by.or_else(user_name).unwrap_or_else(|| UNKNOWN.to_owned());
         Self { by, reason: String::new() }
+    }
+
+    /// The name, if it is known.
+    pub(super) fn name(&self) -> Option<&str> {
+        Some(self.by.as_str()).filter(|by| *by != UNKNOWN)
     }
 
     pub(super) fn attribution(&self) -> Attribution<'_> {

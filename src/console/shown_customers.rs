@@ -19,6 +19,8 @@ pub(super) struct ShownView {
     /// Its page. `None` for a customer as it would be: the page shows it as it is.
     path: Option<String>,
     addresses: Vec<ShownAddress>,
+    /// The custom fields that agents see; masked for viewers.
+    fields: Vec<(String, String)>,
     /// Whether lookups by every one of its addresses find others.
     is_never_found: bool,
     records: Vec<ShownRecord>,
@@ -90,6 +92,11 @@ impl Visit {
             customer_id: self.value(&view.customer_id),
             path: Some(self.customer_path(&view.key)),
             addresses: self.shown_addresses(view),
+            fields: view
+                .fields
+                .iter()
+                .map(|(name, value)| (name.clone(), self.value(value)))
+                .collect(),
             is_never_found: !view.addresses.is_empty()
                 && view.addresses.iter().all(|address| !address.finds),
             records: view.records.iter().map(record).collect(),

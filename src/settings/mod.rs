@@ -41,4 +41,4 @@ pub use self::mistake::Mistake;
 pub use self::oidc::{OidcSettings, oidc_secret};
 pub use self::shared_hash::shared_hash;
 pub use self::traces::trace_headers;
-pub use self::warnings::unknown_event_type;
+pub use self::warnings::{unknown_event_type, unknown_template_names};

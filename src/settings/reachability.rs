@@ -7,9 +7,18 @@ impl SettingsFile {
     /// Whether only this machine can reach the URLs of this service: `server.public_url` is empty, or names this machine.
     #[must_use]
     pub fn is_for_this_machine_only(&self) -> bool {
-        let public_url = url::Url::parse(&self.server.public_url);
-        public_url.map_or(true, |url| is_of_this_machine(&url))
+        is_local(&self.server.public_url)
     }
+
+    /// Whether only this machine can reach the console: `console.public_url` is empty, or names this machine.
+    #[must_use]
+    pub fn has_console_for_this_machine_only(&self) -> bool {
+        is_local(&self.console.public_url)
+    }
+}
+
+fn is_local(public_url: &str) -> bool {
+    url::Url::parse(public_url).map_or(true, |url| is_of_this_machine(&url))
 }
 
 #[cfg(test)]

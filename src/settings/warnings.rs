@@ -17,6 +17,16 @@ pub fn unknown_event_type(sources: &SourceSettings, name: &str) -> Option<String
     if name == DEFAULT_MESSAGE { None } else { Names::new(sources).unknown_event_type(name) }
 }
 
+/// What is wrong with the names in the brand's own templates that no source has. A name that does not exist prints nothing.
+#[must_use]
+pub fn unknown_template_names(
+    sources: &SourceSettings,
+    presentation: &PresentationRules,
+) -> Vec<String> {
+    let names = Names::new(sources);
+    used_names(presentation).iter().filter_map(|used| names.unknown_name(used)).collect()
+}
+
 /// The settings of a brand that are valid, but probably wrong.
 pub(super) fn doubtful_settings(
     settings: &BrandSettings,

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::act::Plan;
 use crate::brand::Brand;
+use crate::customer::answer::agent_page::{SHOWN, with_link};
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::{Record, RecordKey};
 use crate::storage::StorageError;
@@ -31,6 +32,8 @@ pub struct CustomerView {
     pub last_name: String,
     /// The addresses, as answers show them.
     pub addresses: Vec<ViewedAddress>,
+    /// The custom fields, as answers show them.
+    pub fields: Vec<(String, String)>,
     /// Each record, with the name in it. Without a name, it may be deleted.
     pub records: Vec<(RecordKey, String)>,
     /// How many events its records have.
@@ -53,9 +56,18 @@ pub struct ViewedAddress {
 }
 
 impl CustomerView {
-    /// Everything but the number of events.
+    /// Everything but the number of events and the custom fields, which change with every purchase.
     fn texts(&self) -> Vec<String> {
-        let Self { key, customer_id, first_name, last_name, addresses, records, events: _ } = self;
+        let Self {
+            key,
+            customer_id,
+            first_name,
+            last_name,
+            addresses,
+            fields: _,
+            records,
+            events: _,
+        } = self;
         let own = [key, customer_id, first_name, last_name].map(String::clone);
         let addresses = addresses.iter().flat_map(|ViewedAddress { kind, text, finds }| {
             [kind.clone(), text.clone(), finds.to_string()]
@@ -97,7 +109,8 @@ impl StateInput {
 pub struct StateToken(String);
 
 impl StateToken {
-    /// The token of what a plan would do, with everything that a preview shows but the number of events.
+    /// The token of what a plan would do, with everything that a preview shows but the number of events and the custom
+    /// fields.
     pub(super) fn of(plan: &Plan, before: &StateInput, after: &[CustomerView]) -> Self {
         let mut digest = Sha256::new();
         let mut add = |text: &str| {
@@ -159,7 +172,8 @@ pub async fn views_of(
     let records = list_records(db, brand.id(), &records).await?;
     let outranked = list_outranked(db, brand.id(), keys).await?;
     let view = |customer: CustomerSummary| {
-        let answer: Value = serde_json::from_str(&customer.answer).unwrap_or_default();
+        let answer = with_link(&customer.answer, SHOWN);
+        let answer: Value = serde_json::from_str(&answer).unwrap_or_default();
         let named = |key: RecordKey| {
             let name = records.get(&key).map(name).unwrap_or_default();
             (key, name)
@@ -170,6 +184,7 @@ pub async fn views_of(
             first_name: text(&answer, "customerFirstname"),
             last_name: text(&answer, "customerLastname"),
             addresses: addresses(&answer, outranked),
+            fields: fields(&answer),
             key: customer.key,
             records: customer.records.into_iter().map(named).collect(),
             events: customer.events,
@@ -193,6 +208,14 @@ fn addresses(answer: &Value, outranked: Option<&BTreeSet<Identifier>>) -> Vec<Vi
         ViewedAddress { kind, text, finds }
     };
     listed.map(viewed).collect()
+}
+
+fn fields(answer: &Value) -> Vec<(String, String)> {
+    let listed = answer.get("customFields").and_then(Value::as_array).into_iter().flatten();
+    let named = listed.filter_map(Value::as_object).flatten();
+    named
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap_or_default().to_owned()))
+        .collect()
 }
 
 fn text(value: &Value, key: &str) -> String {

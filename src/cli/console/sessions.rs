@@ -26,7 +26,11 @@ pub(super) async fn link(
     let urls = console_urls(session)?;
     let brand = session.choose(slug)?;
     let attribution = actor.attribution();
-    let person = person.as_deref().unwrap_or(attribution.by);
+    let person = person.as_deref().or(actor.name()).ok_or_else(|| {
+        Failure::mistake(
+            "the login name is unknown; name the person that the link is for with --for NAME",
+        )
+    })?;
     let pool = &session.database.pool;
     let code = create_link(pool, brand, (role, person), attribution, now).await;
     let code = code.map_err(|error| match error {

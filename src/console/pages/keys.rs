@@ -93,7 +93,7 @@ async fn page(visit: &Visit, made: Option<Made>) -> Result<Reply, Refusal> {
 }
 
 /// The end of an id: ids that were made at almost the same time have the same beginning.
-fn short_id(id: Uuid) -> String {
+pub(super) fn short_id(id: Uuid) -> String {
     let id = id.to_string();
     id.get(id.len().saturating_sub(6)..).unwrap_or_default().to_owned()
 }

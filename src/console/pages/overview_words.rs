@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::keys::short_id;
+
 use crate::admin::attention::{Need, NeedRow};
 use crate::admin::first_steps::Step;
 use crate::admin::role::Role;
@@ -9,7 +11,6 @@ use crate::console::shown::ShownTime;
 use crate::console::visit::Visit;
 use crate::counted::counted;
 use crate::customer::model::source::Source;
-use crate::doctor::finding::Verdict;
 use crate::sources::webhook_setup;
 use crate::storage::bounded_counts::BoundedCount;
 use crate::sync::RunState;
@@ -65,7 +66,7 @@ pub(super) fn shown_need(visit: &Visit, row: &NeedRow) -> ShownNeed {
     let path = match &row.need {
         Need::DeadLetters(_) => Some("/inbox?state=dead".to_owned()),
         Need::Reviews(_) => Some("/reviews".to_owned()),
-        Need::Keys(..) => visit.may(Role::Admin).then(|| "/keys".to_owned()),
+        Need::Keys(_) | Need::RejectedKey(..) => visit.may(Role::Admin).then(|| "/keys".to_owned()),
         Need::AllRejected(source, ..)
         | Need::Rejected(source, _)
         | Need::Silent(source)
@@ -94,7 +95,8 @@ const fn who_acts(need: &Need) -> Role {
         | Need::Silent(_)
         | Need::UnreadableSecret(..)
         | Need::ApiFails(..)
-        | Need::Keys(..) => Role::Admin,
+        | Need::Keys(_)
+        | Need::RejectedKey(..) => Role::Admin,
     }
 }
 
@@ -168,10 +170,18 @@ fn need_words(need: &Need) -> (String, &'static str, &'static str) {
             "The page of the source has the details, and starts a new run.",
             if *state == RunState::Failed { "bad" } else { "warn" },
         ),
-        Need::Keys(verdict, seen) => (
+        Need::Keys(seen) => (
             format!("Keys for Omnidesk: {seen}"),
-            "Make a new key, and paste its URL into Omnidesk, everywhere where it asks.",
-            if *verdict == Verdict::Fail { "bad" } else { "warn" },
+            "Make a new key, and paste its URL into Omnidesk.",
+            "bad",
+        ),
+        Need::RejectedKey(label, id) => (
+            format!(
+                "A call with the key {} ({label}), which is not valid any more, was rejected",
+                short_id(*id)
+            ),
+            "If Omnidesk sent it, paste the URL of a valid key there. This warning ends a day after the last such call.",
+            "warn",
         ),
     }
 }

@@ -27,6 +27,8 @@ struct PeoplePage {
     idle_minutes: i64,
     /// Whether answers link to the agent page.
     has_agent_page: bool,
+    /// Whether only this machine can open the console.
+    is_local: bool,
     /// A link that was just made.
     made: Option<MadeLink>,
 }
@@ -81,6 +83,7 @@ pub(super) async fn page(visit: &Visit, made: Option<MadeLink>) -> Result<Reply,
         invitation_days: INVITATION_DAYS,
         session_hours: SESSION_HOURS,
         idle_minutes: IDLE_MINUTES,
+        is_local: visit.console.file.has_console_for_this_machine_only(),
         has_agent_page: visit.brand.agent_links.as_ref().is_some_and(AgentLinks::open_agent_page),
         made,
     };

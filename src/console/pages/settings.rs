@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::admin::answer_difference::{Line, differing_lines};
-use crate::admin::answers_preview::{AnswerPreview, TriedTemplate, try_template};
+use crate::admin::answers_preview::{AnswerPreview, TriedTemplate, doubtful_names, try_template};
 use crate::admin::audit::record_view;
 use crate::admin::effective_settings::{EffectiveSetting, effective_settings};
 use crate::console::reply::{Refusal, Reply};
@@ -39,6 +39,8 @@ struct Outcome {
     problems: Vec<String>,
     /// The lines that would change: whether the line is new, and the line.
     lines: Vec<(bool, String)>,
+    /// What is probably wrong in the template.
+    warnings: Vec<String>,
     /// What to write into the settings file.
     toml: String,
 }
@@ -108,7 +110,9 @@ async fn outcome(visit: &Visit, tried: &Tried) -> Result<Outcome, Refusal> {
             ..Outcome::default()
         },
         Ok(None) => problem("This customer has just been removed."),
-        Ok(Some(preview)) => shown(tried, &preview),
+        Ok(Some(preview)) => {
+            Outcome { warnings: doubtful_names(&visit.brand, template), ..shown(tried, &preview) }
+        }
     })
 }
 
@@ -133,6 +137,7 @@ fn shown(tried: &Tried, preview: &AnswerPreview) -> Outcome {
         } else {
             format!("{{ name = {name}, value = {template} }}")
         },
+        ..Outcome::default()
     }
 }
 

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::check::ServiceCheck;
 use crate::brand::Brand;
 use crate::counted::counted;
-use crate::doctor::finding::{Finding, Observation};
+use crate::doctor::finding::{Finding, Observation, Verdict};
 use crate::storage::api_keys::{KeyRow, KeyState, list_keys};
 use crate::storage::pool::Pool;
 
@@ -33,18 +33,35 @@ pub async fn check_keys<'b>(
 }
 
 fn judge(rows: &[&KeyRow], now: Timestamp) -> Observation {
+    let valid = judge_valid(rows, now);
+    match rejected_lately(rows.iter().copied(), now) {
+        Some(_) if valid.verdict == Verdict::Pass => Observation::warn(
+            "a call with a revoked or expired key was rejected within the last day",
+        ),
+        _ => valid,
+    }
+}
+
+/// Judges whether one of the keys of a brand is valid for some time.
+#[must_use]
+pub fn judge_valid(rows: &[&KeyRow], now: Timestamp) -> Observation {
     let valid: Vec<&&KeyRow> =
         rows.iter().filter(|row| row.state(now) == KeyState::Valid).collect();
     let lasts = |row: &KeyRow| row.expires_at.is_none_or(|at| at.duration_since(now) > SOON);
-    let was_rejected =
-        |row: &KeyRow| row.last_rejected_at.is_some_and(|at| now.duration_since(at) < LATELY);
     if valid.is_empty() {
         Observation::fail("no valid key")
-    } else if rows.iter().any(|row| was_rejected(row)) {
-        Observation::warn("a call with a revoked or expired key was rejected within the last day")
     } else if valid.iter().any(|row| lasts(row)) {
         Observation::pass(counted(valid.len(), "valid key", "valid keys"))
     } else {
         Observation::warn("all valid keys expire within 14 days")
     }
+}
+
+/// The revoked or expired key with which a call was rejected last, if that was lately.
+pub fn rejected_lately<'k>(
+    rows: impl Iterator<Item = &'k KeyRow>,
+    now: Timestamp,
+) -> Option<&'k KeyRow> {
+    rows.filter(|row| row.last_rejected_at.is_some_and(|at| now.duration_since(at) < LATELY))
+        .max_by_key(|row| row.last_rejected_at)
 }

@@ -13,7 +13,7 @@ mod source_apis;
 pub use self::check::{ServiceCheck, completed};
 pub use self::database::{check_database, check_exposure, check_facts, check_open_error};
 pub use self::files::{check_disks, check_suppression_file, judge_space};
-pub use self::keys::check_keys;
+pub use self::keys::{check_keys, judge_valid, rejected_lately};
 pub use self::login_provider::check_login_provider;
 pub use self::reachability::{Addresses, check_reachability};
 pub use self::replicas::check_replicas;

@@ -345,6 +345,7 @@ async fn a_join_that_does_not_give_one_customer_offers_to_join_all_records() {
     let shown = femke.post(&preview, &[("act", "join"), ("with", s)]).await.shown();
     assert!(shown.has("This does not give one customer, but"), "{}", shown.text());
     assert!(shown.has("Join all of their records"), "{}", shown.text());
+    assert!(shown.has("Yes, join them, and get "), "{}", shown.text());
     let all = [("act", "join-all"), ("with", s)];
     let shown = femke.post(&preview, &all).await.shown();
     assert!(!shown.has("This does not give one customer"), "{}", shown.text());

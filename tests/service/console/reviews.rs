@@ -294,7 +294,7 @@ async fn a_template_is_tried_on_one_customer_and_for_an_event_type_that_exists()
     let admin = Person::log_in(&app, Role::Admin, "Ada").await;
     let tried = async |place: &str, name: &str, customer: &str| {
         let fields = [("place", place), ("name", name), ("customer", customer)];
-        let template = [("template", "{{ customer.first_name }}")];
+        let template = [("template", "{{ customer.first_name }}{{ omneo.pointz }}")];
         let fields: Vec<_> = fields.into_iter().chain(template).collect();
         admin.post("/settings", &fields).await.shown()
     };
@@ -302,6 +302,7 @@ async fn a_template_is_tried_on_one_customer_and_for_an_event_type_that_exists()
     assert!(page.has("Several customers have this address."), "{}", page.text());
     let page = tried("field", "loyaltyTier", "ruben@example.org").await;
     assert!(page.has("What would change") && page.has("Ruben"), "{}", page.text());
+    assert!(page.has("omneo has no attribute `pointz`"), "{}", page.text());
     let page = tried("message", "omneo.orders", "ruben@example.org").await;
     assert!(page.has("omneo has no events of the type \"omneo.orders\""), "{}", page.text());
     let page = tried("message", "omneo.order", "ruben@example.org").await;

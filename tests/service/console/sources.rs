@@ -47,7 +47,7 @@ async fn a_source_shows_its_url_without_its_secret_and_why_webhooks_were_rejecte
         assert!(steps.html.contains(&format!("<h3 id=\"{source}\">")), "{}", steps.text());
         let own = viewer.get(&format!("/sources/{source}")).await.shown();
         let link = format!("/demo/documents/connect#{source}");
-        assert_eq!(own.links("/demo/documents/connect#")[0], link);
+        assert!(own.links("/demo/documents/connect#").contains(&link), "{source}");
     }
     assert!(steps.has("Give them the URL and the event types"), "{}", steps.text());
     assert_eq!(viewer.get("/documents/nothing").await.status, 404);

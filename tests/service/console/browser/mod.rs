@@ -308,6 +308,7 @@ async fn everything_works_without_javascript() {
     browser.click("#login button").await;
     browser.until("h1", "Overview").await;
     browser.open(&app, "/demo/keys").await;
+    browser.type_into("input[name=label]", "Omnidesk").await;
     browser.click("form[action$='/keys'] button").await;
     browser.until(".card.good h2", "CRM sync URL").await;
     browser.click(".top form button").await;
