@@ -40,8 +40,8 @@ pub enum Need {
     Sync(Source, String, RunState, String),
     /// No key for Omnidesk is valid for long: what is wrong.
     Keys(String),
-    /// Calls with a revoked or expired key are rejected: what the key is for, and its id.
-    RejectedKey(String, Uuid),
+    /// Calls with a revoked or expired key are rejected: the id of the last one.
+    RejectedKey(Uuid),
 }
 
 /// Something that needs a person, and since when, if that is known.
@@ -105,8 +105,7 @@ fn key_needs(keys: &[KeyRow], brand: &Brand, now: Timestamp) -> Vec<NeedRow> {
         needs.push(NeedRow { need: Need::Keys(valid.seen.into_owned()), at: None });
     }
     if let Some(row) = rejected_lately(own.into_iter(), now) {
-        let need = Need::RejectedKey(row.label.clone(), row.key_id);
-        needs.push(NeedRow { need, at: row.last_rejected_at });
+        needs.push(NeedRow { need: Need::RejectedKey(row.key_id), at: row.last_rejected_at });
     }
     needs
 }

@@ -196,8 +196,10 @@ fn questions(brand: &Brand, text: &str) -> Vec<Question> {
         .ok();
     let phone = phone.map(|phone| Question::Address(phone.into()));
     let is_id = !text.is_empty() && is_possible_id(text);
-    let id = is_id.then(|| Question::Id(canonical_id(text)));
-    email.into_iter().chain(phone).chain(id).collect()
+    // People write the number of an order in small letters.
+    let ids = is_id.then(|| [text.to_owned(), text.to_uppercase()]).into_iter().flatten();
+    let ids: BTreeSet<String> = ids.map(|id| canonical_id(&id)).collect();
+    email.into_iter().chain(phone).chain(ids.into_iter().map(Question::Id)).collect()
 }
 
 /// How the folded names begin that some words may mean, with the family name first. The words may be a family name, both

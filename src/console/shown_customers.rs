@@ -1,6 +1,6 @@
 //! Customers and records as pages show them. Viewers see masks.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -10,6 +10,9 @@ use crate::admin::audit::Attribution;
 use crate::admin::compared_review::kind_in_words;
 use crate::admin::decisions::{CustomerView, FINDS_ANOTHER, ViewedAddress};
 use crate::customer::model::record::RecordKey;
+
+/// What is said of an address that several of the shown customers have.
+const COMMON: &str = "several of these customers have it";
 
 /// A customer in short, on a page.
 #[derive(Serialize)]
@@ -49,6 +52,20 @@ pub(super) struct ShownRecord {
     path: String,
     /// It comes from none of the customers in question.
     is_pulled_in: bool,
+}
+
+/// Marks the addresses that several of some customers have.
+pub(super) fn mark_common(mut views: Vec<ShownView>) -> Vec<ShownView> {
+    let mut having: BTreeMap<(String, String), usize> = BTreeMap::new();
+    for address in views.iter().flat_map(|view| &view.addresses) {
+        let count = having.entry((address.kind.clone(), address.text.clone())).or_default();
+        *count = count.saturating_add(1);
+    }
+    for address in views.iter_mut().flat_map(|view| &mut view.addresses) {
+        let is_common = having.get(&(address.kind.clone(), address.text.clone())) > Some(&1);
+        address.note = address.note.or(is_common.then_some(COMMON));
+    }
+    views
 }
 
 impl ShownView {

@@ -40,3 +40,20 @@ fn without_a_browser_the_link_is_printed_and_the_reason_is_told() {
     assert!(ended.error.contains("No browser was opened"), "{ended:?}");
     assert!(ended.out.contains("http://127.0.0.1:8090/login#shop."), "{ended:?}");
 }
+
+#[test]
+fn a_link_is_for_somebody_with_a_name() {
+    let shop = Shop::open();
+    let settings = std::fs::read_to_string(&shop.settings).unwrap();
+    let settings = settings.replace("[console]\nlisten = \"\"", "[console]");
+    std::fs::write(&shop.settings, settings).unwrap();
+    let link = |name: &[&str]| {
+        let arguments = [&["console", "link", "--role", "admin"], name].concat();
+        run(shop.command(&arguments).env_remove("USER").env_remove("LOGNAME"))
+    };
+    let nameless = link(&[]);
+    assert_ne!(nameless.code, Some(0), "{nameless:?}");
+    assert!(nameless.error.contains("--for NAME") && nameless.out.is_empty(), "{nameless:?}");
+    let named = link(&["--for", "Femke"]);
+    assert!(named.out.contains("/login#shop."), "{named:?}");
+}

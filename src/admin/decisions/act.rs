@@ -214,6 +214,9 @@ async fn join_customers(
     for customer in live_records_of_customers(db, brand, named).await? {
         records.extend(customer.into_iter().filter(|key| !self_asserted.contains(&key.kind)));
     }
+    if records.len() > MOST_PAIRS {
+        return Err(DecisionError::TooManyPairs);
+    }
     join(db, brand, &records).await
 }
 

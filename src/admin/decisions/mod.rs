@@ -43,6 +43,18 @@ pub struct Preview {
     pub state: StateToken,
 }
 
+impl Preview {
+    /// Whether the customers stay as they are. Their custom fields may change all the same, such as by what they are
+    /// joined.
+    #[must_use]
+    pub fn is_unchanged(&self) -> bool {
+        let texts = |views: &[CustomerView]| -> Vec<(Vec<String>, i64)> {
+            views.iter().map(|view| (view.texts(), view.events)).collect()
+        };
+        texts(&self.before) == texts(&self.after)
+    }
+}
+
 /// What was decided.
 pub struct Decided {
     /// The id of the decision that was made or undone.

@@ -32,7 +32,7 @@ pub struct CustomerView {
     pub last_name: String,
     /// The addresses, as answers show them.
     pub addresses: Vec<ViewedAddress>,
-    /// The custom fields, as answers show them.
+    /// The custom fields of the stored answer. After a change of the settings, it is rendered again within minutes.
     pub fields: Vec<(String, String)>,
     /// Each record, with the name in it. Without a name, it may be deleted.
     pub records: Vec<(RecordKey, String)>,
@@ -57,7 +57,7 @@ pub struct ViewedAddress {
 
 impl CustomerView {
     /// Everything but the number of events and the custom fields, which change with every purchase.
-    fn texts(&self) -> Vec<String> {
+    pub(super) fn texts(&self) -> Vec<String> {
         let Self {
             key,
             customer_id,

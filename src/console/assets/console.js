@@ -119,6 +119,7 @@ const arrange = () => document.querySelectorAll(".scroll").forEach((scroll) => {
 });
 arrange();
 window.addEventListener("resize", arrange);
+document.addEventListener("toggle", arrange, true);
 document.addEventListener("htmx:afterSwap", arrange);
 
 // htmx remembers the last path, which nobody needs: a browser keeps nothing of the console.

@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::id_changes::{IdChange, id_changes};
+use super::changes::Changes;
 use super::shown_decisions::{ShownDecision, refused, seen_people};
-use crate::admin::decisions::{Act, DecisionError, Preview, StateToken};
+use crate::admin::decisions::{Act, CustomerView, DecisionError, Preview, StateToken};
 use crate::admin::decisions::{decide, find_decision, preview};
 use crate::admin::role::Role;
 use crate::admin::shown_customer::records_of;
 use crate::console::reply::{Refusal, Reply};
-use crate::console::shown_customers::ShownView;
+use crate::console::shown_customers::{ShownView, mark_common};
 use crate::console::visit::Visit;
 use crate::counted::counted;
 use crate::customer::model::record::RecordKey;
@@ -66,7 +66,7 @@ struct Undo {
     state: String,
     /// Whether no customer changes.
     is_unchanged: bool,
-    ids: Vec<IdChange>,
+    changes: Changes,
     before: Vec<ShownView>,
     after: Vec<ShownView>,
 }
@@ -112,14 +112,16 @@ fn shown_records(shown: &Preview) -> BTreeSet<RecordKey> {
 }
 
 fn undo_of(visit: &Visit, shown: &Preview) -> Undo {
-    let before = shown.before.iter().take(MOST_CUSTOMERS).map(|view| visit.shown_view(view));
-    let after = shown.after.iter().take(MOST_CUSTOMERS);
+    let some = |views: &[CustomerView]| -> Vec<ShownView> {
+        views.iter().take(MOST_CUSTOMERS).map(|view| visit.shown_view(view)).collect()
+    };
+    let after = some(&shown.after).into_iter().map(ShownView::if_decided).collect();
     Undo {
         state: shown.state.to_string(),
-        is_unchanged: shown.before == shown.after,
-        ids: id_changes(visit, shown, MOST_CUSTOMERS),
-        before: before.collect(),
-        after: after.map(|view| visit.shown_view(view).if_decided()).collect(),
+        is_unchanged: shown.is_unchanged(),
+        changes: Changes::of(visit, shown, MOST_CUSTOMERS),
+        before: mark_common(some(&shown.before)),
+        after: mark_common(after),
     }
 }
 

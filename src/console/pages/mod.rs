@@ -2,13 +2,13 @@
 
 mod accounts;
 mod audit;
+mod changes;
 mod customers;
 mod decisions;
 mod delivery;
 mod delivery_jobs;
 mod documents;
 mod erasure;
-mod id_changes;
 mod inbox;
 mod inbox_filter;
 mod keys;

@@ -66,7 +66,7 @@ pub(super) fn shown_need(visit: &Visit, row: &NeedRow) -> ShownNeed {
     let path = match &row.need {
         Need::DeadLetters(_) => Some("/inbox?state=dead".to_owned()),
         Need::Reviews(_) => Some("/reviews".to_owned()),
-        Need::Keys(_) | Need::RejectedKey(..) => visit.may(Role::Admin).then(|| "/keys".to_owned()),
+        Need::Keys(_) | Need::RejectedKey(_) => visit.may(Role::Admin).then(|| "/keys".to_owned()),
         Need::AllRejected(source, ..)
         | Need::Rejected(source, _)
         | Need::Silent(source)
@@ -96,7 +96,7 @@ const fn who_acts(need: &Need) -> Role {
         | Need::UnreadableSecret(..)
         | Need::ApiFails(..)
         | Need::Keys(_)
-        | Need::RejectedKey(..) => Role::Admin,
+        | Need::RejectedKey(_) => Role::Admin,
     }
 }
 
@@ -175,12 +175,12 @@ fn need_words(need: &Need) -> (String, &'static str, &'static str) {
             "Make a new key, and paste its URL into Omnidesk.",
             "bad",
         ),
-        Need::RejectedKey(label, id) => (
+        Need::RejectedKey(id) => (
             format!(
-                "A call with the key {} ({label}), which is not valid any more, was rejected",
+                "A call with the key {}, which is revoked or expired, was rejected",
                 short_id(*id)
             ),
-            "If Omnidesk sent it, paste the URL of a valid key there. This warning ends a day after the last such call.",
+            "If Omnidesk sent it, paste the URL of a valid key there, or make a new one. This warning ends a day after the last such call.",
             "warn",
         ),
     }

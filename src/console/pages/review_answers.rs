@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::id_changes::{IdChange, id_changes};
+use super::changes::Changes;
 use super::shown_decisions::refused;
 use crate::admin::compared_review::{ComparedCustomer, MOST_COMPARED};
 use crate::admin::decided_since::decided_since;
@@ -14,11 +14,13 @@ use crate::admin::decisions::{CustomerView, DecisionError, StateToken, decide, p
 use crate::admin::reviews::{
     DAYS_AWAY, Review, ReviewAnswer, days_later, list, list_ids, postpone, settle,
 };
+use crate::admin::shown_customer::{log_view, records_of};
 use crate::console::reply::{Refusal, Reply};
-use crate::console::shown_customers::ShownView;
+use crate::console::shown_customers::{ShownView, mark_common};
 use crate::console::visit::Visit;
 use crate::customer::model::record::RecordKey;
 use crate::record_links::RecordLinks;
+use crate::storage::StorageError;
 
 /// An answer that a person can choose.
 #[derive(Serialize)]
@@ -41,7 +43,7 @@ pub(super) struct Answer {
 struct AnswerResult {
     /// The state that this shows.
     state: String,
-    ids: Vec<IdChange>,
+    changes: Changes,
     /// The customers as they would be.
     customers: Vec<ShownView>,
     /// How many more there would be.
@@ -129,14 +131,22 @@ async fn previewed(
         .chain(shown.before.iter().filter(is_asked))
         .flat_map(|view| view.records.iter().map(|(record, _)| record.clone()))
         .collect();
-    let others = shown.before.iter().filter(|view| !is_asked(view)).take(MOST_COMPARED);
+    let others = || shown.before.iter().filter(|view| !is_asked(view));
+    let pulled_in: BTreeSet<RecordKey> = others().flat_map(records_of).collect();
+    if !pulled_in.is_empty() {
+        let mut connection = visit.pool().acquire().await.map_err(StorageError::from)?;
+        let view = ("preview decision", &pulled_in);
+        log_view(&mut connection, &visit.brand, view, visit.seen_by()).await?;
+    }
     let after = shown.after.iter().take(MOST_COMPARED);
     Ok(AnswerResult {
         state: shown.state.to_string(),
-        ids: id_changes(visit, &shown, MOST_COMPARED),
-        customers: after.map(|view| visit.shown_view_beside(view, &known).if_decided()).collect(),
+        changes: Changes::of(visit, &shown, MOST_COMPARED),
+        customers: mark_common(
+            after.map(|view| visit.shown_view_beside(view, &known).if_decided()).collect(),
+        ),
         more: shown.after.len().saturating_sub(MOST_COMPARED),
-        others: others.map(|view| visit.shown_view(view)).collect(),
+        others: others().take(MOST_COMPARED).map(|view| visit.shown_view(view)).collect(),
     })
 }
 
@@ -145,7 +155,7 @@ fn unchanged(visit: &Visit, customers: &[ComparedCustomer]) -> AnswerResult {
     let shown = |customer: &ComparedCustomer| visit.shown_view(&customer.view);
     AnswerResult {
         state: String::new(),
-        ids: Vec::new(),
+        changes: Changes::default(),
         customers: customers.iter().map(shown).collect(),
         more: 0,
         others: Vec::new(),

@@ -65,3 +65,31 @@ pub fn rejected_lately<'k>(
     rows.filter(|row| row.last_rejected_at.is_some_and(|at| now.duration_since(at) < LATELY))
         .max_by_key(|row| row.last_rejected_at)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejected_key_is_reported_for_a_day_unless_something_is_worse() {
+        let now: Timestamp = "2026-11-30T12:00:00Z".parse().unwrap();
+        let key = |rejected_hours: Option<i64>, is_revoked: bool| KeyRow {
+            brand_id: 1,
+            key_id: uuid::Uuid::nil(),
+            label: String::new(),
+            hash: [0; 32],
+            created_at: now,
+            expires_at: None,
+            revoked_at: is_revoked.then_some(now),
+            last_used_at: None,
+            last_rejected_at: rejected_hours.map(|hours| now - SignedDuration::from_hours(hours)),
+        };
+        let valid = key(None, false);
+        for (hours, verdict) in [(1, Verdict::Warn), (23, Verdict::Warn), (24, Verdict::Pass)] {
+            let found = judge(&[&valid, &key(Some(hours), true)], now);
+            assert_eq!(found.verdict, verdict, "{hours}: {}", found.seen);
+        }
+        let only_revoked = judge(&[&key(Some(1), true)], now);
+        assert_eq!(only_revoked.verdict, Verdict::Fail);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use hookpoint::admin::decisions::Act;
 use hookpoint::customer::model::event::EventKey;
 use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::Change;
@@ -127,6 +128,7 @@ async fn a_customer_is_found_by_everything_that_is_known_about_it() {
         "CONTACT-1001",
         "omneo.profile:679964aa-c748-484d-89d9-5c968ab3f6c0",
         "NL-2026-00042",
+        "nl-2026-00042",
         "Thomas Bakker",
         "bakker thomas",
         "Bakker, Tho",
@@ -330,7 +332,22 @@ async fn records_of_two_people_are_separated_and_that_is_undone() {
 }
 
 #[tokio::test]
-async fn a_join_that_does_not_give_one_customer_offers_to_join_all_records() {
+async fn a_preview_shows_the_fields_that_agents_would_see() {
+    let app = empty_app_with_console().await;
+    app.apply(demo_changes(&app.brand)).await;
+    app.wait_until_current().await;
+    let femke = Person::enter(&app, Role::Supervisor).await;
+    let path = femke.path_of("thomas@example.org").await;
+    let join = [("act", "join"), ("with", "lieke.vandijk@example.org")];
+    let shown = femke.post(&format!("{path}/preview"), &join).await.shown();
+    for field in ["<dt>favoriteColor</dt><dd>orange</dd>", "<dt>loyaltyTier</dt><dd>Gold</dd>"] {
+        assert!(shown.has(field), "{field}: {}", shown.text());
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn a_join_is_of_all_records_if_one_of_each_does_not_give_one_customer() {
     let [r, s] = ["ruben@example.org", "sanne@example.org"];
     let app = with(vec![
         person("omneo.profile:ruben", ("Ruben", "Smit"), r, ""),
@@ -343,13 +360,14 @@ async fn a_join_that_does_not_give_one_customer_offers_to_join_all_records() {
     let path = femke.path_of(r).await;
     let preview = format!("{path}/preview");
     let shown = femke.post(&preview, &[("act", "join"), ("with", s)]).await.shown();
-    assert!(shown.has("This does not give one customer, but"), "{}", shown.text());
-    assert!(shown.has("Join all of their records"), "{}", shown.text());
-    assert!(shown.has("Yes, join them, and get "), "{}", shown.text());
-    let all = [("act", "join-all"), ("with", s)];
-    let shown = femke.post(&preview, &all).await.shown();
     assert!(!shown.has("This does not give one customer"), "{}", shown.text());
-    assert!(shown.has("Yes, join all records"), "{}", shown.text());
+    assert!(shown.has("All of their records are joined now"), "{}", shown.text());
+    assert!(shown.has("no longer then: the name Sanne Jansen"), "{}", shown.text());
+    let all = [("act", "join-all"), ("with", s)];
+    for (name, value) in all {
+        let field = format!("name=\"{name}\" value=\"{value}\"");
+        assert!(shown.has(&field), "{field}: {}", shown.text());
+    }
     let decided = femke.decide(&path, &all).await;
     assert_eq!(decided.status, 303, "{}", decided.body);
     app.wait_until_current().await;
@@ -409,18 +427,28 @@ async fn customers_are_joined_as_they_were_shown() {
 
 #[tokio::test]
 async fn a_join_that_does_not_give_one_customer_says_so() {
+    let others = ["omniotap.contact:r2", "omniotap.contact:s2"];
+    let [r, s] = ["ruben@example.org", "sanne@example.org"];
     let app = with(vec![
-        person("omneo.profile:ruben", ("Ruben", "Smit"), "ruben@example.org", ""),
-        person("omniotap.contact:r2", ("Ruben", "Smit"), "ruben@example.org", ""),
-        person("omneo.profile:sanne", ("Sanne", "Jansen"), "sanne@example.org", ""),
-        person("omniotap.contact:s2", ("Sanne", "Jansen"), "sanne@example.org", ""),
+        person(others[0], ("Ruben", "Smit"), r, ""),
+        person(others[1], ("Sanne", "Jansen"), s, ""),
+    ])
+    .await;
+    // This decision forbids to join all of their records, but not those that come later.
+    let two = others.map(|key| key.parse().unwrap()).into();
+    app.decided(Act::KeepApart(two)).await;
+    app.apply(vec![
+        person("omneo.profile:ruben", ("Ruben", "Smit"), r, ""),
+        person("omneo.profile:sanne", ("Sanne", "Jansen"), s, ""),
     ])
     .await;
     let femke = Person::enter(&app, Role::Supervisor).await;
-    let path = femke.path_of("ruben@example.org").await;
-    let join = [("act", "join"), ("with", "sanne@example.org")];
-    let shown = femke.submit(&format!("{path}/preview"), &join).await.body;
-    assert!(shown.contains("This does not give one customer, but "), "{shown}");
+    let path = femke.path_of(r).await;
+    let preview = format!("{path}/preview");
+    let shown = femke.post(&preview, &[("act", "join"), ("with", s)]).await.shown();
+    assert!(shown.has("This does not give one customer, but "), "{}", shown.text());
+    assert!(shown.has("It joins one record of each."), "{}", shown.text());
+    assert!(shown.has("and get "), "{}", shown.text());
     app.stop().await;
 }
 
@@ -584,6 +612,9 @@ async fn an_export_says_what_agents_see_of_each_event() {
     assert!(events.iter().all(|event| event["live"] == false && event["message"].is_null()));
     let page = export("html").await;
     assert_eq!(page.matches("(deleted in its system)</summary>").count(), events.len(), "{page}");
+    // What stands in the title of an event, or under its own name, stands there only.
+    assert!(!page.contains(">happened at</th>") && !page.contains(">reference.order number<"));
+    assert!(page.contains(">order number</th><td>NL-2026-00042<"), "{page}");
     app.stop().await;
 }
 

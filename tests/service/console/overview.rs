@@ -68,7 +68,7 @@ async fn keys_that_end_soon_need_an_admin() {
 async fn a_revoked_key_that_is_still_used_needs_an_admin_for_a_day() {
     let app = receiver_with_console().await;
     let admin = Person::log_in(&app, Role::Admin, "Ada").await;
-    let warning = "A call with the key 000001 (old), which is not valid any more, was rejected";
+    let warning = "A call with the key 000001, which is revoked or expired, was rejected";
     for (hours, is_shown) in [(23, true), (25, false)] {
         sqlx::query(
             "insert into api_keys (brand_id, key_id, label, hash, created_at, revoked_at, last_rejected_at)

@@ -8,9 +8,9 @@ use super::join;
 use crate::admin::compared_review::kind_in_words;
 use crate::admin::decisions::{Act, CustomerView, DecisionError, Preview, decide, preview};
 use crate::admin::shown_customer::{log_view, records_of, view_of_record};
-use crate::console::pages::id_changes::{IdChange, id_changes};
+use crate::console::pages::changes::Changes;
 use crate::console::reply::{Refusal, Reply};
-use crate::console::shown_customers::ShownView;
+use crate::console::shown_customers::{ShownView, mark_common};
 use crate::console::visit::Visit;
 use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
@@ -28,11 +28,11 @@ struct PreviewPage {
     yes: &'static str,
     /// How many customers a join of two gives. 0 for other acts.
     joined: usize,
-    /// What the form of a join says about the other customer, if all of their records can be joined instead.
-    with: Option<String>,
+    /// Whether a join is of all records.
+    has_all_records: bool,
     /// Whether no customer changes now.
     is_unchanged: bool,
-    ids: Vec<IdChange>,
+    changes: Changes,
     fields: Vec<(&'static str, String)>,
     state: String,
     before: Vec<ShownView>,
@@ -57,13 +57,18 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
     }
     let (act, Words { title, question, yes }) = act(visit, &customer).await?;
     let shown = Box::pin(preview(visit.pool(), &visit.brand, &act)).await.map_err(refusal)?;
+    let (act, shown) = Box::pin(with_all_records(visit, act, shown)).await?;
     let records: BTreeSet<RecordKey> = shown.before.iter().flat_map(records_of).collect();
     let mut connection = visit.pool().acquire().await?;
     let view = ("preview decision", &records);
     log_view(&mut connection, &visit.brand, view, visit.seen_by()).await?;
     drop(connection);
     let sent = |name: &'static str| {
-        visit.form.values(name).into_iter().map(move |value| (name, value.to_owned()))
+        let values = match &act {
+            Act::JoinCustomers(_) if name == "act" => vec![join::ALL],
+            _ => visit.form.values(name),
+        };
+        values.into_iter().map(move |value| (name, value.to_owned()))
     };
     let page = PreviewPage {
         path: visit.customer_path(&visit.record()?.to_string()),
@@ -71,15 +76,37 @@ pub(in crate::console::pages) async fn show(visit: &Visit) -> Result<Reply, Refu
         question,
         yes,
         joined: joined(&act, &shown),
-        with: matches!(act, Act::Join(_)).then(|| visit.form.value("with").to_owned()),
-        is_unchanged: shown.before == shown.after,
-        ids: id_changes(visit, &shown, usize::MAX),
+        has_all_records: matches!(act, Act::JoinCustomers(_)),
+        is_unchanged: shown.is_unchanged(),
+        changes: Changes::of(visit, &shown, usize::MAX),
         fields: FIELDS.into_iter().flat_map(sent).collect(),
         state: shown.state.to_string(),
-        before: shown.before.iter().map(|view| visit.shown_view(view)).collect(),
-        after: shown.after.iter().map(|view| visit.shown_view(view).if_decided()).collect(),
+        before: mark_common(shown.before.iter().map(|view| visit.shown_view(view)).collect()),
+        after: mark_common(
+            shown.after.iter().map(|view| visit.shown_view(view).if_decided()).collect(),
+        ),
     };
     visit.page("customer_preview.html", ("/customers", &page.title), &page)
+}
+
+/// If a join of one record of each customer does not give one customer: the join of all of their records, if that gives
+/// fewer.
+async fn with_all_records(
+    visit: &Visit,
+    act: Act,
+    shown: Preview,
+) -> Result<(Act, Preview), Refusal> {
+    let of_each = joined(&act, &shown);
+    let Act::Join(named) = &act else { return Ok((act, shown)) };
+    if of_each <= 1 {
+        return Ok((act, shown));
+    }
+    let all = Act::JoinCustomers(named.clone());
+    match preview(visit.pool(), &visit.brand, &all).await {
+        Ok(of_all) if joined(&all, &of_all) < of_each => Ok((all, of_all)),
+        Err(DecisionError::Storage(error)) => Err(error.into()),
+        Ok(_) | Err(_) => Ok((act, shown)),
+    }
 }
 
 /// How many customers the customers of a join become. 0 for other acts.
@@ -147,11 +174,7 @@ async fn act(visit: &Visit, customer: &CustomerView) -> Result<(Act, Words), Ref
         )),
         join::ALL => Ok((
             Act::JoinCustomers([own()?, join::other(visit, customer).await?].into()),
-            Words::new(
-                "Join all records of customers",
-                "Are these customers the same person, with all of their records?",
-                "Yes, join all records",
-            ),
+            Words::new("Join customers", "Are these customers the same person?", "Yes, join them"),
         )),
         about_address => about(visit, about_address, own()?),
     }

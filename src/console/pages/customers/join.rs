@@ -22,6 +22,8 @@ struct JoinPage {
     view: ShownView,
     path: String,
     text: String,
+    /// The act of the form: whether all records are joined.
+    act: String,
     /// Each customer that matches, with the key of its first record.
     others: Vec<(ShownView, String)>,
     /// The most that are shown, if more may match.
@@ -46,6 +48,7 @@ pub(super) async fn choice(
         view: visit.shown_view(customer),
         path: visit.customer_path(&customer.key),
         text: visit.form.value("with").to_owned(),
+        act: visit.form.value("act").to_owned(),
         most: (others.len() == MOST_OTHERS).then_some(MOST_OTHERS),
         others: others.iter().map(|view| (visit.shown_view(view), view.key.clone())).collect(),
     };
