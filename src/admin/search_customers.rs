@@ -139,7 +139,16 @@ async fn matching_keys(
             keys.extend(list_owners(db, brand.id(), &holders).await?.into_values());
         }
     }
-    if by_name && keys.is_empty() {
+    if !keys.is_empty() {
+        return Ok(keys);
+    }
+    // People write the number of an order in small letters.
+    let capitals = text.to_uppercase();
+    if capitals != text && is_possible_id(&capitals) {
+        let question = Question::Id(canonical_id(&capitals));
+        keys.extend(customer_keys(db, brand, &question, rules).await?);
+    }
+    if by_name {
         keys.extend(list_named(db, brand, text, limit).await?);
     }
     Ok(keys)
@@ -196,10 +205,8 @@ fn questions(brand: &Brand, text: &str) -> Vec<Question> {
         .ok();
     let phone = phone.map(|phone| Question::Address(phone.into()));
     let is_id = !text.is_empty() && is_possible_id(text);
-    // People write the number of an order in small letters.
-    let ids = is_id.then(|| [text.to_owned(), text.to_uppercase()]).into_iter().flatten();
-    let ids: BTreeSet<String> = ids.map(|id| canonical_id(&id)).collect();
-    email.into_iter().chain(phone).chain(ids.into_iter().map(Question::Id)).collect()
+    let id = is_id.then(|| Question::Id(canonical_id(text)));
+    email.into_iter().chain(phone).chain(id).collect()
 }
 
 /// How the folded names begin that some words may mean, with the family name first. The words may be a family name, both

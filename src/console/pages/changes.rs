@@ -1,7 +1,5 @@
 //! What a decision would change for those who know a customer: its id, and what agents see of it.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use crate::admin::decisions::{CustomerView, Preview};
@@ -12,7 +10,7 @@ use crate::console::visit::Visit;
 #[derive(Serialize, Default)]
 pub(super) struct Changes {
     ids: Vec<IdChange>,
-    /// What agents see of a customer, and would see of nobody any more: the name of the customer, and the values.
+    /// What agents see of a customer now, and would not see any more: the name of the customer, and the values.
     lost: Vec<(String, Vec<String>)>,
 }
 
@@ -28,6 +26,9 @@ struct IdChange {
 impl Changes {
     /// Those of the first `most` customers.
     pub(super) fn of(visit: &Visit, shown: &Preview, most: usize) -> Self {
+        if shown.is_unchanged() {
+            return Self::default();
+        }
         let before = || shown.before.iter().take(most);
         Self {
             ids: before().filter_map(|view| id_change(visit, shown, view)).collect(),
@@ -51,16 +52,23 @@ fn id_change(visit: &Visit, shown: &Preview, before: &CustomerView) -> Option<Id
     Some(IdChange { old, new, is_joined: came.count() > 1 })
 }
 
-/// The name and the custom fields of a customer that no customer would show any more.
+/// The name and the custom fields of a customer that no customer with its records would show any more. Not the fields
+/// about the answer itself.
 fn lost_values(visit: &Visit, shown: &Preview, before: &CustomerView) -> Vec<String> {
+    let records = records_of(before);
+    let has_some = |view: &&CustomerView| !records.is_disjoint(&records_of(view));
+    let after: Vec<&CustomerView> = shown.after.iter().filter(has_some).collect();
     let name =
         |view: &CustomerView| format!("{} {}", view.first_name, view.last_name).trim().to_owned();
-    let names: BTreeSet<String> = shown.after.iter().map(name).collect();
-    let fields: BTreeSet<&(String, String)> =
-        shown.after.iter().flat_map(|view| &view.fields).collect();
-    let own = Some(name(before)).filter(|own| !own.is_empty() && !names.contains(own));
-    let lost = before.fields.iter().filter(|field| !fields.contains(field));
-    own.map(|own| format!("the name {}", visit.value(&own)))
+    let own = name(before);
+    let is_lost = !own.is_empty() && after.iter().all(|view| name(view) != own);
+    let rules = visit.brand.rules.presenter.rules();
+    let about_answer = [&rules.matched_by_field, &rules.data_as_of_field];
+    let lost = before.fields.iter().filter(|field| {
+        !about_answer.contains(&&field.0) && after.iter().all(|view| !view.fields.contains(field))
+    });
+    is_lost
+        .then(|| format!("the name {}", visit.value(&own)))
         .into_iter()
         .chain(lost.map(|(name, value)| format!("{name} {}", visit.value(value))))
         .collect()

@@ -10,7 +10,7 @@ use super::changes::Changes;
 use super::shown_decisions::refused;
 use crate::admin::compared_review::{ComparedCustomer, MOST_COMPARED};
 use crate::admin::decided_since::decided_since;
-use crate::admin::decisions::{CustomerView, DecisionError, StateToken, decide, preview};
+use crate::admin::decisions::{CustomerView, DecisionError, Preview, StateToken, decide, preview};
 use crate::admin::reviews::{
     DAYS_AWAY, Review, ReviewAnswer, days_later, list, list_ids, postpone, settle,
 };
@@ -131,13 +131,8 @@ async fn previewed(
         .chain(shown.before.iter().filter(is_asked))
         .flat_map(|view| view.records.iter().map(|(record, _)| record.clone()))
         .collect();
-    let others = || shown.before.iter().filter(|view| !is_asked(view));
-    let pulled_in: BTreeSet<RecordKey> = others().flat_map(records_of).collect();
-    if !pulled_in.is_empty() {
-        let mut connection = visit.pool().acquire().await.map_err(StorageError::from)?;
-        let view = ("preview decision", &pulled_in);
-        log_view(&mut connection, &visit.brand, view, visit.seen_by()).await?;
-    }
+    let others = || shown.before.iter().filter(|view| !is_asked(view)).take(MOST_COMPARED);
+    log_others(visit, &shown, customers).await?;
     let after = shown.after.iter().take(MOST_COMPARED);
     Ok(AnswerResult {
         state: shown.state.to_string(),
@@ -146,8 +141,28 @@ async fn previewed(
             after.map(|view| visit.shown_view_beside(view, &known).if_decided()).collect(),
         ),
         more: shown.after.len().saturating_sub(MOST_COMPARED),
-        others: others().take(MOST_COMPARED).map(|view| visit.shown_view(view)).collect(),
+        others: others().map(|view| visit.shown_view(view)).collect(),
     })
+}
+
+/// Logs that the person saw customers besides those that the page compares.
+async fn log_others(
+    visit: &Visit,
+    shown: &Preview,
+    customers: &[ComparedCustomer],
+) -> Result<(), StorageError> {
+    let compared: BTreeSet<RecordKey> =
+        customers.iter().flat_map(|customer| records_of(&customer.view)).collect();
+    let views = [&shown.before, &shown.after];
+    let seen = views.into_iter().flat_map(|views| views.iter().take(MOST_COMPARED));
+    let others: BTreeSet<RecordKey> =
+        seen.flat_map(records_of).filter(|record| !compared.contains(record)).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    let mut connection = visit.pool().acquire().await?;
+    let view = ("preview decision", &others);
+    log_view(&mut connection, &visit.brand, view, visit.seen_by()).await
 }
 
 /// What an answer does that only ends the question.

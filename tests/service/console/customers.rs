@@ -361,7 +361,7 @@ async fn a_join_is_of_all_records_if_one_of_each_does_not_give_one_customer() {
     let preview = format!("{path}/preview");
     let shown = femke.post(&preview, &[("act", "join"), ("with", s)]).await.shown();
     assert!(!shown.has("This does not give one customer"), "{}", shown.text());
-    assert!(shown.has("All of their records are joined now"), "{}", shown.text());
+    assert!(shown.has("This joins all of their records"), "{}", shown.text());
     assert!(shown.has("no longer then: the name Sanne Jansen"), "{}", shown.text());
     let all = [("act", "join-all"), ("with", s)];
     for (name, value) in all {
@@ -396,6 +396,7 @@ async fn customers_are_joined_as_they_were_shown() {
     let announced = plain(&shown.body);
     assert!(announced.contains("The customer id <span class=\"mono\">sanne</span> becomes <span class=\"mono\">ruben</span>."));
     assert!(announced.contains("Yes, join them"), "{announced}");
+    assert!(announced.contains("several of these customers have it"), "{announced}");
     assert!(!announced.contains("This does not give one customer"), "{announced}");
     let state = hidden(&shown.body, "state");
     // Meanwhile, a source says more.
@@ -610,6 +611,11 @@ async fn an_export_says_what_agents_see_of_each_event() {
     let data: serde_json::Value = serde_json::from_str(&export("json").await).unwrap();
     let events = data["events"].as_array().unwrap();
     assert!(events.iter().all(|event| event["live"] == false && event["message"].is_null()));
+    let page = export("html").await;
+    assert_eq!(page.matches("(deleted in its system)</summary>").count(), events.len(), "{page}");
+    // An event whose source took its time back has the time of receipt.
+    let untimed = "update events set state = (state::jsonb #- '{fields,occurred_at}')::json where event_key = (select min(event_key) from events)";
+    assert_eq!(sqlx::query(untimed).execute(app.pool()).await.unwrap().rows_affected(), 1);
     let page = export("html").await;
     assert_eq!(page.matches("(deleted in its system)</summary>").count(), events.len(), "{page}");
     // What stands in the title of an event, or under its own name, stands there only.
