@@ -204,7 +204,8 @@ async fn person(
         brand: Arc::clone(brand),
         member,
         other_brands: brands.iter().map(|brand| brand.rules.slug.clone()).collect(),
-        id: id_in(request).to_owned(),
+        // As in forms: no text in Postgres has the character NUL.
+        id: id_in(request).replace('\0', ""),
         query,
         mistake: String::new(),
     })

@@ -142,6 +142,23 @@ async fn every_page_and_act_asks_who_it_is_and_whether_they_may() {
 }
 
 #[tokio::test]
+async fn an_id_that_cannot_exist_is_not_found() {
+    let app = TestApp::start_with(settings_with_console()).await;
+    let admin = Person::enter(&app, Role::Admin).await;
+    for &route in ConsoleRoute::ALL.iter().filter(|route| route.pattern().contains("{id}")) {
+        for id in ["%00", "a%00b", "%01", "%7f", "%e2%80%ae", "..%2f", &"x".repeat(5_000)] {
+            let path = route.pattern().replace("{id}", id);
+            let answer = match route.is_act() {
+                true => admin.submit(&path, &[("state", "\0"), ("answer", "\0")]).await,
+                false => admin.open(&path).await,
+            };
+            assert!(answer.status < 500, "{path}: {}", answer.status);
+        }
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn every_answer_forbids_to_keep_embed_or_extend_it() {
     let app = TestApp::start_with(settings_with_console()).await;
     let person = Person::enter(&app, Role::Admin).await;
