@@ -127,7 +127,7 @@ impl<'a> ExplainedCustomer<'a> {
         let reason = |address: &Identifier| {
             if !self.brand.rules.identity.may_link(address) {
                 Some("blocked: it cannot identify a person")
-            } else if holders.holdings.get(address).is_some_and(|holding| holding.decided) {
+            } else if holders.decided.contains(address) {
                 Some("shared: a person decided this")
             } else if self.now.shared.contains(address) {
                 Some("shared: too many people have it")

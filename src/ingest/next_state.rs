@@ -261,7 +261,7 @@ impl NextState {
             let is_held = others.held || held;
             let mut all = others.holders.clone();
             counted.into_iter().for_each(|(kind, name)| all.add(kind, name, rules));
-            let is_shared = (others.decided && is_held) || all.is_shared(rules);
+            let is_shared = (known.decided.contains(value) && is_held) || all.is_shared(rules);
             let was_shared = known.shared.contains(value);
             if is_shared && !was_shared {
                 self.shared.insert(value.clone());

@@ -38,6 +38,8 @@ pub(super) enum ComponentRow {
     /// An address that a person confirmed.
     Confirmed(ConfirmedColumns),
     Shared(ValueColumns),
+    /// A person decided that the value is shared.
+    Decided(ValueColumns),
     Holder(HolderColumns),
     Event(EventColumns),
     Timeline(TimelineColumns),
@@ -99,7 +101,6 @@ pub(super) struct ValueColumns {
 pub(super) struct HolderColumns {
     kind: String,
     value: String,
-    decided: bool,
     held: bool,
     /// The number of records, by kind.
     records: Option<BTreeMap<String, usize>>,
@@ -159,6 +160,7 @@ impl ComponentRows {
                 self.confirmed.extend([(key(&row.record_key)?, identifier(&row.kind, row.value)?)]);
             }
             ComponentRow::Shared(row) => self.shared.extend([identifier(&row.kind, row.value)?]),
+            ComponentRow::Decided(row) => self.decided.extend([identifier(&row.kind, row.value)?]),
             ComponentRow::Holder(row) => self.holdings.extend([row.holder()?]),
             ComponentRow::Event(row) => self.events.extend([row.event()?]),
             ComponentRow::Timeline(row) => {
@@ -214,7 +216,7 @@ impl HolderColumns {
             records: records.collect::<Result<_, StorageError>>()?,
             names: self.names.unwrap_or_default(),
         };
-        let holder = ValueHolder { decided: self.decided, held: self.held, holders };
+        let holder = ValueHolder { held: self.held, holders };
         Ok((identifier(&self.kind, self.value)?, holder))
     }
 }

@@ -9,16 +9,15 @@ use serde::Deserialize;
 use super::given_ids::GivenId;
 use super::suppressions::SuppressionHash;
 use crate::customer::identity::resolution::Decision;
+use crate::customer::identity::rules::IdentityRules;
 use crate::customer::identity::shared_values::Holders;
 use crate::customer::model::event::{Event, EventKey};
-use crate::customer::model::identifier::Identifier;
+use crate::customer::model::identifier::{Identifier, IdentifierKind};
 use crate::customer::model::record::{Record, RecordKey, SourceMerge};
 
 /// The holders of a value, without the records that may change: just enough to decide whether it is shared.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct ValueHolder {
-    /// A person decided that the value is shared.
-    pub decided: bool,
     /// At least one record has the value.
     pub held: bool,
     /// Who they are, as far as the rule for shared values needs it.
@@ -97,6 +96,8 @@ pub struct ComponentRows {
     pub erased_ids: BTreeSet<String>,
     /// Which of their values are shared.
     pub shared: BTreeSet<Identifier>,
+    /// Values that a person decided are shared, of those in `holdings`.
+    pub decided: BTreeSet<Identifier>,
     /// The other holders of the queried values, and of the values of the changing records.
     pub holdings: BTreeMap<Identifier, ValueHolder>,
     /// The queried events, also deleted ones.
@@ -130,6 +131,7 @@ impl ComponentRows {
         self.given.extend(other.given);
         self.erased_ids.extend(other.erased_ids);
         self.shared.extend(other.shared);
+        self.decided.extend(other.decided);
         self.holdings.extend(other.holdings);
         self.events.extend(other.events);
         self.timelines.extend(other.timelines);
@@ -139,6 +141,36 @@ impl ComponentRows {
         self.erased.extend(other.erased);
         self.is_truncated |= other.is_truncated;
         self.stats_stale |= other.stats_stale;
+    }
+
+    /// Counts the other holders of the values without a row in `holdings`: those that Postgres did not count, because
+    /// the records that they link are loaded. All other rows must be here already.
+    pub(super) fn count_holders<'a>(
+        &'a mut self,
+        asked: impl Iterator<Item = &'a Identifier>,
+        changing_elsewhere: &BTreeSet<RecordKey>,
+        rules: &IdentityRules,
+    ) {
+        let own = self.identifiers.keys().filter(|(record, _)| self.changing.contains(record));
+        let values = asked.chain(own.map(|(_, value)| value));
+        let values = values.filter(|value| {
+            value.kind != IdentifierKind::Reference && !self.holdings.contains_key(*value)
+        });
+        let mut holders: BTreeMap<&Identifier, ValueHolder> =
+            values.map(|value| (value, ValueHolder::default())).collect();
+        for ((record, value), found) in &self.identifiers {
+            let is_other = !self.changing.contains(record) && !changing_elsewhere.contains(record);
+            if found.links
+                && is_other
+                && let Some(holder) = holders.get_mut(value)
+            {
+                holder.held = true;
+                holder.holders.add(record.kind, &found.name_key, rules);
+            }
+        }
+        let holders: Vec<(Identifier, ValueHolder)> =
+            holders.into_iter().map(|(value, holder)| (value.clone(), holder)).collect();
+        self.holdings.extend(holders);
     }
 
     /// The merges, as domain values.

@@ -16,7 +16,7 @@ use super::suppressions::{SuppressionHash, SuppressionKey};
 use crate::customer::identity::rules::IdentityRules;
 use crate::customer::identity::shared_values::{counts, most_names};
 use crate::customer::model::event::EventKey;
-use crate::customer::model::identifier::{Identifier, IdentifierKind};
+use crate::customer::model::identifier::Identifier;
 use crate::customer::model::record::RecordKey;
 use crate::customer::model::source::SourceKind;
 
@@ -117,11 +117,7 @@ pub async fn load_component(
     for (row,) in rows {
         found.add(ComponentRow::parse(&row)?)?;
     }
-    let asked = ask.values.keys().filter(|value| value.kind != IdentifierKind::Reference);
-    // A value without a row has no holders.
-    asked.for_each(|value| {
-        found.holdings.entry(value.clone()).or_default();
-    });
+    found.count_holders(ask.values.keys(), &ask.changing_elsewhere, scope.rules);
     Ok(found)
 }
 

@@ -1,5 +1,6 @@
--- The statement tests for a row with "limit 1", not with "exists": Postgres could plan "exists" as a scan of
--- all rows of the brand.
+-- Each step must find its rows by index, even if Postgres planned it while the tables were small. So the statement tests
+-- for a row with "limit 1", and reads the rows of a key in a subquery that "offset 0" keeps apart. Postgres could plan
+-- "exists", or a plain join, as a scan of all rows of the brand for each key.
 --
 -- $1 brand
 -- ComponentQuery: $2 records, $3 $4 $5 values (kind, text, follow even if shared), $6 changing records,
@@ -76,14 +77,32 @@ followed (record_key) as materialized (
 keys (record_key) as materialized (
     select record_key from followed where (select count(*) from followed) < $13
 ),
-counted (kind, value) as materialized (
+decidable (kind, value) as materialized (
     select kind, value from asked where kind <> 'reference'
     union
     select own.kind, own.value from changing
-    join identifiers as own on own.brand_id = $1 and own.record_key = changing.record_key and own.kind <> 'reference'
+    cross join lateral (
+        select kind, value from identifiers where brand_id = $1 and record_key = changing.record_key and kind <> 'reference' offset 0
+    ) as own
+),
+-- If connections are followed, the caller counts the holders of the values in the component: they are loaded. The
+-- holders of other values are counted here, because they may be too many to load. The first condition also ensures that
+-- a component with too many records is not read to its end.
+counted (kind, value) as materialized (
+    select kind, value from decidable
+    where (select count(*) from followed) < $13
+        and (kind, value) not in (
+            select * from unnest(
+                array(select kind from component where $12 and kind <> 'record'),
+                array(select value from component where $12 and kind <> 'record')
+            )
+        )
 ),
 stored (customer_key) as materialized (
-    select distinct owner.customer_key from keys join customer_records as owner on owner.brand_id = $1 and owner.record_key = keys.record_key
+    select distinct owner.customer_key from keys
+    cross join lateral (
+        select customer_key from customer_records where brand_id = $1 and record_key = keys.record_key offset 0
+    ) as owner
 )
 -- The tables have grown since Postgres last collected statistics.
 -- Each row is an object with one member: the kind of the row, and its columns.
@@ -100,34 +119,59 @@ select json_build_object('key', record_key)::text from keys
 union all
 select json_build_object('changing', record_key)::text from changing
 union all
-select json_build_object('record', json_build_array(record.record_key, record.state))::text
-from keys join records as record on record.brand_id = $1 and record.record_key = keys.record_key
-union all
-select json_build_object('identifier', json_build_array(own.record_key, own.kind, own.value, own.links, own.name_key))::text
-from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key
-union all
-select json_build_object('merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at))::text
-from keys join source_merges as merge on merge.brand_id = $1 and merge.loser_key = keys.record_key
-union all
-select json_build_object('merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at))::text
-from keys join source_merges as merge on merge.brand_id = $1 and merge.winner_key = keys.record_key
-union all
-select json_build_object('decision', json_build_array(decision.left_key, decision.right_key, decision.same_person))::text
-from keys join decisions as decision on decision.brand_id = $1 and decision.left_key = keys.record_key and decision.undone_at is null
-union all
-select json_build_object('decision', json_build_array(decision.left_key, decision.right_key, decision.same_person))::text
-from keys join decisions as decision on decision.brand_id = $1 and decision.right_key = keys.record_key and decision.undone_at is null
-union all
-select json_build_object('confirmed', json_build_array(confirmed.record_key, confirmed.kind, confirmed.value))::text
+select json_build_object('record', json_build_array(keys.record_key, record.state))::text
 from keys
-join confirmed_addresses as confirmed on confirmed.brand_id = $1 and confirmed.record_key = keys.record_key and confirmed.undone_at is null
+cross join lateral (select state from records where brand_id = $1 and record_key = keys.record_key offset 0) as record
+union all
+select json_build_object('identifier', json_build_array(keys.record_key, own.kind, own.value, own.links, own.name_key))::text
+from keys
+cross join lateral (
+    select kind, value, links, name_key from identifiers where brand_id = $1 and record_key = keys.record_key offset 0
+) as own
+union all
+select json_build_object('merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at))::text
+from keys
+cross join lateral (
+    select loser_key, winner_key, merged_at from source_merges where brand_id = $1 and loser_key = keys.record_key offset 0
+) as merge
+union all
+select json_build_object('merge', json_build_array(merge.loser_key, merge.winner_key, merge.merged_at))::text
+from keys
+cross join lateral (
+    select loser_key, winner_key, merged_at from source_merges where brand_id = $1 and winner_key = keys.record_key offset 0
+) as merge
+union all
+select json_build_object('decision', json_build_array(decision.left_key, decision.right_key, decision.same_person))::text
+from keys
+cross join lateral (
+    select left_key, right_key, same_person from decisions
+    where brand_id = $1 and left_key = keys.record_key and undone_at is null
+    offset 0
+) as decision
+union all
+select json_build_object('decision', json_build_array(decision.left_key, decision.right_key, decision.same_person))::text
+from keys
+cross join lateral (
+    select left_key, right_key, same_person from decisions
+    where brand_id = $1 and right_key = keys.record_key and undone_at is null
+    offset 0
+) as decision
+union all
+select json_build_object('confirmed', json_build_array(keys.record_key, confirmed.kind, confirmed.value))::text
+from keys
+cross join lateral (
+    select kind, value from confirmed_addresses where brand_id = $1 and record_key = keys.record_key and undone_at is null offset 0
+) as confirmed
 union all
 -- An id that was given out, for a key or for another record. It is the id of its record, alone or with a name before it.
 select json_build_object('given', json_build_array(given.record_key, given.customer_id, given.given_at))::text
 from keys
 cross join lateral (select substr(keys.record_key, strpos(keys.record_key, ':') + 1) as id) as own
-join given_ids as given on given.brand_id = $1
-    and given.customer_id = any(array[own.id, split_part(keys.record_key, '.', 1) || ':' || own.id, keys.record_key])
+cross join lateral (
+    select record_key, customer_id, given_at from given_ids
+    where brand_id = $1 and customer_id = any(array[own.id, split_part(keys.record_key, '.', 1) || ':' || own.id, keys.record_key])
+    offset 0
+) as given
 union all
 -- An id that a key could show, but that was given out for a person who is erased.
 select json_build_object('erased_id', shown.id)::text
@@ -143,7 +187,8 @@ where (select true from suppression_hashes where brand_id = $1 limit 1)
 union all
 select json_build_object('shared', json_build_array(shared.kind, shared.value))::text
 from (
-    select own.kind, own.value from keys join identifiers as own on own.brand_id = $1 and own.record_key = keys.record_key
+    select own.kind, own.value from keys
+    cross join lateral (select kind, value from identifiers where brand_id = $1 and record_key = keys.record_key offset 0) as own
     union
     select kind, value from asked
 ) as held (kind, value)
@@ -153,15 +198,18 @@ cross join lateral (
     limit 1
 ) as shared
 union all
+select json_build_object('decided', json_build_array(decidable.kind, decidable.value))::text
+from decidable
+cross join lateral (
+    select true from shared_value_decisions as line
+    where line.brand_id = $1 and line.kind = decidable.kind and line.value = decidable.value and line.undone_at is null
+    limit 1
+) as found
+union all
 -- Counts names by skipping from one to the next, so that the cost does not depend on the number of holders.
 select json_build_object('holder', json_build_object(
     'kind', counted.kind,
     'value', counted.value,
-    'decided', (
-        select true from shared_value_decisions as line
-        where line.brand_id = $1 and line.kind = counted.kind and line.value = counted.value and line.undone_at is null
-        limit 1
-    ) is not null,
     'held', (
         select true from identifiers as held
         where held.brand_id = $1 and held.kind = counted.kind and held.value = counted.value and held.links
@@ -232,10 +280,18 @@ select json_build_object('customer', json_build_object(
         where answer.brand_id = $1 and answer.customer_key = customer.customer_key
     ), '')
 ))::text
-from stored join customers as customer on customer.brand_id = $1 and customer.customer_key = stored.customer_key
+from stored
+cross join lateral (
+    select customer_key, customer_id, matched_by from customers where brand_id = $1 and customer_key = stored.customer_key offset 0
+) as customer
 union all
 select json_build_object('review', json_build_array(review.level, review.kind, review.value, review.conflict, review.customer_keys))::text
-from stored join match_reviews as review on review.brand_id = $1 and review.first_key = stored.customer_key
+from stored
+cross join lateral (
+    select level, kind, value, conflict, customer_keys from match_reviews
+    where brand_id = $1 and first_key = stored.customer_key
+    offset 0
+) as review
 union all
 select json_build_object('namesake', json_build_array(namesake.record_key, namesake.state))::text
 from keys
@@ -244,7 +300,6 @@ cross join lateral (
     where record.brand_id = $1 and record.record_key = any(array(
         select other.kind || ':' || substr(keys.record_key, strpos(keys.record_key, ':') + 1) from unnest($19::text[]) as other (kind)
     ))
-    -- Otherwise Postgres may compare every record with every key, when it believes that there are few records.
     offset 0
 ) as namesake
 where namesake.record_key <> keys.record_key

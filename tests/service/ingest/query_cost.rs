@@ -7,6 +7,7 @@ use hookpoint::admin::decisions::{Act, preview};
 use hookpoint::admin::reviews;
 use hookpoint::brand::Brand;
 use hookpoint::clock::Clock;
+use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
 use hookpoint::customer::model::source::Source;
 use hookpoint::inbox::processor::DeliveryProcessor;
 use hookpoint::ingest::apply::apply;
@@ -17,7 +18,9 @@ use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::delivery_claims::Claim;
 use hookpoint::storage::delivery_queue::delete_old_deliveries;
 use hookpoint::storage::follow_ups::{claim_follow_ups, delete_erased_follow_ups};
+use hookpoint::storage::load_component::{ComponentQuery, LoadLimits, load_component};
 use hookpoint::storage::pool::Pool;
+use hookpoint::storage::write_transaction::begin_reading;
 use jiff::{Timestamp, ToSpan};
 use uuid::Uuid;
 
@@ -323,4 +326,45 @@ async fn a_change_is_applied_though_postgres_says_that_every_table_is_as_large_a
     assert_eq!(found.len(), 1);
     assert_eq!(found[0]["customerFirstname"], "Anneke");
     app.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_component_with_too_many_records_is_not_read_to_its_end() {
+    const MOST: usize = 100;
+    let size =
+        PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10), statement: None };
+    let (brand, name, place) = filled(100, size).await;
+    let counting =
+        Database::open(&place, PoolSize { connections: 1, ..size }, false).await.unwrap();
+    let mailbox = "everybody@example.org";
+    sqlx::query(
+        "insert into identifiers (brand_id, record_key, kind, value, links, source_kind, name_key)
+        select $1, 'omneo.profile:e' || n, 'email', $2, true, 'omneo.profile', '' from generate_series(1, 20000) as n",
+    )
+    .bind(brand.id())
+    .bind(mailbox)
+    .execute(&counting.pool)
+    .await
+    .unwrap();
+    let before = rows_read(&counting.pool).await;
+    let database = Database::open(&place, size, false).await.unwrap();
+    let value = Identifier { kind: IdentifierKind::Email, value: mailbox.to_owned() };
+    let query =
+        ComponentQuery { values: [(value, false)].into_iter().collect(), ..Default::default() };
+    let limits = LoadLimits {
+        rules: &brand.rules.identity,
+        timeline: 10,
+        hidden: &[],
+        suppression_key: &brand.suppression_key,
+        follow: Some(MOST),
+    };
+    let mut transaction = begin_reading(&database.pool).await.unwrap();
+    let loaded = load_component(&mut transaction, brand.id(), &query, &limits).await.unwrap();
+    assert!(loaded.is_truncated && loaded.keys.is_empty());
+    transaction.rollback().await.unwrap();
+    database.close().await;
+    until_used_by(1, &name).await;
+    let rows = rows_read(&counting.pool).await - before;
+    assert!(rows < 2_000, "{rows} rows were read");
+    counting.close().await;
 }
