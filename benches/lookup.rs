@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 
 use harness::baselines::{self, Baseline};
 use harness::client::{CONNECTIONS, Load};
-use harness::figures::Figures;
+use harness::figures::{Figures, spread};
 use harness::lookups::{LookupTarget, Lookups};
 use harness::replica::{Replica, ReplicaSettings};
 use harness::rounds::{self, Rounds};
@@ -33,6 +33,9 @@ use harness::{Harness, Shop, customers, machine};
 // The baselines use the same allocator as the service.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// How often the start is measured.
+const STARTS: usize = 5;
 
 /// The sizes from the arguments.
 struct Size {
@@ -107,6 +110,7 @@ impl Bench {
         self.cached(&harness, &shop).await;
         self.history(&harness, &shop).await;
         self.uncached(&harness, &shop).await;
+        self.start(&harness, &shop).await;
         self.memory(&harness, &shop).await;
         shop.database.close().await;
         harness.stop().await;
@@ -204,6 +208,23 @@ impl Bench {
             self.race("nobody", replica.address, LookupTarget::Nobody, first, &mut nobody).await;
         }
         println!("{}", nobody.describe("hookpoint"));
+    }
+
+    /// How long the service takes to be ready, with a migrated database.
+    async fn start(&mut self, harness: &Harness, shop: &Shop) {
+        let mut seconds = Vec::new();
+        for start in 0..STARTS {
+            let began_at = Instant::now();
+            let name = format!("starting-{start}");
+            let replica =
+                Replica::start(harness, &name, &ReplicaSettings::default(), &shop.url).await;
+            seconds.push(began_at.elapsed().as_secs_f64());
+            drop(replica);
+        }
+        let (median, least, most) = spread(&seconds);
+        println!("start until it is ready, {STARTS} times");
+        println!("  median (range)                     {median:.2} ({least:.2} - {most:.2}) s");
+        self.goal("ready within 0.5 s", median, median <= 0.5);
     }
 
     /// Memory at rest, and after lookups of very many customers.

@@ -91,6 +91,11 @@ impl DeliveryProcessor {
         self.is_locked.store(is_locked, Ordering::Relaxed);
     }
 
+    /// Whether a batch has as many deliveries as `inbox.batch_size` allows.
+    pub(super) fn is_full(&self, count: usize) -> bool {
+        u32::try_from(count).is_ok_and(|count| count >= self.batch)
+    }
+
     /// Claims and processes one batch. Returns the number of deliveries in it.
     ///
     /// # Errors

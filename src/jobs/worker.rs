@@ -11,7 +11,7 @@ pub enum Next {
     Step,
     /// It waits this long, because there was no work, or until it is woken.
     WaitForWork(Duration),
-    /// It waits this long, because the step failed. New work does not end the pause.
+    /// It waits this long, because the step failed, or to collect more work. New work does not end the pause.
     Pause(Duration),
 }
 

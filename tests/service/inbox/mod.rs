@@ -1,5 +1,6 @@
 //! Acknowledged webhooks are applied exactly once in effect, with any failure, delay and order.
 
+mod batches;
 mod duplicates;
 mod failures;
 mod history;
