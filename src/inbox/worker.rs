@@ -16,8 +16,8 @@ use crate::telemetry::alarm::Alarm;
 /// The pause after an empty claim, unless a new delivery wakes the worker, and after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// After a batch that was not full, the next one begins no sooner than this after it began. So deliveries that come in
-/// quick succession share a batch, which costs Postgres about as much as one delivery.
+/// After a batch that was not full, the next one begins no sooner than this after it began. So deliveries in quick
+/// succession share a batch, which costs Postgres much less than a batch for each.
 const SPACING: Duration = Duration::from_millis(20);
 
 /// The pause while another session writes for the brand, and the time after which that raises the alarm.
