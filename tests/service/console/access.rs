@@ -142,7 +142,7 @@ async fn every_page_and_act_asks_who_it_is_and_whether_they_may() {
 }
 
 #[tokio::test]
-async fn an_id_that_cannot_exist_is_not_found() {
+async fn an_id_that_cannot_exist_breaks_no_page() {
     let app = TestApp::start_with(settings_with_console()).await;
     let admin = Person::enter(&app, Role::Admin).await;
     for &route in ConsoleRoute::ALL.iter().filter(|route| route.pattern().contains("{id}")) {

@@ -33,11 +33,12 @@ async fn deliveries_in_quick_succession_share_a_batch() {
         accepted(&app, "omniotap", &[], &contact(&event, &key, "Anna", 1)).await;
         wake_handles.wake(app.brand.id());
     }
-    while deliveries(&app).await.iter().any(|row| row.state != "done") {
+    while deliveries(&app).await.iter().any(|row| row.state == "pending") {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let most = began_at.elapsed().as_millis() / SPACING_MS + 1;
     background.end().await;
+    assert!(deliveries(&app).await.iter().all(|row| row.state == "done"));
     // All deliveries of a batch are finished at the time of its claim.
     let (batches,): (i64,) = sqlx::query_as("select count(distinct finished_at) from deliveries")
         .fetch_one(app.pool())
