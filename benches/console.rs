@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use harness::client::Load;
-use harness::figures::{Figures, Latencies, spread};
+use harness::figures::{Figures, Latencies, Quartiles};
 use harness::lookups::{LookupTarget, Lookups};
 use harness::replica::{Replica, ReplicaSettings};
 use harness::{Harness, Shop, customers, machine};
@@ -328,10 +328,9 @@ async fn beside_lookups(
         let [p50, p99] = [50.0, 99.0].map(|percent| latencies.percentile_ms(percent));
         println!("  {who:<32}  p50 {p50:>6.2} ms, p99 {p99:>6.2} ms");
     }
-    let (ratio, least, most) = spread(&ratios);
-    println!(
-        "  p99, beside people to alone       {ratio:.2} ({least:.2} - {most:.2}), turn by turn"
-    );
+    let ratio = Quartiles::of(&ratios);
+    println!("  p99, beside people to alone       {}, turn by turn", ratio.describe(2));
+    let ratio = ratio.median;
     if ratio > LOAD_GOAL {
         missed.push(format!("lookups at {LOAD_GOAL} times the p99 without people: {ratio:.2}"));
     }

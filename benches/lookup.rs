@@ -2,7 +2,8 @@
 //! with minimal programs that answer the same request.
 //!
 //! `cargo bench --bench lookup` runs a short form among 20,000 customers; `-- --customers 1000000 --seconds 5 --rounds
-//! 5` is a long one. It ends with an error if an answer was wrong or missing, and names the missed goals.
+//! 5` is a long one. `-- growth --customers 5000000` compares lookups among so many customers with those among few. It
+//! ends with an error if an answer was wrong or missing, and names the missed goals.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -24,7 +25,7 @@ use std::time::{Duration, Instant};
 
 use harness::baselines::{self, Baseline};
 use harness::client::{CONNECTIONS, Load};
-use harness::figures::{Figures, spread};
+use harness::figures::{Figures, Quartiles};
 use harness::lookups::{LookupTarget, Lookups};
 use harness::replica::{Replica, ReplicaSettings};
 use harness::rounds::{self, Rounds};
@@ -34,8 +35,13 @@ use harness::{Harness, Shop, customers, machine};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+const MB: f64 = 1024.0 * 1024.0;
+
 /// How often the start is measured.
 const STARTS: usize = 5;
+
+/// The customers with which many are compared.
+const FEW: u64 = 50_000;
 
 /// The sizes from the arguments.
 struct Size {
@@ -43,6 +49,7 @@ struct Size {
     seconds: u64,
     rounds: u64,
     distinct: u64,
+    is_growth: bool,
 }
 
 impl Size {
@@ -65,6 +72,7 @@ impl Size {
             seconds: number("--seconds").unwrap_or(2).max(1),
             rounds: number("--rounds").unwrap_or(3).max(1),
             distinct,
+            is_growth: arguments.iter().any(|argument| argument == "growth"),
         }
     }
 
@@ -107,11 +115,15 @@ impl Bench {
             customers::body(customers / 2).len()
         );
         println!("{}", rounds::head());
-        self.cached(&harness, &shop).await;
-        self.history(&harness, &shop).await;
-        self.uncached(&harness, &shop).await;
-        self.start(&harness, &shop).await;
-        self.memory(&harness, &shop).await;
+        if self.size.is_growth {
+            self.growth(&harness, &shop).await;
+        } else {
+            self.cached(&harness, &shop).await;
+            self.history(&harness, &shop).await;
+            self.uncached(&harness, &shop).await;
+            self.start(&harness, &shop).await;
+            self.memory(&harness, &shop).await;
+        }
         shop.database.close().await;
         harness.stop().await;
     }
@@ -164,15 +176,14 @@ impl Bench {
 
     /// Another customer each time, so that each lookup asks Postgres.
     async fn uncached(&mut self, harness: &Harness, shop: &Shop) {
-        let forgetful = ReplicaSettings::default().with(|file| file.lookup.cache_megabytes = 0);
-        let replica = Replica::start(harness, "forgetful", &forgetful, &shop.url).await;
+        let replica = Replica::start(harness, "forgetful", &forgetful(), &shop.url).await;
         let floor = Baseline::sqlx(&shop.url, shop.brand.id());
         let of = self.size.customers;
         self.look_closely(replica.address, &[0, 1, of / 3, of / 2, of - 1]).await;
         self.look_closely(floor.address, &[0, of - 1]).await;
         println!("another customer each time, not cached");
         let pgbench = machine::find_program("pgbench")
-            .map(|program| Pgbench::new(program, harness, shop, of));
+            .map(|program| Pgbench::new(program, harness, shop, "shop", of));
         let (mut service, mut sqlx, mut postgres, mut asked) =
             (Rounds::default(), Rounds::default(), Rounds::default(), 0);
         for _ in 0..self.size.rounds {
@@ -210,31 +221,75 @@ impl Bench {
         println!("{}", nobody.describe("hookpoint"));
     }
 
-    /// How long the service takes to be ready, with a migrated database.
+    /// Uncached lookups among few customers, and among many.
+    async fn growth(&mut self, harness: &Harness, shop: &Shop) {
+        let small = harness.shop("small").await;
+        customers::load(&small.database.pool, &small.brand, FEW).await;
+        let mut contenders = Vec::new();
+        for (shop, name, of) in [(shop, "shop", self.size.customers), (&small, "small", FEW)] {
+            let replica = Replica::start(harness, name, &forgetful(), &shop.url).await;
+            self.look_closely(replica.address, &[0, of / 3, of - 1]).await;
+            let pgbench = machine::find_program("pgbench")
+                .map(|program| Pgbench::new(program, harness, shop, name, of));
+            contenders.push((replica, of, pgbench, [Rounds::default(), Rounds::default()]));
+        }
+        let mut asked = 0;
+        for _ in 0..self.size.rounds {
+            for (replica, of, pgbench, [service, postgres]) in &mut contenders {
+                let target = LookupTarget::Each(*of);
+                asked += self.race("not cached", replica.address, target, asked, service).await;
+                if let Some(pgbench) = pgbench {
+                    postgres.rates.push(pgbench.run(self.size.seconds));
+                }
+            }
+        }
+        println!("another customer each time, not cached");
+        for (_, of, _, [service, postgres]) in &contenders {
+            println!("{}", service.describe(&format!("hookpoint, among {of}")));
+            if !postgres.rates.is_empty() {
+                println!("{}", postgres.describe(&format!("pgbench, among {of}")));
+            }
+        }
+        let [(.., many), (.., few)] = &contenders[..] else { unreachable!("two") };
+        let (rate, line) = rounds::ratio(&many[0], &few[0]);
+        println!("{line}");
+        if !many[1].rates.is_empty() {
+            println!("  the same of pgbench{}", rounds::ratio(&many[1], &few[1]).1);
+        }
+        self.goal("among many customers at 0.8 of the rate or more", rate, rate >= 0.8);
+        let [many, few] = [many, few].map(|[service, _]| service.latencies.percentile_ms(99.0));
+        let p99 = many / few;
+        self.goal("among many customers p99 at 1.5 times or less", p99, p99 <= 1.5);
+        drop(contenders);
+        small.database.close().await;
+    }
+
+    /// How long the service takes to be ready, with a migrated database, and its memory a second later.
     async fn start(&mut self, harness: &Harness, shop: &Shop) {
-        let mut seconds = Vec::new();
+        let (mut seconds, mut megabytes) = (Vec::new(), Vec::new());
         for start in 0..STARTS {
             let began_at = Instant::now();
             let name = format!("starting-{start}");
             let replica =
                 Replica::start(harness, &name, &ReplicaSettings::default(), &shop.url).await;
             seconds.push(began_at.elapsed().as_secs_f64());
-            drop(replica);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            megabytes.push(replica.process.memory("VmRSS") as f64 / MB);
         }
-        let (median, least, most) = spread(&seconds);
+        let [seconds, megabytes] = [&seconds, &megabytes].map(|figures| Quartiles::of(figures));
         println!("start until it is ready, {STARTS} times");
-        println!("  median (range)                     {median:.2} ({least:.2} - {most:.2}) s");
-        self.goal("ready within 0.5 s", median, median <= 0.5);
+        println!("  time                               {} s", seconds.describe(2));
+        println!("  memory at rest                     {} MB", megabytes.describe(1));
+        self.goal("ready within 0.5 s", seconds.median, seconds.median <= 0.5);
+        let at_rest = megabytes.median;
+        self.goal("memory at rest of 40 MB or less", at_rest, at_rest <= 40.0);
     }
 
-    /// Memory at rest, and after lookups of very many customers.
+    /// Memory after lookups of very many customers.
     async fn memory(&mut self, harness: &Harness, shop: &Shop) {
-        const MB: f64 = 1024.0 * 1024.0;
         let replica =
             Replica::start(harness, "remembering-all", &ReplicaSettings::default(), &shop.url)
                 .await;
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let idle = replica.process.memory("VmRSS") as f64 / MB;
         let everybody = Lookups::new(LookupTarget::Everybody(self.size.customers));
         let load = Load::as_fast_as_possible(replica.address, Duration::from_secs(3_600))
             .requests(self.size.distinct);
@@ -243,12 +298,10 @@ impl Bench {
         let [now, most] =
             ["VmRSS", "VmHWM"].map(|figure| replica.process.memory(figure) as f64 / MB);
         println!("memory, with the default cache of 64 MB");
-        println!("  at rest                            {idle:.0} MB");
         println!(
             "  after {:>9} different lookups  {now:.0} MB, {most:.0} MB at most",
             self.size.distinct
         );
-        self.goal("memory at rest of 40 MB or less", idle, idle <= 40.0);
     }
 
     /// Sends requests as fast as possible for one round. Returns their number.
@@ -270,8 +323,7 @@ impl Bench {
             .wait()
             .await;
         self.expect_right(what, &figures);
-        rounds.rates.push(figures.per_second());
-        rounds.latencies.add(&figures.latencies);
+        rounds.add(&figures);
         figures.asked
     }
 
@@ -280,7 +332,8 @@ impl Bench {
             let load = Load::at_rate(replica.address, per_second, self.size.round());
             let (figures, _) = load.start(Lookups::new(target)).wait().await;
             self.expect_right("a fixed rate", &figures);
-            let rounds = Rounds { rates: vec![figures.per_second()], latencies: figures.latencies };
+            let mut rounds = Rounds::default();
+            rounds.add(&figures);
             println!("{}", rounds.describe(&format!("hookpoint, {per_second} due each second")));
         }
     }
@@ -313,23 +366,35 @@ impl Bench {
     }
 }
 
+/// The settings of a service without a cache.
+fn forgetful() -> ReplicaSettings {
+    ReplicaSettings::default().with(|file| file.lookup.cache_megabytes = 0)
+}
+
 /// The baseline's query, run by Postgres's own client: the cost without HTTP.
 struct Pgbench {
     program: PathBuf,
     script: PathBuf,
     socket: PathBuf,
+    database: &'static str,
 }
 
 impl Pgbench {
-    fn new(program: PathBuf, harness: &Harness, shop: &Shop, customers: u64) -> Self {
-        let script = harness.directory("pgbench").join("script.sql");
+    fn new(
+        program: PathBuf,
+        harness: &Harness,
+        shop: &Shop,
+        database: &'static str,
+        customers: u64,
+    ) -> Self {
+        let script = harness.directory(&format!("pgbench-{database}")).join("script.sql");
         let query = baselines::ONE_ROW
             .replace("$1", &shop.brand.id().to_string())
             .replace("$2", "'c' || :n || '@example.org'")
             .replace('\n', " ");
         std::fs::write(&script, format!("\\set n random(0, {})\n{query};\n", customers - 1))
             .unwrap();
-        Self { program, script, socket: harness.socket() }
+        Self { program, script, socket: harness.socket(), database }
     }
 
     fn run(&self, seconds: u64) -> f64 {
@@ -345,7 +410,7 @@ impl Pgbench {
             .arg(&self.script)
             .arg("-h")
             .arg(&self.socket)
-            .arg("shop")
+            .arg(self.database)
             .output()
             .unwrap();
         let text = String::from_utf8_lossy(&output.stdout).into_owned();

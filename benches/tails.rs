@@ -1,8 +1,8 @@
 //! The slowest lookups: at 1,000 a second and at half of the highest rate, from the cache and not, while webhooks come in
 //! and are applied.
 //!
-//! `cargo bench --bench tails` runs a short form; `-- --seconds 300` is a long one. With `-- --busy`, another program also
-//! keeps a processor busy. It ends with an error if an answer was wrong or missing, and names the missed goals.
+//! `cargo bench --bench tails` runs a short form; `-- --seconds 60 --rounds 5` is a long one. With `-- --busy`, another
+//! program also keeps a processor busy. It ends with an error if an answer was wrong or missing, and names the missed goals.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,10 +18,11 @@
 mod harness;
 
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use harness::client::{Answer, Load, RequestGenerator};
-use harness::figures::Figures;
+use harness::figures::{Figures, Latencies, Quartiles, Stall};
 use harness::inbox::BRAND;
 use harness::lookups::{LookupTarget, Lookups};
 use harness::process::Process;
@@ -42,6 +43,9 @@ const WEBHOOKS: u32 = 200;
 const CACHED_GOAL_MS: f64 = 2.0;
 const UNCACHED_GOAL_MS: f64 = 5.0;
 
+/// The most stalls that are printed of each rate.
+const MOST_STALLS: usize = 20;
+
 /// The argument with which this program keeps a processor busy.
 const BUSY: &str = "keep-busy";
 
@@ -53,12 +57,15 @@ async fn main() {
             std::hint::spin_loop();
         }
     }
-    let at = arguments.iter().position(|argument| argument == "--seconds");
-    let seconds = at.map_or(10, |at| arguments[at + 1].parse().expect("a number"));
+    let number = |name: &str, usual: u64| {
+        let at = arguments.iter().position(|argument| argument == name);
+        at.map_or(usual, |at| arguments[at + 1].parse().expect("a number"))
+    };
+    let (seconds, rounds) = (number("--seconds", 10), number("--rounds", 1).max(1));
     let busy = arguments.iter().any(|argument| argument == "--busy").then(busy_process);
     let harness = Harness::start_durable().await;
     println!(
-        "each rate for {seconds} s, {WEBHOOKS} webhooks a second{}\n",
+        "each rate {rounds} times for {seconds} s, in turns, {WEBHOOKS} webhooks a second{}\n",
         if busy.is_some() { ", beside a busy program" } else { "" }
     );
     let mut problems = Vec::new();
@@ -77,18 +84,27 @@ async fn main() {
         let peak = Load::as_fast_as_possible(replica.address, PEAK);
         let peak = peak.start(Lookups::new(target)).wait().await.0.per_second();
         println!("{what}, at most {peak:.0} a second");
-        for rate in [1_000, (peak / 2.0) as u32] {
-            let time = Duration::from_secs(seconds);
-            let webhooks = Load::at_rate(replica.address, WEBHOOKS, time)
-                .start(Webhooks(WebhookSequence::new(u64::from(rate), 1_000)));
-            let lookups = Load::at_rate(replica.address, rate, time);
-            let figures = lookups.start(Lookups::new(target)).wait().await.0;
-            let received = webhooks.wait().await.0;
-            problems.extend(report(rate, &figures, goal));
-            if !received.is_right() {
-                problems.push(format!("webhooks: {}", received.describe()));
+        let mut rates = [1_000, (peak / 2.0) as u32].map(|rate| (rate, Rate::default()));
+        let webhooks = Webhooks(Arc::new(Mutex::new(WebhookSequence::new(1, 1_000))));
+        for _ in 0..rounds {
+            for (rate, all) in &mut rates {
+                let time = Duration::from_secs(seconds);
+                let webhooks =
+                    Load::at_rate(replica.address, WEBHOOKS, time).start(webhooks.clone());
+                let lookups = Load::at_rate(replica.address, *rate, time);
+                let figures = lookups.start(Lookups::new(target)).wait().await.0;
+                let received = webhooks.wait().await.0;
+                all.add(&figures);
+                for (what, figures) in
+                    [(format!("{rate} a second"), figures), ("webhooks".to_owned(), received)]
+                {
+                    if !figures.is_right() {
+                        problems.push(format!("{what}: {}", figures.describe()));
+                    }
+                }
             }
         }
+        rates.iter().for_each(|(rate, all)| all.report(*rate, goal));
         drop(replica);
         shop.database.close().await;
     }
@@ -103,28 +119,50 @@ fn busy_process() -> Process {
     Process::start(command.arg(BUSY).stdout(Stdio::null()))
 }
 
-/// Prints the latencies at a rate, and whether they meet the goal. Returns what was wrong.
-fn report(rate: u32, figures: &Figures, goal: f64) -> Option<String> {
-    let percentile = |percent| figures.latencies.percentile_ms(percent);
-    let (p50, p99, p999) = (percentile(50.0), percentile(99.0), percentile(99.9));
-    let is_met = if p999 <= goal { "met" } else { "missed" };
-    println!(
-        "  {rate:>6} due each second  p50 {p50:.2} ms, p99 {p99:.2} ms, p99.9 {p999:.2} ms, at most {:.1} ms (goal for p99.9: {goal} ms, {is_met})",
-        figures.latencies.max_ms()
-    );
-    for stall in &figures.stalls {
-        let [begin, length] = [stall.begin, stall.length].map(|time| time.as_secs_f64());
-        println!("         late answers after {begin:.1} s, for {:.0} ms", length * 1_000.0);
-    }
-    (!figures.is_right()).then(|| format!("{rate} a second: {}", figures.describe()))
+/// The rounds of a rate.
+#[derive(Default)]
+struct Rate {
+    latencies: Latencies,
+    // Of each round, in milliseconds.
+    p999s: Vec<f64>,
+    stalls: Vec<Stall>,
 }
 
-/// Signed webhooks of all systems, each of which comes once.
-struct Webhooks(WebhookSequence);
+impl Rate {
+    fn add(&mut self, figures: &Figures) {
+        self.latencies.add(&figures.latencies);
+        self.p999s.push(figures.latencies.percentile_ms(99.9));
+        self.stalls.extend(&figures.stalls);
+    }
+
+    /// Prints the latencies of all rounds, and whether they meet the goal.
+    fn report(&self, rate: u32, goal: f64) {
+        let [p50, p99, p999] =
+            [50.0, 99.0, 99.9].map(|percent| self.latencies.percentile_ms(percent));
+        let is_met = if p999 <= goal { "met" } else { "missed" };
+        println!(
+            "  {rate:>6} due each second  p50 {p50:.2} ms, p99 {p99:.2} ms, p99.9 {p999:.2} ms, at most {:.1} ms (goal for p99.9: {goal} ms, {is_met})",
+            self.latencies.max_ms()
+        );
+        println!(
+            "         p99.9 of each round {} ms, {} stalls",
+            Quartiles::of(&self.p999s).describe(1),
+            self.stalls.len()
+        );
+        for stall in self.stalls.iter().take(MOST_STALLS) {
+            let [begin, length] = [stall.begin, stall.length].map(|time| time.as_secs_f64());
+            println!("         late answers after {begin:.1} s, for {:.0} ms", length * 1_000.0);
+        }
+    }
+}
+
+/// Signed webhooks of all systems. All rounds send from the same sequence, so that each comes once.
+#[derive(Clone)]
+struct Webhooks(Arc<Mutex<WebhookSequence>>);
 
 impl RequestGenerator for Webhooks {
     fn ask(&mut self, _: u64, request: &mut Vec<u8>) {
-        signing::write("shop", &self.0.next().unwrap(), request);
+        signing::write("shop", &self.0.lock().unwrap().next().unwrap(), request);
     }
 
     fn is_right(&mut self, _: u64, answer: &Answer<'_>) -> bool {

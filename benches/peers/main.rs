@@ -92,8 +92,7 @@ async fn race(what: &str, target: LookupTarget, mut contenders: Vec<Contender>) 
     for _ in 0..number("--rounds", 3) {
         for contender in &mut contenders {
             let figures = load(contender.address, round, target, first).await;
-            contender.rounds.rates.push(figures.per_second());
-            contender.rounds.latencies.add(&figures.latencies);
+            contender.rounds.add(&figures);
             first += figures.asked;
         }
     }

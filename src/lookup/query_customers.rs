@@ -140,51 +140,60 @@ pub async fn find_on(
 
 const MAX_RESTARTS: u32 = 10;
 
-/// Answers the lookups of several addresses in one round trip. `None` stands for an answer that other settings
-/// rendered, which [`find_on`] renders again.
+/// Answers the lookups of several addresses in one round trip. `found` gets each answer as soon as it has arrived; `None`
+/// stands for one that other settings rendered, which [`find_on`] renders again.
 ///
 /// # Errors
-/// When Postgres fails.
+/// When Postgres fails. Some lookups may have been answered.
 pub async fn find_batch(
     db: &mut Connection,
     brand: &Brand,
-    addresses: &[&Identifier],
+    addresses: &[Identifier],
     rules: ReadRules,
-) -> Result<Vec<Option<FoundCustomer>>, StorageError> {
-    let known = list_known(db, brand, addresses, rules).await?;
-    let read = |(known, address): (StoredAddress, &&Identifier)| {
-        let sources_to_query =
-            sources_to_query(brand, &LookupTarget::Address((*address).clone()), &known);
-        let rows = known.rows;
-        if rows.len() > rules.most_by_address() {
-            return Some(ambiguous(brand, rows, rules.why_ambiguous(), true));
-        }
-        let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
-        is_current.then(|| FoundCustomer::new(brand, rows, true).needing(sources_to_query))
-    };
-    Ok(known.into_iter().zip(addresses).map(read).collect())
+    mut found: impl FnMut(usize, Option<FoundCustomer>) + Send,
+) -> Result<(), StorageError> {
+    let asked: Vec<&Identifier> = addresses.iter().collect();
+    list_known(db, brand, &asked, rules, |n, known| {
+        let Some(address) = addresses.get(n) else { return };
+        found(n, read(brand, address, known, rules));
+    })
+    .await
 }
 
-/// Loads the answers of some addresses. If sources can be asked, it also loads which sources have data.
+/// The answer to a lookup by address. `None` if other settings rendered it.
+fn read(
+    brand: &Brand,
+    address: &Identifier,
+    known: StoredAddress,
+    rules: ReadRules,
+) -> Option<FoundCustomer> {
+    let sources_to_query = sources_to_query(brand, &LookupTarget::Address(address.clone()), &known);
+    let rows = known.rows;
+    if rows.len() > rules.most_by_address() {
+        return Some(ambiguous(brand, rows, rules.why_ambiguous(), true));
+    }
+    let is_current = rows.iter().all(|row| row.settings_hash == brand.rules.presenter.hash());
+    is_current.then(|| FoundCustomer::new(brand, rows, true).needing(sources_to_query))
+}
+
+/// Loads the answers of some addresses. If sources can be asked, it also loads which sources have data. `found` gets each
+/// address as soon as it has arrived.
 async fn list_known(
     db: &mut Connection,
     brand: &Brand,
     addresses: &[&Identifier],
     rules: ReadRules,
-) -> Result<Vec<StoredAddress>, StorageError> {
+    found: impl FnMut(usize, StoredAddress) + Send,
+) -> Result<(), StorageError> {
     let limit = rules.max_customers.saturating_add(1);
     if !brand.rules.asks_live() {
-        let found = find_by_addresses(db, brand.id(), addresses, limit).await?;
-        return Ok(found
-            .into_iter()
-            .map(|rows| StoredAddress { rows, ..StoredAddress::default() })
-            .collect());
+        return find_by_addresses(db, brand.id(), addresses, limit, found).await;
     }
     let asked: Vec<(&Identifier, LookupHash)> = addresses
         .iter()
         .map(|address| (*address, LookupHash::of_address(&brand.secret, address)))
         .collect();
-    find_known_addresses(db, brand.id(), &asked, limit).await
+    find_known_addresses(db, brand.id(), &asked, limit, found).await
 }
 
 /// Finds the keys of the customers that match a lookup, at most as many as an answer may have.
@@ -199,10 +208,11 @@ pub async fn find_keys(
 ) -> Result<Vec<String>, StorageError> {
     let rows = match question {
         Question::Address(address) => {
-            find_by_addresses(db, brand.id(), &[address], rules.max_customers)
-                .await?
-                .pop()
-                .unwrap_or_default()
+            let mut rows = Vec::new();
+            let limit = rules.max_customers;
+            find_by_addresses(db, brand.id(), &[address], limit, |_, found| rows = found.rows)
+                .await?;
+            rows
         }
         Question::Id(id) => find_id(db, brand, id).await?.0,
     };
@@ -233,7 +243,8 @@ async fn find_once(
     // by an order number.
     let (rows, sources_to_query, may_be_cached, most, why) = match question {
         Question::Address(address) => {
-            let known = list_known(db, brand, &[address], rules).await?.pop().unwrap_or_default();
+            let mut known = StoredAddress::default();
+            list_known(db, brand, &[address], rules, |_, found| known = found).await?;
             let sources_to_query =
                 sources_to_query(brand, &LookupTarget::Address(address.clone()), &known);
             (known.rows, sources_to_query, true, rules.most_by_address(), rules.why_ambiguous())

@@ -73,27 +73,12 @@ impl QueryRunner {
             let generation = runner.cache.generation(brand.id());
             let (question, started_at) =
                 (BatchMode::Single(&lookup.shared().question), Instant::now());
-            let found = runner.repository.ask(&brand, question).await;
+            let mut found = None;
+            // A failure is logged there, and leaves nothing found.
+            let _ = runner.repository.ask(&brand, question, &mut |_, answer| found = answer).await;
             let query = QueryTime::ended(1, started_at);
-            let found = found.ok().and_then(|found| found.into_iter().next().flatten());
             runner.complete(lookup, generation, found.ok_or(LookupFailed::Failed), query);
         });
-    }
-
-    async fn query_batch(
-        &self,
-        brand: &Brand,
-        lookups: &[PendingLookup],
-    ) -> Result<(Vec<Option<FoundCustomer>>, QueryTime), QueryError> {
-        let started_at = Instant::now();
-        let addresses: Vec<&Identifier> =
-            lookups.iter().filter_map(|lookup| lookup.shared().question.address()).collect();
-        let found = self.repository.ask(brand, BatchMode::Batch(&addresses)).await;
-        let query = QueryTime::ended(lookups.len(), started_at);
-        let metrics = batch_metrics();
-        metrics.lookups.record(f64::from(u32::try_from(lookups.len()).unwrap_or(u32::MAX)));
-        metrics.seconds.record(query.ended_at.duration_since(started_at).as_secs_f64());
-        found.map(|found| (found, query))
     }
 
     /// Delivers the result to all waiting requests. It is cached only if it was not invalidated since the query started.
@@ -143,28 +128,45 @@ impl BatchRunner for BrandRunner {
     }
 
     async fn run(&self, batch: Vec<PendingLookup>) {
-        let lookups: Vec<PendingLookup> = batch.into_iter().filter_map(if_wanted).collect();
-        if lookups.is_empty() {
+        let mut lookups: Vec<Option<PendingLookup>> =
+            batch.into_iter().filter_map(if_wanted).map(Some).collect();
+        let addresses: Vec<Identifier> = lookups
+            .iter()
+            .flatten()
+            .filter_map(|lookup| lookup.shared().question.address().cloned())
+            .collect();
+        if addresses.is_empty() {
             return;
         }
-        let generation = self.runner.cache.generation(self.brand.id());
-        let (found, query) = match self.runner.query_batch(&self.brand, &lookups).await {
-            Ok(found) => found,
-            // Perhaps only one lookup causes the failure.
-            Err(QueryError::Failed) if lookups.len() > 1 => {
-                return lookups.into_iter().for_each(|lookup| {
-                    self.runner.start_single(Arc::clone(&self.brand), lookup);
-                });
-            }
-            Err(QueryError::Failed | QueryError::Unavailable) => return,
-        };
-        for (lookup, found) in lookups.into_iter().zip(found) {
+        let Self { runner, brand } = self;
+        let generation = runner.cache.generation(brand.id());
+        let (size, started_at) = (lookups.len(), Instant::now());
+        let asked = BatchMode::Batch(&addresses);
+        let mut take = |n: usize, found| {
+            let Some(lookup) = lookups.get_mut(n).and_then(Option::take) else { return };
             match found {
-                Some(found) => self.runner.complete(lookup, generation, Ok(found), query),
-                None => self.runner.start_single(Arc::clone(&self.brand), lookup),
+                Some(found) => {
+                    let query = QueryTime::ended(size, started_at);
+                    runner.complete(lookup, generation, Ok(found), query);
+                }
+                None => runner.start_single(Arc::clone(brand), lookup),
+            }
+        };
+        let asked = runner.repository.ask(brand, asked, &mut take).await;
+        note_batch(size, started_at);
+        // Perhaps only one lookup causes the failure.
+        if asked == Err(QueryError::Failed) && size > 1 {
+            for lookup in lookups.into_iter().flatten() {
+                runner.start_single(Arc::clone(brand), lookup);
             }
         }
     }
+}
+
+fn note_batch(lookups: usize, started_at: Instant) {
+    let metrics = batch_metrics();
+    metrics.lookups.record(f64::from(u32::try_from(lookups).unwrap_or(u32::MAX)));
+    metrics.seconds.record(started_at.elapsed().as_secs_f64());
 }
 
 struct BatchMetrics {

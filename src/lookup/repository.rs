@@ -22,11 +22,15 @@ pub struct LookupRepository {
     unavailable_since: watch::Sender<Option<Instant>>,
 }
 
+/// Takes the answer to a lookup, by its number in the query, as soon as it has arrived. `None` stands for an answer that
+/// other settings rendered. After a retry, it may get an answer again.
+pub type TakeAnswer<'a> = dyn FnMut(usize, Option<FoundCustomer>) + Send + 'a;
+
 /// The lookups of one query.
 #[derive(Clone, Copy)]
 pub enum BatchMode<'a> {
-    /// Addresses of one brand, in one round trip. An answer that other settings rendered is left out.
-    Batch(&'a [&'a Identifier]),
+    /// Addresses of one brand, in one round trip.
+    Batch(&'a [Identifier]),
     /// One lookup, with as many round trips as it needs.
     Single(&'a Question),
 }
@@ -50,21 +54,23 @@ impl LookupRepository {
         Self { pool, rules, deadline, unavailable_since: watch::Sender::new(None) }
     }
 
-    /// Returns the answers in the order of the lookups. If Postgres is unavailable, it retries until the deadline, so
+    /// Passes on the answers in the order of the lookups. If Postgres is unavailable, it retries until the deadline, so
     /// that a restart of Postgres goes unnoticed. If Postgres has been unavailable for longer than the deadline, it does
     /// not retry.
     ///
     /// # Errors
-    /// When Postgres failed or is unavailable.
+    /// When Postgres failed or is unavailable. Some answers may have been passed on.
     pub async fn ask(
         &self,
         brand: &Brand,
         asked: BatchMode<'_>,
-    ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
-        match tokio::time::timeout(self.deadline, self.ask_until_answered(brand, asked)).await {
-            Ok(Ok(found)) => {
+        take: &mut TakeAnswer<'_>,
+    ) -> Result<(), QueryError> {
+        let asking = self.ask_until_answered(brand, asked, take);
+        match tokio::time::timeout(self.deadline, asking).await {
+            Ok(Ok(())) => {
                 self.note_available();
-                Ok(found)
+                Ok(())
             }
             Ok(Err(unanswered)) => Err(unanswered),
             Err(_) => {
@@ -78,13 +84,14 @@ impl LookupRepository {
         &self,
         brand: &Brand,
         asked: BatchMode<'_>,
-    ) -> Result<Vec<Option<FoundCustomer>>, QueryError> {
+        take: &mut TakeAnswer<'_>,
+    ) -> Result<(), QueryError> {
         // After a restart of Postgres, all pooled connections may be dead. They are tried without a pause.
         let mut dead = self.pool.most();
         loop {
             let error = match self.pool.acquire().await.map_err(StorageError::from) {
-                Ok(mut connection) => match self.read(&mut connection, brand, asked).await {
-                    Ok(found) => return Ok(found),
+                Ok(mut connection) => match self.read(&mut connection, brand, asked, take).await {
+                    Ok(()) => return Ok(()),
                     Err(error) if error.is_unavailable() => error,
                     Err(error) => {
                         tracing::error!(%error, "lookup query failed");
@@ -112,15 +119,16 @@ impl LookupRepository {
         db: &mut Connection,
         brand: &Brand,
         asked: BatchMode<'_>,
-    ) -> Result<Vec<Option<FoundCustomer>>, StorageError> {
+        take: &mut TakeAnswer<'_>,
+    ) -> Result<(), StorageError> {
         match asked {
             BatchMode::Batch(addresses) => {
-                query_customers::find_batch(db, brand, addresses, self.rules).await
+                query_customers::find_batch(db, brand, addresses, self.rules, take).await
             }
             BatchMode::Single(question) => {
-                query_customers::find_on(db, brand, question, self.rules)
-                    .await
-                    .map(|found| vec![Some(found)])
+                let found = query_customers::find_on(db, brand, question, self.rules).await?;
+                take(0, Some(found));
+                Ok(())
             }
         }
     }

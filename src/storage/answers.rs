@@ -1,4 +1,7 @@
 //! Reads stored answers for lookups, in one round trip.
+//!
+//! A query of several addresses passes on each as soon as its customers have arrived, so that its lookup is answered
+//! while Postgres still reads the others.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
@@ -34,45 +37,95 @@ static BY_ADDRESSES: LazyLock<String> = LazyLock::new(|| {
             where held.brand_id = $1 and held.kind = asked.kind and held.address = asked.address
                 and {trusted_first}
             order by held.customer_key limit $4
-        ) as found",
+        ) as found
+        order by asked.n",
     )
 });
 
 static KNOWN_ADDRESSES: LazyLock<String> =
     LazyLock::new(|| with_trusted_first(include_str!("find_known_addresses.sql")));
 
-/// The customers with each of some addresses, at most `limit` for each, in the order of the addresses.
+/// Finds the customers with each of some addresses, at most `limit` for each. `found` gets the addresses in their order,
+/// each as soon as its customers have arrived.
 ///
 /// # Errors
-/// When Postgres fails.
+/// When Postgres fails. Some addresses may have been passed on.
 pub async fn find_by_addresses(
     db: &mut Connection,
     brand_id: i32,
     addresses: &[&Identifier],
     limit: usize,
-) -> Result<Vec<Vec<AnswerRow>>, StorageError> {
+    found: impl FnMut(usize, StoredAddress) + Send,
+) -> Result<(), StorageError> {
     let kinds: Vec<&str> = addresses.iter().map(|address| address.kind.as_str()).collect();
     let values: Vec<&str> = addresses.iter().map(|address| address.value.as_str()).collect();
-    let rows: Vec<(i64, String, Vec<u8>, String)> = sqlx::query_as(BY_ADDRESSES.as_str())
+    let query = sqlx::query_as(BY_ADDRESSES.as_str())
         .bind(brand_id)
         .bind(kinds)
         .bind(values)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(db)
-        .await?;
-    let mut found: Vec<Vec<AnswerRow>> = addresses.iter().map(|_| Vec::new()).collect();
-    for (n, customer_key, settings_hash, body) in rows {
-        let place = usize::try_from(n).ok().and_then(|n| found.get_mut(n.checked_sub(1)?));
-        place.ok_or(StorageError::Corrupt("answers"))?.push(AnswerRow {
-            customer_key,
-            settings_hash,
-            body,
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let mut arriving = ArrivingAddresses::new(addresses.len(), found);
+    db.each_row(query, |(n, customer_key, settings_hash, body): (i64, String, Vec<u8>, String)| {
+        arriving.add(n, |address| {
+            address.rows.push(AnswerRow { customer_key, settings_hash, body });
+            Ok(())
         });
+    })
+    .await?;
+    arriving.end()
+}
+
+/// The addresses of a query, whose rows arrive in order.
+struct ArrivingAddresses<F> {
+    found: F,
+    /// How many there are.
+    addresses: usize,
+    /// The address whose rows arrive.
+    at: usize,
+    stored: StoredAddress,
+    failed: Option<StorageError>,
+}
+
+impl<F: FnMut(usize, StoredAddress)> ArrivingAddresses<F> {
+    fn new(addresses: usize, found: F) -> Self {
+        Self { found, addresses, at: 0, stored: StoredAddress::default(), failed: None }
     }
-    for rows in &mut found {
-        rows.sort_unstable_by(|one, other| one.customer_key.cmp(&other.customer_key));
+
+    /// Adds to an address, whose number begins at 1. The addresses before it are complete. After a row that cannot be
+    /// read, nothing is passed on: the address would lack a customer.
+    fn add(&mut self, n: i64, add: impl FnOnce(&mut StoredAddress) -> Result<(), StorageError>) {
+        if self.failed.is_some() {
+            return;
+        }
+        let n = usize::try_from(n)
+            .ok()
+            .and_then(|n| n.checked_sub(1))
+            .filter(|n| (self.at..self.addresses).contains(n));
+        let added = n.ok_or(StorageError::Corrupt("answers")).and_then(|n| {
+            self.pass_on(n);
+            add(&mut self.stored)
+        });
+        self.failed = added.err();
     }
-    Ok(found)
+
+    /// Passes on the addresses before this one, also those without customers.
+    fn pass_on(&mut self, until: usize) {
+        while self.at < until {
+            let mut stored = std::mem::take(&mut self.stored);
+            stored.rows.sort_unstable_by(|one, other| one.customer_key.cmp(&other.customer_key));
+            (self.found)(self.at, stored);
+            self.at = self.at.saturating_add(1);
+        }
+    }
+
+    /// All rows have arrived.
+    fn end(mut self) -> Result<(), StorageError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        self.pass_on(self.addresses);
+        Ok(())
+    }
 }
 
 /// The stored data of an address, for brands with read-through.
@@ -101,48 +154,43 @@ type KnownColumns = (
 /// addresses. Each address comes with its lookup hash.
 ///
 /// # Errors
-/// When Postgres fails.
+/// When Postgres fails. Some addresses may have been passed on.
 pub async fn find_known_addresses(
     db: &mut Connection,
     brand_id: i32,
     addresses: &[(&Identifier, LookupHash)],
     limit: usize,
-) -> Result<Vec<StoredAddress>, StorageError> {
+    found: impl FnMut(usize, StoredAddress) + Send,
+) -> Result<(), StorageError> {
     let kinds: Vec<&str> = addresses.iter().map(|(address, _)| address.kind.as_str()).collect();
     let values: Vec<&str> = addresses.iter().map(|(address, _)| address.value.as_str()).collect();
     let questions: Vec<&[u8]> =
         addresses.iter().map(|(_, question)| question.0.as_slice()).collect();
-    let rows: Vec<KnownColumns> = sqlx::query_as(KNOWN_ADDRESSES.as_str())
+    let query = sqlx::query_as(KNOWN_ADDRESSES.as_str())
         .bind(brand_id)
         .bind(kinds)
         .bind(values)
         .bind(questions)
-        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-        .fetch_all(db)
-        .await?;
-    let mut known: Vec<StoredAddress> =
-        addresses.iter().map(|_| StoredAddress::default()).collect();
-    for (n, customer_key, settings_hash, body, sources, looked, ages, is_known) in rows {
-        let place = usize::try_from(n)
-            .ok()
-            .and_then(|n| known.get_mut(n.checked_sub(1)?))
-            .ok_or(StorageError::Corrupt("answers"))?;
-        place.last_queries = last_queries(looked, ages, is_known)?;
-        for source in sources.unwrap_or_default() {
-            place
-                .sources
-                .insert(source.parse().map_err(StorageError::corrupt("customer_records"))?);
-        }
-        if let (Some(customer_key), Some(settings_hash), Some(body)) =
-            (customer_key, settings_hash, body)
-        {
-            place.rows.push(AnswerRow { customer_key, settings_hash, body });
-        }
-    }
-    for place in &mut known {
-        place.rows.sort_unstable_by(|one, other| one.customer_key.cmp(&other.customer_key));
-    }
-    Ok(known)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX));
+    let mut arriving = ArrivingAddresses::new(addresses.len(), found);
+    db.each_row(query, |row: KnownColumns| {
+        let (n, customer_key, settings_hash, body, sources, looked, ages, is_known) = row;
+        arriving.add(n, |address| {
+            address.last_queries = last_queries(looked, ages, is_known)?;
+            for source in sources.unwrap_or_default() {
+                let source = source.parse().map_err(StorageError::corrupt("customer_records"))?;
+                address.sources.insert(source);
+            }
+            if let (Some(customer_key), Some(settings_hash), Some(body)) =
+                (customer_key, settings_hash, body)
+            {
+                address.rows.push(AnswerRow { customer_key, settings_hash, body });
+            }
+            Ok(())
+        });
+    })
+    .await?;
+    arriving.end()
 }
 
 /// The customers that an id may mean, from the first tier with a match: (1) customer ids, (2) ids that answers gave out
@@ -195,4 +243,71 @@ pub async fn find_answer(
     let found: Option<(String,)> =
         query.bind(brand_id).bind(customer_key).fetch_optional(db).await?;
     Ok(found.map(|(body,)| body))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(key: &str) -> AnswerRow {
+        AnswerRow { customer_key: key.to_owned(), settings_hash: Vec::new(), body: String::new() }
+    }
+
+    /// What is passed on at each row, and at the end, of four addresses.
+    fn pass_on(rows: &[(i64, &str)]) -> (Vec<Vec<(usize, String)>>, Result<(), StorageError>) {
+        let (sender, passed) = std::sync::mpsc::channel();
+        let mut arriving = ArrivingAddresses::new(4, |n, address: StoredAddress| {
+            let keys: Vec<String> = address.rows.into_iter().map(|row| row.customer_key).collect();
+            sender.send((n, keys.join(" "))).unwrap();
+        });
+        let mut steps = Vec::new();
+        for (n, key) in rows {
+            arriving.add(*n, |address| match *key {
+                "unreadable" => Err(StorageError::Corrupt("answers")),
+                key => {
+                    address.rows.push(row(key));
+                    Ok(())
+                }
+            });
+            steps.push(passed.try_iter().collect());
+        }
+        let ended = arriving.end();
+        steps.push(passed.try_iter().collect());
+        (steps, ended)
+    }
+
+    fn address(n: usize, keys: &str) -> (usize, String) {
+        (n, keys.to_owned())
+    }
+
+    #[test]
+    fn an_address_is_passed_on_when_the_next_one_begins() {
+        let (steps, ended) = pass_on(&[(1, "b"), (1, "a"), (3, "c")]);
+        assert!(ended.is_ok());
+        assert_eq!(
+            steps,
+            [
+                vec![],
+                vec![],
+                vec![address(0, "a b"), address(1, "")],
+                vec![address(2, "c"), address(3, "")],
+            ]
+        );
+        let (steps, ended) = pass_on(&[]);
+        assert!(ended.is_ok());
+        assert_eq!(steps, [(0..4).map(|n| address(n, "")).collect::<Vec<_>>()]);
+    }
+
+    #[test]
+    fn after_a_row_that_cannot_be_read_nobody_is_passed_on() {
+        for wrong in [(2, "unreadable"), (0, "a"), (-1, "a"), (5, "a")] {
+            let (steps, ended) = pass_on(&[(1, "a"), wrong, (3, "c"), (4, "d")]);
+            assert!(ended.is_err(), "{wrong:?}");
+            let passed: Vec<_> = steps.into_iter().flatten().collect();
+            assert!(passed.iter().all(|(n, _)| *n == 0), "{wrong:?}: {passed:?}");
+        }
+        let (steps, ended) = pass_on(&[(2, "b"), (1, "a"), (3, "c")]);
+        assert!(ended.is_err(), "they are not in order");
+        assert_eq!(steps.concat(), [address(0, "")]);
+    }
 }

@@ -7,8 +7,11 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt, TryStreamExt};
-use sqlx::postgres::{PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres};
-use sqlx::{Describe, Either, Execute, Executor, SqlStr};
+use sqlx::postgres::{
+    PgArguments, PgConnection, PgQueryResult, PgRow, PgStatement, PgTypeInfo, Postgres,
+};
+use sqlx::query::QueryAs;
+use sqlx::{Describe, Either, Execute, Executor, FromRow, SqlStr};
 
 use super::failure::{DatabaseFailure, breaks, cause};
 use super::hosts::Hosts;
@@ -75,6 +78,28 @@ impl Connection {
         self.is_usable
             && self.made_at.elapsed() < MAX_LIFETIME
             && self.hosts.trust.trusts(self.made_at)
+    }
+
+    /// Runs a query, and passes on each row as soon as it has arrived.
+    ///
+    /// # Errors
+    /// When Postgres fails. Some rows may have been passed on.
+    pub async fn each_row<T>(
+        &mut self,
+        query: QueryAs<'_, Postgres, T, PgArguments>,
+        mut take: impl FnMut(T) + Send,
+    ) -> Result<(), sqlx::Error>
+    where
+        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+    {
+        self.in_time(async move |raw| {
+            let mut rows = query.fetch(raw);
+            while let Some(row) = rows.try_next().await? {
+                take(row);
+            }
+            Ok(())
+        })
+        .await
     }
 
     /// Runs a statement and ends it if it takes too long.

@@ -15,3 +15,4 @@ left join lateral (
         and {trusted_first}
     order by held.customer_key limit $5
 ) as found on true
+order by asked.n

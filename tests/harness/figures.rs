@@ -146,14 +146,29 @@ impl Figures {
     }
 }
 
-/// The median, the minimum and the maximum of some figures.
-pub fn spread(figures: &[f64]) -> (f64, f64, f64) {
-    let mut sorted = figures.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = if sorted.len() % 2 == 1 {
-        sorted[sorted.len() / 2]
-    } else {
-        f64::midpoint(sorted[sorted.len() / 2 - 1], sorted[sorted.len() / 2])
-    };
-    (middle, sorted[0], sorted[sorted.len() - 1])
+/// The median of some figures, and the quartiles: half of the figures are between them.
+#[derive(Clone, Copy)]
+pub struct Quartiles {
+    pub first: f64,
+    pub median: f64,
+    pub third: f64,
+}
+
+impl Quartiles {
+    pub fn of(figures: &[f64]) -> Self {
+        let mut sorted = figures.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let at = |part: f64| {
+            let place = part * (sorted.len() - 1) as f64;
+            let below = sorted[place.floor() as usize];
+            below + (sorted[place.ceil() as usize] - below) * place.fract()
+        };
+        Self { first: at(0.25), median: at(0.5), third: at(0.75) }
+    }
+
+    /// For people, with so many decimal places.
+    pub fn describe(self, places: usize) -> String {
+        let Self { first, median, third } = self;
+        format!("{median:.places$} ({first:.places$} - {third:.places$})")
+    }
 }

@@ -41,6 +41,8 @@ pub struct Report {
     pub figures: Vec<String>,
     /// Wrong or missing answers. They are a failure on every machine.
     pub broken: Vec<String>,
+    /// How long took what has a promised limit.
+    pub took: Vec<Duration>,
     /// Results that took longer than promised. A slow machine can cause these.
     pub late: Vec<String>,
 }
@@ -67,6 +69,7 @@ impl Report {
                 promised.as_millis()
             ),
         );
+        self.took.push(took);
         if took > promised {
             self.late.push(format!("{what}: {took:.1?} instead of {promised:?}"));
         }

@@ -1,6 +1,6 @@
 //! Rounds of contenders that take turns, as tables for people.
 
-use super::figures::{Latencies, spread};
+use super::figures::{Figures, Latencies, Quartiles};
 
 /// Rounds of one contender.
 #[derive(Default)]
@@ -18,14 +18,17 @@ pub fn head() -> String {
 }
 
 impl Rounds {
+    /// Adds a round.
+    pub fn add(&mut self, figures: &Figures) {
+        self.rates.push(figures.per_second());
+        self.latencies.add(&figures.latencies);
+    }
+
     /// As a line of the table.
     pub fn describe(&self, who: &str) -> String {
-        let (rate, least, most) = spread(&self.rates);
-        let rates = if self.rates.len() > 1 {
-            format!("{rate:.0} ({least:.0} - {most:.0})")
-        } else {
-            format!("{rate:.0}")
-        };
+        let rate = Quartiles::of(&self.rates);
+        let rates =
+            if self.rates.len() > 1 { rate.describe(0) } else { format!("{:.0}", rate.median) };
         let latencies = &self.latencies;
         if latencies.count() == 0 {
             return format!("  {who:<32}  {rates:>27}");
@@ -43,13 +46,7 @@ impl Rounds {
 pub fn ratio(service: &Rounds, floor: &Rounds) -> (f64, String) {
     let ratios: Vec<f64> =
         service.rates.iter().zip(&floor.rates).map(|(service, floor)| service / floor).collect();
-    let (ratio, least, most) = spread(&ratios);
-    (
-        ratio,
-        format!(
-            "  {:<32}  {:>27}",
-            "ratio, round by round",
-            format!("{ratio:.2} ({least:.2} - {most:.2})")
-        ),
-    )
+    let ratio = Quartiles::of(&ratios);
+    let line = format!("  {:<32}  {:>27}", "ratio, round by round", ratio.describe(2));
+    (ratio.median, line)
 }

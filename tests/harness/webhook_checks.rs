@@ -11,6 +11,7 @@ use hookpoint::storage::pool::Pool;
 
 use super::changes::wait_until_current;
 use super::connection::Connection;
+use super::figures::Quartiles;
 use super::inbox::{KillScenario, Seen, TIMEOUT, replica_settings};
 use super::replica::Replica;
 use super::report::Report;
@@ -133,10 +134,13 @@ pub async fn check_faults(
     let attempts = count(pool, "select count(*) from deliveries where attempts > 1").await;
     let retries = failures.values().sum::<usize>();
     let waiting: Vec<f64> = seen.waiting.iter().map(|waiting| *waiting as f64).collect();
-    let (middle, least, most) = super::figures::spread(&waiting);
+    let waiting = Quartiles::of(&waiting).describe(0);
     report.figure(
         "kills",
-        format!("{}, {} of them with webhooks waiting ({middle:.0} in the middle, {least:.0} to {most:.0})", seen.kills, seen.kills_that_matter),
+        format!(
+            "{}, {} of them with webhooks waiting: median and quartiles {waiting}",
+            seen.kills, seen.kills_that_matter
+        ),
     );
     report.figure("restarts of Postgres, every other one a crash", seen.restarts);
     report.figure("deliveries that another worker took over when a lease had ended", takeovers);

@@ -79,6 +79,68 @@ async fn lookups_that_arrive_meanwhile_travel_together_on_few_connections() {
 }
 
 #[tokio::test]
+async fn a_lookup_does_not_wait_for_the_last_one_of_its_batch() {
+    const PEOPLE: usize = 60;
+    let app = TestApp::start().await;
+    let queries = people(&app, PEOPLE).await;
+    // The answer about the last person takes as long as the test holds a lock. All answers are long, because Postgres
+    // sends them only when it has 8 KB.
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "alter table answers rename to stored_answers;
+        create function when_free(body text) returns text stable language plpgsql as
+            $$ begin perform pg_advisory_xact_lock_shared(4711); return body; end $$;
+        create view answers as select brand_id, customer_key, settings_hash,
+            case when customer_key like '%:c{last}' then when_free(body) else body || repeat(' ', 2000) end as body
+        from stored_answers",
+        last = PEOPLE - 1
+    )))
+    .execute(app.pool())
+    .await
+    .unwrap();
+    let (server, mut blocker, mut other) =
+        (server().await, app.session().await, app.session().await);
+    let mut last_one = other.begin().await.unwrap();
+    sqlx::query("select pg_advisory_xact_lock(4711)").execute(&mut *last_one).await.unwrap();
+    let mut lock = blocker.begin().await.unwrap();
+    sqlx::query("lock table stored_answers in access exclusive mode")
+        .execute(&mut *lock)
+        .await
+        .unwrap();
+    // Two batches of one lookup are in flight, as many as may be. All others form the next one, the last person at its end.
+    let ask = |people: std::ops::Range<usize>| {
+        futures_util::future::join_all(queries[people].iter().map(|query| app.ask(query)))
+    };
+    let first = ask(0..1);
+    let second = async {
+        until("one is in flight", async || held(&server, &app).await == 1).await;
+        ask(1..2).await
+    };
+    let others = async {
+        until("two are in flight", async || held(&server, &app).await == 2).await;
+        ask(2..PEOPLE - 1).await
+    };
+    let last = async {
+        waiting(&app, PEOPLE - 1).await;
+        ask(PEOPLE - 1..PEOPLE).await
+    };
+    let release = async {
+        waiting(&app, PEOPLE).await;
+        lock.rollback().await.unwrap();
+        until("nearly all are answered", async || app.application.lookups_waiting() < 10).await;
+        assert!(app.application.lookups_waiting() > 0, "the last one waits");
+        last_one.rollback().await.unwrap();
+    };
+    let (first, second, others, last, ()) =
+        futures_util::join!(first, second, others, last, release);
+    let responses = [first, second, others, last].concat();
+    for (n, response) in responses.iter().enumerate() {
+        assert_eq!(response.status, 200);
+        assert!(response.body.contains(&format!("\"p{n}@example.org\"")), "lookup {n}");
+    }
+    app.stop().await;
+}
+
+#[tokio::test]
 async fn one_that_cannot_be_answered_takes_no_others_down() {
     let app = TestApp::start().await;
     let queries = people(&app, 20).await;
