@@ -147,7 +147,7 @@ impl Bench {
         let bytes = (replica.log_bytes() - before) / service.latencies.count();
         println!("{}", service.describe("hookpoint"));
         println!("{}", bare.describe("actix-web alone"));
-        let (ratio, line) = rounds::ratio(&service, &bare);
+        let (ratio, line) = rounds::ratio(&service, &bare, "actix-web alone");
         println!("{line}");
         self.goal("cached answers at 0.9 of bare actix-web or more", ratio, ratio >= 0.9);
         self.at_fixed_rates(&replica, LookupTarget::One(customer)).await;
@@ -169,7 +169,7 @@ impl Bench {
         }
         println!("{}", recording.describe("hookpoint"));
         println!("{}", silent.describe("hookpoint, lookup.trace_days = 0"));
-        let (ratio, line) = rounds::ratio(&recording, &silent);
+        let (ratio, line) = rounds::ratio(&recording, &silent, "no history");
         println!("{line}");
         self.goal("cached answers at 0.97 of those without history or more", ratio, ratio >= 0.97);
     }
@@ -204,11 +204,12 @@ impl Bench {
             Some(_) => println!("{}", postgres.describe("pgbench, prepared, without HTTP")),
             None => println!("  pgbench is not installed"),
         }
-        let (ratio, line) = rounds::ratio(&service, &sqlx);
+        let (ratio, line) = rounds::ratio(&service, &sqlx, "sqlx");
         println!("{line}");
         self.goal("uncached customers at 2.5 of actix-web and sqlx or more", ratio, ratio >= 2.5);
         if !postgres.rates.is_empty() {
-            let (ratio, _) = rounds::ratio(&service, &postgres);
+            let (ratio, line) = rounds::ratio(&service, &postgres, "pgbench");
+            println!("{line}");
             self.goal("uncached customers at 1.0 of pgbench or more", ratio, ratio >= 1.0);
         }
         self.at_fixed_rates(&replica, LookupTarget::Each(of)).await;
@@ -223,6 +224,7 @@ impl Bench {
 
     /// Uncached lookups among few customers, and among many.
     async fn growth(&mut self, harness: &Harness, shop: &Shop) {
+        assert!(self.size.customers > FEW, "--customers: more than {FEW}");
         let small = harness.shop("small").await;
         customers::load(&small.database.pool, &small.brand, FEW).await;
         let mut contenders = Vec::new();
@@ -251,10 +253,10 @@ impl Bench {
             }
         }
         let [(.., many), (.., few)] = &contenders[..] else { unreachable!("two") };
-        let (rate, line) = rounds::ratio(&many[0], &few[0]);
+        let (rate, line) = rounds::ratio(&many[0], &few[0], "few");
         println!("{line}");
         if !many[1].rates.is_empty() {
-            println!("  the same of pgbench{}", rounds::ratio(&many[1], &few[1]).1);
+            println!("{}", rounds::ratio(&many[1], &few[1], "few, pgbench").1);
         }
         self.goal("among many customers at 0.8 of the rate or more", rate, rate >= 0.8);
         let [many, few] = [many, few].map(|[service, _]| service.latencies.percentile_ms(99.0));

@@ -85,9 +85,19 @@ async fn main() {
         let peak = peak.start(Lookups::new(target)).wait().await.0.per_second();
         println!("{what}, at most {peak:.0} a second");
         let mut rates = [1_000, (peak / 2.0) as u32].map(|rate| (rate, Rate::default()));
+        let applied = "select not exists (select from deliveries where state = 'pending')";
         let webhooks = Webhooks(Arc::new(Mutex::new(WebhookSequence::new(1, 1_000))));
         for _ in 0..rounds {
             for (rate, all) in &mut rates {
+                // A round does not apply the webhooks of the one before.
+                while !sqlx::query_as::<_, (bool,)>(applied)
+                    .fetch_one(&shop.database.pool)
+                    .await
+                    .unwrap()
+                    .0
+                {
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
                 let time = Duration::from_secs(seconds);
                 let webhooks =
                     Load::at_rate(replica.address, WEBHOOKS, time).start(webhooks.clone());
@@ -145,13 +155,16 @@ impl Rate {
             self.latencies.max_ms()
         );
         println!(
-            "         p99.9 of each round {} ms, {} stalls",
+            "         p99.9 of the rounds {} ms; {} stalls, of which at most {MOST_STALLS} follow",
             Quartiles::of(&self.p999s).describe(1),
             self.stalls.len()
         );
         for stall in self.stalls.iter().take(MOST_STALLS) {
             let [begin, length] = [stall.begin, stall.length].map(|time| time.as_secs_f64());
-            println!("         late answers after {begin:.1} s, for {:.0} ms", length * 1_000.0);
+            println!(
+                "         in a round, after {begin:.1} s: late answers for {:.0} ms",
+                length * 1_000.0
+            );
         }
     }
 }

@@ -100,7 +100,7 @@ async fn race(what: &str, target: LookupTarget, mut contenders: Vec<Contender>) 
     println!("{}", service.rounds.describe(service.name));
     for other in others {
         println!("{}", other.rounds.describe(other.name));
-        println!("{}", rounds::ratio(&service.rounds, &other.rounds).1);
+        println!("{}", rounds::ratio(&service.rounds, &other.rounds, other.name).1);
     }
 }
 

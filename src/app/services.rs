@@ -174,14 +174,14 @@ fn delivery_connections(file: &SettingsFile) -> Use {
 }
 
 /// Connections that only lookups use, so that other work cannot block them. Postgres plans each statement once, for any
-/// address, and for tables of any size: it may do so while they have only a few rows.
+/// address.
 fn lookup_connections(file: &SettingsFile) -> Use {
     Use {
         connections: file.lookup.database_connections,
         timeout: Duration::ZERO,
         // No lookup waits that long. The timeout only stops statements in Postgres that were abandoned.
         statement: Some(deadline(file).saturating_mul(2)),
-        setup: "set plan_cache_mode = force_generic_plan; set enable_seqscan = off",
+        setup: "set plan_cache_mode = force_generic_plan",
     }
 }
 

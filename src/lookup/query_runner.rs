@@ -128,13 +128,12 @@ impl BatchRunner for BrandRunner {
     }
 
     async fn run(&self, batch: Vec<PendingLookup>) {
-        let mut lookups: Vec<Option<PendingLookup>> =
-            batch.into_iter().filter_map(if_wanted).map(Some).collect();
-        let addresses: Vec<Identifier> = lookups
-            .iter()
-            .flatten()
-            .filter_map(|lookup| lookup.shared().question.address().cloned())
-            .collect();
+        let with_address = |lookup: PendingLookup| {
+            let address = lookup.shared().question.address()?.clone();
+            Some((Some(lookup), address))
+        };
+        let (mut lookups, addresses): (Vec<Option<PendingLookup>>, Vec<Identifier>) =
+            batch.into_iter().filter_map(if_wanted).filter_map(with_address).unzip();
         if addresses.is_empty() {
             return;
         }

@@ -23,7 +23,7 @@ pub struct LookupRepository {
 }
 
 /// Takes the answer to a lookup, by its number in the query, as soon as it has arrived. `None` stands for an answer that
-/// other settings rendered. After a retry, it may get an answer again.
+/// other settings rendered.
 pub type TakeAnswer<'a> = dyn FnMut(usize, Option<FoundCustomer>) + Send + 'a;
 
 /// The lookups of one query.
@@ -55,8 +55,8 @@ impl LookupRepository {
     }
 
     /// Passes on the answers in the order of the lookups. If Postgres is unavailable, it retries until the deadline, so
-    /// that a restart of Postgres goes unnoticed. If Postgres has been unavailable for longer than the deadline, it does
-    /// not retry.
+    /// that a restart of Postgres goes unnoticed; lookups that are answered are not asked again. If Postgres has been
+    /// unavailable for longer than the deadline, it does not retry.
     ///
     /// # Errors
     /// When Postgres failed or is unavailable. Some answers may have been passed on.
@@ -88,9 +88,10 @@ impl LookupRepository {
     ) -> Result<(), QueryError> {
         // After a restart of Postgres, all pooled connections may be dead. They are tried without a pause.
         let mut dead = self.pool.most();
+        let mut answered = 0;
         loop {
             let error = match self.pool.acquire().await.map_err(StorageError::from) {
-                Ok(mut connection) => match self.read(&mut connection, brand, asked, take).await {
+                Ok(mut db) => match self.read(&mut db, brand, asked, &mut answered, take).await {
                     Ok(()) => return Ok(()),
                     Err(error) if error.is_unavailable() => error,
                     Err(error) => {
@@ -114,16 +115,25 @@ impl LookupRepository {
         }
     }
 
+    /// Passes on the answers to all lookups of a batch but the first ones, which are answered, and counts on.
     async fn read(
         &self,
         db: &mut Connection,
         brand: &Brand,
         asked: BatchMode<'_>,
+        answered: &mut usize,
         take: &mut TakeAnswer<'_>,
     ) -> Result<(), StorageError> {
         match asked {
             BatchMode::Batch(addresses) => {
-                query_customers::find_batch(db, brand, addresses, self.rules, take).await
+                let first = *answered;
+                let others = addresses.get(first..).unwrap_or_default();
+                query_customers::find_batch(db, brand, others, self.rules, |n, found| {
+                    let n = first.saturating_add(n);
+                    *answered = n.saturating_add(1);
+                    take(n, found);
+                })
+                .await
             }
             BatchMode::Single(question) => {
                 let found = query_customers::find_on(db, brand, question, self.rules).await?;

@@ -80,26 +80,29 @@ impl Connection {
             && self.hosts.trust.trusts(self.made_at)
     }
 
-    /// Runs a query, and passes on each row as soon as it has arrived.
+    /// Runs a query, and passes on each row as soon as it has arrived, up to the first one that cannot be decoded.
     ///
     /// # Errors
-    /// When Postgres fails. Some rows may have been passed on.
+    /// When Postgres fails, or a row cannot be decoded. Some rows may have been passed on.
     pub async fn each_row<T>(
         &mut self,
         query: QueryAs<'_, Postgres, T, PgArguments>,
         mut take: impl FnMut(T) + Send,
     ) -> Result<(), sqlx::Error>
     where
-        T: for<'r> FromRow<'r, PgRow> + Send + Unpin,
+        T: for<'r> FromRow<'r, PgRow> + Send,
     {
-        self.in_time(async move |raw| {
-            let mut rows = query.fetch(raw);
+        let decoded = self.in_time(async move |raw| {
+            let (mut rows, mut decoded) = (raw.fetch(query), Ok(()));
+            // All rows are read, so that nothing of this result is left when the connection is used again.
             while let Some(row) = rows.try_next().await? {
-                take(row);
+                if decoded.is_ok() {
+                    decoded = T::from_row(&row).map(&mut take);
+                }
             }
-            Ok(())
-        })
-        .await
+            Ok(decoded)
+        });
+        decoded.await?
     }
 
     /// Runs a statement and ends it if it takes too long.

@@ -156,6 +156,7 @@ pub struct Quartiles {
 
 impl Quartiles {
     pub fn of(figures: &[f64]) -> Self {
+        assert!(!figures.is_empty(), "no figures");
         let mut sorted = figures.to_vec();
         sorted.sort_by(f64::total_cmp);
         let at = |part: f64| {
@@ -166,9 +167,12 @@ impl Quartiles {
         Self { first: at(0.25), median: at(0.5), third: at(0.75) }
     }
 
-    /// For people, with so many decimal places.
+    /// For people, with so many decimal places. Without the quartiles if there is only one figure.
     pub fn describe(self, places: usize) -> String {
         let Self { first, median, third } = self;
+        if first == third {
+            return format!("{median:.places$}");
+        }
         format!("{median:.places$} ({first:.places$} - {third:.places$})")
     }
 }

@@ -41,7 +41,7 @@ pub struct Report {
     pub figures: Vec<String>,
     /// Wrong or missing answers. They are a failure on every machine.
     pub broken: Vec<String>,
-    /// How long took what has a promised limit.
+    /// How long each thing with a promised limit took.
     pub took: Vec<Duration>,
     /// Results that took longer than promised. A slow machine can cause these.
     pub late: Vec<String>,

@@ -13,7 +13,7 @@ pub struct Rounds {
 pub fn head() -> String {
     format!(
         "{:<34}  {:>27}  {:>8}  {:>8}  {:>8}  {:>8}",
-        "", "requests/s", "p50 ms", "p95 ms", "p99 ms", "max ms"
+        "", "requests/s (quartiles)", "p50 ms", "p95 ms", "p99 ms", "max ms"
     )
 }
 
@@ -26,9 +26,7 @@ impl Rounds {
 
     /// As a line of the table.
     pub fn describe(&self, who: &str) -> String {
-        let rate = Quartiles::of(&self.rates);
-        let rates =
-            if self.rates.len() > 1 { rate.describe(0) } else { format!("{:.0}", rate.median) };
+        let rates = Quartiles::of(&self.rates).describe(0);
         let latencies = &self.latencies;
         if latencies.count() == 0 {
             return format!("  {who:<32}  {rates:>27}");
@@ -43,10 +41,10 @@ impl Rounds {
 
 /// The median of the ratios of each round to the round right after it, and a line of the table. Other load on the
 /// machine affects both rounds equally.
-pub fn ratio(service: &Rounds, floor: &Rounds) -> (f64, String) {
+pub fn ratio(service: &Rounds, floor: &Rounds, of: &str) -> (f64, String) {
     let ratios: Vec<f64> =
         service.rates.iter().zip(&floor.rates).map(|(service, floor)| service / floor).collect();
     let ratio = Quartiles::of(&ratios);
-    let line = format!("  {:<32}  {:>27}", "ratio, round by round", ratio.describe(2));
+    let line = format!("  {:<32}  {:>27}", format!("of {of}, round by round"), ratio.describe(2));
     (ratio.median, line)
 }

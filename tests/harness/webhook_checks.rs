@@ -138,7 +138,7 @@ pub async fn check_faults(
     report.figure(
         "kills",
         format!(
-            "{}, {} of them with webhooks waiting: median and quartiles {waiting}",
+            "{}, {} of them with webhooks waiting; their number, median and quartiles: {waiting}",
             seen.kills, seen.kills_that_matter
         ),
     );
