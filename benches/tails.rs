@@ -155,11 +155,13 @@ impl Rate {
             self.latencies.max_ms()
         );
         println!(
-            "         p99.9 of the rounds {} ms; {} stalls, of which at most {MOST_STALLS} follow",
+            "         p99.9 of the rounds {} ms; {} stalls, of which the longest follow",
             Quartiles::of(&self.p999s).describe(1),
             self.stalls.len()
         );
-        for stall in self.stalls.iter().take(MOST_STALLS) {
+        let mut longest = self.stalls.clone();
+        longest.sort_by_key(|stall| std::cmp::Reverse(stall.length));
+        for stall in longest.iter().take(MOST_STALLS) {
             let [begin, length] = [stall.begin, stall.length].map(|time| time.as_secs_f64());
             println!(
                 "         in a round, after {begin:.1} s: late answers for {:.0} ms",

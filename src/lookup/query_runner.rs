@@ -113,8 +113,8 @@ fn if_wanted(lookup: PendingLookup) -> Option<PendingLookup> {
     if lookup.shared().is_check { Some(lookup) } else { lookup.if_wanted() }
 }
 
-/// Runs the lookups of one brand in batches: one statement on one connection. If a batch fails, its lookups run one by
-/// one.
+/// Runs the lookups of one brand in batches: one statement on one connection. If a batch fails, those of its lookups that
+/// are not answered yet run one by one.
 pub(super) struct BrandRunner {
     pub(super) runner: Arc<QueryRunner>,
     pub(super) brand: Arc<Brand>,

@@ -89,7 +89,7 @@ pub struct QueryTime {
     pub lookups: usize,
     /// When it was sent to Postgres.
     pub started_at: Instant,
-    /// When Postgres had answered.
+    /// When the answer had arrived.
     pub ended_at: Instant,
 }
 

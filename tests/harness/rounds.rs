@@ -39,12 +39,12 @@ impl Rounds {
     }
 }
 
-/// The median of the ratios of each round to the round right after it, and a line of the table. Other load on the
-/// machine affects both rounds equally.
+/// The median of the ratios of each round to the other contender's round of the same turn, and a line of the table. Other
+/// load on the machine mostly affects both.
 pub fn ratio(service: &Rounds, floor: &Rounds, of: &str) -> (f64, String) {
     let ratios: Vec<f64> =
         service.rates.iter().zip(&floor.rates).map(|(service, floor)| service / floor).collect();
     let ratio = Quartiles::of(&ratios);
-    let line = format!("  {:<32}  {:>27}", format!("of {of}, round by round"), ratio.describe(2));
+    let line = format!("  {:<32}  {:>27}", format!("of {of}, by round"), ratio.describe(2));
     (ratio.median, line)
 }

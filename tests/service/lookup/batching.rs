@@ -127,9 +127,10 @@ async fn a_lookup_does_not_wait_for_the_last_of_its_batch_and_a_break_in_between
         waiting(&app, PEOPLE).await;
         lock.rollback().await.unwrap();
         until("nearly all are answered", async || app.application.lookups_waiting() < 10).await;
-        // If their connection breaks now, only those that wait are asked again.
+        until("it waits for the last person", async || held(&server, &app).await == 1).await;
+        // The connection breaks. Those that wait are asked again.
         let broken: Vec<(bool,)> = sqlx::query_as(
-            "select pg_terminate_backend(pid) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'",
+            "select pg_terminate_backend(pid, 60000) from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'",
         )
         .bind(&app.database)
         .fetch_all(&server)
