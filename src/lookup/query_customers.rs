@@ -152,8 +152,7 @@ pub async fn find_batch(
     rules: ReadRules,
     mut found: impl FnMut(usize, Option<FoundCustomer>) + Send,
 ) -> Result<(), StorageError> {
-    let asked: Vec<&Identifier> = addresses.iter().collect();
-    list_known(db, brand, &asked, rules, |n, known| {
+    list_known(db, brand, addresses, rules, |n, known| {
         let Some(address) = addresses.get(n) else { return };
         found(n, read(brand, address, known, rules));
     })
@@ -181,7 +180,7 @@ fn read(
 async fn list_known(
     db: &mut Connection,
     brand: &Brand,
-    addresses: &[&Identifier],
+    addresses: &[Identifier],
     rules: ReadRules,
     found: impl FnMut(usize, StoredAddress) + Send,
 ) -> Result<(), StorageError> {
@@ -191,7 +190,7 @@ async fn list_known(
     }
     let asked: Vec<(&Identifier, LookupHash)> = addresses
         .iter()
-        .map(|address| (*address, LookupHash::of_address(&brand.secret, address)))
+        .map(|address| (address, LookupHash::of_address(&brand.secret, address)))
         .collect();
     find_known_addresses(db, brand.id(), &asked, limit, found).await
 }
@@ -210,7 +209,8 @@ pub async fn find_keys(
         Question::Address(address) => {
             let mut rows = Vec::new();
             let limit = rules.max_customers;
-            find_by_addresses(db, brand.id(), &[address], limit, |_, found| rows = found.rows)
+            let addresses = std::slice::from_ref(address);
+            find_by_addresses(db, brand.id(), addresses, limit, |_, found| rows = found.rows)
                 .await?;
             rows
         }
@@ -244,7 +244,8 @@ async fn find_once(
     let (rows, sources_to_query, may_be_cached, most, why) = match question {
         Question::Address(address) => {
             let mut known = StoredAddress::default();
-            list_known(db, brand, &[address], rules, |_, found| known = found).await?;
+            let addresses = std::slice::from_ref(address);
+            list_known(db, brand, addresses, rules, |_, found| known = found).await?;
             let sources_to_query =
                 sources_to_query(brand, &LookupTarget::Address(address.clone()), &known);
             (known.rows, sources_to_query, true, rules.most_by_address(), rules.why_ambiguous())

@@ -115,7 +115,8 @@ impl LookupRepository {
         }
     }
 
-    /// Passes on the answers to all lookups of a batch but the first ones, which are answered, and counts on.
+    /// Passes on the answers to the lookups that are not answered yet. `answered` says how many of a batch are: always the
+    /// first ones.
     async fn read(
         &self,
         db: &mut Connection,

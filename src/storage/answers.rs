@@ -53,7 +53,7 @@ static KNOWN_ADDRESSES: LazyLock<String> =
 pub async fn find_by_addresses(
     db: &mut Connection,
     brand_id: i32,
-    addresses: &[&Identifier],
+    addresses: &[Identifier],
     limit: usize,
     found: impl FnMut(usize, StoredAddress) + Send,
 ) -> Result<(), StorageError> {
@@ -66,13 +66,12 @@ pub async fn find_by_addresses(
         .bind(i64::try_from(limit).unwrap_or(i64::MAX));
     let mut arriving = ArrivingAddresses::new(addresses.len(), found);
     db.each_row(query, |(n, customer_key, settings_hash, body): (i64, String, Vec<u8>, String)| {
-        arriving.add(n, |address| {
-            address.rows.push(AnswerRow { customer_key, settings_hash, body });
-            Ok(())
-        });
+        arriving.of_row(n)?.rows.push(AnswerRow { customer_key, settings_hash, body });
+        Ok::<(), StorageError>(())
     })
     .await?;
-    arriving.end()
+    arriving.end();
+    Ok(())
 }
 
 /// The addresses of a query, whose rows arrive in order.
@@ -83,29 +82,22 @@ struct ArrivingAddresses<F> {
     /// The address whose rows arrive.
     at: usize,
     stored: StoredAddress,
-    failed: Option<StorageError>,
 }
 
 impl<F: FnMut(usize, StoredAddress)> ArrivingAddresses<F> {
     fn new(addresses: usize, found: F) -> Self {
-        Self { found, addresses, at: 0, stored: StoredAddress::default(), failed: None }
+        Self { found, addresses, at: 0, stored: StoredAddress::default() }
     }
 
-    /// Adds to an address, whose number begins at 1. The addresses before it are complete. After a row that cannot be
-    /// read, nothing is passed on: the address would lack a customer.
-    fn add(&mut self, n: i64, add: impl FnOnce(&mut StoredAddress) -> Result<(), StorageError>) {
-        if self.failed.is_some() {
-            return;
-        }
+    /// The address of a row; its number begins at 1. The addresses before it are complete.
+    fn of_row(&mut self, n: i64) -> Result<&mut StoredAddress, StorageError> {
         let n = usize::try_from(n)
             .ok()
             .and_then(|n| n.checked_sub(1))
-            .filter(|n| (self.at..self.addresses).contains(n));
-        let added = n.ok_or(StorageError::Corrupt("answers")).and_then(|n| {
-            self.pass_on(n);
-            add(&mut self.stored)
-        });
-        self.failed = added.err();
+            .filter(|n| (self.at..self.addresses).contains(n))
+            .ok_or(StorageError::Corrupt("answers"))?;
+        self.pass_on(n);
+        Ok(&mut self.stored)
     }
 
     /// Passes on the addresses before this one, also those without customers.
@@ -118,13 +110,9 @@ impl<F: FnMut(usize, StoredAddress)> ArrivingAddresses<F> {
         }
     }
 
-    /// All rows have arrived.
-    fn end(mut self) -> Result<(), StorageError> {
-        if let Some(error) = self.failed {
-            return Err(error);
-        }
+    /// Passes on the last addresses: all rows have arrived.
+    fn end(mut self) {
         self.pass_on(self.addresses);
-        Ok(())
     }
 }
 
@@ -175,22 +163,22 @@ pub async fn find_known_addresses(
     let mut arriving = ArrivingAddresses::new(addresses.len(), found);
     db.each_row(query, |row: KnownColumns| {
         let (n, customer_key, settings_hash, body, sources, looked, ages, is_known) = row;
-        arriving.add(n, |address| {
-            address.last_queries = last_queries(looked, ages, is_known)?;
-            for source in sources.unwrap_or_default() {
-                let source = source.parse().map_err(StorageError::corrupt("customer_records"))?;
-                address.sources.insert(source);
-            }
-            if let (Some(customer_key), Some(settings_hash), Some(body)) =
-                (customer_key, settings_hash, body)
-            {
-                address.rows.push(AnswerRow { customer_key, settings_hash, body });
-            }
-            Ok(())
-        });
+        let address = arriving.of_row(n)?;
+        address.last_queries = last_queries(looked, ages, is_known)?;
+        for source in sources.unwrap_or_default() {
+            let source = source.parse().map_err(StorageError::corrupt("customer_records"))?;
+            address.sources.insert(source);
+        }
+        if let (Some(customer_key), Some(settings_hash), Some(body)) =
+            (customer_key, settings_hash, body)
+        {
+            address.rows.push(AnswerRow { customer_key, settings_hash, body });
+        }
+        Ok::<(), StorageError>(())
     })
     .await?;
-    arriving.end()
+    arriving.end();
+    Ok(())
 }
 
 /// The customers that an id may mean, from the first tier with a match: (1) customer ids, (2) ids that answers gave out
@@ -253,27 +241,28 @@ mod tests {
         AnswerRow { customer_key: key.to_owned(), settings_hash: Vec::new(), body: String::new() }
     }
 
-    /// What is passed on at each row, and at the end, of four addresses.
-    fn pass_on(rows: &[(i64, &str)]) -> (Vec<Vec<(usize, String)>>, Result<(), StorageError>) {
+    type Passed = Vec<(usize, String)>;
+
+    /// What is passed on of four addresses, at each row and at the end. An error is what was passed on before a row that
+    /// is out of order.
+    fn pass_on(rows: &[(i64, &str)]) -> Result<Vec<Passed>, Passed> {
         let (sender, passed) = std::sync::mpsc::channel();
         let mut arriving = ArrivingAddresses::new(4, |n, address: StoredAddress| {
             let keys: Vec<String> = address.rows.into_iter().map(|row| row.customer_key).collect();
             sender.send((n, keys.join(" "))).unwrap();
         });
-        let mut steps = Vec::new();
+        let mut steps: Vec<Passed> = Vec::new();
         for (n, key) in rows {
-            arriving.add(*n, |address| match *key {
-                "unreadable" => Err(StorageError::Corrupt("answers")),
-                key => {
-                    address.rows.push(row(key));
-                    Ok(())
-                }
-            });
+            let Ok(address) = arriving.of_row(*n) else {
+                steps.push(passed.try_iter().collect());
+                return Err(steps.concat());
+            };
+            address.rows.push(row(key));
             steps.push(passed.try_iter().collect());
         }
-        let ended = arriving.end();
+        arriving.end();
         steps.push(passed.try_iter().collect());
-        (steps, ended)
+        Ok(steps)
     }
 
     fn address(n: usize, keys: &str) -> (usize, String) {
@@ -282,32 +271,23 @@ mod tests {
 
     #[test]
     fn an_address_is_passed_on_when_the_next_one_begins() {
-        let (steps, ended) = pass_on(&[(1, "b"), (1, "a"), (3, "c")]);
-        assert!(ended.is_ok());
         assert_eq!(
-            steps,
-            [
+            pass_on(&[(1, "b"), (1, "a"), (3, "c")]),
+            Ok(vec![
                 vec![],
                 vec![],
                 vec![address(0, "a b"), address(1, "")],
                 vec![address(2, "c"), address(3, "")],
-            ]
+            ])
         );
-        let (steps, ended) = pass_on(&[]);
-        assert!(ended.is_ok());
-        assert_eq!(steps, [(0..4).map(|n| address(n, "")).collect::<Vec<_>>()]);
+        assert_eq!(pass_on(&[]), Ok(vec![(0..4).map(|n| address(n, "")).collect()]));
     }
 
     #[test]
-    fn after_a_row_that_cannot_be_read_nobody_is_passed_on() {
-        for wrong in [(2, "unreadable"), (0, "a"), (-1, "a"), (5, "a")] {
-            let (steps, ended) = pass_on(&[(1, "a"), wrong, (3, "c"), (4, "d")]);
-            assert!(ended.is_err(), "{wrong:?}");
-            let passed: Vec<_> = steps.into_iter().flatten().collect();
-            assert!(passed.iter().all(|(n, _)| *n == 0), "{wrong:?}: {passed:?}");
+    fn a_row_that_is_out_of_order_passes_on_nobody() {
+        for wrong in [0, -1, 5] {
+            assert_eq!(pass_on(&[(1, "a"), (wrong, "b")]), Err(vec![]), "{wrong}");
         }
-        let (steps, ended) = pass_on(&[(2, "b"), (1, "a"), (3, "c")]);
-        assert!(ended.is_err(), "they are not in order");
-        assert_eq!(steps.concat(), [address(0, "")]);
+        assert_eq!(pass_on(&[(2, "b"), (1, "a")]), Err(vec![address(0, "")]));
     }
 }

@@ -80,29 +80,30 @@ impl Connection {
             && self.hosts.trust.trusts(self.made_at)
     }
 
-    /// Runs a query, and passes on each row as soon as it has arrived, up to the first one that cannot be decoded.
+    /// Runs a query, and passes on each row as soon as it has arrived, up to the first one that cannot be read.
     ///
     /// # Errors
-    /// When Postgres fails, or a row cannot be decoded. Some rows may have been passed on.
-    pub async fn each_row<T>(
+    /// When Postgres fails, or a row cannot be decoded or taken. Some rows may have been passed on.
+    pub async fn each_row<T, E>(
         &mut self,
         query: QueryAs<'_, Postgres, T, PgArguments>,
-        mut take: impl FnMut(T) + Send,
-    ) -> Result<(), sqlx::Error>
+        mut take: impl FnMut(T) -> Result<(), E> + Send,
+    ) -> Result<(), E>
     where
         T: for<'r> FromRow<'r, PgRow> + Send,
+        E: From<sqlx::Error> + Send,
     {
-        let decoded = self.in_time(async move |raw| {
-            let (mut rows, mut decoded) = (raw.fetch(query), Ok(()));
+        let taken = self.in_time(async move |raw| {
+            let (mut rows, mut taken) = (raw.fetch(query), Ok(()));
             // All rows are read, so that nothing of this result is left when the connection is used again.
             while let Some(row) = rows.try_next().await? {
-                if decoded.is_ok() {
-                    decoded = T::from_row(&row).map(&mut take);
+                if taken.is_ok() {
+                    taken = T::from_row(&row).map_err(E::from).and_then(&mut take);
                 }
             }
-            Ok(decoded)
+            Ok(taken)
         });
-        decoded.await?
+        taken.await?
     }
 
     /// Runs a statement and ends it if it takes too long.
