@@ -32,7 +32,7 @@ use hookpoint::lookup::query_customers::{ReadRules, find};
 use hookpoint::settings::Settings;
 use hookpoint::settings::file::MultipleMatches;
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
-use hookpoint::storage::embedded::{Embedded, Layout};
+use hookpoint::storage::embedded::{Embedded, Layout, SHARED_BUFFERS_MEGABYTES};
 use round_trips::{CountingProxy, contact, fill, rows_read, sequential_scans};
 
 const SIZE: PoolSize =
@@ -83,6 +83,7 @@ async fn run(records: u32) {
         postgres_bin: None,
         cache_dir: dir.join("binaries"),
         fetch: true,
+        shared_buffers_megabytes: SHARED_BUFFERS_MEGABYTES,
         durable: false,
     };
     let server = Server { embedded: Embedded::start(layout).await.unwrap(), dir };

@@ -66,7 +66,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 async fn main() {
     let (people, rounds, load) =
         (number("--customers", 2_000), number("--rounds", 20), number("--load", 0));
-    let harness = Harness::start().await;
+    let harness = Harness::start_large().await;
     let shop = harness.shop("shop").await;
     println!("{}", machine::describe(&shop.database.pool).await);
     let begun = Instant::now();

@@ -91,7 +91,7 @@ fn main() {
 
 impl Bench {
     async fn run(&mut self, parts: &[&str]) {
-        let harness = Harness::start_durable().await;
+        let harness = Harness::start_large_durable().await;
         let shop = harness.shop_of("receipt", BRAND).await;
         println!(
             "{}, fsync and synchronous_commit on",
@@ -222,7 +222,7 @@ impl Bench {
 
     /// The deliveries a second of each tenth.
     async fn apply_once(&mut self) -> [f64; 10] {
-        let harness = Harness::start_durable().await;
+        let harness = Harness::start_large_durable().await;
         let shop = harness.shop_of("applied", BRAND).await;
         fill(&shop, self.deliveries).await;
         let replica =
@@ -275,7 +275,7 @@ impl Bench {
         );
         let mut p99s = Vec::new();
         for _ in 0..self.rounds {
-            let harness = Harness::start_durable().await;
+            let harness = Harness::start_large_durable().await;
             let scale = Scale::full(Duration::from_secs(self.seconds.max(10)));
             let report = freshness::run(&harness, scale, ChangePath::Webhooks).await;
             report.figures.iter().for_each(|figure| println!("  {figure}"));

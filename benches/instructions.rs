@@ -122,7 +122,7 @@ fn main() {
 }
 
 async fn run() -> Vec<String> {
-    let harness = Harness::start().await;
+    let harness = Harness::start_large().await;
     let shop = harness.shop("shop").await;
     println!("{}", machine::describe(&shop.database.pool).await);
     customers::load(&shop.database.pool, &shop.brand, CUSTOMERS).await;

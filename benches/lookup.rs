@@ -103,7 +103,7 @@ fn main() {
 
 impl Bench {
     async fn run(&mut self) {
-        let harness = Harness::start().await;
+        let harness = Harness::start_large().await;
         let shop = harness.shop("shop").await;
         println!("{}", machine::describe(&shop.database.pool).await);
         let started = Instant::now();

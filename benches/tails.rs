@@ -63,7 +63,7 @@ async fn main() {
     };
     let (seconds, rounds) = (number("--seconds", 10), number("--rounds", 1).max(1));
     let busy = arguments.iter().any(|argument| argument == "--busy").then(busy_process);
-    let harness = Harness::start_durable().await;
+    let harness = Harness::start_large_durable().await;
     println!(
         "each rate {rounds} times for {seconds} s, in turns, {WEBHOOKS} webhooks a second{}\n",
         if busy.is_some() { ", beside a busy program" } else { "" }

@@ -51,7 +51,7 @@ fn main() {
 async fn run() {
     let peers = Peers::find(std::env::args().any(|argument| argument == "--fetch"));
     let customers = number("--customers", 20_000);
-    let harness = Harness::start().await;
+    let harness = Harness::start_large().await;
     let shop = harness.shop("shop").await;
     println!("{}", machine::describe(&shop.database.pool).await);
     customers::load(&shop.database.pool, &shop.brand, customers).await;

@@ -14,7 +14,7 @@ use crate::storage::given_ids::{GivenId, insert_given_ids, list_known_keys, list
 use crate::storage::pool::{Connection, Pool};
 use crate::storage::suppression_hashes::find_erased;
 use crate::storage::suppressions::SuppressionHasher;
-use crate::storage::write_transaction::{LOCK_TIMEOUT, try_begin};
+use crate::storage::write_transaction::{LOCK_TIMEOUT, begin_reading, try_begin};
 
 /// Stores ids that answers gave out, each with the record whose id it is, unless they are stored already. If a customer
 /// got another id meanwhile, it gets the given one again. False if another writer of the brand is at work: try again.
@@ -26,7 +26,9 @@ pub async fn store_given_ids(
     brand: &Brand,
     given: &BTreeMap<RecordKey, GivenId>,
 ) -> Result<bool, StorageError> {
-    let known = list_known_keys(pool, brand.id(), given.keys()).await?;
+    let mut reading = begin_reading(pool).await?;
+    let known = list_known_keys(&mut reading, brand.id(), given.keys()).await?;
+    reading.commit().await?;
     let new: Vec<(&RecordKey, &GivenId)> =
         given.iter().filter(|(key, _)| !known.contains(key)).collect();
     if new.is_empty() {

@@ -59,6 +59,7 @@ fn embedded(database: &DatabaseSettings) -> Result<Layout, Wrong> {
         postgres_bin: path(&database.postgres_bin),
         fetch: database.download_postgres && cache_dir.is_some(),
         cache_dir: cache_dir.unwrap_or_default(),
+        shared_buffers_megabytes: database.shared_buffers_megabytes,
         durable: true,
     })
 }

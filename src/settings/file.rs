@@ -12,6 +12,7 @@ pub use super::brand_file::{
 use super::networks;
 pub use super::oidc::{OidcRoleSettings, OidcSettings};
 use crate::sources::secret::SecretRef;
+use crate::storage::embedded::SHARED_BUFFERS_MEGABYTES;
 
 /// The whole file.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -136,6 +137,7 @@ pub struct DatabaseSettings {
     pub data_dir: String,
     pub postgres_bin: String,
     pub download_postgres: bool,
+    pub shared_buffers_megabytes: u64,
     pub max_connections: usize,
 }
 
@@ -147,6 +149,7 @@ impl Default for DatabaseSettings {
             data_dir: String::new(),
             postgres_bin: String::new(),
             download_postgres: true,
+            shared_buffers_megabytes: SHARED_BUFFERS_MEGABYTES,
             max_connections: 10,
         }
     }

@@ -101,6 +101,7 @@ const LIMITS: &[Limit] = limits! {
     server.max_connections: 1..=100_000;
     erasure.max_erased_percent: 0..=100;
     database.max_connections: 2..=10_000;
+    database.shared_buffers_megabytes: 16..=1_000_000;
     telemetry.logged_lookups_percent: 0..=100;
     telemetry.traces.sampled_percent: 0..=100;
 };

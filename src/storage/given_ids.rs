@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::StorageError;
-use super::pool::{Connection, Pool};
+use super::pool::Connection;
 use super::records::{record_key, texts};
 use crate::customer::model::record::RecordKey;
 
@@ -25,14 +25,14 @@ pub struct GivenId {
 /// # Errors
 /// When Postgres fails.
 pub async fn list_known_keys(
-    pool: &Pool,
+    db: &mut Connection,
     brand_id: i32,
     keys: impl IntoIterator<Item = &RecordKey>,
 ) -> Result<BTreeSet<RecordKey>, StorageError> {
     let query = sqlx::query_as(
         "select record_key from given_ids where brand_id = $1 and record_key = any($2)",
     );
-    let rows: Vec<(String,)> = query.bind(brand_id).bind(texts(keys)).fetch_all(pool).await?;
+    let rows: Vec<(String,)> = query.bind(brand_id).bind(texts(keys)).fetch_all(db).await?;
     rows.into_iter().map(|(key,)| record_key(&key)).collect()
 }
 
@@ -78,12 +78,13 @@ pub async fn insert_given_ids(
     brand_id: i32,
     given: &[(&RecordKey, &GivenId)],
 ) -> Result<BTreeSet<RecordKey>, StorageError> {
-    let rows: Vec<(String,)> = sqlx::query_as(include_str!("insert_given_ids.sql"))
+    let rows: Vec<(String, Option<String>)> = sqlx::query_as(include_str!("insert_given_ids.sql"))
         .bind(brand_id)
         .bind(texts(given.iter().map(|(key, _)| *key)))
         .bind(given.iter().map(|(_, given)| given.customer_id.as_str()).collect::<Vec<_>>())
         .bind(given.iter().map(|(_, given)| Time::from(given.given_at)).collect::<Vec<_>>())
         .fetch_all(db)
         .await?;
-    rows.into_iter().map(|(key,)| record_key(&key)).collect()
+    let keys = rows.iter().flat_map(|(record, shown_by)| std::iter::once(record).chain(shown_by));
+    keys.map(|key| record_key(key)).collect()
 }

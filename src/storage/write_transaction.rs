@@ -56,7 +56,7 @@ pub async fn try_begin(
 pub(super) const PLANS: &str = "set local enable_seqscan = off; set local enable_bitmapscan = off; set local enable_material = off; \
      set local enable_hashjoin = off; set local enable_mergejoin = off; set local plan_cache_mode = force_generic_plan";
 
-/// Begins a transaction to read a component for a person. It reads by indexes, however large the tables are.
+/// Begins a transaction that only reads. It reads by indexes, however large the tables are.
 ///
 /// # Errors
 /// When Postgres fails.

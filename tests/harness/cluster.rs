@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
-use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
+use hookpoint::storage::embedded::{Embedded, Layout, SHARED_BUFFERS_MEGABYTES, sweep_abandoned};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, PgConnection};
 
@@ -43,12 +43,14 @@ pub fn scratch() -> PathBuf {
     if is_reachable { target.to_owned() } else { std::env::temp_dir() }
 }
 
-pub fn layout(name: &str) -> Layout {
+/// A server that keeps its data in a directory. Its commits do not wait for the disk.
+pub fn layout(data_dir: PathBuf) -> Layout {
     Layout {
-        data_dir: scratch().join(name),
+        data_dir,
         postgres_bin: None,
         cache_dir: scratch().join("postgres-binaries"),
         fetch: true,
+        shared_buffers_megabytes: SHARED_BUFFERS_MEGABYTES,
         durable: false,
     }
 }
@@ -59,7 +61,7 @@ fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(|| {
         let start = || {
             sweep_abandoned(&scratch(), "hookpoint-test-");
-            let layout = layout(&format!("hookpoint-test-{}", std::process::id()));
+            let layout = layout(scratch().join(format!("hookpoint-test-{}", std::process::id())));
             tokio::runtime::Runtime::new().unwrap().block_on(Embedded::start(layout)).unwrap()
         };
         let embedded = std::thread::spawn(start).join().unwrap();

@@ -4,17 +4,7 @@ use std::path::Path;
 
 /// Processor, cores, memory, kernel and Postgres in one line.
 pub async fn describe(pool: &hookpoint::storage::pool::Pool) -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let named = |text: &str, name: &str| {
-        let value =
-            text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));
-        value.map_or_else(|| "unknown".to_owned(), |value| value.trim().to_owned())
-    };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let kilobytes: u64 = named(&read("/proc/meminfo"), "MemTotal")
-        .trim_end_matches(" kB")
-        .parse()
-        .unwrap_or_default();
     let (postgres,): (String,) =
         sqlx::query_as("select split_part(current_setting('server_version'), ' ', 1)")
             .fetch_one(pool)
@@ -23,9 +13,29 @@ pub async fn describe(pool: &hookpoint::storage::pool::Pool) -> String {
     format!(
         "{}, {cores} cores, {} GB, Linux {}, Postgres {postgres}",
         named(&read("/proc/cpuinfo"), "model name"),
-        kilobytes / 1024 / 1024,
+        memory_megabytes() / 1024,
         read("/proc/sys/kernel/osrelease").trim(),
     )
+}
+
+/// The memory of the machine.
+///
+/// # Panics
+/// When the kernel does not tell.
+pub fn memory_megabytes() -> u64 {
+    let total = named(&read("/proc/meminfo"), "MemTotal");
+    total.trim_end_matches(" kB").parse::<u64>().expect("the memory in kB") / 1024
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The value of the first line `name: value`.
+fn named(text: &str, name: &str) -> String {
+    let value =
+        text.lines().find_map(|line| line.strip_prefix(name)?.trim_start().strip_prefix(':'));
+    value.map_or_else(|| "unknown".to_owned(), |value| value.trim().to_owned())
 }
 
 /// Finds a program on the PATH, or among the programs of the distribution's Postgres.

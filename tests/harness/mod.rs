@@ -41,14 +41,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use cluster::scratch;
+use cluster::{layout, scratch};
 use hookpoint::app::open_brands;
 use hookpoint::brand::Brand;
 use hookpoint::http::api_keys::hash_key;
 use hookpoint::settings::Settings;
 use hookpoint::storage::api_keys::{KeyRow, insert_key};
 use hookpoint::storage::database::{Database, Place, PoolSize, Url};
-use hookpoint::storage::embedded::{Embedded, Layout, sweep_abandoned};
+use hookpoint::storage::embedded::{Embedded, Layout, SHARED_BUFFERS_MEGABYTES, sweep_abandoned};
 use process::FrozenProcesses;
 
 /// The API key of every shop.
@@ -92,15 +92,26 @@ const SIZE: PoolSize =
 impl Harness {
     /// Starts a Postgres without fsync. First it removes the files of killed runs.
     pub async fn start() -> Self {
-        Self::start_with(false).await
+        Self::start_with(false, SHARED_BUFFERS_MEGABYTES).await
     }
 
     /// Like [`start`](Self::start), but commits wait for the disk.
     pub async fn start_durable() -> Self {
-        Self::start_with(true).await
+        Self::start_with(true, SHARED_BUFFERS_MEGABYTES).await
     }
 
-    async fn start_with(durable: bool) -> Self {
+    /// Like [`start`](Self::start), for a benchmark: Postgres has a quarter of the machine's memory, as its manual
+    /// recommends.
+    pub async fn start_large() -> Self {
+        Self::start_with(false, machine::memory_megabytes() / 4).await
+    }
+
+    /// Like [`start_large`](Self::start_large), but commits wait for the disk.
+    pub async fn start_large_durable() -> Self {
+        Self::start_with(true, machine::memory_megabytes() / 4).await
+    }
+
+    async fn start_with(durable: bool, shared_buffers_megabytes: u64) -> Self {
         const PREFIX: &str = "hookpoint-harness-";
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         sweep_abandoned(&scratch(), PREFIX);
@@ -109,19 +120,17 @@ impl Harness {
             std::process::id(),
             NUMBER.fetch_add(1, Ordering::Relaxed)
         ));
-        Self::start_in(data_dir.clone(), data_dir, durable).await
+        let layout = Layout { durable, shared_buffers_megabytes, ..layout(data_dir.clone()) };
+        Self::start_on(layout, data_dir).await
     }
 
     /// Starts a Postgres with its data in one directory and all other files in another. Both are removed with the
-    /// harness.
-    pub async fn start_in(data_dir: PathBuf, files: PathBuf, durable: bool) -> Self {
-        let layout = Layout {
-            data_dir,
-            postgres_bin: None,
-            cache_dir: scratch().join("postgres-binaries"),
-            fetch: true,
-            durable,
-        };
+    /// harness. Commits wait for the disk.
+    pub async fn start_in(data_dir: PathBuf, files: PathBuf) -> Self {
+        Self::start_on(Layout { durable: true, ..layout(data_dir) }, files).await
+    }
+
+    async fn start_on(layout: Layout, files: PathBuf) -> Self {
         let mut harness = Self { layout, files, postgres: None };
         harness.start_postgres().await;
         harness

@@ -35,7 +35,7 @@ use crate::storage::api_keys::insert_key;
 use crate::storage::brands::count_brand;
 use crate::storage::database::{Database, Place};
 use crate::storage::embedded::temporary::make_directory;
-use crate::storage::embedded::{Layout, sweep_abandoned};
+use crate::storage::embedded::{Layout, SHARED_BUFFERS_MEGABYTES, sweep_abandoned};
 use crate::telemetry;
 
 pub(super) async fn run(arguments: DemoArguments) -> anyhow::Result<()> {
@@ -213,6 +213,7 @@ fn layout(data_dir: &Path) -> Layout {
         postgres_bin: None,
         fetch: cache_dir.is_some(),
         cache_dir: cache_dir.unwrap_or_default(),
+        shared_buffers_megabytes: SHARED_BUFFERS_MEGABYTES,
         durable: false,
     }
 }

@@ -19,12 +19,13 @@ pub(super) fn postgres(
     layout: &Layout,
     run_as: Option<RunAs>,
 ) -> Command {
+    let shared_buffers = format!("{}MB", layout.shared_buffers_megabytes);
     let mut command = tool(binaries, "postgres", run_as);
     command.arg("-D").arg(cluster).arg("-k").arg(socket_dir).args(["-p", &PORT.to_string()]);
     let mut settings = vec![
         ("listen_addresses", ""),
         ("unix_socket_permissions", "0700"),
-        ("shared_buffers", "64MB"),
+        ("shared_buffers", shared_buffers.as_str()),
         ("max_connections", "100"),
         ("jit", "off"),
         ("log_min_messages", "warning"),

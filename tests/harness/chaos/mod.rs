@@ -130,7 +130,7 @@ pub async fn run(chaos: Chaos) -> Report {
     if chaos.has_mounts {
         mount(&disk);
     }
-    let mut harness = Harness::start_in(disk.join("data"), files, true).await;
+    let mut harness = Harness::start_in(disk.join("data"), files).await;
     let disk = chaos.has_mounts.then_some(disk);
     let secrets = Secrets::known();
     let data = data(CONTACTS);

@@ -11,6 +11,7 @@ use hookpoint::customer::model::identifier::{Identifier, IdentifierKind};
 use hookpoint::customer::model::source::Source;
 use hookpoint::inbox::processor::DeliveryProcessor;
 use hookpoint::ingest::apply::apply;
+use hookpoint::ingest::given_ids::store_given_ids;
 use hookpoint::lookup::query::Question;
 use hookpoint::lookup::query_customers::{ReadRules, find};
 use hookpoint::settings::file::{InboxSettings, MultipleMatches};
@@ -18,6 +19,7 @@ use hookpoint::storage::database::{Database, Place, PoolSize, Url};
 use hookpoint::storage::delivery_claims::Claim;
 use hookpoint::storage::delivery_queue::delete_old_deliveries;
 use hookpoint::storage::follow_ups::{claim_follow_ups, delete_erased_follow_ups};
+use hookpoint::storage::given_ids::GivenId;
 use hookpoint::storage::load_component::{ComponentQuery, LoadLimits, load_component};
 use hookpoint::storage::pool::Pool;
 use hookpoint::storage::write_transaction::begin_reading;
@@ -38,6 +40,39 @@ pub async fn filled(people: u32, size: PoolSize) -> (Arc<Brand>, String, Place) 
     filling.close().await;
     until_used_by(0, &name).await;
     (brand, name, place)
+}
+
+/// Many ids are given out between two times at which Postgres collects statistics.
+#[tokio::test(flavor = "multi_thread")]
+async fn storing_given_ids_reads_no_table_also_if_it_was_planned_while_none_were_stored() {
+    let size =
+        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
+    let (brand, name, place) = filled(5_000, size).await;
+    let database = Database::open(&place, size, false).await.unwrap();
+    for statement in ["delete from given_ids", "vacuum analyze given_ids"] {
+        sqlx::raw_sql(statement).execute(&database.pool).await.unwrap();
+    }
+    database.close().await;
+    until_used_by(0, &name).await;
+    let database = Database::open(&place, size, false).await.unwrap();
+    let before = sequential_scans(&database.pool).await;
+    // After five executions, Postgres may keep a plan.
+    for batch in 0..10 {
+        let people = batch * 400..(batch + 1) * 400;
+        let given = people.map(|n| {
+            let (key, customer_id) = (format!("omneo.profile:p{n}"), format!("p{n}"));
+            (key.parse().unwrap(), GivenId { customer_id, given_at: Timestamp::UNIX_EPOCH })
+        });
+        assert!(store_given_ids(&database.pool, &brand, &given.collect()).await.unwrap());
+    }
+    database.close().await;
+    until_used_by(0, &name).await;
+    let database = Database::open(&place, size, false).await.unwrap();
+    assert_eq!(sequential_scans(&database.pool).await, before);
+    let stored: (i64,) =
+        sqlx::query_as("select count(*) from given_ids").fetch_one(&database.pool).await.unwrap();
+    assert_eq!(stored, (3_999,), "all but the person with the number 0, who does not exist");
+    database.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,6 +4,8 @@ use hookpoint::admin::audit::{Attribution, Via};
 use hookpoint::admin::decisions::{Act, decide};
 use hookpoint::customer::model::field_versions::{Scope, Update};
 use hookpoint::customer::model::record::{Change, RecordKey};
+use hookpoint::ingest::given_ids::store_given_ids;
+use hookpoint::storage::given_ids::GivenId;
 
 use crate::support::{TestApp, until};
 
@@ -70,6 +72,27 @@ async fn a_better_record_that_comes_later_does_not_change_an_id_that_was_given_o
     }
     let mut progress = |_| {};
     hookpoint::ingest::rebuild::rebuild(app.pool(), &app.brand, &mut progress).await.unwrap();
+    assert_eq!(app.id_of("ruben@example.org").await, "c1");
+    app.stop().await;
+}
+
+#[tokio::test]
+async fn an_id_that_changed_before_it_was_stored_comes_back() {
+    let app = TestApp::start().await;
+    app.apply(vec![person(CONTACT, "Ruben", "ruben@example.org")]).await;
+    app.apply(vec![person(PROFILE, "Ruben", "ruben@example.org")]).await;
+    let shown = async || -> Vec<(String,)> {
+        let query = sqlx::query_as("select customer_id from customers");
+        query.fetch_all(app.pool()).await.unwrap()
+    };
+    assert_eq!(shown().await, [("p1".to_owned(),)]);
+    // An answer gave out the contact's id before the profile came, and it is stored only now.
+    let given = GivenId { customer_id: "c1".to_owned(), given_at: app.clock.now() };
+    let given = [(CONTACT.parse().unwrap(), given)].into();
+    for _ in 0..2 {
+        assert!(store_given_ids(app.pool(), &app.brand, &given).await.unwrap());
+        assert_eq!(shown().await, [("c1".to_owned(),)]);
+    }
     assert_eq!(app.id_of("ruben@example.org").await, "c1");
     app.stop().await;
 }

@@ -15,7 +15,7 @@ use super::webhooks::{everything, send_webhooks, signatures, webhook_settings};
 use super::{
     EMAIL, ID, LEAKED, NAME, PHONE, SECRET_KEY, app_with_canaries, changes, is_found_where_leaked,
 };
-use crate::support::{Options, TestApp, database, encode, layout, now, server};
+use crate::support::{Options, TestApp, database, encode, layout, now, scratch, server};
 
 /// Settings that an operator may use, and that would print values.
 const SWITCHED_ON: [(&str, &str); 23] = [
@@ -56,7 +56,7 @@ async fn run_statement(server: impl sqlx::PgExecutor<'_>, statement: &str) {
 
 #[tokio::test]
 async fn postgres_logs_statements_without_what_is_in_them() {
-    let layout = layout(&format!("hookpoint-test-log-{}", std::process::id()));
+    let layout = layout(scratch().join(format!("hookpoint-test-log-{}", std::process::id())));
     let directory = layout.data_dir.clone();
     let embedded = Embedded::start(layout.clone()).await.unwrap();
     let server = open(&embedded, "postgres").await;
