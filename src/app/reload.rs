@@ -97,11 +97,8 @@ fn keep_what_needs_restart(current: &SettingsFile, next: &mut SettingsFile) -> V
     kept.keep("database.data_dir", &old.data_dir, &mut new.data_dir);
     kept.keep("database.postgres_bin", &old.postgres_bin, &mut new.postgres_bin);
     kept.keep("database.download_postgres", &old.download_postgres, &mut new.download_postgres);
-    kept.keep(
-        "database.shared_buffers_megabytes",
-        &old.shared_buffers_megabytes,
-        &mut new.shared_buffers_megabytes,
-    );
+    let buffers = (&old.shared_buffers_megabytes, &mut new.shared_buffers_megabytes);
+    kept.keep("database.shared_buffers_megabytes", buffers.0, buffers.1);
     kept.keep("database.max_connections", &old.max_connections, &mut new.max_connections);
     let (old, new) = (&current.telemetry, &mut next.telemetry);
     kept.keep("telemetry.format", &old.format, &mut new.format);

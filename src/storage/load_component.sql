@@ -167,10 +167,9 @@ union all
 select json_build_object('given', json_build_array(given.record_key, given.customer_id, given.given_at))::text
 from keys
 cross join lateral (select substr(keys.record_key, strpos(keys.record_key, ':') + 1) as id) as own
+cross join lateral unnest(array[own.id, split_part(keys.record_key, '.', 1) || ':' || own.id, keys.record_key]) as shown (id)
 cross join lateral (
-    select record_key, customer_id, given_at from given_ids
-    where brand_id = $1 and customer_id = any(array[own.id, split_part(keys.record_key, '.', 1) || ':' || own.id, keys.record_key])
-    offset 0
+    select record_key, customer_id, given_at from given_ids where brand_id = $1 and customer_id = shown.id offset 0
 ) as given
 union all
 -- An id that a key could show, but that was given out for a person who is erased.

@@ -21,6 +21,7 @@ pub async fn analyze(pool: &Pool) -> Result<(), StorageError> {
         "customer_addresses",
         "answers",
         "match_reviews",
+        "given_ids",
     ];
     for table in tables {
         // Another replica may run it too. That needs no warning.

@@ -178,6 +178,18 @@ fn nobody_else_on_the_machine_gets_into_the_embedded_server() {
 }
 
 #[test]
+fn the_embedded_server_uses_the_memory_of_the_settings() {
+    let scratch = Scratch::new();
+    let settings = scratch.settings(&scratch.0.join("data"), "");
+    let text = std::fs::read_to_string(&settings).unwrap();
+    let text = text.replace("[database]", "[database]\nshared_buffers_megabytes = 32");
+    let settings = scratch.file("hookpoint.toml", &text, 0o644);
+    let own = serve(&scratch, &settings);
+    assert_eq!(ask(&own, "show shared_buffers"), ["32MB"]);
+    own.service.stop();
+}
+
+#[test]
 fn what_the_embedded_server_holds_is_its_owners_only() {
     let scratch = Scratch::new();
     let data_dir = scratch.0.join("data");

@@ -2,16 +2,16 @@
 
 use std::path::Path;
 
-/// Processor, cores, memory, kernel and Postgres in one line.
+/// Processor, cores, memory, kernel and Postgres with its memory in one line.
 pub async fn describe(pool: &hookpoint::storage::pool::Pool) -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let (postgres,): (String,) =
-        sqlx::query_as("select split_part(current_setting('server_version'), ' ', 1)")
+    let (postgres, buffers): (String, String) =
+        sqlx::query_as("select split_part(current_setting('server_version'), ' ', 1), current_setting('shared_buffers')")
             .fetch_one(pool)
             .await
             .unwrap();
     format!(
-        "{}, {cores} cores, {} GB, Linux {}, Postgres {postgres}",
+        "{}, {cores} cores, {} GB, Linux {}, Postgres {postgres} (shared_buffers {buffers})",
         named(&read("/proc/cpuinfo"), "model name"),
         memory_megabytes() / 1024,
         read("/proc/sys/kernel/osrelease").trim(),

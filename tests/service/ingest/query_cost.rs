@@ -44,7 +44,7 @@ pub async fn filled(people: u32, size: PoolSize) -> (Arc<Brand>, String, Place) 
 
 /// Many ids are given out between two times at which Postgres collects statistics.
 #[tokio::test(flavor = "multi_thread")]
-async fn storing_given_ids_reads_no_table_also_if_it_was_planned_while_none_were_stored() {
+async fn storing_given_ids_reads_few_rows_also_if_it_was_planned_while_none_were_stored() {
     let size =
         PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
     let (brand, name, place) = filled(5_000, size).await;
@@ -55,12 +55,12 @@ async fn storing_given_ids_reads_no_table_also_if_it_was_planned_while_none_were
     database.close().await;
     until_used_by(0, &name).await;
     let database = Database::open(&place, size, false).await.unwrap();
-    let before = sequential_scans(&database.pool).await;
+    let before = rows_read(&database.pool).await;
     // After five executions, Postgres may keep a plan.
-    for batch in 0..10 {
-        let people = batch * 400..(batch + 1) * 400;
+    for batch in 0..40 {
+        let people = batch * 100..(batch + 1) * 100;
         let given = people.map(|n| {
-            let (key, customer_id) = (format!("omneo.profile:p{n}"), format!("p{n}"));
+            let (key, customer_id) = (format!("omneo.profile:p{n}"), format!("omneo:p{n}"));
             (key.parse().unwrap(), GivenId { customer_id, given_at: Timestamp::UNIX_EPOCH })
         });
         assert!(store_given_ids(&database.pool, &brand, &given.collect()).await.unwrap());
@@ -68,7 +68,8 @@ async fn storing_given_ids_reads_no_table_also_if_it_was_planned_while_none_were
     database.close().await;
     until_used_by(0, &name).await;
     let database = Database::open(&place, size, false).await.unwrap();
-    assert_eq!(sequential_scans(&database.pool).await, before);
+    let read = rows_read(&database.pool).await - before;
+    assert!(read < 4_000 * 8, "{read} rows read for 4,000 ids");
     let stored: (i64,) =
         sqlx::query_as("select count(*) from given_ids").fetch_one(&database.pool).await.unwrap();
     assert_eq!(stored, (3_999,), "all but the person with the number 0, who does not exist");

@@ -133,11 +133,18 @@ async fn settings_of_sockets_database_and_logs_need_a_restart_and_are_named() {
     let mut app = TestApp::demo().await;
     let changed = TestSettings::demo().custom_field("customerType", "new").with(|file| {
         "127.0.0.1:1".clone_into(&mut file.server.listen);
+        file.database.shared_buffers_megabytes = 128;
         file.database.max_connections = 3;
         "debug".clone_into(&mut file.telemetry.level);
     });
     let needs_restart = app.reload(&changed).await.unwrap();
-    assert_eq!(needs_restart, ["server.listen", "database.max_connections", "telemetry.level"]);
+    let expected = [
+        "server.listen",
+        "database.shared_buffers_megabytes",
+        "database.max_connections",
+        "telemetry.level",
+    ];
+    assert_eq!(needs_restart, expected);
     assert_eq!(custom_field(&app.customers(THOMAS).await, "customerType"), "new", "all others");
     app.stop().await;
 }
