@@ -27,6 +27,7 @@ use harness::baselines::{self, Baseline};
 use harness::client::{CONNECTIONS, Load};
 use harness::figures::{Figures, Quartiles};
 use harness::lookups::{LookupTarget, Lookups};
+use harness::process::children;
 use harness::replica::{Replica, ReplicaSettings};
 use harness::rounds::{self, Rounds};
 use harness::{Harness, Shop, customers, machine};
@@ -378,6 +379,7 @@ struct Pgbench {
     program: PathBuf,
     script: PathBuf,
     socket: PathBuf,
+    postmaster: u32,
     database: &'static str,
 }
 
@@ -396,10 +398,27 @@ impl Pgbench {
             .replace('\n', " ");
         std::fs::write(&script, format!("\\set n random(0, {})\n{query};\n", customers - 1))
             .unwrap();
-        Self { program, script, socket: harness.socket(), database }
+        let postmaster = harness.postmaster().unwrap();
+        Self { program, script, socket: harness.socket(), postmaster, database }
     }
 
+    /// The rate. Waits until Postgres's processes have ended: with much shared memory, that takes longer than `pgbench`
+    /// itself, and would slow what is measured next.
     fn run(&self, seconds: u64) -> f64 {
+        let before = children(self.postmaster);
+        let rate = self.measure(seconds);
+        let deadline = Instant::now() + Duration::from_secs(10);
+        let mut ending = children(self.postmaster);
+        ending.retain(|child| !before.contains(child));
+        while !ending.is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(20));
+            let running = children(self.postmaster);
+            ending.retain(|child| running.contains(child));
+        }
+        rate
+    }
+
+    fn measure(&self, seconds: u64) -> f64 {
         let mut command = Command::new(&self.program);
         command.args(["-n", "-M", "prepared", "-j", "1", "-U", "hookpoint"]).args([
             "-c",
