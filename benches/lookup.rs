@@ -402,8 +402,8 @@ impl Pgbench {
         Self { program, script, socket: harness.socket(), postmaster, database }
     }
 
-    /// The rate. Waits until Postgres's processes have ended: with much shared memory, that takes longer than `pgbench`
-    /// itself, and would slow what is measured next.
+    /// The rate. Then waits, for at most 10 seconds, until the processes that Postgres started meanwhile have ended: with
+    /// much shared memory, that takes longer than `pgbench` itself, and would slow what is measured next.
     fn run(&self, seconds: u64) -> f64 {
         let before = children(self.postmaster);
         let rate = self.measure(seconds);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// The default of `database.shared_buffers_megabytes`: enough for some 100,000 customers.
+/// The default of `database.shared_buffers_megabytes`.
 pub const SHARED_BUFFERS_MEGABYTES: u64 = 64;
 
 /// The directories and options of an embedded server.
