@@ -29,6 +29,10 @@ use uuid::Uuid;
 use crate::round_trips::{CountingProxy, contact, fill, rows_read, sequential_scans};
 use crate::support::{TestApp, scratch, socket_directory, until_used_by};
 
+const ONE_CONNECTION: PoolSize =
+    PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
+const TWO_CONNECTIONS: PoolSize = PoolSize { connections: 2, ..ONE_CONNECTION };
+
 /// A brand with this many people, its database, and where that is. No service runs: its maintenance jobs would read
 /// tables, too.
 pub async fn filled(people: u32, size: PoolSize) -> (Arc<Brand>, String, Place) {
@@ -45,16 +49,14 @@ pub async fn filled(people: u32, size: PoolSize) -> (Arc<Brand>, String, Place) 
 /// Many ids are given out between two times at which Postgres collects statistics.
 #[tokio::test(flavor = "multi_thread")]
 async fn storing_given_ids_reads_few_rows_also_if_it_was_planned_while_none_were_stored() {
-    let size =
-        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
-    let (brand, name, place) = filled(5_000, size).await;
-    let database = Database::open(&place, size, false).await.unwrap();
+    let (brand, name, place) = filled(5_000, ONE_CONNECTION).await;
+    let database = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     for statement in ["delete from given_ids", "vacuum analyze given_ids"] {
         sqlx::raw_sql(statement).execute(&database.pool).await.unwrap();
     }
     database.close().await;
     until_used_by(0, &name).await;
-    let database = Database::open(&place, size, false).await.unwrap();
+    let database = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     let before = rows_read(&database.pool).await;
     // After five executions, Postgres may keep a plan.
     for batch in 0..40 {
@@ -67,7 +69,7 @@ async fn storing_given_ids_reads_few_rows_also_if_it_was_planned_while_none_were
     }
     database.close().await;
     until_used_by(0, &name).await;
-    let database = Database::open(&place, size, false).await.unwrap();
+    let database = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     let read = rows_read(&database.pool).await - before;
     assert!(read < 4_000 * 8, "{read} rows read for 4,000 ids");
     let stored: (i64,) =
@@ -78,10 +80,8 @@ async fn storing_given_ids_reads_few_rows_also_if_it_was_planned_while_none_were
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_end() {
-    let size =
-        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
-    let (brand, name, place) = filled(5_000, size).await;
-    let counting = Database::open(&place, size, false).await.unwrap();
+    let (brand, name, place) = filled(5_000, ONE_CONNECTION).await;
+    let counting = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     let directory =
         scratch().join(format!("hookpoint-test-{}", std::process::id())).join("turnstile");
     let turnstile = CountingProxy::open(&directory, &socket_directory());
@@ -89,7 +89,7 @@ async fn a_change_takes_at_most_five_round_trips_and_reads_no_table_from_end_to_
         "postgres://hookpoint@localhost/{name}?host={}",
         directory.display()
     )));
-    let database = Database::open(&place, size, false).await.unwrap();
+    let database = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     // The first change prepares statements.
     apply(&database.pool, &brand, vec![contact("p1", 0, &[("name.first", "Anne")])]).await.unwrap();
     let (before, rows) = (sequential_scans(&counting.pool).await, rows_read(&counting.pool).await);
@@ -207,14 +207,11 @@ async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_wai
     let app = TestApp::start().await;
     let (brand, name, place) = (Arc::clone(&app.brand), app.database.clone(), app.place.clone());
     app.stop().await;
-    let size =
-        PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10), statement: None };
-    let filling = Database::open(&place, size, false).await.unwrap();
+    let filling = Database::open(&place, TWO_CONNECTIONS, false).await.unwrap();
     flood(&filling.pool, brand.id(), 5_000).await;
     filling.close().await;
     until_used_by(0, &name).await;
-    let counting =
-        Database::open(&place, PoolSize { connections: 1, ..size }, false).await.unwrap();
+    let counting = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     let mut before = rows_read(&counting.pool).await;
     for (what, most) in [
         ("claimed and finished", 500),
@@ -222,7 +219,7 @@ async fn what_waits_is_worked_off_at_a_cost_that_does_not_depend_on_how_much_wai
         ("to be asked", 500),
         ("hinted at of erased people", 10_000),
     ] {
-        let database = Database::open(&place, size, false).await.unwrap();
+        let database = Database::open(&place, TWO_CONNECTIONS, false).await.unwrap();
         match what {
             "claimed and finished" => {
                 let settings = InboxSettings { batch_size: 20, ..InboxSettings::default() };
@@ -287,14 +284,11 @@ async fn every_table_that_grows_can_be_analysed() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_decision_would_do_is_shown_at_a_cost_that_does_not_depend_on_how_many_people_decided_before()
  {
-    let size =
-        PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10), statement: None };
     // There is a decision about every tenth.
-    let (brand, name, place) = filled(20_000, size).await;
-    let counting =
-        Database::open(&place, PoolSize { connections: 1, ..size }, false).await.unwrap();
+    let (brand, name, place) = filled(20_000, TWO_CONNECTIONS).await;
+    let counting = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     let before = rows_read(&counting.pool).await;
-    let database = Database::open(&place, size, false).await.unwrap();
+    let database = Database::open(&place, TWO_CONNECTIONS, false).await.unwrap();
     let records = ["omneo.profile:p5", "omneo.profile:p15"];
     let act = Act::Join(records.map(|key| key.parse().unwrap()).into());
     let shown = preview(&database.pool, &brand, &act).await.unwrap();
@@ -309,11 +303,9 @@ async fn what_a_decision_would_do_is_shown_at_a_cost_that_does_not_depend_on_how
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_is_found_at_a_cost_that_does_not_depend_on_how_many_are_open() {
-    let size =
-        PoolSize { connections: 1, acquire_timeout: Duration::from_secs(10), statement: None };
-    let (brand, name, place) = filled(100, size).await;
+    let (brand, name, place) = filled(100, ONE_CONNECTION).await;
     let phone = ("phone.main", "+31687654321");
-    let filling = Database::open(&place, size, false).await.unwrap();
+    let filling = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     for (id, first, last) in [("ruben", "Ruben", "Smit"), ("sanne", "Sanne", "Jansen")] {
         let fields = [("name.first", first), ("name.last", last), phone];
         apply(&filling.pool, &brand, vec![contact(id, 0, &fields)]).await.unwrap();
@@ -329,9 +321,9 @@ async fn a_question_is_found_at_a_cost_that_does_not_depend_on_how_many_are_open
     // A connection reports its statistics when it closes.
     filling.close().await;
     until_used_by(0, &name).await;
-    let counting = Database::open(&place, size, false).await.unwrap();
+    let counting = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     let before = rows_read(&counting.pool).await;
-    let asking = Database::open(&place, size, false).await.unwrap();
+    let asking = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     let found = reviews::find(&asking.pool, &brand, &id).await.unwrap().unwrap();
     assert_eq!(found.open.review.value, phone.1);
     asking.close().await;
@@ -367,11 +359,8 @@ async fn a_change_is_applied_though_postgres_says_that_every_table_is_as_large_a
 #[tokio::test(flavor = "multi_thread")]
 async fn a_component_with_too_many_records_is_not_read_to_its_end() {
     const MOST: usize = 100;
-    let size =
-        PoolSize { connections: 2, acquire_timeout: Duration::from_secs(10), statement: None };
-    let (brand, name, place) = filled(100, size).await;
-    let counting =
-        Database::open(&place, PoolSize { connections: 1, ..size }, false).await.unwrap();
+    let (brand, name, place) = filled(100, TWO_CONNECTIONS).await;
+    let counting = Database::open(&place, ONE_CONNECTION, false).await.unwrap();
     let mailbox = "everybody@example.org";
     sqlx::query(
         "insert into identifiers (brand_id, record_key, kind, value, links, source_kind, name_key)
@@ -383,7 +372,7 @@ async fn a_component_with_too_many_records_is_not_read_to_its_end() {
     .await
     .unwrap();
     let before = rows_read(&counting.pool).await;
-    let database = Database::open(&place, size, false).await.unwrap();
+    let database = Database::open(&place, TWO_CONNECTIONS, false).await.unwrap();
     let value = Identifier { kind: IdentifierKind::Email, value: mailbox.to_owned() };
     let query =
         ComponentQuery { values: [(value, false)].into_iter().collect(), ..Default::default() };
